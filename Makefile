@@ -1,0 +1,61 @@
+# anomaly: PGXS build.
+#
+#   make && make install && make installcheck     on a machine with PostgreSQL
+#   make demo                                     fresh machine, two minutes
+#   make test                                     fresh machine, everything
+#
+# demo, test and bench set the machine up (test/setup.sh, which needs root
+# only when something is missing); the other targets never install anything.
+
+EXTENSION  = anomaly
+EXTVERSION = 0.1.0
+MODULE_big = anomaly
+
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
+
+INSTALL_SQL = $(sort $(wildcard sql/install/*.sql))
+DATA_built  = sql/$(EXTENSION)--$(EXTVERSION).sql
+DATA        = $(wildcard sql/upgrade/*--*--*.sql)
+
+REGRESS      = $(sort $(basename $(notdir $(wildcard sql/*_*.sql))))
+REGRESS_OPTS = --inputdir=. --load-extension=anomaly
+
+PG_CPPFLAGS = -I$(srcdir)/src
+# Models are stored, so scores must be the same on every machine: no fused
+# multiply-add.
+PG_CFLAGS   = -Wall -Wextra -ffp-contract=off
+SHLIB_LINK  = -llapack -lm
+
+EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql tmp_check log results
+
+GOALS_WITHOUT_PG = demo test bench
+PG_CONFIG ?= pg_config
+
+ifneq ($(filter $(GOALS_WITHOUT_PG),$(MAKECMDGOALS)),)
+# These install what is missing first, then call make again.
+.PHONY: demo test bench
+demo:
+	test/setup.sh
+	test/demo.sh
+test:
+	test/setup.sh
+	test/run.sh
+bench:
+	test/setup.sh bench
+	bench/run.sh
+else
+ifeq ($(shell command -v $(PG_CONFIG) 2>/dev/null),)
+$(error $(PG_CONFIG) not found: install PostgreSQL's server headers \
+(Debian: apt-get install postgresql-server-dev-all liblapack-dev; or, as \
+root, "make test" installs what it needs) or say \
+make PG_CONFIG=/path/to/pg_config)
+endif
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+$(OBJS): $(wildcard src/*/*.h)
+
+# The install script: the topics in order.
+sql/$(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL)
+	cat $^ > $@
+endif

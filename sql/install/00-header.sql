@@ -1,0 +1,2 @@
+\echo Use "CREATE EXTENSION anomaly" to load this file. \quit
+

@@ -1,0 +1,32 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_compat.h
+ *		Differences between PostgreSQL 13 and 18, in one place.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_COMPAT_H
+#define AD_COMPAT_H
+
+#include "postgres.h"
+
+#if PG_VERSION_NUM < 130000
+#error "anomaly needs PostgreSQL 13 or later"
+#endif
+
+/* 16 moved the varlena access macros out of postgres.h. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* 14 replaced the sha2 functions by a generic interface. */
+#if PG_VERSION_NUM >= 140000
+#include "common/cryptohash.h"
+#endif
+#include "common/sha2.h"
+
+#ifndef FLEXIBLE_ARRAY_MEMBER
+#define FLEXIBLE_ARRAY_MEMBER
+#endif
+
+#endif							/* AD_COMPAT_H */

@@ -1,0 +1,219 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_core.h
+ *		What every room stands on: limits, checked sizes, random numbers,
+ *		hashing, bytes in and out, options.
+ *
+ * Nothing here knows about rows, models or SQL functions.  Every size
+ * product goes through ad_mul_size(), every count that comes from bytes
+ * through ad_rd_count(); that is the invariant of the room.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_CORE_H
+#define AD_CORE_H
+
+#include "postgres.h"
+
+#include <math.h>
+
+#include "core/ad_compat.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+
+/* Limits; each is named in the error that enforces it. */
+#define AD_MAX_FEATURES		4096	/* features of a row */
+#define AD_MAX_COLUMNS		4096	/* columns after encoding */
+#define AD_MAX_BYTES		((Size) 512 * 1024 * 1024)	/* of a model, sketch */
+
+/* sizes.c */
+extern Size ad_add_size(Size a, Size b);
+extern Size ad_mul_size(Size a, Size b);
+extern void *ad_palloc_array_impl(Size count, Size width);
+extern void *ad_palloc0_array_impl(Size count, Size width);
+extern void *ad_repalloc_array_impl(void *old, Size count, Size width);
+
+/* An array of count items in the current context, overflow-checked. */
+#define ad_palloc_array(type, count) \
+	((type *) ad_palloc_array_impl((count), sizeof(type)))
+#define ad_palloc0_array(type, count) \
+	((type *) ad_palloc0_array_impl((count), sizeof(type)))
+#define ad_repalloc_array(old, type, count) \
+	((type *) ad_repalloc_array_impl((old), (count), sizeof(type)))
+
+/* In a tight loop: look for a cancel every 1,024 items. */
+#define AD_CHECK_EVERY_1024(i) \
+	do { if (((i) & 1023) == 0) CHECK_FOR_INTERRUPTS(); } while (0)
+
+/* random.c: xoshiro256++ seeded through SplitMix64 */
+typedef struct AdRandom
+{
+	uint64		s[4];
+} AdRandom;
+
+/* SplitMix64's finaliser: a bijection that mixes every bit. */
+static inline uint64
+ad_mix64(uint64 z)
+{
+	z = (z ^ (z >> 30)) * UINT64CONST(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64CONST(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+static inline uint64
+ad_rotl64(uint64 x, int k)
+{
+	return (x << k) | (x >> (64 - k));
+}
+
+static inline uint64
+ad_random_next(AdRandom *r)
+{
+	uint64		result = ad_rotl64(r->s[0] + r->s[3], 23) + r->s[0];
+	uint64		t = r->s[1] << 17;
+
+	r->s[2] ^= r->s[0];
+	r->s[3] ^= r->s[1];
+	r->s[1] ^= r->s[2];
+	r->s[0] ^= r->s[3];
+	r->s[2] ^= t;
+	r->s[3] = ad_rotl64(r->s[3], 45);
+	return result;
+}
+
+/* Uniform in [0, 1) with 53 bits. */
+static inline double
+ad_random_double(AdRandom *r)
+{
+	return (double) (ad_random_next(r) >> 11) * (1.0 / 9007199254740992.0);
+}
+
+extern void ad_random_seed(AdRandom *r, uint64 seed, uint64 stream);
+extern uint64 ad_random_below(AdRandom *r, uint64 n);
+extern double ad_random_normal(AdRandom *r);
+extern uint64 ad_hash64(const void *data, Size len, uint64 seed);
+
+/* bytes.c: little-endian bytes in and out */
+typedef struct AdReader
+{
+	const uint8 *data;			/* 8-byte aligned start */
+	Size		len;			/* bytes in all */
+	Size		pos;			/* next byte */
+	const char *what;			/* "model" or "sketch", for messages */
+} AdReader;
+
+extern void ad_wr_u8(StringInfo w, uint8 v);
+extern void ad_wr_u16(StringInfo w, uint16 v);
+extern void ad_wr_u32(StringInfo w, uint32 v);
+extern void ad_wr_u64(StringInfo w, uint64 v);
+extern void ad_wr_f64(StringInfo w, double v);
+extern void ad_wr_f64_array(StringInfo w, const double *v, Size n);
+extern void ad_wr_bytes(StringInfo w, const void *data, Size len);
+extern void ad_wr_string(StringInfo w, const char *s, Size len);
+extern void ad_wr_align8(StringInfo w);
+
+extern void ad_rd_init(AdReader *r, const void *data, Size len,
+					   const char *what);
+extern void ad_rd_need(AdReader *r, Size bytes);
+extern uint8 ad_rd_u8(AdReader *r);
+extern uint16 ad_rd_u16(AdReader *r);
+extern uint32 ad_rd_u32(AdReader *r);
+extern uint64 ad_rd_u64(AdReader *r);
+extern double ad_rd_f64(AdReader *r);
+extern double ad_rd_finite(AdReader *r);
+extern void ad_rd_f64_array(AdReader *r, double *out, Size n);
+extern uint32 ad_rd_count(AdReader *r, uint32 max, Size width);
+extern const char *ad_rd_string(AdReader *r, Size max, Size *len);
+extern void ad_rd_align8(AdReader *r);
+extern void ad_rd_end(AdReader *r);
+extern void ad_rd_corrupt(const AdReader *r, const char *detail)
+			pg_attribute_noreturn();
+
+/* envelope.c: the container of models and sketches */
+#define AD_ENVELOPE_HEADER	64	/* bytes before the section table */
+#define AD_MAX_SECTIONS		16
+#define AD_DIGEST_LENGTH	16
+
+typedef struct AdSection
+{
+	uint32		id;				/* what it holds */
+	const uint8 *data;			/* 8-byte aligned */
+	Size		len;
+} AdSection;
+
+typedef struct AdEnvelope
+{
+	uint16		version;		/* format version */
+	uint16		kind;			/* detector id, or 0 */
+	uint32		flags;
+	Size		len;			/* total length */
+	uint8		digest[AD_DIGEST_LENGTH];
+	int			nsections;
+	AdSection	sections[AD_MAX_SECTIONS];
+} AdEnvelope;
+
+typedef struct AdEnvelopeWriter
+{
+	StringInfoData buf;			/* varlena header first */
+	int			nsections;
+	uint32		ids[AD_MAX_SECTIONS];
+	Size		starts[AD_MAX_SECTIONS];
+	Size		ends[AD_MAX_SECTIONS];
+} AdEnvelopeWriter;
+
+extern StringInfo ad_envelope_begin(AdEnvelopeWriter *w, int nsections);
+extern void ad_envelope_section(AdEnvelopeWriter *w, uint32 id);
+extern bytea *ad_envelope_end(AdEnvelopeWriter *w, const char *magic,
+							  uint16 version, uint16 kind, uint32 flags);
+extern void ad_envelope_seal(uint8 *data, Size len);
+extern void ad_envelope_open(AdEnvelope *e, const uint8 *data, Size len,
+							 const char *magic, const char *what,
+							 uint16 max_version, uint32 known_flags);
+extern void ad_envelope_reader(const AdEnvelope *e, uint32 id,
+							   const char *what, AdReader *r);
+extern bool ad_envelope_has(const AdEnvelope *e, uint32 id);
+
+#define AD_MAGIC_LENGTH 8
+#define AD_MAGIC_MODEL	"ADMODEL\n"
+#define AD_MAGIC_SKETCH "ADSKETC\n"
+
+/* options.c: typed options from jsonb, over a table */
+typedef enum AdOptionType
+{
+	AD_OPT_INT,					/* int */
+	AD_OPT_FLOAT,				/* double */
+	AD_OPT_BOOL,				/* bool */
+	AD_OPT_ENUM,				/* int: index into values */
+	AD_OPT_STRING,				/* char *, palloc'd; NULL allowed */
+	AD_OPT_SEED					/* uint64, from a whole number */
+} AdOptionType;
+
+typedef struct AdOption
+{
+	const char *name;			/* the key */
+	AdOptionType type;
+	Size		offset;			/* of the member in the options struct */
+	double		dflt;			/* default; enum: index; NaN: none (float) */
+	double		min;
+	double		max;			/* inclusive */
+	const char *const *values;	/* enum: names, NULL-terminated */
+	const char *string_dflt;	/* string: default or NULL */
+	bool		min_open;		/* float: min itself is refused */
+} AdOption;
+
+extern void ad_options_defaults(const AdOption *table, int n, void *out);
+extern void ad_options_parse(JsonbContainer *object, const char *owner,
+							 const AdOption *table, int n,
+							 const char *const *also_allowed, void *out);
+extern void ad_options_print(StringInfo buf, const AdOption *table, int n,
+							 const void *options);
+extern const char *ad_nearest(const char *word, const char *const *words,
+							  int n);
+
+/* elementary.c: log and exp2 that are the same on every machine */
+extern double ad_log(double x);
+extern double ad_exp2(double x);
+
+#endif							/* AD_CORE_H */

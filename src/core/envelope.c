@@ -1,0 +1,303 @@
+/*-------------------------------------------------------------------------
+ *
+ * envelope.c
+ *		The container that models and sketches are stored in.
+ *
+ * Little-endian, position independent:
+ *
+ *	 0	magic, 8 bytes
+ *	 8	format version u16, kind u16 (detector id; 0 in a sketch), flags u32
+ *	16	total length u64
+ *	24	number of sections u32, zero u32
+ *	32	digest, 16 bytes: SHA-256, cut, of everything but digest and CRC
+ *	48	CRC-32C u32 of everything but itself, zero u32
+ *	56	zero u64
+ *	64	section table: id u32, zero u32, offset u64, length u64 each
+ *		then the sections, in order, each 8-byte aligned, padded with zeros
+ *
+ * The CRC finds accidents, the digest names the content (the model cache
+ * looks models up by it), and neither is a defence: an attacker can
+ * recompute both, so every reader checks the structure of its section.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/ad_core.h"
+
+#include "port/pg_crc32c.h"
+
+#define TABLE_ENTRY		24
+#define OFF_VERSION		8
+#define OFF_LENGTH		16
+#define OFF_NSECTIONS	24
+#define OFF_DIGEST		32
+#define OFF_CRC			48
+
+static void
+put_u32(uint8 *p, uint32 v)
+{
+	for (int i = 0; i < 4; i++)
+		p[i] = (uint8) (v >> (8 * i));
+}
+
+static void
+put_u64(uint8 *p, uint64 v)
+{
+	for (int i = 0; i < 8; i++)
+		p[i] = (uint8) (v >> (8 * i));
+}
+
+static void
+compute_digest(const uint8 *data, Size len, uint8 *out)
+{
+	uint8		full[PG_SHA256_DIGEST_LENGTH];
+#if PG_VERSION_NUM >= 140000
+	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
+
+	if (ctx == NULL ||
+		pg_cryptohash_init(ctx) < 0 ||
+		pg_cryptohash_update(ctx, data, OFF_DIGEST) < 0 ||
+		pg_cryptohash_update(ctx, data + AD_ENVELOPE_HEADER,
+							 len - AD_ENVELOPE_HEADER) < 0 ||
+		pg_cryptohash_final(ctx, full, sizeof(full)) < 0)
+		elog(ERROR, "could not compute SHA-256");
+	pg_cryptohash_free(ctx);
+#else
+	pg_sha256_ctx ctx;
+
+	pg_sha256_init(&ctx);
+	pg_sha256_update(&ctx, data, OFF_DIGEST);
+	pg_sha256_update(&ctx, data + AD_ENVELOPE_HEADER,
+					 len - AD_ENVELOPE_HEADER);
+	pg_sha256_final(&ctx, full);
+#endif
+	memcpy(out, full, AD_DIGEST_LENGTH);
+}
+
+static uint32
+compute_crc(const uint8 *data, Size len)
+{
+	pg_crc32c	crc;
+
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, data, OFF_CRC);
+	COMP_CRC32C(crc, data + OFF_CRC + 4, len - OFF_CRC - 4);
+	FIN_CRC32C(crc);
+	return crc;
+}
+
+/*
+ * Begin an envelope of the given number of sections.  Sections are
+ * appended to the returned buffer, each after ad_envelope_section().
+ */
+StringInfo
+ad_envelope_begin(AdEnvelopeWriter *w, int nsections)
+{
+	Size		head = VARHDRSZ + AD_ENVELOPE_HEADER + TABLE_ENTRY * nsections;
+
+	Assert(nsections > 0 && nsections <= AD_MAX_SECTIONS);
+	initStringInfo(&w->buf);
+	enlargeStringInfo(&w->buf, (int) head);
+	memset(w->buf.data, 0, head);
+	w->buf.len = (int) head;
+	w->nsections = 0;
+	put_u32((uint8 *) w->buf.data + VARHDRSZ + OFF_NSECTIONS, nsections);
+	return &w->buf;
+}
+
+/* Close the section before, if any, and open the next. */
+void
+ad_envelope_section(AdEnvelopeWriter *w, uint32 id)
+{
+	if (w->nsections > 0)
+		w->ends[w->nsections - 1] = w->buf.len - VARHDRSZ;
+	ad_wr_align8(&w->buf);
+	w->ids[w->nsections] = id;
+	w->starts[w->nsections] = w->buf.len - VARHDRSZ;
+	w->nsections++;
+}
+
+/* Recompute digest and CRC of an envelope in place. */
+void
+ad_envelope_seal(uint8 *data, Size len)
+{
+	compute_digest(data, len, data + OFF_DIGEST);
+	put_u32(data + OFF_CRC, compute_crc(data, len));
+}
+
+/* Finish: fill in the header, seal, and return the bytea. */
+bytea *
+ad_envelope_end(AdEnvelopeWriter *w, const char *magic, uint16 version,
+				uint16 kind, uint32 flags)
+{
+	uint8	   *data;
+	Size		len;
+
+	w->ends[w->nsections - 1] = w->buf.len - VARHDRSZ;
+	ad_wr_align8(&w->buf);
+	data = (uint8 *) w->buf.data + VARHDRSZ;
+	len = w->buf.len - VARHDRSZ;
+
+	memcpy(data, magic, AD_MAGIC_LENGTH);
+	put_u32(data + OFF_VERSION, version | ((uint32) kind << 16));
+	put_u32(data + OFF_VERSION + 4, flags);
+	put_u64(data + OFF_LENGTH, len);
+	for (int i = 0; i < w->nsections; i++)
+	{
+		uint8	   *e = data + AD_ENVELOPE_HEADER + TABLE_ENTRY * i;
+
+		put_u32(e, w->ids[i]);
+		put_u64(e + 8, w->starts[i]);
+		put_u64(e + 16, w->ends[i] - w->starts[i]);
+	}
+	ad_envelope_seal(data, len);
+	SET_VARSIZE(w->buf.data, w->buf.len);
+	return (bytea *) w->buf.data;
+}
+
+/*
+ * Check and open an envelope.  "what" names the kind of value for
+ * messages.  data must be 8-byte aligned and outlive the envelope.
+ * Everything in the header and the section table is checked here; the
+ * sections' content is their readers' business.
+ */
+void
+ad_envelope_open(AdEnvelope *e, const uint8 *data, Size len,
+				 const char *magic, const char *what,
+				 uint16 max_version, uint32 known_flags)
+{
+	AdReader	r;
+	uint64		total;
+	uint32		nsections;
+	uint32		crc;
+	uint8		digest[AD_DIGEST_LENGTH];
+	Size		at;
+
+	if (len < AD_MAGIC_LENGTH || memcmp(data, magic, AD_MAGIC_LENGTH) != 0)
+	{
+		const char *other = NULL;
+
+		if (len >= AD_MAGIC_LENGTH)
+		{
+			if (memcmp(data, AD_MAGIC_MODEL, AD_MAGIC_LENGTH) == 0)
+				other = "model";
+			else if (memcmp(data, AD_MAGIC_SKETCH, AD_MAGIC_LENGTH) == 0)
+				other = "sketch";
+		}
+		if (other)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+					 errmsg("value is a %s, where a %s is expected",
+							other, what)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("value is not a %s", what),
+				 errdetail("Its first bytes are not those of a %s.", what)));
+	}
+
+	ad_rd_init(&r, data, len, what);
+	if (len < AD_ENVELOPE_HEADER)
+		ad_rd_corrupt(&r, "it is shorter than its header");
+	r.pos = OFF_VERSION;
+	e->version = ad_rd_u16(&r);
+	e->kind = ad_rd_u16(&r);
+	e->flags = ad_rd_u32(&r);
+	if (e->version == 0)
+		ad_rd_corrupt(&r, "format version is zero");
+	if (e->version > max_version)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s has format version %u, newest known is %u",
+						what, e->version, max_version),
+				 errhint("Upgrade the anomaly extension of this server.")));
+	if (e->flags & ~known_flags)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s has unknown flags 0x%x", what,
+						e->flags & ~known_flags),
+				 errhint("Upgrade the anomaly extension of this server.")));
+	total = ad_rd_u64(&r);
+	if (total != len)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("%s is damaged", what),
+				 errdetail("It has %zu bytes, its header says "
+						   UINT64_FORMAT ".", len, total)));
+	e->len = len;
+	nsections = ad_rd_u32(&r);
+	if (nsections == 0 || nsections > AD_MAX_SECTIONS)
+		ad_rd_corrupt(&r, "the number of sections is out of range");
+	if (ad_rd_u32(&r) != 0)
+		ad_rd_corrupt(&r, "a reserved field is not zero");
+	r.pos = OFF_CRC;
+	crc = ad_rd_u32(&r);
+	if (crc != compute_crc(data, len))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("%s is damaged", what),
+				 errdetail("Its checksum does not match.")));
+	if (ad_rd_u32(&r) != 0 || ad_rd_u64(&r) != 0)
+		ad_rd_corrupt(&r, "a reserved field is not zero");
+	memcpy(e->digest, data + OFF_DIGEST, AD_DIGEST_LENGTH);
+	compute_digest(data, len, digest);
+	if (memcmp(e->digest, digest, AD_DIGEST_LENGTH) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("%s is damaged", what),
+				 errdetail("Its digest does not match.")));
+
+	/* Sections: in order, aligned, without overlap, up to the end. */
+	r.pos = AD_ENVELOPE_HEADER;
+	ad_rd_need(&r, (Size) TABLE_ENTRY * nsections);
+	at = AD_ENVELOPE_HEADER + (Size) TABLE_ENTRY * nsections;
+	e->nsections = (int) nsections;
+	for (uint32 i = 0; i < nsections; i++)
+	{
+		AdSection  *s = &e->sections[i];
+		uint32		zero;
+		uint64		offset;
+		uint64		length;
+
+		s->id = ad_rd_u32(&r);
+		zero = ad_rd_u32(&r);
+		offset = ad_rd_u64(&r);
+		length = ad_rd_u64(&r);
+		if (zero != 0 || offset != TYPEALIGN(8, at) || offset > len ||
+			length > len - offset)
+			ad_rd_corrupt(&r, "a section lies outside");
+		for (uint32 j = 0; j < i; j++)
+			if (e->sections[j].id == s->id)
+				ad_rd_corrupt(&r, "a section occurs twice");
+		s->data = data + offset;
+		s->len = (Size) length;
+		at = (Size) (offset + length);
+	}
+	if (TYPEALIGN(8, at) != len)
+		ad_rd_corrupt(&r, "bytes follow the last section");
+}
+
+/* Whether there is a section with this id. */
+bool
+ad_envelope_has(const AdEnvelope *e, uint32 id)
+{
+	for (int i = 0; i < e->nsections; i++)
+		if (e->sections[i].id == id)
+			return true;
+	return false;
+}
+
+/* A reader over one section; error if it is missing. */
+void
+ad_envelope_reader(const AdEnvelope *e, uint32 id, const char *what,
+				   AdReader *r)
+{
+	for (int i = 0; i < e->nsections; i++)
+		if (e->sections[i].id == id)
+		{
+			ad_rd_init(r, e->sections[i].data, e->sections[i].len, what);
+			return;
+		}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+			 errmsg("%s is damaged", what),
+			 errdetail("Section %u is missing.", id)));
+}

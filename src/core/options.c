@@ -1,0 +1,362 @@
+/*-------------------------------------------------------------------------
+ *
+ * options.c
+ *		Typed options from jsonb, driven by a table.
+ *
+ * Detectors, preparation, sampling, series and market all take their
+ * options as jsonb.  A table names each key with its type, range, default
+ * and place in a struct; parsing fills the struct, printing writes it back
+ * in table order with every default spelled out, so equal options print
+ * equal text.  An unknown key, a wrong type and a value out of range are
+ * errors that name the key, the value and what is allowed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/ad_core.h"
+
+#include "common/shortest_dec.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/numeric.h"
+
+#define MAX_SUGGESTED	40		/* options compared for a hint */
+
+#define INT_AT(out, o)		(*(int *) ((char *) (out) + (o)->offset))
+#define FLOAT_AT(out, o)	(*(double *) ((char *) (out) + (o)->offset))
+#define BOOL_AT(out, o)		(*(bool *) ((char *) (out) + (o)->offset))
+#define STRING_AT(out, o)	(*(char **) ((char *) (out) + (o)->offset))
+#define SEED_AT(out, o)		(*(uint64 *) ((char *) (out) + (o)->offset))
+
+/* Levenshtein distance of two short words. */
+static int
+edit_distance(const char *a, const char *b)
+{
+	int			row[64];
+	int			la = (int) Min(strlen(a), 63);
+	int			lb = (int) Min(strlen(b), 63);
+
+	for (int j = 0; j <= lb; j++)
+		row[j] = j;
+	for (int i = 1; i <= la; i++)
+	{
+		int			diagonal = row[0];
+
+		row[0] = i;
+		for (int j = 1; j <= lb; j++)
+		{
+			int			best = Min(row[j], row[j - 1]) + 1;
+
+			best = Min(best, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
+			diagonal = row[j];
+			row[j] = best;
+		}
+	}
+	return row[lb];
+}
+
+/* The word nearest to the one given, or NULL if none is near. */
+const char *
+ad_nearest(const char *word, const char *const *words, int n)
+{
+	const char *best = NULL;
+	int			best_distance = (int) Max(strlen(word) / 2, 2) + 1;
+
+	for (int i = 0; i < n; i++)
+	{
+		int			d = edit_distance(word, words[i]);
+
+		if (d < best_distance)
+		{
+			best_distance = d;
+			best = words[i];
+		}
+	}
+	return best;
+}
+
+static void
+set_default(const AdOption *o, void *out)
+{
+	switch (o->type)
+	{
+		case AD_OPT_INT:
+		case AD_OPT_ENUM:
+			INT_AT(out, o) = (int) o->dflt;
+			break;
+		case AD_OPT_FLOAT:
+			FLOAT_AT(out, o) = o->dflt;
+			break;
+		case AD_OPT_BOOL:
+			BOOL_AT(out, o) = (o->dflt != 0);
+			break;
+		case AD_OPT_STRING:
+			STRING_AT(out, o) = o->string_dflt ? pstrdup(o->string_dflt) : NULL;
+			break;
+		case AD_OPT_SEED:
+			SEED_AT(out, o) = (uint64) o->dflt;
+			break;
+	}
+}
+
+/* Fill a struct with the defaults of its table. */
+void
+ad_options_defaults(const AdOption *table, int n, void *out)
+{
+	for (int i = 0; i < n; i++)
+		set_default(&table[i], out);
+}
+
+/* A scalar jsonb value as text for a message. */
+static char *
+value_text(const JsonbValue *v)
+{
+	switch (v->type)
+	{
+		case jbvNull:
+			return pstrdup("null");
+		case jbvBool:
+			return pstrdup(v->val.boolean ? "true" : "false");
+		case jbvNumeric:
+			return numeric_normalize(v->val.numeric);
+		case jbvString:
+			return pnstrdup(v->val.string.val, v->val.string.len);
+		default:
+			return pstrdup("(array or object)");
+	}
+}
+
+static void
+wrong_type(const AdOption *o, const JsonbValue *v, const char *expected)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("option \"%s\" cannot be \"%s\"", o->name, value_text(v)),
+			 errdetail("Expected %s.", expected)));
+}
+
+static void
+out_of_range(const AdOption *o, const JsonbValue *v)
+{
+	char	   *text = value_text(v);
+
+	if (isinf(o->max))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" is out of range: %s", o->name, text),
+				 errdetail("Allowed: %s %.15g.",
+						   o->min_open ? "greater than" : "at least",
+						   o->min)));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("option \"%s\" is out of range: %s", o->name, text),
+			 errdetail("Allowed: %s %.15g and at most %.15g.",
+					   o->min_open ? "greater than" : "at least",
+					   o->min, o->max)));
+}
+
+/* A jsonb number as a double; NaN if it is not one that fits. */
+static double
+number_value(const JsonbValue *v)
+{
+	return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+											  NumericGetDatum(v->val.numeric)));
+}
+
+/* Set one option from a jsonb value. */
+static void
+set_option(const AdOption *o, const JsonbValue *v, void *out)
+{
+	double		d;
+
+	/* null says "the default", as an SQL NULL argument does */
+	if (v->type == jbvNull)
+	{
+		set_default(o, out);
+		return;
+	}
+
+	switch (o->type)
+	{
+		case AD_OPT_INT:
+		case AD_OPT_SEED:
+			if (v->type != jbvNumeric)
+				wrong_type(o, v, "a whole number");
+			d = number_value(v);
+			if (d != floor(d))
+				wrong_type(o, v, "a whole number");
+			if (!(d >= o->min && d <= o->max))
+				out_of_range(o, v);
+			if (o->type == AD_OPT_INT)
+				INT_AT(out, o) = (int) d;
+			else
+				SEED_AT(out, o) = (uint64) d;
+			break;
+		case AD_OPT_FLOAT:
+			if (v->type != jbvNumeric)
+				wrong_type(o, v, "a number");
+			d = number_value(v);
+			if (!(d >= o->min && d <= o->max) ||
+				(o->min_open && d == o->min))
+				out_of_range(o, v);
+			FLOAT_AT(out, o) = d;
+			break;
+		case AD_OPT_BOOL:
+			if (v->type != jbvBool)
+				wrong_type(o, v, "true or false");
+			BOOL_AT(out, o) = v->val.boolean;
+			break;
+		case AD_OPT_STRING:
+			if (v->type != jbvString)
+				wrong_type(o, v, "a string");
+			STRING_AT(out, o) = pnstrdup(v->val.string.val,
+										 v->val.string.len);
+			break;
+		case AD_OPT_ENUM:
+			{
+				StringInfoData allowed;
+
+				if (v->type == jbvString)
+					for (int i = 0; o->values[i]; i++)
+						if (strlen(o->values[i]) == (size_t) v->val.string.len &&
+							strncmp(o->values[i], v->val.string.val,
+									v->val.string.len) == 0)
+						{
+							INT_AT(out, o) = i;
+							return;
+						}
+				initStringInfo(&allowed);
+				for (int i = 0; o->values[i]; i++)
+					appendStringInfo(&allowed, "%s\"%s\"",
+									 i == 0 ? "one of " : ", ", o->values[i]);
+				wrong_type(o, v, allowed.data);
+			}
+			break;
+	}
+}
+
+static bool
+key_is(const JsonbValue *key, const char *name)
+{
+	return strlen(name) == (size_t) key->val.string.len &&
+		strncmp(name, key->val.string.val, key->val.string.len) == 0;
+}
+
+/*
+ * Fill a struct from a jsonb object: defaults first, then what the object
+ * says.  "owner" names whose options they are, for messages.  Keys in
+ * also_allowed (NULL-terminated, may be NULL) belong to somebody else and
+ * are passed over.  Errors as the file head says.
+ */
+void
+ad_options_parse(JsonbContainer *object, const char *owner,
+				 const AdOption *table, int n,
+				 const char *const *also_allowed, void *out)
+{
+	JsonbIterator *it;
+	JsonbValue	key;
+	JsonbValue	value;
+	JsonbIteratorToken token;
+
+	ad_options_defaults(table, n, out);
+	if (!JsonContainerIsObject(object))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("options of %s must be a JSON object", owner)));
+
+	it = JsonbIteratorInit(object);
+	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
+	{
+		bool		found = false;
+
+		if (token != WJB_KEY)
+			continue;
+		(void) JsonbIteratorNext(&it, &value, true);
+
+		for (int i = 0; i < n && !found; i++)
+			if (key_is(&key, table[i].name))
+			{
+				set_option(&table[i], &value, out);
+				found = true;
+			}
+		for (int i = 0; also_allowed && also_allowed[i] && !found; i++)
+			found = key_is(&key, also_allowed[i]);
+
+		if (!found)
+		{
+			const char *words[MAX_SUGGESTED];
+			int			nwords = 0;
+			char	   *name = pnstrdup(key.val.string.val,
+										key.val.string.len);
+			const char *nearest;
+
+			for (int i = 0; i < n && nwords < MAX_SUGGESTED; i++)
+				words[nwords++] = table[i].name;
+			for (int i = 0; also_allowed && also_allowed[i] &&
+				 nwords < MAX_SUGGESTED; i++)
+				words[nwords++] = also_allowed[i];
+			nearest = ad_nearest(name, words, nwords);
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("unknown option \"%s\" for %s", name, owner),
+					 nearest ?
+					 errhint("Did you mean \"%s\"?", nearest) : 0));
+		}
+	}
+}
+
+/*
+ * Append the options to buf as JSON members in table order, each preceded
+ * by a comma if the buffer does not end in "{".  Numbers are printed with
+ * the shortest digits that read back equal.
+ */
+void
+ad_options_print(StringInfo buf, const AdOption *table, int n,
+				 const void *options)
+{
+	for (int i = 0; i < n; i++)
+	{
+		const AdOption *o = &table[i];
+
+		if (buf->len > 0 && buf->data[buf->len - 1] != '{')
+			appendStringInfoString(buf, ", ");
+		appendStringInfo(buf, "\"%s\": ", o->name);
+		switch (o->type)
+		{
+			case AD_OPT_INT:
+				appendStringInfo(buf, "%d", INT_AT(options, o));
+				break;
+			case AD_OPT_SEED:
+				appendStringInfo(buf, UINT64_FORMAT, SEED_AT(options, o));
+				break;
+			case AD_OPT_FLOAT:
+				{
+					double		d = FLOAT_AT(options, o);
+
+					if (isfinite(d))
+					{
+						/* not float8out: extra_float_digits must not matter */
+						char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+						double_to_shortest_decimal_buf(d, digits);
+						appendStringInfoString(buf, digits);
+					}
+					else
+						appendStringInfoString(buf, "null");
+				}
+				break;
+			case AD_OPT_BOOL:
+				appendStringInfoString(buf,
+									   BOOL_AT(options, o) ? "true" : "false");
+				break;
+			case AD_OPT_STRING:
+				if (STRING_AT(options, o))
+					escape_json(buf, STRING_AT(options, o));
+				else
+					appendStringInfoString(buf, "null");
+				break;
+			case AD_OPT_ENUM:
+				escape_json(buf, o->values[INT_AT(options, o)]);
+				break;
+		}
+	}
+}
