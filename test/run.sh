@@ -1,0 +1,113 @@
+#!/bin/bash
+#
+# Runs every test: builds with warnings as errors, installs, starts a private
+# server, runs the regression tests (sql/ against expected/), then the TAP
+# tests (test/t). Ends with "N passed, N failed": a regression test counts as
+# one, and so does each assertion of a TAP test.
+#
+# An argument that matches a file's name runs only those: test/run.sh cancel
+
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+only=${1:-}
+passed=0
+failed=0
+
+finish() {
+	echo "$passed passed, $failed failed"
+	[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+	exit
+}
+
+# Results of pg_regress: "test name ... ok" until PostgreSQL 15, "ok 1 - name"
+# since 16. A test without a result did not run, so it failed.
+run_regress() {
+	local tests=() file log=$ad_work/regress.log wanted ok
+
+	for file in "$ad_work"/src/sql/*_*.sql; do
+		[ -f "$file" ] || continue
+		file=$(basename "$file" .sql)
+		case $file in anomaly--*) continue ;; esac
+		[[ -z $only || $file == *$only* ]] && tests+=("$file")
+	done
+	wanted=${#tests[@]}
+	[ "$wanted" -gt 0 ] || return 0
+
+	echo "== regression tests"
+	ad_as_user make -C "$ad_work/src" PG_CONFIG="$PG_CONFIG" installcheck \
+		REGRESS="${tests[*]}" >"$log" 2>&1 || true
+	ok=$(grep -cE '^(test )? *[a-z0-9_]+ +\.\.\. ok|^ok [0-9]+ ' "$log" || true)
+	grep -E '^(test )? *[a-z0-9_]+ +\.\.\. |^(not )?ok [0-9]+ ' "$log" || true
+	passed=$((passed + ok))
+	failed=$((failed + wanted - ok))
+	if [ "$ok" -lt "$wanted" ]; then
+		if [ -s "$ad_work/src/regression.diffs" ]; then
+			cat "$ad_work/src/regression.diffs"
+		else
+			tail -n 30 "$log"
+		fi
+		grep -E 'PANIC|FATAL|terminated by signal|TRAP' "$ad_work/server.log" |
+			tail -n 20 || true
+	fi
+}
+
+# What PGXS's prove_installcheck does, one file at a time so that the
+# assertions of each can be counted. Servers made by the tests live in the
+# temporary directory and stop with them.
+run_tap() {
+	local file name log pgxs ok not_ok status
+
+	pgxs=$(dirname "$("$PG_CONFIG" --pgxs)")/../..
+	for file in "$ad_work"/src/test/t/*.pl; do
+		[ -f "$file" ] || continue
+		name=$(basename "$file")
+		[[ -z $only || $name == *$only* ]] || continue
+		[ -n "${tap_started:-}" ] || echo "== TAP tests"
+		tap_started=yes
+
+		log=$ad_work/tap.log
+		status=0
+		(
+			cd "$ad_work/src/test"
+			rm -rf tmp_check
+			ad_as_user env -u PGHOST -u PGPORT -u PGUSER -u PGDATABASE \
+				PATH="$ad_bindir:$PATH" PGPORT=65432 \
+				PG_TEST_PORT_DIR="$ad_work" \
+				TESTDIR="$ad_work/src/test" \
+				TESTDATADIR="$ad_work/src/test/tmp_check" \
+				TESTLOGDIR="$ad_work/src/test/tmp_check/log" \
+				top_builddir="$pgxs" \
+				PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
+				prove --verbose --merge -I "$pgxs/src/test/perl" -I t "t/$name"
+		) >"$log" 2>&1 || status=$?
+
+		ok=$(grep -cE '^ok [0-9]+' "$log" || true)
+		not_ok=$(grep -E '^not ok [0-9]+' "$log" | grep -cv '# TODO' || true)
+		# It died, or did not plan what it ran: that is a failure too.
+		if [ "$status" -ne 0 ] && [ "$not_ok" -eq 0 ]; then
+			not_ok=1
+		fi
+		passed=$((passed + ok))
+		failed=$((failed + not_ok))
+		printf '%-44s %4d ok%s\n' "$name" "$ok" \
+			"$([ "$not_ok" -eq 0 ] || echo ", $not_ok FAILED")"
+		if [ "$not_ok" -gt 0 ]; then
+			grep -vE '^ok [0-9]+' "$log" | tail -n 60
+			grep -hE 'PANIC|terminated by signal|TRAP' \
+				"$ad_work"/src/test/tmp_check/log/*.log 2>/dev/null |
+				tail -n 20 || true
+		else
+			grep -iE '^# .*seed' "$log" || true
+		fi
+	done
+}
+
+ad_make_work
+echo "== building for $("$PG_CONFIG" --version)"
+ad_build COPT=-Werror
+ad_install
+ad_start_server
+run_regress
+run_tap
+finish
