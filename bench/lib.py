@@ -1,0 +1,213 @@
+"""What the benchmarks share: a psql session, a memory watch, a report.
+
+Times are taken by psql's \\timing (the client's clock around one statement).
+Memory is the backend's RssAnon: its private pages, not the shared buffers it
+happened to touch.
+"""
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from datetime import date
+
+SCALE = float(os.environ.get("BENCH_SCALE", "1"))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+ONLY = os.environ.get("BENCH_ONLY", "")
+PSQL = os.environ["BENCH_PSQL"]
+MB = 1024 * 1024
+
+
+def scaled(n, least=1):
+    return max(least, int(n * SCALE))
+
+
+def progress(text):
+    print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
+
+
+class Session:
+    """One backend, driven through a pipe; run() gives rows and seconds."""
+
+    def __init__(self):
+        self.psql = subprocess.Popen(
+            [PSQL, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
+        self.psql.stdin.write("\\timing on\n")
+        self.pid = int(self.value("SELECT pg_backend_pid()"))
+
+    def run(self, statement):
+        self.psql.stdin.write(statement.strip().rstrip(";") +
+                              ";\n\\echo __end__\n")
+        self.psql.stdin.flush()
+        rows, seconds = [], None
+        for line in self.psql.stdout:
+            line = line.rstrip("\n")
+            if line == "__end__":
+                return rows, seconds
+            timing = re.match(r"Time: ([0-9.]+) ms", line)
+            if timing:
+                seconds = float(timing.group(1)) / 1000
+            else:
+                rows.append(line)
+        raise RuntimeError(statement + "\n" + self.psql.stderr.read())
+
+    def value(self, statement):
+        return self.run(statement)[0][0]
+
+    def seconds(self, statement):
+        return self.run(statement)[1]
+
+    def plan(self, statement):
+        return self.run("EXPLAIN (COSTS OFF) " + statement)[0]
+
+    def close(self):
+        self.psql.stdin.close()
+        self.psql.wait()
+
+
+def copy_doubles(table, matrix):
+    """Loads a numpy matrix into a table of float8 columns, in its order."""
+    import numpy as np
+
+    nrows, ncols = matrix.shape
+    fields = [("n", ">i2")]
+    for j in range(ncols):
+        fields += [(f"l{j}", ">i4"), (f"c{j}", ">f8")]
+    copy = subprocess.Popen(
+        [PSQL, "-X", "-q", "-c",
+         f"\\copy {table} FROM STDIN WITH (FORMAT binary)"],
+        stdin=subprocess.PIPE)
+    copy.stdin.write(b"PGCOPY\n\xff\r\n\0" + b"\0" * 8)
+    for start in range(0, nrows, 100000):
+        part = matrix[start:start + 100000]
+        out = np.empty(len(part), dtype=fields)
+        out["n"] = ncols
+        for j in range(ncols):
+            out[f"l{j}"] = 8
+            out[f"c{j}"] = part[:, j]
+        copy.stdin.write(out.tobytes())
+    copy.stdin.write(b"\xff\xff")
+    copy.stdin.close()
+    if copy.wait() != 0:
+        raise RuntimeError("could not load " + table)
+
+
+class MemoryWatch:
+    """Peak growth of a process's private memory while a block runs."""
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    def now(self):
+        with open(f"/proc/{self.pid}/status") as status:
+            for line in status:
+                if line.startswith("RssAnon:"):
+                    return int(line.split()[1]) * 1024
+        return 0
+
+    def __enter__(self):
+        self.before = self.peak = self.now()
+        self.done = threading.Event()
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+        self.thread.start()
+        return self
+
+    def watch(self):
+        while not self.done.wait(0.01):
+            self.peak = max(self.peak, self.now())
+
+    def __exit__(self, *_):
+        self.done.set()
+        self.thread.join()
+        self.peak = max(self.peak, self.now())
+        self.growth = self.peak - self.before
+
+
+def interleaved(runs, rounds=ROUNDS):
+    """Calls each of {name: function -> seconds} in turn, rounds times over.
+
+    A slow minute of the machine then falls on all of them alike.
+    """
+    times = {name: [] for name in runs}
+    for i in range(rounds):
+        for name, run in runs.items():
+            times[name].append(run())
+            progress(f"round {i + 1}/{rounds} {name}: {times[name][-1]:.3f} s")
+    return times
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def ratio(above, below):
+    """Median of the ratios of paired runs."""
+    return median([a / b for a, b in zip(above, below)])
+
+
+def number(x):
+    if x >= 1000:
+        return f"{x:,.0f}"
+    if x >= 100:
+        return f"{x:.0f}"
+    if x >= 10:
+        return f"{x:.1f}"
+    return f"{x:.2f}"
+
+
+class Report:
+    """A page of markdown: the machine, then tables and plans."""
+
+    def __init__(self, title, session, versions):
+        with open("/proc/cpuinfo") as cpuinfo:
+            model = next((line.split(":")[1].strip() for line in cpuinfo
+                          if line.startswith("model name")), "unknown")
+        with open("/proc/meminfo") as meminfo:
+            memory = int(meminfo.readline().split()[1]) / MB
+        self.lines = [
+            f"# {title}", "",
+            f"Measured {date.today()} at {os.environ['BENCH_COMMIT']} by "
+            "`make bench`: everything in one run on one machine, "
+            "interleaved, medians of "
+            f"{ROUNDS} runs; ratios are medians of the ratios of paired "
+            "runs.", "",
+            f"- {model}, {os.cpu_count()} processors, {memory:.0f} GB, "
+            f"Linux {platform.release()}",
+            "- PostgreSQL " + session.value("SHOW server_version") +
+            ", settings of planner and memory at their defaults, "
+            "shared_buffers 512 MB"]
+        self.lines += ["- " + version for version in versions]
+        if SCALE != 1:
+            self.lines += ["", f"**A trial at {SCALE} of the full size: "
+                           "its figures mean nothing.**"]
+
+    def section(self, title, text=""):
+        self.lines += ["", f"## {title}"]
+        if text:
+            self.lines += ["", text]
+
+    def text(self, text):
+        self.lines += ["", text]
+
+    def table(self, header, rows):
+        self.lines += ["", "| " + " | ".join(header) + " |",
+                       "|---" + "|---:" * (len(header) - 1) + "|"]
+        self.lines += ["| " + " | ".join(row) + " |" for row in rows]
+
+    def plan(self, lines):
+        self.lines += [""] + [("    " + line).rstrip() for line in lines]
+
+    def write(self):
+        print("\n".join(self.lines))
+
+
+def met(value, target, at_most=True):
+    """A target and whether it was reached."""
+    good = value <= target if at_most else value >= target
+    sign = "at most" if at_most else "at least"
+    return f"{sign} {target:g}: {'met' if good else '**missed**'}"

@@ -1,0 +1,49 @@
+#!/bin/bash
+#
+# Runs the benchmarks (bench/NAME.py, all or those named) against a private
+# server and writes a table of each to bench/results/NAME.md.
+#
+#   BENCH_SCALE=0.01   a quick run on a hundredth of the rows; its table goes
+#                      to the terminal only
+#   BENCH_ROUNDS=5     how often each timing is repeated
+#   BENCH_ONLY=fit     only the sections whose name contains this; to the
+#                      terminal only
+
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/../test/lib.sh"
+
+names=("$@")
+if [ ${#names[@]} -eq 0 ]; then
+	for file in "$ad_root"/bench/*.py; do
+		name=$(basename "$file" .py)
+		[ "$name" = lib ] || names+=("$name")
+	done
+fi
+
+ad_make_work
+ad_say "Building and starting a private server ..."
+ad_build
+ad_install
+# Planner and memory settings stay at their defaults, but for a cache that
+# holds the table measured; the rest makes loading quick.
+ad_start_server "shared_buffers = '512MB'" "wal_level = minimal" \
+	"max_wal_senders = 0" "max_wal_size = '8GB'" "synchronous_commit = off" \
+	"full_page_writes = off" "autovacuum = off" "checkpoint_timeout = '1h'"
+ad_psql -q -c 'CREATE EXTENSION anomaly'
+
+export BENCH_PSQL=$ad_bindir/psql BENCH_PGBENCH=$ad_bindir/pgbench
+BENCH_COMMIT=$(git -C "$ad_root" describe --always --dirty 2>/dev/null || echo unknown)
+export BENCH_COMMIT BENCH_SCALE=${BENCH_SCALE:-1} BENCH_ROUNDS=${BENCH_ROUNDS:-5}
+# One thread means one thread.
+export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+export PYTHONDONTWRITEBYTECODE=1
+
+for name in "${names[@]}"; do
+	ad_say "== $name"
+	/usr/bin/python3 "$ad_root/bench/$name.py" >"$ad_work/$name.md"
+	cat "$ad_work/$name.md"
+	if [ "$BENCH_SCALE" = 1 ] && [ -z "${BENCH_ONLY:-}" ]; then
+		mkdir -p "$ad_root/bench/results"
+		cp "$ad_work/$name.md" "$ad_root/bench/results/$name.md"
+	fi
+done
