@@ -9,7 +9,6 @@
 
 ad_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 ad_work=             # temporary directory, once ad_make_work has run
-ad_server_running=no
 
 # A "make test" hands its flags and jobserver down; the inner makes start
 # afresh.
@@ -95,13 +94,14 @@ ad_make_work() {
 }
 
 ad_cleanup() {
-	local status=$?
+	local status=$? pidfile
 
 	trap - EXIT HUP INT TERM
-	if [ "$ad_server_running" = yes ]; then
-		ad_as_user "$ad_bindir/pg_ctl" -D "$ad_work/data" -m immediate -w stop \
+	# Ours, and those that an interrupted TAP test could not stop itself.
+	find "$ad_work" -name postmaster.pid | while read -r pidfile; do
+		ad_as_user "$ad_bindir/pg_ctl" -D "${pidfile%/*}" -m immediate -w stop \
 			>/dev/null 2>&1 || true
-	fi
+	done
 	cd /
 	rm -rf "$ad_work"
 	exit "$status"
@@ -164,7 +164,6 @@ ad_start_server() {
 			echo "$line"
 		done
 	} | ad_as_user tee -a "$ad_work/data/postgresql.conf" >/dev/null
-	ad_server_running=yes
 	ad_as_user "$ad_bindir/pg_ctl" -D "$ad_work/data" -l "$log" -w start \
 		>/dev/null || { cat "$log" >&2; ad_die "the server did not start"; }
 	export PGHOST=$ad_work PGPORT=5432 PGUSER=postgres PGDATABASE=postgres

@@ -14,6 +14,13 @@ only=${1:-}
 passed=0
 failed=0
 
+# Not even building counts as one failure, and the last line is still the count.
+ad_die() {
+	ad_say "$0: $*"
+	echo "$passed passed, $((failed + 1)) failed"
+	exit 1
+}
+
 finish() {
 	echo "$passed passed, $failed failed"
 	[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
