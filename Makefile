@@ -20,7 +20,8 @@ DATA        = $(wildcard sql/upgrade/*--*--*.sql)
 REGRESS      = $(sort $(basename $(notdir $(wildcard sql/*_*.sql))))
 REGRESS_OPTS = --inputdir=. --load-extension=anomaly
 
-PG_CPPFLAGS = -I$(srcdir)/src
+# The server's headers are not ours to warn about.
+PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server)
 # Models are stored, so scores must be the same on every machine: no fused
 # multiply-add.
 PG_CFLAGS   = -Wall -Wextra -ffp-contract=off

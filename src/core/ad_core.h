@@ -98,7 +98,7 @@ extern uint64 ad_hash64(const void *data, Size len, uint64 seed);
 /* bytes.c: little-endian bytes in and out */
 typedef struct AdReader
 {
-	const uint8 *data;			/* 8-byte aligned start */
+	const uint8 *data;			/* start, of any alignment */
 	Size		len;			/* bytes in all */
 	Size		pos;			/* next byte */
 	const char *what;			/* "model" or "sketch", for messages */
@@ -126,6 +126,8 @@ extern double ad_rd_finite(AdReader *r);
 extern void ad_rd_f64_array(AdReader *r, double *out, Size n);
 extern uint32 ad_rd_count(AdReader *r, uint32 max, Size width);
 extern const char *ad_rd_string(AdReader *r, Size max, Size *len);
+extern void ad_rd_text_check(AdReader *r, const char *s, Size len);
+extern char *ad_rd_text(AdReader *r, const char *s, Size len);
 extern void ad_rd_align8(AdReader *r);
 extern void ad_rd_end(AdReader *r);
 extern void ad_rd_corrupt(const AdReader *r, const char *detail)
@@ -139,7 +141,7 @@ extern void ad_rd_corrupt(const AdReader *r, const char *detail)
 typedef struct AdSection
 {
 	uint32		id;				/* what it holds */
-	const uint8 *data;			/* 8-byte aligned */
+	const uint8 *data;
 	Size		len;
 } AdSection;
 
@@ -212,8 +214,9 @@ extern void ad_options_print(StringInfo buf, const AdOption *table, int n,
 extern const char *ad_nearest(const char *word, const char *const *words,
 							  int n);
 
-/* elementary.c: log and exp2 that are the same on every machine */
+/* elementary.c: functions that are the same on every machine */
 extern double ad_log(double x);
 extern double ad_exp2(double x);
+extern void ad_sincos_turn(double turn, double *s, double *c);
 
 #endif							/* AD_CORE_H */

@@ -13,6 +13,8 @@
  */
 #include "core/ad_core.h"
 
+#include "mb/pg_wchar.h"
+
 void
 ad_wr_u8(StringInfo w, uint8 v)
 {
@@ -233,6 +235,23 @@ ad_rd_string(AdReader *r, Size max, Size *len)
 	r->pos += n;
 	*len = n;
 	return s;
+}
+
+/* Error unless a string is text in the server's encoding. */
+void
+ad_rd_text_check(AdReader *r, const char *s, Size len)
+{
+	if (memchr(s, 0, len) != NULL ||
+		!pg_verify_mbstr(GetDatabaseEncoding(), s, (int) len, true))
+		ad_rd_corrupt(r, "a string is not text in the server's encoding");
+}
+
+/* The same, returning a terminated copy in the current context. */
+char *
+ad_rd_text(AdReader *r, const char *s, Size len)
+{
+	ad_rd_text_check(r, s, len);
+	return pnstrdup(s, len);
 }
 
 /* Skip padding, which must be zero. */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * elementary.c
- *		Natural logarithm and base-2 exponential, bit-equal everywhere.
+ *		Logarithm, exponential, sine and cosine, bit-equal everywhere.
  *
  * The C library picks its own variants by processor (with and without
  * fused multiply-add), which may differ in the last bit.  Models are
@@ -87,4 +87,49 @@ ad_exp2(double x)
 	for (int i = 12; i >= 0; i--)
 		p = p * t + inverse_factorial[i];
 	return ldexp(p, (int) n);
+}
+
+/*
+ * Sine and cosine of a turn (1.0 is a full circle).  The angle is brought
+ * into an eighth of a turn around a multiple of a quarter, where nine terms
+ * of either Taylor series leave less than 1e-17.
+ */
+void
+ad_sincos_turn(double turn, double *s, double *c)
+{
+	double		quarter = rint(turn * 4.0);
+	double		t = (turn - quarter / 4.0) * 6.28318530717958647693;
+	double		z = t * t;
+	double		sine = 1.0;
+	double		cosine = 1.0;
+
+	if (!isfinite(turn))
+	{
+		*s = *c = 0;
+		return;
+	}
+	for (int i = 17; i >= 3; i -= 2)
+		sine = 1.0 - sine * z / (i * (i - 1));
+	for (int i = 16; i >= 2; i -= 2)
+		cosine = 1.0 - cosine * z / (i * (i - 1));
+	sine *= t;
+	switch ((int) fmod(quarter, 4.0) & 3)
+	{
+		case 0:
+			*s = sine;
+			*c = cosine;
+			break;
+		case 1:
+			*s = cosine;
+			*c = -sine;
+			break;
+		case 2:
+			*s = -sine;
+			*c = -cosine;
+			break;
+		default:
+			*s = -cosine;
+			*c = sine;
+			break;
+	}
 }

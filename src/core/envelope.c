@@ -9,7 +9,8 @@
  *	 8	format version u16, kind u16 (detector id; 0 in a sketch), flags u32
  *	16	total length u64
  *	24	number of sections u32, zero u32
- *	32	digest, 16 bytes: SHA-256, cut, of everything but digest and CRC
+ *	32	digest, 16 bytes: SHA-256, cut, of everything but digest and CRC;
+ *		zero in a sketch
  *	48	CRC-32C u32 of everything but itself, zero u32
  *	56	zero u64
  *	64	section table: id u32, zero u32, offset u64, length u64 each
@@ -27,6 +28,7 @@
 
 #define TABLE_ENTRY		24
 #define OFF_VERSION		8
+#define OFF_KIND		10
 #define OFF_LENGTH		16
 #define OFF_NSECTIONS	24
 #define OFF_DIGEST		32
@@ -120,7 +122,11 @@ ad_envelope_section(AdEnvelopeWriter *w, uint32 id)
 void
 ad_envelope_seal(uint8 *data, Size len)
 {
-	compute_digest(data, len, data + OFF_DIGEST);
+	/* sketches (kind 0) are exchanged between workers and not cached */
+	if (data[OFF_KIND] != 0 || data[OFF_KIND + 1] != 0)
+		compute_digest(data, len, data + OFF_DIGEST);
+	else
+		memset(data + OFF_DIGEST, 0, AD_DIGEST_LENGTH);
 	put_u32(data + OFF_CRC, compute_crc(data, len));
 }
 
@@ -156,7 +162,8 @@ ad_envelope_end(AdEnvelopeWriter *w, const char *magic, uint16 version,
 
 /*
  * Check and open an envelope.  "what" names the kind of value for
- * messages.  data must be 8-byte aligned and outlive the envelope.
+ * messages.  data must outlive the envelope; it need not be aligned, since
+ * the readers take it byte by byte (a varlena's data is not).
  * Everything in the header and the section table is checked here; the
  * sections' content is their readers' business.
  */
@@ -238,7 +245,10 @@ ad_envelope_open(AdEnvelope *e, const uint8 *data, Size len,
 	if (ad_rd_u32(&r) != 0 || ad_rd_u64(&r) != 0)
 		ad_rd_corrupt(&r, "a reserved field is not zero");
 	memcpy(e->digest, data + OFF_DIGEST, AD_DIGEST_LENGTH);
-	compute_digest(data, len, digest);
+	if (e->kind != 0)
+		compute_digest(data, len, digest);
+	else
+		memset(digest, 0, AD_DIGEST_LENGTH);
 	if (memcmp(e->digest, digest, AD_DIGEST_LENGTH) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
