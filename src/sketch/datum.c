@@ -1,0 +1,339 @@
+/*-------------------------------------------------------------------------
+ *
+ * datum.c
+ *		The one window onto SQL types: a Datum becomes a number or a
+ *		category.
+ *
+ * What a value becomes never depends on a session setting, since scores are
+ * IMMUTABLE: timestamps are seconds since 1970 in UTC, dates midnight UTC,
+ * times seconds of the day, intervals seconds (a year of 365.25 days and a
+ * month of 30, as EXTRACT(EPOCH) has it), money its smallest unit (where
+ * its point stands is a setting).  Seconds as float8 still tell two
+ * timestamps of this century apart that differ by a microsecond.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "sketch/ad_sketch.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_enum.h"
+#include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/cash.h"
+#include "utils/date.h"
+#include "utils/inet.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#define EPOCH_SHIFT_DAYS	((double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE))
+
+/*
+ * Learn how to read values of a type; false if it is none of ours.  Names
+ * and scratch are palloc'd in the given context.
+ */
+bool
+ad_source_init(AdSource *s, Oid type, MemoryContext mcxt)
+{
+	MemoryContext old;
+
+	memset(s, 0, sizeof(*s));
+	s->type = getBaseType(type);
+	s->class = AD_CLASS_NUMBER;
+	switch (s->type)
+	{
+		case INT2OID:
+			s->kind = AD_SRC_INT2;
+			break;
+		case INT4OID:
+			s->kind = AD_SRC_INT4;
+			break;
+		case INT8OID:
+			s->kind = AD_SRC_INT8;
+			break;
+		case FLOAT4OID:
+			s->kind = AD_SRC_FLOAT4;
+			break;
+		case FLOAT8OID:
+			s->kind = AD_SRC_FLOAT8;
+			break;
+		case NUMERICOID:
+			s->kind = AD_SRC_NUMERIC;
+			break;
+		case CASHOID:
+			s->kind = AD_SRC_MONEY;
+			break;
+		case BOOLOID:
+			s->kind = AD_SRC_BOOL;
+			break;
+		case DATEOID:
+			s->kind = AD_SRC_DATE;
+			s->class = AD_CLASS_TIMESTAMP;
+			break;
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			s->kind = AD_SRC_TIMESTAMP;
+			s->class = AD_CLASS_TIMESTAMP;
+			break;
+		case TIMEOID:
+			s->kind = AD_SRC_TIME;
+			s->class = AD_CLASS_TIME;
+			break;
+		case INTERVALOID:
+			s->kind = AD_SRC_INTERVAL;
+			s->class = AD_CLASS_INTERVAL;
+			break;
+		case TEXTOID:
+		case VARCHAROID:
+			s->kind = AD_SRC_TEXT;
+			s->class = AD_CLASS_CATEGORY;
+			break;
+		case BPCHAROID:
+			s->kind = AD_SRC_BPCHAR;
+			s->class = AD_CLASS_CATEGORY;
+			break;
+		case UUIDOID:
+			s->kind = AD_SRC_UUID;
+			s->class = AD_CLASS_CATEGORY;
+			break;
+		case INETOID:
+			s->kind = AD_SRC_INET;
+			s->class = AD_CLASS_CATEGORY;
+			break;
+		case UNKNOWNOID:
+			s->kind = AD_SRC_UNKNOWN;
+			s->class = AD_CLASS_CATEGORY;
+			break;
+		default:
+			if (get_typtype(s->type) != TYPTYPE_ENUM)
+				return false;
+			s->kind = AD_SRC_ENUM;
+			s->class = AD_CLASS_CATEGORY;
+			break;
+	}
+	old = MemoryContextSwitchTo(mcxt);
+	s->name = format_type_be(type);
+	if (strlen(s->name) > AD_MAX_TYPE_NAME)
+		s->name[pg_mbcliplen(s->name, (int) strlen(s->name),
+							 AD_MAX_TYPE_NAME)] = '\0';
+	if (s->class == AD_CLASS_CATEGORY)
+		s->scratch = palloc(AD_CATEGORY_SCRATCH);
+	s->enum_value = InvalidOid;
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+/* Days since 2000 as seconds since 1970; infinities kept. */
+static double
+date_seconds(DateADT date)
+{
+	if (DATE_IS_NOBEGIN(date))
+		return -INFINITY;
+	if (DATE_IS_NOEND(date))
+		return INFINITY;
+	return ((double) date + EPOCH_SHIFT_DAYS) * SECS_PER_DAY;
+}
+
+/* Microseconds since 2000 as seconds since 1970; infinities kept. */
+static double
+timestamp_seconds(Timestamp t)
+{
+	int64		seconds;
+	int64		rest;
+
+	if (TIMESTAMP_IS_NOBEGIN(t))
+		return -INFINITY;
+	if (TIMESTAMP_IS_NOEND(t))
+		return INFINITY;
+	/* whole seconds exactly, then one rounding */
+	seconds = t / USECS_PER_SEC;
+	rest = t % USECS_PER_SEC;
+	return (double) (seconds + (int64) EPOCH_SHIFT_DAYS * SECS_PER_DAY) +
+		(double) rest / USECS_PER_SEC;
+}
+
+/* The types that are not read inline; see ad_source_number(). */
+double
+ad_source_slow_number(AdSource *s, Datum value)
+{
+	switch (s->kind)
+	{
+		case AD_SRC_INT2:
+			return DatumGetInt16(value);
+		case AD_SRC_FLOAT4:
+			return DatumGetFloat4(value);
+		case AD_SRC_NUMERIC:
+			return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+													  value));
+		case AD_SRC_MONEY:
+			return (double) DatumGetCash(value);
+		case AD_SRC_BOOL:
+			return DatumGetBool(value) ? 1.0 : 0.0;
+		case AD_SRC_DATE:
+			return date_seconds(DatumGetDateADT(value));
+		case AD_SRC_TIMESTAMP:
+			return timestamp_seconds(DatumGetTimestamp(value));
+		case AD_SRC_TIME:
+			return (double) DatumGetTimeADT(value) / USECS_PER_SEC;
+		case AD_SRC_INTERVAL:
+			{
+				Interval   *i = DatumGetIntervalP(value);
+
+#if PG_VERSION_NUM >= 170000
+				if (INTERVAL_IS_NOBEGIN(i))
+					return -INFINITY;
+				if (INTERVAL_IS_NOEND(i))
+					return INFINITY;
+#endif
+				return (double) i->time / USECS_PER_SEC +
+					(double) i->day * SECS_PER_DAY +
+					(double) (i->month / MONTHS_PER_YEAR) * 365.25 * SECS_PER_DAY +
+					(double) (i->month % MONTHS_PER_YEAR) * 30.0 * SECS_PER_DAY;
+			}
+		default:
+			elog(ERROR, "unexpected source kind %d", (int) s->kind);
+			return 0;			/* keep the compiler quiet */
+	}
+}
+
+/*
+ * Cut a category that is too long: its first bytes and a hash of all of
+ * them, so that different values stay different.
+ */
+static AdCategory
+shorten(AdSource *s, AdCategory c)
+{
+	int			keep;
+
+	if (c.len <= AD_MAX_CATEGORY)
+		return c;
+	keep = pg_mbcliplen(c.s, c.len, AD_MAX_CATEGORY - 17);
+	memmove(s->scratch, c.s, keep);
+	snprintf(s->scratch + keep, AD_CATEGORY_SCRATCH - keep, "~%016llx",
+			 (unsigned long long) ad_hash64(c.s, c.len, 0));
+	c.s = s->scratch;
+	c.len = keep + 17;
+	return c;
+}
+
+/* The label of an enum value, kept in scratch for the next row. */
+static AdCategory
+enum_label(AdSource *s, Oid value)
+{
+	AdCategory	c;
+	HeapTuple	tuple;
+
+	if (s->enum_value != value)
+	{
+		tuple = SearchSysCache1(ENUMOID, ObjectIdGetDatum(value));
+		if (!HeapTupleIsValid(tuple))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+					 errmsg("enum value %u does not exist", value)));
+		c.s = NameStr(((Form_pg_enum) GETSTRUCT(tuple))->enumlabel);
+		c.len = (int) strlen(c.s);
+		memcpy(s->scratch, c.s, c.len);
+		s->enum_value = value;
+		s->enum_len = c.len;
+		ReleaseSysCache(tuple);
+	}
+	c.s = s->scratch;
+	c.len = s->enum_len;
+	return c;
+}
+
+/*
+ * The value of a categorical source.  The bytes are the Datum's own, or in
+ * the source's scratch, or palloc'd in the current context; they last for
+ * the row.
+ */
+AdCategory
+ad_source_category(AdSource *s, Datum value)
+{
+	AdCategory	c;
+
+	switch (s->kind)
+	{
+		case AD_SRC_TEXT:
+		case AD_SRC_BPCHAR:
+			{
+				struct varlena *t = PG_DETOAST_DATUM_PACKED(value);
+
+				c.s = VARDATA_ANY(t);
+				c.len = (int) VARSIZE_ANY_EXHDR(t);
+				if (s->kind == AD_SRC_BPCHAR)
+					while (c.len > 0 && c.s[c.len - 1] == ' ')
+						c.len--;
+				return shorten(s, c);
+			}
+		case AD_SRC_ENUM:
+			return enum_label(s, DatumGetObjectId(value));
+		case AD_SRC_UUID:
+			{
+				static const char hex[] = "0123456789abcdef";
+				const pg_uuid_t *u = DatumGetUUIDP(value);
+				char	   *p = s->scratch;
+
+				for (int i = 0; i < UUID_LEN; i++)
+				{
+					if (i == 4 || i == 6 || i == 8 || i == 10)
+						*p++ = '-';
+					*p++ = hex[u->data[i] >> 4];
+					*p++ = hex[u->data[i] & 15];
+				}
+				c.s = s->scratch;
+				c.len = 36;
+				return c;
+			}
+		case AD_SRC_INET:
+			c.s = DatumGetCString(DirectFunctionCall1(inet_out, value));
+			c.len = (int) strlen(c.s);
+			return c;
+		case AD_SRC_UNKNOWN:
+			c.s = DatumGetCString(value);
+			c.len = (int) strlen(c.s);
+			return shorten(s, c);
+		default:
+			elog(ERROR, "unexpected source kind %d", (int) s->kind);
+			return (AdCategory) {NULL, 0};	/* keep the compiler quiet */
+	}
+}
+
+/*
+ * A hash of a row key.  Whole numbers hash alike in every integer type,
+ * and in full 64 bits.
+ */
+uint64
+ad_source_hash(AdSource *s, Datum value)
+{
+	int64		whole;
+	double		number;
+
+	switch (s->kind)
+	{
+		case AD_SRC_INT2:
+			whole = DatumGetInt16(value);
+			break;
+		case AD_SRC_INT4:
+			whole = DatumGetInt32(value);
+			break;
+		case AD_SRC_INT8:
+		case AD_SRC_MONEY:
+			whole = DatumGetInt64(value);
+			break;
+		default:
+			if (s->class == AD_CLASS_CATEGORY)
+			{
+				AdCategory	c = ad_source_category(s, value);
+
+				return ad_hash64(c.s, c.len, 2);
+			}
+			number = ad_source_number(s, value) + 0.0;
+			return ad_hash64(&number, sizeof(number), 1);
+	}
+	return ad_hash64(&whole, sizeof(whole), 0);
+}

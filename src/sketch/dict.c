@@ -1,0 +1,146 @@
+/*-------------------------------------------------------------------------
+ *
+ * dict.c
+ *		The distinct values of a categorical feature.
+ *
+ * An open-addressing hash over strings in an arena.  Codes are handed out
+ * in order of arrival, so they depend on the plan; they are made canonical
+ * only when a view is taken (view.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "sketch/ad_sketch.h"
+
+#define INITIAL_SLOTS	16
+#define HASH_SEED		UINT64CONST(0x616e6f6d616c79)
+
+/* An empty dictionary; memory comes with the first value. */
+void
+ad_dict_init(AdDict *d)
+{
+	memset(d, 0, sizeof(*d));
+}
+
+static void
+rebuild_slots(AdDict *d, uint32 nslots)
+{
+	if (d->slots)
+		pfree(d->slots);
+	d->slots = ad_palloc0_array(uint32, nslots);
+	d->nslots = nslots;
+	for (uint32 i = 0; i < d->n; i++)
+	{
+		uint32		at = (uint32) d->entries[i].hash & (nslots - 1);
+
+		while (d->slots[at] != 0)
+			at = (at + 1) & (nslots - 1);
+		d->slots[at] = i + 1;
+	}
+}
+
+/* The code of a value, or -1 if the dictionary has none. */
+int64
+ad_dict_find(const AdDict *d, const char *s, int len)
+{
+	uint64		hash;
+	uint32		at;
+
+	if (d->nslots == 0)
+		return -1;
+	hash = ad_hash64(s, len, HASH_SEED);
+	at = (uint32) hash & (d->nslots - 1);
+	while (d->slots[at] != 0)
+	{
+		const AdDictEntry *e = &d->entries[d->slots[at] - 1];
+
+		if (e->hash == hash && e->len == len &&
+			memcmp(d->arena + e->at, s, len) == 0)
+			return d->slots[at] - 1;
+		at = (at + 1) & (d->nslots - 1);
+	}
+	return -1;
+}
+
+/*
+ * The code of a value, added with count 0 if it is new.  Memory is taken
+ * from the current context.
+ */
+uint32
+ad_dict_code(AdDict *d, const char *s, int len)
+{
+	int64		found = ad_dict_find(d, s, len);
+	uint64		hash;
+	uint32		at;
+	AdDictEntry *e;
+
+	if (found >= 0)
+		return (uint32) found;
+
+	if (d->n >= PG_INT32_MAX / 4)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many distinct values in a categorical feature")));
+	if (d->n == d->cap)
+	{
+		uint32		cap = d->cap == 0 ? 8 : d->cap * 2;
+
+		d->entries = d->cap == 0 ? ad_palloc_array(AdDictEntry, cap) :
+			ad_repalloc_array(d->entries, AdDictEntry, cap);
+		d->cap = cap;
+	}
+	if (d->arena_len + len > d->arena_cap)
+	{
+		Size		cap = Max(d->arena_cap * 2, d->arena_len + len + 64);
+
+		d->arena = d->arena_cap == 0 ? ad_palloc_array(char, cap) :
+			ad_repalloc_array(d->arena, char, cap);
+		d->arena_cap = cap;
+	}
+	hash = ad_hash64(s, len, HASH_SEED);
+	e = &d->entries[d->n++];
+	e->hash = hash;
+	e->count = 0;
+	e->at = d->arena_len;
+	e->len = len;
+	memcpy(d->arena + d->arena_len, s, len);
+	d->arena_len += len;
+
+	if (d->n * 2 > d->nslots)
+		rebuild_slots(d, d->nslots == 0 ? INITIAL_SLOTS : d->nslots * 2);
+	else
+	{
+		at = (uint32) hash & (d->nslots - 1);
+		while (d->slots[at] != 0)
+			at = (at + 1) & (d->nslots - 1);
+		d->slots[at] = d->n;
+	}
+	return d->n - 1;
+}
+
+/*
+ * Drop the entries whose keep[] is false; recode[old] becomes the new code
+ * of those that stay.
+ */
+void
+ad_dict_keep(AdDict *d, const bool *keep, uint32 *recode)
+{
+	uint32		n = 0;
+	Size		len = 0;
+
+	for (uint32 i = 0; i < d->n; i++)
+	{
+		AdDictEntry e = d->entries[i];
+
+		if (!keep[i])
+			continue;
+		recode[i] = n;
+		memmove(d->arena + len, d->arena + e.at, e.len);
+		e.at = len;
+		len += e.len;
+		d->entries[n++] = e;
+	}
+	d->n = n;
+	d->arena_len = len;
+	if (d->nslots > 0)
+		rebuild_slots(d, d->nslots);
+}

@@ -1,0 +1,228 @@
+/*-------------------------------------------------------------------------
+ *
+ * sample.c
+ *		The bottom-k sample.
+ *
+ * Each row gets a 64-bit priority; the k rows with the smallest priorities
+ * are the sample, ties broken by content.  Rows are appended to a buffer
+ * with some slack and the buffer is cut back to k when it is full, so that
+ * keeping the sample costs O(1) a kept row.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "sketch/ad_sketch.h"
+
+#include "math/ad_math.h"
+
+#define INITIAL_ROWS	16
+
+/* Slots of the buffer when fully grown. */
+static Size
+buffer_rows(const AdSketch *s)
+{
+	return s->k + Max(s->k / 4, 16);
+}
+
+/*
+ * Total order of two rows by content: numbers by value, categories by
+ * bytes, missing last.  Codes are not compared, they depend on the plan.
+ */
+int
+ad_row_compare(const AdSketch *s, const double *a, const double *b)
+{
+	for (int j = 0; j < s->nfeatures; j++)
+	{
+		bool		na = isnan(a[j]);
+		bool		nb = isnan(b[j]);
+
+		if (na || nb)
+		{
+			if (na != nb)
+				return na ? 1 : -1;
+			continue;
+		}
+		if (a[j] == b[j])
+			continue;
+		if (s->features[j].class == AD_CLASS_CATEGORY)
+		{
+			const AdDict *d = &s->dicts[j];
+			const AdDictEntry *ea = &d->entries[(uint32) a[j]];
+			const AdDictEntry *eb = &d->entries[(uint32) b[j]];
+			int			c = memcmp(d->arena + ea->at, d->arena + eb->at,
+								   Min(ea->len, eb->len));
+
+			if (c == 0)
+				c = ea->len - eb->len;
+			return c;
+		}
+		return a[j] < b[j] ? -1 : 1;
+	}
+	return 0;
+}
+
+typedef struct RowOrder
+{
+	const AdSketch *s;
+	const double *x;
+} RowOrder;
+
+static int
+compare_rows(const void *a, const void *b, void *arg)
+{
+	const RowOrder *t = arg;
+
+	CHECK_FOR_INTERRUPTS();
+
+	return ad_row_compare(t->s,
+						  t->x + *(const Size *) a * t->s->nfeatures,
+						  t->x + *(const Size *) b * t->s->nfeatures);
+}
+
+/*
+ * After an overflow a dictionary holds what the sample's rows use, nothing
+ * else: drop the rest.
+ */
+static void
+collect_dictionaries(AdSketch *s)
+{
+	for (int c = 0; c < s->ncategories; c++)
+	{
+		int			j = s->categories[c];
+		AdDict	   *d = &s->dicts[j];
+		bool	   *used;
+		uint32	   *recode;
+
+		if (!d->overflow)
+			continue;
+		used = ad_palloc0_array(bool, d->n);
+		recode = ad_palloc_array(uint32, d->n);
+		for (Size i = 0; i < s->n; i++)
+			if (!isnan(s->x[i * s->nfeatures + j]))
+				used[(uint32) s->x[i * s->nfeatures + j]] = true;
+		ad_dict_keep(d, used, recode);
+		for (Size i = 0; i < s->n; i++)
+		{
+			double	   *code = &s->x[i * s->nfeatures + j];
+
+			if (!isnan(*code))
+				*code = recode[(uint32) *code];
+		}
+		pfree(used);
+		pfree(recode);
+	}
+}
+
+/* Cut the buffer to the k rows with the smallest priorities. */
+void
+ad_sample_cut(AdSketch *s)
+{
+	MemoryContext old;
+	uint64	   *order;
+	Size	   *ties;
+	Size		nties = 0;
+	bool	   *drop = NULL;
+	Size		below = 0;
+	Size		n = 0;
+	uint64		threshold;
+
+	if (s->n <= s->k)
+		return;
+
+	old = MemoryContextSwitchTo(s->mcxt);
+	order = ad_palloc_array(uint64, s->n);
+	memcpy(order, s->priority, s->n * sizeof(uint64));
+	ad_select_u64(order, s->n, s->k - 1);
+	threshold = order[s->k - 1];
+	pfree(order);
+
+	for (Size i = 0; i < s->n; i++)
+	{
+		if (s->priority[i] < threshold)
+			below++;
+		else if (s->priority[i] == threshold)
+			nties++;
+	}
+
+	/* Of the rows at the threshold itself, the smallest by content stay. */
+	ties = ad_palloc_array(Size, nties);
+	nties = 0;
+	for (Size i = 0; i < s->n; i++)
+		if (s->priority[i] == threshold)
+			ties[nties++] = i;
+	if (nties > s->k - below)
+	{
+		RowOrder	t = {s, s->x};
+
+		qsort_arg(ties, nties, sizeof(Size), compare_rows, &t);
+		drop = ad_palloc0_array(bool, s->n);
+		for (Size i = s->k - below; i < nties; i++)
+			drop[ties[i]] = true;
+	}
+	pfree(ties);
+
+	for (Size i = 0; i < s->n; i++)
+	{
+		if (s->priority[i] > threshold || (drop && drop[i]))
+			continue;
+		if (n != i)
+		{
+			s->priority[n] = s->priority[i];
+			memcpy(s->x + n * s->nfeatures, s->x + i * s->nfeatures,
+				   s->nfeatures * sizeof(double));
+		}
+		n++;
+	}
+	if (drop)
+		pfree(drop);
+	s->n = n;
+	s->threshold = threshold;
+	collect_dictionaries(s);
+	MemoryContextSwitchTo(old);
+}
+
+/* The rows of the sample in order of content, palloc'd here and now. */
+Size *
+ad_sample_order(const AdSketch *s)
+{
+	Size	   *order = ad_palloc_array(Size, s->n);
+	RowOrder	o = {s, s->x};
+
+	for (Size i = 0; i < s->n; i++)
+		order[i] = i;
+	qsort_arg(order, s->n, sizeof(Size), compare_rows, &o);
+	return order;
+}
+
+/*
+ * Append a row whose priority is not above the threshold, and cut the
+ * buffer if that filled it (which may renumber the codes of overflowed
+ * dictionaries).  The current context must be the sketch's.
+ */
+void
+ad_sample_append(AdSketch *s, uint64 priority, const double *row)
+{
+	Size		limit = buffer_rows(s);
+
+	if (s->n == s->cap)
+	{
+		Size		cap = Min(s->cap == 0 ? INITIAL_ROWS : s->cap * 2, limit);
+
+		if (s->cap == 0)
+		{
+			s->priority = ad_palloc_array(uint64, cap);
+			s->x = ad_palloc_array(double, ad_mul_size(cap, s->nfeatures));
+		}
+		else
+		{
+			s->priority = ad_repalloc_array(s->priority, uint64, cap);
+			s->x = ad_repalloc_array(s->x, double,
+									 ad_mul_size(cap, s->nfeatures));
+		}
+		s->cap = cap;
+	}
+	s->priority[s->n] = priority;
+	memcpy(s->x + s->n * s->nfeatures, row, s->nfeatures * sizeof(double));
+	s->n++;
+	if (s->n == limit)
+		ad_sample_cut(s);
+}

@@ -1,0 +1,445 @@
+/*-------------------------------------------------------------------------
+ *
+ * sketch.c
+ *		Adding rows to a sketch and merging sketches.
+ *
+ * The order of work for a row matters: its priority is drawn first, so
+ * that a row outside the sample costs its counts and tail comparisons and
+ * nothing else; in particular, no dictionary look-up once a dictionary has
+ * overflowed.
+ *
+ * A dictionary overflows when the sketch is large and it has more than
+ * AD_MAX_EXACT_VALUES entries.  From then on it holds just the values of
+ * the sample's rows.  Both the condition and what is left depend on the
+ * rows alone, so merging stays associative.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "sketch/ad_sketch.h"
+
+#include "access/parallel.h"
+
+#define MB			((Size) 1024 * 1024)
+
+/* bytes that a category's value is reckoned at beside its code */
+#define CATEGORY_COST	96
+
+const AdOption ad_sampling_options[] = {
+	{"rows", AD_OPT_INT, offsetof(AdSampling, rows), 65536, 1,
+	AD_MAX_SAMPLE, NULL, NULL, false},
+	{"memory_mb", AD_OPT_INT, offsetof(AdSampling, memory_mb), 64, 1, 1024,
+	NULL, NULL, false},
+	{"seed", AD_OPT_SEED, offsetof(AdSampling, seed), 0, 0,
+	9007199254740991.0, NULL, NULL, false},
+	{"keyed", AD_OPT_BOOL, offsetof(AdSampling, keyed), 0, 0, 0, NULL, NULL,
+	false},
+};
+const int	ad_n_sampling_options = lengthof(ad_sampling_options);
+
+/*
+ * A new sketch, in the given context, that copies what it is given.  The
+ * sample's size k is what was asked for, or what fits into the memory that
+ * was allowed; an error names both if that is too little to be of use.
+ */
+AdSketch *
+ad_sketch_create(const AdSampling *sampling, const AdFeature *features,
+				 int nfeatures, MemoryContext mcxt)
+{
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
+	AdSketch   *s = palloc0(sizeof(AdSketch));
+	Size		row_bytes;
+	Size		fits;
+	Size		needed;
+
+	if (nfeatures < 1 || nfeatures > AD_MAX_FEATURES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("number of features is %d, allowed are 1 to %d",
+						nfeatures, AD_MAX_FEATURES)));
+
+	s->mcxt = mcxt;
+	s->sampling = *sampling;
+	s->nfeatures = nfeatures;
+	s->features = ad_palloc_array(AdFeature, nfeatures);
+	s->categories = ad_palloc_array(int, nfeatures);
+	for (int j = 0; j < nfeatures; j++)
+	{
+		s->features[j].name = pstrdup(features[j].name);
+		s->features[j].type = pstrdup(features[j].type);
+		s->features[j].class = features[j].class;
+		if (features[j].class == AD_CLASS_CATEGORY)
+			s->categories[s->ncategories++] = j;
+	}
+
+	/* a quarter of the buffer is slack */
+	row_bytes = sizeof(uint64) + sizeof(double) * nfeatures +
+		(Size) CATEGORY_COST * s->ncategories;
+	fits = (sampling->memory_mb * MB) / (row_bytes + row_bytes / 4);
+	needed = Min(sampling->rows, AD_MIN_SAMPLE);
+	if (fits < needed)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("a sample of %zu rows of %d features needs %zu MB, limit is %d MB",
+						needed, nfeatures,
+						needed * (row_bytes + row_bytes / 4) / MB + 1,
+						sampling->memory_mb),
+				 errhint("Raise memory_mb in ad_sampling().")));
+	s->k = Min((Size) sampling->rows, fits);
+	s->threshold = PG_UINT64_MAX;
+	ad_random_seed(&s->random, sampling->seed, 0);
+
+	s->missing = ad_palloc0_array(uint64, nfeatures);
+	s->infinite = ad_palloc0_array(uint64, nfeatures);
+	if (s->ncategories > 0)
+	{
+		s->dicts = ad_palloc0_array(AdDict, nfeatures);
+		for (int j = 0; j < nfeatures; j++)
+			ad_dict_init(&s->dicts[j]);
+	}
+	MemoryContextSwitchTo(old);
+	return s;
+}
+
+/* Put one row into the tails and number sets; infinities are NaN by now. */
+void
+ad_sketch_track(AdSketch *s, const double *row)
+{
+	for (int j = 0; j < s->nfeatures; j++)
+	{
+		double		v = row[j];
+
+		/* NaN fails both comparisons */
+		if (v < s->low_threshold[j])
+			s->low_threshold[j] = ad_tail_add(&s->low[j], v, false,
+											  s->low_threshold[j]);
+		if (v > s->high_threshold[j])
+			s->high_threshold[j] = ad_tail_add(&s->high[j], v, true,
+											   s->high_threshold[j]);
+		if (unlikely(!s->numbers[j].overflow) && !isnan(v))
+			ad_numbers_add(&s->numbers[j], v);
+	}
+}
+
+/* Mark dictionaries that hold more than is counted exactly. */
+static void
+check_overflow(AdSketch *s)
+{
+	for (int c = 0; c < s->ncategories; c++)
+	{
+		AdDict	   *d = &s->dicts[s->categories[c]];
+
+		if (d->n > AD_MAX_EXACT_VALUES)
+			d->overflow = true;
+	}
+}
+
+/*
+ * Pass from small to large: the sample is about to stop being all rows, so
+ * start the tails and number sets from it.
+ */
+static void
+become_large(AdSketch *s)
+{
+	MemoryContext old = MemoryContextSwitchTo(s->mcxt);
+	int			d = s->nfeatures;
+
+	s->low = ad_palloc0_array(AdTail, d);
+	s->high = ad_palloc0_array(AdTail, d);
+	s->numbers = ad_palloc0_array(AdNumbers, d);
+	s->low_threshold = ad_palloc_array(double, d);
+	s->high_threshold = ad_palloc_array(double, d);
+	for (int j = 0; j < d; j++)
+	{
+		if (s->features[j].class == AD_CLASS_CATEGORY)
+		{
+			/* no value passes these */
+			s->low_threshold[j] = -INFINITY;
+			s->high_threshold[j] = INFINITY;
+			s->numbers[j].overflow = true;
+		}
+		else
+		{
+			s->low_threshold[j] = INFINITY;
+			s->high_threshold[j] = -INFINITY;
+			ad_tail_init(&s->low[j]);
+			ad_tail_init(&s->high[j]);
+			ad_numbers_init(&s->numbers[j]);
+		}
+	}
+	s->large = true;
+	for (Size i = 0; i < s->n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		ad_sketch_track(s, s->x + i * d);
+	}
+	check_overflow(s);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Draw the unkeyed generator from the seed, the worker and the first row,
+ * so that parts of one query (or days merged later) do not all keep the
+ * rows at the same positions.
+ */
+static void
+seed_priorities(AdSketch *s, const double *x, const AdCategory *category)
+{
+	uint64		h = (uint64) (uint32) ParallelWorkerNumber;
+
+	for (int j = 0; j < s->nfeatures; j++)
+	{
+		if (s->features[j].class == AD_CLASS_CATEGORY)
+		{
+			if (category[j].s)
+				h = ad_hash64(category[j].s, category[j].len, h);
+		}
+		else
+			h = ad_hash64(&x[j], sizeof(double), h);
+	}
+	ad_random_seed(&s->random, s->sampling.seed, h);
+}
+
+/*
+ * Add a row.  x holds the numbers (NaN: missing); for a categorical feature
+ * category[j] holds the value (s == NULL: missing) and x[j] must be 0.
+ * key is used by keyed sampling only.  x is scratch and is overwritten.
+ */
+void
+ad_sketch_add(AdSketch *s, double *x, const AdCategory *category, uint64 key)
+{
+	int			d = s->nfeatures;
+	uint64		priority;
+	bool		keep;
+
+	if (unlikely(s->rows == 0) && !s->sampling.keyed)
+		seed_priorities(s, x, category);
+	if (unlikely(s->rows == s->k))
+		become_large(s);
+
+	priority = s->sampling.keyed ?
+		ad_mix64(key ^ ad_mix64(s->sampling.seed)) :
+		ad_random_next(&s->random);
+	keep = (priority <= s->threshold);
+	s->rows++;
+
+	for (int j = 0; j < d; j++)
+	{
+		if (unlikely(!isfinite(x[j])))
+		{
+			if (isnan(x[j]))
+				s->missing[j]++;
+			else
+				s->infinite[j]++;
+			x[j] = NAN;
+		}
+		else
+			x[j] += 0.0;		/* -0 becomes +0 */
+	}
+
+	if (s->ncategories > 0)
+	{
+		MemoryContext old = MemoryContextSwitchTo(s->mcxt);
+
+		for (int c = 0; c < s->ncategories; c++)
+		{
+			int			j = s->categories[c];
+			AdDict	   *dict = &s->dicts[j];
+			uint32		code;
+
+			x[j] = NAN;
+			if (category[j].s == NULL)
+			{
+				s->missing[j]++;
+				continue;
+			}
+			if (dict->overflow && !keep)
+				continue;
+			code = ad_dict_code(dict, category[j].s, category[j].len);
+			dict->entries[code].count++;
+			if (s->large && dict->n > AD_MAX_EXACT_VALUES)
+				dict->overflow = true;
+			x[j] = code;
+		}
+		MemoryContextSwitchTo(old);
+	}
+
+	if (s->large)
+		ad_sketch_track(s, x);
+	if (keep)
+	{
+		MemoryContext old = MemoryContextSwitchTo(s->mcxt);
+
+		ad_sample_append(s, priority, x);
+		MemoryContextSwitchTo(old);
+	}
+}
+
+/* Error unless two sketches summarise rows of the same kind the same way. */
+static void
+check_mergeable(const AdSketch *a, const AdSketch *b)
+{
+	if (a->nfeatures != b->nfeatures)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cannot merge sketches of %d and %d features",
+						a->nfeatures, b->nfeatures)));
+	for (int j = 0; j < a->nfeatures; j++)
+	{
+		if (strcmp(a->features[j].name, b->features[j].name) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("cannot merge sketches with different features"),
+					 errdetail("Feature %d is \"%s\" in one and \"%s\" in another.",
+							   j + 1, a->features[j].name,
+							   b->features[j].name)));
+		if (a->features[j].class != b->features[j].class)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("cannot merge sketches with different features"),
+					 errdetail("Feature %d is of type %s in one and of type %s in another.",
+							   j + 1, a->features[j].type,
+							   b->features[j].type)));
+	}
+	if (a->sampling.rows != b->sampling.rows ||
+		a->sampling.memory_mb != b->sampling.memory_mb ||
+		a->sampling.seed != b->sampling.seed ||
+		a->sampling.keyed != b->sampling.keyed)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cannot merge sketches with different sampling options"),
+				 errhint("Make all of them with the same ad_sampling().")));
+}
+
+/* Merge b into a; b is not changed and may be freed afterwards. */
+void
+ad_sketch_merge(AdSketch *a, const AdSketch *b)
+{
+	MemoryContext old;
+	int			d = a->nfeatures;
+	uint32	  **recode = NULL;
+	double	   *row;
+
+	check_mergeable(a, b);
+	if (b->rows == 0)
+		return;
+	if (a->rows > PG_UINT64_MAX - b->rows)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many rows in a sketch")));
+	if (!a->large && a->rows + b->rows > a->k)
+		become_large(a);
+
+	old = MemoryContextSwitchTo(a->mcxt);
+	a->rows += b->rows;
+	for (int j = 0; j < d; j++)
+	{
+		a->missing[j] += b->missing[j];
+		a->infinite[j] += b->infinite[j];
+	}
+
+	/* dictionaries first: the rows below need their codes */
+	if (a->ncategories > 0)
+	{
+		recode = ad_palloc0_array(uint32 *, d);
+		for (int c = 0; c < a->ncategories; c++)
+		{
+			int			j = a->categories[c];
+			AdDict	   *da = &a->dicts[j];
+			const AdDict *db = &b->dicts[j];
+
+			recode[j] = ad_palloc_array(uint32, db->n);
+			for (uint32 i = 0; i < db->n; i++)
+			{
+				const AdDictEntry *e = &db->entries[i];
+				uint32		code;
+
+				AD_CHECK_EVERY_1024(i);
+				code = ad_dict_code(da, db->arena + e->at, e->len);
+				da->entries[code].count += e->count;
+				recode[j][i] = code;
+			}
+			da->overflow |= db->overflow;
+		}
+		if (a->large)
+			check_overflow(a);
+	}
+
+	row = ad_palloc_array(double, d);
+	for (Size i = 0; i < b->n; i++)
+	{
+		uint64		priority = b->priority[i];
+		const double *from = b->x + i * d;
+
+		AD_CHECK_EVERY_1024(i);
+		memcpy(row, from, d * sizeof(double));
+		for (int c = 0; c < a->ncategories; c++)
+		{
+			int			j = a->categories[c];
+
+			if (!isnan(row[j]))
+				row[j] = recode[j][(uint32) row[j]];
+		}
+		/* a small b's rows are all here: its tails come from them */
+		if (a->large && !b->large)
+			ad_sketch_track(a, row);
+		if (priority <= a->threshold)
+		{
+			Size		before = a->n;
+
+			ad_sample_append(a, priority, row);
+
+			/* a cut may have renumbered overflowed dictionaries */
+			if (a->n <= before && recode)
+			{
+				for (int c = 0; c < a->ncategories; c++)
+				{
+					int			j = a->categories[c];
+					const AdDict *db = &b->dicts[j];
+
+					if (!a->dicts[j].overflow)
+						continue;
+					for (uint32 v = 0; v < db->n; v++)
+						recode[j][v] = ad_dict_code(&a->dicts[j],
+													db->arena + db->entries[v].at,
+													db->entries[v].len);
+				}
+			}
+		}
+	}
+	pfree(row);
+
+	if (b->large)
+		for (int j = 0; j < d; j++)
+		{
+			if (a->features[j].class == AD_CLASS_CATEGORY)
+				continue;
+			for (int i = 0; i < b->low[j].n; i++)
+				if (b->low[j].v[i] < a->low_threshold[j])
+					a->low_threshold[j] =
+						ad_tail_add(&a->low[j], b->low[j].v[i], false,
+									a->low_threshold[j]);
+			for (int i = 0; i < b->high[j].n; i++)
+				if (b->high[j].v[i] > a->high_threshold[j])
+					a->high_threshold[j] =
+						ad_tail_add(&a->high[j], b->high[j].v[i], true,
+									a->high_threshold[j]);
+			if (b->numbers[j].overflow && !a->numbers[j].overflow)
+			{
+				a->numbers[j].overflow = true;
+				pfree(a->numbers[j].v);
+				a->numbers[j].v = NULL;
+			}
+			else if (!a->numbers[j].overflow)
+				for (int i = 0; i < AD_NUMBER_SLOTS; i++)
+					if (!isnan(b->numbers[j].v[i]))
+						ad_numbers_add(&a->numbers[j], b->numbers[j].v[i]);
+		}
+
+	if (recode)
+	{
+		for (int c = 0; c < a->ncategories; c++)
+			pfree(recode[a->categories[c]]);
+		pfree(recode);
+	}
+	MemoryContextSwitchTo(old);
+}

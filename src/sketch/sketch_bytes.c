@@ -1,0 +1,300 @@
+/*-------------------------------------------------------------------------
+ *
+ * sketch_bytes.c
+ *		Sketches as bytes.
+ *
+ * The same form serves a stored sketch and the exchange between parallel
+ * workers.  Reading checks everything that later code relies on: counts
+ * against limits and against the bytes that are left, codes against the
+ * dictionary, numbers for being finite where they must be.
+ *
+ * Sections:
+ *	1	sampling options, rows, features (name, type, class)
+ *	2	per feature: missing, infinite; when large: tails, numbers
+ *	3	per categorical feature: the dictionary
+ *	4	sample: priorities, then rows
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "sketch/ad_sketch.h"
+
+#define SECTION_FEATURES	1
+#define SECTION_COUNTS		2
+#define SECTION_VALUES		3
+#define SECTION_SAMPLE		4
+
+/* Write a sketch; cuts its sample to k, which changes nothing it says. */
+bytea *
+ad_sketch_write(AdSketch *s)
+{
+	AdEnvelopeWriter w;
+	StringInfo	buf = ad_envelope_begin(&w, 4);
+	int			d = s->nfeatures;
+
+	ad_sample_cut(s);
+
+	ad_envelope_section(&w, SECTION_FEATURES);
+	ad_wr_u32(buf, s->sampling.rows);
+	ad_wr_u32(buf, s->sampling.memory_mb);
+	ad_wr_u64(buf, s->sampling.seed);
+	ad_wr_u8(buf, s->sampling.keyed);
+	ad_wr_u8(buf, s->large);
+	ad_wr_u64(buf, s->rows);
+	ad_wr_u32(buf, d);
+	for (int j = 0; j < d; j++)
+	{
+		ad_wr_u8(buf, s->features[j].class);
+		ad_wr_string(buf, s->features[j].name, strlen(s->features[j].name));
+		ad_wr_string(buf, s->features[j].type, strlen(s->features[j].type));
+	}
+
+	ad_envelope_section(&w, SECTION_COUNTS);
+	for (int j = 0; j < d; j++)
+	{
+		ad_wr_u64(buf, s->missing[j]);
+		ad_wr_u64(buf, s->infinite[j]);
+		if (!s->large || s->features[j].class == AD_CLASS_CATEGORY)
+			continue;
+		ad_tail_cut(&s->low[j], false);
+		ad_tail_cut(&s->high[j], true);
+		ad_wr_u32(buf, s->low[j].n);
+		ad_wr_f64_array(buf, s->low[j].v, s->low[j].n);
+		ad_wr_u32(buf, s->high[j].n);
+		ad_wr_f64_array(buf, s->high[j].v, s->high[j].n);
+		ad_wr_u8(buf, s->numbers[j].overflow);
+		if (!s->numbers[j].overflow)
+		{
+			ad_wr_u32(buf, s->numbers[j].n);
+			for (int i = 0; i < AD_NUMBER_SLOTS; i++)
+				if (!isnan(s->numbers[j].v[i]))
+					ad_wr_f64(buf, s->numbers[j].v[i]);
+		}
+	}
+
+	ad_envelope_section(&w, SECTION_VALUES);
+	for (int c = 0; c < s->ncategories; c++)
+	{
+		const AdDict *dict = &s->dicts[s->categories[c]];
+
+		ad_wr_u8(buf, dict->overflow);
+		ad_wr_u32(buf, dict->n);
+		for (uint32 i = 0; i < dict->n; i++)
+		{
+			const AdDictEntry *e = &dict->entries[i];
+
+			ad_wr_u64(buf, e->count);
+			ad_wr_string(buf, dict->arena + e->at, e->len);
+		}
+	}
+
+	ad_envelope_section(&w, SECTION_SAMPLE);
+	ad_wr_u64(buf, s->n);
+	ad_wr_bytes(buf, s->priority, ad_mul_size(s->n, sizeof(uint64)));
+	ad_wr_f64_array(buf, s->x, ad_mul_size(s->n, d));
+
+	return ad_envelope_end(&w, AD_MAGIC_SKETCH, AD_SKETCH_VERSION, 0, 0);
+}
+
+/* Read n finite values into a tail. */
+static void
+read_tail(AdReader *r, AdTail *t)
+{
+	uint32		n = ad_rd_count(r, AD_TAIL, sizeof(double));
+
+	ad_tail_init(t);
+	for (uint32 i = 0; i < n; i++)
+		t->v[t->n++] = ad_rd_finite(r);
+}
+
+/* Read section 1 into a new sketch. */
+static AdSketch *
+read_features(AdReader *r, MemoryContext mcxt)
+{
+	AdSampling	sampling;
+	AdFeature  *features;
+	AdSketch   *s;
+	uint32		rows = ad_rd_u32(r);
+	uint32		memory_mb = ad_rd_u32(r);
+	bool		large;
+	uint64		seen;
+	uint32		d;
+
+	if (rows < 1 || rows > AD_MAX_SAMPLE || memory_mb < 1 || memory_mb > 1024)
+		ad_rd_corrupt(r, "a sampling option is out of range");
+	sampling.rows = (int) rows;
+	sampling.memory_mb = (int) memory_mb;
+	sampling.seed = ad_rd_u64(r);
+	sampling.keyed = ad_rd_u8(r) != 0;
+	large = ad_rd_u8(r) != 0;
+	seen = ad_rd_u64(r);
+	d = ad_rd_count(r, AD_MAX_FEATURES, 9);
+	if (d == 0)
+		ad_rd_corrupt(r, "it has no features");
+	features = ad_palloc_array(AdFeature, d);
+	for (uint32 j = 0; j < d; j++)
+	{
+		Size		len;
+		const char *p;
+
+		features[j].class = ad_rd_u8(r);
+		if (features[j].class < 1 || features[j].class > AD_MAX_CLASS)
+			ad_rd_corrupt(r, "a feature is of an unknown class");
+		p = ad_rd_string(r, AD_MAX_NAME, &len);
+		features[j].name = ad_rd_text(r, p, len);
+		p = ad_rd_string(r, AD_MAX_TYPE_NAME, &len);
+		features[j].type = ad_rd_text(r, p, len);
+	}
+	ad_rd_end(r);
+	s = ad_sketch_create(&sampling, features, (int) d, mcxt);
+	s->rows = seen;
+	s->large = large;
+	if (large != (seen > s->k))
+		ad_rd_corrupt(r, "the number of rows contradicts the sample");
+	return s;
+}
+
+/* Read section 2: counts, tails, numbers. */
+static void
+read_counts(AdReader *r, AdSketch *s)
+{
+	int			d = s->nfeatures;
+
+	if (s->large)
+	{
+		s->low = ad_palloc0_array(AdTail, d);
+		s->high = ad_palloc0_array(AdTail, d);
+		s->numbers = ad_palloc0_array(AdNumbers, d);
+		s->low_threshold = ad_palloc_array(double, d);
+		s->high_threshold = ad_palloc_array(double, d);
+	}
+	for (int j = 0; j < d; j++)
+	{
+		s->missing[j] = ad_rd_u64(r);
+		s->infinite[j] = ad_rd_u64(r);
+		if (s->missing[j] > s->rows ||
+			s->infinite[j] > s->rows - s->missing[j])
+			ad_rd_corrupt(r, "more missing values than rows");
+		if (!s->large)
+			continue;
+		if (s->features[j].class == AD_CLASS_CATEGORY)
+		{
+			s->low_threshold[j] = -INFINITY;
+			s->high_threshold[j] = INFINITY;
+			s->numbers[j].overflow = true;
+			continue;
+		}
+		read_tail(r, &s->low[j]);
+		read_tail(r, &s->high[j]);
+		s->low_threshold[j] = INFINITY;
+		s->high_threshold[j] = -INFINITY;
+		if (ad_rd_u8(r) != 0)
+			s->numbers[j].overflow = true;
+		else
+		{
+			uint32		n = ad_rd_count(r, AD_MAX_DISTINCT, sizeof(double));
+
+			ad_numbers_init(&s->numbers[j]);
+			for (uint32 i = 0; i < n; i++)
+				ad_numbers_add(&s->numbers[j], ad_rd_finite(r));
+		}
+	}
+	ad_rd_end(r);
+}
+
+/* Read section 3: dictionaries. */
+static void
+read_dictionaries(AdReader *r, AdSketch *s)
+{
+	for (int c = 0; c < s->ncategories; c++)
+	{
+		AdDict	   *dict = &s->dicts[s->categories[c]];
+		bool		overflow = ad_rd_u8(r) != 0;
+		uint32		n = ad_rd_count(r, PG_INT32_MAX / 4, 12);
+
+		if (overflow && !s->large)
+			ad_rd_corrupt(r, "a small sketch has an overflowed dictionary");
+		for (uint32 i = 0; i < n; i++)
+		{
+			uint64		count = ad_rd_u64(r);
+			Size		len;
+			const char *p = ad_rd_string(r, AD_CATEGORY_SCRATCH, &len);
+
+			AD_CHECK_EVERY_1024(i);
+			ad_rd_text_check(r, p, len);
+			if (count > s->rows)
+				ad_rd_corrupt(r, "a value is counted more often than there are rows");
+			if (ad_dict_code(dict, p, (int) len) != i)
+				ad_rd_corrupt(r, "a value occurs twice in a dictionary");
+			dict->entries[i].count = count;
+		}
+		dict->overflow = overflow;
+	}
+	ad_rd_end(r);
+}
+
+/* Read section 4: the sample. */
+static void
+read_sample(AdReader *r, AdSketch *s)
+{
+	int			d = s->nfeatures;
+	uint64		n = ad_rd_u64(r);
+	Size		left = r->len - r->pos;
+
+	if (n != Min(s->rows, s->k) ||
+		left / (sizeof(double) * (d + 1)) < n)
+		ad_rd_corrupt(r, "the sample's size contradicts the number of rows");
+	s->n = s->cap = (Size) n;
+	s->priority = ad_palloc_array(uint64, n);
+	s->x = ad_palloc_array(double, ad_mul_size(n, d));
+	for (Size i = 0; i < n; i++)
+		s->priority[i] = ad_rd_u64(r);
+	ad_rd_f64_array(r, s->x, ad_mul_size(n, d));
+	ad_rd_end(r);
+
+	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		for (int j = 0; j < d; j++)
+			if (isinf(s->x[i * d + j]))
+				ad_rd_corrupt(r, "a sampled value is infinite");
+	}
+	for (int c = 0; c < s->ncategories; c++)
+	{
+		int			j = s->categories[c];
+		double		values = s->dicts[j].n;
+
+		for (Size i = 0; i < n; i++)
+		{
+			double		v = s->x[i * d + j];
+
+			if (!isnan(v) && !(v >= 0 && v < values && v == floor(v)))
+				ad_rd_corrupt(r, "a sampled category is not in the dictionary");
+		}
+	}
+}
+
+/*
+ * Read a sketch into the given context, which must be empty or short-lived
+ * if an error is to leave nothing behind.  Bytes are hostile: see the head.
+ */
+AdSketch *
+ad_sketch_read(const uint8 *bytes, Size len, MemoryContext mcxt)
+{
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
+	AdEnvelope	e;
+	AdReader	r;
+	AdSketch   *s;
+
+	ad_envelope_open(&e, bytes, len, AD_MAGIC_SKETCH, "sketch",
+					 AD_SKETCH_VERSION, 0);
+	ad_envelope_reader(&e, SECTION_FEATURES, "sketch", &r);
+	s = read_features(&r, mcxt);
+	ad_envelope_reader(&e, SECTION_COUNTS, "sketch", &r);
+	read_counts(&r, s);
+	ad_envelope_reader(&e, SECTION_VALUES, "sketch", &r);
+	read_dictionaries(&r, s);
+	ad_envelope_reader(&e, SECTION_SAMPLE, "sketch", &r);
+	read_sample(&r, s);
+	MemoryContextSwitchTo(old);
+	return s;
+}

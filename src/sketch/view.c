@@ -1,0 +1,240 @@
+/*-------------------------------------------------------------------------
+ *
+ * view.c
+ *		What a fit sees of a sketch: canonical rows and statistics.
+ *
+ * The rows of a small sketch, and of a keyed one of any size, are put into
+ * an order that depends on their content alone, and categories get codes by
+ * frequency and bytes.  From there on nothing can depend on how the rows
+ * arrived, which is why equal rows give byte-identical models.  The rows of
+ * a large unkeyed sample are random already and keep their order.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "sketch/ad_sketch.h"
+
+#include "math/ad_math.h"
+
+typedef struct ValueOrder
+{
+	const AdDict *dict;
+	const uint64 *counts;
+} ValueOrder;
+
+/* More frequent first, then by bytes. */
+static int
+compare_values(const void *a, const void *b, void *arg)
+{
+	const ValueOrder *o = arg;
+	uint32		i = *(const uint32 *) a;
+	uint32		j = *(const uint32 *) b;
+	const AdDictEntry *ei = &o->dict->entries[i];
+	const AdDictEntry *ej = &o->dict->entries[j];
+	int			c;
+
+	if (o->counts[i] != o->counts[j])
+		return o->counts[i] > o->counts[j] ? -1 : 1;
+	c = memcmp(o->dict->arena + ei->at, o->dict->arena + ej->at,
+			   Min(ei->len, ej->len));
+	return c != 0 ? c : ei->len - ej->len;
+}
+
+/*
+ * The values of a categorical feature in canonical order, and its column
+ * recoded to match.
+ */
+static void
+view_category(AdView *v, int j)
+{
+	const AdSketch *s = v->sketch;
+	const AdDict *d = &s->dicts[j];
+	AdViewFeature *f = &v->features[j];
+	ValueOrder	o;
+	uint64	   *counts = ad_palloc0_array(uint64, d->n);
+	uint32	   *order = ad_palloc_array(uint32, d->n);
+	uint32	   *code = ad_palloc_array(uint32, d->n);
+	uint32		n = 0;
+
+	if (d->overflow)
+	{
+		uint64		present = 0;
+
+		for (Size i = 0; i < v->n; i++)
+			if (!isnan(v->x[i * v->nfeatures + j]))
+			{
+				counts[(uint32) v->x[i * v->nfeatures + j]]++;
+				present++;
+			}
+		/* from the sample's scale to that of all rows */
+		for (uint32 i = 0; i < d->n; i++)
+			if (counts[i] > 0)
+				counts[i] = Max((uint64) ((double) counts[i] /
+										  (double) present *
+										  (double) (s->rows - s->missing[j])),
+								1);
+	}
+	else
+		for (uint32 i = 0; i < d->n; i++)
+			counts[i] = d->entries[i].count;
+
+	for (uint32 i = 0; i < d->n; i++)
+		if (counts[i] > 0)
+			order[n++] = i;
+	o.dict = d;
+	o.counts = counts;
+	qsort_arg(order, n, sizeof(uint32), compare_values, &o);
+
+	f->nvalues = (int) n;
+	f->values = ad_palloc_array(AdCategory, n);
+	f->counts = ad_palloc_array(uint64, n);
+	for (uint32 i = 0; i < n; i++)
+	{
+		const AdDictEntry *e = &d->entries[order[i]];
+
+		code[order[i]] = i;
+		f->values[i].s = d->arena + e->at;
+		f->values[i].len = e->len;
+		f->counts[i] = counts[order[i]];
+	}
+	for (Size i = 0; i < v->n; i++)
+	{
+		double	   *c = &v->x[i * v->nfeatures + j];
+
+		if (!isnan(*c))
+			*c = code[(uint32) *c];
+	}
+	f->distinct = d->overflow ? -1 : (int64) n;
+	f->min = f->max = f->mean = f->sd = NAN;
+	f->q05 = f->q25 = f->median = f->q75 = f->q95 = NAN;
+	pfree(counts);
+	pfree(order);
+	pfree(code);
+}
+
+/* The statistics of a numeric feature. */
+static void
+view_number(AdView *v, int j, double *scratch)
+{
+	const AdSketch *s = v->sketch;
+	AdViewFeature *f = &v->features[j];
+	Size		n = 0;
+	double		sum = 0;
+	double		squares = 0;
+
+	for (Size i = 0; i < v->n; i++)
+		if (!isnan(v->x[i * v->nfeatures + j]))
+			scratch[n++] = v->x[i * v->nfeatures + j];
+
+	f->distinct = -1;
+	f->min = f->max = f->mean = f->sd = NAN;
+	f->q05 = f->q25 = f->median = f->q75 = f->q95 = NAN;
+	if (n > 0)
+	{
+		/* two passes, over values brought near zero, against overflow */
+		double		shift = scratch[0];
+
+		f->min = f->max = scratch[0];
+		for (Size i = 0; i < n; i++)
+		{
+			sum += (scratch[i] - shift) / (double) n;
+			f->min = Min(f->min, scratch[i]);
+			f->max = Max(f->max, scratch[i]);
+		}
+		f->mean = shift + sum;
+		for (Size i = 0; i < n; i++)
+		{
+			double		e = scratch[i] - f->mean;
+
+			squares += e * e / (double) n;
+		}
+		f->sd = sqrt(squares);
+		f->median = ad_quantile(scratch, n, 0.5);
+		f->q05 = ad_quantile(scratch, n, 0.05);
+		f->q25 = ad_quantile(scratch, n, 0.25);
+		f->q75 = ad_quantile(scratch, n, 0.75);
+		f->q95 = ad_quantile(scratch, n, 0.95);
+	}
+
+	if (s->large)
+	{
+		/* exact extremes and counts, beyond the sample */
+		for (int i = 0; i < s->low[j].n; i++)
+		{
+			double		t = s->low[j].v[i];
+
+			f->min = (isnan(f->min) || t < f->min) ? t : f->min;
+		}
+		for (int i = 0; i < s->high[j].n; i++)
+		{
+			double		t = s->high[j].v[i];
+
+			f->max = (isnan(f->max) || t > f->max) ? t : f->max;
+		}
+		if (!s->numbers[j].overflow)
+			f->distinct = s->numbers[j].n;
+		/* values so rare that the sample has none */
+		if (n == 0 && !isnan(f->min))
+			f->mean = f->median = f->q05 = f->q25 = f->q75 = f->q95 = f->min;
+		if (n == 0 && !isnan(f->min))
+			f->sd = 0;
+	}
+	else
+	{
+		AdNumbers	set;
+
+		ad_numbers_init(&set);
+		for (Size i = 0; i < n && !set.overflow; i++)
+			ad_numbers_add(&set, scratch[i]);
+		if (!set.overflow)
+		{
+			f->distinct = set.n;
+			pfree(set.v);
+		}
+	}
+}
+
+/*
+ * Take a view of a sketch, palloc'd in the current context.  Cuts the
+ * sketch's sample to k, which changes nothing it says.  Strings point into
+ * the sketch.
+ */
+AdView *
+ad_view_create(AdSketch *s)
+{
+	AdView	   *v = palloc0(sizeof(AdView));
+	int			d = s->nfeatures;
+	double	   *scratch;
+
+	ad_sample_cut(s);
+	v->sketch = s;
+	v->rows = s->rows;
+	v->n = s->n;
+	v->nfeatures = d;
+	v->x = ad_palloc_array(double, ad_mul_size(s->n, d));
+
+	if (s->large && !s->sampling.keyed)
+		memcpy(v->x, s->x, s->n * d * sizeof(double));
+	else
+	{
+		Size	   *order = ad_sample_order(s);
+
+		for (Size i = 0; i < s->n; i++)
+			memcpy(v->x + i * d, s->x + order[i] * d, d * sizeof(double));
+		pfree(order);
+	}
+
+	v->features = ad_palloc0_array(AdViewFeature, d);
+	scratch = ad_palloc_array(double, s->n);
+	for (int j = 0; j < d; j++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		v->features[j].missing = s->missing[j];
+		v->features[j].infinite = s->infinite[j];
+		if (s->features[j].class == AD_CLASS_CATEGORY)
+			view_category(v, j);
+		else
+			view_number(v, j, scratch);
+	}
+	pfree(scratch);
+	return v;
+}
