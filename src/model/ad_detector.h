@@ -1,0 +1,78 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_detector.h
+ *		What a detector is to the rest of the house.
+ *
+ * A detector is one file that exports one const AdDetector.  It sees dense
+ * matrices of doubles, never SQL types: no column is missing, and a column
+ * is infinite only in a row to be scored (a value beyond every finite one).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_DETECTOR_H
+#define AD_DETECTOR_H
+
+#include "core/ad_core.h"
+
+/* What a dense column holds. */
+typedef enum AdColumnKind
+{
+	AD_COLUMN_NUMBER = 0,		/* any number */
+	AD_COLUMN_INDICATOR = 1,	/* 0 or 1: the row has this category */
+	AD_COLUMN_OTHER = 2			/* 0 or 1: a category not seen in the fit; 0
+								 * in most fits, so it varies only later */
+} AdColumnKind;
+
+/* How number columns are scaled before a detector sees them. */
+typedef enum AdScale
+{
+	AD_SCALE_AUTO = 0,			/* the detector's choice */
+	AD_SCALE_NONE,
+	AD_SCALE_STANDARD,
+	AD_SCALE_ROBUST,
+	AD_SCALE_MINMAX
+} AdScale;
+
+/* The rows of a fit. */
+typedef struct AdMatrix
+{
+	Size		rows;			/* > 0 */
+	int			cols;			/* > 0 */
+	const double *x;			/* rows x cols, finite */
+	const uint8 *kinds;			/* AdColumnKind per column */
+	uint64		seed;
+} AdMatrix;
+
+typedef struct AdDetector
+{
+	uint16		id;				/* stored in models: never renumber */
+	const char *name;			/* "iforest"; constructor ad_<name> */
+	const AdOption *options;	/* of the constructor */
+	int			noptions;
+	Size		options_size;	/* of the struct they fill */
+	bool		contains_rows;	/* models hold training rows */
+
+	/* The scaling it wants, given its options. */
+	AdScale		(*scale) (const void *options);
+
+	/* Fit and append the payload; cancellable. */
+	void		(*fit) (const AdMatrix *m, const void *options,
+						StringInfo payload);
+
+	/*
+	 * Check a payload and make a scorer of it, in the current context.
+	 * Bytes are hostile: whatever this accepts, score() must survive.
+	 */
+	void	   *(*load) (AdReader *r, int cols);
+
+	/* The score of one dense row; higher is more anomalous. */
+	double		(*score) (void *scorer, const double *x);
+
+	/* Append members of a JSON object about the fitted model, or NULL. */
+	void		(*describe) (const void *scorer, StringInfo json);
+} AdDetector;
+
+/* The catalogue; defined by the detectors room, NULL-terminated. */
+extern const AdDetector *const ad_detectors[];
+
+#endif							/* AD_DETECTOR_H */

@@ -1,0 +1,186 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_model.h
+ *		Specs, preparation, models as bytes and models loaded.
+ *
+ * A model is: the spec it was fitted with, the schema of its features with
+ * their statistics, the preparation that turns features into columns, and
+ * the detector's payload.  Loading checks all of it once; after that,
+ * scoring trusts it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_MODEL_H
+#define AD_MODEL_H
+
+#include "model/ad_detector.h"
+#include "access/detoast.h"
+#include "pgtime.h"
+#include "sketch/ad_sketch.h"
+
+#define AD_MODEL_VERSION		1
+#define AD_MODEL_CONTAINS_ROWS	0x0001	/* flag */
+#define AD_MODEL_FLAGS			AD_MODEL_CONTAINS_ROWS
+#define AD_MAX_MODEL_VALUES		4096	/* categories kept per feature */
+
+/* The options of ad_prepare(). */
+typedef enum AdImpute
+{
+	AD_IMPUTE_MEDIAN, AD_IMPUTE_MEAN, AD_IMPUTE_ZERO, AD_IMPUTE_ERROR
+} AdImpute;
+
+typedef struct AdPrepare
+{
+	int			impute;			/* AdImpute */
+	int			scale;			/* AdScale */
+	bool		calendar;		/* hour and weekday of timestamps */
+	char	   *timezone;		/* that they are read in */
+	int			onehot_max;		/* distinct values; above: frequency */
+	double		drop_correlated;	/* NaN: off */
+} AdPrepare;
+
+extern const AdOption ad_prepare_options[];
+extern const int ad_n_prepare_options;
+
+/* spec.c */
+typedef struct AdSpec
+{
+	const AdDetector *detector; /* NULL if the spec names none */
+	void	   *options;		/* its options */
+	AdPrepare	prepare;
+	AdSampling	sampling;
+} AdSpec;
+
+extern const AdDetector *ad_detector_by_name(const char *name);
+extern const AdDetector *ad_detector_by_id(uint16 id);
+extern void ad_spec_parse(JsonbContainer *spec, bool need_detector,
+						  AdSpec *out);
+extern void ad_spec_defaults(const char *detector, AdSpec *out);
+extern void ad_spec_print(StringInfo buf, const AdSpec *spec);
+
+/* How a feature becomes columns; stored in models, never renumber. */
+typedef enum AdEncoding
+{
+	AD_ENC_DROPPED = 0,			/* no column */
+	AD_ENC_NUMBER = 1,			/* one column */
+	AD_ENC_CALENDAR = 2,		/* number, hour sin cos, weekday sin cos */
+	AD_ENC_ONEHOT = 3,			/* one column a value, and "other" */
+	AD_ENC_FREQUENCY = 4		/* one column: share of rows */
+} AdEncoding;
+
+#define AD_MAX_ENCODING			AD_ENC_FREQUENCY
+#define AD_CALENDAR_COLUMNS		5
+
+typedef struct AdModelFeature
+{
+	char	   *name;			/* "" if it has none */
+	char	   *type;			/* SQL type at the fit */
+	AdClass		class;
+	AdViewFeature stats;		/* values and counts: of the dictionary */
+	AdEncoding	encoding;
+	int			first;			/* its first column */
+	int			ncols;
+	double		impute;			/* for a missing value: number or code */
+	int			dropped_for;	/* feature it is correlated with, or -1 */
+	AdDict		dict;			/* categories; the code is the position */
+	double	   *frequency;		/* per code, then 0 for "other" */
+} AdModelFeature;
+
+typedef struct AdModel
+{
+	MemoryContext mcxt;			/* owns all of it */
+	uint8		digest[AD_DIGEST_LENGTH];
+	Size		bytes;			/* length of the stored form */
+	uint16		version;
+	uint32		flags;
+	const AdDetector *detector;
+	char	   *spec;			/* JSON text */
+	uint64		rows;			/* seen */
+	uint64		sampled;
+	AdImpute	impute;			/* whether missing values are errors */
+	pg_tz	   *timezone;		/* of the calendar columns, or NULL (UTC) */
+	char	   *timezone_name;
+	int			nfeatures;
+	AdModelFeature *features;
+	int			ncols;
+	uint8	   *kinds;			/* AdColumnKind per column */
+	bool		plain;			/* every feature is one unscaled number */
+	bool		scaled;
+	double	   *center;			/* per column, when scaled */
+	double	   *scale;
+	void	   *scorer;			/* the detector's */
+	double	   *columns;		/* scratch: one dense row */
+} AdModel;
+
+/* prepare.c */
+extern double *ad_prepare_fit(AdModel *m, const AdView *v,
+							  const AdSpec *spec);
+extern void ad_prepare_columns(AdModel *m);
+extern void ad_prepare_row(AdModel *m, const double *raw, double *columns);
+extern double *ad_prepare_matrix(AdModel *m, const AdView *v);
+extern void ad_prepare_zone(AdModel *m, const char *name);
+
+/* fit.c */
+extern bytea *ad_model_fit(AdSketch *sketch, const AdSpec *spec);
+
+/* model_bytes.c */
+extern void ad_model_write_head(AdModel *m, AdEnvelopeWriter *w,
+								StringInfo buf);
+extern AdModel *ad_model_read(const uint8 *data, Size len);
+extern AdModel *ad_model_new(MemoryContext mcxt);
+
+#define AD_SECTION_SPEC			1
+#define AD_SECTION_SCHEMA		2
+#define AD_SECTION_PREPARATION	3
+#define AD_SECTION_CALIBRATION	4	/* reserved */
+#define AD_SECTION_PAYLOAD		5
+
+/* cache.c */
+extern int	ad_model_cache_size;	/* kB */
+extern void ad_cache_init(void);
+
+typedef struct AdCacheEntry AdCacheEntry;
+
+/* One call site's hold on a model; zeroed at first. */
+typedef struct AdModelRef
+{
+	AdModel    *model;			/* or NULL */
+	AdCacheEntry *entry;
+	Oid			toast_rel;		/* last toast pointer, or InvalidOid */
+	Oid			toast_value;
+	MemoryContextCallback release;
+	bool		registered;
+} AdModelRef;
+
+extern AdModel *ad_model_lookup(AdModelRef *ref, struct varlena *value,
+								MemoryContext owner);
+
+/* The model of a value; the fast path of every scoring call. */
+static inline AdModel *
+ad_model_get(AdModelRef *ref, struct varlena *value, MemoryContext owner)
+{
+	if (ref->model != NULL && VARATT_IS_EXTERNAL_ONDISK(value))
+	{
+		struct varatt_external t;
+
+		VARATT_EXTERNAL_GET_POINTER(t, value);
+		if (t.va_valueid == ref->toast_value &&
+			t.va_toastrelid == ref->toast_rel)
+			return ref->model;
+	}
+	return ad_model_lookup(ref, value, owner);
+}
+
+/* describe.c */
+extern void ad_model_describe(const AdModel *m, StringInfo json);
+extern char *ad_encoding_text(const AdModel *m, int feature);
+
+/* The score of one row of raw features; see ad_prepare_row(). */
+static inline double
+ad_model_score(AdModel *m, const double *raw)
+{
+	ad_prepare_row(m, raw, m->columns);
+	return m->detector->score(m->scorer, m->columns);
+}
+
+#endif							/* AD_MODEL_H */

@@ -1,0 +1,67 @@
+/*-------------------------------------------------------------------------
+ *
+ * describe.c
+ *		A model in words: what ad_info() and ad_features() say.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/ad_model.h"
+
+#include "utils/json.h"
+
+/*
+ * Append a JSON object about a model.  The stored spec is parsed by whoever
+ * reads the result, who must expect an error from a damaged one.
+ */
+void
+ad_model_describe(const AdModel *m, StringInfo json)
+{
+	appendStringInfo(json, "{\"detector\": \"%s\", \"spec\": %s",
+					 m->detector->name, m->spec);
+	appendStringInfo(json, ", \"rows\": " UINT64_FORMAT
+					 ", \"sampled\": " UINT64_FORMAT,
+					 m->rows, m->sampled);
+	appendStringInfo(json, ", \"features\": %d, \"columns\": %d, \"bytes\": %zu",
+					 m->nfeatures, m->ncols, m->bytes);
+	appendStringInfo(json, ", \"format_version\": %u, \"contains_rows\": %s",
+					 m->version,
+					 (m->flags & AD_MODEL_CONTAINS_ROWS) ? "true" : "false");
+	appendStringInfoString(json, ", \"digest\": \"");
+	for (int i = 0; i < AD_DIGEST_LENGTH; i++)
+		appendStringInfo(json, "%02x", m->digest[i]);
+	appendStringInfoChar(json, '"');
+	if (m->detector->describe)
+	{
+		appendStringInfo(json, ", \"%s\": {", m->detector->name);
+		m->detector->describe(m->scorer, json);
+		appendStringInfoChar(json, '}');
+	}
+	appendStringInfoChar(json, '}');
+}
+
+/* How a feature enters the detector, in words; palloc'd. */
+char *
+ad_encoding_text(const AdModel *m, int feature)
+{
+	const AdModelFeature *f = &m->features[feature];
+
+	switch (f->encoding)
+	{
+		case AD_ENC_DROPPED:
+			if (f->dropped_for >= 0 && m->features[f->dropped_for].name[0])
+				return psprintf("dropped: correlated with %s",
+								m->features[f->dropped_for].name);
+			return psprintf("dropped: correlated with feature %d",
+							f->dropped_for + 1);
+		case AD_ENC_NUMBER:
+			return pstrdup("number");
+		case AD_ENC_CALENDAR:
+			return psprintf("number, hour and weekday in %s",
+							m->timezone_name);
+		case AD_ENC_ONEHOT:
+			return pstrdup("one-hot");
+		case AD_ENC_FREQUENCY:
+			return pstrdup("frequency");
+	}
+	return pstrdup("unknown");
+}

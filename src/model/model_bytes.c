@@ -1,0 +1,284 @@
+/*-------------------------------------------------------------------------
+ *
+ * model_bytes.c
+ *		Models as bytes, and back.
+ *
+ * Sections:
+ *	1	spec, JSON text
+ *	2	schema: encoding, rows, and per feature name, type, class, statistics
+ *		and dictionary
+ *	3	preparation: imputation, zone, encoding per feature, scale per column
+ *	5	the detector's payload
+ *
+ * Bytes are hostile.  Everything that scoring later relies on is checked
+ * here or in the detector's load function, once.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/ad_model.h"
+
+#include "mb/pg_wchar.h"
+
+#define MAX_SPEC		65536	/* bytes of a spec's text */
+#define MAX_ZONE		255
+
+/* An empty model in a context of its own choosing. */
+AdModel *
+ad_model_new(MemoryContext mcxt)
+{
+	AdModel    *m = MemoryContextAllocZero(mcxt, sizeof(AdModel));
+
+	m->mcxt = mcxt;
+	return m;
+}
+
+/* Write sections 1 to 3. */
+void
+ad_model_write_head(AdModel *m, AdEnvelopeWriter *w, StringInfo buf)
+{
+	ad_envelope_section(w, AD_SECTION_SPEC);
+	ad_wr_bytes(buf, m->spec, strlen(m->spec));
+
+	ad_envelope_section(w, AD_SECTION_SCHEMA);
+	ad_wr_u32(buf, GetDatabaseEncoding());
+	ad_wr_u64(buf, m->rows);
+	ad_wr_u64(buf, m->sampled);
+	ad_wr_u32(buf, m->nfeatures);
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		AdModelFeature *f = &m->features[j];
+		AdViewFeature *s = &f->stats;
+
+		ad_wr_u8(buf, f->class);
+		ad_wr_string(buf, f->name, strlen(f->name));
+		ad_wr_string(buf, f->type, strlen(f->type));
+		ad_wr_u64(buf, s->missing);
+		ad_wr_u64(buf, s->infinite);
+		ad_wr_u64(buf, (uint64) s->distinct);
+		if (f->class == AD_CLASS_CATEGORY)
+		{
+			ad_wr_u32(buf, f->dict.n);
+			for (uint32 i = 0; i < f->dict.n; i++)
+			{
+				ad_wr_u64(buf, f->dict.entries[i].count);
+				ad_wr_f64(buf, f->frequency[i]);
+				ad_wr_string(buf, f->dict.arena + f->dict.entries[i].at,
+							 f->dict.entries[i].len);
+			}
+		}
+		else
+		{
+			double		numbers[9] = {s->min, s->max, s->mean, s->sd, s->q05,
+			s->q25, s->median, s->q75, s->q95};
+
+			ad_wr_f64_array(buf, numbers, lengthof(numbers));
+		}
+	}
+
+	ad_envelope_section(w, AD_SECTION_PREPARATION);
+	ad_wr_u8(buf, m->impute);
+	ad_wr_u8(buf, m->scaled);
+	ad_wr_string(buf, m->timezone_name, strlen(m->timezone_name));
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		ad_wr_u8(buf, m->features[j].encoding);
+		ad_wr_f64(buf, m->features[j].impute);
+		ad_wr_u32(buf, (uint32) m->features[j].dropped_for);
+	}
+	if (m->scaled)
+		for (int c = 0; c < m->ncols; c++)
+		{
+			ad_wr_f64(buf, m->center[c]);
+			ad_wr_f64(buf, m->scale[c]);
+		}
+}
+
+/* Read the dictionary of a categorical feature. */
+static void
+read_dictionary(AdReader *r, AdModelFeature *f)
+{
+	uint32		n = ad_rd_count(r, AD_MAX_MODEL_VALUES, 20);
+
+	if (n == 0)
+		ad_rd_corrupt(r, "a categorical feature has no values");
+	f->frequency = ad_palloc0_array(double, n + 1);
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint64		count = ad_rd_u64(r);
+		Size		len;
+		const char *s;
+
+		f->frequency[i] = ad_rd_finite(r);
+		s = ad_rd_string(r, AD_CATEGORY_SCRATCH, &len);
+		ad_rd_text_check(r, s, len);
+		if (ad_dict_code(&f->dict, s, (int) len) != i)
+			ad_rd_corrupt(r, "a value occurs twice in a dictionary");
+		f->dict.entries[i].count = count;
+	}
+	f->stats.min = f->stats.max = f->stats.mean = f->stats.sd = NAN;
+	f->stats.q05 = f->stats.q25 = f->stats.median = NAN;
+	f->stats.q75 = f->stats.q95 = NAN;
+}
+
+/* Read section 2. */
+static void
+read_schema(AdReader *r, AdModel *m)
+{
+	uint32		encoding = ad_rd_u32(r);
+
+	if (!PG_VALID_BE_ENCODING(encoding))
+		ad_rd_corrupt(r, "its character encoding is unknown");
+	if ((int) encoding != GetDatabaseEncoding())
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("model was made in a database with encoding %s, this one has %s",
+						pg_encoding_to_char((int) encoding),
+						GetDatabaseEncodingName()),
+				 errhint("Fit it again here.")));
+	m->rows = ad_rd_u64(r);
+	m->sampled = ad_rd_u64(r);
+	m->nfeatures = (int) ad_rd_count(r, AD_MAX_FEATURES, 37);
+	if (m->nfeatures == 0)
+		ad_rd_corrupt(r, "it has no features");
+	m->features = ad_palloc0_array(AdModelFeature, m->nfeatures);
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		AdModelFeature *f = &m->features[j];
+		AdViewFeature *s = &f->stats;
+		const char *text;
+		Size		len;
+		uint8		class = ad_rd_u8(r);
+
+		if (class < 1 || class > AD_MAX_CLASS)
+			ad_rd_corrupt(r, "a feature is of an unknown class");
+		f->class = class;
+		text = ad_rd_string(r, AD_MAX_NAME, &len);
+		f->name = ad_rd_text(r, text, len);
+		text = ad_rd_string(r, AD_MAX_TYPE_NAME, &len);
+		f->type = ad_rd_text(r, text, len);
+		s->missing = ad_rd_u64(r);
+		s->infinite = ad_rd_u64(r);
+		s->distinct = (int64) ad_rd_u64(r);
+		if (f->class == AD_CLASS_CATEGORY)
+			read_dictionary(r, f);
+		else
+		{
+			double		numbers[9];
+
+			ad_rd_f64_array(r, numbers, lengthof(numbers));
+			s->min = numbers[0];
+			s->max = numbers[1];
+			s->mean = numbers[2];
+			s->sd = numbers[3];
+			s->q05 = numbers[4];
+			s->q25 = numbers[5];
+			s->median = numbers[6];
+			s->q75 = numbers[7];
+			s->q95 = numbers[8];
+		}
+	}
+	ad_rd_end(r);
+}
+
+/* Read section 3. */
+static void
+read_preparation(AdReader *r, AdModel *m)
+{
+	uint8		impute = ad_rd_u8(r);
+	uint8		scaled = ad_rd_u8(r);
+	const char *zone;
+	Size		len;
+
+	if (impute > AD_IMPUTE_ERROR || scaled > 1)
+		ad_rd_corrupt(r, "a preparation option is out of range");
+	m->impute = impute;
+	m->scaled = scaled;
+	zone = ad_rd_string(r, MAX_ZONE, &len);
+	ad_prepare_zone(m, ad_rd_text(r, zone, len));
+
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		AdModelFeature *f = &m->features[j];
+		bool		category = (f->class == AD_CLASS_CATEGORY);
+		uint8		encoding = ad_rd_u8(r);
+
+		f->impute = ad_rd_finite(r);
+		f->dropped_for = (int) ad_rd_u32(r);
+		f->encoding = encoding;
+		if (encoding > AD_MAX_ENCODING ||
+			(encoding != AD_ENC_DROPPED &&
+			 category != (encoding == AD_ENC_ONEHOT ||
+						  encoding == AD_ENC_FREQUENCY)))
+			ad_rd_corrupt(r, "a feature's encoding does not fit its class");
+		if (f->dropped_for < -1 || f->dropped_for >= m->nfeatures)
+			ad_rd_corrupt(r, "a feature is dropped for one that does not exist");
+		if (category && !(f->impute >= 0 && f->impute < f->dict.n &&
+						  f->impute == floor(f->impute)))
+			ad_rd_corrupt(r, "an imputed category is not in the dictionary");
+	}
+	ad_prepare_columns(m);
+	if (m->ncols == 0)
+		ad_rd_corrupt(r, "it has no columns");
+	if (m->scaled)
+	{
+		ad_rd_need(r, ad_mul_size(m->ncols, 16));
+		m->center = ad_palloc_array(double, m->ncols);
+		m->scale = ad_palloc_array(double, m->ncols);
+		for (int c = 0; c < m->ncols; c++)
+		{
+			m->center[c] = ad_rd_finite(r);
+			m->scale[c] = ad_rd_finite(r);
+			if (m->scale[c] == 0)
+				ad_rd_corrupt(r, "a scale is zero");
+		}
+	}
+	ad_rd_end(r);
+}
+
+/*
+ * Read a model into a new child of the current context.  data is not
+ * needed afterwards.
+ */
+AdModel *
+ad_model_read(const uint8 *data, Size len)
+{
+	MemoryContext mcxt;
+	MemoryContext old;
+	AdEnvelope	e;
+	AdReader	r;
+	AdModel    *m;
+	const char *spec;
+
+	mcxt = AllocSetContextCreate(CurrentMemoryContext, "anomaly model",
+								 ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(mcxt);
+	m = ad_model_new(mcxt);
+
+	ad_envelope_open(&e, data, len, AD_MAGIC_MODEL, "model",
+					 AD_MODEL_VERSION, AD_MODEL_FLAGS);
+	memcpy(m->digest, e.digest, AD_DIGEST_LENGTH);
+	m->bytes = len;
+	m->version = e.version;
+	m->flags = e.flags;
+	m->detector = ad_detector_by_id(e.kind);
+	if (m->detector == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("model is of an unknown detector (%u)", e.kind),
+				 errhint("Upgrade the anomaly extension of this server.")));
+
+	ad_envelope_reader(&e, AD_SECTION_SPEC, "model", &r);
+	if (r.len > MAX_SPEC)
+		ad_rd_corrupt(&r, "its spec is too long");
+	spec = (const char *) r.data;
+	m->spec = ad_rd_text(&r, spec, r.len);
+	ad_envelope_reader(&e, AD_SECTION_SCHEMA, "model", &r);
+	read_schema(&r, m);
+	ad_envelope_reader(&e, AD_SECTION_PREPARATION, "model", &r);
+	read_preparation(&r, m);
+	ad_envelope_reader(&e, AD_SECTION_PAYLOAD, "model", &r);
+	m->scorer = m->detector->load(&r, m->ncols);
+
+	MemoryContextSwitchTo(old);
+	return m;
+}

@@ -1,0 +1,444 @@
+/*-------------------------------------------------------------------------
+ *
+ * prepare.c
+ *		Features become columns: imputation, encoding, scaling.
+ *
+ * What is decided at the fit is stored in the model and applied identically
+ * when scoring:
+ *
+ *	- a missing number becomes the median (or mean, or zero), a missing
+ *	  category the most frequent one, or either is an error;
+ *	- a timestamp is its epoch second, with calendar also hour and weekday
+ *	  as sine and cosine, in the zone kept in the model;
+ *	- a category with few values gets a column a value and one for "other",
+ *	  which is 0 in every training row: an unseen category is then the only
+ *	  row ever to have it.  With many values it becomes its share of rows,
+ *	  0 for an unseen one: rarer than all that were seen;
+ *	- of two correlated numbers the later is dropped, if asked for;
+ *	- number columns are scaled as the spec or the detector says.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/ad_model.h"
+
+#include "math/ad_math.h"
+
+/* Name a feature for a message: its name, or its position. */
+static char *
+feature_label(const AdModelFeature *f, int j)
+{
+	if (f->name[0])
+		return psprintf("%d (\"%s\")", j + 1, f->name);
+	return psprintf("%d", j + 1);
+}
+
+/* Number the columns of the features; error if they are too many. */
+void
+ad_prepare_columns(AdModel *m)
+{
+	int64		ncols = 0;
+
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		AdModelFeature *f = &m->features[j];
+
+		switch (f->encoding)
+		{
+			case AD_ENC_DROPPED:
+				f->ncols = 0;
+				break;
+			case AD_ENC_NUMBER:
+			case AD_ENC_FREQUENCY:
+				f->ncols = 1;
+				break;
+			case AD_ENC_CALENDAR:
+				f->ncols = AD_CALENDAR_COLUMNS;
+				break;
+			case AD_ENC_ONEHOT:
+				f->ncols = (int) f->dict.n + 1;
+				break;
+		}
+		f->first = (int) ncols;
+		ncols += f->ncols;
+		if (ncols > AD_MAX_COLUMNS)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("features need more than %d columns when encoded",
+							AD_MAX_COLUMNS),
+					 errhint("Lower onehot_max in ad_prepare(), or give fewer features.")));
+	}
+	m->ncols = (int) ncols;
+	m->kinds = ad_palloc0_array(uint8, ncols);
+	m->plain = true;
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		AdModelFeature *f = &m->features[j];
+
+		if (f->encoding != AD_ENC_NUMBER || m->scaled ||
+			m->impute == AD_IMPUTE_ERROR)
+			m->plain = false;
+		if (f->encoding == AD_ENC_ONEHOT)
+		{
+			memset(m->kinds + f->first, AD_COLUMN_INDICATOR, f->ncols - 1);
+			m->kinds[f->first + f->ncols - 1] = AD_COLUMN_OTHER;
+		}
+	}
+	m->columns = ad_palloc0_array(double, ncols);
+}
+
+/* Set the zone of calendar columns; NULL or "UTC" need no table. */
+void
+ad_prepare_zone(AdModel *m, const char *name)
+{
+	m->timezone_name = pstrdup(name);
+	m->timezone = NULL;
+	if (strcmp(name, "UTC") == 0)
+		return;
+	m->timezone = pg_tzset(name);
+	if (m->timezone == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time zone \"%s\" not recognized", name)));
+}
+
+/* Hour and weekday of epoch seconds as two sine and cosine pairs. */
+static void
+calendar_columns(const AdModel *m, double seconds, double *out)
+{
+	double		day_seconds;
+	double		weekday;
+
+	if (!(fabs(seconds) < 1e14))
+	{
+		memset(out, 0, 4 * sizeof(double));
+		return;
+	}
+	if (m->timezone == NULL)
+	{
+		double		days = floor(seconds / SECS_PER_DAY);
+
+		day_seconds = seconds - days * SECS_PER_DAY;
+		weekday = fmod(fmod(days + 4, 7) + 7, 7);	/* 1970 began on Thursday */
+	}
+	else
+	{
+		pg_time_t	t = (pg_time_t) floor(seconds);
+		struct pg_tm *tm = pg_localtime(&t, m->timezone);
+
+		if (tm == NULL)
+		{
+			memset(out, 0, 4 * sizeof(double));
+			return;
+		}
+		day_seconds = tm->tm_hour * 3600 + tm->tm_min * 60 + tm->tm_sec +
+			(seconds - floor(seconds));
+		weekday = tm->tm_wday;
+	}
+	ad_sincos_turn(day_seconds / SECS_PER_DAY, &out[0], &out[1]);
+	ad_sincos_turn(weekday / 7.0, &out[2], &out[3]);
+}
+
+/*
+ * Turn one row of raw features into columns.  A raw categorical feature is
+ * its code in the model's dictionary, dict.n for any other value; NaN is
+ * missing.  Allocates nothing.
+ */
+void
+ad_prepare_row(AdModel *m, const double *raw, double *columns)
+{
+	if (m->plain)
+	{
+		for (int j = 0; j < m->nfeatures; j++)
+			columns[j] = isnan(raw[j]) ? m->features[j].impute : raw[j];
+		return;
+	}
+
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		AdModelFeature *f = &m->features[j];
+		double	   *out = columns + f->first;
+		double		v = raw[j];
+
+		if (unlikely(isnan(v)))
+		{
+			if (m->impute == AD_IMPUTE_ERROR && f->encoding != AD_ENC_DROPPED)
+				ereport(ERROR,
+						(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						 errmsg("feature %s is missing", feature_label(f, j)),
+						 errdetail("The model was fitted with ad_prepare(impute => 'error').")));
+			v = f->impute;
+		}
+		switch (f->encoding)
+		{
+			case AD_ENC_DROPPED:
+				break;
+			case AD_ENC_NUMBER:
+				out[0] = v;
+				break;
+			case AD_ENC_CALENDAR:
+				out[0] = v;
+				calendar_columns(m, v, out + 1);
+				break;
+			case AD_ENC_ONEHOT:
+				memset(out, 0, f->ncols * sizeof(double));
+				out[(int) v] = 1.0;
+				break;
+			case AD_ENC_FREQUENCY:
+				out[0] = f->frequency[(int) v];
+				break;
+		}
+	}
+	if (m->scaled)
+		for (int c = 0; c < m->ncols; c++)
+			columns[c] = (columns[c] - m->center[c]) / m->scale[c];
+}
+
+/* What a missing value of a feature becomes. */
+static double
+impute_value(const AdModelFeature *f, AdImpute impute)
+{
+	if (f->class == AD_CLASS_CATEGORY)
+		return 0;				/* the most frequent value's code */
+	switch (impute)
+	{
+		case AD_IMPUTE_MEAN:
+			return isfinite(f->stats.mean) ? f->stats.mean : f->stats.median;
+		case AD_IMPUTE_ZERO:
+			return 0;
+		default:
+			return f->stats.median;
+	}
+}
+
+/* Choose encodings and imputed values from the view. */
+static void
+choose_encodings(AdModel *m, const AdView *v, const AdSpec *spec)
+{
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		AdModelFeature *f = &m->features[j];
+		const AdViewFeature *vf = &v->features[j];
+		uint64		present = v->rows - vf->missing - vf->infinite;
+
+		if (present == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("feature %s has no values", feature_label(f, j)),
+					 errdetail("Every row has NULL, NaN or infinity there.")));
+		if (m->impute == AD_IMPUTE_ERROR && present < v->rows)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("feature %s is missing in " UINT64_FORMAT " of " UINT64_FORMAT " rows",
+							feature_label(f, j), v->rows - present, v->rows),
+					 errdetail("ad_prepare(impute => 'error') does not allow it.")));
+
+		f->dropped_for = -1;
+		if (f->class == AD_CLASS_CATEGORY)
+		{
+			int			keep = Min(vf->nvalues, AD_MAX_MODEL_VALUES);
+
+			f->frequency = ad_palloc0_array(double, keep + 1);
+			for (int i = 0; i < keep; i++)
+			{
+				uint32		code = ad_dict_code(&f->dict, vf->values[i].s,
+												vf->values[i].len);
+
+				f->dict.entries[code].count = vf->counts[i];
+				f->frequency[i] = (double) vf->counts[i] / (double) present;
+			}
+			f->encoding = (vf->distinct >= 0 &&
+						   vf->distinct <= spec->prepare.onehot_max) ?
+				AD_ENC_ONEHOT : AD_ENC_FREQUENCY;
+		}
+		else if (f->class == AD_CLASS_TIMESTAMP && spec->prepare.calendar)
+			f->encoding = AD_ENC_CALENDAR;
+		else
+			f->encoding = AD_ENC_NUMBER;
+		f->impute = impute_value(f, m->impute);
+	}
+}
+
+/* The view's rows as a dense matrix, palloc'd in the current context. */
+double *
+ad_prepare_matrix(AdModel *m, const AdView *v)
+{
+	double	   *x = ad_palloc_array(double, ad_mul_size(v->n, m->ncols));
+	double	   *raw = ad_palloc_array(double, m->nfeatures);
+
+	for (Size i = 0; i < v->n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		memcpy(raw, v->x + i * m->nfeatures, m->nfeatures * sizeof(double));
+		for (int j = 0; j < m->nfeatures; j++)
+			if (m->features[j].class == AD_CLASS_CATEGORY && !isnan(raw[j]))
+				raw[j] = Min(raw[j], (double) m->features[j].dict.n);
+		ad_prepare_row(m, raw, x + i * m->ncols);
+	}
+	pfree(raw);
+	return x;
+}
+
+/*
+ * Drop the later of two number features whose absolute correlation exceeds
+ * the limit.  O(d^2 n) at worst.
+ */
+static void
+drop_correlated(AdModel *m, const AdView *v, const double *x, double limit)
+{
+	Size		n = v->n;
+	double	  **z = ad_palloc0_array(double *, m->nfeatures);
+	bool		dropped = false;
+
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		AdModelFeature *f = &m->features[j];
+		double		mean = 0;
+		double		norm = 0;
+
+		if (f->encoding != AD_ENC_NUMBER)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		z[j] = ad_palloc_array(double, n);
+		for (Size i = 0; i < n; i++)
+			mean += x[i * m->ncols + f->first] / (double) n;
+		for (Size i = 0; i < n; i++)
+		{
+			z[j][i] = x[i * m->ncols + f->first] - mean;
+			norm += z[j][i] * z[j][i];
+		}
+		norm = sqrt(norm);
+		for (Size i = 0; i < n; i++)
+			z[j][i] = norm > 0 ? z[j][i] / norm : 0;
+
+		for (int k = 0; k < j; k++)
+		{
+			double		r = 0;
+
+			if (z[k] == NULL)
+				continue;
+			CHECK_FOR_INTERRUPTS();
+			for (Size i = 0; i < n; i++)
+				r += z[j][i] * z[k][i];
+			if (fabs(r) > limit)
+			{
+				f->encoding = AD_ENC_DROPPED;
+				f->dropped_for = k;
+				pfree(z[j]);
+				z[j] = NULL;
+				dropped = true;
+				break;
+			}
+		}
+	}
+	for (int j = 0; j < m->nfeatures; j++)
+		if (z[j])
+			pfree(z[j]);
+	pfree(z);
+	if (dropped)
+		ad_prepare_columns(m);
+}
+
+/* Choose center and scale of the columns from the unscaled matrix. */
+static void
+choose_scales(AdModel *m, const AdView *v, const double *x, AdScale scale)
+{
+	double	   *scratch = ad_palloc_array(double, v->n);
+
+	m->center = ad_palloc_array(double, m->ncols);
+	m->scale = ad_palloc_array(double, m->ncols);
+	for (int c = 0; c < m->ncols; c++)
+	{
+		m->center[c] = 0;
+		m->scale[c] = 1;
+	}
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		AdModelFeature *f = &m->features[j];
+		double		center = 0;
+		double		width = 0;
+
+		/* indicators and sines are on a common scale already */
+		if (f->encoding == AD_ENC_DROPPED || f->encoding == AD_ENC_ONEHOT)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		for (Size i = 0; i < v->n; i++)
+			scratch[i] = x[i * m->ncols + f->first];
+		switch (scale)
+		{
+			case AD_SCALE_STANDARD:
+				for (Size i = 0; i < v->n; i++)
+					center += scratch[i] / (double) v->n;
+				for (Size i = 0; i < v->n; i++)
+					width += (scratch[i] - center) * (scratch[i] - center) /
+						(double) v->n;
+				width = sqrt(width);
+				break;
+			case AD_SCALE_ROBUST:
+				center = ad_quantile(scratch, v->n, 0.5);
+				width = ad_quantile(scratch, v->n, 0.75) -
+					ad_quantile(scratch, v->n, 0.25);
+				break;
+			case AD_SCALE_MINMAX:
+				if (f->encoding == AD_ENC_FREQUENCY)
+				{
+					center = width = scratch[0];
+					for (Size i = 1; i < v->n; i++)
+					{
+						center = Min(center, scratch[i]);
+						width = Max(width, scratch[i]);
+					}
+				}
+				else
+				{
+					center = f->stats.min;
+					width = f->stats.max;
+				}
+				width -= center;
+				break;
+			default:
+				break;
+		}
+		m->center[f->first] = isfinite(center) ? center : 0;
+		/* a constant column stays as it is, but centred */
+		m->scale[f->first] = (isfinite(width) && width > 0) ? width : 1;
+	}
+	pfree(scratch);
+}
+
+/*
+ * Decide on the preparation, store it in the model, and return the view's
+ * rows prepared.  The model's features must have their name, class and
+ * statistics.  Both go to the current context.
+ */
+double *
+ad_prepare_fit(AdModel *m, const AdView *v, const AdSpec *spec)
+{
+	AdScale		scale = spec->prepare.scale;
+	double	   *x;
+
+	m->impute = spec->prepare.impute;
+	ad_prepare_zone(m, spec->prepare.timezone);
+	choose_encodings(m, v, spec);
+	ad_prepare_columns(m);
+	if (!isnan(spec->prepare.drop_correlated))
+	{
+		x = ad_prepare_matrix(m, v);
+		drop_correlated(m, v, x, spec->prepare.drop_correlated);
+		pfree(x);
+	}
+
+	if (scale == AD_SCALE_AUTO)
+		scale = spec->detector->scale(spec->options);
+	x = ad_prepare_matrix(m, v);
+	if (scale != AD_SCALE_NONE)
+	{
+		choose_scales(m, v, x, scale);
+		m->scaled = true;
+		m->plain = false;
+		for (Size i = 0; i < v->n; i++)
+			for (int c = 0; c < m->ncols; c++)
+				x[i * m->ncols + c] = (x[i * m->ncols + c] - m->center[c]) /
+					m->scale[c];
+	}
+	return x;
+}

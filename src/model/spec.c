@@ -1,0 +1,184 @@
+/*-------------------------------------------------------------------------
+ *
+ * spec.c
+ *		Specs: a detector and its parameters, as jsonb.
+ *
+ * {"detector": "iforest", "trees": 100, …, "prepare": {…}, "sampling": {…}}.
+ * The nested objects keep the parts apart, so that specs compose with
+ * jsonb's ||.  Printing spells out every default: that is the canonical
+ * form that models store.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/ad_model.h"
+
+static const char *const impute_names[] = {"median", "mean", "zero", "error", NULL};
+static const char *const scale_names[] = {"auto", "none", "standard", "robust", "minmax", NULL};
+
+const AdOption ad_prepare_options[] = {
+	{"impute", AD_OPT_ENUM, offsetof(AdPrepare, impute), AD_IMPUTE_MEDIAN,
+	0, 0, impute_names, NULL, false},
+	{"scale", AD_OPT_ENUM, offsetof(AdPrepare, scale), AD_SCALE_AUTO, 0, 0,
+	scale_names, NULL, false},
+	{"calendar", AD_OPT_BOOL, offsetof(AdPrepare, calendar), 0, 0, 0, NULL,
+	NULL, false},
+	{"timezone", AD_OPT_STRING, offsetof(AdPrepare, timezone), 0, 0, 0, NULL,
+	"UTC", false},
+	{"onehot_max", AD_OPT_INT, offsetof(AdPrepare, onehot_max), 10, 0, 1000,
+	NULL, NULL, false},
+	{"drop_correlated", AD_OPT_FLOAT, offsetof(AdPrepare, drop_correlated),
+	NAN, 0, 1, NULL, NULL, true},
+};
+const int	ad_n_prepare_options = lengthof(ad_prepare_options);
+
+/* keys of a spec that are not the detector's */
+static const char *const spec_keys[] = {"detector", "prepare", "sampling", NULL};
+
+/* The detector of a name; an error names the nearest. */
+const AdDetector *
+ad_detector_by_name(const char *name)
+{
+	const char *words[64];
+	int			n = 0;
+	const char *nearest;
+
+	for (int i = 0; ad_detectors[i]; i++)
+	{
+		if (strcmp(ad_detectors[i]->name, name) == 0)
+			return ad_detectors[i];
+		if (n < (int) lengthof(words))
+			words[n++] = ad_detectors[i]->name;
+	}
+	nearest = ad_nearest(name, words, n);
+	if (nearest == NULL && name[0] == '{')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown detector \"%s\"", name),
+				 errhint("Cast a spec given as a literal to jsonb.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown detector \"%s\"", name),
+			 nearest ? errhint("Did you mean \"%s\"?", nearest) : 0));
+	return NULL;				/* keep the compiler quiet */
+}
+
+/* The detector of an id, or NULL. */
+const AdDetector *
+ad_detector_by_id(uint16 id)
+{
+	for (int i = 0; ad_detectors[i]; i++)
+		if (ad_detectors[i]->id == id)
+			return ad_detectors[i];
+	return NULL;
+}
+
+/* A member of an object, or NULL. */
+static JsonbValue *
+member(JsonbContainer *object, const char *key)
+{
+	JsonbValue	k;
+
+	k.type = jbvString;
+	k.val.string.val = (char *) key;
+	k.val.string.len = (int) strlen(key);
+	return findJsonbValueFromContainer(object, JB_FOBJECT, &k);
+}
+
+/* Parse a nested object of options, or set its defaults. */
+static void
+parse_part(JsonbContainer *spec, const char *key, const char *owner,
+		   const AdOption *table, int n, void *out)
+{
+	JsonbValue *v = member(spec, key);
+
+	if (v == NULL || v->type == jbvNull)
+		ad_options_defaults(table, n, out);
+	else if (v->type != jbvBinary)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" in a spec must be an object", key),
+				 errhint("Make it with %s.", owner)));
+	else
+		ad_options_parse(v->val.binary.data, owner, table, n, NULL, out);
+}
+
+/*
+ * Parse and check a spec.  Without need_detector a spec of the other parts
+ * alone will do.  Strings are palloc'd in the current context.
+ */
+void
+ad_spec_parse(JsonbContainer *spec, bool need_detector, AdSpec *out)
+{
+	JsonbValue *v;
+
+	memset(out, 0, sizeof(*out));
+	if (!JsonContainerIsObject(spec))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("spec must be a JSON object"),
+				 errhint("Make it with a constructor such as ad_iforest().")));
+
+	v = member(spec, "detector");
+	if (v != NULL && v->type == jbvString)
+	{
+		char	   *name = pnstrdup(v->val.string.val, v->val.string.len);
+		const AdDetector *d = ad_detector_by_name(name);
+
+		out->detector = d;
+		out->options = palloc0(d->options_size);
+		ad_options_parse(spec, psprintf("ad_%s", name), d->options,
+						 d->noptions, spec_keys, out->options);
+	}
+	else if (v != NULL || need_detector)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("spec names no detector"),
+				 errhint("Make it with a constructor such as ad_iforest().")));
+	else
+		ad_options_parse(spec, "a spec without a detector", NULL, 0,
+						 spec_keys, out);
+
+	parse_part(spec, "prepare", "ad_prepare()", ad_prepare_options,
+			   ad_n_prepare_options, &out->prepare);
+	parse_part(spec, "sampling", "ad_sampling()", ad_sampling_options,
+			   ad_n_sampling_options, &out->sampling);
+	if (pg_tzset(out->prepare.timezone) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time zone \"%s\" not recognized",
+						out->prepare.timezone)));
+}
+
+/* The spec of a detector's name alone, or of no detector (NULL). */
+void
+ad_spec_defaults(const char *detector, AdSpec *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (detector)
+	{
+		out->detector = ad_detector_by_name(detector);
+		out->options = palloc0(out->detector->options_size);
+		ad_options_defaults(out->detector->options,
+							out->detector->noptions, out->options);
+	}
+	ad_options_defaults(ad_prepare_options, ad_n_prepare_options,
+						&out->prepare);
+	ad_options_defaults(ad_sampling_options, ad_n_sampling_options,
+						&out->sampling);
+}
+
+/* Append the canonical JSON of a spec that has a detector. */
+void
+ad_spec_print(StringInfo buf, const AdSpec *spec)
+{
+	appendStringInfo(buf, "{\"detector\": \"%s\"", spec->detector->name);
+	ad_options_print(buf, spec->detector->options, spec->detector->noptions,
+					 spec->options);
+	appendStringInfoString(buf, ", \"prepare\": {");
+	ad_options_print(buf, ad_prepare_options, ad_n_prepare_options,
+					 &spec->prepare);
+	appendStringInfoString(buf, "}, \"sampling\": {");
+	ad_options_print(buf, ad_sampling_options, ad_n_sampling_options,
+					 &spec->sampling);
+	appendStringInfoString(buf, "}}");
+}
