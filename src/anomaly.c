@@ -8,13 +8,23 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "math/ad_simd.h"
+#include "model/ad_model.h"
+#include "utils/guc.h"
 
 PG_MODULE_MAGIC;
 
 void		_PG_init(void);
 
-/* Nothing to set up yet beyond what the rooms' settings define. */
+/* Define the settings; nothing needs preloading. */
 void
 _PG_init(void)
 {
+	ad_cache_init();
+	ad_simd_init();
+#if PG_VERSION_NUM >= 150000
+	MarkGUCPrefixReserved("anomaly");
+#else
+	EmitWarningsOnPlaceholders("anomaly");
+#endif
 }

@@ -1,0 +1,15 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_detectors.h
+ *		The detectors' tables, for the catalogue.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_DETECTORS_H
+#define AD_DETECTORS_H
+
+#include "model/ad_detector.h"
+
+extern const AdDetector ad_detector_iforest;
+
+#endif							/* AD_DETECTORS_H */

@@ -1,0 +1,13 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalogue.c
+ *		The detectors there are.  A new one is one file and one line here.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "detectors/ad_detectors.h"
+
+const AdDetector *const ad_detectors[] = {
+	&ad_detector_iforest,
+	NULL
+};

@@ -1,0 +1,478 @@
+/*-------------------------------------------------------------------------
+ *
+ * iforest.c
+ *		Isolation forest: growing the trees.
+ *
+ * Liu, Ting and Zhou, "Isolation Forest", ICDM 2008; with ndim > 1 the
+ * extended forest of Hariri, Carrasco Kind and Brunner, "Extended Isolation
+ * Forest", IEEE TKDE 2019.
+ *
+ * Each tree is grown on psi rows drawn without replacement, to a depth of
+ * ceil(log2(psi)): at a node a column is drawn among those that still vary
+ * and a threshold uniformly between its least and greatest value there.
+ * Thresholds are doubles, so two values that differ at all can be parted.
+ *
+ * The "other" column of a categorical feature is 0 in every training row.
+ * It may be split on once on a path all the same, as if some row had a 1:
+ * the right child is an empty leaf, where only unseen categories arrive.
+ *
+ * Tree t's generator is derived from (seed, t) by a hash.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "detectors/ad_detectors.h"
+#include "detectors/iforest.h"
+#include "math/ad_math.h"
+
+typedef struct TreeNode
+{
+	double		threshold;
+	int32		column;			/* -1: leaf */
+	uint32		rows;			/* of a leaf */
+} TreeNode;
+
+typedef struct Grower
+{
+	const AdMatrix *m;
+	const AdIforestOptions *options;
+	AdRandom	random;
+	int			depth_limit;
+	int			psi;			/* rows of the subsample */
+	double	   *x;				/* psi x cols */
+	int		   *rows;			/* permutation of 0 .. psi - 1 */
+	int		   *columns;		/* permutation; constant ones come first */
+	int			ncolumns;		/* columns this tree may use */
+
+	/* axis-parallel: all nodes of all trees, in pre-order */
+	TreeNode	   *nodes;
+	Size		nnodes;
+	Size		maxnodes;
+
+	/* extended: the payload, written as it grows */
+	StringInfo	payload;
+	double	   *coefficient;
+} Grower;
+
+/*
+ * Least and greatest value of a column among rows lo .. hi - 1; 0 and 1 for
+ * an "other" column, as if some row had a 1.
+ */
+static void
+column_range(const Grower *g, int column, int lo, int hi,
+			 double *least, double *greatest)
+{
+	const double *x = g->x + column;
+	int			cols = g->m->cols;
+	double		a = x[(Size) g->rows[lo] * cols];
+	double		b = a;
+
+	if (g->m->kinds[column] == AD_COLUMN_OTHER)
+	{
+		*least = 0;
+		*greatest = 1;
+		return;
+	}
+
+	for (int i = lo + 1; i < hi; i++)
+	{
+		double		v = x[(Size) g->rows[i] * cols];
+
+		a = Min(a, v);
+		b = Max(b, v);
+	}
+	*least = a;
+	*greatest = b;
+}
+
+static inline void
+swap_columns(Grower *g, int i, int j)
+{
+	int			c = g->columns[i];
+
+	g->columns[i] = g->columns[j];
+	g->columns[j] = c;
+}
+
+/*
+ * Draw a column that varies in rows lo .. hi - 1, among those at
+ * *nconstant and after; constant ones met are moved before it.  Returns the
+ * position of the column, or -1 if there is none.
+ */
+static int
+draw_column(Grower *g, int lo, int hi, int *nconstant,
+			double *least, double *greatest)
+{
+	while (*nconstant < g->ncolumns)
+	{
+		int			at = *nconstant +
+			(int) ad_random_below(&g->random, g->ncolumns - *nconstant);
+
+		CHECK_FOR_INTERRUPTS();
+		column_range(g, g->columns[at], lo, hi, least, greatest);
+		if (*least < *greatest)
+			return at;
+		swap_columns(g, at, *nconstant);
+		(*nconstant)++;
+	}
+	return -1;
+}
+
+/* A point between two values that leaves the least one on its left. */
+static double
+draw_threshold(Grower *g, double least, double greatest)
+{
+	double		u = ad_random_double(&g->random);
+	double		t = least + u * (greatest - least);
+
+	/* the width of the whole float8 range is not a float8 */
+	if (!isfinite(t))
+		t = least * (1 - u) + greatest * u;
+	if (!(t >= least && t < greatest))
+		t = least;
+	return t;
+}
+
+/* Put rows with x <= threshold first; returns where the others begin. */
+static int
+partition(Grower *g, int column, double threshold, int lo, int hi)
+{
+	const double *x = g->x + column;
+	int			cols = g->m->cols;
+
+	while (lo < hi)
+	{
+		if (x[(Size) g->rows[lo] * cols] <= threshold)
+			lo++;
+		else
+		{
+			int			r = g->rows[lo];
+
+			g->rows[lo] = g->rows[--hi];
+			g->rows[hi] = r;
+		}
+	}
+	return lo;
+}
+
+static TreeNode *
+add_node(Grower *g)
+{
+	if (g->nnodes == g->maxnodes)
+	{
+		g->maxnodes *= 2;
+		g->nodes = ad_repalloc_array(g->nodes, TreeNode, g->maxnodes);
+	}
+	return &g->nodes[g->nnodes++];
+}
+
+/* Grow an axis-parallel node over rows lo .. hi - 1. */
+static void
+grow(Grower *g, int lo, int hi, int depth, int nconstant)
+{
+	TreeNode	   *node = add_node(g);
+	double		least,
+				greatest;
+	int			at = -1;
+	int			middle;
+
+	if (hi - lo > 1 && depth < g->depth_limit)
+		at = draw_column(g, lo, hi, &nconstant, &least, &greatest);
+	if (at < 0)
+	{
+		node->column = -1;
+		node->rows = hi - lo;
+		node->threshold = 0;
+		return;
+	}
+	node->column = g->columns[at];
+	node->threshold = draw_threshold(g, least, greatest);
+	node->rows = 0;
+	middle = partition(g, node->column, node->threshold, lo, hi);
+
+	/* an "other" column is used up on this path */
+	if (g->m->kinds[node->column] == AD_COLUMN_OTHER)
+		swap_columns(g, at, nconstant++);
+	grow(g, lo, middle, depth + 1, nconstant);
+	grow(g, middle, hi, depth + 1, nconstant);
+}
+
+/*
+ * Grow an extended node: a hyperplane through a random point of the rows'
+ * bounding box, with a normal of ndim random coordinates.
+ */
+static void
+grow_extended(Grower *g, int lo, int hi, int depth, int nconstant)
+{
+	int			cols = g->m->cols;
+	int			k = 0;
+	int			chosen = nconstant;
+	double		threshold = 0;
+	double		least,
+				greatest;
+	int			left = lo;
+	int			right = hi;
+
+	if (hi - lo > 1 && depth < g->depth_limit)
+	{
+		/* draw up to ndim varying columns; they end up at nconstant .. */
+		while (k < g->options->ndim && chosen < g->ncolumns)
+		{
+			int			at = chosen +
+				(int) ad_random_below(&g->random, g->ncolumns - chosen);
+
+			CHECK_FOR_INTERRUPTS();
+			column_range(g, g->columns[at], lo, hi, &least, &greatest);
+			swap_columns(g, at, chosen);
+			if (least < greatest)
+				k++;
+			else
+			{
+				/* constant: move it before the chosen ones */
+				swap_columns(g, chosen, nconstant);
+				nconstant++;
+			}
+			chosen++;
+		}
+	}
+	if (k == 0)
+	{
+		ad_wr_u16(g->payload, 0);
+		ad_wr_u32(g->payload, hi - lo);
+		return;
+	}
+
+	ad_wr_u16(g->payload, (uint16) k);
+	for (int i = 0; i < k; i++)
+	{
+		double		c = ad_random_normal(&g->random);
+		double		u = ad_random_double(&g->random);
+		int			column = g->columns[nconstant + i];
+
+		/* constant columns were sorted out in between: read it again */
+		column_range(g, column, lo, hi, &least, &greatest);
+		g->coefficient[i] = c;
+		threshold += c * (least * (1 - u) + greatest * u);
+		ad_wr_u16(g->payload, (uint16) column);
+		ad_wr_f64(g->payload, c);
+	}
+	if (!isfinite(threshold))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("values are too large for an extended forest"),
+				 errhint("Scale them with ad_prepare(scale => 'standard').")));
+	ad_wr_f64(g->payload, threshold);
+
+	while (left < right)
+	{
+		const double *x = g->x + (Size) g->rows[left] * cols;
+		double		dot = 0;
+
+		for (int i = 0; i < k; i++)
+			dot += g->coefficient[i] * x[g->columns[nconstant + i]];
+		if (dot <= threshold)
+			left++;
+		else
+		{
+			int			r = g->rows[left];
+
+			g->rows[left] = g->rows[--right];
+			g->rows[right] = r;
+		}
+	}
+
+	/* "other" columns are used up on this path */
+	for (int i = nconstant, end = nconstant + k; i < end; i++)
+		if (g->m->kinds[g->columns[i]] == AD_COLUMN_OTHER)
+			swap_columns(g, i, nconstant++);
+	grow_extended(g, lo, left, depth + 1, nconstant);
+	grow_extended(g, left, hi, depth + 1, nconstant);
+}
+
+/* Write thresholds and trees of an axis-parallel forest. */
+static void
+write_forest(Grower *g)
+{
+	int			cols = g->m->cols;
+	Size	   *start = ad_palloc0_array(Size, cols + 1);
+	Size	   *count = ad_palloc0_array(Size, cols);
+	double	   *thresholds;
+
+	/* gather the thresholds by column */
+	for (Size i = 0; i < g->nnodes; i++)
+		if (g->nodes[i].column >= 0)
+			start[g->nodes[i].column + 1]++;
+	for (int c = 0; c < cols; c++)
+		start[c + 1] += start[c];
+	thresholds = ad_palloc_array(double, start[cols]);
+	for (Size i = 0; i < g->nnodes; i++)
+	{
+		int			c = g->nodes[i].column;
+
+		if (c >= 0)
+			thresholds[start[c] + count[c]++] = g->nodes[i].threshold;
+	}
+
+	/* sort each column's and drop what is there twice */
+	for (int c = 0; c < cols; c++)
+	{
+		double	   *t = thresholds + start[c];
+		Size		n = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		ad_sort_doubles(t, count[c]);
+		for (Size i = 0; i < count[c]; i++)
+			if (n == 0 || t[i] != t[n - 1])
+				t[n++] = t[i];
+		if (n > AD_FOREST_MAX_RANK)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("isolation forest splits one column at %zu different values, limit is %d",
+							n, AD_FOREST_MAX_RANK),
+					 errhint("Lower trees or sample_size.")));
+		count[c] = n;
+		ad_wr_u32(g->payload, (uint32) n);
+		ad_wr_f64_array(g->payload, t, n);
+	}
+
+	for (Size i = 0; i < g->nnodes; i++)
+	{
+		const TreeNode *node = &g->nodes[i];
+		const double *t;
+		Size		lo = 0;
+		Size		hi;
+
+		AD_CHECK_EVERY_1024(i);
+		if (node->column < 0)
+		{
+			ad_wr_u32(g->payload, AD_IFOREST_LEAF | node->rows);
+			continue;
+		}
+		t = thresholds + start[node->column];
+		hi = count[node->column];
+		while (lo < hi)
+		{
+			Size		middle = (lo + hi) / 2;
+
+			if (t[middle] < node->threshold)
+				lo = middle + 1;
+			else
+				hi = middle;
+		}
+		ad_wr_u32(g->payload,
+				  ((uint32) lo << AD_FOREST_SHIFT) | (uint32) node->column);
+	}
+}
+
+/* Grow a forest and append its payload; see iforest.h for the form. */
+void
+ad_iforest_fit(const AdMatrix *m, const void *opts, StringInfo payload)
+{
+	const AdIforestOptions *options = opts;
+	Grower		g;
+	Size	   *population;
+	int			ntree_columns;
+
+	if ((int64) options->trees * options->sample_size > AD_IFOREST_MAX_TOTAL)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("trees times sample_size is " INT64_FORMAT ", limit is %d",
+						(int64) options->trees * options->sample_size,
+						AD_IFOREST_MAX_TOTAL)));
+
+	memset(&g, 0, sizeof(g));
+	g.m = m;
+	g.options = options;
+	g.payload = payload;
+	g.psi = (int) Min(m->rows, (Size) options->sample_size);
+	while ((1 << g.depth_limit) < g.psi)
+		g.depth_limit++;
+	g.depth_limit = Max(g.depth_limit, 1);
+	g.x = ad_palloc_array(double, ad_mul_size(g.psi, m->cols));
+	g.rows = ad_palloc_array(int, g.psi);
+	g.columns = ad_palloc_array(int, m->cols);
+	ntree_columns = Max((int) (options->max_features * m->cols + 0.5), 1);
+	ntree_columns = Min(ntree_columns, m->cols);
+
+	population = ad_palloc_array(Size, m->rows);
+	for (Size i = 0; i < m->rows; i++)
+		population[i] = i;
+
+	ad_wr_u32(payload, g.psi);
+	ad_wr_u32(payload, options->trees);
+	ad_wr_u32(payload, options->ndim);
+	if (options->ndim > 1)
+		g.coefficient = ad_palloc_array(double, m->cols);
+	else
+	{
+		g.maxnodes = 1024;
+		g.nodes = ad_palloc_array(TreeNode, g.maxnodes);
+	}
+
+	for (int t = 0; t < options->trees; t++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		ad_random_seed(&g.random, m->seed, t);
+
+		/*
+		 * A partial shuffle draws without replacement from any order of the
+		 * population, so the last tree's order serves.
+		 */
+		for (int i = 0; i < g.psi; i++)
+		{
+			Size		j = i + (Size) ad_random_below(&g.random, m->rows - i);
+			Size		row = population[j];
+
+			population[j] = population[i];
+			population[i] = row;
+			memcpy(g.x + (Size) i * m->cols, m->x + row * m->cols,
+				   m->cols * sizeof(double));
+			g.rows[i] = i;
+		}
+		for (int c = 0; c < m->cols; c++)
+			g.columns[c] = c;
+		g.ncolumns = ntree_columns;
+		if (ntree_columns < m->cols)
+			for (int c = 0; c < ntree_columns; c++)
+				swap_columns(&g, c, c + (int) ad_random_below(&g.random,
+															  m->cols - c));
+		if (options->ndim > 1)
+			grow_extended(&g, 0, g.psi, 0, 0);
+		else
+			grow(&g, 0, g.psi, 0, 0);
+	}
+	if (options->ndim == 1)
+		write_forest(&g);
+}
+
+static const AdOption iforest_options[] = {
+	{"trees", AD_OPT_INT, offsetof(AdIforestOptions, trees), 100, 1,
+	AD_IFOREST_MAX_TREES, NULL, NULL, false},
+	{"sample_size", AD_OPT_INT, offsetof(AdIforestOptions, sample_size), 256,
+	2, AD_IFOREST_MAX_SAMPLE, NULL, NULL, false},
+	{"ndim", AD_OPT_INT, offsetof(AdIforestOptions, ndim), 1, 1,
+	AD_MAX_COLUMNS, NULL, NULL, false},
+	{"max_features", AD_OPT_FLOAT, offsetof(AdIforestOptions, max_features),
+	1, 0, 1, NULL, NULL, true},
+};
+
+/* Axis-parallel splits need no scaling, hyperplanes do. */
+static AdScale
+iforest_scale(const void *options)
+{
+	return ((const AdIforestOptions *) options)->ndim > 1 ?
+		AD_SCALE_STANDARD : AD_SCALE_NONE;
+}
+
+const AdDetector ad_detector_iforest = {
+	.id = 1,
+	.name = "iforest",
+	.options = iforest_options,
+	.noptions = lengthof(iforest_options),
+	.options_size = sizeof(AdIforestOptions),
+	.contains_rows = false,
+	.scale = iforest_scale,
+	.fit = ad_iforest_fit,
+	.load = ad_iforest_load,
+	.score = ad_iforest_score,
+	.describe = ad_iforest_describe,
+};

@@ -1,0 +1,441 @@
+/*-------------------------------------------------------------------------
+ *
+ * iforest_score.c
+ *		Isolation forest: loading a payload and scoring rows.
+ *
+ * The score is 2^(-E[h(x)] / c(psi)), Liu, Ting and Zhou 2008: h is the
+ * depth of the leaf plus c(n), the expected depth of what would have been
+ * grown below its n rows, and c(psi) puts forests of different subsamples
+ * on one scale.  Higher is more anomalous; 0.5 is what a row gets where
+ * nothing can be told.
+ *
+ * Loading turns the pre-order trees into the form that
+ * math/simd_forest.c walks: complete trees of one depth, interleaved.  A
+ * value is compared by its rank among a column's thresholds, found through
+ * a table of equal-width buckets and a search inside one bucket.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "detectors/iforest.h"
+
+#define LANES				AD_FOREST_LANES
+#define MAX_BUCKETS			4096
+#define MAX_FOREST_SLOTS	((Size) 1 << 24)	/* leaves of all lanes */
+#define EULER				0.57721566490153286061
+
+/* The thresholds of one column. */
+typedef struct Column
+{
+	const double *thresholds;	/* ascending */
+	uint32		n;
+	uint32		nbuckets;		/* power of 2 */
+	double		low;			/* first threshold */
+	double		per_width;		/* buckets per unit */
+	const uint32 *bucket;		/* first threshold of each bucket, then n */
+} Column;
+
+/* A node of an extended tree; the left child follows its parent. */
+typedef struct HyperNode
+{
+	double		threshold;		/* of a leaf: its path length */
+	uint32		right;			/* 0: leaf */
+	uint32		first;			/* of its terms */
+	uint32		nterms;
+} HyperNode;
+
+typedef struct HyperTerm
+{
+	double		coefficient;
+	uint32		column;
+} HyperTerm;
+
+typedef struct Forest
+{
+	uint32		psi;
+	uint32		ntrees;
+	uint32		ndim;
+	uint32		ninner;			/* inner nodes of all trees */
+	int			cols;
+	double		normal;			/* c(psi) */
+
+	/* axis-parallel */
+	int			depth;
+	int			groups;
+	Column	   *columns;
+	uint32	   *nodes;
+	uint16	   *codes;			/* per leaf slot, into lengths */
+	double	   *lengths;		/* distinct path lengths; 0 first */
+	uint32	   *key;			/* scratch: one row's keys */
+	uint32	   *leaf;			/* scratch: one row's leaves */
+
+	/* extended */
+	HyperNode  *hyper;
+	uint32		nhyper;
+	HyperTerm  *terms;
+	uint32		nterms;
+	uint32	   *roots;
+} Forest;
+
+/* State of loading. */
+typedef struct Loader
+{
+	AdReader   *r;
+	Forest	   *f;
+	Size		slots;			/* leaves a lane has */
+	uint16	   *code_of;		/* (depth, rows) -> code, or 0 */
+	uint32		ncodes;
+} Loader;
+
+/*
+ * c(n): the expected depth of an unsuccessful search in a binary search
+ * tree of n keys.
+ */
+double
+ad_iforest_expected_depth(double n)
+{
+	if (n <= 1)
+		return 0;
+	if (n == 2)
+		return 1;
+	return 2.0 * (ad_log(n - 1) + EULER) - 2.0 * (n - 1) / n;
+}
+
+/* The bucket of a value; monotonic in x. */
+static inline uint32
+bucket_of(const Column *c, double x)
+{
+	double		p = (x - c->low) * c->per_width;
+
+	if (!(p > 0))
+		return 0;
+	if (p >= c->nbuckets)
+		return c->nbuckets - 1;
+	return (uint32) p;
+}
+
+/* How many of a column's thresholds are below x. */
+static inline uint32
+rank_of(const Column *c, double x)
+{
+	uint32		b = bucket_of(c, x);
+	const double *t = c->thresholds;
+	uint32		lo = c->bucket[b];
+	uint32		n = c->bucket[b + 1] - lo;
+	uint32		rank;
+
+	while (n > 4)
+	{
+		uint32		half = n / 2;
+
+		lo += half & -(uint32) (t[lo + half - 1] < x);
+		n -= half;
+	}
+	rank = lo;
+	for (uint32 i = lo; i < lo + n; i++)
+		rank += (t[i] < x);
+	return rank;
+}
+
+/* Read a column's thresholds and make its buckets. */
+static void
+load_column(AdReader *r, Column *c)
+{
+	uint32		n = ad_rd_count(r, AD_FOREST_MAX_RANK, sizeof(double));
+	double	   *t = ad_palloc_array(double, n);
+	uint32	   *bucket;
+	double		width;
+
+	ad_rd_f64_array(r, t, n);
+	for (uint32 i = 0; i < n; i++)
+		if (!isfinite(t[i]) || (i > 0 && !(t[i] > t[i - 1])))
+			ad_rd_corrupt(r, "thresholds do not ascend");
+	c->thresholds = t;
+	c->n = n;
+	c->nbuckets = 1;
+	while (c->nbuckets < n && c->nbuckets < MAX_BUCKETS)
+		c->nbuckets *= 2;
+	c->low = n > 0 ? t[0] : 0;
+	width = n > 0 ? t[n - 1] - t[0] : 0;
+	c->per_width = width > 0 ? c->nbuckets / width : 0;
+	if (!isfinite(c->per_width))
+		c->per_width = 0;		/* one bucket holds all */
+
+	bucket = ad_palloc_array(uint32, c->nbuckets + 1);
+	for (uint32 b = 0, i = 0; b <= c->nbuckets; b++)
+	{
+		while (i < n && b < c->nbuckets && bucket_of(c, t[i]) < b)
+			i++;
+		bucket[b] = b < c->nbuckets ? i : n;
+	}
+	c->bucket = bucket;
+}
+
+/* Count a pre-order tree's nodes and depth, checking every node. */
+static void
+scan_tree(AdReader *r, Forest *f, int depth, int *max_depth)
+{
+	uint32		node = ad_rd_u32(r);
+	uint32		column;
+
+	*max_depth = Max(*max_depth, depth);
+	if (node & AD_IFOREST_LEAF)
+	{
+		if ((node & ~AD_IFOREST_LEAF) > f->psi)
+			ad_rd_corrupt(r, "a leaf has more rows than a subsample");
+		return;
+	}
+	column = node & ((1 << AD_FOREST_SHIFT) - 1);
+	if (column >= (uint32) f->cols)
+		ad_rd_corrupt(r, "a node's column does not exist");
+	if ((node >> AD_FOREST_SHIFT) >= f->columns[column].n)
+		ad_rd_corrupt(r, "a node's threshold does not exist");
+	if (depth == AD_IFOREST_MAX_DEPTH)
+		ad_rd_corrupt(r, "a tree is too deep");
+	f->ninner++;
+	scan_tree(r, f, depth + 1, max_depth);
+	scan_tree(r, f, depth + 1, max_depth);
+}
+
+/* The code of a leaf's path length. */
+static uint16
+length_code(Loader *l, int depth, uint32 rows)
+{
+	uint16	   *code = &l->code_of[(Size) depth * (l->f->psi + 1) + rows];
+
+	if (*code == 0)
+	{
+		if (l->ncodes > PG_UINT16_MAX)
+			ad_rd_corrupt(l->r, "leaves have too many different sizes");
+		l->f->lengths[l->ncodes] = depth + ad_iforest_expected_depth(rows);
+		*code = (uint16) l->ncodes++;
+	}
+	return *code;
+}
+
+/*
+ * Place a checked pre-order tree into its lane: node at position "at" of
+ * level "depth".  A leaf above the last level fills all slots below it.
+ */
+static void
+place_tree(Loader *l, uint32 *nodes, uint16 *codes, int depth, Size at)
+{
+	uint32		node = ad_rd_u32(l->r);
+
+	if (node & AD_IFOREST_LEAF)
+	{
+		uint16		code = length_code(l, depth, node & ~AD_IFOREST_LEAF);
+		int			below = l->f->depth - depth;
+
+		for (Size i = at << below; i < (at + 1) << below; i++)
+			codes[i * LANES] = code;
+		return;
+	}
+	nodes[(((Size) 1 << depth) - 1 + at) * LANES] = node;
+	place_tree(l, nodes, codes, depth + 1, 2 * at);
+	place_tree(l, nodes, codes, depth + 1, 2 * at + 1);
+}
+
+/* Load the thresholds and trees of an axis-parallel forest. */
+static void
+load_axis_parallel(AdReader *r, Forest *f)
+{
+	Loader		l;
+	Size		start;
+	Size		stride;
+
+	memset(&l, 0, sizeof(l));
+	l.r = r;
+	l.f = f;
+	f->columns = ad_palloc0_array(Column, f->cols);
+	for (int c = 0; c < f->cols; c++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		load_column(r, &f->columns[c]);
+	}
+
+	start = r->pos;
+	for (uint32 t = 0; t < f->ntrees; t++)
+	{
+		AD_CHECK_EVERY_1024(t);
+		scan_tree(r, f, 0, &f->depth);
+	}
+	ad_rd_end(r);
+	r->pos = start;
+
+	l.slots = (Size) 1 << f->depth;
+	f->groups = (int) ((f->ntrees + LANES - 1) / LANES);
+	if ((Size) f->groups * LANES * l.slots > MAX_FOREST_SLOTS)
+		ad_rd_corrupt(r, "its trees are too many for their depth");
+	stride = (l.slots - 1) * LANES;
+	f->nodes = ad_palloc0_array(uint32, ad_mul_size(f->groups, stride));
+	f->codes = ad_palloc0_array(uint16, (Size) f->groups * LANES * l.slots);
+	f->key = ad_palloc0_array(uint32, Max(f->cols, LANES));
+	f->leaf = ad_palloc0_array(uint32, (Size) f->groups * LANES);
+
+	/* code 0 is the length 0 of the lanes without a tree */
+	l.code_of = ad_palloc0_array(uint16, ad_mul_size(f->depth + 1,
+													 f->psi + 1));
+	f->lengths = ad_palloc0_array(double, (Size) PG_UINT16_MAX + 1);
+	l.ncodes = 1;
+	for (uint32 t = 0; t < f->ntrees; t++)
+	{
+		Size		group = t / LANES;
+		Size		lane = t % LANES;
+
+		CHECK_FOR_INTERRUPTS();
+		place_tree(&l, f->nodes + group * stride + lane,
+				   f->codes + group * l.slots * LANES + lane, 0, 0);
+	}
+	pfree(l.code_of);
+	f->lengths = ad_repalloc_array(f->lengths, double, l.ncodes);
+}
+
+/* Load an extended node and what is below it; returns its index. */
+static uint32
+load_hyper(AdReader *r, Forest *f, int depth)
+{
+	uint32		at = f->nhyper++;
+	uint16		k = ad_rd_u16(r);
+	HyperNode  *node = &f->hyper[at];
+
+	if (k == 0)
+	{
+		uint32		rows = ad_rd_u32(r);
+
+		if (rows > f->psi)
+			ad_rd_corrupt(r, "a leaf has more rows than a subsample");
+		node->right = 0;
+		node->threshold = depth + ad_iforest_expected_depth(rows);
+		return at;
+	}
+	if (k > f->cols)
+		ad_rd_corrupt(r, "a node has more columns than there are");
+	if (depth == AD_IFOREST_MAX_DEPTH)
+		ad_rd_corrupt(r, "a tree is too deep");
+	ad_rd_need(r, (Size) k * 10);
+	f->ninner++;
+	node->first = f->nterms;
+	node->nterms = k;
+	for (int i = 0; i < k; i++)
+	{
+		HyperTerm  *t = &f->terms[f->nterms++];
+
+		t->column = ad_rd_u16(r);
+		t->coefficient = ad_rd_finite(r);
+		if (t->column >= (uint32) f->cols)
+			ad_rd_corrupt(r, "a node's column does not exist");
+	}
+	node->threshold = ad_rd_finite(r);
+	load_hyper(r, f, depth + 1);
+	node->right = load_hyper(r, f, depth + 1);
+	return at;
+}
+
+/* Load the trees of an extended forest. */
+static void
+load_extended(AdReader *r, Forest *f)
+{
+	Size		left = r->len - r->pos;
+
+	/* a node is at least 6 bytes, a term 10 */
+	f->hyper = ad_palloc_array(HyperNode, left / 6 + 1);
+	f->terms = ad_palloc_array(HyperTerm, left / 10 + 1);
+	f->roots = ad_palloc_array(uint32, f->ntrees);
+	for (uint32 t = 0; t < f->ntrees; t++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		f->roots[t] = load_hyper(r, f, 0);
+	}
+	ad_rd_end(r);
+}
+
+/* Check a payload and make a scorer of it. */
+void *
+ad_iforest_load(AdReader *r, int cols)
+{
+	Forest	   *f = palloc0(sizeof(Forest));
+
+	f->cols = cols;
+	f->psi = ad_rd_u32(r);
+	f->ntrees = ad_rd_u32(r);
+	f->ndim = ad_rd_u32(r);
+	if (f->psi < 1 || f->psi > AD_IFOREST_MAX_SAMPLE ||
+		f->ntrees < 1 || f->ntrees > AD_IFOREST_MAX_TREES ||
+		f->ndim < 1 || f->ndim > AD_MAX_COLUMNS)
+		ad_rd_corrupt(r, "a forest parameter is out of range");
+	f->normal = ad_iforest_expected_depth(f->psi);
+	if (f->ndim == 1)
+		load_axis_parallel(r, f);
+	else
+		load_extended(r, f);
+	return f;
+}
+
+/* The sum of a row's path lengths over an axis-parallel forest's trees. */
+static double
+axis_parallel_length(Forest *f, const double *x)
+{
+	double		lane[LANES] = {0};
+	double		sum = 0;
+	Size		stride = (Size) LANES << f->depth;
+	const uint16 *codes = f->codes;
+
+	for (int c = 0; c < f->cols; c++)
+		f->key[c] = rank_of(&f->columns[c], x[c]) << AD_FOREST_SHIFT;
+	ad_forest_walk(f->nodes, f->groups, f->depth, f->key, f->cols, f->leaf);
+	for (int g = 0; g < f->groups; g++, codes += stride)
+		for (int l = 0; l < LANES; l++)
+			lane[l] += f->lengths[codes[f->leaf[g * LANES + l]]];
+	for (int l = 0; l < LANES; l++)
+		sum += lane[l];
+	return sum;
+}
+
+/* The same for an extended forest. */
+static double
+extended_length(const Forest *f, const double *x)
+{
+	double		sum = 0;
+
+	for (uint32 t = 0; t < f->ntrees; t++)
+	{
+		uint32		at = f->roots[t];
+
+		while (f->hyper[at].right != 0)
+		{
+			const HyperNode *node = &f->hyper[at];
+			const HyperTerm *term = f->terms + node->first;
+			double		dot = 0;
+
+			for (uint32 i = 0; i < node->nterms; i++)
+				dot += term[i].coefficient * x[term[i].column];
+			/* infinities of both signs make NaN, which goes right */
+			at = dot <= node->threshold ? at + 1 : node->right;
+		}
+		sum += f->hyper[at].threshold;
+	}
+	return sum;
+}
+
+/* The score of a row, in (0, 1]. */
+double
+ad_iforest_score(void *scorer, const double *x)
+{
+	Forest	   *f = scorer;
+	double		length = f->ndim == 1 ? axis_parallel_length(f, x) :
+		extended_length(f, x);
+
+	if (f->normal == 0)
+		return 0.5;				/* fitted on one row: nothing to tell */
+	return ad_exp2(-(length / f->ntrees) / f->normal);
+}
+
+/* What ad_info() says beyond the spec. */
+void
+ad_iforest_describe(const void *scorer, StringInfo json)
+{
+	const Forest *f = scorer;
+
+	appendStringInfo(json, "\"trees\": %u, \"subsample\": %u, \"inner_nodes\": %u",
+					 f->ntrees, f->psi, f->ninner);
+}

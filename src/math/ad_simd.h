@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_simd.h
+ *		Kernels that have SIMD variants, chosen at run time.
+ *
+ * The build is portable; variants are compiled by target attribute and
+ * picked by what the processor has.  Every variant gives the same bits as
+ * its scalar twin.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_SIMD_H
+#define AD_SIMD_H
+
+#include "core/ad_core.h"
+
+typedef enum AdSimdLevel
+{
+	AD_SIMD_SCALAR, AD_SIMD_AVX2, AD_SIMD_AVX512
+} AdSimdLevel;
+
+/* simd.c */
+extern void ad_simd_init(void);
+extern AdSimdLevel ad_simd_level(void);
+
+/*
+ * simd_forest.c: walk all trees of a forest for one row.
+ *
+ * Trees are complete binary trees of the same depth, AD_FOREST_LANES to a
+ * group, interleaved: node i of lane l of a group is at [i * LANES + l],
+ * root 0, children 2i + 1 and 2i + 2, groups (2^depth - 1) * LANES apart.
+ * A node is rank << AD_FOREST_SHIFT | column; the walk goes right if
+ * node < key[column].  leaf[] receives, per lane, the leaf's position times
+ * LANES plus the lane.  key[] has at least AD_FOREST_LANES entries.
+ */
+#define AD_FOREST_LANES		16
+#define AD_FOREST_SHIFT		12	/* bits for the column */
+#define AD_FOREST_MAX_RANK	524286	/* so that a key stays below 2^31 */
+
+typedef void (*AdForestWalk) (const uint32 *nodes, int groups, int depth,
+							  const uint32 *key, int cols, uint32 *leaf);
+
+extern AdForestWalk ad_forest_walk;
+extern void ad_forest_choose(AdSimdLevel level);
+
+#endif							/* AD_SIMD_H */
