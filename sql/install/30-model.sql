@@ -1,0 +1,95 @@
+-- Models: fit, score, inspect.
+
+CREATE FUNCTION ad_fit_transfn(internal, jsonb, VARIADIC "any")
+RETURNS internal
+AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION ad_fit_transfn(internal, jsonb, VARIADIC "any") IS
+'transition of ad_fit(jsonb, VARIADIC "any")';
+
+CREATE FUNCTION ad_fit_transfn(internal, text, VARIADIC "any")
+RETURNS internal
+AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION ad_fit_transfn(internal, text, VARIADIC "any") IS
+'transition of ad_fit(text, VARIADIC "any")';
+
+CREATE FUNCTION ad_fit_finalfn(internal)
+RETURNS bytea
+AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
+COMMENT ON FUNCTION ad_fit_finalfn(internal) IS
+'the model fitted to a state';
+
+CREATE AGGREGATE ad_fit(spec jsonb, VARIADIC "any") (
+    SFUNC = ad_fit_transfn,
+    STYPE = internal,
+    SSPACE = 32768,
+    FINALFUNC = ad_fit_finalfn,
+    COMBINEFUNC = ad_fit_combinefn,
+    SERIALFUNC = ad_fit_serialfn,
+    DESERIALFUNC = ad_fit_deserialfn,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE ad_fit(jsonb, VARIADIC "any") IS
+'model fitted to rows: features as columns, one array of numbers, or one row (names are kept); NULL is missing; no rows: NULL';
+
+CREATE AGGREGATE ad_fit(detector text, VARIADIC "any") (
+    SFUNC = ad_fit_transfn,
+    STYPE = internal,
+    SSPACE = 32768,
+    FINALFUNC = ad_fit_finalfn,
+    COMBINEFUNC = ad_fit_combinefn,
+    SERIALFUNC = ad_fit_serialfn,
+    DESERIALFUNC = ad_fit_deserialfn,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE ad_fit(text, VARIADIC "any") IS
+'model of a detector with its default options, fitted to rows';
+
+CREATE FUNCTION ad_fit_sketch(spec jsonb, sketch bytea)
+RETURNS bytea
+AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+COMMENT ON FUNCTION ad_fit_sketch(jsonb, bytea) IS
+'model fitted to a stored sketch, the same as ad_fit() of its rows';
+
+CREATE FUNCTION ad_fit_sketch(detector text, sketch bytea)
+RETURNS bytea
+AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
+COMMENT ON FUNCTION ad_fit_sketch(text, bytea) IS
+'model of a detector with its default options, fitted to a stored sketch';
+
+CREATE FUNCTION ad_score(model bytea, VARIADIC "any")
+RETURNS double precision
+AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION ad_score(bytea, VARIADIC "any") IS
+'score of a row under a model, higher is more anomalous; features as in the fit (a row by attribute names); a NULL feature is imputed; NULL model, array or row: NULL';
+
+CREATE FUNCTION ad_info(model bytea)
+RETURNS jsonb
+AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ad_info(bytea) IS
+'what a model is: detector, spec, rows seen and sampled, features, bytes, format version, whether it contains training rows';
+
+CREATE FUNCTION ad_features(
+    model bytea,
+    OUT "position" integer,
+    OUT name text,
+    OUT type text,
+    OUT missing bigint,
+    OUT infinite bigint,
+    OUT "distinct" bigint,
+    OUT min double precision,
+    OUT median double precision,
+    OUT max double precision,
+    OUT encoding text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
+COMMENT ON FUNCTION ad_features(bytea) IS
+'the features of a model: one row each with counts, range, and how it enters the detector; distinct is NULL when there are more than are counted; temporal values are in seconds';
+

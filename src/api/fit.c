@@ -1,0 +1,391 @@
+/*-------------------------------------------------------------------------
+ *
+ * fit.c
+ *		Aggregates that read rows: ad_sketch, ad_fit, ad_merge; and
+ *		ad_fit_sketch.
+ *
+ * One state serves all of them: a sketch, and for a fit its spec.  All that
+ * a transition needs is in the state, not in fn_extra, since some callers
+ * make a new FmgrInfo for each row.
+ *
+ * The state of a group lives in the aggregate context; a state that came
+ * from a worker or was read from bytes has a context of its own, which the
+ * first combine adopts instead of copying.  Final and serial functions cut
+ * the sample's slack off, which changes nothing a sketch says, so calling
+ * them repeatedly (as a window aggregate does) is safe.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "api/ad_api.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+typedef struct FitState
+{
+	AdSketch   *sketch;			/* NULL until a row came */
+	MemoryContext own;			/* its context, if it has one */
+	struct varlena *spec_value; /* jsonb or text as given; NULL: none */
+	bool		spec_is_text;
+	AdSpec		spec;
+	AdArgs		args;			/* not in states that were read */
+	AdSource	key;			/* of keyed sampling */
+} FitState;
+
+/* Parse the spec a state was given, in its context. */
+static void
+parse_spec(FitState *state, bool need_detector)
+{
+	if (state->spec_value == NULL)
+		ad_spec_defaults(NULL, &state->spec);
+	else if (state->spec_is_text)
+		ad_spec_defaults(text_to_cstring((text *) state->spec_value),
+						 &state->spec);
+	else
+		ad_spec_parse(&((Jsonb *) state->spec_value)->root, need_detector,
+					  &state->spec);
+}
+
+/* The aggregate context, or an error. */
+static MemoryContext
+aggregate_context(FunctionCallInfo fcinfo, const char *name)
+{
+	MemoryContext mcxt;
+
+	if (!AggCheckCallContext(fcinfo, &mcxt))
+		elog(ERROR, "%s called in non-aggregate context", name);
+	return mcxt;
+}
+
+/* A new state for the arguments of this call; spec is detoasted or NULL. */
+static FitState *
+create_state(FunctionCallInfo fcinfo, MemoryContext mcxt,
+			 struct varlena *spec, bool need_detector, int first)
+{
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
+	FitState   *state = palloc0(sizeof(FitState));
+
+	if (spec)
+	{
+		state->spec_value = palloc(VARSIZE_ANY(spec));
+		memcpy(state->spec_value, spec, VARSIZE_ANY(spec));
+		state->spec_is_text =
+			get_fn_expr_argtype(fcinfo->flinfo, first - 1) == TEXTOID;
+	}
+	parse_spec(state, need_detector);
+	if (state->spec.sampling.keyed)
+	{
+		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, first);
+
+		if (PG_NARGS() < first + 2)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("keyed sampling needs a row key before the features")));
+		if (!ad_source_init(&state->key, type, mcxt))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("row key is of type %s, which is not supported",
+							format_type_be(type))));
+		first++;
+	}
+	ad_args_init(&state->args, fcinfo, first, mcxt);
+	MemoryContextSwitchTo(old);
+	return state;
+}
+
+/* Error if the spec of this row is not the state's. */
+static void
+check_same_spec(const FitState *state, struct varlena *spec)
+{
+	if (VARSIZE_ANY(spec) != VARSIZE_ANY(state->spec_value) ||
+		memcmp(spec, state->spec_value, VARSIZE_ANY(spec)) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("spec changes between rows of a group"),
+				 errhint("Group by the spec, or give a constant.")));
+}
+
+/*
+ * The transition of all row-reading aggregates: features from argument
+ * "first" on, the spec (if any) before them.
+ */
+static Datum
+accumulate(FunctionCallInfo fcinfo, bool has_spec, bool need_detector,
+		   const char *name)
+{
+	MemoryContext mcxt = aggregate_context(fcinfo, name);
+	FitState   *state = PG_ARGISNULL(0) ? NULL :
+		(FitState *) PG_GETARG_POINTER(0);
+	uint64		key = 0;
+
+	if (has_spec)
+	{
+		struct varlena *spec;
+
+		if (PG_ARGISNULL(1))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("spec cannot be NULL")));
+		/* a jsonb must be aligned and have a long header */
+		spec = PG_DETOAST_DATUM(PG_GETARG_DATUM(1));
+		if (state == NULL)
+			state = create_state(fcinfo, mcxt, spec, need_detector, 2);
+		else
+			check_same_spec(state, spec);
+		if ((Pointer) spec != DatumGetPointer(PG_GETARG_DATUM(1)))
+			pfree(spec);
+	}
+	else if (state == NULL)
+		state = create_state(fcinfo, mcxt, NULL, false, 1);
+
+	if (state->spec.sampling.keyed)
+	{
+		int			at = state->args.first - 1;
+
+		if (!PG_ARGISNULL(at))
+			key = ad_source_hash(&state->key, PG_GETARG_DATUM(at));
+	}
+
+	/* a NULL array or row is no row, as in other aggregates */
+	if (ad_args_next(&state->args, fcinfo, NULL))
+	{
+		if (unlikely(state->sketch == NULL))
+		{
+			AdFeature  *features = ad_args_features(&state->args);
+
+			state->sketch = ad_sketch_create(&state->spec.sampling, features,
+											 state->args.nfeatures, mcxt);
+			pfree(features);
+		}
+		ad_sketch_add(state->sketch, state->args.x, state->args.category, key);
+	}
+	PG_RETURN_POINTER(state);
+}
+
+PG_FUNCTION_INFO_V1(ad_sketch_transfn);
+PG_FUNCTION_INFO_V1(ad_sketch_spec_transfn);
+PG_FUNCTION_INFO_V1(ad_fit_transfn);
+PG_FUNCTION_INFO_V1(ad_merge_transfn);
+PG_FUNCTION_INFO_V1(ad_fit_combinefn);
+PG_FUNCTION_INFO_V1(ad_fit_serialfn);
+PG_FUNCTION_INFO_V1(ad_fit_deserialfn);
+PG_FUNCTION_INFO_V1(ad_sketch_finalfn);
+PG_FUNCTION_INFO_V1(ad_fit_finalfn);
+PG_FUNCTION_INFO_V1(ad_fit_sketch);
+
+/* ad_sketch(VARIADIC "any"): add a row. */
+Datum
+ad_sketch_transfn(PG_FUNCTION_ARGS)
+{
+	return accumulate(fcinfo, false, false, "ad_sketch_transfn");
+}
+
+/* ad_sketch(spec, VARIADIC "any"): add a row. */
+Datum
+ad_sketch_spec_transfn(PG_FUNCTION_ARGS)
+{
+	return accumulate(fcinfo, true, false, "ad_sketch_spec_transfn");
+}
+
+/* ad_fit(spec, VARIADIC "any"): add a row. */
+Datum
+ad_fit_transfn(PG_FUNCTION_ARGS)
+{
+	return accumulate(fcinfo, true, true, "ad_fit_transfn");
+}
+
+/* A state around a sketch read from bytes, in a new child context. */
+static FitState *
+read_state(const uint8 *data, Size len)
+{
+	MemoryContext own = AllocSetContextCreate(CurrentMemoryContext,
+											  "anomaly sketch",
+											  ALLOCSET_DEFAULT_SIZES);
+	FitState   *state = MemoryContextAllocZero(own, sizeof(FitState));
+
+	state->own = own;
+	state->sketch = ad_sketch_read(data, len, own);
+	state->spec.sampling = state->sketch->sampling;
+	return state;
+}
+
+/* Merge b into a, or adopt b; b is not to be used afterwards. */
+static FitState *
+merge_states(FitState *a, FitState *b, MemoryContext mcxt)
+{
+	if (a == NULL || a->sketch == NULL)
+	{
+		Assert(b->own != NULL);
+		MemoryContextSetParent(b->own, mcxt);
+		return b;
+	}
+	if (b->sketch)
+		ad_sketch_merge(a->sketch, b->sketch);
+	if (b->own)
+		MemoryContextDelete(b->own);
+	return a;
+}
+
+/* ad_merge(bytea): merge a stored sketch; NULL is passed over. */
+Datum
+ad_merge_transfn(PG_FUNCTION_ARGS)
+{
+	MemoryContext mcxt = aggregate_context(fcinfo, "ad_merge_transfn");
+	FitState   *state = PG_ARGISNULL(0) ? NULL :
+		(FitState *) PG_GETARG_POINTER(0);
+	bytea	   *bytes;
+
+	if (PG_ARGISNULL(1))
+	{
+		if (state == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(state);
+	}
+	bytes = PG_GETARG_BYTEA_PP(1);
+	state = merge_states(state,
+						 read_state((const uint8 *) VARDATA_ANY(bytes),
+									VARSIZE_ANY_EXHDR(bytes)),
+						 mcxt);
+	PG_FREE_IF_COPY(bytes, 1);
+	PG_RETURN_POINTER(state);
+}
+
+/* Combine two partial states; either may be NULL (an empty FILTER). */
+Datum
+ad_fit_combinefn(PG_FUNCTION_ARGS)
+{
+	MemoryContext mcxt = aggregate_context(fcinfo, "ad_fit_combinefn");
+	FitState   *a = PG_ARGISNULL(0) ? NULL : (FitState *) PG_GETARG_POINTER(0);
+	FitState   *b = PG_ARGISNULL(1) ? NULL : (FitState *) PG_GETARG_POINTER(1);
+
+	if (b != NULL)
+		a = merge_states(a, b, mcxt);
+	if (a == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_POINTER(a);
+}
+
+/*
+ * A state for the exchange between workers: the spec's length and bytes,
+ * whether it is text, then the sketch, empty if no row came.
+ */
+Datum
+ad_fit_serialfn(PG_FUNCTION_ARGS)
+{
+	FitState   *state;
+	StringInfoData buf;
+	Size		spec_len;
+
+	(void) aggregate_context(fcinfo, "ad_fit_serialfn");
+	state = (FitState *) PG_GETARG_POINTER(0);
+	spec_len = state->spec_value ? VARSIZE_ANY(state->spec_value) : 0;
+
+	initStringInfo(&buf);
+	appendStringInfoSpaces(&buf, VARHDRSZ);
+	ad_wr_u32(&buf, (uint32) spec_len);
+	ad_wr_u8(&buf, state->spec_is_text);
+	if (spec_len > 0)
+		ad_wr_bytes(&buf, state->spec_value, spec_len);
+	if (state->sketch)
+	{
+		bytea	   *sketch = ad_sketch_write(state->sketch);
+
+		ad_wr_bytes(&buf, VARDATA(sketch), VARSIZE(sketch) - VARHDRSZ);
+		pfree(sketch);
+	}
+	SET_VARSIZE(buf.data, buf.len);
+	PG_RETURN_BYTEA_P(buf.data);
+}
+
+/* The state that ad_fit_serialfn wrote, in a context of its own. */
+Datum
+ad_fit_deserialfn(PG_FUNCTION_ARGS)
+{
+	bytea	   *bytes;
+	AdReader	r;
+	FitState   *state;
+	uint32		spec_len;
+	bool		is_text;
+
+	if (!AggCheckCallContext(fcinfo, NULL))
+		elog(ERROR, "ad_fit_deserialfn called in non-aggregate context");
+	bytes = PG_GETARG_BYTEA_PP(0);
+	ad_rd_init(&r, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), "state");
+	spec_len = ad_rd_u32(&r);
+	is_text = ad_rd_u8(&r) != 0;
+	ad_rd_need(&r, spec_len);
+	if (r.pos + spec_len < r.len)
+		state = read_state(r.data + r.pos + spec_len,
+						   r.len - r.pos - spec_len);
+	else
+	{
+		MemoryContext own = AllocSetContextCreate(CurrentMemoryContext,
+												  "anomaly sketch",
+												  ALLOCSET_SMALL_SIZES);
+
+		state = MemoryContextAllocZero(own, sizeof(FitState));
+		state->own = own;
+	}
+	if (spec_len > 0)
+	{
+		MemoryContext old = MemoryContextSwitchTo(state->own);
+
+		state->spec_is_text = is_text;
+		state->spec_value = palloc(spec_len);
+		memcpy(state->spec_value, r.data + r.pos, spec_len);
+		parse_spec(state, false);
+		MemoryContextSwitchTo(old);
+	}
+	PG_RETURN_POINTER(state);
+}
+
+/* The sketch as bytes; NULL if there was no row. */
+Datum
+ad_sketch_finalfn(PG_FUNCTION_ARGS)
+{
+	FitState   *state;
+
+	(void) aggregate_context(fcinfo, "ad_sketch_finalfn");
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	state = (FitState *) PG_GETARG_POINTER(0);
+	if (state->sketch == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_BYTEA_P(ad_sketch_write(state->sketch));
+}
+
+/* The fitted model; NULL if there was no row. */
+Datum
+ad_fit_finalfn(PG_FUNCTION_ARGS)
+{
+	FitState   *state;
+
+	(void) aggregate_context(fcinfo, "ad_fit_finalfn");
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	state = (FitState *) PG_GETARG_POINTER(0);
+	if (state->sketch == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_BYTEA_P(ad_model_fit(state->sketch, &state->spec));
+}
+
+/*
+ * ad_fit_sketch(spec jsonb or text, sketch bytea): fit from a stored
+ * sketch.  Strict.
+ */
+Datum
+ad_fit_sketch(PG_FUNCTION_ARGS)
+{
+	bytea	   *bytes = PG_GETARG_BYTEA_PP(1);
+	FitState   *state = read_state((const uint8 *) VARDATA_ANY(bytes),
+								   VARSIZE_ANY_EXHDR(bytes));
+	bytea	   *model;
+
+	state->spec_is_text =
+		get_fn_expr_argtype(fcinfo->flinfo, 0) == TEXTOID;
+	state->spec_value = PG_DETOAST_DATUM(PG_GETARG_DATUM(0));
+	parse_spec(state, true);
+	model = ad_model_fit(state->sketch, &state->spec);
+	MemoryContextDelete(state->own);
+	PG_RETURN_BYTEA_P(model);
+}

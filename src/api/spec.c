@@ -1,0 +1,119 @@
+/*-------------------------------------------------------------------------
+ *
+ * spec.c
+ *		Constructors of specs: ad_iforest(), ad_prepare(), ad_sampling().
+ *
+ * One C function serves them all: it reads its own pg_proc row, so that the
+ * names and defaults users see in \df are the only place where they stand
+ * besides the option table, against which the result is checked.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "api/ad_api.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+PG_FUNCTION_INFO_V1(ad_spec_constructor);
+
+/* A jsonb from JSON text; errors as jsonb's input has. */
+Jsonb *
+ad_jsonb_from_text(const char *text)
+{
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+											  CStringGetDatum(text)));
+}
+
+/* Append one argument as a JSON value. */
+static void
+append_argument(StringInfo buf, Oid type, Datum value)
+{
+	Oid			output;
+	bool		varlena;
+	char	   *text;
+
+	getTypeOutputInfo(type, &output, &varlena);
+	text = OidOutputFunctionCall(output, value);
+	switch (type)
+	{
+		case BOOLOID:
+			appendStringInfoString(buf, DatumGetBool(value) ? "true" : "false");
+			break;
+		case INT4OID:
+		case INT8OID:
+			appendStringInfoString(buf, text);
+			break;
+		case FLOAT8OID:
+			/* JSON has no NaN or Infinity: as strings they are refused */
+			if (isfinite(DatumGetFloat8(value)))
+				appendStringInfoString(buf, text);
+			else
+				escape_json(buf, text);
+			break;
+		case JSONBOID:
+			appendStringInfoString(buf, text);
+			break;
+		default:
+			escape_json(buf, text);
+			break;
+	}
+}
+
+/*
+ * ad_<detector>(…), ad_prepare(…), ad_sampling(…) -> jsonb.  An argument
+ * that is NULL is left out, so its default applies.
+ */
+Datum
+ad_spec_constructor(PG_FUNCTION_ARGS)
+{
+	HeapTuple	tuple;
+	Oid		   *types;
+	char	  **names;
+	char	   *modes;
+	int			n;
+	const char *name;
+	bool		part;
+	StringInfoData buf;
+	Jsonb	   *spec;
+	AdSpec		parsed;
+
+	tuple = SearchSysCache1(PROCOID,
+							ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u",
+			 fcinfo->flinfo->fn_oid);
+	name = pstrdup(NameStr(((Form_pg_proc) GETSTRUCT(tuple))->proname));
+	n = get_func_arg_info(tuple, &types, &names, &modes);
+	ReleaseSysCache(tuple);
+	if (strncmp(name, "ad_", 3) != 0 || n != PG_NARGS())
+		elog(ERROR, "unexpected spec constructor \"%s\"", name);
+	name += 3;
+	part = strcmp(name, "prepare") == 0 || strcmp(name, "sampling") == 0;
+
+	initStringInfo(&buf);
+	if (part)
+		appendStringInfo(&buf, "{\"%s\": {", name);
+	else
+		appendStringInfo(&buf, "{\"detector\": \"%s\"", name);
+	for (int i = 0; i < n; i++)
+	{
+		if (PG_ARGISNULL(i))
+			continue;
+		if (buf.data[buf.len - 1] != '{')
+			appendStringInfoString(&buf, ", ");
+		escape_json(&buf, names[i]);
+		appendStringInfoString(&buf, ": ");
+		append_argument(&buf, types[i], PG_GETARG_DATUM(i));
+	}
+	appendStringInfoString(&buf, part ? "}}" : "}");
+
+	spec = ad_jsonb_from_text(buf.data);
+	ad_spec_parse(&spec->root, !part, &parsed);
+	PG_RETURN_JSONB_P(spec);
+}
