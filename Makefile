@@ -56,6 +56,9 @@ include $(PGXS)
 
 $(OBJS): $(wildcard src/*/*.h)
 
+# The loops over the features of every row; measured worth it.
+src/sketch/sketch.o: CFLAGS += -O3
+
 # The install script: the topics in order.
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL)
 	cat $^ > $@

@@ -35,6 +35,7 @@ typedef struct AdArgs
 	AdSource   *sources;		/* per feature; array: one for all */
 	char	  **names;			/* per feature; "" but in the row form */
 	bool		numbers_only;	/* no feature is a category */
+	bool		float8_only;	/* columns, all of them float8 */
 	double	   *x;				/* NaN: missing; categories: 0 */
 	AdCategory *category;		/* s NULL: missing */
 

@@ -121,6 +121,7 @@ ad_args_init(AdArgs *a, FunctionCallInfo fcinfo, int first,
 
 	a->form = AD_FORM_COLUMNS;
 	a->numbers_only = true;
+	a->float8_only = true;
 	allocate_row(a, n);
 	a->sources = MemoryContextAllocZero(mcxt, n * sizeof(AdSource));
 	a->names = MemoryContextAllocZero(mcxt, n * sizeof(char *));
@@ -135,6 +136,8 @@ ad_args_init(AdArgs *a, FunctionCallInfo fcinfo, int first,
 			unsupported_type(j + 1, "", type);
 		if (a->sources[j].class == AD_CLASS_CATEGORY)
 			a->numbers_only = false;
+		if (a->sources[j].kind != AD_SRC_FLOAT8)
+			a->float8_only = false;
 		a->names[j] = "";
 	}
 }
@@ -428,6 +431,15 @@ ad_args_next(AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
 			return next_row(a, fcinfo, m);
 		case AD_FORM_COLUMNS:
 			break;
+	}
+	if (a->float8_only)
+	{
+		const NullableDatum *arg = fcinfo->args + a->first;
+		double	   *x = a->x;
+
+		for (int j = 0; j < a->nfeatures; j++)
+			x[j] = arg[j].isnull ? NAN : DatumGetFloat8(arg[j].value);
+		return true;
 	}
 	for (int j = 0; j < a->nfeatures; j++)
 		set_feature(a, j, &a->sources[j],

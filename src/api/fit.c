@@ -19,6 +19,7 @@
 #include "api/ad_api.h"
 
 #include "catalog/pg_type.h"
+#include "nodes/primnodes.h"
 #include "utils/builtins.h"
 
 typedef struct FitState
@@ -27,6 +28,7 @@ typedef struct FitState
 	MemoryContext own;			/* its context, if it has one */
 	struct varlena *spec_value; /* jsonb or text as given; NULL: none */
 	bool		spec_is_text;
+	bool		spec_is_const;	/* so it cannot change between rows */
 	AdSpec		spec;
 	AdArgs		args;			/* not in states that were read */
 	AdSource	key;			/* of keyed sampling */
@@ -57,6 +59,16 @@ aggregate_context(FunctionCallInfo fcinfo, const char *name)
 	return mcxt;
 }
 
+/* Whether the first argument of the aggregate call is a constant. */
+static bool
+first_argument_is_const(FunctionCallInfo fcinfo)
+{
+	Aggref	   *aggref = AggGetAggref(fcinfo);
+
+	return aggref != NULL && aggref->args != NIL &&
+		IsA(linitial_node(TargetEntry, aggref->args)->expr, Const);
+}
+
 /* A new state for the arguments of this call; spec is detoasted or NULL. */
 static FitState *
 create_state(FunctionCallInfo fcinfo, MemoryContext mcxt,
@@ -71,6 +83,7 @@ create_state(FunctionCallInfo fcinfo, MemoryContext mcxt,
 		memcpy(state->spec_value, spec, VARSIZE_ANY(spec));
 		state->spec_is_text =
 			get_fn_expr_argtype(fcinfo->flinfo, first - 1) == TEXTOID;
+		state->spec_is_const = first_argument_is_const(fcinfo);
 	}
 	parse_spec(state, need_detector);
 	if (state->spec.sampling.keyed)
@@ -118,7 +131,7 @@ accumulate(FunctionCallInfo fcinfo, bool has_spec, bool need_detector,
 		(FitState *) PG_GETARG_POINTER(0);
 	uint64		key = 0;
 
-	if (has_spec)
+	if (has_spec && !(state && state->spec_is_const))
 	{
 		struct varlena *spec;
 
@@ -135,7 +148,7 @@ accumulate(FunctionCallInfo fcinfo, bool has_spec, bool need_detector,
 		if ((Pointer) spec != DatumGetPointer(PG_GETARG_DATUM(1)))
 			pfree(spec);
 	}
-	else if (state == NULL)
+	else if (!has_spec && state == NULL)
 		state = create_state(fcinfo, mcxt, NULL, false, 1);
 
 	if (state->spec.sampling.keyed)

@@ -12,7 +12,8 @@
  * Loading turns the pre-order trees into the form that
  * math/simd_forest.c walks: complete trees of one depth, interleaved.  A
  * value is compared by its rank among a column's thresholds, found through
- * a table of equal-width buckets and a search inside one bucket.
+ * a table of equal-width buckets and a search that takes the same number of
+ * steps whatever the value, so that no branch is mispredicted.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,12 +27,13 @@
 /* The thresholds of one column. */
 typedef struct Column
 {
-	const double *thresholds;	/* ascending */
+	const double *thresholds;	/* ascending, then 2^steps times infinity */
 	uint32		n;
+	int			steps;			/* of a search: 2^steps > fullest bucket */
 	uint32		nbuckets;		/* power of 2 */
 	double		low;			/* first threshold */
 	double		per_width;		/* buckets per unit */
-	const uint32 *bucket;		/* first threshold of each bucket, then n */
+	const uint32 *bucket;		/* first threshold of each bucket */
 } Column;
 
 /* A node of an extended tree; the left child follows its parent. */
@@ -113,27 +115,18 @@ bucket_of(const Column *c, double x)
 	return (uint32) p;
 }
 
-/* How many of a column's thresholds are below x. */
+/*
+ * How many of a column's thresholds are below x.  The search may look past
+ * the end of x's bucket: thresholds there are not below x.
+ */
 static inline uint32
 rank_of(const Column *c, double x)
 {
-	uint32		b = bucket_of(c, x);
-	const double *t = c->thresholds;
-	uint32		lo = c->bucket[b];
-	uint32		n = c->bucket[b + 1] - lo;
-	uint32		rank;
+	const double *t = c->thresholds + c->bucket[bucket_of(c, x)];
 
-	while (n > 4)
-	{
-		uint32		half = n / 2;
-
-		lo += half & -(uint32) (t[lo + half - 1] < x);
-		n -= half;
-	}
-	rank = lo;
-	for (uint32 i = lo; i < lo + n; i++)
-		rank += (t[i] < x);
-	return rank;
+	for (int s = c->steps - 1; s >= 0; s--)
+		t += (Size) (t[((Size) 1 << s) - 1] < x) << s;
+	return (uint32) (t - c->thresholds);
 }
 
 /* Read a column's thresholds and make its buckets. */
@@ -141,8 +134,9 @@ static void
 load_column(AdReader *r, Column *c)
 {
 	uint32		n = ad_rd_count(r, AD_FOREST_MAX_RANK, sizeof(double));
-	double	   *t = ad_palloc_array(double, n);
+	double	   *t = ad_palloc_array(double, 3 * (Size) n + 2);
 	uint32	   *bucket;
+	uint32		fullest = 0;
 	double		width;
 
 	ad_rd_f64_array(r, t, n);
@@ -160,13 +154,18 @@ load_column(AdReader *r, Column *c)
 	if (!isfinite(c->per_width))
 		c->per_width = 0;		/* one bucket holds all */
 
-	bucket = ad_palloc_array(uint32, c->nbuckets + 1);
-	for (uint32 b = 0, i = 0; b <= c->nbuckets; b++)
+	bucket = ad_palloc_array(uint32, c->nbuckets);
+	for (uint32 b = 0, i = 0; b < c->nbuckets; b++)
 	{
-		while (i < n && b < c->nbuckets && bucket_of(c, t[i]) < b)
+		bucket[b] = i;
+		while (i < n && bucket_of(c, t[i]) == b)
 			i++;
-		bucket[b] = b < c->nbuckets ? i : n;
+		fullest = Max(fullest, i - bucket[b]);
 	}
+	while (((uint32) 1 << c->steps) <= fullest)
+		c->steps++;
+	for (uint32 i = 0; i < ((uint32) 1 << c->steps); i++)
+		t[n + i] = INFINITY;
 	c->bucket = bucket;
 }
 

@@ -11,6 +11,9 @@
  */
 #include "math/ad_math.h"
 
+#define BUCKETS		2048
+#define MANY		8192		/* values that are worth dealing */
+
 static int
 compare_doubles(const void *a, const void *b)
 {
@@ -106,27 +109,120 @@ ad_select_u64(uint64 *v, Size n, Size k)
 }
 
 /*
- * Quantile q in [0, 1] of n > 0 values by linear interpolation between
+ * Deal v into buckets of equal width between its least and greatest value;
+ * false if their distance is not a usable number.  start[b] is where bucket
+ * b begins in "dealt".
+ */
+static bool
+deal(const double *v, Size n, double *dealt, uint32 *start)
+{
+	double		least = v[0];
+	double		greatest = v[0];
+	double		per_width;
+	uint32		sum = 0;
+
+	for (Size i = 1; i < n; i++)
+	{
+		least = Min(least, v[i]);
+		greatest = Max(greatest, v[i]);
+	}
+	per_width = BUCKETS / (greatest - least);
+	if (!isfinite(per_width) || per_width == 0)
+		return false;
+
+#define BUCKET_OF(x) Min((int) (((x) - least) * per_width), BUCKETS - 1)
+	for (Size i = 0; i < n; i++)
+		start[BUCKET_OF(v[i])]++;
+	for (int b = 0; b < BUCKETS; b++)
+	{
+		uint32		count = start[b];
+
+		start[b] = sum;
+		sum += count;
+	}
+	for (Size i = 0; i < n; i++)
+		dealt[start[BUCKET_OF(v[i])]++] = v[i];
+#undef BUCKET_OF
+	/* each start has moved to the next one's: move them back */
+	memmove(start + 1, start, BUCKETS * sizeof(uint32));
+	start[0] = 0;
+	return true;
+}
+
+/* The k-th smallest of values dealt into buckets (or into one). */
+static double
+order_statistic(double *v, Size n, const uint32 *start, int buckets, Size k)
+{
+	int			lo = 0;
+	int			hi = buckets - 1;
+
+	if (buckets == 1)
+	{
+		ad_select(v, n, k);
+		return v[k];
+	}
+	/* the last bucket that begins at or before k */
+	while (lo < hi)
+	{
+		int			middle = (lo + hi + 1) / 2;
+
+		if (start[middle] <= k)
+			lo = middle;
+		else
+			hi = middle - 1;
+	}
+	ad_select(v + start[lo], start[lo + 1] - start[lo], k - start[lo]);
+	return v[k];
+}
+
+/*
+ * Quantiles q in [0, 1] of n > 0 values by linear interpolation between
  * order statistics (R's type 7, numpy's default, percentile_cont).
  * Rearranges v.
+ *
+ * Many values are first dealt into buckets of equal width, so that each
+ * order statistic is selected among few.
  */
+void
+ad_quantiles(double *v, Size n, const double *q, int nq, double *result)
+{
+	uint32		start[BUCKETS + 1] = {0};
+	double	   *dealt = v;
+	int			buckets = 1;
+
+	if (n >= MANY && n <= PG_UINT32_MAX)
+	{
+		dealt = ad_palloc_array(double, n);
+		if (deal(v, n, dealt, start))
+			buckets = BUCKETS;
+		else
+		{
+			pfree(dealt);
+			dealt = v;
+		}
+	}
+	for (int i = 0; i < nq; i++)
+	{
+		double		at = q[i] * (double) (n - 1);
+		Size		k = (Size) at;
+		double		fraction = at - (double) k;
+		double		low = order_statistic(dealt, n, start, buckets, k);
+
+		/* weights, not a difference, which could overflow */
+		result[i] = (fraction == 0 || k + 1 >= n) ? low :
+			low * (1.0 - fraction) +
+			order_statistic(dealt, n, start, buckets, k + 1) * fraction;
+	}
+	if (dealt != v)
+		pfree(dealt);
+}
+
+/* One quantile; see ad_quantiles(). */
 double
 ad_quantile(double *v, Size n, double q)
 {
-	double		at = q * (double) (n - 1);
-	Size		k = (Size) at;
-	double		fraction = at - (double) k;
-	double		low,
-				high;
+	double		result;
 
-	ad_select(v, n, k);
-	low = v[k];
-	if (fraction == 0 || k + 1 >= n)
-		return low;
-	high = v[k + 1];
-	for (Size i = k + 2; i < n; i++)
-		if (v[i] < high)
-			high = v[i];
-	/* weights, not a difference, which could overflow */
-	return low * (1.0 - fraction) + high * fraction;
+	ad_quantiles(v, n, &q, 1, &result);
+	return result;
 }

@@ -141,6 +141,7 @@ typedef struct AdSketch
 	AdRandom	random;			/* unkeyed priorities */
 
 	bool		large;			/* rows > k: what follows is in use */
+	bool		counting;		/* some set of numbers is not full */
 	double	   *low_threshold;	/* per feature */
 	double	   *high_threshold;
 	AdTail	   *low;

@@ -100,10 +100,28 @@ ad_sketch_create(const AdSampling *sampling, const AdFeature *features,
 	return s;
 }
 
+/*
+ * Whether a row has anything new for the tails or the number sets.  Most
+ * rows have not, so this loop is kept free of branches.
+ */
+static inline bool
+needs_tracking(const AdSketch *s, const double *row)
+{
+	int			beyond = 0;
+
+	for (int j = 0; j < s->nfeatures; j++)
+		beyond |= (row[j] < s->low_threshold[j]) |
+			(row[j] > s->high_threshold[j]);
+	return beyond | s->counting;
+}
+
 /* Put one row into the tails and number sets; infinities are NaN by now. */
 void
 ad_sketch_track(AdSketch *s, const double *row)
 {
+	if (!needs_tracking(s, row))
+		return;
+	s->counting = false;
 	for (int j = 0; j < s->nfeatures; j++)
 	{
 		double		v = row[j];
@@ -115,8 +133,12 @@ ad_sketch_track(AdSketch *s, const double *row)
 		if (v > s->high_threshold[j])
 			s->high_threshold[j] = ad_tail_add(&s->high[j], v, true,
 											   s->high_threshold[j]);
-		if (unlikely(!s->numbers[j].overflow) && !isnan(v))
-			ad_numbers_add(&s->numbers[j], v);
+		if (!s->numbers[j].overflow)
+		{
+			if (!isnan(v))
+				ad_numbers_add(&s->numbers[j], v);
+			s->counting |= !s->numbers[j].overflow;
+		}
 	}
 }
 
@@ -167,6 +189,7 @@ become_large(AdSketch *s)
 		}
 	}
 	s->large = true;
+	s->counting = true;
 	for (Size i = 0; i < s->n; i++)
 	{
 		AD_CHECK_EVERY_1024(i);
@@ -199,6 +222,22 @@ seed_priorities(AdSketch *s, const double *x, const AdCategory *category)
 	ad_random_seed(&s->random, s->sampling.seed, h);
 }
 
+/* Count what is not finite in a row and make it NaN. */
+static void
+count_missing(AdSketch *s, double *x)
+{
+	for (int j = 0; j < s->nfeatures; j++)
+	{
+		if (isfinite(x[j]))
+			continue;
+		if (isnan(x[j]))
+			s->missing[j]++;
+		else
+			s->infinite[j]++;
+		x[j] = NAN;
+	}
+}
+
 /*
  * Add a row.  x holds the numbers (NaN: missing); for a categorical feature
  * category[j] holds the value (s == NULL: missing) and x[j] must be 0.
@@ -210,6 +249,7 @@ ad_sketch_add(AdSketch *s, double *x, const AdCategory *category, uint64 key)
 	int			d = s->nfeatures;
 	uint64		priority;
 	bool		keep;
+	double		finite = 0;
 
 	if (unlikely(s->rows == 0) && !s->sampling.keyed)
 		seed_priorities(s, x, category);
@@ -222,19 +262,13 @@ ad_sketch_add(AdSketch *s, double *x, const AdCategory *category, uint64 key)
 	keep = (priority <= s->threshold);
 	s->rows++;
 
+	/* -0 becomes +0; zero times anything that is not finite is NaN */
 	for (int j = 0; j < d; j++)
-	{
-		if (unlikely(!isfinite(x[j])))
-		{
-			if (isnan(x[j]))
-				s->missing[j]++;
-			else
-				s->infinite[j]++;
-			x[j] = NAN;
-		}
-		else
-			x[j] += 0.0;		/* -0 becomes +0 */
-	}
+		x[j] += 0.0;
+	for (int j = 0; j < d; j++)
+		finite += x[j] * 0.0;
+	if (unlikely(finite != 0))
+		count_missing(s, x);
 
 	if (s->ncategories > 0)
 	{

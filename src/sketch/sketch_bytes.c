@@ -147,7 +147,7 @@ read_features(AdReader *r, MemoryContext mcxt)
 	ad_rd_end(r);
 	s = ad_sketch_create(&sampling, features, (int) d, mcxt);
 	s->rows = seen;
-	s->large = large;
+	s->large = s->counting = large;
 	if (large != (seen > s->k))
 		ad_rd_corrupt(r, "the number of rows contradicts the sample");
 	return s;

@@ -117,6 +117,8 @@ view_number(AdView *v, int j, double *scratch)
 {
 	const AdSketch *s = v->sketch;
 	AdViewFeature *f = &v->features[j];
+	static const double levels[] = {0.05, 0.25, 0.5, 0.75, 0.95};
+	double		quantiles[lengthof(levels)];
 	Size		n = 0;
 	double		sum = 0;
 	double		squares = 0;
@@ -148,11 +150,12 @@ view_number(AdView *v, int j, double *scratch)
 			squares += e * e / (double) n;
 		}
 		f->sd = sqrt(squares);
-		f->median = ad_quantile(scratch, n, 0.5);
-		f->q05 = ad_quantile(scratch, n, 0.05);
-		f->q25 = ad_quantile(scratch, n, 0.25);
-		f->q75 = ad_quantile(scratch, n, 0.75);
-		f->q95 = ad_quantile(scratch, n, 0.95);
+		ad_quantiles(scratch, n, levels, lengthof(levels), quantiles);
+		f->q05 = quantiles[0];
+		f->q25 = quantiles[1];
+		f->median = quantiles[2];
+		f->q75 = quantiles[3];
+		f->q95 = quantiles[4];
 	}
 
 	if (s->large)
