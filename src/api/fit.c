@@ -207,9 +207,12 @@ ad_fit_transfn(PG_FUNCTION_ARGS)
 	return accumulate(fcinfo, true, true, "ad_fit_transfn");
 }
 
-/* A state around a sketch read from bytes, in a new child context. */
+/*
+ * A state around a sketch read from bytes, in a new child context.  "extra"
+ * as in ad_sketch_read().
+ */
 static FitState *
-read_state(const uint8 *data, Size len)
+read_state(bytea *bytes, AdReader *extra)
 {
 	MemoryContext own = AllocSetContextCreate(CurrentMemoryContext,
 											  "anomaly sketch",
@@ -217,7 +220,8 @@ read_state(const uint8 *data, Size len)
 	FitState   *state = MemoryContextAllocZero(own, sizeof(FitState));
 
 	state->own = own;
-	state->sketch = ad_sketch_read(data, len, own);
+	state->sketch = ad_sketch_read((const uint8 *) VARDATA_ANY(bytes),
+								   VARSIZE_ANY_EXHDR(bytes), own, extra);
 	state->spec.sampling = state->sketch->sampling;
 	return state;
 }
@@ -255,10 +259,7 @@ ad_merge_transfn(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(state);
 	}
 	bytes = PG_GETARG_BYTEA_PP(1);
-	state = merge_states(state,
-						 read_state((const uint8 *) VARDATA_ANY(bytes),
-									VARSIZE_ANY_EXHDR(bytes)),
-						 mcxt);
+	state = merge_states(state, read_state(bytes, NULL), mcxt);
 	PG_FREE_IF_COPY(bytes, 1);
 	PG_RETURN_POINTER(state);
 }
@@ -279,35 +280,25 @@ ad_fit_combinefn(PG_FUNCTION_ARGS)
 }
 
 /*
- * A state for the exchange between workers: the spec's length and bytes,
- * whether it is text, then the sketch, empty if no row came.
+ * A state for the exchange between workers: its sketch, and as extra bytes
+ * whether the spec is text, then the spec as it was given.  A state that
+ * saw no row (all of them NULL) is an empty bytea.
  */
 Datum
 ad_fit_serialfn(PG_FUNCTION_ARGS)
 {
 	FitState   *state;
-	StringInfoData buf;
-	Size		spec_len;
+	StringInfoData extra;
 
 	(void) aggregate_context(fcinfo, "ad_fit_serialfn");
 	state = (FitState *) PG_GETARG_POINTER(0);
-	spec_len = state->spec_value ? VARSIZE_ANY(state->spec_value) : 0;
-
-	initStringInfo(&buf);
-	appendStringInfoSpaces(&buf, VARHDRSZ);
-	ad_wr_u32(&buf, (uint32) spec_len);
-	ad_wr_u8(&buf, state->spec_is_text);
-	if (spec_len > 0)
-		ad_wr_bytes(&buf, state->spec_value, spec_len);
-	if (state->sketch)
-	{
-		bytea	   *sketch = ad_sketch_write(state->sketch);
-
-		ad_wr_bytes(&buf, VARDATA(sketch), VARSIZE(sketch) - VARHDRSZ);
-		pfree(sketch);
-	}
-	SET_VARSIZE(buf.data, buf.len);
-	PG_RETURN_BYTEA_P(buf.data);
+	if (state->sketch == NULL)
+		PG_RETURN_BYTEA_P(cstring_to_text_with_len("", 0));
+	initStringInfo(&extra);
+	ad_wr_u8(&extra, state->spec_is_text);
+	if (state->spec_value)
+		ad_wr_bytes(&extra, state->spec_value, VARSIZE_ANY(state->spec_value));
+	PG_RETURN_BYTEA_P(ad_sketch_write(state->sketch, extra.data, extra.len));
 }
 
 /* The state that ad_fit_serialfn wrote, in a context of its own. */
@@ -315,37 +306,23 @@ Datum
 ad_fit_deserialfn(PG_FUNCTION_ARGS)
 {
 	bytea	   *bytes;
-	AdReader	r;
+	AdReader	extra;
 	FitState   *state;
-	uint32		spec_len;
-	bool		is_text;
 
 	if (!AggCheckCallContext(fcinfo, NULL))
 		elog(ERROR, "ad_fit_deserialfn called in non-aggregate context");
 	bytes = PG_GETARG_BYTEA_PP(0);
-	ad_rd_init(&r, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), "state");
-	spec_len = ad_rd_u32(&r);
-	is_text = ad_rd_u8(&r) != 0;
-	ad_rd_need(&r, spec_len);
-	if (r.pos + spec_len < r.len)
-		state = read_state(r.data + r.pos + spec_len,
-						   r.len - r.pos - spec_len);
-	else
-	{
-		MemoryContext own = AllocSetContextCreate(CurrentMemoryContext,
-												  "anomaly sketch",
-												  ALLOCSET_SMALL_SIZES);
-
-		state = MemoryContextAllocZero(own, sizeof(FitState));
-		state->own = own;
-	}
-	if (spec_len > 0)
+	if (VARSIZE_ANY_EXHDR(bytes) == 0)
+		PG_RETURN_NULL();
+	state = read_state(bytes, &extra);
+	state->spec_is_text = ad_rd_u8(&extra) != 0;
+	if (extra.pos < extra.len)
 	{
 		MemoryContext old = MemoryContextSwitchTo(state->own);
 
-		state->spec_is_text = is_text;
-		state->spec_value = palloc(spec_len);
-		memcpy(state->spec_value, r.data + r.pos, spec_len);
+		state->spec_value = palloc(extra.len - extra.pos);
+		memcpy(state->spec_value, extra.data + extra.pos,
+			   extra.len - extra.pos);
 		parse_spec(state, false);
 		MemoryContextSwitchTo(old);
 	}
@@ -364,7 +341,7 @@ ad_sketch_finalfn(PG_FUNCTION_ARGS)
 	state = (FitState *) PG_GETARG_POINTER(0);
 	if (state->sketch == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_BYTEA_P(ad_sketch_write(state->sketch));
+	PG_RETURN_BYTEA_P(ad_sketch_write(state->sketch, NULL, 0));
 }
 
 /* The fitted model; NULL if there was no row. */
@@ -390,8 +367,7 @@ Datum
 ad_fit_sketch(PG_FUNCTION_ARGS)
 {
 	bytea	   *bytes = PG_GETARG_BYTEA_PP(1);
-	FitState   *state = read_state((const uint8 *) VARDATA_ANY(bytes),
-								   VARSIZE_ANY_EXHDR(bytes));
+	FitState   *state = read_state(bytes, NULL);
 	bytea	   *model;
 
 	state->spec_is_text =

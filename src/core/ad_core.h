@@ -110,6 +110,7 @@ extern void ad_wr_u32(StringInfo w, uint32 v);
 extern void ad_wr_u64(StringInfo w, uint64 v);
 extern void ad_wr_f64(StringInfo w, double v);
 extern void ad_wr_f64_array(StringInfo w, const double *v, Size n);
+extern void ad_wr_u64_array(StringInfo w, const uint64 *v, Size n);
 extern void ad_wr_bytes(StringInfo w, const void *data, Size len);
 extern void ad_wr_string(StringInfo w, const char *s, Size len);
 extern void ad_wr_align8(StringInfo w);
@@ -124,6 +125,7 @@ extern uint64 ad_rd_u64(AdReader *r);
 extern double ad_rd_f64(AdReader *r);
 extern double ad_rd_finite(AdReader *r);
 extern void ad_rd_f64_array(AdReader *r, double *out, Size n);
+extern void ad_rd_u64_array(AdReader *r, uint64 *out, Size n);
 extern uint32 ad_rd_count(AdReader *r, uint32 max, Size width);
 extern const char *ad_rd_string(AdReader *r, Size max, Size *len);
 extern void ad_rd_text_check(AdReader *r, const char *s, Size len);
@@ -137,6 +139,7 @@ extern void ad_rd_corrupt(const AdReader *r, const char *detail)
 #define AD_ENVELOPE_HEADER	64	/* bytes before the section table */
 #define AD_MAX_SECTIONS		16
 #define AD_DIGEST_LENGTH	16
+#define AD_FLAG_UNSEALED	0x80000000U /* no CRC: between workers only */
 
 typedef struct AdSection
 {
@@ -165,7 +168,8 @@ typedef struct AdEnvelopeWriter
 	Size		ends[AD_MAX_SECTIONS];
 } AdEnvelopeWriter;
 
-extern StringInfo ad_envelope_begin(AdEnvelopeWriter *w, int nsections);
+extern StringInfo ad_envelope_begin(AdEnvelopeWriter *w, int nsections,
+									Size expected);
 extern void ad_envelope_section(AdEnvelopeWriter *w, uint32 id);
 extern bytea *ad_envelope_end(AdEnvelopeWriter *w, const char *magic,
 							  uint16 version, uint16 kind, uint32 flags);

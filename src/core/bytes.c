@@ -70,6 +70,18 @@ ad_wr_f64_array(StringInfo w, const double *v, Size n)
 #endif
 }
 
+/* Append n u64; one copy where the machine is little-endian. */
+void
+ad_wr_u64_array(StringInfo w, const uint64 *v, Size n)
+{
+#ifdef WORDS_BIGENDIAN
+	for (Size i = 0; i < n; i++)
+		ad_wr_u64(w, v[i]);
+#else
+	ad_wr_bytes(w, v, ad_mul_size(n, sizeof(uint64)));
+#endif
+}
+
 /* Append bytes; refuses what would pass AD_MAX_BYTES, by name. */
 void
 ad_wr_bytes(StringInfo w, const void *data, Size len)
@@ -202,6 +214,20 @@ ad_rd_f64_array(AdReader *r, double *out, Size n)
 #else
 	memcpy(out, r->data + r->pos, n * sizeof(double));
 	r->pos += n * sizeof(double);
+#endif
+}
+
+/* Read n u64 into out. */
+void
+ad_rd_u64_array(AdReader *r, uint64 *out, Size n)
+{
+	ad_rd_need(r, ad_mul_size(n, sizeof(uint64)));
+#ifdef WORDS_BIGENDIAN
+	for (Size i = 0; i < n; i++)
+		out[i] = ad_rd_u64(r);
+#else
+	memcpy(out, r->data + r->pos, n * sizeof(uint64));
+	r->pos += n * sizeof(uint64);
 #endif
 }
 

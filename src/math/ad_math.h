@@ -14,7 +14,7 @@
 
 /* select.c */
 extern void ad_select(double *v, Size n, Size k);
-extern void ad_select_u64(uint64 *v, Size n, Size k);
+extern uint64 ad_select_u64(const uint64 *v, Size n, Size k);
 extern double ad_quantile(double *v, Size n, double q);
 extern void ad_quantiles(double *v, Size n, const double *q, int nq,
 						 double *result);

@@ -94,6 +94,13 @@ ad_sort_doubles(double *v, Size n)
 			lo = j + 1; \
 	}
 
+/* The same as ad_select() for unsigned 64-bit integers. */
+static void
+select_u64(uint64 *v, Size n, Size k)
+{
+	SELECT_BODY(uint64, compare_u64)
+}
+
 /* Put the k-th smallest of n doubles at v[k]; see SELECT_BODY. */
 void
 ad_select(double *v, Size n, Size k)
@@ -101,11 +108,38 @@ ad_select(double *v, Size n, Size k)
 	SELECT_BODY(double, compare_doubles)
 }
 
-/* The same for unsigned 64-bit integers. */
-void
-ad_select_u64(uint64 *v, Size n, Size k)
+/*
+ * The k-th smallest (from 0) of n unsigned 64-bit integers, which are left
+ * as they are.  Made for values that are spread evenly: a histogram finds
+ * the bucket that holds it, and the selection is among those few.
+ */
+uint64
+ad_select_u64(const uint64 *v, Size n, Size k)
 {
-	SELECT_BODY(uint64, compare_u64)
+	uint32		count[BUCKETS] = {0};
+	uint64		greatest = 0;
+	uint64	   *few;
+	uint64		result;
+	Size		inside = 0;
+	int			shift = 0;
+	int			b = 0;
+
+	for (Size i = 0; i < n; i++)
+		greatest = Max(greatest, v[i]);
+	while ((greatest >> shift) >= BUCKETS)
+		shift++;
+	for (Size i = 0; i < n; i++)
+		count[v[i] >> shift]++;
+	while (k >= count[b])
+		k -= count[b++];
+	few = ad_palloc_array(uint64, count[b]);
+	for (Size i = 0; i < n; i++)
+		if ((v[i] >> shift) == (uint64) b)
+			few[inside++] = v[i];
+	select_u64(few, inside, k);
+	result = few[k];
+	pfree(few);
+	return result;
 }
 
 /*

@@ -113,11 +113,10 @@ typedef struct AdModel
 } AdModel;
 
 /* prepare.c */
-extern double *ad_prepare_fit(AdModel *m, const AdView *v,
-							  const AdSpec *spec);
+extern const double *ad_prepare_fit(AdModel *m, const AdView *v,
+									const AdSpec *spec);
 extern void ad_prepare_columns(AdModel *m);
 extern void ad_prepare_row(AdModel *m, const double *raw, double *columns);
-extern double *ad_prepare_matrix(AdModel *m, const AdView *v);
 extern void ad_prepare_zone(AdModel *m, const char *name);
 
 /* fit.c */

@@ -56,7 +56,7 @@ ad_model_fit(AdSketch *sketch, const AdSpec *spec)
 	matrix.kinds = m->kinds;
 	matrix.seed = spec->sampling.seed;
 
-	buf = ad_envelope_begin(&w, 4);
+	buf = ad_envelope_begin(&w, 4, 0);
 	ad_model_write_head(m, &w, buf);
 	ad_envelope_section(&w, AD_SECTION_PAYLOAD);
 	spec->detector->fit(&matrix, spec->options, buf);

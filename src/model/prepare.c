@@ -258,12 +258,30 @@ choose_encodings(AdModel *m, const AdView *v, const AdSpec *spec)
 	}
 }
 
-/* The view's rows as a dense matrix, palloc'd in the current context. */
-double *
-ad_prepare_matrix(AdModel *m, const AdView *v)
+/* Whether no feature of any sampled row is missing. */
+static bool
+complete(const AdView *v)
 {
-	double	   *x = ad_palloc_array(double, ad_mul_size(v->n, m->ncols));
-	double	   *raw = ad_palloc_array(double, m->nfeatures);
+	for (int j = 0; j < v->nfeatures; j++)
+		if (v->features[j].missing > 0 || v->features[j].infinite > 0)
+			return false;
+	return true;
+}
+
+/*
+ * The view's rows as a dense matrix, palloc'd in the current context; or
+ * the view's own, where preparation changes nothing.
+ */
+static const double *
+prepare_matrix(AdModel *m, const AdView *v)
+{
+	double	   *x;
+	double	   *raw;
+
+	if (m->plain && complete(v))
+		return v->x;
+	x = ad_palloc_array(double, ad_mul_size(v->n, m->ncols));
+	raw = ad_palloc_array(double, m->nfeatures);
 
 	for (Size i = 0; i < v->n; i++)
 	{
@@ -410,11 +428,11 @@ choose_scales(AdModel *m, const AdView *v, const double *x, AdScale scale)
  * rows prepared.  The model's features must have their name, class and
  * statistics.  Both go to the current context.
  */
-double *
+const double *
 ad_prepare_fit(AdModel *m, const AdView *v, const AdSpec *spec)
 {
 	AdScale		scale = spec->prepare.scale;
-	double	   *x;
+	const double *x;
 
 	m->impute = spec->prepare.impute;
 	ad_prepare_zone(m, spec->prepare.timezone);
@@ -422,23 +440,26 @@ ad_prepare_fit(AdModel *m, const AdView *v, const AdSpec *spec)
 	ad_prepare_columns(m);
 	if (!isnan(spec->prepare.drop_correlated))
 	{
-		x = ad_prepare_matrix(m, v);
-		drop_correlated(m, v, x, spec->prepare.drop_correlated);
-		pfree(x);
+		drop_correlated(m, v, prepare_matrix(m, v),
+						spec->prepare.drop_correlated);
 	}
 
 	if (scale == AD_SCALE_AUTO)
 		scale = spec->detector->scale(spec->options);
-	x = ad_prepare_matrix(m, v);
+	x = prepare_matrix(m, v);
 	if (scale != AD_SCALE_NONE)
 	{
+		double	   *scaled = ad_palloc_array(double,
+											 ad_mul_size(v->n, m->ncols));
+
 		choose_scales(m, v, x, scale);
 		m->scaled = true;
 		m->plain = false;
 		for (Size i = 0; i < v->n; i++)
 			for (int c = 0; c < m->ncols; c++)
-				x[i * m->ncols + c] = (x[i * m->ncols + c] - m->center[c]) /
-					m->scale[c];
+				scaled[i * m->ncols + c] =
+					(x[i * m->ncols + c] - m->center[c]) / m->scale[c];
+		x = scaled;
 	}
 	return x;
 }

@@ -166,9 +166,9 @@ extern int	ad_row_compare(const AdSketch *s, const double *a,
 						   const double *b);
 
 /* sketch_bytes.c */
-extern bytea *ad_sketch_write(AdSketch *s);
+extern bytea *ad_sketch_write(AdSketch *s, const void *extra, Size extra_len);
 extern AdSketch *ad_sketch_read(const uint8 *bytes, Size len,
-								MemoryContext mcxt);
+								MemoryContext mcxt, AdReader *extra);
 
 /* view.c: what a fit sees */
 typedef struct AdViewFeature
@@ -197,7 +197,8 @@ typedef struct AdView
 	uint64		rows;			/* rows seen */
 	Size		n;				/* rows in the sample */
 	int			nfeatures;
-	double	   *x;				/* n x nfeatures, canonical order and codes */
+	double	   *x;				/* n x nfeatures, canonical order and codes;
+								 * may be the sketch's own: not to be changed */
 	AdViewFeature *features;
 } AdView;
 

@@ -117,7 +117,6 @@ void
 ad_sample_cut(AdSketch *s)
 {
 	MemoryContext old;
-	uint64	   *order;
 	Size	   *ties;
 	Size		nties = 0;
 	bool	   *drop = NULL;
@@ -129,11 +128,7 @@ ad_sample_cut(AdSketch *s)
 		return;
 
 	old = MemoryContextSwitchTo(s->mcxt);
-	order = ad_palloc_array(uint64, s->n);
-	memcpy(order, s->priority, s->n * sizeof(uint64));
-	ad_select_u64(order, s->n, s->k - 1);
-	threshold = order[s->k - 1];
-	pfree(order);
+	threshold = ad_select_u64(s->priority, s->n, s->k - 1);
 
 	for (Size i = 0; i < s->n; i++)
 	{
@@ -160,18 +155,22 @@ ad_sample_cut(AdSketch *s)
 	}
 	pfree(ties);
 
-	for (Size i = 0; i < s->n; i++)
+	/* fill the holes from the end: the order of the rows does not matter */
+#define STAYS(i) (s->priority[i] <= threshold && !(drop && drop[i]))
+	for (Size last = s->n;; n++)
 	{
-		if (s->priority[i] > threshold || (drop && drop[i]))
-			continue;
-		if (n != i)
-		{
-			s->priority[n] = s->priority[i];
-			memcpy(s->x + n * s->nfeatures, s->x + i * s->nfeatures,
-				   s->nfeatures * sizeof(double));
-		}
-		n++;
+		while (n < last && STAYS(n))
+			n++;
+		while (n < last && !STAYS(last - 1))
+			last--;
+		if (n == last)
+			break;
+		last--;
+		s->priority[n] = s->priority[last];
+		memcpy(s->x + n * s->nfeatures, s->x + last * s->nfeatures,
+			   s->nfeatures * sizeof(double));
 	}
+#undef STAYS
 	if (drop)
 		pfree(drop);
 	s->n = n;

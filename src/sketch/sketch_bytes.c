@@ -13,6 +13,7 @@
  *	2	per feature: missing, infinite; when large: tails, numbers
  *	3	per categorical feature: the dictionary
  *	4	sample: priorities, then rows
+ *	5	between workers: what the aggregate adds
  *
  *-------------------------------------------------------------------------
  */
@@ -22,16 +23,24 @@
 #define SECTION_COUNTS		2
 #define SECTION_VALUES		3
 #define SECTION_SAMPLE		4
+#define SECTION_EXTRA		5
 
-/* Write a sketch; cuts its sample to k, which changes nothing it says. */
+/*
+ * Write a sketch; cuts its sample to k, which changes nothing it says.  For
+ * the exchange between workers "extra" bytes may come along (section 5),
+ * and the envelope is not sealed.
+ */
 bytea *
-ad_sketch_write(AdSketch *s)
+ad_sketch_write(AdSketch *s, const void *extra, Size extra_len)
 {
 	AdEnvelopeWriter w;
-	StringInfo	buf = ad_envelope_begin(&w, 4);
+	StringInfo	buf;
 	int			d = s->nfeatures;
 
 	ad_sample_cut(s);
+	buf = ad_envelope_begin(&w, extra ? 5 : 4,
+							ad_mul_size(s->n + 2 * AD_TAIL,
+										(d + 1) * sizeof(double)));
 
 	ad_envelope_section(&w, SECTION_FEATURES);
 	ad_wr_u32(buf, s->sampling.rows);
@@ -89,10 +98,16 @@ ad_sketch_write(AdSketch *s)
 
 	ad_envelope_section(&w, SECTION_SAMPLE);
 	ad_wr_u64(buf, s->n);
-	ad_wr_bytes(buf, s->priority, ad_mul_size(s->n, sizeof(uint64)));
+	ad_wr_u64_array(buf, s->priority, s->n);
 	ad_wr_f64_array(buf, s->x, ad_mul_size(s->n, d));
 
-	return ad_envelope_end(&w, AD_MAGIC_SKETCH, AD_SKETCH_VERSION, 0, 0);
+	if (extra)
+	{
+		ad_envelope_section(&w, SECTION_EXTRA);
+		ad_wr_bytes(buf, extra, extra_len);
+	}
+	return ad_envelope_end(&w, AD_MAGIC_SKETCH, AD_SKETCH_VERSION, 0,
+						   extra ? AD_FLAG_UNSEALED : 0);
 }
 
 /* Read n finite values into a tail. */
@@ -246,8 +261,7 @@ read_sample(AdReader *r, AdSketch *s)
 	s->n = s->cap = (Size) n;
 	s->priority = ad_palloc_array(uint64, n);
 	s->x = ad_palloc_array(double, ad_mul_size(n, d));
-	for (Size i = 0; i < n; i++)
-		s->priority[i] = ad_rd_u64(r);
+	ad_rd_u64_array(r, s->priority, n);
 	ad_rd_f64_array(r, s->x, ad_mul_size(n, d));
 	ad_rd_end(r);
 
@@ -276,9 +290,12 @@ read_sample(AdReader *r, AdSketch *s)
 /*
  * Read a sketch into the given context, which must be empty or short-lived
  * if an error is to leave nothing behind.  Bytes are hostile: see the head.
+ * "extra", where not NULL, receives a reader over what came along from a
+ * worker; elsewhere an unsealed sketch is refused.
  */
 AdSketch *
-ad_sketch_read(const uint8 *bytes, Size len, MemoryContext mcxt)
+ad_sketch_read(const uint8 *bytes, Size len, MemoryContext mcxt,
+			   AdReader *extra)
 {
 	MemoryContext old = MemoryContextSwitchTo(mcxt);
 	AdEnvelope	e;
@@ -286,7 +303,9 @@ ad_sketch_read(const uint8 *bytes, Size len, MemoryContext mcxt)
 	AdSketch   *s;
 
 	ad_envelope_open(&e, bytes, len, AD_MAGIC_SKETCH, "sketch",
-					 AD_SKETCH_VERSION, 0);
+					 AD_SKETCH_VERSION, extra ? AD_FLAG_UNSEALED : 0);
+	if (extra)
+		ad_envelope_reader(&e, SECTION_EXTRA, "sketch", extra);
 	ad_envelope_reader(&e, SECTION_FEATURES, "sketch", &r);
 	s = read_features(&r, mcxt);
 	ad_envelope_reader(&e, SECTION_COUNTS, "sketch", &r);

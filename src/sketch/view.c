@@ -134,11 +134,12 @@ view_number(AdView *v, int j, double *scratch)
 	{
 		/* two passes, over values brought near zero, against overflow */
 		double		shift = scratch[0];
+		double		share = 1.0 / (double) n;
 
 		f->min = f->max = scratch[0];
 		for (Size i = 0; i < n; i++)
 		{
-			sum += (scratch[i] - shift) / (double) n;
+			sum += (scratch[i] - shift) * share;
 			f->min = Min(f->min, scratch[i]);
 			f->max = Max(f->max, scratch[i]);
 		}
@@ -147,7 +148,7 @@ view_number(AdView *v, int j, double *scratch)
 		{
 			double		e = scratch[i] - f->mean;
 
-			squares += e * e / (double) n;
+			squares += e * e * share;
 		}
 		f->sd = sqrt(squares);
 		ad_quantiles(scratch, n, levels, lengthof(levels), quantiles);
@@ -198,8 +199,8 @@ view_number(AdView *v, int j, double *scratch)
 
 /*
  * Take a view of a sketch, palloc'd in the current context.  Cuts the
- * sketch's sample to k, which changes nothing it says.  Strings point into
- * the sketch.
+ * sketch's sample to k, which changes nothing it says.  Strings, and rows
+ * that need no change, are the sketch's.
  */
 AdView *
 ad_view_create(AdSketch *s)
@@ -213,14 +214,19 @@ ad_view_create(AdSketch *s)
 	v->rows = s->rows;
 	v->n = s->n;
 	v->nfeatures = d;
-	v->x = ad_palloc_array(double, ad_mul_size(s->n, d));
 
-	if (s->large && !s->sampling.keyed)
+	if (s->large && !s->sampling.keyed && s->ncategories == 0)
+		v->x = s->x;			/* nothing to reorder or recode */
+	else if (s->large && !s->sampling.keyed)
+	{
+		v->x = ad_palloc_array(double, ad_mul_size(s->n, d));
 		memcpy(v->x, s->x, s->n * d * sizeof(double));
+	}
 	else
 	{
 		Size	   *order = ad_sample_order(s);
 
+		v->x = ad_palloc_array(double, ad_mul_size(s->n, d));
 		for (Size i = 0; i < s->n; i++)
 			memcpy(v->x + i * d, s->x + order[i] * d, d * sizeof(double));
 		pfree(order);
