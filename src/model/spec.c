@@ -38,7 +38,7 @@ static const char *const spec_keys[] = {"detector", "prepare", "sampling", NULL}
 const AdDetector *
 ad_detector_by_name(const char *name)
 {
-	const char *words[64];
+	const char *words[64] = {NULL};
 	int			n = 0;
 	const char *nearest;
 
