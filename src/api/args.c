@@ -24,7 +24,10 @@
 static void
 unsupported_type(int position, const char *name, Oid type)
 {
-	bool		array = OidIsValid(get_element_type(getBaseType(type)));
+	Oid			base = getBaseType(type);
+	bool		array = OidIsValid(get_element_type(base));
+	bool		row = base == RECORDOID ||
+		get_typtype(base) == TYPTYPE_COMPOSITE;
 
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -34,7 +37,8 @@ unsupported_type(int position, const char *name, Oid type)
 			 errmsg("feature %d is of type %s, which is not supported",
 					position, format_type_be(type)),
 			 errdetail("A feature is a number, boolean, date, time, timestamp, interval, string, enum, uuid or inet."),
-			 array ? errhint("An array of numbers must be the only feature argument.") : 0));
+			 array ? errhint("An array must be of numbers and the only feature argument.") :
+			 row ? errhint("A row must be the only feature argument.") : 0));
 }
 
 /* Room for a row of n features. */

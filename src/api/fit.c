@@ -69,6 +69,24 @@ first_argument_is_const(FunctionCallInfo fcinfo)
 		IsA(linitial_node(TargetEntry, aggref->args)->expr, Const);
 }
 
+/*
+ * Error if a feature is a literal without a type: a constant is of no use
+ * to a fit, so it was meant as something else, most likely as a spec.
+ */
+static void
+check_literals(const AdArgs *a, FunctionCallInfo fcinfo)
+{
+	if (a->form != AD_FORM_COLUMNS)
+		return;
+	for (int j = 0; j < a->nfeatures; j++)
+		if (a->sources[j].kind == AD_SRC_UNKNOWN &&
+			!PG_ARGISNULL(a->first + j))
+			ereport(ERROR,
+					(errcode(ERRCODE_INDETERMINATE_DATATYPE),
+					 errmsg("feature %d is a literal without a type", j + 1),
+					 errhint("Cast a spec to jsonb, anything else to its type.")));
+}
+
 /* A new state for the arguments of this call; spec is detoasted or NULL. */
 static FitState *
 create_state(FunctionCallInfo fcinfo, MemoryContext mcxt,
@@ -102,6 +120,7 @@ create_state(FunctionCallInfo fcinfo, MemoryContext mcxt,
 		first++;
 	}
 	ad_args_init(&state->args, fcinfo, first, mcxt);
+	check_literals(&state->args, fcinfo);
 	MemoryContextSwitchTo(old);
 	return state;
 }
