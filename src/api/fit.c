@@ -125,7 +125,7 @@ create_state(FunctionCallInfo fcinfo, MemoryContext mcxt,
 	return state;
 }
 
-/* Error if the spec of this row is not the state's. */
+/* Error if the spec of this row, or other state, is not the state's. */
 static void
 check_same_spec(const FitState *state, struct varlena *spec)
 {
@@ -251,6 +251,8 @@ merge_states(FitState *a, FitState *b, MemoryContext mcxt)
 		MemoryContextSetParent(b->own, mcxt);
 		return b;
 	}
+	if (a->spec_value && b->spec_value)
+		check_same_spec(a, b->spec_value);
 	if (b->sketch)
 		ad_sketch_merge(a->sketch, b->sketch);
 	if (b->own)
