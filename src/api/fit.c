@@ -405,7 +405,7 @@ ad_fit_finalfn(PG_FUNCTION_ARGS)
 
 /*
  * ad_fit_sketch(spec jsonb or text, sketch bytea): fit from a stored
- * sketch.  Strict.
+ * sketch, whose sampling is past; only the spec's seed counts.  Strict.
  */
 Datum
 ad_fit_sketch(PG_FUNCTION_ARGS)
@@ -414,11 +414,17 @@ ad_fit_sketch(PG_FUNCTION_ARGS)
 	FitState   *state = read_state((const uint8 *) VARDATA_ANY(bytes),
 								   VARSIZE_ANY_EXHDR(bytes));
 	bytea	   *model;
+	uint64		seed;
 
 	state->spec_is_text =
 		get_fn_expr_argtype(fcinfo->flinfo, 0) == TEXTOID;
 	state->spec_value = PG_DETOAST_DATUM(PG_GETARG_DATUM(0));
 	parse_spec(state, true);
+
+	/* what the model says of its sample is what the sketch did */
+	seed = state->spec.sampling.seed;
+	state->spec.sampling = state->sketch->sampling;
+	state->spec.sampling.seed = seed;
 	model = ad_model_fit(state->sketch, &state->spec);
 	MemoryContextDelete(state->own);
 	PG_RETURN_BYTEA_P(model);
