@@ -1,47 +1,47 @@
 -- Models: fit, score, inspect.
 
-CREATE FUNCTION ad_fit_transfn(internal, jsonb, VARIADIC "any")
+CREATE FUNCTION _ad_fit_transfn(internal, jsonb, VARIADIC "any")
 RETURNS internal
-AS 'MODULE_PATHNAME'
+AS 'MODULE_PATHNAME', 'ad_fit_transfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION ad_fit_transfn(internal, jsonb, VARIADIC "any") IS
+COMMENT ON FUNCTION _ad_fit_transfn(internal, jsonb, VARIADIC "any") IS
 'transition of ad_fit(jsonb, VARIADIC "any")';
 
-CREATE FUNCTION ad_fit_transfn(internal, text, VARIADIC "any")
+CREATE FUNCTION _ad_fit_transfn(internal, text, VARIADIC "any")
 RETURNS internal
-AS 'MODULE_PATHNAME'
+AS 'MODULE_PATHNAME', 'ad_fit_transfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION ad_fit_transfn(internal, text, VARIADIC "any") IS
+COMMENT ON FUNCTION _ad_fit_transfn(internal, text, VARIADIC "any") IS
 'transition of ad_fit(text, VARIADIC "any")';
 
-CREATE FUNCTION ad_fit_finalfn(internal)
+CREATE FUNCTION _ad_fit_finalfn(internal)
 RETURNS bytea
-AS 'MODULE_PATHNAME'
+AS 'MODULE_PATHNAME', 'ad_fit_finalfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
-COMMENT ON FUNCTION ad_fit_finalfn(internal) IS
+COMMENT ON FUNCTION _ad_fit_finalfn(internal) IS
 'the model fitted to a state';
 
 CREATE AGGREGATE ad_fit(spec jsonb, VARIADIC "any") (
-    SFUNC = ad_fit_transfn,
+    SFUNC = _ad_fit_transfn,
     STYPE = internal,
     SSPACE = 32768,
-    FINALFUNC = ad_fit_finalfn,
-    COMBINEFUNC = ad_fit_combinefn,
-    SERIALFUNC = ad_fit_serialfn,
-    DESERIALFUNC = ad_fit_deserialfn,
+    FINALFUNC = _ad_fit_finalfn,
+    COMBINEFUNC = _ad_fit_combinefn,
+    SERIALFUNC = _ad_fit_serialfn,
+    DESERIALFUNC = _ad_fit_deserialfn,
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE ad_fit(jsonb, VARIADIC "any") IS
 'model fitted to rows: features as columns, one array of numbers, or one row (names are kept); NULL is missing; no rows: NULL';
 
 CREATE AGGREGATE ad_fit(detector text, VARIADIC "any") (
-    SFUNC = ad_fit_transfn,
+    SFUNC = _ad_fit_transfn,
     STYPE = internal,
     SSPACE = 32768,
-    FINALFUNC = ad_fit_finalfn,
-    COMBINEFUNC = ad_fit_combinefn,
-    SERIALFUNC = ad_fit_serialfn,
-    DESERIALFUNC = ad_fit_deserialfn,
+    FINALFUNC = _ad_fit_finalfn,
+    COMBINEFUNC = _ad_fit_combinefn,
+    SERIALFUNC = _ad_fit_serialfn,
+    DESERIALFUNC = _ad_fit_deserialfn,
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE ad_fit(text, VARIADIC "any") IS

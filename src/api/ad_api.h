@@ -49,6 +49,7 @@ typedef struct AdArgs
 	int			cast_nargs;
 
 	/* row form */
+	MemoryContext row_mcxt;		/* of what follows, in a score */
 	Oid			row_type;		/* InvalidOid until the first row */
 	int32		row_typmod;
 	TupleDesc	desc;

@@ -24,7 +24,10 @@
 static void
 unsupported_type(int position, const char *name, Oid type)
 {
-	bool		array = OidIsValid(get_element_type(getBaseType(type)));
+	Oid			base = getBaseType(type);
+	bool		array = OidIsValid(get_element_type(base));
+	bool		row = base == RECORDOID ||
+		get_typtype(base) == TYPTYPE_COMPOSITE;
 
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -34,12 +37,13 @@ unsupported_type(int position, const char *name, Oid type)
 			 errmsg("feature %d is of type %s, which is not supported",
 					position, format_type_be(type)),
 			 errdetail("A feature is a number, boolean, date, time, timestamp, interval, string, enum, uuid or inet."),
-			 array ? errhint("An array of numbers must be the only feature argument.") : 0));
+			 array ? errhint("An array must be of numbers and the only feature argument.") :
+			 row ? errhint("A row must be the only feature argument.") : 0));
 }
 
-/* Room for a row of n features. */
+/* Room for a row of n features, in the given context. */
 static void
-allocate_row(AdArgs *a, int n)
+allocate_row(AdArgs *a, int n, MemoryContext mcxt)
 {
 	if (n < 1 || n > AD_MAX_FEATURES)
 		ereport(ERROR,
@@ -47,8 +51,8 @@ allocate_row(AdArgs *a, int n)
 				 errmsg("number of features is %d, allowed are 1 to %d",
 						n, AD_MAX_FEATURES)));
 	a->nfeatures = n;
-	a->x = MemoryContextAllocZero(a->mcxt, n * sizeof(double));
-	a->category = MemoryContextAllocZero(a->mcxt, n * sizeof(AdCategory));
+	a->x = MemoryContextAllocZero(mcxt, n * sizeof(double));
+	a->category = MemoryContextAllocZero(mcxt, n * sizeof(AdCategory));
 }
 
 /* Resolve one argument that is neither column nor row: an array? */
@@ -122,7 +126,7 @@ ad_args_init(AdArgs *a, FunctionCallInfo fcinfo, int first,
 	a->form = AD_FORM_COLUMNS;
 	a->numbers_only = true;
 	a->float8_only = true;
-	allocate_row(a, n);
+	allocate_row(a, n, a->mcxt);
 	a->sources = MemoryContextAllocZero(mcxt, n * sizeof(AdSource));
 	a->names = MemoryContextAllocZero(mcxt, n * sizeof(char *));
 	for (int j = 0; j < n; j++)
@@ -207,12 +211,12 @@ ad_args_match(AdArgs *a, const AdModel *m)
 	if (a->form == AD_FORM_ARRAY)
 	{
 		if (a->nfeatures == 0)
-			allocate_row(a, m->nfeatures);
+			allocate_row(a, m->nfeatures, a->mcxt);
 		else if (a->nfeatures != m->nfeatures)
 		{
 			pfree(a->x);
 			pfree(a->category);
-			allocate_row(a, m->nfeatures);
+			allocate_row(a, m->nfeatures, a->mcxt);
 		}
 		for (int j = 0; j < m->nfeatures; j++)
 			check_class(m, &a->sources[0], j);
@@ -231,11 +235,14 @@ ad_args_match(AdArgs *a, const AdModel *m)
 
 /*
  * Resolve the attributes of a row: all of them for a fit, those that the
- * model names for a score.
+ * model names for a score.  A score does so again whenever the model or the
+ * type of the row changes, which may be at every row of a join, so what is
+ * resolved then has a context of its own.
  */
 static void
 init_row(AdArgs *a, HeapTupleHeader row, const AdModel *m)
 {
+	MemoryContext mcxt;
 	MemoryContext old;
 	TupleDesc	desc;
 	int			n = 0;
@@ -243,9 +250,13 @@ init_row(AdArgs *a, HeapTupleHeader row, const AdModel *m)
 	a->row_type = HeapTupleHeaderGetTypeId(row);
 	a->row_typmod = HeapTupleHeaderGetTypMod(row);
 	desc = lookup_rowtype_tupdesc(a->row_type, a->row_typmod);
-	old = MemoryContextSwitchTo(a->mcxt);
-	if (a->desc)
-		FreeTupleDesc(a->desc);
+	if (m && a->row_mcxt == NULL)
+		a->row_mcxt = AllocSetContextCreate(a->mcxt, "anomaly row type",
+											ALLOCSET_DEFAULT_SIZES);
+	if (m)
+		MemoryContextReset(a->row_mcxt);
+	mcxt = m ? a->row_mcxt : a->mcxt;
+	old = MemoryContextSwitchTo(mcxt);
 	a->desc = CreateTupleDescCopy(desc);
 	ReleaseTupleDesc(desc);
 	desc = a->desc;
@@ -255,7 +266,7 @@ init_row(AdArgs *a, HeapTupleHeader row, const AdModel *m)
 			n++;
 	if (m)
 		n = m->nfeatures;
-	allocate_row(a, n);
+	allocate_row(a, n, mcxt);
 	a->sources = palloc0(n * sizeof(AdSource));
 	a->names = palloc0(n * sizeof(char *));
 	a->attribute = palloc0(n * sizeof(int));
@@ -292,7 +303,7 @@ init_row(AdArgs *a, HeapTupleHeader row, const AdModel *m)
 		att = TupleDescAttr(desc, i);
 		if (att->attisdropped)
 			continue;
-		if (!ad_source_init(&a->sources[n], att->atttypid, a->mcxt))
+		if (!ad_source_init(&a->sources[n], att->atttypid, mcxt))
 			unsupported_type(n + 1, NameStr(att->attname), att->atttypid);
 		if (m)
 			check_class(m, &a->sources[n], j);
@@ -353,7 +364,7 @@ next_array(AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
 		wrong_number(m, n);
 	if (a->nfeatures == 0)
 	{
-		allocate_row(a, n);
+		allocate_row(a, n, a->mcxt);
 		a->names = MemoryContextAllocZero(a->mcxt, n * sizeof(char *));
 		for (int j = 0; j < n; j++)
 			a->names[j] = "";

@@ -69,6 +69,24 @@ first_argument_is_const(FunctionCallInfo fcinfo)
 		IsA(linitial_node(TargetEntry, aggref->args)->expr, Const);
 }
 
+/*
+ * Error if a feature is a literal without a type: a constant is of no use
+ * to a fit, so it was meant as something else, most likely as a spec.
+ */
+static void
+check_literals(const AdArgs *a, FunctionCallInfo fcinfo)
+{
+	if (a->form != AD_FORM_COLUMNS)
+		return;
+	for (int j = 0; j < a->nfeatures; j++)
+		if (a->sources[j].kind == AD_SRC_UNKNOWN &&
+			!PG_ARGISNULL(a->first + j))
+			ereport(ERROR,
+					(errcode(ERRCODE_INDETERMINATE_DATATYPE),
+					 errmsg("feature %d is a literal without a type", j + 1),
+					 errhint("Cast a spec to jsonb, anything else to its type.")));
+}
+
 /* A new state for the arguments of this call; spec is detoasted or NULL. */
 static FitState *
 create_state(FunctionCallInfo fcinfo, MemoryContext mcxt,
@@ -102,11 +120,12 @@ create_state(FunctionCallInfo fcinfo, MemoryContext mcxt,
 		first++;
 	}
 	ad_args_init(&state->args, fcinfo, first, mcxt);
+	check_literals(&state->args, fcinfo);
 	MemoryContextSwitchTo(old);
 	return state;
 }
 
-/* Error if the spec of this row is not the state's. */
+/* Error if the spec of this row, or other state, is not the state's. */
 static void
 check_same_spec(const FitState *state, struct varlena *spec)
 {
@@ -236,6 +255,8 @@ merge_states(FitState *a, FitState *b, MemoryContext mcxt)
 		MemoryContextSetParent(b->own, mcxt);
 		return b;
 	}
+	if (a->spec_value && b->spec_value)
+		check_same_spec(a, b->spec_value);
 	if (b->sketch)
 		ad_sketch_merge(a->sketch, b->sketch);
 	if (b->own)
@@ -361,7 +382,7 @@ ad_fit_finalfn(PG_FUNCTION_ARGS)
 
 /*
  * ad_fit_sketch(spec jsonb or text, sketch bytea): fit from a stored
- * sketch.  Strict.
+ * sketch, whose sampling is past; only the spec's seed counts.  Strict.
  */
 Datum
 ad_fit_sketch(PG_FUNCTION_ARGS)
@@ -369,11 +390,17 @@ ad_fit_sketch(PG_FUNCTION_ARGS)
 	bytea	   *bytes = PG_GETARG_BYTEA_PP(1);
 	FitState   *state = read_state(bytes, NULL);
 	bytea	   *model;
+	uint64		seed;
 
 	state->spec_is_text =
 		get_fn_expr_argtype(fcinfo->flinfo, 0) == TEXTOID;
 	state->spec_value = PG_DETOAST_DATUM(PG_GETARG_DATUM(0));
 	parse_spec(state, true);
+
+	/* what the model says of its sample is what the sketch did */
+	seed = state->spec.sampling.seed;
+	state->spec.sampling = state->sketch->sampling;
+	state->spec.sampling.seed = seed;
 	model = ad_model_fit(state->sketch, &state->spec);
 	MemoryContextDelete(state->own);
 	PG_RETURN_BYTEA_P(model);

@@ -15,11 +15,13 @@
 #include "core/ad_core.h"
 
 #include "common/shortest_dec.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/numeric.h"
 
 #define MAX_SUGGESTED	40		/* options compared for a hint */
+#define MAX_SHOWN		64		/* bytes of a value that a message repeats */
 
 #define INT_AT(out, o)		(*(int *) ((char *) (out) + (o)->offset))
 #define FLOAT_AT(out, o)	(*(double *) ((char *) (out) + (o)->offset))
@@ -110,6 +112,8 @@ ad_options_defaults(const AdOption *table, int n, void *out)
 static char *
 value_text(const JsonbValue *v)
 {
+	char	   *text;
+
 	switch (v->type)
 	{
 		case jbvNull:
@@ -117,12 +121,30 @@ value_text(const JsonbValue *v)
 		case jbvBool:
 			return pstrdup(v->val.boolean ? "true" : "false");
 		case jbvNumeric:
-			return numeric_normalize(v->val.numeric);
+			text = numeric_normalize(v->val.numeric);
+			break;
 		case jbvString:
-			return pnstrdup(v->val.string.val, v->val.string.len);
+			text = pnstrdup(v->val.string.val, v->val.string.len);
+			break;
 		default:
 			return pstrdup("(array or object)");
 	}
+	if (strlen(text) > MAX_SHOWN)
+	{
+		int			keep = pg_mbcliplen(text, (int) strlen(text), MAX_SHOWN);
+
+		text[keep] = '\0';
+		text = psprintf("%s...", text);
+	}
+	return text;
+}
+
+/* A bound as text for a message: whole numbers with all their digits. */
+static char *
+bound_text(double bound)
+{
+	return fabs(bound) < 1e16 && bound == floor(bound) ?
+		psprintf("%.0f", bound) : psprintf("%g", bound);
 }
 
 static void
@@ -143,15 +165,15 @@ out_of_range(const AdOption *o, const JsonbValue *v)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"%s\" is out of range: %s", o->name, text),
-				 errdetail("Allowed: %s %.15g.",
+				 errdetail("Allowed: %s %s.",
 						   o->min_open ? "greater than" : "at least",
-						   o->min)));
+						   bound_text(o->min))));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("option \"%s\" is out of range: %s", o->name, text),
-			 errdetail("Allowed: %s %.15g and at most %.15g.",
+			 errdetail("Allowed: %s %s and at most %s.",
 					   o->min_open ? "greater than" : "at least",
-					   o->min, o->max)));
+					   bound_text(o->min), bound_text(o->max))));
 }
 
 /* A jsonb number as a double; NaN if it is not one that fits. */

@@ -38,7 +38,7 @@ static const char *const spec_keys[] = {"detector", "prepare", "sampling", NULL}
 const AdDetector *
 ad_detector_by_name(const char *name)
 {
-	const char *words[64];
+	const char *words[64] = {NULL};
 	int			n = 0;
 	const char *nearest;
 
@@ -55,10 +55,22 @@ ad_detector_by_name(const char *name)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown detector \"%s\"", name),
 				 errhint("Cast a spec given as a literal to jsonb.")));
+	if (nearest == NULL)
+	{
+		StringInfoData known;
+
+		initStringInfo(&known);
+		for (int i = 0; i < n; i++)
+			appendStringInfo(&known, "%s\"%s\"", i > 0 ? ", " : "", words[i]);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown detector \"%s\"", name),
+				 errhint("Known: %s.", known.data)));
+	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unknown detector \"%s\"", name),
-			 nearest ? errhint("Did you mean \"%s\"?", nearest) : 0));
+			 errhint("Did you mean \"%s\"?", nearest)));
 	return NULL;				/* keep the compiler quiet */
 }
 
@@ -126,7 +138,7 @@ ad_spec_parse(JsonbContainer *spec, bool need_detector, AdSpec *out)
 
 		out->detector = d;
 		out->options = palloc0(d->options_size);
-		ad_options_parse(spec, psprintf("ad_%s", name), d->options,
+		ad_options_parse(spec, psprintf("ad_%s()", name), d->options,
 						 d->noptions, spec_keys, out->options);
 	}
 	else if (v != NULL || need_detector)

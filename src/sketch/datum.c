@@ -194,6 +194,14 @@ ad_source_slow_number(AdSource *s, Datum value)
 					(double) (i->month / MONTHS_PER_YEAR) * 365.25 * SECS_PER_DAY +
 					(double) (i->month % MONTHS_PER_YEAR) * 30.0 * SECS_PER_DAY;
 			}
+		case AD_SRC_UNKNOWN:
+			/* a literal without a type, where the model has a number */
+			ereport(ERROR,
+					(errcode(ERRCODE_INDETERMINATE_DATATYPE),
+					 errmsg("literal \"%s\" among the features has no type",
+							DatumGetCString(value)),
+					 errhint("Cast it to the type of its feature.")));
+			return 0;			/* keep the compiler quiet */
 		default:
 			elog(ERROR, "unexpected source kind %d", (int) s->kind);
 			return 0;			/* keep the compiler quiet */

@@ -319,6 +319,13 @@ check_mergeable(const AdSketch *a, const AdSketch *b)
 						a->nfeatures, b->nfeatures)));
 	for (int j = 0; j < a->nfeatures; j++)
 	{
+		if ((a->features[j].name[0] == '\0') != (b->features[j].name[0] == '\0'))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("cannot merge sketches with different features"),
+					 errdetail("Feature %d has the name \"%s\" in one and no name in another.",
+							   j + 1, a->features[j].name[0] ?
+							   a->features[j].name : b->features[j].name)));
 		if (strcmp(a->features[j].name, b->features[j].name) != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
