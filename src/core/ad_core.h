@@ -117,10 +117,8 @@ extern void ad_wr_align8(StringInfo w);
 
 extern void ad_rd_init(AdReader *r, const void *data, Size len,
 					   const char *what);
-extern void ad_rd_need(AdReader *r, Size bytes);
 extern uint8 ad_rd_u8(AdReader *r);
 extern uint16 ad_rd_u16(AdReader *r);
-extern uint32 ad_rd_u32(AdReader *r);
 extern uint64 ad_rd_u64(AdReader *r);
 extern double ad_rd_f64(AdReader *r);
 extern double ad_rd_finite(AdReader *r);
@@ -134,6 +132,26 @@ extern void ad_rd_align8(AdReader *r);
 extern void ad_rd_end(AdReader *r);
 extern void ad_rd_corrupt(const AdReader *r, const char *detail)
 			pg_attribute_noreturn();
+
+/* Error unless that many bytes are left. */
+static inline void
+ad_rd_need(AdReader *r, Size bytes)
+{
+	if (unlikely(bytes > r->len - r->pos))
+		ad_rd_corrupt(r, "unexpected end");
+}
+
+/* Inline: trees are read node by node. */
+static inline uint32
+ad_rd_u32(AdReader *r)
+{
+	const uint8 *p = r->data + r->pos;
+
+	ad_rd_need(r, 4);
+	r->pos += 4;
+	return (uint32) p[0] | ((uint32) p[1] << 8) | ((uint32) p[2] << 16) |
+		((uint32) p[3] << 24);
+}
 
 /* envelope.c: the container of models and sketches */
 #define AD_ENVELOPE_HEADER	64	/* bytes before the section table */

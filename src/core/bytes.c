@@ -131,14 +131,6 @@ ad_rd_corrupt(const AdReader *r, const char *detail)
 	pg_unreachable();
 }
 
-/* Error unless that many bytes are left. */
-void
-ad_rd_need(AdReader *r, Size bytes)
-{
-	if (bytes > r->len - r->pos)
-		ad_rd_corrupt(r, "unexpected end");
-}
-
 uint8
 ad_rd_u8(AdReader *r)
 {
@@ -154,18 +146,6 @@ ad_rd_u16(AdReader *r)
 	ad_rd_need(r, 2);
 	v = (uint16) (r->data[r->pos] | (r->data[r->pos + 1] << 8));
 	r->pos += 2;
-	return v;
-}
-
-uint32
-ad_rd_u32(AdReader *r)
-{
-	uint32		v = 0;
-
-	ad_rd_need(r, 4);
-	for (int i = 3; i >= 0; i--)
-		v = (v << 8) | r->data[r->pos + i];
-	r->pos += 4;
 	return v;
 }
 

@@ -384,9 +384,7 @@ ad_iforest_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 	g.options = options;
 	g.payload = payload;
 	g.psi = (int) Min(m->rows, (Size) options->sample_size);
-	while ((1 << g.depth_limit) < g.psi)
-		g.depth_limit++;
-	g.depth_limit = Max(g.depth_limit, 1);
+	g.depth_limit = ad_iforest_depth_limit(g.psi);
 	g.x = ad_palloc_array(double, ad_mul_size(g.psi, m->cols));
 	g.rows = ad_palloc_array(int, g.psi);
 	g.columns = ad_palloc_array(int, m->cols);

@@ -24,7 +24,6 @@
 
 #define AD_IFOREST_MAX_TREES	10000
 #define AD_IFOREST_MAX_SAMPLE	65536
-#define AD_IFOREST_MAX_DEPTH	16	/* ceil(log2(MAX_SAMPLE)) */
 #define AD_IFOREST_MAX_TOTAL	4194304 /* trees * sample_size */
 #define AD_IFOREST_LEAF			0x80000000U
 
@@ -42,5 +41,6 @@ extern void *ad_iforest_load(AdReader *r, int cols);
 extern double ad_iforest_score(void *scorer, const double *x);
 extern void ad_iforest_describe(const void *scorer, StringInfo json);
 extern double ad_iforest_expected_depth(double n);
+extern int	ad_iforest_depth_limit(int psi);
 
 #endif							/* AD_IFOREST_H */

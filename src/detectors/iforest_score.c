@@ -86,6 +86,7 @@ typedef struct Loader
 	Size		slots;			/* leaves a lane has */
 	uint16	   *code_of;		/* (depth, rows) -> code, or 0 */
 	uint32		ncodes;
+	uint32		maxcodes;		/* lengths allocated */
 } Loader;
 
 /*
@@ -100,6 +101,17 @@ ad_iforest_expected_depth(double n)
 	if (n == 2)
 		return 1;
 	return 2.0 * (ad_log(n - 1) + EULER) - 2.0 * (n - 1) / n;
+}
+
+/* How deep a tree on psi rows may grow: ceil(log2(psi)), at least 1. */
+int
+ad_iforest_depth_limit(int psi)
+{
+	int			depth = 1;
+
+	while ((1 << depth) < psi)
+		depth++;
+	return depth;
 }
 
 /* The bucket of a value; monotonic in x. */
@@ -169,32 +181,6 @@ load_column(AdReader *r, Column *c)
 	c->bucket = bucket;
 }
 
-/* Count a pre-order tree's nodes and depth, checking every node. */
-static void
-scan_tree(AdReader *r, Forest *f, int depth, int *max_depth)
-{
-	uint32		node = ad_rd_u32(r);
-	uint32		column;
-
-	*max_depth = Max(*max_depth, depth);
-	if (node & AD_IFOREST_LEAF)
-	{
-		if ((node & ~AD_IFOREST_LEAF) > f->psi)
-			ad_rd_corrupt(r, "a leaf has more rows than a subsample");
-		return;
-	}
-	column = node & ((1 << AD_FOREST_SHIFT) - 1);
-	if (column >= (uint32) f->cols)
-		ad_rd_corrupt(r, "a node's column does not exist");
-	if ((node >> AD_FOREST_SHIFT) >= f->columns[column].n)
-		ad_rd_corrupt(r, "a node's threshold does not exist");
-	if (depth == AD_IFOREST_MAX_DEPTH)
-		ad_rd_corrupt(r, "a tree is too deep");
-	f->ninner++;
-	scan_tree(r, f, depth + 1, max_depth);
-	scan_tree(r, f, depth + 1, max_depth);
-}
-
 /* The code of a leaf's path length. */
 static uint16
 length_code(Loader *l, int depth, uint32 rows)
@@ -205,6 +191,12 @@ length_code(Loader *l, int depth, uint32 rows)
 	{
 		if (l->ncodes > PG_UINT16_MAX)
 			ad_rd_corrupt(l->r, "leaves have too many different sizes");
+		if (l->ncodes == l->maxcodes)
+		{
+			l->maxcodes *= 2;
+			l->f->lengths = ad_repalloc_array(l->f->lengths, double,
+											  l->maxcodes);
+		}
 		l->f->lengths[l->ncodes] = depth + ad_iforest_expected_depth(rows);
 		*code = (uint16) l->ncodes++;
 	}
@@ -212,23 +204,35 @@ length_code(Loader *l, int depth, uint32 rows)
 }
 
 /*
- * Place a checked pre-order tree into its lane: node at position "at" of
- * level "depth".  A leaf above the last level fills all slots below it.
+ * Check a pre-order tree and place it into its lane: node at position "at"
+ * of level "depth".  A leaf above the last level fills all slots below it.
  */
 static void
 place_tree(Loader *l, uint32 *nodes, uint16 *codes, int depth, Size at)
 {
+	Forest	   *f = l->f;
 	uint32		node = ad_rd_u32(l->r);
+	uint32		column = node & ((1 << AD_FOREST_SHIFT) - 1);
 
 	if (node & AD_IFOREST_LEAF)
 	{
-		uint16		code = length_code(l, depth, node & ~AD_IFOREST_LEAF);
-		int			below = l->f->depth - depth;
+		int			below = f->depth - depth;
+		uint16		code;
 
+		if ((node & ~AD_IFOREST_LEAF) > f->psi)
+			ad_rd_corrupt(l->r, "a leaf has more rows than a subsample");
+		code = length_code(l, depth, node & ~AD_IFOREST_LEAF);
 		for (Size i = at << below; i < (at + 1) << below; i++)
 			codes[i * LANES] = code;
 		return;
 	}
+	if (depth == f->depth)
+		ad_rd_corrupt(l->r, "a tree is too deep");
+	if (column >= (uint32) f->cols)
+		ad_rd_corrupt(l->r, "a node's column does not exist");
+	if ((node >> AD_FOREST_SHIFT) >= f->columns[column].n)
+		ad_rd_corrupt(l->r, "a node's threshold does not exist");
+	f->ninner++;
 	nodes[(((Size) 1 << depth) - 1 + at) * LANES] = node;
 	place_tree(l, nodes, codes, depth + 1, 2 * at);
 	place_tree(l, nodes, codes, depth + 1, 2 * at + 1);
@@ -239,7 +243,6 @@ static void
 load_axis_parallel(AdReader *r, Forest *f)
 {
 	Loader		l;
-	Size		start;
 	Size		stride;
 
 	memset(&l, 0, sizeof(l));
@@ -251,15 +254,6 @@ load_axis_parallel(AdReader *r, Forest *f)
 		CHECK_FOR_INTERRUPTS();
 		load_column(r, &f->columns[c]);
 	}
-
-	start = r->pos;
-	for (uint32 t = 0; t < f->ntrees; t++)
-	{
-		AD_CHECK_EVERY_1024(t);
-		scan_tree(r, f, 0, &f->depth);
-	}
-	ad_rd_end(r);
-	r->pos = start;
 
 	l.slots = (Size) 1 << f->depth;
 	f->groups = (int) ((f->ntrees + LANES - 1) / LANES);
@@ -274,7 +268,9 @@ load_axis_parallel(AdReader *r, Forest *f)
 	/* code 0 is the length 0 of the lanes without a tree */
 	l.code_of = ad_palloc0_array(uint16, ad_mul_size(f->depth + 1,
 													 f->psi + 1));
-	f->lengths = ad_palloc0_array(double, (Size) PG_UINT16_MAX + 1);
+	l.maxcodes = 512;
+	f->lengths = ad_palloc_array(double, l.maxcodes);
+	f->lengths[0] = 0;
 	l.ncodes = 1;
 	for (uint32 t = 0; t < f->ntrees; t++)
 	{
@@ -285,8 +281,8 @@ load_axis_parallel(AdReader *r, Forest *f)
 		place_tree(&l, f->nodes + group * stride + lane,
 				   f->codes + group * l.slots * LANES + lane, 0, 0);
 	}
+	ad_rd_end(r);
 	pfree(l.code_of);
-	f->lengths = ad_repalloc_array(f->lengths, double, l.ncodes);
 }
 
 /* Load an extended node and what is below it; returns its index. */
@@ -309,7 +305,7 @@ load_hyper(AdReader *r, Forest *f, int depth)
 	}
 	if (k > f->cols)
 		ad_rd_corrupt(r, "a node has more columns than there are");
-	if (depth == AD_IFOREST_MAX_DEPTH)
+	if (depth == f->depth)
 		ad_rd_corrupt(r, "a tree is too deep");
 	ad_rd_need(r, (Size) k * 10);
 	f->ninner++;
@@ -363,6 +359,7 @@ ad_iforest_load(AdReader *r, int cols)
 		f->ndim < 1 || f->ndim > AD_MAX_COLUMNS)
 		ad_rd_corrupt(r, "a forest parameter is out of range");
 	f->normal = ad_iforest_expected_depth(f->psi);
+	f->depth = ad_iforest_depth_limit((int) f->psi);
 	if (f->ndim == 1)
 		load_axis_parallel(r, f);
 	else
