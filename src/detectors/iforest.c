@@ -338,8 +338,8 @@ write_forest(Grower *g)
 	{
 		const TreeNode *node = &g->nodes[i];
 		const double *t;
-		Size		lo = 0;
-		Size		hi;
+		Size		n;
+		Size		rank = 0;
 
 		AD_CHECK_EVERY_1024(i);
 		if (node->column < 0)
@@ -348,18 +348,17 @@ write_forest(Grower *g)
 			continue;
 		}
 		t = thresholds + start[node->column];
-		hi = count[node->column];
-		while (lo < hi)
+		n = count[node->column];
+		/* free of branches: thresholds come in no order */
+		while (n > 1)
 		{
-			Size		middle = (lo + hi) / 2;
+			Size		half = n / 2;
 
-			if (t[middle] < node->threshold)
-				lo = middle + 1;
-			else
-				hi = middle;
+			rank += half & -(Size) (t[rank + half - 1] < node->threshold);
+			n -= half;
 		}
-		ad_wr_u32(g->payload,
-				  ((uint32) lo << AD_FOREST_SHIFT) | (uint32) node->column);
+		ad_wr_u32(g->payload, ((uint32) rank << AD_FOREST_SHIFT) |
+				  (uint32) node->column);
 	}
 }
 

@@ -33,11 +33,26 @@ compare_u64(const void *a, const void *b)
 }
 
 /* Sort ascending; no NaN. */
+#if PG_VERSION_NUM >= 140000
+#define ST_SORT sort_doubles
+#define ST_ELEMENT_TYPE double
+#define ST_COMPARE(a, b) ((*(a) > *(b)) - (*(a) < *(b)))
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+void
+ad_sort_doubles(double *v, Size n)
+{
+	sort_doubles(v, n);
+}
+#else
 void
 ad_sort_doubles(double *v, Size n)
 {
 	qsort(v, n, sizeof(double), compare_doubles);
 }
+#endif
 
 /*
  * One body for both types.  Rearranges v so that v[k] is the value a sort
