@@ -93,3 +93,17 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
 COMMENT ON FUNCTION ad_features(bytea) IS
 'the features of a model: one row each with counts, range, and how it enters the detector; distinct is NULL when there are more than are counted; temporal values are in seconds';
 
+CREATE FUNCTION ad_outlier(spec jsonb, VARIADIC "any")
+RETURNS double precision
+AS 'MODULE_PATHNAME'
+LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ad_outlier(jsonb, VARIADIC "any") IS
+'score of a row under the detector fitted to its own window partition, in-sample (a row is not its own neighbour); NULL array or row: NULL; the frame is of no effect';
+
+CREATE FUNCTION ad_outlier(detector text, VARIADIC "any")
+RETURNS double precision
+AS 'MODULE_PATHNAME'
+LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ad_outlier(text, VARIADIC "any") IS
+'the same with the default options of a detector';
+

@@ -65,6 +65,8 @@ extern bool ad_args_next(AdArgs *a, FunctionCallInfo fcinfo,
 extern void ad_args_match(AdArgs *a, const AdModel *m);
 extern AdFeature *ad_args_features(const AdArgs *a);
 
+extern void ad_spec_from_value(struct varlena *value, bool is_text,
+							   bool need_detector, AdSpec *spec);
 extern Jsonb *ad_jsonb_from_text(const char *text);
 
 #endif							/* AD_API_H */

@@ -38,14 +38,8 @@ typedef struct FitState
 static void
 parse_spec(FitState *state, bool need_detector)
 {
-	if (state->spec_value == NULL)
-		ad_spec_defaults(NULL, &state->spec);
-	else if (state->spec_is_text)
-		ad_spec_defaults(text_to_cstring((text *) state->spec_value),
-						 &state->spec);
-	else
-		ad_spec_parse(&((Jsonb *) state->spec_value)->root, need_detector,
-					  &state->spec);
+	ad_spec_from_value(state->spec_value, state->spec_is_text, need_detector,
+					   &state->spec);
 }
 
 /* The aggregate context, or an error. */

@@ -30,6 +30,22 @@ ad_jsonb_from_text(const char *text)
 											  CStringGetDatum(text)));
 }
 
+/*
+ * The spec of an SQL value: a detoasted jsonb, a detoasted text that names
+ * a detector, or NULL for the defaults of no detector.
+ */
+void
+ad_spec_from_value(struct varlena *value, bool is_text, bool need_detector,
+				   AdSpec *spec)
+{
+	if (value == NULL)
+		ad_spec_defaults(NULL, spec);
+	else if (is_text)
+		ad_spec_defaults(text_to_cstring((text *) value), spec);
+	else
+		ad_spec_parse(&((Jsonb *) value)->root, need_detector, spec);
+}
+
 /* Append one argument as a JSON value. */
 static void
 append_argument(StringInfo buf, Oid type, Datum value)

@@ -4,8 +4,9 @@
  *		What a detector is to the rest of the house.
  *
  * A detector is one file that exports one const AdDetector.  It sees dense
- * matrices of doubles, never SQL types: no column is missing, and a column
- * is infinite only in a row to be scored (a value beyond every finite one).
+ * matrices of doubles, never SQL types.  A column is infinite only in a row
+ * to be scored (a value beyond every finite one), and NaN (missing) only if
+ * the detector accepts missing values.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,7 +39,7 @@ typedef struct AdMatrix
 {
 	Size		rows;			/* > 0 */
 	int			cols;			/* > 0 */
-	const double *x;			/* rows x cols, finite */
+	const double *x;			/* rows x cols, row by row; finite */
 	const uint8 *kinds;			/* AdColumnKind per column */
 	uint64		seed;
 } AdMatrix;
@@ -55,6 +56,12 @@ typedef struct AdDetector
 	/* The scaling it wants, given its options. */
 	AdScale		(*scale) (const void *options);
 
+	/*
+	 * Whether, given its options, missing numbers stay NaN instead of being
+	 * imputed.  NULL: never.
+	 */
+	bool		(*accepts_missing) (const void *options);
+
 	/* Fit and append the payload; cancellable. */
 	void		(*fit) (const AdMatrix *m, const void *options,
 						StringInfo payload);
@@ -68,9 +75,29 @@ typedef struct AdDetector
 	/* The score of one dense row; higher is more anomalous. */
 	double		(*score) (void *scorer, const double *x);
 
+	/*
+	 * Scores of the fit's own rows where they differ from score(): a row is
+	 * not its own neighbour.  NULL: fit, load and score each.  Cancellable.
+	 */
+	void		(*in_sample) (const AdMatrix *m, const void *options,
+							  double *scores);
+
 	/* Append members of a JSON object about the fitted model, or NULL. */
 	void		(*describe) (const void *scorer, StringInfo json);
 } AdDetector;
+
+/*
+ * Error for a matrix with fewer rows than a detector needs: 22023, naming
+ * the option that asks for them.
+ */
+extern void ad_detector_need_rows(const AdMatrix *m, Size needed,
+								  const char *detector, const char *option);
+
+/*
+ * Up to "most" rows of a matrix, drawn uniformly by the fit's seed and in
+ * ascending order: palloc'd positions, their number in *n.
+ */
+extern Size *ad_detector_reference_rows(const AdMatrix *m, int most, Size *n);
 
 /* The catalogue; defined by the detectors room, NULL-terminated. */
 extern const AdDetector *const ad_detectors[];

@@ -7,31 +7,55 @@
  */
 #include "model/ad_model.h"
 
-/*
- * Fit the spec's detector to a sketch.  Returns the model's bytes in the
- * current context; everything else is freed.  Cancellable.  Byte-identical
- * for sketches that say the same.
- */
-bytea *
-ad_model_fit(AdSketch *sketch, const AdSpec *spec)
+/* Error unless a fit has the rows that an option of the detector asks for. */
+void
+ad_detector_need_rows(const AdMatrix *m, Size needed, const char *detector,
+					  const char *option)
 {
-	MemoryContext scratch;
-	MemoryContext old;
-	AdView	   *v;
-	AdModel    *m;
+	if (m->rows < needed)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("detector \"%s\" needs at least %zu rows, there are %zu",
+						detector, needed, m->rows),
+				 errdetail("Option \"%s\" asks for them.", option)));
+}
+
+/* Draw reference rows; see ad_detector.h. */
+Size *
+ad_detector_reference_rows(const AdMatrix *m, int most, Size *n)
+{
+	Size	   *rows;
+	AdRandom	random;
+	Size		left = Min(m->rows, (Size) most);
+
+	*n = left;
+	rows = ad_palloc_array(Size, left);
+	ad_random_seed(&random, m->seed, UINT64CONST(0x7265666572656e63));
+	/* selection sampling (Knuth's algorithm S) */
+	for (Size i = 0, k = 0; left > 0; i++)
+		if (ad_random_below(&random, m->rows - i) < left)
+		{
+			rows[k++] = i;
+			left--;
+		}
+	return rows;
+}
+
+/* What a fit works on. */
+typedef struct Fit
+{
+	AdView	   *view;
+	AdModel    *model;
 	AdMatrix	matrix;
-	AdEnvelopeWriter w;
-	StringInfo	buf;
-	StringInfoData text;
-	bytea	   *result;
-	bytea	   *bytes;
+} Fit;
 
-	scratch = AllocSetContextCreate(CurrentMemoryContext, "anomaly fit",
-									ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(scratch);
+/* Take a view of a sketch and prepare it, in the current context. */
+static void
+prepare(Fit *fit, AdSketch *sketch, const AdSpec *spec)
+{
+	AdView	   *v = ad_view_create(sketch);
+	AdModel    *m = ad_model_new(CurrentMemoryContext);
 
-	v = ad_view_create(sketch);
-	m = ad_model_new(scratch);
 	m->detector = spec->detector;
 	m->rows = v->rows;
 	m->sampled = v->n;
@@ -44,30 +68,99 @@ ad_model_fit(AdSketch *sketch, const AdSpec *spec)
 		m->features[j].class = sketch->features[j].class;
 		m->features[j].stats = v->features[j];
 	}
+	fit->view = v;
+	fit->model = m;
+	fit->matrix.x = ad_prepare_fit(m, v, spec);
+	fit->matrix.rows = v->n;
+	fit->matrix.cols = m->ncols;
+	fit->matrix.kinds = m->kinds;
+	fit->matrix.seed = spec->sampling.seed;
+}
+
+/* Write the model of a prepared fit, in the current context. */
+static bytea *
+write_model(Fit *fit, const AdSpec *spec)
+{
+	AdEnvelopeWriter w;
+	StringInfo	buf = ad_envelope_begin(&w, 4, 0);
+	StringInfoData text;
+
 	initStringInfo(&text);
 	ad_spec_print(&text, spec);
-	m->spec = text.data;
-
-	matrix.x = ad_prepare_fit(m, v, spec);
-	if (m->ncols == 0)
-		elog(ERROR, "no columns are left");
-	matrix.rows = v->n;
-	matrix.cols = m->ncols;
-	matrix.kinds = m->kinds;
-	matrix.seed = spec->sampling.seed;
-
-	buf = ad_envelope_begin(&w, 4, 0);
-	ad_model_write_head(m, &w, buf);
+	fit->model->spec = text.data;
+	ad_model_write_head(fit->model, &w, buf);
 	ad_envelope_section(&w, AD_SECTION_PAYLOAD);
-	spec->detector->fit(&matrix, spec->options, buf);
-	bytes = ad_envelope_end(&w, AD_MAGIC_MODEL, AD_MODEL_VERSION,
-							spec->detector->id,
-							spec->detector->contains_rows ?
-							AD_MODEL_CONTAINS_ROWS : 0);
+	spec->detector->fit(&fit->matrix, spec->options, buf);
+	return ad_envelope_end(&w, AD_MAGIC_MODEL, AD_MODEL_VERSION,
+						   spec->detector->id,
+						   spec->detector->contains_rows ?
+						   AD_MODEL_CONTAINS_ROWS : 0);
+}
+
+/*
+ * Fit the spec's detector to a sketch.  Returns the model's bytes in the
+ * current context; everything else is freed.  Cancellable.  Byte-identical
+ * for sketches that say the same.
+ */
+bytea *
+ad_model_fit(AdSketch *sketch, const AdSpec *spec)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext,
+												  "anomaly fit",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	Fit			fit;
+	bytea	   *bytes;
+	bytea	   *result;
+
+	prepare(&fit, sketch, spec);
+	bytes = write_model(&fit, spec);
 
 	MemoryContextSwitchTo(old);
 	result = palloc(VARSIZE(bytes));
 	memcpy(result, bytes, VARSIZE(bytes));
 	MemoryContextDelete(scratch);
 	return result;
+}
+
+/*
+ * Fit the spec's detector to a sketch that still has all of its rows, and
+ * score those rows in-sample.  scores[i] is for the i-th row added.
+ */
+void
+ad_model_outliers(AdSketch *sketch, const AdSpec *spec, double *scores)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext,
+												  "anomaly fit",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	const AdDetector *d = spec->detector;
+	Fit			fit;
+	double	   *own;
+
+	Assert(!sketch->large);
+	prepare(&fit, sketch, spec);
+	own = ad_palloc_array(double, fit.matrix.rows);
+	if (d->in_sample)
+		d->in_sample(&fit.matrix, spec->options, own);
+	else
+	{
+		StringInfoData payload;
+		AdReader	r;
+		void	   *scorer;
+
+		initStringInfo(&payload);
+		d->fit(&fit.matrix, spec->options, &payload);
+		ad_rd_init(&r, payload.data, payload.len, "model");
+		scorer = d->load(&r, fit.matrix.cols);
+		for (Size i = 0; i < fit.matrix.rows; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
+			own[i] = d->score(scorer, fit.matrix.x + i * fit.matrix.cols);
+		}
+	}
+	for (Size i = 0; i < fit.matrix.rows; i++)
+		scores[fit.view->order ? fit.view->order[i] : i] = own[i];
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
 }

@@ -202,7 +202,8 @@ read_preparation(AdReader *r, AdModel *m)
 		bool		category = (f->class == AD_CLASS_CATEGORY);
 		uint8		encoding = ad_rd_u8(r);
 
-		f->impute = ad_rd_finite(r);
+		/* NaN: the detector takes missing numbers as they are */
+		f->impute = ad_rd_f64(r);
 		f->dropped_for = (int) ad_rd_u32(r);
 		f->encoding = encoding;
 		if (encoding > AD_MAX_ENCODING ||
@@ -212,6 +213,10 @@ read_preparation(AdReader *r, AdModel *m)
 			ad_rd_corrupt(r, "a feature's encoding does not fit its class");
 		if (f->dropped_for < -1 || f->dropped_for >= m->nfeatures)
 			ad_rd_corrupt(r, "a feature is dropped for one that does not exist");
+		if (isinf(f->impute))
+			ad_rd_corrupt(r, "an imputed number is infinite");
+		if (isnan(f->impute) && m->detector->accepts_missing == NULL)
+			ad_rd_corrupt(r, "an imputed number is missing");
 		if (category && !(f->impute >= 0 && f->impute < f->dict.n &&
 						  f->impute == floor(f->impute)))
 			ad_rd_corrupt(r, "an imputed category is not in the dictionary");

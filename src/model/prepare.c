@@ -7,7 +7,8 @@
  * when scoring:
  *
  *	- a missing number becomes the median (or mean, or zero), a missing
- *	  category the most frequent one, or either is an error;
+ *	  category the most frequent one, or either is an error; a detector that
+ *	  copes with missing numbers may keep them;
  *	- a timestamp is its epoch second, with calendar also hour and weekday
  *	  as sine and cosine, in the zone kept in the model;
  *	- a category with few values gets a column a value and one for "other",
@@ -195,10 +196,12 @@ ad_prepare_row(AdModel *m, const double *raw, double *columns)
 
 /* What a missing value of a feature becomes. */
 static double
-impute_value(const AdModelFeature *f, AdImpute impute)
+impute_value(const AdModelFeature *f, AdImpute impute, bool keep_missing)
 {
 	if (f->class == AD_CLASS_CATEGORY)
 		return 0;				/* the most frequent value's code */
+	if (keep_missing)
+		return NAN;
 	switch (impute)
 	{
 		case AD_IMPUTE_MEAN:
@@ -214,6 +217,9 @@ impute_value(const AdModelFeature *f, AdImpute impute)
 static void
 choose_encodings(AdModel *m, const AdView *v, const AdSpec *spec)
 {
+	bool		keep_missing = spec->detector->accepts_missing != NULL &&
+		spec->detector->accepts_missing(spec->options);
+
 	for (int j = 0; j < m->nfeatures; j++)
 	{
 		AdModelFeature *f = &m->features[j];
@@ -254,7 +260,7 @@ choose_encodings(AdModel *m, const AdView *v, const AdSpec *spec)
 			f->encoding = AD_ENC_CALENDAR;
 		else
 			f->encoding = AD_ENC_NUMBER;
-		f->impute = impute_value(f, m->impute);
+		f->impute = impute_value(f, m->impute, keep_missing);
 	}
 }
 
@@ -374,33 +380,37 @@ choose_scales(AdModel *m, const AdView *v, const double *x, AdScale scale)
 		AdModelFeature *f = &m->features[j];
 		double		center = 0;
 		double		width = 0;
+		Size		n = 0;
 
 		/* indicators and sines are on a common scale already */
 		if (f->encoding == AD_ENC_DROPPED || f->encoding == AD_ENC_ONEHOT)
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		for (Size i = 0; i < v->n; i++)
-			scratch[i] = x[i * m->ncols + f->first];
+			if (!isnan(x[i * m->ncols + f->first]))
+				scratch[n++] = x[i * m->ncols + f->first];
+		if (n == 0)
+			continue;
 		switch (scale)
 		{
 			case AD_SCALE_STANDARD:
-				for (Size i = 0; i < v->n; i++)
-					center += scratch[i] / (double) v->n;
-				for (Size i = 0; i < v->n; i++)
+				for (Size i = 0; i < n; i++)
+					center += scratch[i] / (double) n;
+				for (Size i = 0; i < n; i++)
 					width += (scratch[i] - center) * (scratch[i] - center) /
-						(double) v->n;
+						(double) n;
 				width = sqrt(width);
 				break;
 			case AD_SCALE_ROBUST:
-				center = ad_quantile(scratch, v->n, 0.5);
-				width = ad_quantile(scratch, v->n, 0.75) -
-					ad_quantile(scratch, v->n, 0.25);
+				center = ad_quantile(scratch, n, 0.5);
+				width = ad_quantile(scratch, n, 0.75) -
+					ad_quantile(scratch, n, 0.25);
 				break;
 			case AD_SCALE_MINMAX:
 				if (f->encoding == AD_ENC_FREQUENCY)
 				{
 					center = width = scratch[0];
-					for (Size i = 1; i < v->n; i++)
+					for (Size i = 1; i < n; i++)
 					{
 						center = Min(center, scratch[i]);
 						width = Max(width, scratch[i]);

@@ -199,6 +199,8 @@ typedef struct AdView
 	int			nfeatures;
 	double	   *x;				/* n x nfeatures, canonical order and codes;
 								 * may be the sketch's own: not to be changed */
+	Size	   *order;			/* of a row, its position in the sketch's sample;
+								 * NULL: the same */
 	AdViewFeature *features;
 } AdView;
 

@@ -229,7 +229,7 @@ ad_view_create(AdSketch *s)
 		v->x = ad_palloc_array(double, ad_mul_size(s->n, d));
 		for (Size i = 0; i < s->n; i++)
 			memcpy(v->x + i * d, s->x + order[i] * d, d * sizeof(double));
-		pfree(order);
+		v->order = order;
 	}
 
 	v->features = ad_palloc0_array(AdViewFeature, d);
