@@ -194,6 +194,12 @@ ad_source_slow_number(AdSource *s, Datum value)
 					(double) (i->month / MONTHS_PER_YEAR) * 365.25 * SECS_PER_DAY +
 					(double) (i->month % MONTHS_PER_YEAR) * 30.0 * SECS_PER_DAY;
 			}
+		case AD_SRC_UNKNOWN:
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("literal without a type cannot be a number"),
+					 errhint("Cast it to the type of the feature.")));
+			return 0;			/* keep the compiler quiet */
 		default:
 			elog(ERROR, "unexpected source kind %d", (int) s->kind);
 			return 0;			/* keep the compiler quiet */
