@@ -21,6 +21,8 @@
  */
 #include "model/ad_model.h"
 
+#include <float.h>
+
 #include "math/ad_math.h"
 
 /* Name a feature for a message: its name, or its position. */
@@ -435,10 +437,14 @@ ad_prepare_fit(AdModel *m, const AdView *v, const AdSpec *spec)
 		choose_scales(m, v, x, scale);
 		m->scaled = true;
 		m->plain = false;
-		for (Size i = 0; i < v->n; i++)
-			for (int c = 0; c < m->ncols; c++)
-				x[i * m->ncols + c] = (x[i * m->ncols + c] - m->center[c]) /
-					m->scale[c];
+		for (Size i = 0; i < v->n * m->ncols; i++)
+		{
+			int			c = (int) (i % m->ncols);
+
+			/* the difference of two huge numbers may be none */
+			x[i] = (x[i] - m->center[c]) / m->scale[c];
+			x[i] = Max(Min(x[i], DBL_MAX), -DBL_MAX);
+		}
 	}
 	return x;
 }
