@@ -223,6 +223,8 @@ read_dictionaries(AdReader *r, AdSketch *s)
 			ad_rd_text_check(r, p, len);
 			if (count > s->rows)
 				ad_rd_corrupt(r, "a value is counted more often than there are rows");
+			if (count == 0 && !overflow)
+				ad_rd_corrupt(r, "a value is counted in no row");
 			if (ad_dict_code(dict, p, (int) len) != i)
 				ad_rd_corrupt(r, "a value occurs twice in a dictionary");
 			dict->entries[i].count = count;
