@@ -136,6 +136,15 @@ calendar_columns(const AdModel *m, double seconds, double *out)
 			(seconds - floor(seconds));
 		weekday = tm->tm_wday;
 	}
+
+	/*
+	 * From both sides of midnight and Sunday, so that hours and weekdays that
+	 * are as far from them have equal cosines to the bit.
+	 */
+	if (day_seconds > SECS_PER_DAY / 2)
+		day_seconds -= SECS_PER_DAY;
+	if (weekday > 3)
+		weekday -= 7;
 	ad_sincos_turn(day_seconds / SECS_PER_DAY, &out[0], &out[1]);
 	ad_sincos_turn(weekday / 7.0, &out[2], &out[3]);
 }
