@@ -181,10 +181,13 @@ sub columns
 			{
 				my $days = int($v / 86400);
 				$days-- if $days * 86400 > $v;
-				my $hour = ($v - $days * 86400) / 86400 * $turn;
-				my $weekday = (($days + 4) % 7) / 7 * $turn;
+				my $second = $v - $days * 86400;
+				my $weekday = ($days + 4) % 7;
 
-				push @columns, $v, sin $hour, cos $hour, sin $weekday, cos $weekday;
+				# counted from both sides, since equal cosines must be equal
+				$second -= 86400 if $second > 43200;
+				$weekday -= 7 if $weekday > 3;
+				push @columns, $v, map { (sin $_, cos $_) } map { $_ * $turn } $second / 86400, $weekday / 7;
 			}
 			else
 			{
