@@ -197,7 +197,7 @@ ad_source_slow_number(AdSource *s, Datum value)
 		case AD_SRC_UNKNOWN:
 			/* a literal without a type, where the model has a number */
 			ereport(ERROR,
-					(errcode(ERRCODE_INDETERMINATE_DATATYPE),
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
 					 errmsg("literal \"%s\" among the features has no type",
 							DatumGetCString(value)),
 					 errhint("Cast it to the type of its feature.")));
