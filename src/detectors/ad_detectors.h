@@ -11,5 +11,6 @@
 #include "model/ad_detector.h"
 
 extern const AdDetector ad_detector_iforest;
+extern const AdDetector ad_detector_zscore;
 
 #endif							/* AD_DETECTORS_H */
