@@ -8,3 +8,14 @@ AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION ad_zscore(text, text) IS
 'spec of univariate statistics: the distance from the centre in units of the spread (method zscore, mad or iqr), combined over the columns by max or mean';
+
+CREATE FUNCTION ad_hbos(
+    bins integer DEFAULT 10,
+    alpha double precision DEFAULT 0.1,
+    tol double precision DEFAULT 0.5,
+    counting text DEFAULT 'consistent')
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'ad_spec_constructor'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION ad_hbos(integer, double precision, double precision, text) IS
+'spec of a histogram-based outlier score (Goldstein and Dengel 2012); bins 0: automatic; counting pyod: that library''s figures to the last digits';

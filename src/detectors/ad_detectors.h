@@ -12,5 +12,6 @@
 
 extern const AdDetector ad_detector_iforest;
 extern const AdDetector ad_detector_zscore;
+extern const AdDetector ad_detector_hbos;
 
 #endif							/* AD_DETECTORS_H */

@@ -10,5 +10,6 @@
 const AdDetector *const ad_detectors[] = {
 	&ad_detector_iforest,
 	&ad_detector_zscore,
+	&ad_detector_hbos,
 	NULL
 };
