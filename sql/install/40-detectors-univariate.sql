@@ -19,3 +19,17 @@ AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION ad_hbos(integer, double precision, double precision, text) IS
 'spec of a histogram-based outlier score (Goldstein and Dengel 2012); bins 0: automatic; counting pyod: that library''s figures to the last digits';
+
+CREATE FUNCTION ad_ecod(variant text DEFAULT 'dimensionwise')
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'ad_spec_constructor'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION ad_ecod(text) IS
+'spec of empirical-CDF outlier detection (Li et al. 2022); variant dimensionwise (as PyOD) or paper';
+
+CREATE FUNCTION ad_copod(variant text DEFAULT 'dimensionwise')
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'ad_spec_constructor'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION ad_copod(text) IS
+'spec of copula-based outlier detection (Li et al. 2020); variant dimensionwise (as PyOD) or paper';

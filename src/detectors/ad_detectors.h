@@ -13,5 +13,7 @@
 extern const AdDetector ad_detector_iforest;
 extern const AdDetector ad_detector_zscore;
 extern const AdDetector ad_detector_hbos;
+extern const AdDetector ad_detector_ecod;
+extern const AdDetector ad_detector_copod;
 
 #endif							/* AD_DETECTORS_H */

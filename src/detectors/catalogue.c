@@ -11,5 +11,7 @@ const AdDetector *const ad_detectors[] = {
 	&ad_detector_iforest,
 	&ad_detector_zscore,
 	&ad_detector_hbos,
+	&ad_detector_ecod,
+	&ad_detector_copod,
 	NULL
 };
