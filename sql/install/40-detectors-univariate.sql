@@ -33,3 +33,14 @@ AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION ad_copod(text) IS
 'spec of copula-based outlier detection (Li et al. 2020); variant dimensionwise (as PyOD) or paper';
+
+CREATE FUNCTION ad_loda(
+    projections integer DEFAULT 100,
+    bins integer DEFAULT 0,
+    widths text DEFAULT 'equal',
+    missing text DEFAULT 'skip')
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'ad_spec_constructor'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION ad_loda(integer, integer, text, text) IS
+'spec of histograms of random projections (Pevny 2016); bins 0: automatic; widths equal or random; missing skip: score by the projections that need no missing value';

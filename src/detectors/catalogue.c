@@ -13,5 +13,6 @@ const AdDetector *const ad_detectors[] = {
 	&ad_detector_hbos,
 	&ad_detector_ecod,
 	&ad_detector_copod,
+	&ad_detector_loda,
 	NULL
 };
