@@ -12,8 +12,9 @@
  *
  * The columns' figures are combined by their maximum or their mean.
  *
- * A column whose MAD or IQR is 0 though it varies says nothing and is left
- * out.  In a column that was constant in the fit, a different value scores
+ * A column whose MAD or IQR is 0 though it varies is left out, or, as an
+ * option, measured by its mean absolute deviation from the median instead, in
+ * units that agree on normal data (Iglewicz and Hoaglin).  In a column that was constant in the fit, a different value scores
  * n / sqrt(n + 1): the z-score it would have had as one of the n + 1 rows.
  * No column contributes more than 1e300, which is what infinity scores.
  *
@@ -30,6 +31,8 @@
 
 #define MOST	1e300			/* that a column contributes */
 #define NORMAL	0.6745			/* the MAD of a standard normal */
+#define MEAN_TO_SD	1.253314	/* of a normal, from its mean deviation */
+#define SD_TO_IQR	1.349		/* of a normal */
 
 enum
 {
@@ -39,6 +42,11 @@ enum
 enum
 {
 	COMBINE_MAX, COMBINE_MEAN, COMBINES
+};
+
+enum
+{
+	ZERO_SPREAD_SKIP, ZERO_SPREAD_MEAN
 };
 
 /* What a column does. */
@@ -54,6 +62,7 @@ typedef struct ZscoreOptions
 {
 	int			method;
 	int			combine;
+	int			zero_spread;
 } ZscoreOptions;
 
 typedef struct ZscoreColumn
@@ -113,6 +122,17 @@ mean_and_deviation(double *v, Size n, double *mean, double *deviation)
 	*deviation = ldexp(sqrt(squares / (double) (n - 1)), exponent);
 }
 
+/* The mean distance of n values from x. */
+static double
+mean_distance(const double *v, Size n, double x)
+{
+	double		mean = 0;
+
+	for (Size i = 0; i < n; i++)
+		mean += fabs(v[i] - x) / (double) n;
+	return mean;
+}
+
 /* Fit: see the file head for what is written. */
 static void
 zscore_fit(const AdMatrix *m, const void *options, StringInfo payload)
@@ -157,6 +177,8 @@ zscore_fit(const AdMatrix *m, const void *options, StringInfo payload)
 				for (Size i = 0; i < m->rows; i++)
 					v[i] = fabs(v[i] - low);
 				unit = ad_quantile(v, m->rows, 0.5);
+				if (unit == 0 && o->zero_spread == ZERO_SPREAD_MEAN)
+					unit = NORMAL * MEAN_TO_SD * mean_distance(v, m->rows, 0);
 				break;
 			default:
 				ad_quantiles(v, m->rows, (const double[]) {0.25, 0.75}, 2,
@@ -164,6 +186,9 @@ zscore_fit(const AdMatrix *m, const void *options, StringInfo payload)
 				low = quartile[0];
 				high = quartile[1];
 				unit = high - low;
+				if (unit == 0 && o->zero_spread == ZERO_SPREAD_MEAN)
+					unit = SD_TO_IQR * MEAN_TO_SD *
+						mean_distance(v, m->rows, low);
 				break;
 		}
 		/* a spread beyond the range of float8 */
@@ -256,12 +281,15 @@ zscore_describe(const void *scorer, StringInfo json)
 
 static const char *const methods[] = {"zscore", "mad", "iqr", NULL};
 static const char *const combines[] = {"max", "mean", NULL};
+static const char *const zero_spreads[] = {"skip", "mean", NULL};
 
 static const AdOption zscore_options[] = {
 	{"method", AD_OPT_ENUM, offsetof(ZscoreOptions, method), METHOD_ZSCORE,
 	0, 0, methods, NULL, false},
 	{"combine", AD_OPT_ENUM, offsetof(ZscoreOptions, combine), COMBINE_MAX,
 	0, 0, combines, NULL, false},
+	{"zero_spread", AD_OPT_ENUM, offsetof(ZscoreOptions, zero_spread),
+	ZERO_SPREAD_SKIP, 0, 0, zero_spreads, NULL, false},
 };
 
 /* Every column has its own unit. */
