@@ -83,8 +83,7 @@ hbos_fit(const AdMatrix *m, const void *options, StringInfo payload)
 			v[i] = m->x[i * m->cols + c];
 		ad_sort_many(v, m->rows, scratch);
 		if (bins == 0)
-			bins = ad_histogram_bins(v, m->rows,
-									 o->counting == COUNTING_PYOD);
+			bins = ad_histogram_bins(v, m->rows);
 		ad_histogram_range(v, m->rows, &low, &high);
 		ad_histogram_count(v, m->rows, low, high, bins, counts);
 		for (int b = 0; b < bins; b++)

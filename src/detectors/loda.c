@@ -97,8 +97,10 @@ slot_of(double low, double per_width, double bins, double v)
 }
 
 /*
- * The number of bins of largest penalised likelihood for n values in [low,
- * high]; see histogram.c.
+ * The number of bins B of largest penalised likelihood for n values in [low,
+ * high], of 1 to below the root of n (Birge and Rozenholc 2006):
+ *
+ *		sum over the bins of N_b ln(B N_b / n), less (B - 1 + (ln B)^2.5)
  */
 static int
 automatic_bins(const double *v, Size n, double low, double high)

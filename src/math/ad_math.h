@@ -70,6 +70,6 @@ extern void ad_histogram_range(const double *sorted, Size n, double *low,
 extern double ad_histogram_edge(double low, double high, int bins, int i);
 extern void ad_histogram_count(const double *sorted, Size n, double low,
 							   double high, int bins, uint32 *counts);
-extern int	ad_histogram_bins(const double *sorted, Size n, bool pyod);
+extern int	ad_histogram_bins(const double *sorted, Size n);
 
 #endif							/* AD_MATH_H */

@@ -85,16 +85,19 @@ ad_histogram_count(const double *sorted, Size n, double low, double high,
 }
 
 /*
- * The number of bins of largest penalised likelihood, Birge and Rozenholc,
- * "How many bins should be put in a regular histogram", ESAIM 2006:
+ * A number of bins for n > 0 sorted numbers: the one of 1 to below the root
+ * of n that makes
  *
- *		sum N_b ln(B N_b / n) - (B - 1 + (ln B)^2.5)
+ *		sum over the bins of (N_b ln(B N_b / n + 1) - (B - 1 + (ln B)^2.5))
  *
- * over B from 1 to below the root of n.  "pyod" takes that library's figure
- * instead: ln(B N_b / n + 1), and the penalty once for every bin.
+ * greatest.  That is PyOD's form of Birge and Rozenholc, "How many bins
+ * should be put in a regular histogram", ESAIM 2006; the paper has no + 1
+ * and the penalty once, not for every bin, and so gives more bins.  On
+ * fourteen labelled sets the histogram-based score does better with fewer:
+ * mean ROC AUC 0.855 to 0.846, average precision 0.507 to 0.479.
  */
 int
-ad_histogram_bins(const double *sorted, Size n, bool pyod)
+ad_histogram_bins(const double *sorted, Size n)
 {
 	int			most = (int) Min(sqrt((double) n), (double) AD_MAX_BINS);
 	int			best = 1;
@@ -107,19 +110,15 @@ ad_histogram_bins(const double *sorted, Size n, bool pyod)
 	for (int bins = 1; bins < most; bins++)
 	{
 		double		log_bins = ad_log(bins);
-		double		penalty = bins - 1 + log_bins * log_bins * sqrt(log_bins);
 		double		value = 0;
 
 		CHECK_FOR_INTERRUPTS();
 		ad_histogram_count(sorted, n, low, high, bins, counts);
 		for (int b = 0; b < bins; b++)
-		{
-			double		share = (double) bins * counts[b] / (double) n;
-
 			if (counts[b] > 0)
-				value += counts[b] * ad_log(pyod ? share + 1 : share);
-		}
-		value -= pyod ? bins * penalty : penalty;
+				value += counts[b] *
+					ad_log((double) bins * counts[b] / (double) n + 1);
+		value -= bins * (bins - 1 + log_bins * log_bins * sqrt(log_bins));
 		if (value > best_value)
 		{
 			best_value = value;
