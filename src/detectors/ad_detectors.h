@@ -11,5 +11,10 @@
 #include "model/ad_detector.h"
 
 extern const AdDetector ad_detector_iforest;
+extern const AdDetector ad_detector_zscore;
+extern const AdDetector ad_detector_hbos;
+extern const AdDetector ad_detector_ecod;
+extern const AdDetector ad_detector_copod;
+extern const AdDetector ad_detector_loda;
 
 #endif							/* AD_DETECTORS_H */

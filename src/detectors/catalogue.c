@@ -9,5 +9,10 @@
 
 const AdDetector *const ad_detectors[] = {
 	&ad_detector_iforest,
+	&ad_detector_zscore,
+	&ad_detector_hbos,
+	&ad_detector_ecod,
+	&ad_detector_copod,
+	&ad_detector_loda,
 	NULL
 };
