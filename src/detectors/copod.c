@@ -22,19 +22,25 @@ static double
 copod_score(void *scorer, const double *x)
 {
 	const AdEcdf *e = scorer;
+	AdEcdfTails tails[AD_ECDF_BLOCK];
 	double		sum = 0;
 
 	if (e->variant == AD_ECDF_PAPER)
 		return ad_ecdf_paper(e, x);
-	for (int c = 0; c < e->cols; c++)
+	for (int first = 0; first < e->cols; first += AD_ECDF_BLOCK)
 	{
-		const AdEcdfColumn *column = &e->columns[c];
-		double		left,
-					right;
+		const AdEcdfColumn *columns = e->columns + first;
+		int			n = Min(e->cols - first, AD_ECDF_BLOCK);
 
-		ad_ecdf_tails(column, x[c], &left, &right);
-		sum += Max(left * column->use_left + right * column->use_right,
-				   (left + right) / 2);
+		ad_ecdf_tails(columns, x + first, n, tails);
+		for (int c = 0; c < n; c++)
+		{
+			double		skewed = tails[c].left * columns[c].use_left +
+				tails[c].right * columns[c].use_right;
+			double		mean = (tails[c].left + tails[c].right) / 2;
+
+			sum += Max(skewed, mean);
+		}
 	}
 	return sum;
 }

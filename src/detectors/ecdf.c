@@ -103,16 +103,18 @@ tail(uint32 count, uint32 rows)
 	return -ad_log((count > 0 ? (double) count : 0.5) / rows);
 }
 
-/* Read a column. */
+/*
+ * Read a column.  Columns without equal values share their tails, which
+ * *all_differ keeps from the first of them on.
+ */
 static void
-load_column(AdReader *r, AdEcdf *e, AdEcdfColumn *c,
-			double **all_left, double **all_right)
+load_column(AdReader *r, AdEcdf *e, AdEcdfColumn *c, AdEcdfTails **all_differ)
 {
 	int			skew = ad_rd_u8(r);
 	uint32		k = ad_rd_count(r, e->rows, sizeof(double));
 	double	   *values;
-	double	   *left;
-	double	   *right;
+	AdEcdfTails *tails;
+	uint64		sum = 0;
 
 	if (skew >= SKEWS || k < 1)
 		ad_rd_corrupt(r, "a column's skew or number of values is out of range");
@@ -126,48 +128,33 @@ load_column(AdReader *r, AdEcdf *e, AdEcdfColumn *c,
 	e->values += k;
 	ad_ranks_build(&c->ranks, values, k);
 
-	/* columns without equal values share their tails */
-	if (k == e->rows && *all_left != NULL)
+	if (k == e->rows && *all_differ != NULL)
 	{
-		c->left = *all_left;
-		c->right = *all_right;
+		c->tails = *all_differ;
 		return;
 	}
-	left = ad_palloc_array(double, (Size) k + 1);
-	right = ad_palloc_array(double, (Size) k + 1);
-	if (k == e->rows)
-	{
-		for (uint32 i = 0; i <= k; i++)
-		{
-			AD_CHECK_EVERY_1024(i);
-			left[i] = right[k - i] = tail(i, k);
-		}
-		*all_left = left;
-		*all_right = right;
-	}
-	else
-	{
-		uint64		sum = 0;
-
+	if (k < e->rows)
 		ad_rd_need(r, (Size) k * sizeof(uint32));
-		left[0] = tail(0, e->rows);
-		for (uint32 i = 0; i < k; i++)
+	tails = ad_palloc_array(AdEcdfTails, (Size) k + 1);
+	for (uint32 i = 0; i <= k; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		tails[i].left = tail((uint32) sum, e->rows);
+		tails[i].right = tail(e->rows - (uint32) sum, e->rows);
+		if (i < k)
 		{
-			uint32		count = ad_rd_u32(r);
+			uint32		count = k < e->rows ? ad_rd_u32(r) : 1;
 
-			AD_CHECK_EVERY_1024(i);
-			right[i] = tail(e->rows - (uint32) sum, e->rows);
 			sum += count;
 			if (count == 0 || sum > e->rows)
 				ad_rd_corrupt(r, "values are in more rows than there are");
-			left[i + 1] = tail((uint32) sum, e->rows);
 		}
-		if (sum != e->rows)
-			ad_rd_corrupt(r, "values are in fewer rows than there are");
-		right[k] = tail(0, e->rows);
 	}
-	c->left = left;
-	c->right = right;
+	if (sum != e->rows)
+		ad_rd_corrupt(r, "values are in fewer rows than there are");
+	if (k == e->rows)
+		*all_differ = tails;
+	c->tails = tails;
 }
 
 /* Check a payload and make a scorer of it. */
@@ -175,8 +162,7 @@ void *
 ad_ecdf_load(AdReader *r, int cols)
 {
 	AdEcdf	   *e = palloc0(sizeof(AdEcdf));
-	double	   *all_left = NULL;
-	double	   *all_right = NULL;
+	AdEcdfTails *all_differ = NULL;
 
 	e->cols = cols;
 	e->variant = ad_rd_u8(r);
@@ -187,7 +173,7 @@ ad_ecdf_load(AdReader *r, int cols)
 	for (int c = 0; c < cols; c++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		load_column(r, e, &e->columns[c], &all_left, &all_right);
+		load_column(r, e, &e->columns[c], &all_differ);
 	}
 	ad_rd_end(r);
 	return e;
@@ -200,20 +186,24 @@ ad_ecdf_load(AdReader *r, int cols)
 double
 ad_ecdf_paper(const AdEcdf *e, const double *x)
 {
+	AdEcdfTails tails[AD_ECDF_BLOCK];
 	double		lefts = 0;
 	double		rights = 0;
 	double		skewed = 0;
 
-	for (int c = 0; c < e->cols; c++)
+	for (int first = 0; first < e->cols; first += AD_ECDF_BLOCK)
 	{
-		const AdEcdfColumn *column = &e->columns[c];
-		double		left,
-					right;
+		const AdEcdfColumn *columns = e->columns + first;
+		int			n = Min(e->cols - first, AD_ECDF_BLOCK);
 
-		ad_ecdf_tails(column, x[c], &left, &right);
-		lefts += left;
-		rights += right;
-		skewed += left * column->use_left + right * column->use_right;
+		ad_ecdf_tails(columns, x + first, n, tails);
+		for (int c = 0; c < n; c++)
+		{
+			lefts += tails[c].left;
+			rights += tails[c].right;
+			skewed += tails[c].left * columns[c].use_left +
+				tails[c].right * columns[c].use_right;
+		}
 	}
 	return Max(Max(lefts, rights), skewed);
 }

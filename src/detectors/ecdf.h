@@ -29,11 +29,17 @@ typedef struct AdEcdfOptions
 	int			variant;		/* AdEcdfVariant */
 } AdEcdfOptions;
 
+/* Of the first i values of a column, and of all but those: -ln(share). */
+typedef struct AdEcdfTails
+{
+	double		left;
+	double		right;
+} AdEcdfTails;
+
 typedef struct AdEcdfColumn
 {
 	AdRanks		ranks;			/* of the distinct values */
-	const double *left;			/* -ln(share of the first i values) */
-	const double *right;		/* -ln(share of all but the first i) */
+	const AdEcdfTails *tails;	/* of 0 .. all of its values */
 	double		use_left;		/* 1 or 0: the tail that the skew chooses */
 	double		use_right;		/* both: no skew */
 } AdEcdfColumn;
@@ -47,7 +53,8 @@ typedef struct AdEcdf
 	AdEcdfColumn *columns;
 } AdEcdf;
 
-#define AD_ECDF_NOPTIONS 1
+#define AD_ECDF_NOPTIONS	1
+#define AD_ECDF_BLOCK		16	/* columns that are looked up together */
 
 extern const AdOption ad_ecdf_options[AD_ECDF_NOPTIONS];
 
@@ -58,16 +65,40 @@ extern AdScale ad_ecdf_scale(const void *options);
 extern double ad_ecdf_paper(const AdEcdf *e, const double *x);
 extern void ad_ecdf_describe(const void *scorer, StringInfo json);
 
-/* -ln of the share of rows not above, and not below, v in a column. */
+/*
+ * The tails of n columns at x, one value each, none of them NaN: -ln of the
+ * share of rows not above it, and not below it; n is at most AD_ECDF_BLOCK.
+ *
+ * The tables are larger than the nearer caches, so the columns are taken
+ * together, one level of tables after the other: their misses then overlap.
+ */
 static inline void
-ad_ecdf_tails(const AdEcdfColumn *c, double v, double *left, double *right)
+ad_ecdf_tails(const AdEcdfColumn *columns, const double *x, int n,
+			  AdEcdfTails *tails)
 {
-	uint32		below = ad_rank(&c->ranks, v);
+	uint32		at[AD_ECDF_BLOCK];
 
-	/* what follows the last value is infinity, which may be equal to v */
-	*left = c->left[below + (below < c->ranks.n &&
-							 c->ranks.values[below] == v)];
-	*right = c->right[below];
+	for (int c = 0; c < n; c++)
+	{
+		const AdRanks *r = &columns[c].ranks;
+
+		at[c] = r->bucket[ad_ranks_bucket(r, x[c])];
+		ad_prefetch(r->values + at[c]);
+	}
+	for (int c = 0; c < n; c++)
+	{
+		at[c] = ad_rank_from(&columns[c].ranks, at[c], x[c]);
+		ad_prefetch(columns[c].tails + at[c]);
+	}
+	for (int c = 0; c < n; c++)
+	{
+		const AdRanks *r = &columns[c].ranks;
+		/* what follows the last value is infinity, which may be equal to x */
+		bool		equal = (r->values[at[c]] == x[c]) & (at[c] < r->n);
+
+		tails[c].left = columns[c].tails[at[c] + equal].left;
+		tails[c].right = columns[c].tails[at[c]].right;
+	}
 }
 
 #endif							/* AD_ECDF_H */

@@ -164,6 +164,7 @@ column_score(const HbosColumn *hc, double v, bool pyod)
 {
 	const double *edges = hc->edges;
 	int			last = hc->bins - 1;
+	double		at;
 	int			b;
 
 	if (unlikely(v < hc->low))
@@ -171,9 +172,9 @@ column_score(const HbosColumn *hc, double v, bool pyod)
 	if (unlikely(v > hc->high))
 		return v - hc->high <= hc->reach_high ? hc->scores[last] : hc->outside;
 
-	/* rounding may be off by one bin; the edges decide */
-	b = (int) ((v - hc->low) * hc->per_width);
-	b = Min(b, last);
+	/* rounding may be off by one bin, overflow by all: the edges decide */
+	at = (v - hc->low) * hc->per_width;
+	b = at > 0 ? (int) Min(at, last) : 0;
 	if (pyod)
 	{
 		while (b > 0 && v <= edges[b])

@@ -49,13 +49,14 @@ ad_ranks_bucket(const AdRanks *r, double x)
 }
 
 /*
- * How many of the values are below x, which is not NaN.  The search may look
- * past the end of x's bucket: values there are not below x.
+ * How many of the values are below x, which is not NaN, given the first value
+ * of x's bucket.  The search may look past the end of the bucket: values
+ * there are not below x.
  */
 static inline uint32
-ad_rank(const AdRanks *r, double x)
+ad_rank_from(const AdRanks *r, uint32 first, double x)
 {
-	const double *v = r->values + r->bucket[ad_ranks_bucket(r, x)];
+	const double *v = r->values + first;
 
 	for (int s = r->steps - 1; s >= 0; s--)
 		v += (Size) (v[((Size) 1 << s) - 1] < x) << s;

@@ -15,7 +15,7 @@
  */
 #include "math/ad_math.h"
 
-#define MAX_BUCKETS		4096
+#define MAX_BUCKETS		16384
 #define DIGIT_BITS		11
 #define DIGITS			6		/* 6 * 11 >= 64 */
 #define RADIX			(1 << DIGIT_BITS)

@@ -85,6 +85,27 @@ INSERT INTO subject (is_model, name, value, score)
 SELECT true, 'one column', ad_fit(ad_iforest(trees => 10, sample_size => 32), x),
 	'SELECT count(ad_score(\$1, x)) FROM probe' FROM training
 UNION ALL
+SELECT true, 'zscore', ad_fit(ad_zscore('iqr', 'mean', 'mean'), x, n),
+	'SELECT count(1 / (ad_score(\$1, x, n) <> ''NaN'')::int) FROM probe' FROM training
+UNION ALL
+SELECT true, 'hbos', ad_fit(ad_hbos(0), x, n, ts),
+	'SELECT count(1 / (ad_score(\$1, x, n, ts) <> ''NaN'')::int) FROM probe' FROM training
+UNION ALL
+SELECT true, 'hbos, many columns', ad_fit(ad_hbos(counting => 'pyod'), v),
+	'SELECT count(1 / (ad_score(\$1, v) <> ''NaN'')::int) FROM probe_many' FROM many
+UNION ALL
+SELECT true, 'ecod', ad_fit(ad_ecod(), x, n),
+	'SELECT count(1 / (ad_score(\$1, x, n) <> ''NaN'')::int) FROM probe' FROM training
+UNION ALL
+SELECT true, 'copod, many columns', ad_fit(ad_copod('paper'), v),
+	'SELECT count(1 / (ad_score(\$1, v) <> ''NaN'')::int) FROM probe_many' FROM many
+UNION ALL
+SELECT true, 'loda', ad_fit(ad_loda(20, widths => 'random'), x, n, ts),
+	'SELECT count(1 / (ad_score(\$1, x, n, ts) <> ''NaN'')::int) FROM probe' FROM training
+UNION ALL
+SELECT true, 'loda, many columns', ad_fit(ad_loda(10), v),
+	'SELECT count(1 / (ad_score(\$1, v) <> ''NaN'')::int) FROM probe_many' FROM many
+UNION ALL
 SELECT true, 'one row', ad_fit(ad_iforest(trees => 3), x, n),
 	'SELECT count(ad_score(\$1, x, n)) FROM probe' FROM training WHERE i = 1
 UNION ALL
