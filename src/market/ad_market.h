@@ -203,6 +203,19 @@ extern void ad_match_init(AdMatcher *m, MemoryContext cxt, uint64 seed,
 extern void ad_match_order(AdMatcher *m, AdTape *tape, uint32 pos);
 extern uint32 ad_match_cancel(AdMatcher *m, AdTape *tape, uint32 pos);
 extern void ad_match_expire(AdMatcher *m, AdTape *tape, uint32 pos);
+extern void ad_match_prefetch(const AdMatcher *m, const AdTape *tape,
+							  AdEvent *e, int step);
+
+/* Prefetches for the events of an array that are about to be matched. */
+#define AD_MATCH_PREFETCH(m, tape, events, i, n) \
+	do { \
+		if ((i) + 12 < (n)) \
+		{ \
+			ad_match_prefetch(m, tape, &(events)[(i) + 12], 0); \
+			ad_match_prefetch(m, tape, &(events)[(i) + 8], 1); \
+			ad_match_prefetch(m, tape, &(events)[(i) + 4], 2); \
+		} \
+	} while (0)
 extern void ad_match_all(AdTape *tape, uint64 seed, uint32 max_entries);
 
 /* metrics.c */
@@ -246,8 +259,8 @@ typedef struct AdMetrics		/* NaN: does not exist */
  */
 typedef int64 AdCredit;
 
-#define AD_CREDIT_START		INT64CONST(16000000)
-#define AD_CREDIT_PER_EVENT 64
+#define AD_CREDIT_START		INT64CONST(8000000)
+#define AD_CREDIT_PER_EVENT 8
 
 typedef struct AdScratch		/* reused between sequences */
 {
@@ -341,8 +354,8 @@ extern AdSequence *ad_sequences_add(AdSequences *out);
 extern void ad_sequences_member(AdSequences *out, uint32 pos, uint32 seq);
 extern void ad_sequences_sort_members(AdSequences *out);
 extern const char *ad_found_word(AdFound found);
-extern uint32 ad_tape_first_at(const AdTape *tape, int64 ts);
-extern uint32 ad_tape_first_after(const AdTape *tape, int64 ts);
+extern uint32 ad_tape_first_at(const AdTape *tape, int64 ts, uint32 near);
+extern uint32 ad_tape_first_after(const AdTape *tape, int64 ts, uint32 near);
 extern void ad_tape_unordered(uint32 pos) pg_attribute_noreturn();
 
 extern void ad_measure(const AdTape *tape, const AdLayeringConfig *c,
@@ -370,7 +383,8 @@ extern bool ad_kept_has(const AdKept *k, uint32 pos);
 extern uint32 ad_kept_count(const AdKept *k, const AdTape *tape, uint32 lo,
 							int64 *newest);
 extern uint32 ad_kept_next(const AdKept *k, uint32 pos);
-extern void ad_kept_remove_from(AdKept *k, const AdTape *tape, uint32 lo);
+extern void ad_kept_remove(AdKept *k, uint32 pos);
+extern void ad_kept_settle(AdKept *k, const AdTape *tape, uint32 lo);
 
 /* anchored.c: the causal rule, one event at a time */
 typedef struct AdAnchored AdAnchored;
@@ -380,6 +394,8 @@ extern AdAnchored *ad_anchored_create(MemoryContext cxt,
 extern bool ad_anchored_feed(AdAnchored *a, const AdEvent *event,
 							 AdSequence *out, AdSequences *members,
 							 uint32 seq);
+extern void ad_anchored_prefetch(const AdAnchored *a, AdEvent *events,
+								 uint32 i, uint32 n);
 extern void ad_anchored_measure(AdAnchored *a, AdSequence *s);
 extern Size ad_anchored_state(const AdAnchored *a);
 

@@ -191,7 +191,17 @@ traded_since(const TradeRing *r, int64 ts)
 {
 	uint32		lo = r->head;
 	uint32		hi = r->end;
+	uint32		step = 1;
 
+	/* it is near the end as a rule */
+	while (hi - lo > step &&
+		   r->items[(hi - step) & (r->capacity - 1)].ts >= ts)
+	{
+		hi -= step;
+		step *= 2;
+	}
+	if (hi - lo > step)
+		lo = hi - step + 1;
 	while (lo < hi)
 	{
 		uint32		mid = lo + (hi - lo) / 2;
@@ -224,7 +234,7 @@ evaluate(AdAnchored *a, AdSequence *out, AdSequences *members, uint32 seq)
 		ad_time_add(a->last_kept[side], a->c.trade_window) < e->ts)
 		return false;
 	lo = ad_tape_first_at(t, ad_time_sub(AD_AT(t, k->top)->ts,
-										 a->c.orders_window));
+										 a->c.orders_window), k->top);
 	n = ad_kept_count(k, t, lo, &newest);
 	if (n < (uint32) a->c.min_orders ||
 		ad_time_add(newest, a->c.trade_window) < e->ts)
@@ -251,8 +261,9 @@ evaluate(AdAnchored *a, AdSequence *out, AdSequences *members, uint32 seq)
 			ad_sequences_member(members, pos, seq);
 			ad_sequences_member(members, p->link, seq);
 		}
+		ad_kept_remove(k, pos);
 	}
-	ad_kept_remove_from(k, t, lo);
+	ad_kept_settle(k, t, lo);
 	out->norders = out->ncancels = n;
 	out->side = side;
 	out->end = out->trade_time = e->ts;
@@ -261,7 +272,8 @@ evaluate(AdAnchored *a, AdSequence *out, AdSequences *members, uint32 seq)
 	out->found = AD_FOUND_ANCHORED;
 	out->opp_qty = traded_since(&a->trades[e->side], out->start);
 	if (members)
-		for (uint32 pos = ad_tape_first_at(t, out->start); pos <= y; pos++)
+		for (uint32 pos = ad_tape_first_at(t, out->start, out->first);
+			 pos <= y; pos++)
 			if (AD_AT(t, pos)->kind == AD_EVENT_TRADE &&
 				AD_AT(t, pos)->side == e->side)
 				ad_sequences_member(members, pos, seq);
@@ -324,6 +336,13 @@ ad_anchored_feed(AdAnchored *a, const AdEvent *event, AdSequence *out,
 			return evaluate(a, out, members, seq);
 	}
 	return false;
+}
+
+/* Prepares the cache for event i of an array whose events are fed in turn. */
+void
+ad_anchored_prefetch(const AdAnchored *a, AdEvent *events, uint32 i, uint32 n)
+{
+	AD_MATCH_PREFETCH(&a->matcher, &a->tape, events, i, n);
 }
 
 /* Measures a sequence that fed events just completed. */

@@ -102,8 +102,12 @@ ad_kept_has(const AdKept *k, uint32 pos)
 	return (k->bits[slot >> 6] >> (slot & 63)) & 1;
 }
 
-static void
-remove_one(AdKept *k, uint32 pos)
+/*
+ * Takes out a position.  After a call other than for the oldest live
+ * position, ad_kept_settle() must follow.
+ */
+void
+ad_kept_remove(AdKept *k, uint32 pos)
 {
 	uint32		slot = pos & k->mask;
 
@@ -118,7 +122,7 @@ void
 ad_kept_remove_front(AdKept *k, uint32 pos)
 {
 	if (ad_kept_has(k, pos))
-		remove_one(k, pos);
+		ad_kept_remove(k, pos);
 }
 
 /*
@@ -247,15 +251,12 @@ previous(const AdKept *k, uint32 pos)
 	}
 }
 
-/* Takes out every kept placement at or after lo. */
+/* Every kept placement at or after lo has been taken out. */
 void
-ad_kept_remove_from(AdKept *k, const AdTape *tape, uint32 lo)
+ad_kept_settle(AdKept *k, const AdTape *tape, uint32 lo)
 {
 	uint32		slot = lo & k->mask;
 
-	for (uint32 pos = ad_kept_next(k, lo); pos != AD_NO_POSITION;
-		 pos = ad_kept_next(k, pos + 1))
-		remove_one(k, pos);
 	if (k->total == 0)
 		return;
 

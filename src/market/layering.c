@@ -65,13 +65,42 @@ ad_tape_unordered(uint32 pos)
 			 errhint("ORDER BY ts is missing: write OVER (PARTITION BY ... ORDER BY ts, id).")));
 }
 
-/* The first position on a tape with a time of ts or later. */
+/*
+ * The first position on a tape with a time of ts or later.  The search
+ * starts at a position that is thought to be near and costs the logarithm
+ * of the distance.
+ */
 uint32
-ad_tape_first_at(const AdTape *tape, int64 ts)
+ad_tape_first_at(const AdTape *tape, int64 ts, uint32 near)
 {
-	uint32		lo = tape->head;
-	uint32		hi = tape->end;
+	uint32		lo = tape->head;	/* all before are earlier than ts */
+	uint32		hi = tape->end;	/* this and all after are not */
+	uint32		step = 1;
 
+	near = Min(near, tape->end);
+	if (near > tape->head && AD_AT(tape, near - 1)->ts >= ts)
+	{
+		/* it lies before */
+		hi = near - 1;
+		while (hi - lo > step && AD_AT(tape, hi - step)->ts >= ts)
+		{
+			hi -= step;
+			step *= 2;
+		}
+		if (hi - lo > step)
+			lo = hi - step + 1;
+	}
+	else
+	{
+		lo = Max(near, tape->head);
+		while (hi - lo > step && AD_AT(tape, lo + step - 1)->ts < ts)
+		{
+			lo += step;
+			step *= 2;
+		}
+		if (hi - lo > step)
+			hi = lo + step - 1;
+	}
 	while (lo < hi)
 	{
 		uint32		mid = lo + (hi - lo) / 2;
@@ -86,9 +115,10 @@ ad_tape_first_at(const AdTape *tape, int64 ts)
 
 /* The first position on a tape with a time after ts. */
 uint32
-ad_tape_first_after(const AdTape *tape, int64 ts)
+ad_tape_first_after(const AdTape *tape, int64 ts, uint32 near)
 {
-	return ts == PG_INT64_MAX ? tape->end : ad_tape_first_at(tape, ts + 1);
+	return ts == PG_INT64_MAX ? tape->end :
+		ad_tape_first_at(tape, ts + 1, near);
 }
 
 /* Adds an empty sequence. */
@@ -461,8 +491,8 @@ add_members(const AdTape *tape, const AdLayeringConfig *c, uint32 index,
 			AdSequences *out)
 {
 	AdSequence *s = &out->items[index];
-	uint32		lo = ad_tape_first_at(tape, s->start);
-	uint32		hi = ad_tape_first_after(tape, s->end);
+	uint32		lo = ad_tape_first_at(tape, s->start, s->first);
+	uint32		hi = ad_tape_first_after(tape, s->end, s->trade);
 	uint32		norders = 0;
 
 	for (uint32 pos = lo; pos < hi; pos++)
@@ -613,6 +643,7 @@ ad_layering_find(AdEvent *events, uint32 n, const AdLayeringConfig *c,
 									  events[i].ts > out->items[measured].end))
 				while (measured < out->n)
 					ad_anchored_measure(a, &out->items[measured++]);
+			ad_anchored_prefetch(a, events, i, n);
 			if (ad_anchored_feed(a, &events[i], &s,
 								 out->want_members ? out : NULL, out->n))
 			{

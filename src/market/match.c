@@ -21,6 +21,13 @@
 
 #define FIRST_ENTRIES	64
 #define INLINE_ID		16
+#define PREFETCH_BUCKETS 8192	/* smaller tables are in the cache anyway */
+
+#ifdef __GNUC__
+#define PREFETCH(p)		__builtin_prefetch(p)
+#else
+#define PREFETCH(p)		((void) (p))
+#endif
 
 struct AdMatchEntry
 {
@@ -69,13 +76,35 @@ ad_match_init(AdMatcher *m, MemoryContext cxt, uint64 seed, bool owns_ids,
 	MemoryContextSwitchTo(old);
 }
 
-static uint64
+/*
+ * The hash of an event's key.  Ids go through a mixer that is keyed and not
+ * linear, eight bytes at a time in the machine's own order: hashes never
+ * leave the process.
+ */
+static inline uint64
 event_hash(const AdMatcher *m, const AdEvent *e)
 {
 	uint64		bits;
 
 	if (e->idlen > 0)
-		return ad_hash64(e->id, e->idlen, m->seed);
+	{
+		const char *p = e->id;
+		unsigned int left = e->idlen;
+		uint64		h = m->seed ^ ((uint64) left << 56);
+
+		for (; left > 8; left -= 8, p += 8)
+		{
+			memcpy(&bits, p, 8);
+			h = ad_mix64(h ^ bits);
+		}
+		bits = 0;
+		if (left == 8)
+			memcpy(&bits, p, 8);
+		else
+			for (unsigned int i = 0; i < left; i++)
+				bits |= (uint64) (unsigned char) p[i] << (8 * i);
+		return ad_mix64(h ^ bits);
+	}
 	memcpy(&bits, &e->price, sizeof(bits));
 	return ad_mix64(ad_mix64(bits ^ m->seed) ^ (uint64) e->qty ^
 					((uint64) e->side << 63) ^ ((uint64) e->scale << 57));
@@ -330,6 +359,35 @@ ad_match_expire(AdMatcher *m, AdTape *tape, uint32 pos)
 	k->expired++;
 }
 
+/*
+ * Brings what matching an event will touch into the cache, in three steps
+ * to be called ever nearer to the event: its bucket, the entry, the oldest
+ * placement.  Between the steps the hash is kept in e->link.  A hint only:
+ * what it reads may be out of date, and a small table is left alone.
+ */
+void
+ad_match_prefetch(const AdMatcher *m, const AdTape *tape, AdEvent *e,
+				  int step)
+{
+	uint32		i;
+
+	if (m->nbuckets < PREFETCH_BUCKETS || e->kind == AD_EVENT_TRADE)
+		return;
+	if (step == 0)
+	{
+		e->link = (uint32) event_hash(m, e);
+		PREFETCH(&m->buckets[e->link & (m->nbuckets - 1)]);
+		return;
+	}
+	i = m->buckets[e->link & (m->nbuckets - 1)];
+	if (i == AD_NO_POSITION)
+		return;
+	if (step == 1)
+		PREFETCH(&m->entries[i]);
+	else if (m->entries[i].head != AD_NO_POSITION)
+		PREFETCH(AD_AT(tape, m->entries[i].head));
+}
+
 /* Matches every cancel of an array of events. */
 void
 ad_match_all(AdTape *tape, uint64 seed, uint32 max_entries)
@@ -345,6 +403,7 @@ ad_match_all(AdTape *tape, uint64 seed, uint32 max_entries)
 		AdEvent    *e = AD_AT(tape, pos);
 
 		AD_CHECK_EVERY_1024(pos);
+		AD_MATCH_PREFETCH(&m, tape, tape->events, pos, tape->end);
 		if (e->kind == AD_EVENT_ORDER)
 			ad_match_order(&m, tape, pos);
 		else if (e->kind == AD_EVENT_CANCEL)

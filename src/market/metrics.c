@@ -224,8 +224,8 @@ ad_measure(const AdTape *tape, const AdLayeringConfig *c, AdSequence *s,
 		   AdScratch *scratch, AdCredit *credit)
 {
 	AdMetrics  *m = &s->m;
-	uint32		lo = ad_tape_first_at(tape, s->start);
-	uint32		hi = ad_tape_first_after(tape, s->end);
+	uint32		lo = ad_tape_first_at(tape, s->start, s->first);
+	uint32		hi = ad_tape_first_after(tape, s->end, s->trade);
 	AdQuantity	opp_placed = 0; /* placements of the other side */
 	AdQuantity	after = 0;		/* cancelled at or after the first trade */
 	AdQuantity	same_time = 0;	/* cancelled at the last cancel's time */
