@@ -642,6 +642,7 @@ ad_order_event_out(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("timestamp out of range")));
+	tm.tm_isdst = 0;			/* else the zone is left out */
 	EncodeDateTime(&tm, fsec, true, tz, NULL, USE_XSD_DATES, time);
 	initStringInfo(&buf);
 	appendStringInfo(&buf, "%s,%s,%s,%s,%s", ad_event_word(d->kind),

@@ -74,6 +74,7 @@ typedef struct Reader
 	bool		open;			/* a partition is at hand */
 	AdEvent    *events;
 	Datum	   *ids;			/* of all rows of the partition */
+	bool	   *id_nulls;
 	uint32		n;				/* events */
 	uint32		rows;			/* rows, with those skipped */
 	uint32		capacity;
@@ -115,11 +116,9 @@ need_column(TupleDesc desc, const char *name)
 static char *
 row_id(Reader *r, uint32 row)
 {
-	if (!r->has_id || r->ids[row] == (Datum) 0)
+	if (!r->has_id || r->id_nulls[row])
 		return NULL;
-	return OutputFunctionCall(&r->id_out, r->id_byval ?
-							  *(Datum *) DatumGetPointer(r->ids[row]) :
-							  r->ids[row]);
+	return OutputFunctionCall(&r->id_out, r->ids[row]);
 }
 
 /* The partition's key as a JSON object. */
@@ -211,9 +210,13 @@ finish_partition(Reader *r)
 	{
 		pfree(r->events);
 		r->events = NULL;
-		if (r->ids)
+		if (r->has_id)
+		{
 			pfree(r->ids);
+			pfree(r->id_nulls);
+		}
 		r->ids = NULL;
+		r->id_nulls = NULL;
 		r->capacity = 0;
 	}
 }
@@ -261,6 +264,16 @@ begin_partition(Reader *r, const Datum *values, const bool *nulls)
 	MemoryContextSwitchTo(old);
 }
 
+/* An array that lives as long as the call, made or made larger. */
+static void *
+grow_array(Reader *r, void *old, Size count, Size width)
+{
+	Size		size = ad_mul_size(count, width);
+
+	return old ? repalloc_huge(old, size) :
+		MemoryContextAllocHuge(r->cxt, size);
+}
+
 /* Makes room for another event. */
 static void
 grow(Reader *r)
@@ -274,22 +287,11 @@ grow(Reader *r)
 				 errmsg("partition has more than %u rows", limit),
 				 errhint("Partition more finely, or raise option \"max_partition_rows\".")));
 	capacity = Max(Min(capacity, limit), 1);
-	if (r->events == NULL)
-		r->events = MemoryContextAllocHuge(r->cxt,
-										   ad_mul_size(capacity,
-													   sizeof(AdEvent)));
-	else
-		r->events = repalloc_huge(r->events,
-								  ad_mul_size(capacity, sizeof(AdEvent)));
+	r->events = grow_array(r, r->events, capacity, sizeof(AdEvent));
 	if (r->has_id)
 	{
-		if (r->ids == NULL)
-			r->ids = MemoryContextAllocHuge(r->cxt,
-											ad_mul_size(capacity,
-														sizeof(Datum)));
-		else
-			r->ids = repalloc_huge(r->ids,
-								   ad_mul_size(capacity, sizeof(Datum)));
+		r->ids = grow_array(r, r->ids, capacity, sizeof(Datum));
+		r->id_nulls = grow_array(r, r->id_nulls, capacity, sizeof(bool));
 	}
 	r->capacity = capacity;
 }
@@ -347,26 +349,11 @@ receive_slot(TupleTableSlot *slot, DestReceiver *self)
 	{
 		int			c = r->ncolumns;
 
-		/* 0 means NULL; by-value ids are kept behind a pointer */
-		if (nulls[c])
-			r->ids[r->rows] = (Datum) 0;
-		else if (r->id_byval)
-		{
-			Datum	   *copy;
-
-			/* aligned, unlike what the arena hands out */
-			if (r->rows % 128 == 0)
-				r->ids[r->rows] = PointerGetDatum(MemoryContextAlloc(r->partition_cxt,
-																	 128 * sizeof(Datum)));
-			copy = (Datum *) DatumGetPointer(r->ids[r->rows - r->rows % 128]);
-			copy += r->rows % 128;
-			*copy = values[c];
-			r->ids[r->rows] = PointerGetDatum(copy);
-		}
-		else
+		r->id_nulls[r->rows] = nulls[c];
+		if (!nulls[c])
 		{
 			MemoryContextSwitchTo(r->partition_cxt);
-			r->ids[r->rows] = datumCopy(values[c], false, r->id_len);
+			r->ids[r->rows] = datumCopy(values[c], r->id_byval, r->id_len);
 		}
 	}
 	MemoryContextSwitchTo(old);
