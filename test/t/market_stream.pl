@@ -205,7 +205,7 @@ FROM flow, generate_series(0, 4999) c WHERE k = (
 SQL
 for my $rule ('window', 'strict', 'anchored')
 {
-	is($node->safe_psql('postgres', <<"SQL"), 'true', "rule $rule: 5,000 copies in a partition of 300,000");
+	is($node->safe_psql('postgres', <<"SQL"), 't', "rule $rule: 5,000 copies in a partition of 300,000");
 WITH found AS (
 	SELECT c, (l).* FROM (
 		SELECT c, ad_layering(event_type, side, price, quantity, ts, order_id,
