@@ -3,7 +3,7 @@
 # one big partition, 10,000 tiny ones.  Every rule, every trade rule, every
 # metric; counts and times exactly, ratios within 1e-6.
 #
-# MARKET_SEED and MARKET_CASES change what is generated.
+# ANOMALY_TEST_SEED and MARKET_CASES change what is generated.
 
 use strict;
 use warnings;
@@ -18,7 +18,7 @@ use Test::More;
 my $root = abs_path(dirname(__FILE__) . '/../..');
 require "$root/test/oracle/market_oracle.pl";
 
-my $seed = $ENV{MARKET_SEED} || 20261122;
+my $seed = $ENV{ANOMALY_TEST_SEED} || 20261122;
 my $ncases = $ENV{MARKET_CASES} || 2400;
 my $ntiny = 10000;
 srand($seed);

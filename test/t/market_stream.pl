@@ -18,7 +18,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $seed = $ENV{MARKET_SEED} || 20261122;
+my $seed = $ENV{ANOMALY_TEST_SEED} || 20261122;
 srand($seed);
 note "seed $seed";
 
