@@ -1,0 +1,44 @@
+/*-------------------------------------------------------------------------
+ *
+ * series_api.h
+ *		What the SQL functions over series share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SERIES_API_H
+#define SERIES_API_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "series/ad_series.h"
+
+#include "utils/array.h"
+
+/* What kind of time a function was called with. */
+typedef enum AdTimeKind
+{
+	AD_TIME_TZ,					/* timestamptz */
+	AD_TIME_LOCAL,				/* timestamp without time zone */
+	AD_TIME_NUMBER				/* bigint: no calendar */
+} AdTimeKind;
+
+/* series_common.c */
+extern void ad_series_raise(const AdSeriesProblem *problem)
+			pg_attribute_noreturn();
+extern void ad_series_parse(Jsonb *options, AdStlOptions *o);
+extern void ad_series_span(AdSpan *span, const char *key);
+extern double *ad_series_values(ArrayType *array, Size *n, Size *nmissing);
+extern bool ad_series_any_finite(const double *y, Size n);
+extern int64 ad_series_local(int64 t, void *zone);
+extern void *ad_series_zone(const char *name);
+extern Size ad_series_array_bytes(Size items, Size present, Size width,
+								  int ndim);
+extern void ad_series_array_header(ArrayType *a, Oid type, Size items,
+								   Size present, Size width, int ndim,
+								   int rows);
+extern void ad_series_short_notice(FmgrInfo *flinfo, Size n, Size period);
+extern void ad_series_check_budget(Size bytes, Size n);
+
+#endif							/* SERIES_API_H */
