@@ -29,7 +29,8 @@ extern void ad_series_raise(const AdSeriesProblem *problem)
 			pg_attribute_noreturn();
 extern void ad_series_parse(Jsonb *options, AdStlOptions *o);
 extern void ad_series_span(AdSpan *span, const char *key);
-extern double *ad_series_values(ArrayType *array, Size *n, Size *nmissing);
+extern const double *ad_series_values(ArrayType *array, Size *n,
+									  Size *nmissing);
 extern bool ad_series_any_finite(const double *y, Size n);
 extern int64 ad_series_local(int64 t, void *zone);
 extern void *ad_series_zone(const char *name);

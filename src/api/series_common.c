@@ -96,14 +96,14 @@ ad_series_local(int64 t, void *zone)
 }
 
 /*
- * The elements of a one-dimensional float8[] in a padded copy, NULLs as
- * NaN.  *nmissing counts NULL and NaN.
+ * The elements of a one-dimensional float8[], NULLs as NaN: in place if
+ * there are none, else a copy.  *nmissing counts NULL and NaN.
  */
-double *
+const double *
 ad_series_values(ArrayType *array, Size *n, Size *nmissing)
 {
 	int			ndim = ARR_NDIM(array);
-	double	   *out;
+	const double *result;
 	const char *p;
 	bits8	   *nulls;
 	Size		missing = 0;
@@ -114,27 +114,30 @@ ad_series_values(ArrayType *array, Size *n, Size *nmissing)
 				 errmsg("series must be a one-dimensional array, not one of %d dimensions",
 						ndim)));
 	*n = ndim == 0 ? 0 : (Size) ARR_DIMS(array)[0];
-	out = ad_palloc_array(double, *n + AD_LOESS_PAD);
 	p = ARR_DATA_PTR(array);
 	nulls = ARR_NULLBITMAP(array);
 	if (nulls == NULL)
-		memcpy(out, p, *n * sizeof(double));
+		result = (const double *) p;
 	else
+	{
+		double	   *copy = ad_palloc_array(double, *n);
+
 		for (Size i = 0; i < *n; i++)
 		{
 			if (nulls[i / 8] & (1 << (i % 8)))
 			{
-				memcpy(&out[i], p, sizeof(double));
+				memcpy(&copy[i], p, sizeof(double));
 				p += sizeof(double);
 			}
 			else
-				out[i] = NAN;
+				copy[i] = NAN;
 		}
+		result = copy;
+	}
 	for (Size i = 0; i < *n; i++)
-		missing += isnan(out[i]) ? 1 : 0;
-	memset(out + *n, 0, AD_LOESS_PAD * sizeof(double));
+		missing += (result[i] != result[i]);
 	*nmissing = missing;
-	return out;
+	return result;
 }
 
 /* Is there any value to decompose? */

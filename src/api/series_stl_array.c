@@ -45,6 +45,7 @@ typedef struct ArrayCall
 	Jsonb	   *options;
 	AdStlOptions o;
 	MemoryContext context;		/* of the options */
+	AdStlRoom	room;			/* for the work areas of all calls */
 } ArrayCall;
 
 /* The call site's state, with the options parsed (again only if changed). */
@@ -70,6 +71,7 @@ call_state(FunctionCallInfo fcinfo, Jsonb *options)
 		call->context = AllocSetContextCreate(CurrentMemoryContext,
 											  "anomaly series options",
 											  ALLOCSET_SMALL_SIZES);
+		call->room.context = CurrentMemoryContext;
 		MemoryContextSwitchTo(old);
 		fcinfo->flinfo->fn_extra = call;
 	}
@@ -146,7 +148,7 @@ ad_stl_array(PG_FUNCTION_ARGS)
 	Size		n,
 				nmissing,
 				present;
-	double	   *y;
+	const double *y;
 	double	   *remainder;
 	int			rows;
 	Size		offset[OUT_COUNT + 1];
@@ -245,12 +247,13 @@ ad_stl_array(PG_FUNCTION_ARGS)
 		memset(result.trend + n, 0, AD_LOESS_PAD * sizeof(double));
 		memset(result.season + n, 0, AD_LOESS_PAD * sizeof(double));
 		memset(result.weight + n, 0, AD_LOESS_PAD * sizeof(double));
-		ad_stl_decompose(y, n, o, periods, nperiods, &result);
+		ad_stl_decompose(y, n, o, periods, nperiods, &call->room, &result);
 		if (result.ndropped > 0 && result.nseasons == 0)
 			ad_series_short_notice(fcinfo->flinfo, n, result.dropped);
 		remainder = nulls ? ad_palloc_array(double, n) : out[OUT_REMAINDER];
 		ad_stl_remainder(&result, y, remainder);
-		ad_stl_judge(&result, o, remainder);
+		ad_stl_judge(&result, o, remainder, &call->room);
+		ad_stl_room_leave(&call->room);
 		for (int s = 0; s < rows; s++)
 			memcpy(out[OUT_SEASONALS] + (Size) s * n,
 				   result.nseasons > 1 ? result.seasons[s] : result.season,

@@ -83,7 +83,21 @@ typedef struct AdStlParams
 	int			outer;			/* n_o */
 } AdStlParams;
 
-/* Room to decompose series of up to n points with up to period points. */
+/*
+ * Memory that outlives one series.  Fresh pages cost more than the method
+ * itself, so a caller with many series keeps one room for all of them.
+ */
+typedef struct AdStlRoom
+{
+	MemoryContext context;		/* where the block lives */
+	double	   *block;			/* or NULL */
+	Size		capacity;		/* doubles of the block */
+} AdStlRoom;
+
+extern double *ad_stl_room(AdStlRoom *room, Size doubles);
+extern void ad_stl_room_leave(AdStlRoom *room);
+
+/* Work areas for one series of n points and a period. */
 typedef struct AdStlWork
 {
 	const AdLoessKernels *kernels;
@@ -95,8 +109,9 @@ typedef struct AdStlWork
 	double	   *low;			/* n + 2 period */
 } AdStlWork;
 
-extern Size ad_stl_work_bytes(Size n, Size period);
-extern void ad_stl_work_init(AdStlWork *work, Size n, Size period);
+extern Size ad_stl_work_doubles(Size n, Size period);
+extern void ad_stl_work_init(AdStlWork *work, Size n, Size period,
+							 double *block);
 extern void ad_stl_fit(const AdStlWork *work, const AdStlParams *params,
 					   double *y, Size n, const uint32 *missing,
 					   Size nmissing, double *season, double *trend,
@@ -210,13 +225,13 @@ typedef struct AdStlResult
 extern Size ad_stl_bytes(Size n, const Size *periods, int nperiods);
 extern void ad_stl_decompose(const double *y, Size n, const AdStlOptions *o,
 							 const Size *periods, int nperiods,
-							 AdStlResult *result);
+							 AdStlRoom *room, AdStlResult *result);
 
 /* judge.c */
 extern void ad_stl_remainder(const AdStlResult *result, const double *y,
 							 double *remainder);
 extern void ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
-						 const double *remainder);
+						 const double *remainder, AdStlRoom *room);
 extern void ad_stl_window_score(const AdStlResult *result,
 								const AdStlOptions *o,
 								const double *remainder, double *out);

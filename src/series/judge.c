@@ -69,13 +69,10 @@ upper_bound(double *values, Size n, double risk, double floor)
  */
 void
 ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
-			 const double *remainder)
+			 const double *remainder, AdStlRoom *room)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext scratch = AllocSetContextCreate(caller, "anomaly judge",
-												  ALLOCSET_SMALL_SIZES);
-	double	   *values;
-	double	   *other;
+	double	   *values = ad_stl_room(room, 2 * result->n + 1);
+	double	   *other = values + result->n + 1;
 	Size		n = 0;
 	double		largest = 0;
 	double		threshold = o->threshold;
@@ -84,9 +81,6 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
 
 	if (isnan(threshold))
 		threshold = default_threshold[o->method];
-	MemoryContextSwitchTo(scratch);
-	values = ad_palloc_array(double, result->n);
-	other = ad_palloc_array(double, result->n);
 	for (Size i = 0; i < result->n; i++)
 	{
 		values[n] = remainder[i];
@@ -100,8 +94,6 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
 		result->scale = 1;
 		result->low = -INFINITY;
 		result->high = INFINITY;
-		MemoryContextSwitchTo(caller);
-		MemoryContextDelete(scratch);
 		return;
 	}
 
@@ -190,8 +182,6 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
 			}
 			break;
 	}
-	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(scratch);
 }
 
 /*
@@ -204,51 +194,53 @@ ad_stl_window_score(const AdStlResult *result, const AdStlOptions *o,
 {
 	Size		n = result->n;
 	Size		half = (Size) o->score_window;
-	Size		first = 0;		/* of the window */
-	Size		next = 0;		/* behind the window */
-	Size		count = 0;
-	double		sum = 0;
-	double		lost = 0;
+	Size		chunk;
 
 	if (half == 0)
 		half = result->nseasons > 0 ?
 			(result->periods[result->nseasons - 1] + 1) / 2 : 5;
 
-	for (Size i = 0; i < n; i++)
+	/*
+	 * Running sums that start afresh every so many points, so that what a
+	 * wild score leaves behind in rounding is soon forgotten.
+	 */
+	chunk = Max(half, 1024);
+	for (Size begin = 0; begin < n; begin += chunk)
 	{
-		Size		from = i > half ? i - half : 0;
-		Size		to = Min(i + half + 1, n);
+		Size		end = Min(begin + chunk, n);
+		Size		first = begin > half ? begin - half : 0;
+		Size		next = first;
+		Size		count = 0;
+		double		sum = 0;
 
-		AD_CHECK_EVERY_1024(i);
-		/* compensated sums: what enters leaves again without a trace */
-		while (next < to)
+		CHECK_FOR_INTERRUPTS();
+		for (Size i = begin; i < end; i++)
 		{
-			double		z = ad_stl_score(result, remainder[next++]);
+			Size		from = i > half ? i - half : 0;
+			Size		to = Min(i + half + 1, n);
 
-			if (!isnan(z))
+			while (next < to)
 			{
-				double		x = Min(z, SCORE_CAP) - lost;
-				double		t = sum + x;
+				double		z = ad_stl_score(result, remainder[next++]);
 
-				lost = (t - sum) - x;
-				sum = t;
-				count++;
+				if (!isnan(z))
+				{
+					sum += Min(z, SCORE_CAP);
+					count++;
+				}
 			}
-		}
-		while (first < from)
-		{
-			double		z = ad_stl_score(result, remainder[first++]);
-
-			if (!isnan(z))
+			while (first < from)
 			{
-				double		x = -Min(z, SCORE_CAP) - lost;
-				double		t = sum + x;
+				double		z = ad_stl_score(result, remainder[first++]);
 
-				lost = (t - sum) - x;
-				sum = t;
-				count--;
+				if (!isnan(z))
+				{
+					sum -= Min(z, SCORE_CAP);
+					count--;
+				}
 			}
+			out[i] = isnan(remainder[i]) ? NAN :
+				Max(sum, 0) / (double) count;
 		}
-		out[i] = isnan(remainder[i]) ? NAN : Max(sum, 0) / (double) count;
 	}
 }

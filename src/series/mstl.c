@@ -82,7 +82,8 @@ ad_stl_bytes(Size n, const Size *periods, int nperiods)
 	for (int i = 0; i < nperiods; i++)
 		if (2 * periods[i] <= n)
 			longest = Max(longest, periods[i]);
-	return ad_add_size(ad_stl_work_bytes(n, longest),
+	return ad_add_size(ad_mul_size(ad_stl_work_doubles(n, longest),
+								   sizeof(double)),
 					   ad_mul_size(n + AD_LOESS_PAD,
 								   arrays * sizeof(double)));
 }
@@ -181,7 +182,8 @@ fit_trend(const AdStlWork *work, const AdStlOptions *o, double *y, Size n,
  */
 void
 ad_stl_decompose(const double *y, Size n, const AdStlOptions *o,
-				 const Size *periods, int nperiods, AdStlResult *result)
+				 const Size *periods, int nperiods, AdStlRoom *room,
+				 AdStlResult *result)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext scratch;
@@ -223,7 +225,8 @@ ad_stl_decompose(const double *y, Size n, const AdStlOptions *o,
 	scratch = AllocSetContextCreate(caller, "anomaly decomposition",
 									ALLOCSET_SMALL_SIZES);
 	MemoryContextSwitchTo(scratch);
-	work_y = ad_palloc_array(double, n + AD_LOESS_PAD);
+	work_y = ad_stl_room(room, n + AD_LOESS_PAD +
+						 ad_stl_work_doubles(n, longest));
 	memset(work_y + n, 0, AD_LOESS_PAD * sizeof(double));
 	for (Size i = 0; i < n; i++)
 	{
@@ -266,7 +269,7 @@ ad_stl_decompose(const double *y, Size n, const AdStlOptions *o,
 		for (Size i = 0; i < n; i++)
 			work_y[i] = ldexp(work_y[i], -exponent);
 	fill_missing(work_y, n, missing, nmissing);
-	ad_stl_work_init(&work, n, longest);
+	ad_stl_work_init(&work, n, longest, work_y + n + AD_LOESS_PAD);
 
 	if (result->nseasons == 0)
 		fit_trend(&work, o, work_y, n, missing, nmissing, result);

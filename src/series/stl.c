@@ -30,29 +30,65 @@
 #define SEGMENT			512		/* least points between two exact sums */
 #define PIECE			8192	/* points of a sweep between interrupts */
 
-/* Bytes of a work area for n points and the given period. */
-Size
-ad_stl_work_bytes(Size n, Size period)
-{
-	Size		longest = ad_add_size(ad_add_size(n, 2 * period),
-									  2 * AD_LOESS_PAD);
+#define ROOM_KEPT		((Size) 8 * 1024 * 1024)	/* doubles kept between series */
 
-	return ad_mul_size(longest, 4 * sizeof(double));
+/*
+ * A block of so many doubles, without defined contents; the one before is
+ * gone.
+ */
+double *
+ad_stl_room(AdStlRoom *room, Size doubles)
+{
+	if (room->capacity < doubles)
+	{
+		if (room->block)
+			pfree(room->block);
+		room->block = NULL;
+		room->capacity = 0;
+		room->block = (double *)
+			MemoryContextAllocHuge(room->context,
+								   ad_mul_size(doubles, sizeof(double)));
+		room->capacity = doubles;
+	}
+	return room->block;
 }
 
-/* Allocate a work area in the current context. */
+/* Give back a block too large to keep for the next series. */
 void
-ad_stl_work_init(AdStlWork *work, Size n, Size period)
+ad_stl_room_leave(AdStlRoom *room)
+{
+	if (room->capacity > ROOM_KEPT)
+	{
+		pfree(room->block);
+		room->block = NULL;
+		room->capacity = 0;
+	}
+}
+
+/* Doubles of the work areas for n points and the given period. */
+Size
+ad_stl_work_doubles(Size n, Size period)
+{
+	return ad_mul_size(4, ad_add_size(n, 2 * period + 2 * AD_LOESS_PAD));
+}
+
+/* Divide a block into work areas. */
+void
+ad_stl_work_init(AdStlWork *work, Size n, Size period, double *block)
 {
 	Size		longest = n + 2 * period + 2 * AD_LOESS_PAD;
 
 	work->kernels = ad_loess_kernels(ad_simd_level());
 	work->n = n;
 	work->period = period;
-	work->detrended = ad_palloc0_array(double, longest);
-	work->cycle = ad_palloc0_array(double, longest);
-	work->pass = ad_palloc0_array(double, longest);
-	work->low = ad_palloc0_array(double, longest);
+	work->detrended = block;
+	work->cycle = block + longest;
+	work->pass = block + 2 * longest;
+	work->low = block + 3 * longest;
+	/* what the kernels may read behind the end must be finite */
+	memset(work->detrended + n, 0, AD_LOESS_PAD * sizeof(double));
+	memset(work->pass + n, 0,
+		   (2 * period + 2 * AD_LOESS_PAD) * sizeof(double));
 }
 
 /* One vertical sweep over "count" points, in pieces, with interrupts. */
