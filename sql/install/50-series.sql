@@ -28,6 +28,52 @@ CREATE TYPE ad_stl_arrays AS (
 );
 COMMENT ON TYPE ad_stl_arrays IS 'a whole decomposition: each array has one element a point, seasonals one row a season';
 
+CREATE FUNCTION ad_stl_options(
+	period "any" DEFAULT 'auto'::text,
+	robust boolean DEFAULT NULL,
+	seasonal_window "any" DEFAULT NULL::text,
+	seasonal_degree int DEFAULT NULL,
+	seasonal_jump int DEFAULT NULL,
+	trend_window int DEFAULT NULL,
+	trend_degree int DEFAULT NULL,
+	trend_jump int DEFAULT NULL,
+	lowpass_window int DEFAULT NULL,
+	lowpass_degree int DEFAULT NULL,
+	lowpass_jump int DEFAULT NULL,
+	inner_iterations int DEFAULT NULL,
+	outer_iterations int DEFAULT NULL,
+	iterations int DEFAULT NULL,
+	threshold float8 DEFAULT NULL,
+	threshold_method text DEFAULT NULL,
+	score_window int DEFAULT NULL,
+	duplicates text DEFAULT NULL,
+	timezone text DEFAULT NULL,
+	step "any" DEFAULT NULL::text,
+	on_error text DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'ad_stl_options';
+COMMENT ON FUNCTION ad_stl_options("any", boolean, "any", int, int, int, int, int, int, int, int, int, int, int, float8, text, int, text, text, "any", text)
+IS 'options of a decomposition, checked; a period is a number of points, an interval, auto, none, or an array';
+
+CREATE FUNCTION ad_stl(value float8, "time" timestamptz, options jsonb DEFAULT '{}')
+RETURNS ad_stl_point
+LANGUAGE c STABLE WINDOW PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'ad_stl';
+COMMENT ON FUNCTION ad_stl(float8, timestamptz, jsonb) IS 'decomposes a partition into trend, seasons and remainder; the row''s point';
+
+CREATE FUNCTION ad_stl(value float8, "time" timestamp, options jsonb DEFAULT '{}')
+RETURNS ad_stl_point
+LANGUAGE c STABLE WINDOW PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'ad_stl';
+COMMENT ON FUNCTION ad_stl(float8, timestamp, jsonb) IS 'decomposes a partition into trend, seasons and remainder; the row''s point';
+
+CREATE FUNCTION ad_stl(value float8, "time" bigint, options jsonb DEFAULT '{}')
+RETURNS ad_stl_point
+LANGUAGE c STABLE WINDOW PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'ad_stl';
+COMMENT ON FUNCTION ad_stl(float8, bigint, jsonb) IS 'decomposes a partition with numbered points; the row''s point';
+
 CREATE FUNCTION ad_stl_array(series float8[], options jsonb DEFAULT '{}')
 RETURNS ad_stl_arrays
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100000

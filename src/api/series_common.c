@@ -80,19 +80,83 @@ ad_series_zone(const char *name)
 	return zone;
 }
 
-/* An instant as the local wall clock shows it, in microseconds. */
-int64
-ad_series_local(int64 t, void *zone)
+/*
+ * Instants as the local wall clock shows them, in microseconds.  The offset
+ * is looked up once between two changes of the clock.
+ */
+void
+ad_series_local_array(const int64 *t, Size n, void *zone, int64 *local)
 {
-	/* Unix seconds, rounded down */
-	int64		seconds = t / USECS_PER_SEC - (t % USECS_PER_SEC < 0 ? 1 : 0);
-	pg_time_t	unix_time = (pg_time_t) (seconds +
-										 (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY);
-	struct pg_tm *tm = pg_localtime(&unix_time, (pg_tz *) zone);
+	int64		from = 1;		/* the offset holds in [from, until) */
+	int64		until = 0;
+	int64		offset = 0;
 
-	if (tm == NULL)
-		return t;
-	return t + (int64) tm->tm_gmtoff * USECS_PER_SEC;
+	for (Size i = 0; i < n; i++)
+	{
+		int64		seconds;
+
+		AD_CHECK_EVERY_1024(i);
+		local[i] = t[i];
+		if (t[i] == AD_NO_TIME)
+			continue;
+		/* Unix seconds, rounded down */
+		seconds = t[i] / USECS_PER_SEC - (t[i] % USECS_PER_SEC < 0 ? 1 : 0) +
+			(int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
+		if (seconds < from || seconds >= until)
+		{
+			pg_time_t	now = (pg_time_t) seconds;
+			pg_time_t	boundary;
+			long		before,
+						after;
+			int			before_dst,
+						after_dst;
+			int			found = pg_next_dst_boundary(&now, &before,
+													 &before_dst, &boundary,
+													 &after, &after_dst,
+													 (pg_tz *) zone);
+
+			if (found < 0)
+				continue;
+			offset = (int64) before * USECS_PER_SEC;
+			from = seconds;
+			until = found == 0 ? PG_INT64_MAX : (int64) boundary;
+		}
+		local[i] = t[i] + offset;
+	}
+}
+
+/*
+ * The periods that the options ask of a grid, ascending and without
+ * repeats.  False with the problem if one cannot be had.
+ */
+bool
+ad_series_periods(const AdStlOptions *o, const AdGrid *grid, AdTimeKind kind,
+				  Size *periods, int *nperiods, AdSeriesProblem *problem)
+{
+	*nperiods = 0;
+	if (o->automatic)
+	{
+		*nperiods = ad_periods_auto(grid->y, grid->n,
+									kind == AD_TIME_NUMBER ? 0 : grid->step,
+									grid->months, periods);
+		return true;
+	}
+	for (int i = 0; i < o->nperiods; i++)
+	{
+		if (o->periods[i].points == 0 && kind == AD_TIME_NUMBER)
+		{
+			problem->code = ERRCODE_INVALID_PARAMETER_VALUE;
+			problem->message = psprintf("period \"%s\" needs times, not numbers",
+										o->periods[i].text);
+			problem->hint = "Give the period in points.";
+			return false;
+		}
+		if (!ad_grid_span(&o->periods[i], grid->step, grid->months,
+						  &periods[i], problem))
+			return false;
+	}
+	*nperiods = ad_periods_sort(periods, o->nperiods);
+	return true;
 }
 
 /*
