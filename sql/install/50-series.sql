@@ -79,3 +79,43 @@ RETURNS ad_stl_arrays
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100000
 AS 'MODULE_PATHNAME', 'ad_stl_array';
 COMMENT ON FUNCTION ad_stl_array(float8[], jsonb) IS 'decomposes a packed series into trend, seasons and remainder';
+
+CREATE TYPE ad_period AS (
+	points bigint,
+	period interval,
+	strength float8
+);
+COMMENT ON TYPE ad_period IS 'a period of a series: its length and the autocorrelation there, 1 being perfect';
+
+CREATE FUNCTION _ad_periods_tz_transfn(internal, float8, timestamptz)
+RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'ad_periods_tz_transfn';
+COMMENT ON FUNCTION _ad_periods_tz_transfn(internal, float8, timestamptz) IS 'internal: transition of ad_periods';
+CREATE FUNCTION _ad_periods_local_transfn(internal, float8, timestamp)
+RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'ad_periods_local_transfn';
+COMMENT ON FUNCTION _ad_periods_local_transfn(internal, float8, timestamp) IS 'internal: transition of ad_periods';
+CREATE FUNCTION _ad_periods_number_transfn(internal, float8, bigint)
+RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'ad_periods_number_transfn';
+COMMENT ON FUNCTION _ad_periods_number_transfn(internal, float8, bigint) IS 'internal: transition of ad_periods';
+CREATE FUNCTION _ad_periods_finalfn(internal)
+RETURNS ad_period[] LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'ad_periods_finalfn';
+COMMENT ON FUNCTION _ad_periods_finalfn(internal) IS 'internal: result of ad_periods';
+
+CREATE AGGREGATE ad_periods(value float8, "time" timestamptz) (
+	SFUNC = _ad_periods_tz_transfn, STYPE = internal, SSPACE = 65536,
+	FINALFUNC = _ad_periods_finalfn, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE ad_periods(float8, timestamptz) IS 'the periods of a series, strongest first; none if it has none';
+CREATE AGGREGATE ad_periods(value float8, "time" timestamp) (
+	SFUNC = _ad_periods_local_transfn, STYPE = internal, SSPACE = 65536,
+	FINALFUNC = _ad_periods_finalfn, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE ad_periods(float8, timestamp) IS 'the periods of a series, strongest first; none if it has none';
+CREATE AGGREGATE ad_periods(value float8, "time" bigint) (
+	SFUNC = _ad_periods_number_transfn, STYPE = internal, SSPACE = 65536,
+	FINALFUNC = _ad_periods_finalfn, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE ad_periods(float8, bigint) IS 'the periods of a series with numbered points, strongest first';

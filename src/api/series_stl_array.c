@@ -18,7 +18,6 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/typcache.h"
 
 /* The arrays, in the order of the composite type ad_stl_arrays. */
 enum

@@ -263,6 +263,8 @@ extern void ad_tail_fit(double *excess, Size n, AdTail *tail);
 extern double ad_tail_quantile(const AdTail *tail, double risk);
 
 /* periods.c */
+extern int	ad_periods_find(const double *y, Size n, int64 step, int months,
+							Size *period, double *strength);
 extern int	ad_periods_sort(Size *periods, int n);
 extern int	ad_periods_auto(const double *y, Size n, int64 step, int months,
 							Size *periods);
