@@ -119,3 +119,53 @@ CREATE AGGREGATE ad_periods(value float8, "time" bigint) (
 	FINALFUNC = _ad_periods_finalfn, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE ad_periods(float8, bigint) IS 'the periods of a series with numbered points, strongest first';
+
+CREATE TYPE ad_stream_point AS (
+	expected float8,
+	expected_low float8,
+	expected_high float8,
+	score float8,
+	anomaly smallint
+);
+COMMENT ON TYPE ad_stream_point IS 'one row of a stream: what was expected before the row was seen, and the verdict';
+
+CREATE FUNCTION ad_stream_options(
+	period "any" DEFAULT NULL::text,
+	step "any" DEFAULT NULL::text,
+	q float8 DEFAULT NULL,
+	level float8 DEFAULT NULL,
+	trend float8 DEFAULT NULL,
+	season float8 DEFAULT NULL,
+	clip float8 DEFAULT NULL,
+	warmup int DEFAULT NULL,
+	late text DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'ad_stream_options';
+COMMENT ON FUNCTION ad_stream_options("any", "any", float8, float8, float8, float8, float8, int, text)
+IS 'options of a stream, checked; q is the risk of flagging a normal point';
+
+CREATE FUNCTION ad_stream(value float8, "time" timestamptz, options jsonb DEFAULT '{}')
+RETURNS ad_stream_point
+LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 10
+AS 'MODULE_PATHNAME', 'ad_stream';
+COMMENT ON FUNCTION ad_stream(float8, timestamptz, jsonb) IS 'scores each row from the rows before it alone';
+CREATE FUNCTION ad_stream(value float8, "time" timestamp, options jsonb DEFAULT '{}')
+RETURNS ad_stream_point
+LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 10
+AS 'MODULE_PATHNAME', 'ad_stream';
+COMMENT ON FUNCTION ad_stream(float8, timestamp, jsonb) IS 'scores each row from the rows before it alone';
+
+CREATE FUNCTION ad_stream_update(state bytea, times timestamptz[], "values" float8[], options jsonb DEFAULT '{}',
+	OUT new_state bytea, OUT scores float8[], OUT anomalies smallint[])
+RETURNS record
+LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1000
+AS 'MODULE_PATHNAME', 'ad_stream_update';
+COMMENT ON FUNCTION ad_stream_update(bytea, timestamptz[], float8[], jsonb)
+IS 'runs a batch through a stored stream; a NULL state starts one with the options';
+
+CREATE FUNCTION ad_stream_info(state bytea)
+RETURNS jsonb
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'ad_stream_info';
+COMMENT ON FUNCTION ad_stream_info(bytea) IS 'counters of a stored stream: points, late, missing, anomalies';

@@ -171,3 +171,22 @@ ad_stl_options(PG_FUNCTION_ARGS)
 	ad_series_parse(result, &o);
 	PG_RETURN_JSONB_P(result);
 }
+
+PG_FUNCTION_INFO_V1(ad_stream_options);
+
+/* Options of a stream, checked. */
+Datum
+ad_stream_options(PG_FUNCTION_ARGS)
+{
+	static const char *const keys[] = {
+		"period", "step", "q", "level", "trend", "season", "clip", "warmup",
+		"late"
+	};
+	Jsonb	   *result = collect(fcinfo, keys, lengthof(keys));
+	AdStreamOptions o;
+
+	ad_stream_options_parse(&result->root, &o);
+	ad_series_span(&o.period, "period");
+	ad_series_span(&o.step, "step");
+	PG_RETURN_JSONB_P(result);
+}

@@ -147,6 +147,19 @@ find_key(JsonbContainer *object, const char *key, JsonbValue *value)
 	return true;
 }
 
+/* Read a key that is a span; false if absent. */
+bool
+ad_series_key_span(JsonbContainer *object, const char *key, double least,
+				   AdSpan *span)
+{
+	JsonbValue	v;
+
+	if (!find_key(object, key, &v))
+		return false;
+	span_of(key, &v, least, span);
+	return true;
+}
+
 /* Refuse an even window. */
 static void
 check_odd(const char *key, int window)
