@@ -169,3 +169,28 @@ RETURNS jsonb
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ad_stream_info';
 COMMENT ON FUNCTION ad_stream_info(bytea) IS 'counters of a stored stream: points, late, missing, anomalies';
+
+CREATE TYPE ad_discord_point AS (
+	distance float8,
+	neighbor bigint,
+	score float8
+);
+COMMENT ON TYPE ad_discord_point IS 'the window that starts at a row: distance to the most similar other window, and its row number';
+
+CREATE FUNCTION ad_discord(value float8, m int, options jsonb DEFAULT '{}')
+RETURNS ad_discord_point
+LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 1000
+AS 'MODULE_PATHNAME', 'ad_discord';
+COMMENT ON FUNCTION ad_discord(float8, int, jsonb) IS 'exact matrix profile over windows of m rows: shapes that occur only once are far from all others';
+
+CREATE FUNCTION ad_subpca(value float8, m int)
+RETURNS float8
+LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 1000
+AS 'MODULE_PATHNAME', 'ad_subpca';
+COMMENT ON FUNCTION ad_subpca(float8, int) IS 'sub-sequence PCA over windows of m rows: how unusual the shapes around a row are';
+
+CREATE FUNCTION ad_changepoints(series float8[], method text DEFAULT 'pelt', penalty float8 DEFAULT NULL, min_segment int DEFAULT 2)
+RETURNS int[]
+LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10000
+AS 'MODULE_PATHNAME', 'ad_changepoints';
+COMMENT ON FUNCTION ad_changepoints(float8[], text, float8, int) IS 'positions at which the level of a series changes';

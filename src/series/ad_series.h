@@ -348,4 +348,28 @@ extern void ad_stream_point(AdStream *s, MemoryContext context, int64 t,
 extern bytea *ad_stream_write(const AdStream *s);
 extern void ad_stream_read(AdStream *s, const uint8 *data, Size len);
 
+/* discord.c */
+#define AD_DISCORD_MAX_POINTS	((Size) 4194304)
+
+extern void ad_discord_profile(const double *y, Size n, Size m,
+							   Size exclusion, double *distance,
+							   int64 *neighbor);
+extern void ad_series_cover(const double *window, Size n, Size m,
+							double *out);
+
+/* changepoint.c */
+extern Size ad_changepoints_pelt(const double *y, Size n, double penalty,
+								 Size least, uint32 *out);
+
+/* subpca.c */
+#define AD_SUBPCA_MAX_WINDOW	256
+
+extern void ad_subpca_scores(const double *y, Size n, Size m, double *score);
+
+/* plot.c */
+extern char *ad_series_plot(const double *y, Size n,
+							const AdStlResult *result, const double *remainder,
+							const char *title, int width, int height,
+							const char *first, const char *last);
+
 #endif							/* AD_SERIES_H */
