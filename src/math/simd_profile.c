@@ -26,6 +26,8 @@ typedef int64 ad_i2 __attribute__((vector_size(16), aligned(8), may_alias));
 #define ZERO			0.0
 #define ONE				1.0
 #define SELECT(m, a, b) ((m) ? (a) : (b))
+#define NONE			0
+#define ANY(m)			((m) != 0)
 #include "math/simd_profile_kernel.h"
 
 /* two: SSE2, NEON, or what the compiler makes of it */
@@ -37,10 +39,14 @@ typedef int64 ad_i2 __attribute__((vector_size(16), aligned(8), may_alias));
 #define ZERO			((ad_v2) {0, 0})
 #define ONE				((ad_v2) {1, 1})
 #define SELECT			VECTOR_SELECT
+#define NONE			((ad_i2) {0, 0})
+#define ANY(m)			(((m)[0] | (m)[1]) != 0)
 #include "math/simd_profile_kernel.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define HAVE_WIDE 1
+
+#include <immintrin.h>
 
 typedef double ad_v4 __attribute__((vector_size(32), aligned(8), may_alias));
 typedef int64 ad_i4 __attribute__((vector_size(32), aligned(8), may_alias));
@@ -56,6 +62,8 @@ typedef int64 ad_i8 __attribute__((vector_size(64), aligned(8), may_alias));
 #define ZERO			((ad_v4) {0, 0, 0, 0})
 #define ONE				((ad_v4) {1, 1, 1, 1})
 #define SELECT			VECTOR_SELECT
+#define NONE			((ad_i4) {0, 0, 0, 0})
+#define ANY(m)			(_mm256_movemask_pd((__m256d) (m)) != 0)
 #include "math/simd_profile_kernel.h"
 
 /* eight */
@@ -67,6 +75,8 @@ typedef int64 ad_i8 __attribute__((vector_size(64), aligned(8), may_alias));
 #define ZERO			((ad_v8) {0, 0, 0, 0, 0, 0, 0, 0})
 #define ONE				((ad_v8) {1, 1, 1, 1, 1, 1, 1, 1})
 #define SELECT			VECTOR_SELECT
+#define NONE			((ad_i8) {0, 0, 0, 0, 0, 0, 0, 0})
+#define ANY(m)			(_mm512_test_epi64_mask((__m512i) (m), (__m512i) (m)) != 0)
 #include "math/simd_profile_kernel.h"
 #endif
 

@@ -3,7 +3,10 @@
  * simd_profile_kernel.h
  *		The body of the matrix profile's row, included once per SIMD level.
  *
- * See simd_loess_kernels.h for what the includer defines.  Indexes are
+ * See simd_loess_kernels.h for what the includer defines; here also
+ *		NONE			a VI of zeros
+ *		ANY(m)			is any lane of the mask m set?
+ * Indexes are
  * doubles, so that one mask selects values and indexes alike.
  *
  *-------------------------------------------------------------------------
@@ -20,39 +23,51 @@ KERNEL(row) (double *cov, Size n, double df_i, double dg_i, double inv_i,
 			 double *row_best, double *row_index)
 {
 	VT			top[NV],
-				where[NV],
-				at[NV];
+				where[NV];
 	double		values[AD_LOESS_LANES];
 	double		indexes[AD_LOESS_LANES];
+	double		ramp[AD_LOESS_LANES];
 	Size		k = 0;
 	VT			here = ZERO + i;
 
 	for (int l = 0; l < AD_LOESS_LANES; l++)
-		indexes[l] = l;
+		ramp[l] = l;
 	UNROLL
 	for (int v = 0; v < NV; v++)
 	{
 		top[v] = ZERO + *row_best;
 		where[v] = ZERO - 1.0;
-		at[v] = LOAD(indexes + v * WIDTH);
 	}
 	for (; k + AD_LOESS_LANES <= n; k += AD_LOESS_LANES)
 	{
+		VT			c[NV];
+		VI			better = NONE;
+
 		UNROLL
 		for (int v = 0; v < NV; v++)
 		{
 			Size		p = k + v * WIDTH;
-			VT			c = LOAD(cov + p) + (LOAD(dg + p) * df_i + LOAD(df + p) * dg_i);
+
+			c[v] = LOAD(cov + p) + (LOAD(dg + p) * df_i + LOAD(df + p) * dg_i);
+			STORE(cov + p, c[v]);
+			c[v] = c[v] * inv_i * LOAD(inv + p) + LOAD(penalty + p);
+			better |= (VI) (c[v] > LOAD(best + p)) | (VI) (c[v] > top[v]);
+		}
+		/* new bests are rare: once a logarithm of the rows in each place */
+		if (!ANY(better))
+			continue;
+		UNROLL
+		for (int v = 0; v < NV; v++)
+		{
+			Size		p = k + v * WIDTH;
 			VT			old = LOAD(best + p);
 			VT			before = top[v];
+			VT			at = LOAD(ramp + v * WIDTH) + (double) k;
 
-			STORE(cov + p, c);
-			c = c * inv_i * LOAD(inv + p) + LOAD(penalty + p);
-			STORE(best + p, SELECT(c > old, c, old));
-			STORE(index + p, SELECT(c > old, here, LOAD(index + p)));
-			top[v] = SELECT(c > before, c, before);
-			where[v] = SELECT(c > before, at[v], where[v]);
-			at[v] += (double) AD_LOESS_LANES;
+			STORE(best + p, SELECT(c[v] > old, c[v], old));
+			STORE(index + p, SELECT(c[v] > old, here, LOAD(index + p)));
+			top[v] = SELECT(c[v] > before, c[v], before);
+			where[v] = SELECT(c[v] > before, at, where[v]);
 		}
 	}
 	UNROLL
@@ -101,3 +116,5 @@ KERNEL(row) (double *cov, Size n, double df_i, double dg_i, double inv_i,
 #undef ZERO
 #undef ONE
 #undef SELECT
+#undef NONE
+#undef ANY
