@@ -24,7 +24,20 @@ typedef enum AdTimeKind
 	AD_TIME_NUMBER				/* bigint: no calendar */
 } AdTimeKind;
 
+/* A series from rows to verdicts. */
+typedef struct AdSeriesRun
+{
+	AdGrid		grid;			/* n = 0: no row has a time */
+	AdStlResult result;
+	double	   *remainder;		/* of the grid's points */
+	double	   *window;			/* window scores of the points */
+} AdSeriesRun;
+
 /* series_common.c */
+extern bool ad_series_run(FmgrInfo *flinfo, const AdStlOptions *o,
+						  AdTimeKind kind, void *zone, const double *value,
+						  int64 *time, Size n, AdStlRoom *room,
+						  AdSeriesRun *run, AdSeriesProblem *problem);
 extern void ad_series_raise(const AdSeriesProblem *problem)
 			pg_attribute_noreturn();
 extern void ad_series_parse(Jsonb *options, AdStlOptions *o);
@@ -34,6 +47,9 @@ extern const double *ad_series_values(ArrayType *array, Size *n,
 extern bool ad_series_any_finite(const double *y, Size n);
 extern void ad_series_local_array(const int64 *t, Size n, void *zone,
 								  int64 *local);
+extern bool ad_series_array_periods(const AdStlOptions *o, const double *y,
+									Size n, Size *periods, int *nperiods,
+									AdSeriesProblem *problem);
 extern bool ad_series_periods(const AdStlOptions *o, const AdGrid *grid,
 							  AdTimeKind kind, Size *periods, int *nperiods,
 							  AdSeriesProblem *problem);

@@ -160,6 +160,48 @@ ad_series_periods(const AdStlOptions *o, const AdGrid *grid, AdTimeKind kind,
 }
 
 /*
+ * The periods of a packed series, ascending and without repeats.  False
+ * with the problem if one cannot be had.
+ */
+bool
+ad_series_array_periods(const AdStlOptions *o, const double *y, Size n,
+						Size *periods, int *nperiods,
+						AdSeriesProblem *problem)
+{
+	int64		step = 0;
+	int			months = 0;
+
+	*nperiods = 0;
+	if (o->step.text)
+	{
+		if (o->step.usec == 0)
+			months = (int) o->step.months;
+		else
+			step = o->step.usec + o->step.months * INT64CONST(2629746000000);
+	}
+	if (o->automatic)
+	{
+		*nperiods = ad_periods_auto(y, n, step, months, periods);
+		return true;
+	}
+	for (int i = 0; i < o->nperiods; i++)
+	{
+		if (o->periods[i].points == 0 && step == 0 && months == 0)
+		{
+			problem->code = ERRCODE_INVALID_PARAMETER_VALUE;
+			problem->message = psprintf("period \"%s\" needs the step of the series",
+										o->periods[i].text);
+			problem->hint = "Give the period in points, or the option \"step\".";
+			return false;
+		}
+		if (!ad_grid_span(&o->periods[i], step, months, &periods[i], problem))
+			return false;
+	}
+	*nperiods = ad_periods_sort(periods, o->nperiods);
+	return true;
+}
+
+/*
  * The elements of a one-dimensional float8[], NULLs as NaN: in place if
  * there are none, else a copy.  *nmissing counts NULL and NaN.
  */
@@ -282,4 +324,55 @@ ad_series_check_budget(Size bytes, Size n)
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("decomposing a series of %zu points needs %zu MB, limit is %zu MB",
 						n, bytes >> 20, AD_SERIES_MAX_BYTES >> 20)));
+}
+
+/*
+ * Decompose n rows: grid, periods, fit, verdicts.  Times are true instants,
+ * AD_NO_TIME for none; infinite ones become that.  The outcome is palloc'd
+ * here.  False with the problem if the data are at fault.
+ */
+bool
+ad_series_run(FmgrInfo *flinfo, const AdStlOptions *o, AdTimeKind kind,
+			  void *zone, const double *value, int64 *time, Size n,
+			  AdStlRoom *room, AdSeriesRun *run, AdSeriesProblem *problem)
+{
+	int64	   *local = time;
+	Size		periods[AD_SERIES_MAX_SEASONS];
+	int			nperiods = 0;
+	bool		good;
+	Size		m;
+
+	memset(run, 0, sizeof(AdSeriesRun));
+	if (kind != AD_TIME_NUMBER)
+		for (Size i = 0; i < n; i++)
+			if (TIMESTAMP_NOT_FINITE(time[i]))
+				time[i] = AD_NO_TIME;
+	if (zone)
+	{
+		local = ad_palloc_array(int64, n);
+		ad_series_local_array(time, n, zone, local);
+	}
+	good = ad_grid_build(local, time, value, n, o->duplicates,
+						 kind != AD_TIME_NUMBER, &run->grid, problem);
+	if (local != time)
+		pfree(local);
+	m = run->grid.n;
+	if (!good || m == 0)
+		return good;
+	if (!ad_series_periods(o, &run->grid, kind, periods, &nperiods, problem))
+		return false;
+
+	ad_series_check_budget(ad_stl_bytes(m, periods, nperiods) +
+						   3 * m * sizeof(double) +
+						   n * (2 * sizeof(double) + sizeof(uint32)), m);
+	ad_stl_decompose(run->grid.y, m, o, periods, nperiods, room, &run->result);
+	if (run->result.ndropped > 0 && run->result.nseasons == 0)
+		ad_series_short_notice(flinfo, m, run->result.dropped);
+	run->remainder = ad_palloc_array(double, m);
+	run->window = ad_palloc_array(double, m);
+	ad_stl_remainder(&run->result, run->grid.y, run->remainder);
+	ad_stl_judge(&run->result, o, run->remainder, room);
+	ad_stl_window_score(&run->result, o, run->remainder, run->window);
+	ad_stl_room_leave(room);
+	return true;
 }

@@ -15,7 +15,6 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "pgtime.h"
 #include "utils/timestamp.h"
 #include "windowapi.h"
 
@@ -42,9 +41,7 @@ typedef struct StlPartition
 	bool		null;			/* every row is NULL: on_error */
 	Size		n;				/* rows */
 	double	   *value;			/* of a row; NaN: NULL */
-	AdGrid		grid;
-	AdStlResult result;
-	double	   *window;			/* window scores of the points */
+	AdSeriesRun run;			/* its outcome */
 } StlPartition;
 
 /* The kind of time a type is. */
@@ -147,11 +144,7 @@ prepare(FunctionCallInfo fcinfo, WindowObject winobj, StlCall *call,
 	MemoryContext context = GetMemoryChunkContext(part);
 	MemoryContext old;
 	int64	   *time;
-	int64	   *local;
-	Size		periods[AD_SERIES_MAX_SEASONS];
-	int			nperiods = 0;
-	bool		good = true;
-	double	   *remainder;
+	bool		good;
 
 	memset(&problem, 0, sizeof(problem));
 	part->ready = true;
@@ -171,52 +164,18 @@ prepare(FunctionCallInfo fcinfo, WindowObject winobj, StlCall *call,
 	part->value = ad_palloc_array(double, n);
 	time = ad_palloc_array(int64, n);
 	pull_rows(winobj, n, part->value, time);
-	local = time;
-	if (call->kind != AD_TIME_NUMBER)
-		for (Size i = 0; i < n; i++)
-			if (TIMESTAMP_NOT_FINITE(time[i]))
-				time[i] = AD_NO_TIME;
-	if (call->zone)
-	{
-		local = ad_palloc_array(int64, n);
-		ad_series_local_array(time, n, call->zone, local);
-	}
-	good = ad_grid_build(local, time, part->value, n, o->duplicates,
-						 call->kind != AD_TIME_NUMBER, &part->grid, &problem);
-	if (local != time)
-		pfree(local);
+	good = ad_series_run(fcinfo->flinfo, o, call->kind, call->zone,
+						 part->value, time, n, &call->room, &part->run,
+						 &problem);
 	pfree(time);
-	if (good && part->grid.n > 0)
-		good = ad_series_periods(o, &part->grid, call->kind, periods,
-								 &nperiods, &problem);
 	if (!good)
 	{
 		if (o->on_error == 0)
 			ad_series_raise(&problem);
 		part->null = true;
-		MemoryContextSwitchTo(old);
-		return;
 	}
-	if (part->grid.n > 0)
-	{
-		Size		m = part->grid.n;
-
-		ad_series_check_budget(ad_stl_bytes(m, periods, nperiods) +
-							   3 * m * sizeof(double) +
-							   n * (sizeof(double) + sizeof(uint32)), m);
-		ad_stl_decompose(part->grid.y, m, o, periods, nperiods, &call->room,
-						 &part->result);
-		if (part->result.ndropped > 0 && part->result.nseasons == 0)
-			ad_series_short_notice(fcinfo->flinfo, m, part->result.dropped);
-		remainder = ad_palloc_array(double, m);
-		part->window = ad_palloc_array(double, m);
-		ad_stl_remainder(&part->result, part->grid.y, remainder);
-		ad_stl_judge(&part->result, o, remainder, &call->room);
-		ad_stl_window_score(&part->result, o, remainder, part->window);
-		ad_stl_room_leave(&call->room);
-		pfree(remainder);
-		pfree(part->grid.y);
-	}
+	else if (part->run.remainder)
+		pfree(part->run.remainder);
 	MemoryContextSwitchTo(old);
 }
 
@@ -240,7 +199,7 @@ fill_seasons(char *place, const AdStlResult *result, Size slot)
 static Datum
 whole_row(const StlCall *call, const StlPartition *part, Size slot, double v)
 {
-	const AdStlResult *r = &part->result;
+	const AdStlResult *r = &part->run.result;
 	Size		hoff = MAXALIGN(SizeofHeapTupleHeader);
 	Size		seasons = ARR_OVERHEAD_NONULLS(1) +
 		(Size) Max(r->nseasons, 1) * sizeof(double);
@@ -266,7 +225,7 @@ whole_row(const StlCall *call, const StlPartition *part, Size slot, double v)
 	p[2] = fit + r->low;
 	p[3] = fit + r->high;
 	p[4] = ad_stl_score(r, remainder);
-	p[5] = isnan(part->window[slot]) ? p[4] : part->window[slot];
+	p[5] = isnan(part->run.window[slot]) ? p[4] : part->run.window[slot];
 	*(int16 *) (p + 6) = (int16) ad_stl_side(r, remainder);
 	return HeapTupleHeaderGetDatum(td);
 }
@@ -275,7 +234,7 @@ whole_row(const StlCall *call, const StlPartition *part, Size slot, double v)
 static Datum
 partial_row(const StlCall *call, const StlPartition *part, Size slot)
 {
-	const AdStlResult *r = &part->result;
+	const AdStlResult *r = &part->run.result;
 	Datum		values[POINT_COLUMNS] = {0};
 	bool		nulls[POINT_COLUMNS];
 	Size		seasons = ARR_OVERHEAD_NONULLS(1) +
@@ -326,12 +285,12 @@ ad_stl(PG_FUNCTION_ARGS)
 		prepare(fcinfo, winobj, call, part);
 	}
 	row = (Size) WinGetCurrentPosition(winobj);
-	if (part->null || part->grid.n == 0 || row >= part->n)
+	if (part->null || part->run.grid.n == 0 || row >= part->n)
 		PG_RETURN_NULL();
-	slot = part->grid.slot[row];
+	slot = part->run.grid.slot[row];
 	if (slot == AD_NO_SLOT)
 		PG_RETURN_NULL();
-	if (isnan(part->value[row]) || part->result.empty)
+	if (isnan(part->value[row]) || part->run.result.empty)
 		return partial_row(call, part, slot);
 	return whole_row(call, part, slot, part->value[row]);
 }

@@ -89,47 +89,6 @@ call_state(FunctionCallInfo fcinfo, Jsonb *options)
 	return call;
 }
 
-/*
- * The periods of a packed series, ascending and without repeats.  False
- * with the problem if one cannot be had.
- */
-static bool
-find_periods(const AdStlOptions *o, const double *y, Size n, Size *periods,
-			 int *nperiods, AdSeriesProblem *problem)
-{
-	int64		step = 0;
-	int			months = 0;
-
-	*nperiods = 0;
-	if (o->step.text)
-	{
-		if (o->step.usec == 0)
-			months = (int) o->step.months;
-		else
-			step = o->step.usec + o->step.months * INT64CONST(2629746000000);
-	}
-	if (o->automatic)
-	{
-		*nperiods = ad_periods_auto(y, n, step, months, periods);
-		return true;
-	}
-	for (int i = 0; i < o->nperiods; i++)
-	{
-		if (o->periods[i].points == 0 && step == 0 && months == 0)
-		{
-			problem->code = ERRCODE_INVALID_PARAMETER_VALUE;
-			problem->message = psprintf("period \"%s\" needs the step of the series",
-										o->periods[i].text);
-			problem->hint = "Give the period in points, or the option \"step\".";
-			return false;
-		}
-		if (!ad_grid_span(&o->periods[i], step, months, &periods[i], problem))
-			return false;
-	}
-	*nperiods = ad_periods_sort(periods, o->nperiods);
-	return true;
-}
-
 PG_FUNCTION_INFO_V1(ad_stl_array);
 
 /* Decompose a packed series; NULL elements are missing points. */
@@ -172,7 +131,7 @@ ad_stl_array(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	if (!ad_series_any_finite(y, n))
 		nmissing = n;
-	if (!find_periods(o, y, n, periods, &nperiods, &problem))
+	if (!ad_series_array_periods(o, y, n, periods, &nperiods, &problem))
 	{
 		if (o->on_error == 0)
 			ad_series_raise(&problem);
