@@ -134,6 +134,13 @@ ad_series_periods(const AdStlOptions *o, const AdGrid *grid, AdTimeKind kind,
 				  Size *periods, int *nperiods, AdSeriesProblem *problem)
 {
 	*nperiods = 0;
+	if (grid->n < 2)
+	{
+		/* one time has no step, so no period either: too short for any */
+		if (o->nperiods > 0)
+			periods[(*nperiods)++] = 2;
+		return true;
+	}
 	if (o->automatic)
 	{
 		*nperiods = ad_periods_auto(grid->y, grid->n,

@@ -201,7 +201,6 @@ PG_FUNCTION_INFO_V1(ad_changepoints);
 Datum
 ad_changepoints(PG_FUNCTION_ARGS)
 {
-	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
 	char	   *method;
 	double		penalty = PG_ARGISNULL(2) ? NAN : PG_GETARG_FLOAT8(2);
 	int			least = PG_ARGISNULL(3) ? 2 : PG_GETARG_INT32(3);
@@ -212,6 +211,8 @@ ad_changepoints(PG_FUNCTION_ARGS)
 	uint32	   *at;
 	Datum	   *items;
 
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -232,7 +233,7 @@ ad_changepoints(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("shortest segment is out of range: %d", least),
 				 errdetail("Expected at least 1.")));
-	y = ad_series_values(array, &n, &nmissing);
+	y = ad_series_values(PG_GETARG_ARRAYTYPE_P(0), &n, &nmissing);
 	if (n > AD_SERIES_MAX_POINTS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),

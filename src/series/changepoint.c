@@ -37,6 +37,7 @@ ad_changepoints_pelt(const double *y, Size n, double penalty, Size least,
 			   *diff;
 	uint32	   *previous;
 	uint32	   *live;
+	uint32	   *expires;
 	Size		nlive = 0;
 	Size		m = 0;
 	Size		count = 0;
@@ -79,6 +80,7 @@ ad_changepoints_pelt(const double *y, Size n, double penalty, Size least,
 	cost = ad_palloc_array(double, m + 1);
 	previous = ad_palloc0_array(uint32, m + 1);
 	live = ad_palloc_array(uint32, m + 1);
+	expires = ad_palloc_array(uint32, m + 1);
 	s1[0] = s2[0] = 0;
 	for (Size i = 0; i < m; i++)
 	{
@@ -104,7 +106,10 @@ ad_changepoints_pelt(const double *y, Size n, double penalty, Size least,
 
 			/* a change at s leaves either side long enough */
 			if (s == 0 || s >= least)
+			{
+				expires[nlive] = PG_UINT32_MAX;
 				live[nlive++] = (uint32) s;
+			}
 		}
 		if (nlive == 0)
 		{
@@ -124,15 +129,23 @@ ad_changepoints_pelt(const double *y, Size n, double penalty, Size least,
 				from = (uint32) s;
 			}
 		}
-		/* what cannot win any more */
+		/*
+		 * What cannot win any more, since a change here would be better:
+		 * from the first end that is far enough from here for one.
+		 */
 		for (Size k = 0; k < nlive; k++)
 		{
 			Size		s = live[k];
 			double		sum = s1[t] - s1[s];
 			double		segment = s2[t] - s2[s] - sum * sum / (double) (t - s);
 
-			if (cost[s] + Max(segment, 0) <= best)
+			if (cost[s] + Max(segment, 0) > best)
+				expires[k] = Min(expires[k], (uint32) (t + least));
+			if (t + 1 < expires[k])
+			{
+				expires[kept] = expires[k];
 				live[kept++] = (uint32) s;
+			}
 		}
 		nlive = kept;
 		cost[t] = best;

@@ -26,6 +26,7 @@
 #define NORMAL_IQR		1.3489795003921634
 #define POT_LEVEL		0.98	/* share of remainders below the peaks */
 #define POT_PEAKS		10		/* least number of peaks */
+#define DEFAULT_SIDE	((Size) 100)	/* points to each side of a window */
 #define SCORE_CAP		1e6		/* of a score inside a window's mean */
 
 static const double default_threshold[] = {
@@ -186,7 +187,8 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
 
 /*
  * Mean score of the points within o->score_window points to either side
- * (half the longest period if not given); NaN where the remainder is.
+ * (if not given 100, or a twentieth of a short series); NaN where the
+ * remainder is.
  */
 void
 ad_stl_window_score(const AdStlResult *result, const AdStlOptions *o,
@@ -197,8 +199,7 @@ ad_stl_window_score(const AdStlResult *result, const AdStlOptions *o,
 	Size		chunk;
 
 	if (half == 0)
-		half = result->nseasons > 0 ?
-			(result->periods[result->nseasons - 1] + 1) / 2 : 5;
+		half = Max(Min(DEFAULT_SIDE, n / 20), 1);
 
 	/*
 	 * Running sums that start afresh every so many points, so that what a
