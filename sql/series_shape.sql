@@ -23,8 +23,6 @@ SELECT i BETWEEN 1900 AND 2040 AS there FROM (SELECT i, (ad_discord(v, 100) OVER
 SELECT bool_and(i BETWEEN 1900 AND 2140) AS there FROM (SELECT i, score FROM (SELECT i, (ad_discord(v, 100) OVER (ORDER BY i)).* FROM p) s ORDER BY score DESC LIMIT 10) t;
 SET anomaly.simd = 'off';
 CREATE TEMP TABLE scalar AS SELECT md5(string_agg(d::text, ',' ORDER BY i)) AS m FROM (SELECT i, ad_discord(v, 100) OVER (ORDER BY i) d FROM p) s;
-SET anomaly.simd = 'base';
-SELECT md5(string_agg(d::text, ',' ORDER BY i)) = (SELECT m FROM scalar) AS base FROM (SELECT i, ad_discord(v, 100) OVER (ORDER BY i) d FROM p) s;
 SET anomaly.simd = 'avx2';
 SELECT md5(string_agg(d::text, ',' ORDER BY i)) = (SELECT m FROM scalar) AS avx2 FROM (SELECT i, ad_discord(v, 100) OVER (ORDER BY i) d FROM p) s;
 SET anomaly.simd = 'auto';

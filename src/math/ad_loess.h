@@ -19,14 +19,11 @@
 #define AD_LOESS_LANES	8
 #define AD_LOESS_PAD	16		/* doubles behind every data array */
 
-/* How wide the kernels run; higher levels need the processor's support. */
-typedef enum AdSimdLevel
+/* How many doubles at a time; four and eight need the processor's support. */
+typedef enum AdSimdWidth
 {
-	AD_SIMD_SCALAR,				/* one double at a time */
-	AD_SIMD_BASE,				/* two: what the build targets */
-	AD_SIMD_AVX2,				/* four */
-	AD_SIMD_AVX512				/* eight */
-} AdSimdLevel;
+	AD_WIDTH_ONE, AD_WIDTH_TWO, AD_WIDTH_FOUR, AD_WIDTH_EIGHT
+} AdSimdWidth;
 
 /* Sums of one weighted window for a line fit; x is the offset from xs. */
 typedef struct AdLoessSums
@@ -79,11 +76,10 @@ typedef struct AdLoessKernels
 	void		(*bisquare) (const double *r, double h, Size n, double *out);
 } AdLoessKernels;
 
-/* simd_level.c */
-extern AdSimdLevel ad_simd_best(void);
-extern AdSimdLevel ad_simd_level(void);
+/* simd_width.c */
+extern AdSimdWidth ad_simd_width(void);
 
 /* simd_loess.c */
-extern const AdLoessKernels *ad_loess_kernels(AdSimdLevel level);
+extern const AdLoessKernels *ad_loess_kernels(AdSimdWidth width);
 
 #endif							/* AD_LOESS_H */

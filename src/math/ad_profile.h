@@ -26,6 +26,6 @@ typedef void (*AdProfileRow) (double *cov, Size n, double df_i, double dg_i,
 							  double *index, double i, double *row_best,
 							  double *row_index);
 
-extern AdProfileRow ad_profile_row(AdSimdLevel level);
+extern AdProfileRow ad_profile_row(AdSimdWidth width);
 
 #endif							/* AD_PROFILE_H */

@@ -74,20 +74,20 @@ typedef int64 ad_i8 __attribute__((vector_size(64), aligned(8), may_alias));
 #include "math/simd_loess_kernels.h"
 #endif
 
-/* The kernels of a level; the caller does not ask for more than the best. */
+/* The kernels of a width, as ad_simd_width() gives it. */
 const AdLoessKernels *
-ad_loess_kernels(AdSimdLevel level)
+ad_loess_kernels(AdSimdWidth width)
 {
-	switch (level)
+	switch (width)
 	{
-		case AD_SIMD_SCALAR:
+		case AD_WIDTH_ONE:
 			return &kernels_scalar;
-		case AD_SIMD_BASE:
+		case AD_WIDTH_TWO:
 			return &kernels_base;
 #ifdef HAVE_WIDE
-		case AD_SIMD_AVX2:
+		case AD_WIDTH_FOUR:
 			return &kernels_avx2;
-		case AD_SIMD_AVX512:
+		case AD_WIDTH_EIGHT:
 			return &kernels_avx512;
 #endif
 		default:

@@ -80,20 +80,20 @@ typedef int64 ad_i8 __attribute__((vector_size(64), aligned(8), may_alias));
 #include "math/simd_profile_kernel.h"
 #endif
 
-/* The row function of a level; do not ask for more than the best. */
+/* The row function of a width, as ad_simd_width() gives it. */
 AdProfileRow
-ad_profile_row(AdSimdLevel level)
+ad_profile_row(AdSimdWidth width)
 {
-	switch (level)
+	switch (width)
 	{
-		case AD_SIMD_SCALAR:
+		case AD_WIDTH_ONE:
 			return row_scalar;
-		case AD_SIMD_BASE:
+		case AD_WIDTH_TWO:
 			return row_base;
 #ifdef HAVE_WIDE
-		case AD_SIMD_AVX2:
+		case AD_WIDTH_FOUR:
 			return row_avx2;
-		case AD_SIMD_AVX512:
+		case AD_WIDTH_EIGHT:
 			return row_avx512;
 #endif
 		default:

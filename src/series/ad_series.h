@@ -23,7 +23,7 @@
 #define AD_SERIES_MAX_POINTS	((Size) 16777216)	/* points of a grid */
 #define AD_SERIES_MAX_SEASONS	8	/* periods of one decomposition */
 #define AD_SERIES_MAX_PERIOD	((Size) 4194304)	/* points of a period */
-#define AD_SERIES_MAX_BYTES		((Size) 2 * 1024 * 1024 * 1024) /* of one series */
+#define AD_SERIES_MAX_BYTES		((Size) 1536 * 1024 * 1024) /* of one series */
 
 /* What is wrong with a series; message NULL: nothing. */
 typedef struct AdSeriesProblem

@@ -74,9 +74,9 @@ ad_discord_profile(const double *y, Size n, Size m, Size exclusion,
 {
 	MemoryContext context;
 	MemoryContext old;
-	AdSimdLevel level = ad_simd_level();
-	AdProfileRow row = ad_profile_row(level);
-	const AdLoessKernels *kernels = ad_loess_kernels(level);
+	AdSimdWidth width = ad_simd_width();
+	AdProfileRow row = ad_profile_row(width);
+	const AdLoessKernels *kernels = ad_loess_kernels(width);
 	Size		windows;
 	double	   *x,
 			   *mu,

@@ -377,12 +377,13 @@ propose(Search *s, const double *y, double *period, double *spread)
 	level = (sy - slope * st) / Max(m, 1);
 	/* a Hann window, its cosine by rotation */
 	{
-		double		step = 2 * M_PI / (double) n;
-		double		c = cos(step / 2),
-					sn = sin(step / 2);
-		double		cs = cos(step),
-					ss = sin(step);
+		double		c,
+					sn,
+					cs,
+					ss;
 
+		ad_sincos_turn(0.5 / (double) n, &sn, &c);
+		ad_sincos_turn(1.0 / (double) n, &ss, &cs);
 		for (Size i = 0; i < nn; i++)
 		{
 			double		next;

@@ -78,7 +78,7 @@ ad_stl_work_init(AdStlWork *work, Size n, Size period, double *block)
 {
 	Size		longest = n + 2 * period + 2 * AD_LOESS_PAD;
 
-	work->kernels = ad_loess_kernels(ad_simd_level());
+	work->kernels = ad_loess_kernels(ad_simd_width());
 	work->n = n;
 	work->period = period;
 	work->detrended = block;

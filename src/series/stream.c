@@ -356,7 +356,8 @@ bytea *
 ad_stream_write(const AdStream *s)
 {
 	AdEnvelopeWriter w;
-	StringInfo	b = ad_envelope_begin(&w, 1);
+	StringInfo	b = ad_envelope_begin(&w, 1,
+									  512 + 12 * (Size) s->slots);
 
 	ad_envelope_section(&w, STREAM_SECTION);
 	ad_wr_f64(b, s->level_gain);

@@ -36,7 +36,7 @@ ad_subpca_scores(const double *y, Size n, Size m, double *score)
 {
 	MemoryContext context;
 	MemoryContext old;
-	AdLoessKernels const *kernels = ad_loess_kernels(ad_simd_level());
+	AdLoessKernels const *kernels = ad_loess_kernels(ad_simd_width());
 	Size		windows;
 	double	   *x,
 			   *cov,
