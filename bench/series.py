@@ -103,9 +103,9 @@ def speed(y):
                 "anomaly": lambda: session.seconds(statement),
                 "R": lambda: r.seconds(rcode),
                 "statsmodels": python(**jumps)})
-            # its own default evaluates every point: minutes if robust
+            # its own default evaluates every point: minutes for long periods
             own = None
-            if not robust or period <= 168:
+            if period == 24:
                 progress("statsmodels with its default jumps")
                 own = python()() / median(t["anomaly"])
             need = 4 if robust else 6

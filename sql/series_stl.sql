@@ -144,6 +144,7 @@ SELECT ad_stl(1, ts, NULL) OVER () FROM generate_series(timestamptz '2024-01-01'
 SELECT count(d) FROM (SELECT ad_stl(1, ts, '{"period": "1 day", "on_error": "null"}') OVER () d FROM generate_series(timestamptz '2024-01-01', '2024-01-09', '7 hours') ts) s;
 -- one stray time must not ask for a grid of a century of seconds
 SELECT ad_stl(1, ts, '{"period": 60}') OVER () FROM (SELECT timestamptz '2024-01-01' + i * interval '1 second' FROM generate_series(1, 200) i UNION ALL SELECT '1924-01-01') x(ts);
+SELECT ad_stl(1, i, '{"period": 2}') OVER () FROM unnest(ARRAY[-9223372036854775808, -9223372036854775807, 9223372036854775807]) i;
 SELECT * FROM ad_decompose('DROP TABLE base');
 SELECT * FROM ad_decompose('SELECT 1');
 SELECT * FROM ad_decompose('SELECT now(), ''x''');

@@ -60,6 +60,7 @@ extern void ad_series_array_header(ArrayType *a, Oid type, Size items,
 								   Size present, Size width, int ndim,
 								   int rows);
 extern void ad_series_short_notice(FmgrInfo *flinfo, Size n, Size period);
-extern void ad_series_check_budget(Size bytes, Size n);
+extern bool ad_series_affordable(Size bytes, Size n,
+								 AdSeriesProblem *problem);
 
 #endif							/* SERIES_API_H */

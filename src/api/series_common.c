@@ -322,15 +322,16 @@ ad_series_short_notice(FmgrInfo *flinfo, Size n, Size period)
 					   n, period)));
 }
 
-/* Refuse a series that would need more memory than one may have. */
-void
-ad_series_check_budget(Size bytes, Size n)
+/* False, with the problem, if a series needs more memory than one may have. */
+bool
+ad_series_affordable(Size bytes, Size n, AdSeriesProblem *problem)
 {
-	if (bytes > AD_SERIES_MAX_BYTES)
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("decomposing a series of %zu points needs %zu MB, limit is %zu MB",
-						n, bytes >> 20, AD_SERIES_MAX_BYTES >> 20)));
+	if (bytes <= AD_SERIES_MAX_BYTES)
+		return true;
+	problem->code = ERRCODE_CONFIGURATION_LIMIT_EXCEEDED;
+	problem->message = psprintf("decomposing a series of %zu points needs %zu MB, limit is %zu MB",
+								n, bytes >> 20, AD_SERIES_MAX_BYTES >> 20);
+	return false;
 }
 
 /*
@@ -369,9 +370,11 @@ ad_series_run(FmgrInfo *flinfo, const AdStlOptions *o, AdTimeKind kind,
 	if (!ad_series_periods(o, &run->grid, kind, periods, &nperiods, problem))
 		return false;
 
-	ad_series_check_budget(ad_stl_bytes(m, periods, nperiods) +
-						   3 * m * sizeof(double) +
-						   n * (2 * sizeof(double) + sizeof(uint32)), m);
+	if (!ad_series_affordable(ad_stl_bytes(m, periods, nperiods) +
+							  3 * m * sizeof(double) +
+							  n * (2 * sizeof(double) + sizeof(uint32)),
+							  m, problem))
+		return false;
 	ad_stl_decompose(run->grid.y, m, o, periods, nperiods, room, &run->result);
 	if (run->result.ndropped > 0 && run->result.nseasons == 0)
 		ad_series_short_notice(flinfo, m, run->result.dropped);

@@ -12,6 +12,8 @@
  */
 #include "api/series_api.h"
 
+#include <ctype.h>
+
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
@@ -27,7 +29,6 @@ typedef struct DecomposeCall
 	bool		said;
 	AdStlOptions o;
 	void	   *zone;
-	AdStlRoom	room;
 	MemoryContext series;		/* reset after each */
 	TupleDesc	desc;
 	Tuplestorestate *store;
@@ -100,7 +101,7 @@ emit(FunctionCallInfo fcinfo, DecomposeCall *call, const char *name,
 		return;
 	memset(&problem, 0, sizeof(problem));
 	if (!ad_series_run(fcinfo->flinfo, &call->o, AD_TIME_TZ, call->zone,
-					   rows->value, rows->time, rows->n, &call->room, &run,
+					   rows->value, rows->time, rows->n, ad_stl_shared_room(), &run,
 					   &problem))
 	{
 		if (call->o.on_error == 0)
@@ -213,7 +214,6 @@ ad_decompose(PG_FUNCTION_ARGS)
 	ad_series_parse(options, &call->o);
 	if (call->o.timezone)
 		call->zone = ad_series_zone(call->o.timezone);
-	call->room.context = context;
 	call->series = AllocSetContextCreate(context, "anomaly decompose",
 										 ALLOCSET_DEFAULT_SIZES);
 	if (get_call_result_type(fcinfo, NULL, &call->desc) != TYPEFUNC_COMPOSITE)

@@ -26,7 +26,7 @@ ad_stl_plot(PG_FUNCTION_ARGS)
 				nmissing;
 	AdStlOptions o;
 	AdStlResult result;
-	AdStlRoom	room = {CurrentMemoryContext, NULL, 0};
+	AdStlRoom  *room = ad_stl_shared_room();
 	AdSeriesProblem problem;
 	Size		periods[AD_SERIES_MAX_SEASONS];
 	int			nperiods;
@@ -60,19 +60,20 @@ ad_stl_plot(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("series has too many points: %zu", n),
 				 errdetail("The limit is %zu.", AD_SERIES_MAX_POINTS)));
-	if (!ad_series_array_periods(&o, y, n, periods, &nperiods, &problem))
+	if (!ad_series_array_periods(&o, y, n, periods, &nperiods, &problem) ||
+		!ad_series_affordable(ad_stl_bytes(n, periods, nperiods), n, &problem))
 	{
 		if (o.on_error == 0)
 			ad_series_raise(&problem);
 		PG_RETURN_NULL();
 	}
-	ad_series_check_budget(ad_stl_bytes(n, periods, nperiods), n);
-	ad_stl_decompose(y, n, &o, periods, nperiods, &room, &result);
+	ad_stl_decompose(y, n, &o, periods, nperiods, room, &result);
 	if (result.ndropped > 0 && result.nseasons == 0)
 		ad_series_short_notice(fcinfo->flinfo, n, result.dropped);
 	remainder = ad_palloc_array(double, n);
 	ad_stl_remainder(&result, y, remainder);
-	ad_stl_judge(&result, &o, remainder, &room);
+	ad_stl_judge(&result, &o, remainder, room);
+	ad_stl_room_leave(room);
 	PG_RETURN_TEXT_P(cstring_to_text(ad_series_plot(y, n, &result, remainder,
 													PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)),
 													width, height,

@@ -31,7 +31,6 @@ typedef struct StlCall
 	AdStlOptions o;
 	void	   *zone;			/* of o.timezone, or NULL */
 	MemoryContext context;		/* of the options */
-	AdStlRoom	room;			/* work areas of all partitions */
 } StlCall;
 
 /* What a partition keeps. */
@@ -83,7 +82,6 @@ call_state(FunctionCallInfo fcinfo, Jsonb *options)
 		call->context = AllocSetContextCreate(CurrentMemoryContext,
 											  "anomaly series options",
 											  ALLOCSET_SMALL_SIZES);
-		call->room.context = CurrentMemoryContext;
 		MemoryContextSwitchTo(old);
 		fcinfo->flinfo->fn_extra = call;
 	}
@@ -165,7 +163,7 @@ prepare(FunctionCallInfo fcinfo, WindowObject winobj, StlCall *call,
 	time = ad_palloc_array(int64, n);
 	pull_rows(winobj, n, part->value, time);
 	good = ad_series_run(fcinfo->flinfo, o, call->kind, call->zone,
-						 part->value, time, n, &call->room, &part->run,
+						 part->value, time, n, ad_stl_shared_room(), &part->run,
 						 &problem);
 	pfree(time);
 	if (!good)
@@ -175,7 +173,10 @@ prepare(FunctionCallInfo fcinfo, WindowObject winobj, StlCall *call,
 		part->null = true;
 	}
 	else if (part->run.remainder)
+	{
 		pfree(part->run.remainder);
+		pfree(part->run.grid.y);
+	}
 	MemoryContextSwitchTo(old);
 }
 

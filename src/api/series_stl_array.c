@@ -44,7 +44,6 @@ typedef struct ArrayCall
 	Jsonb	   *options;
 	AdStlOptions o;
 	MemoryContext context;		/* of the options */
-	AdStlRoom	room;			/* for the work areas of all calls */
 } ArrayCall;
 
 /* The call site's state, with the options parsed (again only if changed). */
@@ -70,7 +69,6 @@ call_state(FunctionCallInfo fcinfo, Jsonb *options)
 		call->context = AllocSetContextCreate(CurrentMemoryContext,
 											  "anomaly series options",
 											  ALLOCSET_SMALL_SIZES);
-		call->room.context = CurrentMemoryContext;
 		MemoryContextSwitchTo(old);
 		fcinfo->flinfo->fn_extra = call;
 	}
@@ -160,6 +158,13 @@ ad_stl_array(PG_FUNCTION_ARGS)
 								  i == OUT_ANOMALY ? sizeof(int16) : sizeof(double),
 								  i == OUT_SEASONALS ? 2 : 1);
 	}
+	if (!ad_series_affordable(offset[OUT_COUNT] +
+							  ad_stl_bytes(n, periods, nperiods), n, &problem))
+	{
+		if (o->on_error == 0)
+			ad_series_raise(&problem);
+		PG_RETURN_NULL();
+	}
 	if (!AllocSizeIsValid(offset[OUT_COUNT] + AD_LOESS_PAD * sizeof(double)))
 	{
 		problem.code = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
@@ -170,8 +175,6 @@ ad_stl_array(PG_FUNCTION_ARGS)
 			ad_series_raise(&problem);
 		PG_RETURN_NULL();
 	}
-	ad_series_check_budget(offset[OUT_COUNT] + ad_stl_bytes(n, periods, nperiods),
-						   n);
 	tuple = palloc(offset[OUT_COUNT] + AD_LOESS_PAD * sizeof(double));
 
 	for (int i = 0; i < OUT_COUNT; i++)
@@ -205,13 +208,13 @@ ad_stl_array(PG_FUNCTION_ARGS)
 		memset(result.trend + n, 0, AD_LOESS_PAD * sizeof(double));
 		memset(result.season + n, 0, AD_LOESS_PAD * sizeof(double));
 		memset(result.weight + n, 0, AD_LOESS_PAD * sizeof(double));
-		ad_stl_decompose(y, n, o, periods, nperiods, &call->room, &result);
+		ad_stl_decompose(y, n, o, periods, nperiods, ad_stl_shared_room(), &result);
 		if (result.ndropped > 0 && result.nseasons == 0)
 			ad_series_short_notice(fcinfo->flinfo, n, result.dropped);
 		remainder = nulls ? ad_palloc_array(double, n) : out[OUT_REMAINDER];
 		ad_stl_remainder(&result, y, remainder);
-		ad_stl_judge(&result, o, remainder, &call->room);
-		ad_stl_room_leave(&call->room);
+		ad_stl_judge(&result, o, remainder, ad_stl_shared_room());
+		ad_stl_room_leave(ad_stl_shared_room());
 		for (int s = 0; s < rows; s++)
 			memcpy(out[OUT_SEASONALS] + (Size) s * n,
 				   result.nseasons > 1 ? result.seasons[s] : result.season,

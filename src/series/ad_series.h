@@ -84,8 +84,8 @@ typedef struct AdStlParams
 } AdStlParams;
 
 /*
- * Memory that outlives one series.  Fresh pages cost more than the method
- * itself, so a caller with many series keeps one room for all of them.
+ * Memory that outlives one series and one query.  Fresh pages cost more than
+ * the method itself, so a backend keeps one room for all of them.
  */
 typedef struct AdStlRoom
 {
@@ -94,6 +94,7 @@ typedef struct AdStlRoom
 	Size		capacity;		/* doubles of the block */
 } AdStlRoom;
 
+extern AdStlRoom *ad_stl_shared_room(void);
 extern double *ad_stl_room(AdStlRoom *room, Size doubles);
 extern void ad_stl_room_leave(AdStlRoom *room);
 

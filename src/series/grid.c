@@ -254,6 +254,9 @@ ad_grid_build(const int64 *t, const int64 *utc, const double *v, Size n,
 	if (first > last)
 		return true;			/* no row has a time */
 
+	/* so that no difference of two times overflows */
+	if ((double) last - (double) first > 4e18)
+		return too_long((double) last - (double) first, n, problem);
 	grid->step = median_step(t, n);
 	grid->start = first;
 	if (grid->step == 0)

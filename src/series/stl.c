@@ -32,6 +32,16 @@
 
 #define ROOM_KEPT		((Size) 8 * 1024 * 1024)	/* doubles kept between series */
 
+/* The backend's room; nothing that runs in it calls back into SQL. */
+AdStlRoom *
+ad_stl_shared_room(void)
+{
+	static AdStlRoom room;
+
+	room.context = TopMemoryContext;
+	return &room;
+}
+
 /*
  * A block of so many doubles, without defined contents; the one before is
  * gone.

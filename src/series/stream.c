@@ -36,6 +36,7 @@
 #define TAIL_GROSS		20.0	/* mean excesses a peak may count for */
 #define MAX_SHAPE		0.5
 #define MIN_BOUND		3.0
+#define HUGE_POINT		1e300	/* larger ones count as infinite */
 #define SLOT_SEEN_MAX	1000000
 
 static const char *const late_names[] = {"count", "error", NULL};
@@ -251,7 +252,7 @@ ad_stream_point(AdStream *s, MemoryContext context, int64 t, bool has_value,
 		Max(2 * (uint64) (s->slots > 0 ? s->slots : s->points), 30);
 	out->judged = s->n >= quiet;
 	error = value - out->expected;
-	if (isinf(value))
+	if (fabs(value) > HUGE_POINT)
 	{
 		/* beyond every finite value, and nothing to learn from */
 		out->score = INFINITY;
