@@ -256,7 +256,7 @@ best_lag(Search *s, const double *y, double period, double spread, double *r)
 	return lag;
 }
 
-/* How much less one period must be than its multiples to be left for them. */
+/* The least strength of a period: more with fewer cycles. */
 static double
 bar(const Search *s, Size period)
 {
@@ -323,6 +323,7 @@ typedef struct Peak
 	double		score;			/* power over its surroundings' median */
 } Peak;
 
+/* Highest score first, for qsort. */
 static int
 by_score(const void *a, const void *b)
 {
@@ -332,6 +333,7 @@ by_score(const void *a, const void *b)
 	return (x < y) - (x > y);
 }
 
+/* Highest power first, for qsort. */
 static int
 by_power(const void *a, const void *b)
 {
@@ -859,6 +861,9 @@ ad_periods_find(const double *y, Size n, int64 step, int months,
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 
+	/* pairs at the lag may vary a little more than all points do */
+	for (int i = 0; i < count; i++)
+		strength[i] = Min(strength[i], 1.0);
 	for (int i = 1; i < count; i++)
 		for (int j = i; j > 0 && strength[j - 1] < strength[j]; j--)
 		{

@@ -53,6 +53,7 @@ append_escaped(StringInfo b, const char *s)
 		}
 }
 
+/* The pixel of a point across. */
 static double
 x_of(Size i, Size n, int width)
 {
@@ -60,6 +61,7 @@ x_of(Size i, Size n, int width)
 		(n > 1 ? (double) i / (double) (n - 1) : 0.5);
 }
 
+/* The pixel of a value up, clipped to its panel. */
 static double
 y_of(const Panel *p, double v)
 {

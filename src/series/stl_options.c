@@ -15,7 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
-#define OWNER	"ad_stl"
+#define OWNER	"ad_stl"	/* whose options they are, in messages */
 
 static const char *const method_names[] = {"mad", "iqr", "sigma", "pot", NULL};
 static const char *const duplicate_names[] = {"mean", "error", "last", NULL};
