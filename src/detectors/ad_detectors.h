@@ -11,5 +11,7 @@
 #include "model/ad_detector.h"
 
 extern const AdDetector ad_detector_iforest;
+extern const AdDetector ad_detector_ocsvm;
+extern const AdDetector ad_detector_fair_forest;
 
 #endif							/* AD_DETECTORS_H */

@@ -9,5 +9,6 @@
 
 const AdDetector *const ad_detectors[] = {
 	&ad_detector_iforest,
+	&ad_detector_fair_forest,
 	NULL
 };
