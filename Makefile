@@ -58,6 +58,8 @@ $(OBJS): $(wildcard src/*/*.h)
 
 # The loops over the features of every row; measured worth it.
 src/sketch/sketch.o: CFLAGS += -O3
+# Kernels: the loops over points become vector instructions.
+src/math/simd_kernel.o: CFLAGS += -O3
 
 # The install script: the topics in order.
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL)

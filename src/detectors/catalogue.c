@@ -9,6 +9,7 @@
 
 const AdDetector *const ad_detectors[] = {
 	&ad_detector_iforest,
+	&ad_detector_ocsvm,
 	&ad_detector_fair_forest,
 	NULL
 };
