@@ -311,7 +311,8 @@ fit_descent(const AdMatrix *m, const OcsvmOptions *o, double gamma,
 	double	   *sum;
 	double		scale = 1;		/* the weights are scale times w */
 	double		rho = 0;
-	double		unit;			/* squared length of features per unit */
+	double		unit = 0;		/* of dot products: rows have a mean
+								 * squared length of 1 */
 	double		t = 0;
 
 	memset(&f, 0, sizeof(f));
@@ -319,7 +320,19 @@ fit_descent(const AdMatrix *m, const OcsvmOptions *o, double gamma,
 	f.center = center;
 	f.root = linear ? 1 : sqrt(gamma);
 	draw_features(&f, linear ? 0 : (uint32) o->features);
-	unit = linear ? 1 : 2.0 / o->features;
+	if (linear)
+	{
+		for (Size i = 0; i < m->rows; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
+			row_features(&f, i);
+			for (Size k = 0; k < f.nz; k++)
+				unit += (double) f.z[k] * f.z[k] / (double) m->rows;
+		}
+		unit = unit > 0 ? 1 / unit : 1;
+	}
+	else
+		unit = 2.0 / o->features;
 	w = ad_palloc0_array(double, f.nz);
 	sum = ad_palloc0_array(double, f.nz);
 
@@ -361,7 +374,7 @@ fit_descent(const AdMatrix *m, const OcsvmOptions *o, double gamma,
 	}
 
 	for (Size k = 0; k < f.nz; k++)
-		w[k] = unit * sum[k] / ((double) AVERAGED * m->rows);
+		w[k] = (linear ? 1 : unit) * sum[k] / ((double) AVERAGED * m->rows);
 	for (Size i = 0; i < m->rows; i++)
 	{
 		if ((i & 63) == 0)
