@@ -6,7 +6,7 @@ CREATE FUNCTION ad_ocsvm(
     gamma double precision DEFAULT NULL,
     exact_rows integer DEFAULT 10000,
     features integer DEFAULT 512,
-    tolerance double precision DEFAULT 0.001)
+    tolerance double precision DEFAULT 0.0001)
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;

@@ -585,7 +585,7 @@ static const AdOption ocsvm_options[] = {
 	100000, NULL, NULL, false},
 	{"features", AD_OPT_INT, offsetof(OcsvmOptions, features), 512, 1, 65536,
 	NULL, NULL, false},
-	{"tolerance", AD_OPT_FLOAT, offsetof(OcsvmOptions, tolerance), 0.001, 0,
+	{"tolerance", AD_OPT_FLOAT, offsetof(OcsvmOptions, tolerance), 0.0001, 0,
 	1, NULL, NULL, true},
 };
 
