@@ -13,5 +13,10 @@
 extern const AdDetector ad_detector_iforest;
 extern const AdDetector ad_detector_ocsvm;
 extern const AdDetector ad_detector_fair_forest;
+extern const AdDetector ad_detector_zscore;
+extern const AdDetector ad_detector_hbos;
+extern const AdDetector ad_detector_ecod;
+extern const AdDetector ad_detector_copod;
+extern const AdDetector ad_detector_loda;
 
 #endif							/* AD_DETECTORS_H */

@@ -11,5 +11,10 @@ const AdDetector *const ad_detectors[] = {
 	&ad_detector_iforest,
 	&ad_detector_ocsvm,
 	&ad_detector_fair_forest,
+	&ad_detector_zscore,
+	&ad_detector_hbos,
+	&ad_detector_ecod,
+	&ad_detector_copod,
+	&ad_detector_loda,
 	NULL
 };
