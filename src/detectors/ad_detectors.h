@@ -11,6 +11,8 @@
 #include "model/ad_detector.h"
 
 extern const AdDetector ad_detector_iforest;
+extern const AdDetector ad_detector_ocsvm;
+extern const AdDetector ad_detector_fair_forest;
 extern const AdDetector ad_detector_zscore;
 extern const AdDetector ad_detector_hbos;
 extern const AdDetector ad_detector_ecod;

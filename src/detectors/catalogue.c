@@ -9,6 +9,8 @@
 
 const AdDetector *const ad_detectors[] = {
 	&ad_detector_iforest,
+	&ad_detector_ocsvm,
+	&ad_detector_fair_forest,
 	&ad_detector_zscore,
 	&ad_detector_hbos,
 	&ad_detector_ecod,

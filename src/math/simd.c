@@ -5,6 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "math/ad_kernel.h"
 #include "math/ad_simd.h"
 
 #include <limits.h>
@@ -58,6 +59,7 @@ static void
 assign_simd(int newval, void *extra pg_attribute_unused())
 {
 	ad_forest_choose(level_of(newval));
+	ad_kernel_choose(level_of(newval));
 }
 
 /* Define the setting and choose. */
