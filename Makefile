@@ -58,6 +58,7 @@ $(OBJS): $(wildcard src/*/*.h)
 
 # The loops over the features of every row; measured worth it.
 src/sketch/sketch.o: CFLAGS += -O3
+src/math/simd_neighbors.o src/math/neighbors_scan.o: CFLAGS += -O3
 
 # The install script: the topics in order.
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL)
