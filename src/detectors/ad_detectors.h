@@ -11,5 +11,9 @@
 #include "model/ad_detector.h"
 
 extern const AdDetector ad_detector_iforest;
+extern const AdDetector ad_detector_knn;
+extern const AdDetector ad_detector_lof;
+extern const AdDetector ad_detector_dbscan;
+extern const AdDetector ad_detector_inne;
 
 #endif							/* AD_DETECTORS_H */

@@ -9,5 +9,9 @@
 
 const AdDetector *const ad_detectors[] = {
 	&ad_detector_iforest,
+	&ad_detector_knn,
+	&ad_detector_lof,
+	&ad_detector_dbscan,
+	&ad_detector_inne,
 	NULL
 };
