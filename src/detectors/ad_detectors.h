@@ -18,5 +18,9 @@ extern const AdDetector ad_detector_hbos;
 extern const AdDetector ad_detector_ecod;
 extern const AdDetector ad_detector_copod;
 extern const AdDetector ad_detector_loda;
+extern const AdDetector ad_detector_knn;
+extern const AdDetector ad_detector_lof;
+extern const AdDetector ad_detector_dbscan;
+extern const AdDetector ad_detector_inne;
 
 #endif							/* AD_DETECTORS_H */

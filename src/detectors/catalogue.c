@@ -16,5 +16,9 @@ const AdDetector *const ad_detectors[] = {
 	&ad_detector_ecod,
 	&ad_detector_copod,
 	&ad_detector_loda,
+	&ad_detector_knn,
+	&ad_detector_lof,
+	&ad_detector_dbscan,
+	&ad_detector_inne,
 	NULL
 };
