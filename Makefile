@@ -58,6 +58,8 @@ $(OBJS): $(wildcard src/*/*.h)
 
 # The loops over the features of every row; measured worth it.
 src/sketch/sketch.o: CFLAGS += -O3
+# So are these, compiled for several instruction sets.
+src/math/simd_linear.o: CFLAGS += -O3
 
 # The install script: the topics in order.
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL)
