@@ -11,5 +11,9 @@
 #include "model/ad_detector.h"
 
 extern const AdDetector ad_detector_iforest;
+extern const AdDetector ad_detector_pca;
+extern const AdDetector ad_detector_mahalanobis;
+extern const AdDetector ad_detector_kmeans;
+extern const AdDetector ad_detector_gmm;
 
 #endif							/* AD_DETECTORS_H */

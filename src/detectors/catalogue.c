@@ -9,5 +9,9 @@
 
 const AdDetector *const ad_detectors[] = {
 	&ad_detector_iforest,
+	&ad_detector_pca,
+	&ad_detector_mahalanobis,
+	&ad_detector_kmeans,
+	&ad_detector_gmm,
 	NULL
 };
