@@ -169,7 +169,7 @@ check_class(const AdModel *m, AdSource *s, int j)
 					j + 1, s->name, f->type)));
 }
 
-/* Append what a model expects to a string: "2 features (amount numeric, …)". */
+/* Append what a model expects to a string: "amount numeric, country text". */
 static char *
 expected_features(const AdModel *m)
 {
@@ -182,7 +182,7 @@ expected_features(const AdModel *m)
 						 m->features[j].name[0] ? " " : "",
 						 m->features[j].type);
 	if (m->nfeatures > 10)
-		appendStringInfoString(&buf, ", …");
+		appendStringInfoString(&buf, ", and others");
 	return buf.data;
 }
 

@@ -14,6 +14,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -66,9 +67,18 @@ append_argument(StringInfo buf, Oid type, Datum value)
 			appendStringInfoString(buf, text);
 			break;
 		case FLOAT8OID:
-			/* JSON has no NaN or Infinity: as strings they are refused */
+			/*
+			 * Not as float8out has it, since extra_float_digits must not
+			 * matter.  JSON has no NaN or Infinity: as strings they are
+			 * refused.
+			 */
 			if (isfinite(DatumGetFloat8(value)))
-				appendStringInfoString(buf, text);
+			{
+				char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+				double_to_shortest_decimal_buf(DatumGetFloat8(value), digits);
+				appendStringInfoString(buf, digits);
+			}
 			else
 				escape_json(buf, text);
 			break;

@@ -25,8 +25,13 @@
 #endif
 #include "common/sha2.h"
 
-#ifndef FLEXIBLE_ARRAY_MEMBER
-#define FLEXIBLE_ARRAY_MEMBER
+/* 18 replaced this attribute by pg_noreturn, which stands elsewhere. */
+#ifndef pg_attribute_noreturn
+#if defined(__GNUC__)
+#define pg_attribute_noreturn() __attribute__((noreturn))
+#else
+#define pg_attribute_noreturn()
+#endif
 #endif
 
 #endif							/* AD_COMPAT_H */

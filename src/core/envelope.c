@@ -211,9 +211,13 @@ ad_envelope_open(AdEnvelope *e, const uint8 *data, Size len,
 				 errdetail("Its first bytes are not those of a %s.", what)));
 	}
 
-	ad_rd_init(&r, data, len, what);
 	if (len < AD_ENVELOPE_HEADER)
-		ad_rd_corrupt(&r, "it is shorter than its header");
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("%s is damaged", what),
+				 errdetail("It has %zu bytes, its header alone has %d.",
+						   len, AD_ENVELOPE_HEADER)));
+	ad_rd_init(&r, data, len, what);
 	r.pos = OFF_VERSION;
 	e->version = ad_rd_u16(&r);
 	e->kind = ad_rd_u16(&r);

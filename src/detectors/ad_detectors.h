@@ -15,5 +15,10 @@ extern const AdDetector ad_detector_pca;
 extern const AdDetector ad_detector_mahalanobis;
 extern const AdDetector ad_detector_kmeans;
 extern const AdDetector ad_detector_gmm;
+extern const AdDetector ad_detector_zscore;
+extern const AdDetector ad_detector_hbos;
+extern const AdDetector ad_detector_ecod;
+extern const AdDetector ad_detector_copod;
+extern const AdDetector ad_detector_loda;
 
 #endif							/* AD_DETECTORS_H */

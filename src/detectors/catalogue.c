@@ -13,5 +13,10 @@ const AdDetector *const ad_detectors[] = {
 	&ad_detector_mahalanobis,
 	&ad_detector_kmeans,
 	&ad_detector_gmm,
+	&ad_detector_zscore,
+	&ad_detector_hbos,
+	&ad_detector_ecod,
+	&ad_detector_copod,
+	&ad_detector_loda,
 	NULL
 };

@@ -146,7 +146,7 @@ static void
 load_column(AdReader *r, Column *c)
 {
 	uint32		n = ad_rd_count(r, AD_FOREST_MAX_RANK, sizeof(double));
-	double	   *t = ad_palloc_array(double, 3 * (Size) n + 2);
+	double	   *t = ad_palloc_array(double, n);
 	uint32	   *bucket;
 	uint32		fullest = 0;
 	double		width;
@@ -155,7 +155,6 @@ load_column(AdReader *r, Column *c)
 	for (uint32 i = 0; i < n; i++)
 		if (!isfinite(t[i]) || (i > 0 && !(t[i] > t[i - 1])))
 			ad_rd_corrupt(r, "thresholds do not ascend");
-	c->thresholds = t;
 	c->n = n;
 	c->nbuckets = 1;
 	while (c->nbuckets < n && c->nbuckets < MAX_BUCKETS)
@@ -176,8 +175,10 @@ load_column(AdReader *r, Column *c)
 	}
 	while (((uint32) 1 << c->steps) <= fullest)
 		c->steps++;
-	for (uint32 i = 0; i < ((uint32) 1 << c->steps); i++)
+	t = ad_repalloc_array(t, double, n + ((Size) 1 << c->steps));
+	for (Size i = 0; i < (Size) 1 << c->steps; i++)
 		t[n + i] = INFINITY;
+	c->thresholds = t;
 	c->bucket = bucket;
 }
 

@@ -4,7 +4,8 @@
  *		Squared Mahalanobis distance, classical or robust.
  *
  * Classical: from the mean, with the covariance of all rows (divisor rows).
- * Where it is singular its pseudo-inverse serves, as scikit-learn's
+ * It is factorised with its columns scaled, so that different units cost no
+ * precision.  Where it is singular its pseudo-inverse serves, as scikit-learn's
  * EmpiricalCovariance has it: directions in which no row differs count
  * nothing.  Robust: mcd.c.
  *
@@ -32,40 +33,75 @@ typedef struct Mahalanobis
 	AdMap	   *map;
 } Mahalanobis;
 
-/* The classical estimate, in the form of the robust one. */
-static void
-classical(const AdMatrix *m, AdMcd *out)
+/*
+ * Replace a covariance by the rows of its whitening; returns their number.
+ * Eigenvalues that are as good as 0 are left out, by the limit that scipy's
+ * pinvh has.
+ */
+static int
+whitening(double *cov, int cols, double *values)
 {
-	int			cols = m->cols;
-	double	   *values = ad_palloc_array(double, cols);
-	double	   *cov = ad_palloc_array(double, ad_mul_size(cols, cols));
 	double		greatest = 0;
+	int			n = 0;
 
-	out->mean = ad_palloc_array(double, cols);
-	ad_column_means(m->x, m->rows, cols, out->mean);
-	ad_covariance(m->x, m->rows, cols, out->mean, (double) m->rows, cov);
-	if (!ad_all_finite(cov, (Size) cols * cols))
-		ad_too_large("mahalanobis");
 	ad_eigen(cov, cols, values);
 	for (int i = 0; i < cols; i++)
 		greatest = Max(greatest, fabs(values[i]));
-
-	/* scipy's pinvh has the same limit */
-	out->outputs = 0;
 	for (int i = 0; i < cols; i++)
 	{
-		double	   *row = cov + (Size) out->outputs * cols;
 		double		sd;
 
 		if (!(values[i] > greatest * cols * DBL_EPSILON))
 			continue;
 		sd = sqrt(values[i]);
 		for (int j = 0; j < cols; j++)
-			row[j] = cov[(Size) i * cols + j] / sd;
-		out->outputs++;
+			cov[(Size) n * cols + j] = cov[(Size) i * cols + j] / sd;
+		n++;
 	}
-	out->w = cov;
+	return n;
+}
+
+/* The classical estimate, in the form of the robust one. */
+static void
+classical(const AdMatrix *m, AdMcd *out)
+{
+	int			cols = m->cols;
+	Size		cells = ad_mul_size(cols, cols);
+	double	   *values = ad_palloc_array(double, cols);
+	double	   *sd = ad_palloc_array(double, cols);
+	double	   *cov = ad_palloc_array(double, cells);
+	bool		varies = true;
+
+	out->mean = ad_palloc_array(double, cols);
+	ad_column_means(m->x, m->rows, cols, out->mean);
+	ad_covariance(m->x, m->rows, cols, out->mean, (double) m->rows, cov);
+	if (!ad_all_finite(cov, cells))
+		ad_too_large("mahalanobis");
+	for (int j = 0; j < cols; j++)
+	{
+		sd[j] = sqrt(cov[(Size) j * cols + j]);
+		varies &= sd[j] > DBL_MIN;
+	}
 	out->support = out->reweighted = m->rows;
+	out->outputs = 0;
+	if (varies)
+	{
+		out->w = ad_palloc_array(double, cells);
+		for (int i = 0; i < cols; i++)
+			for (int j = 0; j < cols; j++)
+				out->w[(Size) i * cols + j] =
+					cov[(Size) i * cols + j] / sd[i] / sd[j];
+		out->outputs = whitening(out->w, cols, values);
+		for (int i = 0; i < out->outputs; i++)
+			for (int j = 0; j < cols; j++)
+				out->w[(Size) i * cols + j] /= sd[j];
+	}
+	if (out->outputs < cols)
+	{
+		/* what a pseudo-inverse is depends on the units: the columns' own */
+		out->w = cov;
+		out->outputs = whitening(cov, cols, values);
+	}
 	out->singular = out->outputs < cols;
 }
 

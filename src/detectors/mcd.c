@@ -41,7 +41,7 @@
 #define PARTS			5
 #define MAX_STEPS		100
 #define SINGULAR		1e-10	/* pivot over its variance */
-#define RIDGE			1e-6
+#define RIDGE			1e-3
 #define MAX_COLUMNS		512		/* thousands of factorisations */
 
 /* A location and scatter in the works. */

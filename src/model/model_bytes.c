@@ -99,8 +99,7 @@ read_dictionary(AdReader *r, AdModelFeature *f)
 {
 	uint32		n = ad_rd_count(r, AD_MAX_MODEL_VALUES, 20);
 
-	if (n == 0)
-		ad_rd_corrupt(r, "a categorical feature has no values");
+	/* none at all: values so rare that the sample of the fit had none */
 	f->frequency = ad_palloc0_array(double, n + 1);
 	for (uint32 i = 0; i < n; i++)
 	{
@@ -217,7 +216,7 @@ read_preparation(AdReader *r, AdModel *m)
 			ad_rd_corrupt(r, "an imputed number is infinite");
 		if (isnan(f->impute) && m->detector->accepts_missing == NULL)
 			ad_rd_corrupt(r, "an imputed number is missing");
-		if (category && !(f->impute >= 0 && f->impute < f->dict.n &&
+		if (category && !(f->impute >= 0 && f->impute < Max(f->dict.n, 1) &&
 						  f->impute == floor(f->impute)))
 			ad_rd_corrupt(r, "an imputed category is not in the dictionary");
 	}
@@ -261,6 +260,7 @@ ad_model_read(const uint8 *data, Size len)
 
 	ad_envelope_open(&e, data, len, AD_MAGIC_MODEL, "model",
 					 AD_MODEL_VERSION, AD_MODEL_FLAGS);
+	memcpy(m->header, data, AD_ENVELOPE_HEADER);
 	memcpy(m->digest, e.digest, AD_DIGEST_LENGTH);
 	m->bytes = len;
 	m->version = e.version;

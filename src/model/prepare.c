@@ -22,6 +22,8 @@
  */
 #include "model/ad_model.h"
 
+#include <float.h>
+
 #include "math/ad_math.h"
 
 /* Name a feature for a message: its name, or its position. */
@@ -135,6 +137,15 @@ calendar_columns(const AdModel *m, double seconds, double *out)
 			(seconds - floor(seconds));
 		weekday = tm->tm_wday;
 	}
+
+	/*
+	 * From both sides of midnight and Sunday, so that hours and weekdays that
+	 * are as far from them have equal cosines to the bit.
+	 */
+	if (day_seconds > SECS_PER_DAY / 2)
+		day_seconds -= SECS_PER_DAY;
+	if (weekday > 3)
+		weekday -= 7;
 	ad_sincos_turn(day_seconds / SECS_PER_DAY, &out[0], &out[1]);
 	ad_sincos_turn(weekday / 7.0, &out[2], &out[3]);
 }
@@ -467,8 +478,15 @@ ad_prepare_fit(AdModel *m, const AdView *v, const AdSpec *spec)
 		m->plain = false;
 		for (Size i = 0; i < v->n; i++)
 			for (int c = 0; c < m->ncols; c++)
-				scaled[i * m->ncols + c] =
-					(x[i * m->ncols + c] - m->center[c]) / m->scale[c];
+			{
+				double		e = (x[i * m->ncols + c] - m->center[c]) /
+					m->scale[c];
+
+				/* the difference of two huge numbers may be none */
+				if (isinf(e))
+					e = e > 0 ? DBL_MAX : -DBL_MAX;
+				scaled[i * m->ncols + c] = e;
+			}
 		x = scaled;
 	}
 	return x;

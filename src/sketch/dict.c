@@ -88,7 +88,8 @@ ad_dict_code(AdDict *d, const char *s, int len)
 			ad_repalloc_array(d->entries, AdDictEntry, cap);
 		d->cap = cap;
 	}
-	if (d->arena_len + len > d->arena_cap)
+	/* also for an empty string, so that no entry points into nothing */
+	if (d->arena_cap == 0 || d->arena_len + len > d->arena_cap)
 	{
 		Size		cap = Max(d->arena_cap * 2, d->arena_len + len + 64);
 

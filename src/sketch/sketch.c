@@ -412,6 +412,9 @@ ad_sketch_merge(AdSketch *a, const AdSketch *b)
 		const double *from = b->x + i * d;
 
 		AD_CHECK_EVERY_1024(i);
+		/* half of a large b's rows are out at once */
+		if (b->large && priority > a->threshold)
+			continue;
 		memcpy(row, from, d * sizeof(double));
 		for (int c = 0; c < a->ncategories; c++)
 		{

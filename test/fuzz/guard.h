@@ -7,7 +7,8 @@
  * cannot see an array overrun.  sanitize.sh compiles the extension with this
  * header included first: arrays (all go through MemoryContextAllocHuge,
  * MemoryContextAllocZero, repalloc_huge and pfree) get a poisoned tail, which
- * a callback clears before the context is reset.
+ * a callback clears before the context is reset.  memcpy and its kin, which
+ * the sanitizer would intercept, are called by the names of its checks.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,6 +21,25 @@
 
 #include "utils/memutils.h"
 
+/*
+ * The sanitizer reads its options from memory that a server process has long
+ * used for its title, so they come from here.
+ */
+extern const char *__asan_default_options(void);
+__attribute__((weak)) const char *
+__asan_default_options(void)
+{
+	return "verify_asan_link_order=0:detect_leaks=0:"
+		"detect_stack_use_after_return=0:abort_on_error=1";
+}
+
+extern const char *__ubsan_default_options(void);
+__attribute__((weak)) const char *
+__ubsan_default_options(void)
+{
+	return "print_stacktrace=1:abort_on_error=1";
+}
+
 typedef struct Guard
 {
 	MemoryContextCallback callback;
@@ -29,7 +49,9 @@ typedef struct Guard
 
 #define GUARD_ROUND(size) (((size) + 7) & ~(Size) 7)
 
-static inline void
+/* Not static: one address in all files, by which guards are known. */
+extern void guard_clear(void *arg);
+__attribute__((weak)) void
 guard_clear(void *arg)
 {
 	Guard	   *g = arg;
@@ -111,6 +133,16 @@ guard_realloc(void *p, Size size)
 	return q;
 }
 
+extern void *__asan_memcpy(void *to, const void *from, size_t n);
+extern void *__asan_memmove(void *to, const void *from, size_t n);
+extern void *__asan_memset(void *to, int c, size_t n);
+
+#undef memcpy
+#undef memmove
+#undef memset
+#define memcpy(to, from, n)						__asan_memcpy(to, from, n)
+#define memmove(to, from, n)					__asan_memmove(to, from, n)
+#define memset(to, c, n)						__asan_memset(to, c, n)
 #define MemoryContextAllocHuge(context, size)	guard_alloc(context, size)
 #define MemoryContextAllocZero(context, size)	guard_alloc_zero(context, size)
 #define repalloc_huge(p, size)					guard_realloc(p, size)

@@ -24,12 +24,7 @@ sub start_server
 		allows_streaming => 1,
 		extra => [ '--encoding=UTF8', '--locale=C' ]);
 	$node->append_conf('postgresql.conf', "$_\n") for 'fsync = off', @conf;
-	{
-		# a library for the server and its backends alone (fuzz/sanitize.sh)
-		local $ENV{LD_PRELOAD} = $ENV{ANOMALY_TEST_PRELOAD}
-		  if $ENV{ANOMALY_TEST_PRELOAD};
-		$node->start;
-	}
+	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION anomaly');
 	return $node;
 }

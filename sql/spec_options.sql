@@ -1,0 +1,140 @@
+-- Specs: constructors, defaults, composition, and every way to get one wrong.
+\set SHOW_CONTEXT never
+
+-- SQLSTATE, message, detail and hint of what a statement raises.
+CREATE FUNCTION pg_temp.expect_error(sql text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	state text; message text; detail text; hint text;
+BEGIN
+	EXECUTE sql;
+	RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+		detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	RETURN concat_ws(' | ', state || ': ' || message,
+		nullif(detail, ''), nullif(hint, ''));
+END $$;
+\pset format unaligned
+
+CREATE TABLE rows AS SELECT i AS id, i % 10 AS a FROM generate_series(1, 50) i;
+
+-- constructors write out every option that has a default
+SELECT ad_iforest();
+SELECT ad_prepare();
+SELECT ad_sampling();
+SELECT ad_iforest(trees => 7, max_features => 0.25), ad_iforest(50, 128, 2, 0.1);
+SELECT ad_prepare(scale => 'robust', drop_correlated => 0.95, timezone => 'Europe/Vienna');
+SELECT ad_sampling(seed => 9007199254740991, keyed => true);
+
+-- NULL means the default
+SELECT ad_iforest(trees => NULL), ad_prepare(timezone => NULL, scale => NULL);
+SELECT ad_fit(ad_iforest() || '{"trees": null}', a) = ad_fit('iforest', a) AS same
+FROM rows;
+
+-- they compose; of two parts of one kind the later one counts, whole
+SELECT ad_iforest(trees => 10) || ad_prepare(scale => 'minmax')
+       || ad_sampling(rows => 1000, seed => 7);
+SELECT (ad_prepare(scale => 'minmax') || ad_prepare(impute => 'zero')) #>> '{prepare,scale}'
+       AS scale;
+
+-- what a model stores is the canonical form of what was asked for
+SELECT jsonb_pretty(ad_info(ad_fit(ad_iforest() || ad_prepare(scale => 'robust'), a))
+                    -> 'spec')
+FROM rows;
+SELECT ad_info(ad_fit('iforest', a)) -> 'spec' =
+       ad_iforest() || ad_prepare() || ad_sampling() || '{"prepare": {"drop_correlated": null}}'
+       AS different, -- || does not merge below the first level
+       jsonb_strip_nulls(ad_info(ad_fit('iforest', a)) -> 'spec') =
+       ad_iforest() || ad_prepare() || ad_sampling() AS same
+FROM rows;
+SELECT ad_fit('iforest', a) = ad_fit(ad_iforest(), a) AS constructor,
+       ad_fit('iforest', a) = ad_fit(ad_iforest() || ad_prepare() || ad_sampling(), a) AS parts,
+       ad_fit('iforest', a) = ad_fit('{"detector": "iforest"}'::jsonb, a) AS json
+FROM rows;
+-- every default is the same in SQL and in C
+SELECT p.proname, ad_info(m) -> 'spec' @>
+       CASE p.proname WHEN 'ad_iforest' THEN ad_iforest()
+                      WHEN 'ad_prepare' THEN ad_prepare()
+                      ELSE ad_sampling() END AS same
+FROM (SELECT ad_fit('{"detector": "iforest"}'::jsonb, a) AS m FROM rows) x,
+     pg_proc p
+WHERE p.proname IN ('ad_iforest', 'ad_prepare', 'ad_sampling') ORDER BY 1;
+
+-- out of range
+SELECT pg_temp.expect_error(s) FROM unnest(ARRAY[
+$$SELECT ad_iforest(trees => 0)$$,
+$$SELECT ad_iforest(trees => 10001)$$,
+$$SELECT ad_iforest(sample_size => 1)$$,
+$$SELECT ad_iforest(sample_size => 65537)$$,
+$$SELECT ad_iforest(ndim => 0)$$,
+$$SELECT ad_iforest(ndim => 4097)$$,
+$$SELECT ad_iforest(max_features => 0)$$,
+$$SELECT ad_iforest(max_features => 1.01)$$,
+$$SELECT ad_iforest(max_features => 'NaN')$$,
+$$SELECT ad_iforest(max_features => '-Infinity')$$,
+$$SELECT ad_prepare(onehot_max => -1)$$,
+$$SELECT ad_prepare(onehot_max => 1001)$$,
+$$SELECT ad_prepare(drop_correlated => 0)$$,
+$$SELECT ad_prepare(drop_correlated => 1.5)$$,
+$$SELECT ad_sampling(rows => 0)$$,
+$$SELECT ad_sampling(rows => 10000001)$$,
+$$SELECT ad_sampling(memory_mb => 0)$$,
+$$SELECT ad_sampling(memory_mb => 1025)$$,
+$$SELECT ad_sampling(seed => -1)$$,
+$$SELECT ad_sampling(seed => 9007199254740992)$$,
+$$SELECT ad_fit(ad_iforest() || '{"trees": 1e400}', a) FROM rows$$,
+$$SELECT ad_fit(ad_iforest(10000, 65536), a) FROM rows$$
+]) s;
+
+-- wrong words and wrong types
+SELECT pg_temp.expect_error(s) FROM unnest(ARRAY[
+$$SELECT ad_prepare(impute => 'medium')$$,
+$$SELECT ad_prepare(scale => 'MinMax')$$,
+$$SELECT ad_prepare(timezone => 'Europe/Viena')$$,
+$$SELECT ad_prepare(timezone => '')$$,
+$$SELECT ad_fit(ad_iforest() || '{"trees": "many"}', a) FROM rows$$,
+$$SELECT ad_fit(ad_iforest() || '{"trees": 1.5}', a) FROM rows$$,
+$$SELECT ad_fit(ad_iforest() || '{"trees": [1]}', a) FROM rows$$,
+$$SELECT ad_fit(ad_iforest() || '{"max_features": true}', a) FROM rows$$,
+$$SELECT ad_fit(ad_iforest() || '{"prepare": 3}', a) FROM rows$$,
+$$SELECT ad_fit(ad_iforest() || '{"prepare": []}', a) FROM rows$$,
+$$SELECT ad_fit(ad_iforest() || '{"prepare": {"calendar": 1}}', a) FROM rows$$,
+$$SELECT ad_fit(ad_iforest() || '{"prepare": {"timezone": 1}}', a) FROM rows$$,
+$$SELECT ad_fit(ad_iforest() || '{"sampling": {"keyed": "yes"}}', a) FROM rows$$,
+$$SELECT ad_fit(ad_iforest() || jsonb_build_object('prepare', jsonb_build_object('scale', repeat('x', 1000))), a) FROM rows$$
+]) s;
+
+-- unknown keys and detectors, with the nearest that there is
+SELECT pg_temp.expect_error(s) FROM unnest(ARRAY[
+$$SELECT ad_fit('iforst', a) FROM rows$$,
+$$SELECT ad_fit('Iforest', a) FROM rows$$,
+$$SELECT ad_fit('{"detector": "isoforest"}'::jsonb, a) FROM rows$$,
+$$SELECT ad_fit(ad_iforest() || '{"tree": 3}', a) FROM rows$$,
+$$SELECT ad_fit(ad_iforest() || '{"sample": 3}', a) FROM rows$$,
+$$SELECT ad_fit(ad_iforest() || '{"zzzzzzzzz": 3}', a) FROM rows$$,
+$$SELECT ad_fit(ad_iforest() || '{"preparation": {}}', a) FROM rows$$,
+$$SELECT ad_fit(ad_iforest() || '{"prepare": {"scales": "none"}}', a) FROM rows$$,
+$$SELECT ad_fit(ad_iforest() || '{"sampling": {"row": 10}}', a) FROM rows$$,
+$$SELECT ad_sketch('{"trees": 3}'::jsonb, a) FROM rows$$
+]) s;
+SELECT pg_temp.expect_error($$SELECT ad_fit('zzz', a) FROM rows$$) ~
+       '^22023: unknown detector "zzz" \| Known: "' AS lists_detectors;
+
+-- not a spec at all
+SELECT pg_temp.expect_error(s) FROM unnest(ARRAY[
+$$SELECT ad_fit('[]'::jsonb, a) FROM rows$$,
+$$SELECT ad_fit('"iforest"'::jsonb, a) FROM rows$$,
+$$SELECT ad_fit('{}'::jsonb, a) FROM rows$$,
+$$SELECT ad_fit('{"detector": 7}'::jsonb, a) FROM rows$$,
+$$SELECT ad_fit(ad_prepare(), a) FROM rows$$,
+$$SELECT ad_fit('{"detector": "iforest"}', a) FROM rows$$,
+$$SELECT ad_fit(NULL::jsonb, a) FROM rows$$,
+$$SELECT ad_fit(NULL::text, a) FROM rows$$,
+$$SELECT ad_sketch(NULL::jsonb, a) FROM rows$$,
+$$SELECT ad_sketch('{"sampling": {"rows": 10}}', a) FROM rows$$
+]) s;
+-- a sketch takes the spec of a fit, and parts of one
+SELECT ad_sketch(ad_iforest() || ad_sampling(rows => 10), a) =
+       ad_sketch(ad_sampling(rows => 10), a) AS same FROM rows;
+
+DROP TABLE rows;

@@ -1,0 +1,149 @@
+# An isolation forest read and scored node by node, from the paper (Liu, Ting
+# and Zhou 2008; extended: Hariri et al. 2019) and the payload format in
+# src/detectors/iforest.h. It shares nothing with the scoring code, which
+# compares ranks in interleaved complete trees.
+package Iforest;
+
+use strict;
+use warnings;
+
+# The forest of a payload: {psi, ndim, trees}. A node is {rows} or {terms,
+# threshold, left, right}; a term is [column, coefficient].
+sub parse
+{
+	my ($payload, $columns) = @_;
+	my $r = Envelope::reader($payload);
+	my ($psi, $ntrees, $ndim) = $r->('V V V');
+	my @thresholds;
+
+	if ($ndim == 1)
+	{
+		@thresholds = map { [ $r->('V/(d<)') ] } 1 .. $columns;
+	}
+	my $node;
+	$node = sub {
+		my ($depth) = @_;
+		my %n = (depth => $depth);
+
+		if ($ndim == 1)
+		{
+			my $word = $r->('V');
+
+			if ($word & 0x80000000)
+			{
+				$n{rows} = $word & 0x7FFFFFFF;
+				return \%n;
+			}
+			$n{terms} = [ [ $word & 0xFFF, 1 ] ];
+			$n{threshold} = $thresholds[ $word & 0xFFF ][ $word >> 12 ];
+		}
+		else
+		{
+			my $k = $r->('v');
+
+			if ($k == 0)
+			{
+				$n{rows} = $r->('V');
+				return \%n;
+			}
+			$n{terms} = [ map { [ $r->('v d<') ] } 1 .. $k ];
+			$n{threshold} = $r->('d<');
+		}
+		$n{left} = $node->($depth + 1);
+		$n{right} = $node->($depth + 1);
+		return \%n;
+	};
+	my @trees = map { $node->(0) } 1 .. $ntrees;
+	die 'payload' if !$r->();
+	return { psi => $psi, ndim => $ndim, trees => \@trees, thresholds => \@thresholds };
+}
+
+# c(n), the expected depth of an unsuccessful search in a tree of n keys.
+sub expected_depth
+{
+	my ($n) = @_;
+
+	return 0 if $n <= 1;
+	return 1 if $n == 2;
+	return 2 * (log($n - 1) + 0.57721566490153286061) - 2 * ($n - 1) / $n;
+}
+
+# The leaf of a tree where a row arrives.
+sub leaf
+{
+	my ($node, @x) = @_;
+
+	while (!defined $node->{rows})
+	{
+		my $dot = 0;
+
+		$dot += $_->[1] * $x[ $_->[0] ] for @{ $node->{terms} };
+		$node = $dot <= $node->{threshold} ? $node->{left} : $node->{right};
+	}
+	return $node;
+}
+
+# The score of a row of columns: 2^(-E[h(x)] / c(psi)).
+sub score
+{
+	my ($forest, @x) = @_;
+	my $length = 0;
+
+	return 0.5 if $forest->{psi} < 2;
+	for my $tree (@{ $forest->{trees} })
+	{
+		my $leaf = leaf($tree, @x);
+
+		$length += $leaf->{depth} + expected_depth($leaf->{rows});
+	}
+	return 2**(-$length / @{ $forest->{trees} } / expected_depth($forest->{psi}));
+}
+
+# The leaves (rows => 1) or inner nodes of a tree.
+sub nodes
+{
+	my ($node) = @_;
+
+	return $node if defined $node->{rows};
+	return ($node, nodes($node->{left}), nodes($node->{right}));
+}
+
+# A tree as text; equal trees give equal text.
+sub tree_text
+{
+	return join ' ', map {
+		defined $_->{rows}
+		  ? "leaf $_->{rows}"
+		  : join ',', map({ "@$_" } @{ $_->{terms} }), sprintf '%a', $_->{threshold}
+	} nodes(@_);
+}
+
+# The payload of an axis-parallel forest: the inverse of parse.
+sub payload
+{
+	my ($psi, $columns, @trees) = @_;
+	my @inner = grep { !defined $_->{rows} } map { nodes($_) } @trees;
+	my @by_column = map { {} } 1 .. $columns;
+	my @rank;
+	my $bytes = pack 'V V V', $psi, scalar @trees, 1;
+
+	$by_column[ $_->{terms}[0][0] ]{ pack 'd<', $_->{threshold} } = $_->{threshold} for @inner;
+	for my $c (0 .. $columns - 1)
+	{
+		my @t = sort { $a <=> $b } values %{ $by_column[$c] };
+
+		$bytes .= pack 'V/(d<)', @t;
+		$rank[$c]{ pack 'd<', $t[$_] } = $_ for 0 .. $#t;
+	}
+	for my $n (map { nodes($_) } @trees)
+	{
+		my $c = defined $n->{rows} ? undef : $n->{terms}[0][0];
+
+		$bytes .= pack 'V', defined $c
+		  ? $rank[$c]{ pack 'd<', $n->{threshold} } << 12 | $c
+		  : 0x80000000 | $n->{rows};
+	}
+	return $bytes;
+}
+
+1;
