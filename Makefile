@@ -64,6 +64,8 @@ src/detectors/loda.o: CFLAGS += -O3
 # server's compiler does only if nobody looks at the floating-point flags.
 src/math/simd_kernel.o: CFLAGS += -O3 -fno-trapping-math
 src/math/simd_neighbors.o src/math/neighbors_scan.o: CFLAGS += -O3
+# So are these, compiled for several instruction sets.
+src/math/simd_linear.o: CFLAGS += -O3
 
 # The install script: the topics in order.
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL)

@@ -7,6 +7,7 @@
  */
 #include "math/ad_kernel.h"
 #include "math/ad_simd.h"
+#include "math/ad_linalg.h"
 
 #include <limits.h>
 
@@ -61,6 +62,7 @@ assign_simd(int newval, void *extra pg_attribute_unused())
 	ad_forest_choose(level_of(newval));
 	ad_kernel_choose(level_of(newval));
 	ad_neighbors_choose(level_of(newval));
+	ad_linear_choose(level_of(newval));
 }
 
 /* Define the setting and choose. */
