@@ -304,10 +304,6 @@ def bench_in_sample(data):
                       "times as fast", "target"], rows)
 
 
-def exponent(a, b, sizes):
-    return math.log(b / a) / math.log(sizes[1] / sizes[0])
-
-
 def measure(name, size, table):
     """Seconds of a fit, microseconds of a score, bytes of the model."""
     fit = min(session.seconds(fit_query(name, size, table))
@@ -338,14 +334,15 @@ def bench_cost():
                      " / ".join(number(g[2] / 1024) for g in got),
                      f"{broad[0] * 1000:.0f}, {number(broad[1])}, "
                      f"{number(broad[2] / 1024)}"])
-        numbers = []
-        for i in range(3):
-            numbers.append(got[1][i])
-            numbers.append(exponent(got[1][i], got[2][i], SIZES[1:]))
-            numbers.append(exponent(got[1][i], broad[i], (COLUMNS, 40)))
-        values.append(f"('{name}', " + ", ".join(
-            f"{v:.0f}" if i == 6 else f"{v:.4g}"
-            for i, v in enumerate(numbers)) + ")")
+        parts = [f"'{name}'"]
+        for i, digits in ((0, ".3g"), (1, ".3g"), (2, ".0f")):
+            factor = 1000 if i == 0 else 1
+            parts.append("'{" + ", ".join(format(g[i] * factor, digits)
+                                          for g in got) + "}'")
+        parts.append("'{" + ", ".join(
+            format(math.log(broad[i] / got[1][i]) / math.log(40 / COLUMNS),
+                   ".2f") for i in range(3)) + "}'")
+        values.append("(" + ", ".join(parts) + ")")
     report.section(
         "Cost", "Complexity, and figures at " +
         " / ".join(f"{s:,}" for s in SIZES) + f" rows; the last column is "
@@ -357,9 +354,9 @@ def bench_cost():
                   "score, µs a row", "model, KB", "40 columns: ms, µs, KB"],
                  rows)
     report.section(
-        "For `ad_recommend()`", "The same as power laws: fit seconds, µs a "
-        f"row and bytes at {SIZES[1]:,} rows of {COLUMNS} columns, each with "
-        "its exponents in rows and in columns.")
+        "For `ad_recommend()`", "The same as constants: ms of a fit, µs of a "
+        "row's score and bytes at the three sizes, and the exponents with "
+        f"which they grow from {COLUMNS} to 40 columns.")
     report.plan(values)
 
 

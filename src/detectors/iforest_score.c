@@ -22,6 +22,7 @@
 #define LANES				AD_FOREST_LANES
 #define MAX_BUCKETS			4096
 #define MAX_FOREST_SLOTS	((Size) 1 << 24)	/* leaves of all lanes */
+#define TOGETHER			16	/* extended trees that are walked at once */
 #define EULER				0.57721566490153286061
 
 /* The thresholds of one column. */
@@ -401,28 +402,52 @@ axis_parallel_length(Forest *f, const double *x)
 	return sum;
 }
 
-/* The same for an extended forest. */
+/* The child of a node that a row goes to. */
+static inline uint32
+hyper_step(const Forest *f, const HyperNode *node, uint32 at, const double *x)
+{
+	const HyperTerm *term = f->terms + node->first;
+	double		dot = 0;
+
+	for (uint32 i = 0; i < node->nterms; i++)
+		dot += term[i].coefficient * x[term[i].column];
+	/* infinities of both signs make NaN, which goes right */
+	return dot <= node->threshold ? at + 1 : node->right;
+}
+
+/*
+ * The same for an extended forest.  Several trees are walked together: a
+ * walk is a chain of loads that wait for each other.
+ */
 static double
 extended_length(const Forest *f, const double *x)
 {
 	double		sum = 0;
 
-	for (uint32 t = 0; t < f->ntrees; t++)
+	for (uint32 first = 0; first < f->ntrees; first += TOGETHER)
 	{
-		uint32		at = f->roots[t];
+		int			n = (int) Min(f->ntrees - first, TOGETHER);
+		uint32		at[TOGETHER];
+		bool		walking = true;
 
-		while (f->hyper[at].right != 0)
+		for (int t = 0; t < n; t++)
+			at[t] = f->roots[first + t];
+		while (walking)
 		{
-			const HyperNode *node = &f->hyper[at];
-			const HyperTerm *term = f->terms + node->first;
-			double		dot = 0;
+			walking = false;
+			for (int t = 0; t < n; t++)
+			{
+				const HyperNode *node = &f->hyper[at[t]];
 
-			for (uint32 i = 0; i < node->nterms; i++)
-				dot += term[i].coefficient * x[term[i].column];
-			/* infinities of both signs make NaN, which goes right */
-			at = dot <= node->threshold ? at + 1 : node->right;
+				if (node->right != 0)
+				{
+					at[t] = hyper_step(f, node, at[t], x);
+					walking = true;
+				}
+			}
 		}
-		sum += f->hyper[at].threshold;
+		for (int t = 0; t < n; t++)
+			sum += f->hyper[at[t]].threshold;
 	}
 	return sum;
 }
