@@ -97,6 +97,7 @@ PLAIN="event_type, side, price, quantity, ts"
 	echo
 	echo "$(q -c "SELECT split_part(version(), ' on ', 1)"), $(uname -m), $(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo 2>/dev/null | head -n 1), $(nproc 2>/dev/null) processors."
 	echo "Median of $RUNS runs; one process; written by bench/market.sh."
+	echo "Load average at the start: $(cut -d ' ' -f 1 /proc/loadavg 2>/dev/null); where that is more than the processors can take, elapsed times are too long and only processor times say something."
 	echo
 	echo "## In SQL"
 	echo
