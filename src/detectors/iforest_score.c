@@ -56,6 +56,7 @@ typedef struct Forest
 	uint32		psi;
 	uint32		ntrees;
 	uint32		ndim;
+	bool		hyperplanes;	/* the extended form */
 	uint32		ninner;			/* inner nodes of all trees */
 	int			cols;
 	double		normal;			/* c(psi) */
@@ -345,9 +346,13 @@ load_extended(AdReader *r, Forest *f)
 	ad_rd_end(r);
 }
 
-/* Check a payload and make a scorer of it. */
+/*
+ * Check a payload and make a scorer of it.  "hyperplanes": splits are
+ * written as those of an extended forest even with ndim 1.
+ */
 void *
-ad_iforest_load(AdReader *r, int cols)
+ad_forest_load(AdReader *r, int cols, bool hyperplanes,
+			   int (*limit_depth) (int psi))
 {
 	Forest	   *f = palloc0(sizeof(Forest));
 
@@ -360,12 +365,20 @@ ad_iforest_load(AdReader *r, int cols)
 		f->ndim < 1 || f->ndim > AD_MAX_COLUMNS)
 		ad_rd_corrupt(r, "a forest parameter is out of range");
 	f->normal = ad_iforest_expected_depth(f->psi);
-	f->depth = ad_iforest_depth_limit((int) f->psi);
-	if (f->ndim == 1)
+	f->depth = limit_depth((int) f->psi);
+	f->hyperplanes = hyperplanes || f->ndim > 1;
+	if (!f->hyperplanes)
 		load_axis_parallel(r, f);
 	else
 		load_extended(r, f);
 	return f;
+}
+
+/* Check a payload of an isolation forest and make a scorer of it. */
+void *
+ad_iforest_load(AdReader *r, int cols)
+{
+	return ad_forest_load(r, cols, false, ad_iforest_depth_limit);
 }
 
 /* The sum of a row's path lengths over an axis-parallel forest's trees. */
@@ -419,8 +432,8 @@ double
 ad_iforest_score(void *scorer, const double *x)
 {
 	Forest	   *f = scorer;
-	double		length = f->ndim == 1 ? axis_parallel_length(f, x) :
-		extended_length(f, x);
+	double		length = f->hyperplanes ? extended_length(f, x) :
+		axis_parallel_length(f, x);
 
 	if (f->normal == 0)
 		return 0.5;				/* fitted on one row: nothing to tell */

@@ -136,7 +136,23 @@ SELECT true, 'dropped, no missing allowed',
 	ad_fit(ad_iforest(trees => 5, sample_size => 16) ||
 		ad_prepare(drop_correlated => 0.9, impute => 'error'), x, n, x * 2, who),
 	'SELECT count(ad_score(\$1, x, n, x, who)) FROM probe WHERE x IS NOT NULL'
-	FROM training;
+	FROM training
+UNION ALL
+SELECT true, 'fair-cut forest',
+	ad_fit(ad_fair_forest(trees => 5, sample_size => 32), x, n, colour),
+	'SELECT count(ad_score(\$1, x, n, colour)) FROM probe' FROM training
+UNION ALL
+SELECT true, 'support vector machine, exact',
+	ad_fit(ad_ocsvm(nu => 0.1), x, n, flag),
+	'SELECT count(ad_score(\$1, x, n, flag)) FROM probe' FROM training
+UNION ALL
+SELECT true, 'support vector machine, linear',
+	ad_fit(ad_ocsvm(kernel => 'linear'), x, n),
+	'SELECT count(ad_score(\$1, x, n)) FROM probe' FROM training
+UNION ALL
+SELECT true, 'support vector machine, random features',
+	ad_fit(ad_ocsvm(exact_rows => 10, features => 20), x, n),
+	'SELECT count(ad_score(\$1, x, n)) FROM probe' FROM training;
 
 INSERT INTO subject (is_model, name, value)
 SELECT false, 'small, one column', ad_sketch(x) FROM training WHERE i < 50
