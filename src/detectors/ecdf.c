@@ -39,12 +39,16 @@ skew_of(const double *v, Size n)
 	/* near 1, so that no cube overflows or vanishes */
 	(void) frexp(most, &exponent);
 	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
 		mean += ldexp(v[i], -exponent);
+	}
 	mean /= (double) n;
 	for (Size i = 0; i < n; i++)
 	{
 		double		d = ldexp(v[i], -exponent) - mean;
 
+		AD_CHECK_EVERY_1024(i);
 		m2 += d * d;
 		m3 += d * d * d;
 	}

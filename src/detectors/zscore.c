@@ -104,6 +104,7 @@ mean_and_deviation(double *v, Size n, double *mean, double *deviation)
 	(void) frexp(most, &exponent);
 	for (Size i = 0; i < n; i++)
 	{
+		AD_CHECK_EVERY_1024(i);
 		v[i] = ldexp(v[i], -exponent);
 		m += v[i];
 	}
@@ -154,6 +155,7 @@ zscore_fit(const AdMatrix *m, const void *options, StringInfo payload)
 		CHECK_FOR_INTERRUPTS();
 		for (Size i = 0; i < m->rows; i++)
 		{
+			AD_CHECK_EVERY_1024(i);
 			v[i] = m->x[i * m->cols + c];
 			least = Min(least, v[i]);
 			greatest = Max(greatest, v[i]);
