@@ -154,6 +154,18 @@ SELECT true, 'support vector machine, random features',
 	ad_fit(ad_ocsvm(exact_rows => 10, features => 20), x, n),
 	'SELECT count(ad_score(\$1, x, n)) FROM probe' FROM training;
 
+-- the linear detectors and mixtures
+INSERT INTO subject (is_model, name, value, score)
+SELECT true, spec ->> 'detector', ad_fit(spec, x, n), 'SELECT count(ad_score(\$1, x, n)) FROM probe'
+	FROM training, (VALUES (ad_pca()), (ad_pca(1, 'reconstruction')), (ad_mahalanobis()),
+		(ad_mahalanobis(robust => true)), (ad_kmeans(clusters => 3)),
+		(ad_kmeans(clusters => 20, method => 'cblof', use_weights => true)),
+		(ad_gmm(components => 3))) v(spec) GROUP BY spec
+UNION ALL
+SELECT true, spec ->> 'detector', ad_fit(spec, v), 'SELECT count(ad_score(\$1, v)) FROM probe_many'
+	FROM many, (VALUES (ad_pca(20, 'reconstruction')), (ad_mahalanobis()),
+		(ad_kmeans()), (ad_gmm())) s(spec) GROUP BY spec;
+
 INSERT INTO subject (is_model, name, value)
 SELECT false, 'small, one column', ad_sketch(x) FROM training WHERE i < 50
 UNION ALL
