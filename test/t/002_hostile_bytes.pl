@@ -217,13 +217,19 @@ DECLARE
 	message text;
 	started timestamptz;
 	took float8;
-	subjects int := (SELECT count(*) FROM subject);
+	models int[] := (SELECT array_agg(id ORDER BY id) FROM subject WHERE is_model);
+	sketches int[] := (SELECT array_agg(id ORDER BY id) FROM subject WHERE NOT is_model);
+	turn int;
 	detectors text[] := (SELECT array_agg(name ORDER BY id) FROM detector);
 BEGIN
 	counts := '{}';
 	slowest := 0;
 	FOR i IN first .. last LOOP
-		SELECT * INTO one FROM subject WHERE id = 1 + (i / kinds) % subjects;
+		-- every kind in turn, on two models and a sketch
+		turn := i / kinds;
+		SELECT * INTO one FROM subject WHERE id = CASE turn % 3
+			WHEN 0 THEN sketches[1 + turn / 3 % cardinality(sketches)]
+			ELSE models[1 + (turn - turn / 3) % cardinality(models)] END;
 		SELECT * INTO two FROM subject
 			WHERE is_model = one.is_model ORDER BY (id * 7919 + i) % 31 LIMIT 1;
 		damaged := ad_test_mutate(one.value, two.value, seed + i, i % kinds);
