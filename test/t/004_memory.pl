@@ -99,7 +99,7 @@ for my $case (
 	[ 'a join with 2,000 models', 'SELECT max(ad_score(m, x, y, who)), max(total()) FILTER (WHERE id = 2000), count(*)
 		FROM model, (SELECT * FROM training LIMIT 3) t', 8e6 ],
 	[ 'rows against 5 models in turn', 'SELECT max(ad_score(m, t)), max(total()) FILTER (WHERE i = 2000), count(*)
-		FROM (SELECT t, i, m FROM training t, model_row ORDER BY i, id) q', 4e6 ])
+		FROM (SELECT t, i, m FROM training t, model_row ORDER BY i, id) q', 8e6 ])
 {
 	my ($name, $statement, $limit) = @$case;
 	my $out = $node->safe_psql('postgres', "SET anomaly.model_cache_size = '1MB'; SET work_mem = '64MB'; SELECT total(); $statement");
