@@ -117,6 +117,12 @@ SELECT true, 'dropped, no missing allowed',
 	'SELECT count(ad_score(\$1, x, n, x, who)) FROM probe WHERE x IS NOT NULL'
 	FROM training;
 
+INSERT INTO subject (is_model, name, value, score)
+SELECT true, s ->> 'detector', ad_fit(s || ad_sampling(rows => 120), x, n),
+	'SELECT count(ad_score(\$1, x, n)) FROM probe' FROM training,
+	(VALUES (ad_knn(metric => 'cosine')), (ad_lof()), (ad_dbscan(metric => 'minkowski', p => 3)),
+		(ad_inne(5, 20))) v(s) GROUP BY s;
+
 INSERT INTO subject (is_model, name, value)
 SELECT false, 'small, one column', ad_sketch(x) FROM training WHERE i < 50
 UNION ALL
