@@ -37,7 +37,7 @@ COMMENT ON FUNCTION ad_dbscan(double precision, integer, text, integer, double p
 
 CREATE FUNCTION ad_inne(
     estimators integer DEFAULT 200,
-    sample_size integer DEFAULT 16)
+    sample_size integer DEFAULT 8)
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;

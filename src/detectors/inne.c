@@ -7,7 +7,9 @@
  * that reaches to the nearest other one, its radius.  A row is judged by the
  * smallest ball that it lies in: its isolation is 1 minus the radius of the
  * centre's nearest neighbour over the ball's own; outside all balls it is 1.
- * The score is the mean over the estimators, between 0 and 1.
+ * The score is the mean over the estimators, between 0 and 1.  The radii
+ * enter squared, as in the authors' program; the paper has them plain, which
+ * ranks a little worse on most sets.
  *
  * A ball includes its surface, so that rows equal to a centre that was drawn
  * twice, whose ball has no extent, lie in it; its isolation is 0.  A fit of
@@ -30,6 +32,7 @@
 #define MAX_ESTIMATORS	10000
 #define MAX_SAMPLE		1024
 #define MAX_CENTERS		1048576 /* estimators * sample_size */
+#define MAX_LOADED		((Size) 1 << 30)	/* bytes of a loaded model */
 
 typedef struct InneOptions
 {
@@ -147,7 +150,7 @@ inne_fit(const AdMatrix *m, const void *options, StringInfo payload)
 			ad_wr_f64(payload, ball[i].radius);
 		for (int i = 0; i < sample; i++)
 			ad_wr_f64(payload, ball[i].radius == 0 ? 0 :
-					  1 - sqrt(radius[ball[i].nearest]) / sqrt(ball[i].radius));
+					  1 - radius[ball[i].nearest] / ball[i].radius);
 		for (int i = 0; i < sample; i++)
 			ad_wr_f64_array(payload, m->x + ball[i].row * m->cols, m->cols);
 	}
@@ -170,6 +173,13 @@ inne_load(AdReader *r, int cols)
 	inne->cols = cols;
 	inne->blocks = (inne->sample + LANES - 1) / LANES;
 	lanes = inne->estimators * inne->blocks * LANES;
+	if (ad_mul_size(lanes, cols * sizeof(double)) > MAX_LOADED)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("estimators of this many columns need %zu MB, limit is %zu MB",
+						lanes * cols * sizeof(double) / (1024 * 1024),
+						MAX_LOADED / (1024 * 1024)),
+				 errhint("Lower estimators.")));
 	inne->centers = ad_palloc0_array(double, ad_mul_size(lanes, cols));
 	inne->radius = ad_palloc_array(double, lanes);
 	inne->isolation = ad_palloc0_array(double, lanes);
@@ -246,7 +256,7 @@ inne_describe(const void *scorer, StringInfo json)
 static const AdOption inne_options[] = {
 	{"estimators", AD_OPT_INT, offsetof(InneOptions, estimators), 200, 1,
 	MAX_ESTIMATORS, NULL, NULL, false},
-	{"sample_size", AD_OPT_INT, offsetof(InneOptions, sample_size), 16, 2,
+	{"sample_size", AD_OPT_INT, offsetof(InneOptions, sample_size), 8, 2,
 	MAX_SAMPLE, NULL, NULL, false},
 };
 

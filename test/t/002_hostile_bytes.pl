@@ -166,6 +166,12 @@ SELECT true, spec ->> 'detector', ad_fit(spec, v), 'SELECT count(ad_score(\$1, v
 	FROM many, (VALUES (ad_pca(20, 'reconstruction')), (ad_mahalanobis()),
 		(ad_kmeans()), (ad_gmm())) s(spec) GROUP BY spec;
 
+INSERT INTO subject (is_model, name, value, score)
+SELECT true, s ->> 'detector', ad_fit(s || ad_sampling(rows => 120), x, n),
+	'SELECT count(ad_score(\$1, x, n)) FROM probe' FROM training,
+	(VALUES (ad_knn(metric => 'cosine')), (ad_lof()), (ad_dbscan(metric => 'minkowski', p => 3)),
+		(ad_inne(5, 20))) v(s) GROUP BY s;
+
 INSERT INTO subject (is_model, name, value)
 SELECT false, 'small, one column', ad_sketch(x) FROM training WHERE i < 50
 UNION ALL
