@@ -81,6 +81,8 @@ def make_series():
     text = ",".join(repr(float(v)) for v in y)
     session.run("CREATE TABLE packed (v float8[])")
     session.run("INSERT INTO packed VALUES ('{" + text + "}')")
+    session.run("ANALYZE packed")
+    session.run("SET jit = off")
     path = "/tmp/ad_bench_series_%d.txt" % os.getpid()
     np.savetxt(path, y, fmt="%.17g")
     r.line(f"y <- scan('{path}', quiet = TRUE); cat(length(y), '\\n')")
