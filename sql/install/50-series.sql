@@ -76,7 +76,7 @@ COMMENT ON FUNCTION ad_stl(float8, bigint, jsonb) IS 'decomposes a partition wit
 
 CREATE FUNCTION ad_stl_array(series float8[], options jsonb DEFAULT '{}')
 RETURNS ad_stl_arrays
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100000
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10000
 AS 'MODULE_PATHNAME', 'ad_stl_array';
 COMMENT ON FUNCTION ad_stl_array(float8[], jsonb) IS 'decomposes a packed series into trend, seasons and remainder';
 
@@ -200,7 +200,7 @@ CREATE FUNCTION ad_decompose(query text, options jsonb DEFAULT '{}',
 	OUT trend float8, OUT seasonal float8, OUT seasonals float8[], OUT remainder float8, OUT weight float8,
 	OUT expected_low float8, OUT expected_high float8, OUT score float8, OUT window_score float8, OUT anomaly smallint)
 RETURNS SETOF record
-LANGUAGE c VOLATILE STRICT COST 100000 ROWS 10000
+LANGUAGE c VOLATILE STRICT COST 10000 ROWS 10000
 AS 'MODULE_PATHNAME', 'ad_decompose';
 COMMENT ON FUNCTION ad_decompose(text, jsonb)
 IS 'decomposes what a query returns, (time, value) or (series, time, value), onto a regular grid with the gaps filled in';
@@ -208,7 +208,7 @@ IS 'decomposes what a query returns, (time, value) or (series, time, value), ont
 CREATE FUNCTION ad_stl_plot(series float8[], options jsonb DEFAULT '{}', title text DEFAULT NULL,
 	width int DEFAULT 900, height int DEFAULT 560, first_label text DEFAULT NULL, last_label text DEFAULT NULL)
 RETURNS text
-LANGUAGE c IMMUTABLE PARALLEL SAFE COST 100000
+LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10000
 AS 'MODULE_PATHNAME', 'ad_stl_plot';
 COMMENT ON FUNCTION ad_stl_plot(float8[], jsonb, text, int, int, text, text)
 IS 'draws a decomposition as SVG: value, trend, season, remainder, anomalies marked';

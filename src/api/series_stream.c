@@ -24,6 +24,7 @@
 typedef struct StreamCall
 {
 	TupleDesc	desc;			/* ad_stream_point, blessed */
+	HeapTupleHeader header;		/* of a row that is NULL throughout */
 } StreamCall;
 
 /* What a partition keeps. */
@@ -82,6 +83,9 @@ ad_stream(PG_FUNCTION_ARGS)
 		if (get_call_result_type(fcinfo, NULL, &call->desc) != TYPEFUNC_COMPOSITE)
 			elog(ERROR, "return type must be a row type");
 		call->desc = BlessTupleDesc(call->desc);
+		memset(nulls, true, sizeof(nulls));
+		call->header = heap_form_tuple(call->desc, values, nulls)->t_data;
+		memset(nulls, false, sizeof(nulls));
 		MemoryContextSwitchTo(old);
 		fcinfo->flinfo->fn_extra = call;
 	}
@@ -96,6 +100,26 @@ ad_stream(PG_FUNCTION_ARGS)
 					null_value ? 0 : DatumGetFloat8(value), &p);
 	if (p.late)
 		PG_RETURN_NULL();
+	if (p.judged && !null_value && !isnan(DatumGetFloat8(value)))
+	{
+		/* no NULLs: in one piece, as ad_stl() does */
+		Size		hoff = MAXALIGN(SizeofHeapTupleHeader);
+		Size		length = hoff + 4 * sizeof(double) + sizeof(int16);
+		char	   *tuple = palloc(MAXALIGN(length));
+		HeapTupleHeader td = (HeapTupleHeader) tuple;
+		double	   *d = (double *) (tuple + hoff);
+
+		memcpy(td, call->header, SizeofHeapTupleHeader);
+		HeapTupleHeaderSetDatumLength(td, length);
+		td->t_infomask &= ~HEAP_HASNULL;
+		td->t_hoff = (uint8) hoff;
+		d[0] = p.expected;
+		d[1] = p.low;
+		d[2] = p.high;
+		d[3] = p.score;
+		*(int16 *) (d + 4) = (int16) p.anomaly;
+		return HeapTupleHeaderGetDatum(td);
+	}
 	values[0] = Float8GetDatum(p.expected);
 	values[1] = Float8GetDatum(p.low);
 	values[2] = Float8GetDatum(p.high);

@@ -161,18 +161,24 @@ median_step(const int64 *t, Size n)
 	int64		step = 0;
 
 	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
 		if (t[i] != AD_NO_TIME)
 		{
 			if (m > 0 && t[i] < sorted[m - 1])
 				in_order = false;
 			sorted[m++] = t[i];
 		}
+	}
 	CHECK_FOR_INTERRUPTS();
 	if (!in_order)
 		qsort(sorted, m, sizeof(int64), ascending);
 	for (Size i = 1; i < m; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
 		if (sorted[i] != sorted[i - 1])
 			spacing[k++] = (double) (sorted[i] - sorted[i - 1]);
+	}
 	if (k > 0)
 	{
 		double		first = spacing[0];
@@ -198,6 +204,8 @@ median_phase(const int64 *t, Size n, int64 start, int64 step)
 	int64		result = 0;
 
 	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
 		if (t[i] != AD_NO_TIME)
 		{
 			int64		p = (t[i] - start) % step;
@@ -208,6 +216,7 @@ median_phase(const int64 *t, Size n, int64 start, int64 step)
 				exact = false;
 			phase[m++] = (double) p;
 		}
+	}
 	if (!exact)
 		result = (int64) ad_series_select(phase, m, (m - 1) / 2);
 	pfree(phase);
@@ -246,11 +255,14 @@ ad_grid_build(const int64 *t, const int64 *utc, const double *v, Size n,
 
 	memset(grid, 0, sizeof(AdGrid));
 	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
 		if (t[i] != AD_NO_TIME)
 		{
 			first = Min(first, t[i]);
 			last = Max(last, t[i]);
 		}
+	}
 	if (first > last)
 		return true;			/* no row has a time */
 

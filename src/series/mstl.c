@@ -92,6 +92,8 @@ ad_stl_bytes(Size n, const Size *periods, int nperiods)
 static double *
 zeros(Size n)
 {
+	/* fresh pages take their time */
+	CHECK_FOR_INTERRUPTS();
 	return ad_palloc0_array(double, n + AD_LOESS_PAD);
 }
 
@@ -222,6 +224,7 @@ ad_stl_decompose(const double *y, Size n, const AdStlOptions *o,
 	for (int s = 0; s < result->nseasons; s++)
 		result->seasons[s] = result->nseasons == 1 ? result->season : zeros(n);
 
+	CHECK_FOR_INTERRUPTS();
 	scratch = AllocSetContextCreate(caller, "anomaly decomposition",
 									ALLOCSET_SMALL_SIZES);
 	MemoryContextSwitchTo(scratch);
@@ -268,6 +271,7 @@ ad_stl_decompose(const double *y, Size n, const AdStlOptions *o,
 	if (exponent > 0)
 		for (Size i = 0; i < n; i++)
 			work_y[i] = ldexp(work_y[i], -exponent);
+	CHECK_FOR_INTERRUPTS();
 	fill_missing(work_y, n, missing, nmissing);
 	ad_stl_work_init(&work, n, longest, work_y + n + AD_LOESS_PAD);
 
