@@ -114,7 +114,8 @@ def speed(y):
                     return time.process_time() - start
                 return run
 
-            timed(statement)
+            for _ in range(3):
+                timed(statement)
             t = interleaved({
                 "anomaly": lambda: timed(statement),
                 "R": lambda: r.seconds(rcode),

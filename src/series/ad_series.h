@@ -221,6 +221,7 @@ typedef struct AdStlResult
 	/* judge */
 	double		center;			/* of the remainders */
 	double		scale;			/* of the remainders */
+	double		inverse;		/* 1 / scale */
 	double		low;			/* remainders below are anomalies */
 	double		high;			/* remainders above are anomalies */
 } AdStlResult;
@@ -243,7 +244,7 @@ extern void ad_stl_window_score(const AdStlResult *result,
 static inline double
 ad_stl_score(const AdStlResult *result, double remainder)
 {
-	return fabs(remainder - result->center) / result->scale;
+	return fabs(remainder - result->center) * result->inverse;
 }
 
 /* -1, 0 or +1: below, within or above what is expected. */

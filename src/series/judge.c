@@ -92,7 +92,7 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
 	if (n == 0)
 	{
 		result->center = 0;
-		result->scale = 1;
+		result->scale = result->inverse = 1;
 		result->low = -INFINITY;
 		result->high = INFINITY;
 		return;
@@ -183,6 +183,7 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
 			}
 			break;
 	}
+	result->inverse = 1.0 / result->scale;
 }
 
 /*
