@@ -7,12 +7,26 @@
  * in order of arrival, so they depend on the plan; they are made canonical
  * only when a view is taken (view.c).
  *
+ * Values come from whoever writes the rows, so the hash is seeded at random
+ * in each process: with a known seed, 60,000 strings made to collide took 8 s
+ * instead of 0.2.  Codes go by arrival, so no result depends on the seed.
+ *
  *-------------------------------------------------------------------------
  */
 #include "sketch/ad_sketch.h"
 
 #define INITIAL_SLOTS	16
-#define HASH_SEED		UINT64CONST(0x616e6f6d616c79)
+
+/* The hash of a value; this process's own. */
+static inline uint64
+hash_value(const char *s, int len)
+{
+	static uint64 seed = 0;
+
+	if (unlikely(seed == 0) && !pg_strong_random(&seed, sizeof(seed)))
+		elog(ERROR, "could not generate a random number");
+	return ad_hash64(s, len, seed);
+}
 
 /* An empty dictionary; memory comes with the first value. */
 void
@@ -47,7 +61,7 @@ ad_dict_find(const AdDict *d, const char *s, int len)
 
 	if (d->nslots == 0)
 		return -1;
-	hash = ad_hash64(s, len, HASH_SEED);
+	hash = hash_value(s, len);
 	at = (uint32) hash & (d->nslots - 1);
 	while (d->slots[at] != 0)
 	{
@@ -97,7 +111,7 @@ ad_dict_code(AdDict *d, const char *s, int len)
 			ad_repalloc_array(d->arena, char, cap);
 		d->arena_cap = cap;
 	}
-	hash = ad_hash64(s, len, HASH_SEED);
+	hash = hash_value(s, len);
 	e = &d->entries[d->n++];
 	e->hash = hash;
 	e->count = 0;
