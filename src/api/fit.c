@@ -76,7 +76,7 @@ check_literals(const AdArgs *a, FunctionCallInfo fcinfo)
 		if (a->sources[j].kind == AD_SRC_UNKNOWN &&
 			!PG_ARGISNULL(a->first + j))
 			ereport(ERROR,
-					(errcode(ERRCODE_INDETERMINATE_DATATYPE),
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
 					 errmsg("feature %d is a literal without a type", j + 1),
 					 errhint("Cast a spec to jsonb, anything else to its type.")));
 }
