@@ -230,7 +230,7 @@ inne_score(void *scorer, const double *x)
 			int			l = 0;
 
 			kernel(inne->centers + b * LANES * inne->cols, inne->cols,
-				   inne->q, d);
+				   inne->q, INFINITY, d);
 			while (l < LANES && !(d[l] <= inne->radius[b * LANES + l]))
 				l++;
 			if (l < LANES)

@@ -48,7 +48,8 @@ extern void ad_forest_choose(AdSimdLevel level);
  *
  * A block holds AD_BLOCK_LANES rows of doubles column by column; its kernel
  * gives the sum of squares, the sum of absolute values or the greatest of
- * the differences to q, per row and without the root.  A scan kernel does
+ * the differences to q, per row and without the root, and returns which of
+ * them are at most "worst" as bits.  A scan kernel does
  * the same over codes of one byte (squaring at most 127): groups of four
  * columns, in each group four bytes a row.  least[] receives the least sum
  * of each lane.
@@ -62,8 +63,8 @@ typedef enum AdNorm
 
 #define AD_NORMS			3
 
-typedef void (*AdBlockKernel) (const double *block, int cols, const double *q,
-							   double *out);
+typedef uint32 (*AdBlockKernel) (const double *block, int cols,
+								 const double *q, double worst, double *out);
 typedef void (*AdScanKernel) (const uint8 *codes, Size blocks, int groups,
 							  const uint8 *q, uint32 *sums,
 							  uint32 *least);

@@ -28,13 +28,18 @@
 #define FEW_ROWS		64		/* no tree below */
 #define MAX_TREE_DIMS	24		/* no tree beyond */
 
-/* Measured, ns: see choose(). */
-#define TREE_BLOCK		12.0
-#define TREE_BLOCK_DIM	2.2
-#define SCAN_QUERY		700.0
-#define SCAN_BLOCK		1.5
-#define SCAN_BLOCK_GROUP 1.0
-#define SCAN_ROW		8.0
+/*
+ * What things cost, ns of one core with AVX-512: fitted to 3 to 20 columns
+ * of 1,000 to 100,000 rows, 20 neighbours.  They need not be right, only in
+ * proportion.
+ */
+#define TREE_QUERY		500.0
+#define TREE_BLOCK		220.0
+#define TREE_BLOCK_DIM	14.0
+#define SCAN_QUERY		3500.0
+#define SCAN_BLOCK		5.0
+#define SCAN_BLOCK_GROUP 2.2
+#define SCAN_ROW		6.0
 #define SCAN_ROW_DIM	0.6
 
 /* x^p for 0 < x <= 1. */
@@ -217,7 +222,7 @@ choose(AdNeighbors *nb, int k, AdNeighborPlan plan)
 	double		distance[PROBES];
 	int			probes = (int) Min(nb->n, PROBES);
 	double		typical = 0;
-	double		tree_cost = 0;
+	double		tree_cost;
 	double		scan_cost;
 	Size		blocks = (nb->n + AD_BLOCK_LANES - 1) / AD_BLOCK_LANES;
 	int			nonzero = 0;
@@ -235,7 +240,7 @@ choose(AdNeighbors *nb, int k, AdNeighborPlan plan)
 	s = ad_neighbors_scratch(nb, k);
 	for (int i = 0; i < probes; i++)
 	{
-		Size		row = nb->n * i / probes;
+		Size		row = ad_mix64(i + 1) % nb->n;
 
 		memcpy(s->q, nb->rows + row * nb->dims, nb->dims * sizeof(double));
 		begin_nearest(s, k, (uint32) row);
@@ -247,7 +252,8 @@ choose(AdNeighbors *nb, int k, AdNeighborPlan plan)
 			distance[nonzero++] = typical;
 	}
 	typical = nonzero > 0 ? ad_quantile(distance, nonzero, 0.5) : 0;
-	tree_cost = s->work * (TREE_BLOCK + TREE_BLOCK_DIM * nb->dims);
+	tree_cost = probes * TREE_QUERY +
+		s->work * (TREE_BLOCK + TREE_BLOCK_DIM * nb->dims);
 
 	nb->scan = ad_scan_build(nb, typical);
 	if (nb->tree == NULL)
@@ -264,7 +270,7 @@ choose(AdNeighbors *nb, int k, AdNeighborPlan plan)
 		s->work = 0;
 		for (int i = 0; i < probes; i++)
 		{
-			Size		row = nb->n * i / probes;
+			Size		row = ad_mix64(i + 1) % nb->n;
 
 			memcpy(s->q, nb->rows + row * nb->dims, nb->dims * sizeof(double));
 			begin_nearest(s, k, (uint32) row);

@@ -28,7 +28,7 @@
 #define LANES		AD_BLOCK_LANES
 #define BATCH		8			/* rows whose distances go together */
 #define SPREAD_ROWS 1000		/* rows looked at for a column's spread */
-#define CHUNK		64			/* blocks, of a search by radius */
+#define CHUNK		64			/* blocks added up at a time, at most */
 #define STEPS_2		24			/* of a typical distance, per root of dims */
 #define STEPS_1		16			/* per column */
 #define STEPS_MAX	32
@@ -307,7 +307,9 @@ ad_scan_search(const AdNeighbors *nb, AdNeighborScratch *s)
 	Size		wanted = s->k + (s->self != AD_NO_SELF);
 	Size		chunks;
 	Size		slots;
-	Size		per_chunk;
+	Size		per_chunk = 8;
+	Size		group;
+	Size		groups = 0;		/* lanes of them */
 	uint32		first_limit = PG_UINT32_MAX - 1;
 	uint32		limit;
 	Size		n = 0;
@@ -318,19 +320,31 @@ ad_scan_search(const AdNeighbors *nb, AdNeighborScratch *s)
 		return;
 	}
 
-	/* about eight lanes of chunks for each neighbour */
-	chunks = Min(Max(wanted / 2, 4), t->blocks);
-	per_chunk = Min((t->blocks + chunks - 1) / chunks, 1024);
+	/* longer chunks where there are more of them */
+	while (per_chunk * per_chunk * 32 < t->blocks && per_chunk < CHUNK)
+		per_chunk *= 2;
 	chunks = (t->blocks + per_chunk - 1) / per_chunk;
 	slots = chunks * LANES;
 	for (Size c = 0; c < chunks; c++)
 		sum_codes(nb, s, c * per_chunk, Min((c + 1) * per_chunk, t->blocks),
 				  s->least + c * LANES);
-	if (wanted < slots && wanted < nb->n)
+
+	/* about eight lanes of groups of chunks for each neighbour wanted */
+	group = Max(slots / (8 * wanted), 1);
+	for (Size c = 0; c < chunks; c += group, groups += LANES)
 	{
-		for (Size i = 0; i < slots; i++)
-			s->select[i] = s->least[i];
-		ad_select(s->select, slots, wanted - 1);
+		uint32		least[LANES];
+
+		memcpy(least, s->least + c * LANES, sizeof(least));
+		for (Size i = c + 1; i < Min(c + group, chunks); i++)
+			for (int l = 0; l < LANES; l++)
+				least[l] = Min(least[l], s->least[i * LANES + l]);
+		for (int l = 0; l < LANES; l++)
+			s->select[groups + l] = least[l];
+	}
+	if (wanted < groups && wanted < nb->n)
+	{
+		ad_select(s->select, groups, wanted - 1);
 		if (s->select[wanted - 1] < first_limit)
 			first_limit = (uint32) s->select[wanted - 1];
 	}

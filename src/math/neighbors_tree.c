@@ -15,6 +15,8 @@
  */
 #include "math/neighbors_impl.h"
 
+#include "port/pg_bitutils.h"
+
 #define LANES	AD_BLOCK_LANES
 #define DEPTH	64				/* more than log2 of any number of blocks */
 
@@ -297,18 +299,30 @@ ad_tree_search(const AdNeighbors *nb, AdNeighborScratch *s)
 			const uint32 *ids = t->ids + (Size) node->block * LANES;
 			Size		lanes = Min(t->n - (Size) node->block * LANES, LANES);
 			double		d[LANES];
+			uint32		mask;
 
 			if (unlikely((++s->work & 1023) == 0))
 				CHECK_FOR_INTERRUPTS();
 			if (unlikely(nb->metric == AD_METRIC_MINKOWSKI))
+			{
+				mask = 0;
 				for (Size l = 0; l < lanes; l++)
+				{
 					d[l] = ad_neighbors_minkowski(q, block + l, LANES, dims,
 												  nb->p);
+					mask |= (uint32) (d[l] <= s->worst) << l;
+				}
+			}
 			else
-				kernel(block, dims, q, d);
-			for (Size l = 0; l < lanes; l++)
+				mask = kernel(block, dims, q, s->worst, d) &
+					(((uint32) 1 << lanes) - 1);
+			for (; mask != 0; mask &= mask - 1)
+			{
+				int			l = pg_rightmost_one_pos32(mask);
+
 				if (d[l] <= s->worst)
 					ad_neighbors_offer(nb, s, d[l], ids[l]);
+			}
 			if (s->k == 0 && s->within >= s->found)
 				return;
 		}

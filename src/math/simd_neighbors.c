@@ -10,8 +10,8 @@
  * differences of one-byte codes in whole numbers, 16 rows at a time; the
  * search derives lower bounds of distances from them.
  *
- * Measured for 10,000 rows of 20 columns, µs a query: doubles 35 (AVX2),
- * codes 8 (portable 60, AVX2 5, AVX-512 2.6).
+ * Measured for 10,000 rows of 20 columns and 20 neighbours, all of the
+ * search, us a query: portable 74, AVX2 and AVX-512 12.
  *
  *-------------------------------------------------------------------------
  */
@@ -63,6 +63,17 @@ block_body(const double *block, int cols, const double *q, double *out,
 		out[l] = sum[l];
 }
 
+/* The lanes at most "worst", as bits. */
+static inline uint32
+mask_portable(const double *d, double worst)
+{
+	uint32		mask = 0;
+
+	for (int l = 0; l < LANES; l++)
+		mask |= (uint32) (d[l] <= worst) << l;
+	return mask;
+}
+
 /* The body of the portable scan kernels. */
 static pg_attribute_always_inline void
 scan_body(const uint8 *codes, Size blocks, int groups, const uint8 *q,
@@ -99,11 +110,13 @@ scan_body(const uint8 *codes, Size blocks, int groups, const uint8 *q,
 	}
 }
 
-#define BLOCK_KERNEL(name, norm, attribute) \
-attribute static void \
-name(const double *block, int cols, const double *q, double *out) \
+#define BLOCK_KERNEL(name, norm, mask, attribute) \
+attribute static uint32 \
+name(const double *block, int cols, const double *q, double worst, \
+	 double *out) \
 { \
 	block_body(block, cols, q, out, norm); \
+	return mask(out, worst); \
 }
 
 #define SCAN_KERNEL(name, body, norm, attribute) \
@@ -115,9 +128,9 @@ name(const uint8 *codes, Size blocks, int groups, const uint8 *q, \
 }
 
 #define PORTABLE
-BLOCK_KERNEL(block_2, AD_NORM_2, PORTABLE)
-BLOCK_KERNEL(block_1, AD_NORM_1, PORTABLE)
-BLOCK_KERNEL(block_max, AD_NORM_MAX, PORTABLE)
+BLOCK_KERNEL(block_2, AD_NORM_2, mask_portable, PORTABLE)
+BLOCK_KERNEL(block_1, AD_NORM_1, mask_portable, PORTABLE)
+BLOCK_KERNEL(block_max, AD_NORM_MAX, mask_portable, PORTABLE)
 SCAN_KERNEL(scan_2, scan_body, AD_NORM_2, PORTABLE)
 SCAN_KERNEL(scan_1, scan_body, AD_NORM_1, PORTABLE)
 SCAN_KERNEL(scan_max, scan_body, AD_NORM_MAX, PORTABLE)
@@ -126,6 +139,27 @@ SCAN_KERNEL(scan_max, scan_body, AD_NORM_MAX, PORTABLE)
 
 #define FOR_AVX2	__attribute__((target("avx2")))
 #define FOR_AVX512	__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq")))
+
+FOR_AVX2 static inline uint32
+mask_avx2(const double *d, double worst)
+{
+	uint32		mask = 0;
+	__m256d		w = _mm256_set1_pd(worst);
+
+	for (int l = 0; l < LANES; l += 4)
+		mask |= (uint32) _mm256_movemask_pd(_mm256_cmp_pd(_mm256_loadu_pd(d + l),
+														  w, _CMP_LE_OQ)) << l;
+	return mask;
+}
+
+FOR_AVX512 static inline uint32
+mask_avx512(const double *d, double worst)
+{
+	__m512d		w = _mm512_set1_pd(worst);
+
+	return (uint32) _mm512_cmp_pd_mask(_mm512_loadu_pd(d), w, _CMP_LE_OQ) |
+		(uint32) _mm512_cmp_pd_mask(_mm512_loadu_pd(d + 8), w, _CMP_LE_OQ) << 8;
+}
 
 FOR_AVX2 static inline __m256i
 step_avx2(__m256i sum, __m256i a, __m256i b, AdNorm norm)
@@ -244,12 +278,12 @@ scan_body_avx512(const uint8 *codes, Size blocks, int groups, const uint8 *q,
 	_mm512_storeu_si512(least, lanes);
 }
 
-BLOCK_KERNEL(block_2_avx2, AD_NORM_2, FOR_AVX2)
-BLOCK_KERNEL(block_1_avx2, AD_NORM_1, FOR_AVX2)
-BLOCK_KERNEL(block_max_avx2, AD_NORM_MAX, FOR_AVX2)
-BLOCK_KERNEL(block_2_avx512, AD_NORM_2, FOR_AVX512)
-BLOCK_KERNEL(block_1_avx512, AD_NORM_1, FOR_AVX512)
-BLOCK_KERNEL(block_max_avx512, AD_NORM_MAX, FOR_AVX512)
+BLOCK_KERNEL(block_2_avx2, AD_NORM_2, mask_avx2, FOR_AVX2)
+BLOCK_KERNEL(block_1_avx2, AD_NORM_1, mask_avx2, FOR_AVX2)
+BLOCK_KERNEL(block_max_avx2, AD_NORM_MAX, mask_avx2, FOR_AVX2)
+BLOCK_KERNEL(block_2_avx512, AD_NORM_2, mask_avx512, FOR_AVX512)
+BLOCK_KERNEL(block_1_avx512, AD_NORM_1, mask_avx512, FOR_AVX512)
+BLOCK_KERNEL(block_max_avx512, AD_NORM_MAX, mask_avx512, FOR_AVX512)
 SCAN_KERNEL(scan_2_avx2, scan_body_avx2, AD_NORM_2, FOR_AVX2)
 SCAN_KERNEL(scan_1_avx2, scan_body_avx2, AD_NORM_1, FOR_AVX2)
 SCAN_KERNEL(scan_max_avx2, scan_body_avx2, AD_NORM_MAX, FOR_AVX2)
