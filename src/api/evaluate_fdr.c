@@ -35,7 +35,7 @@ read_method(WindowObject winobj)
 	if (isnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("method cannot be NULL")));
+				 errmsg("\"method\" cannot be NULL")));
 	name = TextDatumGetCString(value);
 	if (strcmp(name, "bh") == 0)
 		return AD_FDR_BH;

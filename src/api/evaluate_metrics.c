@@ -95,19 +95,19 @@ add_row_with(FunctionCallInfo fcinfo, const char *name, const char *argument,
 		if (PG_ARGISNULL(3))
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s cannot be NULL", argument)));
+					 errmsg("\"%s\" cannot be NULL", argument)));
 		value = PG_GETARG_INT64(3);
-		if (unlikely(value != r->parameter))
+		if (unlikely(value != r->parameter || value == 0))
 		{
 			if (r->parameter != 0)
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("%s changes between rows of a group",
+						 errmsg("\"%s\" changes between rows of a group",
 								argument)));
 			if (value < min || value > max)
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("%s is out of range: " INT64_FORMAT,
+						 errmsg("\"%s\" is out of range: " INT64_FORMAT,
 								argument, value),
 						 errdetail("Allowed: at least " INT64_FORMAT " and at most " INT64_FORMAT ".",
 								   min, max)));

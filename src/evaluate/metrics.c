@@ -286,7 +286,6 @@ ad_metric_confusion(double tp, double fp, double tn, double fn,
 	c->recall = tp / (tp + fn);
 	c->f1 = 2 * tp / (2 * tp + fp + fn);
 	c->balanced_accuracy = (c->recall + tn / (tn + fp)) / 2;
-	/* roots apart: the product of four counts may overflow */
 	c->mcc = (tp * tn - fp * fn) /
-		(sqrt((tp + fp) * (tp + fn)) * sqrt((tn + fp) * (tn + fn)));
+		sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn));
 }
