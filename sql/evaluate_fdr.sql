@@ -1,5 +1,7 @@
 -- Adjusted p-values: equal to R's p.adjust.
 \set SHOW_CONTEXT never
+CREATE SCHEMA evaluate_fdr;
+SET search_path = evaluate_fdr, public;
 
 -- SQLSTATE, message, detail and hint of what a statement raises.
 CREATE FUNCTION pg_temp.expect_error(sql text) RETURNS text LANGUAGE plpgsql AS $$

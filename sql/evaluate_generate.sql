@@ -1,5 +1,7 @@
 -- Made-up data: equal to a second implementation, and independent of plan.
 \set SHOW_CONTEXT never
+CREATE SCHEMA evaluate_generate;
+SET search_path = evaluate_generate, public;
 
 -- SQLSTATE, message, detail and hint of what a statement raises.
 CREATE FUNCTION pg_temp.expect_error(sql text) RETURNS text LANGUAGE plpgsql AS $$
@@ -61,7 +63,9 @@ SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SELECT (SELECT sum(ad_random(3, i, 'uniform')::numeric) FROM numbers) = s AS same FROM serial;
-RESET ALL;
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
 SELECT count(*) AS different
 FROM (SELECT * FROM ad_generate_series(500, 5, shifts => 0.02)
       EXCEPT SELECT * FROM ad_generate_series(5000, 5, shifts => 0.02)) t;

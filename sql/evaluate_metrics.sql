@@ -1,5 +1,7 @@
 -- Metrics of labelled scores: equal to scikit-learn, whatever the plan.
 \set SHOW_CONTEXT never
+CREATE SCHEMA evaluate_metrics;
+SET search_path = evaluate_metrics, public;
 
 -- SQLSTATE, message, detail and hint of what a statement raises.
 CREATE FUNCTION pg_temp.expect_error(sql text) RETURNS text LANGUAGE plpgsql AS $$
@@ -164,7 +166,10 @@ FROM (SELECT part, ad_average_precision(score, is_anomaly) AS ap FROM many GROUP
 SELECT ad_roc_auc(score, is_anomaly) IS NULL AS one_class, ad_confusion(NULL, is_anomaly) IS NULL AS no_rows
 FROM many WHERE NOT is_anomaly;
 SELECT pg_temp.expect_error('SELECT ad_precision_at(score, is_anomaly, part + 1) FROM many') ~ 'changes between rows' AS refused;
-RESET ALL;
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
+RESET max_parallel_workers_per_gather;
 
 -- bad input
 SELECT pg_temp.expect_error('SELECT ad_roc_auc(score, true) FROM (VALUES (1::float8), (''NaN'')) t(score)');

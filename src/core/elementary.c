@@ -27,6 +27,11 @@
 double
 ad_log(double x)
 {
+	/* from the last term to the first, so that none is divided out here */
+	static const double atanh_series[] = {
+		2.0 / 23, 2.0 / 21, 2.0 / 19, 2.0 / 17, 2.0 / 15, 2.0 / 13,
+		2.0 / 11, 2.0 / 9, 2.0 / 7, 2.0 / 5, 2.0 / 3
+	};
 	int			k;
 	double		m,
 				f,
@@ -51,9 +56,9 @@ ad_log(double x)
 	f = m - 1.0;
 	s = f / (2.0 + f);
 	z = s * s;
-	p = 2.0 / 23.0;
-	for (int i = 21; i >= 3; i -= 2)
-		p = p * z + 2.0 / i;
+	p = atanh_series[0];
+	for (int i = 1; i < (int) lengthof(atanh_series); i++)
+		p = p * z + atanh_series[i];
 	/* ln(1+f) = f - hfsq + s (hfsq + z p), with little cancellation */
 	hfsq = 0.5 * f * f;
 	return k * LN2_HI - ((hfsq - (s * (hfsq + z * p) + k * LN2_LO)) - f);

@@ -85,7 +85,8 @@ ad_ranking_add(AdRanking *r, double score, bool is_anomaly)
 {
 	AdKeys	   *keys = &r->keys[is_anomaly ? 1 : 0];
 
-	if (unlikely(keys->n == keys->capacity))
+	if (unlikely(keys->n == keys->capacity ||
+				 r->keys[0].n + r->keys[1].n >= AD_MAX_RANKED))
 		ad_ranking_grow(r, keys);
 	keys->v[keys->n++] = ad_key_of_score(score);
 	keys->sorted = false;

@@ -46,7 +46,7 @@ check_rows(uint64 rows)
 				 errhint("Evaluate a random sample of the rows.")));
 }
 
-/* Make room for one more key; one of the ranking's two arrays is full. */
+/* Make room for one more key; its array, or the whole ranking, is full. */
 void
 ad_ranking_grow(AdRanking *r, AdKeys *keys)
 {
