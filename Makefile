@@ -58,6 +58,14 @@ $(OBJS): $(wildcard src/*/*.h)
 
 # The loops over the features of every row; measured worth it.
 src/sketch/sketch.o: CFLAGS += -O3
+src/detectors/zscore.o: CFLAGS += -O3
+src/detectors/loda.o: CFLAGS += -O3
+# Kernels: the loops over points become vector instructions, which the
+# server's compiler does only if nobody looks at the floating-point flags.
+src/math/simd_kernel.o: CFLAGS += -O3 -fno-trapping-math
+src/math/simd_neighbors.o src/math/neighbors_scan.o: CFLAGS += -O3
+# So are these, compiled for several instruction sets.
+src/math/simd_linear.o: CFLAGS += -O3
 
 # The install script: the topics in order.
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL)

@@ -47,6 +47,13 @@ extern void *ad_repalloc_array_impl(void *old, Size count, Size width);
 #define AD_CHECK_EVERY_1024(i) \
 	do { if (((i) & 1023) == 0) CHECK_FOR_INTERRUPTS(); } while (0)
 
+/* Ask for memory that will be read soon, where the compiler can. */
+#ifdef __GNUC__
+#define ad_prefetch(address) __builtin_prefetch(address)
+#else
+#define ad_prefetch(address) ((void) 0)
+#endif
+
 /* random.c: xoshiro256++ seeded through SplitMix64 */
 typedef struct AdRandom
 {

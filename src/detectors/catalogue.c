@@ -9,5 +9,20 @@
 
 const AdDetector *const ad_detectors[] = {
 	&ad_detector_iforest,
+	&ad_detector_zscore,
+	&ad_detector_hbos,
+	&ad_detector_ecod,
+	&ad_detector_copod,
+	&ad_detector_pca,
+	&ad_detector_mahalanobis,
+	&ad_detector_knn,
+	&ad_detector_lof,
+	&ad_detector_kmeans,
+	&ad_detector_dbscan,
+	&ad_detector_ocsvm,
+	&ad_detector_gmm,
+	&ad_detector_loda,
+	&ad_detector_inne,
+	&ad_detector_fair_forest,
 	NULL
 };

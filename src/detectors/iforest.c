@@ -24,42 +24,13 @@
 #include "detectors/iforest.h"
 #include "math/ad_math.h"
 
-typedef struct TreeNode
-{
-	double		threshold;
-	int32		column;			/* -1: leaf */
-	uint32		rows;			/* of a leaf */
-} TreeNode;
-
-typedef struct Grower
-{
-	const AdMatrix *m;
-	const AdIforestOptions *options;
-	AdRandom	random;
-	int			depth_limit;
-	int			psi;			/* rows of the subsample */
-	double	   *x;				/* psi x cols */
-	int		   *rows;			/* permutation of 0 .. psi - 1 */
-	int		   *columns;		/* permutation; constant ones come first */
-	int			ncolumns;		/* columns this tree may use */
-
-	/* axis-parallel: all nodes of all trees, in pre-order */
-	TreeNode	   *nodes;
-	Size		nnodes;
-	Size		maxnodes;
-
-	/* extended: the payload, written as it grows */
-	StringInfo	payload;
-	double	   *coefficient;
-} Grower;
-
 /*
  * Least and greatest value of a column among rows lo .. hi - 1; 0 and 1 for
  * an "other" column, as if some row had a 1.
  */
-static void
-column_range(const Grower *g, int column, int lo, int hi,
-			 double *least, double *greatest)
+void
+ad_forest_range(const AdForestGrower *g, int column, int lo, int hi,
+				double *least, double *greatest)
 {
 	const double *x = g->x + column;
 	int			cols = g->m->cols;
@@ -84,22 +55,13 @@ column_range(const Grower *g, int column, int lo, int hi,
 	*greatest = b;
 }
 
-static inline void
-swap_columns(Grower *g, int i, int j)
-{
-	int			c = g->columns[i];
-
-	g->columns[i] = g->columns[j];
-	g->columns[j] = c;
-}
-
 /*
  * Draw a column that varies in rows lo .. hi - 1, among those at
  * *nconstant and after; constant ones met are moved before it.  Returns the
  * position of the column, or -1 if there is none.
  */
 static int
-draw_column(Grower *g, int lo, int hi, int *nconstant,
+draw_column(AdForestGrower *g, int lo, int hi, int *nconstant,
 			double *least, double *greatest)
 {
 	while (*nconstant < g->ncolumns)
@@ -108,10 +70,10 @@ draw_column(Grower *g, int lo, int hi, int *nconstant,
 			(int) ad_random_below(&g->random, g->ncolumns - *nconstant);
 
 		CHECK_FOR_INTERRUPTS();
-		column_range(g, g->columns[at], lo, hi, least, greatest);
+		ad_forest_range(g, g->columns[at], lo, hi, least, greatest);
 		if (*least < *greatest)
 			return at;
-		swap_columns(g, at, *nconstant);
+		ad_forest_swap(g, at, *nconstant);
 		(*nconstant)++;
 	}
 	return -1;
@@ -119,7 +81,7 @@ draw_column(Grower *g, int lo, int hi, int *nconstant,
 
 /* A point between two values that leaves the least one on its left. */
 static double
-draw_threshold(Grower *g, double least, double greatest)
+draw_threshold(AdForestGrower *g, double least, double greatest)
 {
 	double		u = ad_random_double(&g->random);
 	double		t = least + u * (greatest - least);
@@ -134,7 +96,7 @@ draw_threshold(Grower *g, double least, double greatest)
 
 /* Put rows with x <= threshold first; returns where the others begin. */
 static int
-partition(Grower *g, int column, double threshold, int lo, int hi)
+partition(AdForestGrower *g, int column, double threshold, int lo, int hi)
 {
 	const double *x = g->x + column;
 	int			cols = g->m->cols;
@@ -154,22 +116,22 @@ partition(Grower *g, int column, double threshold, int lo, int hi)
 	return lo;
 }
 
-static TreeNode *
-add_node(Grower *g)
+static AdForestNode *
+add_node(AdForestGrower *g)
 {
 	if (g->nnodes == g->maxnodes)
 	{
 		g->maxnodes *= 2;
-		g->nodes = ad_repalloc_array(g->nodes, TreeNode, g->maxnodes);
+		g->nodes = ad_repalloc_array(g->nodes, AdForestNode, g->maxnodes);
 	}
 	return &g->nodes[g->nnodes++];
 }
 
 /* Grow an axis-parallel node over rows lo .. hi - 1. */
 static void
-grow(Grower *g, int lo, int hi, int depth, int nconstant)
+grow(AdForestGrower *g, int lo, int hi, int depth, int nconstant)
 {
-	TreeNode	   *node = add_node(g);
+	AdForestNode	   *node = add_node(g);
 	double		least,
 				greatest;
 	int			at = -1;
@@ -191,49 +153,101 @@ grow(Grower *g, int lo, int hi, int depth, int nconstant)
 
 	/* an "other" column is used up on this path */
 	if (g->m->kinds[node->column] == AD_COLUMN_OTHER)
-		swap_columns(g, at, nconstant++);
+		ad_forest_swap(g, at, nconstant++);
 	grow(g, lo, middle, depth + 1, nconstant);
 	grow(g, middle, hi, depth + 1, nconstant);
 }
 
 /*
- * Grow an extended node: a hyperplane through a random point of the rows'
- * bounding box, with a normal of ndim random coordinates.
+ * Draw up to ndim columns that vary in rows lo .. hi - 1, among those at
+ * *nconstant and after.  They end up at *nconstant .., constant ones met
+ * before it.  Returns their number.
  */
-static void
-grow_extended(Grower *g, int lo, int hi, int depth, int nconstant)
+int
+ad_forest_draw_columns(AdForestGrower *g, int lo, int hi, int *nconstant)
 {
-	int			cols = g->m->cols;
 	int			k = 0;
-	int			chosen = nconstant;
-	double		threshold = 0;
+	int			chosen = *nconstant;
 	double		least,
 				greatest;
+
+	while (k < g->ndim && chosen < g->ncolumns)
+	{
+		int			at = chosen +
+			(int) ad_random_below(&g->random, g->ncolumns - chosen);
+
+		CHECK_FOR_INTERRUPTS();
+		ad_forest_range(g, g->columns[at], lo, hi, &least, &greatest);
+		ad_forest_swap(g, at, chosen);
+		if (least < greatest)
+			k++;
+		else
+		{
+			/* constant: move it before the chosen ones */
+			ad_forest_swap(g, chosen, *nconstant);
+			(*nconstant)++;
+		}
+		chosen++;
+	}
+	return k;
+}
+
+/* The projection of a row on the columns of a split. */
+static inline double
+project(const AdForestGrower *g, int row, int first, int k)
+{
+	const double *x = g->x + (Size) row * g->m->cols;
+	double		dot = 0;
+
+	for (int i = 0; i < k; i++)
+		dot += g->coefficient[i] * x[g->columns[first + i]];
+	return dot;
+}
+
+/*
+ * Choose the split of the extended forest: a hyperplane through a random
+ * point of the rows' bounding box, with a normal of ndim random
+ * coordinates.
+ */
+static int
+choose_random(AdForestGrower *g, int lo, int hi, int *nconstant,
+			  double *threshold)
+{
+	int			k = ad_forest_draw_columns(g, lo, hi, nconstant);
+
+	*threshold = 0;
+	for (int i = 0; i < k; i++)
+	{
+		double		c = ad_random_normal(&g->random);
+		double		u = ad_random_double(&g->random);
+		double		least,
+					greatest;
+
+		/* constant columns were sorted out in between: read it again */
+		ad_forest_range(g, g->columns[*nconstant + i], lo, hi,
+						&least, &greatest);
+		g->coefficient[i] = c;
+		*threshold += c * (least * (1 - u) + greatest * u);
+	}
+	if (!isfinite(*threshold))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("values are too large for an extended forest"),
+				 errhint("Scale them with ad_prepare(scale => 'standard').")));
+	return k;
+}
+
+/* Grow a node whose split is a hyperplane, and write it. */
+static void
+grow_extended(AdForestGrower *g, int lo, int hi, int depth, int nconstant)
+{
+	int			k = 0;
+	double		threshold = 0;
 	int			left = lo;
 	int			right = hi;
 
 	if (hi - lo > 1 && depth < g->depth_limit)
-	{
-		/* draw up to ndim varying columns; they end up at nconstant .. */
-		while (k < g->options->ndim && chosen < g->ncolumns)
-		{
-			int			at = chosen +
-				(int) ad_random_below(&g->random, g->ncolumns - chosen);
-
-			CHECK_FOR_INTERRUPTS();
-			column_range(g, g->columns[at], lo, hi, &least, &greatest);
-			swap_columns(g, at, chosen);
-			if (least < greatest)
-				k++;
-			else
-			{
-				/* constant: move it before the chosen ones */
-				swap_columns(g, chosen, nconstant);
-				nconstant++;
-			}
-			chosen++;
-		}
-	}
+		k = g->choose(g, lo, hi, &nconstant, &threshold);
 	if (k == 0)
 	{
 		ad_wr_u16(g->payload, 0);
@@ -244,32 +258,14 @@ grow_extended(Grower *g, int lo, int hi, int depth, int nconstant)
 	ad_wr_u16(g->payload, (uint16) k);
 	for (int i = 0; i < k; i++)
 	{
-		double		c = ad_random_normal(&g->random);
-		double		u = ad_random_double(&g->random);
-		int			column = g->columns[nconstant + i];
-
-		/* constant columns were sorted out in between: read it again */
-		column_range(g, column, lo, hi, &least, &greatest);
-		g->coefficient[i] = c;
-		threshold += c * (least * (1 - u) + greatest * u);
-		ad_wr_u16(g->payload, (uint16) column);
-		ad_wr_f64(g->payload, c);
+		ad_wr_u16(g->payload, (uint16) g->columns[nconstant + i]);
+		ad_wr_f64(g->payload, g->coefficient[i]);
 	}
-	if (!isfinite(threshold))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("values are too large for an extended forest"),
-				 errhint("Scale them with ad_prepare(scale => 'standard').")));
 	ad_wr_f64(g->payload, threshold);
 
 	while (left < right)
 	{
-		const double *x = g->x + (Size) g->rows[left] * cols;
-		double		dot = 0;
-
-		for (int i = 0; i < k; i++)
-			dot += g->coefficient[i] * x[g->columns[nconstant + i]];
-		if (dot <= threshold)
+		if (project(g, g->rows[left], nconstant, k) <= threshold)
 			left++;
 		else
 		{
@@ -283,14 +279,14 @@ grow_extended(Grower *g, int lo, int hi, int depth, int nconstant)
 	/* "other" columns are used up on this path */
 	for (int i = nconstant, end = nconstant + k; i < end; i++)
 		if (g->m->kinds[g->columns[i]] == AD_COLUMN_OTHER)
-			swap_columns(g, i, nconstant++);
+			ad_forest_swap(g, i, nconstant++);
 	grow_extended(g, lo, left, depth + 1, nconstant);
 	grow_extended(g, left, hi, depth + 1, nconstant);
 }
 
 /* Write thresholds and trees of an axis-parallel forest. */
 static void
-write_forest(Grower *g)
+write_forest(AdForestGrower *g)
 {
 	int			cols = g->m->cols;
 	Size	   *start = ad_palloc0_array(Size, cols + 1);
@@ -336,7 +332,7 @@ write_forest(Grower *g)
 
 	for (Size i = 0; i < g->nnodes; i++)
 	{
-		const TreeNode *node = &g->nodes[i];
+		const AdForestNode *node = &g->nodes[i];
 		const double *t;
 		Size		n;
 		Size		rank = 0;
@@ -362,83 +358,101 @@ write_forest(Grower *g)
 	}
 }
 
-/* Grow a forest and append its payload; see iforest.h for the form. */
+/*
+ * Grow a forest and append its payload; see iforest.h for the form.  The
+ * caller sets m, trees, sample_size, ndim, max_features, choose (NULL: one
+ * column and a random threshold) and limit_depth; the rest is zero.
+ */
 void
-ad_iforest_fit(const AdMatrix *m, const void *opts, StringInfo payload)
+ad_forest_grow(AdForestGrower *g, StringInfo payload)
 {
-	const AdIforestOptions *options = opts;
-	Grower		g;
+	const AdMatrix *m = g->m;
 	Size	   *population;
 	int			ntree_columns;
 
-	if ((int64) options->trees * options->sample_size > AD_IFOREST_MAX_TOTAL)
+	if ((int64) g->trees * g->sample_size > AD_IFOREST_MAX_TOTAL)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("trees times sample_size is " INT64_FORMAT ", limit is %d",
-						(int64) options->trees * options->sample_size,
+						(int64) g->trees * g->sample_size,
 						AD_IFOREST_MAX_TOTAL)));
 
-	memset(&g, 0, sizeof(g));
-	g.m = m;
-	g.options = options;
-	g.payload = payload;
-	g.psi = (int) Min(m->rows, (Size) options->sample_size);
-	g.depth_limit = ad_iforest_depth_limit(g.psi);
-	g.x = ad_palloc_array(double, ad_mul_size(g.psi, m->cols));
-	g.rows = ad_palloc_array(int, g.psi);
-	g.columns = ad_palloc_array(int, m->cols);
-	ntree_columns = Max((int) (options->max_features * m->cols + 0.5), 1);
+	g->payload = payload;
+	g->psi = (int) Min(m->rows, (Size) g->sample_size);
+	g->depth_limit = g->limit_depth(g->psi);
+	g->x = ad_palloc_array(double, ad_mul_size(g->psi, m->cols));
+	g->rows = ad_palloc_array(int, g->psi);
+	g->columns = ad_palloc_array(int, m->cols);
+	ntree_columns = Max((int) (g->max_features * m->cols + 0.5), 1);
 	ntree_columns = Min(ntree_columns, m->cols);
 
 	population = ad_palloc_array(Size, m->rows);
 	for (Size i = 0; i < m->rows; i++)
 		population[i] = i;
 
-	ad_wr_u32(payload, g.psi);
-	ad_wr_u32(payload, options->trees);
-	ad_wr_u32(payload, options->ndim);
-	if (options->ndim > 1)
-		g.coefficient = ad_palloc_array(double, m->cols);
+	ad_wr_u32(payload, g->psi);
+	ad_wr_u32(payload, g->trees);
+	ad_wr_u32(payload, g->ndim);
+	if (g->choose)
+		g->coefficient = ad_palloc_array(double, m->cols);
 	else
 	{
-		g.maxnodes = 1024;
-		g.nodes = ad_palloc_array(TreeNode, g.maxnodes);
+		g->maxnodes = 1024;
+		g->nodes = ad_palloc_array(AdForestNode, g->maxnodes);
 	}
 
-	for (int t = 0; t < options->trees; t++)
+	for (int t = 0; t < g->trees; t++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		ad_random_seed(&g.random, m->seed, t);
+		ad_random_seed(&g->random, m->seed, t);
 
 		/*
 		 * A partial shuffle draws without replacement from any order of the
 		 * population, so the last tree's order serves.
 		 */
-		for (int i = 0; i < g.psi; i++)
+		for (int i = 0; i < g->psi; i++)
 		{
-			Size		j = i + (Size) ad_random_below(&g.random, m->rows - i);
+			Size		j = i + (Size) ad_random_below(&g->random, m->rows - i);
 			Size		row = population[j];
 
 			population[j] = population[i];
 			population[i] = row;
-			memcpy(g.x + (Size) i * m->cols, m->x + row * m->cols,
+			memcpy(g->x + (Size) i * m->cols, m->x + row * m->cols,
 				   m->cols * sizeof(double));
-			g.rows[i] = i;
+			g->rows[i] = i;
 		}
 		for (int c = 0; c < m->cols; c++)
-			g.columns[c] = c;
-		g.ncolumns = ntree_columns;
+			g->columns[c] = c;
+		g->ncolumns = ntree_columns;
 		if (ntree_columns < m->cols)
 			for (int c = 0; c < ntree_columns; c++)
-				swap_columns(&g, c, c + (int) ad_random_below(&g.random,
-															  m->cols - c));
-		if (options->ndim > 1)
-			grow_extended(&g, 0, g.psi, 0, 0);
+				ad_forest_swap(g, c, c + (int) ad_random_below(&g->random,
+															   m->cols - c));
+		if (g->choose)
+			grow_extended(g, 0, g->psi, 0, 0);
 		else
-			grow(&g, 0, g.psi, 0, 0);
+			grow(g, 0, g->psi, 0, 0);
 	}
-	if (options->ndim == 1)
-		write_forest(&g);
+	if (!g->choose)
+		write_forest(g);
+}
+
+/* Grow an isolation forest and append its payload. */
+static void
+iforest_fit(const AdMatrix *m, const void *opts, StringInfo payload)
+{
+	const AdIforestOptions *options = opts;
+	AdForestGrower g;
+
+	memset(&g, 0, sizeof(g));
+	g.m = m;
+	g.trees = options->trees;
+	g.sample_size = options->sample_size;
+	g.ndim = options->ndim;
+	g.max_features = options->max_features;
+	g.choose = options->ndim > 1 ? choose_random : NULL;
+	g.limit_depth = ad_iforest_depth_limit;
+	ad_forest_grow(&g, payload);
 }
 
 static const AdOption iforest_options[] = {
@@ -468,7 +482,7 @@ const AdDetector ad_detector_iforest = {
 	.options_size = sizeof(AdIforestOptions),
 	.contains_rows = false,
 	.scale = iforest_scale,
-	.fit = ad_iforest_fit,
+	.fit = iforest_fit,
 	.load = ad_iforest_load,
 	.score = ad_iforest_score,
 	.describe = ad_iforest_describe,

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * iforest.h
- *		What growing and scoring an isolation forest have in common.
+ *		What growing and scoring forests have in common: the isolation
+ *		forest and the fair-cut forest (fair_forest.c).
  *
  * Payload (little-endian):
  *	u32 rows of a subsample (psi), u32 trees, u32 ndim
@@ -9,7 +10,7 @@
  *		f64, strictly ascending; then per tree its nodes in pre-order, u32
  *		each: a leaf is 0x80000000 | rows in it, an inner node
  *		rank << 12 | column; left if x <= threshold[rank].
- *	ndim > 1: per tree its nodes in pre-order: u16 number of columns k, 0 for
+ *	ndim > 1, and always in a fair-cut forest: per tree its nodes in pre-order: u16 number of columns k, 0 for
  *		a leaf; a leaf then has u32 rows; an inner node k times (u16 column,
  *		f64 coefficient) and f64 threshold; left if the sum of coefficient
  *		times x <= threshold.
@@ -27,6 +28,62 @@
 #define AD_IFOREST_MAX_TOTAL	4194304 /* trees * sample_size */
 #define AD_IFOREST_LEAF			0x80000000U
 
+/* A node of an axis-parallel tree that grows. */
+typedef struct AdForestNode
+{
+	double		threshold;
+	int32		column;			/* -1: leaf */
+	uint32		rows;			/* of a leaf */
+} AdForestNode;
+
+/* A forest that grows; see ad_forest_grow(). */
+typedef struct AdForestGrower AdForestGrower;
+struct AdForestGrower
+{
+	const AdMatrix *m;
+	int			trees;
+	int			sample_size;
+	int			ndim;			/* columns of a split */
+	double		max_features;	/* share of the columns a tree may use */
+
+	/*
+	 * Choose the split of rows lo .. hi - 1, at least two: fill coefficient
+	 * and threshold, move the columns to *nconstant .. (columns found
+	 * constant go before it) and return their number, 0 for none.  NULL: one
+	 * random column, one random threshold.
+	 */
+	int			(*choose) (AdForestGrower *g, int lo, int hi, int *nconstant,
+						   double *threshold);
+	int			(*limit_depth) (int psi);
+	void	   *private;		/* of choose */
+
+	AdRandom	random;
+	int			depth_limit;
+	int			psi;			/* rows of the subsample */
+	double	   *x;				/* psi x cols */
+	int		   *rows;			/* permutation of 0 .. psi - 1 */
+	int		   *columns;		/* permutation; constant ones come first */
+	int			ncolumns;		/* columns this tree may use */
+
+	/* axis-parallel: all nodes of all trees, in pre-order */
+	AdForestNode *nodes;
+	Size		nnodes;
+	Size		maxnodes;
+
+	/* extended: the payload, written as it grows */
+	StringInfo	payload;
+	double	   *coefficient;
+};
+
+static inline void
+ad_forest_swap(AdForestGrower *g, int i, int j)
+{
+	int			c = g->columns[i];
+
+	g->columns[i] = g->columns[j];
+	g->columns[j] = c;
+}
+
 typedef struct AdIforestOptions
 {
 	int			trees;
@@ -35,8 +92,16 @@ typedef struct AdIforestOptions
 	double		max_features;	/* share of the columns a tree may use */
 } AdIforestOptions;
 
-extern void ad_iforest_fit(const AdMatrix *m, const void *options,
-						   StringInfo payload);
+/* iforest.c */
+extern void ad_forest_grow(AdForestGrower *g, StringInfo payload);
+extern void ad_forest_range(const AdForestGrower *g, int column, int lo,
+							int hi, double *least, double *greatest);
+extern int	ad_forest_draw_columns(AdForestGrower *g, int lo, int hi,
+								   int *nconstant);
+
+/* iforest_score.c */
+extern void *ad_forest_load(AdReader *r, int cols, bool hyperplanes,
+							int (*limit_depth) (int psi));
 extern void *ad_iforest_load(AdReader *r, int cols);
 extern double ad_iforest_score(void *scorer, const double *x);
 extern void ad_iforest_describe(const void *scorer, StringInfo json);

@@ -22,6 +22,7 @@
 #define LANES				AD_FOREST_LANES
 #define MAX_BUCKETS			4096
 #define MAX_FOREST_SLOTS	((Size) 1 << 24)	/* leaves of all lanes */
+#define TOGETHER			16	/* extended trees that are walked at once */
 #define EULER				0.57721566490153286061
 
 /* The thresholds of one column. */
@@ -56,6 +57,7 @@ typedef struct Forest
 	uint32		psi;
 	uint32		ntrees;
 	uint32		ndim;
+	bool		hyperplanes;	/* the extended form */
 	uint32		ninner;			/* inner nodes of all trees */
 	int			cols;
 	double		normal;			/* c(psi) */
@@ -345,9 +347,13 @@ load_extended(AdReader *r, Forest *f)
 	ad_rd_end(r);
 }
 
-/* Check a payload and make a scorer of it. */
+/*
+ * Check a payload and make a scorer of it.  "hyperplanes": splits are
+ * written as those of an extended forest even with ndim 1.
+ */
 void *
-ad_iforest_load(AdReader *r, int cols)
+ad_forest_load(AdReader *r, int cols, bool hyperplanes,
+			   int (*limit_depth) (int psi))
 {
 	Forest	   *f = palloc0(sizeof(Forest));
 
@@ -360,12 +366,20 @@ ad_iforest_load(AdReader *r, int cols)
 		f->ndim < 1 || f->ndim > AD_MAX_COLUMNS)
 		ad_rd_corrupt(r, "a forest parameter is out of range");
 	f->normal = ad_iforest_expected_depth(f->psi);
-	f->depth = ad_iforest_depth_limit((int) f->psi);
-	if (f->ndim == 1)
+	f->depth = limit_depth((int) f->psi);
+	f->hyperplanes = hyperplanes || f->ndim > 1;
+	if (!f->hyperplanes)
 		load_axis_parallel(r, f);
 	else
 		load_extended(r, f);
 	return f;
+}
+
+/* Check a payload of an isolation forest and make a scorer of it. */
+void *
+ad_iforest_load(AdReader *r, int cols)
+{
+	return ad_forest_load(r, cols, false, ad_iforest_depth_limit);
 }
 
 /* The sum of a row's path lengths over an axis-parallel forest's trees. */
@@ -388,28 +402,52 @@ axis_parallel_length(Forest *f, const double *x)
 	return sum;
 }
 
-/* The same for an extended forest. */
+/* The child of a node that a row goes to. */
+static inline uint32
+hyper_step(const Forest *f, const HyperNode *node, uint32 at, const double *x)
+{
+	const HyperTerm *term = f->terms + node->first;
+	double		dot = 0;
+
+	for (uint32 i = 0; i < node->nterms; i++)
+		dot += term[i].coefficient * x[term[i].column];
+	/* infinities of both signs make NaN, which goes right */
+	return dot <= node->threshold ? at + 1 : node->right;
+}
+
+/*
+ * The same for an extended forest.  Several trees are walked together: a
+ * walk is a chain of loads that wait for each other.
+ */
 static double
 extended_length(const Forest *f, const double *x)
 {
 	double		sum = 0;
 
-	for (uint32 t = 0; t < f->ntrees; t++)
+	for (uint32 first = 0; first < f->ntrees; first += TOGETHER)
 	{
-		uint32		at = f->roots[t];
+		int			n = (int) Min(f->ntrees - first, TOGETHER);
+		uint32		at[TOGETHER];
+		bool		walking = true;
 
-		while (f->hyper[at].right != 0)
+		for (int t = 0; t < n; t++)
+			at[t] = f->roots[first + t];
+		while (walking)
 		{
-			const HyperNode *node = &f->hyper[at];
-			const HyperTerm *term = f->terms + node->first;
-			double		dot = 0;
+			walking = false;
+			for (int t = 0; t < n; t++)
+			{
+				const HyperNode *node = &f->hyper[at[t]];
 
-			for (uint32 i = 0; i < node->nterms; i++)
-				dot += term[i].coefficient * x[term[i].column];
-			/* infinities of both signs make NaN, which goes right */
-			at = dot <= node->threshold ? at + 1 : node->right;
+				if (node->right != 0)
+				{
+					at[t] = hyper_step(f, node, at[t], x);
+					walking = true;
+				}
+			}
 		}
-		sum += f->hyper[at].threshold;
+		for (int t = 0; t < n; t++)
+			sum += f->hyper[at[t]].threshold;
 	}
 	return sum;
 }
@@ -419,8 +457,8 @@ double
 ad_iforest_score(void *scorer, const double *x)
 {
 	Forest	   *f = scorer;
-	double		length = f->ndim == 1 ? axis_parallel_length(f, x) :
-		extended_length(f, x);
+	double		length = f->hyperplanes ? extended_length(f, x) :
+		axis_parallel_length(f, x);
 
 	if (f->normal == 0)
 		return 0.5;				/* fitted on one row: nothing to tell */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * ad_math.h
- *		Order statistics over arrays of doubles.
+ *		Order statistics, ranks and histograms of arrays of doubles.
  *
  * Deterministic: the same input gives the same bits on every machine.
  *
@@ -19,5 +19,58 @@ extern double ad_quantile(double *v, Size n, double q);
 extern void ad_quantiles(double *v, Size n, const double *q, int nq,
 						 double *result);
 extern void ad_sort_doubles(double *v, Size n);
+
+/* ranks.c: places among sorted numbers */
+typedef struct AdRanks
+{
+	const double *values;		/* ascending, then 2^steps times infinity */
+	uint32		n;
+	int			steps;			/* of a search: 2^steps > fullest bucket */
+	uint32		nbuckets;		/* power of 2 */
+	double		low;			/* first value */
+	double		per_width;		/* buckets per unit */
+	const uint32 *bucket;		/* first value of each bucket */
+} AdRanks;
+
+extern void ad_ranks_build(AdRanks *r, double *values, uint32 n);
+extern void ad_sort_many(double *v, Size n, uint64 *scratch);
+
+/* The bucket of a number; monotonic in x. */
+static inline uint32
+ad_ranks_bucket(const AdRanks *r, double x)
+{
+	double		p = (x - r->low) * r->per_width;
+
+	if (!(p > 0))
+		return 0;
+	if (p >= r->nbuckets)
+		return r->nbuckets - 1;
+	return (uint32) p;
+}
+
+/*
+ * How many of the values are below x, which is not NaN, given the first value
+ * of x's bucket.  The search may look past the end of the bucket: values
+ * there are not below x.
+ */
+static inline uint32
+ad_rank_from(const AdRanks *r, uint32 first, double x)
+{
+	const double *v = r->values + first;
+
+	for (int s = r->steps - 1; s >= 0; s--)
+		v += (Size) (v[((Size) 1 << s) - 1] < x) << s;
+	return (uint32) (v - r->values);
+}
+
+/* histogram.c: equal-width histograms of sorted numbers */
+#define AD_MAX_BINS		10000	/* of one histogram */
+
+extern void ad_histogram_range(const double *sorted, Size n, double *low,
+							   double *high);
+extern double ad_histogram_edge(double low, double high, int bins, int i);
+extern void ad_histogram_count(const double *sorted, Size n, double low,
+							   double high, int bins, uint32 *counts);
+extern int	ad_histogram_bins(const double *sorted, Size n);
 
 #endif							/* AD_MATH_H */

@@ -43,4 +43,33 @@ typedef void (*AdForestWalk) (const uint32 *nodes, int groups, int depth,
 extern AdForestWalk ad_forest_walk;
 extern void ad_forest_choose(AdSimdLevel level);
 
+/*
+ * simd_neighbors.c: distances from a row to many.
+ *
+ * A block holds AD_BLOCK_LANES rows of doubles column by column; its kernel
+ * gives the sum of squares, the sum of absolute values or the greatest of
+ * the differences to q, per row and without the root.  A scan kernel does
+ * the same over codes of one byte (squaring at most 127): groups of four
+ * columns, in each group four bytes a row.  least[] receives the least sum
+ * of each lane.
+ */
+#define AD_BLOCK_LANES		16
+
+typedef enum AdNorm
+{
+	AD_NORM_2, AD_NORM_1, AD_NORM_MAX
+} AdNorm;
+
+#define AD_NORMS			3
+
+typedef void (*AdBlockKernel) (const double *block, int cols, const double *q,
+							   double *out);
+typedef void (*AdScanKernel) (const uint8 *codes, Size blocks, int groups,
+							  const uint8 *q, uint32 *sums,
+							  uint32 *least);
+
+extern AdBlockKernel ad_block_kernel[AD_NORMS];
+extern AdScanKernel ad_scan_kernel[AD_NORMS];
+extern void ad_neighbors_choose(AdSimdLevel level);
+
 #endif							/* AD_SIMD_H */

@@ -5,7 +5,7 @@
  *
  * Introselect: quickselect with a median-of-three pivot that falls back to
  * sorting the range when it does not shrink fast enough, so that no input
- * makes it quadratic.  Values must not be NaN.
+ * makes it quadratic.  Values must not be NaN.  All of it can be cancelled.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,6 +20,7 @@ compare_doubles(const void *a, const void *b)
 	double		x = *(const double *) a;
 	double		y = *(const double *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	return (x > y) - (x < y);
 }
 
@@ -29,6 +30,7 @@ compare_u64(const void *a, const void *b)
 	uint64		x = *(const uint64 *) a;
 	uint64		y = *(const uint64 *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	return (x > y) - (x < y);
 }
 
@@ -74,6 +76,7 @@ ad_sort_doubles(double *v, Size n)
 		Size		i = lo, \
 					j = hi; \
  \
+		CHECK_FOR_INTERRUPTS(); \
 		if (budget-- == 0) \
 		{ \
 			qsort(v + lo, hi - lo + 1, sizeof(type), compare); \

@@ -5,7 +5,9 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "math/ad_kernel.h"
 #include "math/ad_simd.h"
+#include "math/ad_linalg.h"
 
 #include <limits.h>
 
@@ -58,6 +60,9 @@ static void
 assign_simd(int newval, void *extra pg_attribute_unused())
 {
 	ad_forest_choose(level_of(newval));
+	ad_kernel_choose(level_of(newval));
+	ad_neighbors_choose(level_of(newval));
+	ad_linear_choose(level_of(newval));
 }
 
 /* Define the setting and choose. */

@@ -89,6 +89,7 @@ typedef struct AdModelFeature
 typedef struct AdModel
 {
 	MemoryContext mcxt;			/* owns all of it */
+	uint8		header[AD_ENVELOPE_HEADER]; /* of the stored form */
 	uint8		digest[AD_DIGEST_LENGTH];
 	Size		bytes;			/* length of the stored form */
 	uint16		version;

@@ -14,7 +14,7 @@
  * toast pointer -> digest -> model, two hash look-ups.  A toast value's id
  * could be used again for another value once the first is dead and the OID
  * counter has wrapped, so once per client statement the header (64 bytes)
- * is fetched and its digest compared.  Within a statement a snapshot keeps
+ * is fetched and compared with that of the loaded model.  Within a statement a snapshot keeps
  * the value alive.
  *
  *-------------------------------------------------------------------------
@@ -227,8 +227,8 @@ ad_model_lookup(AdModelRef *ref, struct varlena *value, MemoryContext owner)
 	/* a plain value: is it the model we hold? */
 	if (ref->model != NULL && !VARATT_IS_EXTENDED(value) &&
 		VARSIZE(value) - VARHDRSZ == ref->model->bytes &&
-		memcmp(VARDATA(value) + DIGEST_AT, ref->model->digest,
-			   AD_DIGEST_LENGTH) == 0)
+		memcmp(VARDATA(value), ref->model->header,
+			   AD_ENVELOPE_HEADER) == 0)
 		return ref->model;
 
 	create_tables();
@@ -257,8 +257,10 @@ ad_model_lookup(AdModelRef *ref, struct varlena *value, MemoryContext owner)
 		if (read_header(value, header))
 		{
 			entry = find(header + DIGEST_AT);
-			if (entry && entry->model->bytes !=
-				toast_raw_datum_size(PointerGetDatum(value)) - VARHDRSZ)
+			if (entry && (memcmp(header, entry->model->header,
+								 AD_ENVELOPE_HEADER) != 0 ||
+						  entry->model->bytes !=
+						  toast_raw_datum_size(PointerGetDatum(value)) - VARHDRSZ))
 				entry = NULL;
 		}
 		if (entry == NULL)

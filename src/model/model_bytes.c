@@ -260,6 +260,7 @@ ad_model_read(const uint8 *data, Size len)
 
 	ad_envelope_open(&e, data, len, AD_MAGIC_MODEL, "model",
 					 AD_MODEL_VERSION, AD_MODEL_FLAGS);
+	memcpy(m->header, data, AD_ENVELOPE_HEADER);
 	memcpy(m->digest, e.digest, AD_DIGEST_LENGTH);
 	m->bytes = len;
 	m->version = e.version;

@@ -335,9 +335,13 @@ drop_correlated(AdModel *m, const AdView *v, const double *x, double limit)
 		CHECK_FOR_INTERRUPTS();
 		z[j] = ad_palloc_array(double, n);
 		for (Size i = 0; i < n; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
 			mean += x[i * m->ncols + f->first] / (double) n;
+		}
 		for (Size i = 0; i < n; i++)
 		{
+			AD_CHECK_EVERY_1024(i);
 			z[j][i] = x[i * m->ncols + f->first] - mean;
 			norm += z[j][i] * z[j][i];
 		}
@@ -398,8 +402,11 @@ choose_scales(AdModel *m, const AdView *v, const double *x, AdScale scale)
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		for (Size i = 0; i < v->n; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
 			if (!isnan(x[i * m->ncols + f->first]))
 				scratch[n++] = x[i * m->ncols + f->first];
+		}
 		if (n == 0)
 			continue;
 		switch (scale)
@@ -477,6 +484,8 @@ ad_prepare_fit(AdModel *m, const AdView *v, const AdSpec *spec)
 		m->scaled = true;
 		m->plain = false;
 		for (Size i = 0; i < v->n; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
 			for (int c = 0; c < m->ncols; c++)
 			{
 				double		e = (x[i * m->ncols + c] - m->center[c]) /
@@ -487,6 +496,7 @@ ad_prepare_fit(AdModel *m, const AdView *v, const AdSpec *spec)
 					e = e > 0 ? DBL_MAX : -DBL_MAX;
 				scaled[i * m->ncols + c] = e;
 			}
+		}
 		x = scaled;
 	}
 	return x;

@@ -16,6 +16,7 @@
 #include "sketch/ad_sketch.h"
 
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
@@ -116,7 +117,9 @@ ad_source_init(AdSource *s, Oid type, MemoryContext mcxt)
 			break;
 	}
 	old = MemoryContextSwitchTo(mcxt);
-	s->name = format_type_be(type);
+	/* what the search path is must not matter */
+	s->name = type < FirstNormalObjectId ? format_type_be(type) :
+		format_type_be_qualified(type);
 	if (strlen(s->name) > AD_MAX_TYPE_NAME)
 		s->name[pg_mbcliplen(s->name, (int) strlen(s->name),
 							 AD_MAX_TYPE_NAME)] = '\0';

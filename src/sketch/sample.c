@@ -97,8 +97,11 @@ collect_dictionaries(AdSketch *s)
 		used = ad_palloc0_array(bool, d->n);
 		recode = ad_palloc_array(uint32, d->n);
 		for (Size i = 0; i < s->n; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
 			if (!isnan(s->x[i * s->nfeatures + j]))
 				used[(uint32) s->x[i * s->nfeatures + j]] = true;
+		}
 		ad_dict_keep(d, used, recode);
 		for (Size i = 0; i < s->n; i++)
 		{

@@ -285,6 +285,7 @@ read_sample(AdReader *r, AdSketch *s, bool trusted)
 		{
 			double		v = s->x[i * d + j];
 
+			AD_CHECK_EVERY_1024(i);
 			if (!isnan(v) && !(v >= 0 && v < values && v == floor(v)))
 				ad_rd_corrupt(r, "a sampled category is not in the dictionary");
 		}

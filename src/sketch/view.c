@@ -32,6 +32,7 @@ compare_values(const void *a, const void *b, void *arg)
 	const AdDictEntry *ej = &o->dict->entries[j];
 	int			c;
 
+	CHECK_FOR_INTERRUPTS();
 	if (o->counts[i] != o->counts[j])
 		return o->counts[i] > o->counts[j] ? -1 : 1;
 	c = memcmp(o->dict->arena + ei->at, o->dict->arena + ej->at,
@@ -60,11 +61,16 @@ view_category(AdView *v, int j)
 		uint64		present = 0;
 
 		for (Size i = 0; i < v->n; i++)
-			if (!isnan(v->x[i * v->nfeatures + j]))
+		{
+			double		code_of_row = v->x[i * v->nfeatures + j];
+
+			AD_CHECK_EVERY_1024(i);
+			if (!isnan(code_of_row))
 			{
-				counts[(uint32) v->x[i * v->nfeatures + j]]++;
+				counts[(uint32) code_of_row]++;
 				present++;
 			}
+		}
 		/* from the sample's scale to that of all rows */
 		for (uint32 i = 0; i < d->n; i++)
 			if (counts[i] > 0)
@@ -100,6 +106,7 @@ view_category(AdView *v, int j)
 	{
 		double	   *c = &v->x[i * v->nfeatures + j];
 
+		AD_CHECK_EVERY_1024(i);
 		if (!isnan(*c))
 			*c = code[(uint32) *c];
 	}
@@ -124,8 +131,11 @@ view_number(AdView *v, int j, double *scratch)
 	double		squares = 0;
 
 	for (Size i = 0; i < v->n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
 		if (!isnan(v->x[i * v->nfeatures + j]))
 			scratch[n++] = v->x[i * v->nfeatures + j];
+	}
 
 	f->distinct = -1;
 	f->min = f->max = f->mean = f->sd = NAN;
@@ -139,6 +149,7 @@ view_number(AdView *v, int j, double *scratch)
 		f->min = f->max = scratch[0];
 		for (Size i = 0; i < n; i++)
 		{
+			AD_CHECK_EVERY_1024(i);
 			sum += (scratch[i] - shift) * share;
 			f->min = Min(f->min, scratch[i]);
 			f->max = Max(f->max, scratch[i]);
@@ -148,6 +159,7 @@ view_number(AdView *v, int j, double *scratch)
 		{
 			double		e = scratch[i] - f->mean;
 
+			AD_CHECK_EVERY_1024(i);
 			squares += e * e * share;
 		}
 		f->sd = sqrt(squares);
@@ -228,7 +240,10 @@ ad_view_create(AdSketch *s)
 
 		v->x = ad_palloc_array(double, ad_mul_size(s->n, d));
 		for (Size i = 0; i < s->n; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
 			memcpy(v->x + i * d, s->x + order[i] * d, d * sizeof(double));
+		}
 		v->order = order;
 	}
 

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(start_server seed sql_value bytes_of);
+our @EXPORT = qw(start_server seed sql_value bytes_of detectors);
 
 # A running server with the extension. Arguments: its name, then lines for
 # its postgresql.conf.
@@ -46,6 +46,18 @@ sub sql_value
 	my ($node, $sql) = @_;
 
 	return scalar $node->safe_psql('postgres', $sql);
+}
+
+# The names of all detectors.
+sub detectors
+{
+	my ($node) = @_;
+
+	return split /\n/, $node->safe_psql('postgres', <<'SQL');
+SELECT substr(proname, 4) FROM pg_proc
+WHERE prosrc = 'ad_spec_constructor' AND proname NOT IN ('ad_prepare', 'ad_sampling')
+ORDER BY 1
+SQL
 }
 
 # The one bytea of a query, as bytes.

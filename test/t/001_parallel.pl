@@ -123,6 +123,25 @@ check_table('small', 'a sample as large as the table', 'ad_iforest(trees => 10)'
 isnt(digest(settings(0), "SELECT ad_fit(ad_iforest(trees => 30) || ad_sampling(seed => $seed + 1), $columns) FROM small"),
 	$model, 'another seed gives another model');
 
+# Every detector, with its defaults.
+for my $detector (detectors($node))
+{
+	my $serial = digest(settings(0), "SELECT ad_fit('$detector', x, n, amount) FROM small");
+
+	like($serial, qr/^[0-9a-f]{32} \d{3,}$/, "$detector: a model");
+	is(digest(settings(2), "SELECT ad_fit('$detector', x, n, amount) FROM small_shuffled"),
+		$serial, "$detector, shuffled, 2 workers");
+	is(digest(settings(2), "SELECT ad_fit_sketch('$detector', ad_merge(s)) FROM
+			(SELECT ad_sketch(x, n, amount) AS s FROM small GROUP BY i % 3) q"),
+		$serial, "$detector, merged from 3 sketches");
+	my $bits = "SELECT md5(string_agg(encode(float8send(s), 'hex'), '' ORDER BY i)) FROM
+		(SELECT i, ad_score((SELECT ad_fit('$detector', x, n, amount) FROM small), x, n, amount) AS s FROM small) q";
+	is_deeply(
+		[ map { $node->safe_psql('postgres', settings($_ eq 'off' ? 0 : 2) . "SET anomaly.simd = '$_'; $bits") } qw(avx2 auto) ],
+		[ ($node->safe_psql('postgres', settings(0) . "SET anomaly.simd = 'off'; $bits")) x 2 ],
+		"$detector: scores in workers, with any simd, are serial");
+}
+
 # The other two forms of features.
 for my $form (
 	[ 'row', 't', '(SELECT x, n, ts, who FROM small OFFSET 0) t', '(SELECT x, n, ts, who FROM small_shuffled) t' ],

@@ -20,7 +20,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $mutations = $ENV{ANOMALY_TEST_MUTATIONS} // 21_000;
+my $mutations = $ENV{ANOMALY_TEST_MUTATIONS} // 24_000;
 my $batch = 500;
 my $kinds = 19;
 my $seed = seed();
@@ -85,6 +85,27 @@ INSERT INTO subject (is_model, name, value, score)
 SELECT true, 'one column', ad_fit(ad_iforest(trees => 10, sample_size => 32), x),
 	'SELECT count(ad_score(\$1, x)) FROM probe' FROM training
 UNION ALL
+SELECT true, 'zscore', ad_fit(ad_zscore('iqr', 'mean', 'mean'), x, n),
+	'SELECT count(1 / (ad_score(\$1, x, n) <> ''NaN'')::int) FROM probe' FROM training
+UNION ALL
+SELECT true, 'hbos', ad_fit(ad_hbos(0), x, n, ts),
+	'SELECT count(1 / (ad_score(\$1, x, n, ts) <> ''NaN'')::int) FROM probe' FROM training
+UNION ALL
+SELECT true, 'hbos, many columns', ad_fit(ad_hbos(counting => 'pyod'), v),
+	'SELECT count(1 / (ad_score(\$1, v) <> ''NaN'')::int) FROM probe_many' FROM many
+UNION ALL
+SELECT true, 'ecod', ad_fit(ad_ecod(), x, n),
+	'SELECT count(1 / (ad_score(\$1, x, n) <> ''NaN'')::int) FROM probe' FROM training
+UNION ALL
+SELECT true, 'copod, many columns', ad_fit(ad_copod('paper'), v),
+	'SELECT count(1 / (ad_score(\$1, v) <> ''NaN'')::int) FROM probe_many' FROM many
+UNION ALL
+SELECT true, 'loda', ad_fit(ad_loda(20, widths => 'random'), x, n, ts),
+	'SELECT count(1 / (ad_score(\$1, x, n, ts) <> ''NaN'')::int) FROM probe' FROM training
+UNION ALL
+SELECT true, 'loda, many columns', ad_fit(ad_loda(10), v),
+	'SELECT count(1 / (ad_score(\$1, v) <> ''NaN'')::int) FROM probe_many' FROM many
+UNION ALL
 SELECT true, 'one row', ad_fit(ad_iforest(trees => 3), x, n),
 	'SELECT count(ad_score(\$1, x, n)) FROM probe' FROM training WHERE i = 1
 UNION ALL
@@ -115,7 +136,41 @@ SELECT true, 'dropped, no missing allowed',
 	ad_fit(ad_iforest(trees => 5, sample_size => 16) ||
 		ad_prepare(drop_correlated => 0.9, impute => 'error'), x, n, x * 2, who),
 	'SELECT count(ad_score(\$1, x, n, x, who)) FROM probe WHERE x IS NOT NULL'
-	FROM training;
+	FROM training
+UNION ALL
+SELECT true, 'fair-cut forest',
+	ad_fit(ad_fair_forest(trees => 5, sample_size => 32), x, n, colour),
+	'SELECT count(ad_score(\$1, x, n, colour)) FROM probe' FROM training
+UNION ALL
+SELECT true, 'support vector machine, exact',
+	ad_fit(ad_ocsvm(nu => 0.1), x, n, flag),
+	'SELECT count(ad_score(\$1, x, n, flag)) FROM probe' FROM training
+UNION ALL
+SELECT true, 'support vector machine, linear',
+	ad_fit(ad_ocsvm(kernel => 'linear'), x, n),
+	'SELECT count(ad_score(\$1, x, n)) FROM probe' FROM training
+UNION ALL
+SELECT true, 'support vector machine, random features',
+	ad_fit(ad_ocsvm(exact_rows => 10, features => 20), x, n),
+	'SELECT count(ad_score(\$1, x, n)) FROM probe' FROM training;
+
+-- the linear detectors and mixtures
+INSERT INTO subject (is_model, name, value, score)
+SELECT true, spec ->> 'detector', ad_fit(spec, x, n), 'SELECT count(ad_score(\$1, x, n)) FROM probe'
+	FROM training, (VALUES (ad_pca()), (ad_pca(1, 'reconstruction')), (ad_mahalanobis()),
+		(ad_mahalanobis(robust => true)), (ad_kmeans(clusters => 3)),
+		(ad_kmeans(clusters => 20, method => 'cblof', use_weights => true)),
+		(ad_gmm(components => 3))) v(spec) GROUP BY spec
+UNION ALL
+SELECT true, spec ->> 'detector', ad_fit(spec, v), 'SELECT count(ad_score(\$1, v)) FROM probe_many'
+	FROM many, (VALUES (ad_pca(20, 'reconstruction')), (ad_mahalanobis()),
+		(ad_kmeans()), (ad_gmm())) s(spec) GROUP BY spec;
+
+INSERT INTO subject (is_model, name, value, score)
+SELECT true, s ->> 'detector', ad_fit(s || ad_sampling(rows => 120), x, n),
+	'SELECT count(ad_score(\$1, x, n)) FROM probe' FROM training,
+	(VALUES (ad_knn(metric => 'cosine')), (ad_lof()), (ad_dbscan(metric => 'minkowski', p => 3)),
+		(ad_inne(5, 20))) v(s) GROUP BY s;
 
 INSERT INTO subject (is_model, name, value)
 SELECT false, 'small, one column', ad_sketch(x) FROM training WHERE i < 50
@@ -141,6 +196,30 @@ SELECT false, 'large, many columns', ad_sketch(ad_sampling(rows => 16), v) FROM 
 UNION ALL
 SELECT false, 'row', ad_sketch(t) FROM (SELECT x, n, ts, colour FROM training LIMIT 40) t;
 
+-- Every detector with its defaults; those that take no mixed types say so.
+CREATE TABLE detector (id serial, name text);
+INSERT INTO detector (name) SELECT substr(proname, 4) FROM pg_proc
+	WHERE prosrc = 'ad_spec_constructor' AND proname NOT IN ('ad_prepare', 'ad_sampling') ORDER BY 1;
+DO \$\$
+DECLARE
+	d text;
+BEGIN
+	FOR d IN SELECT name FROM detector WHERE name <> 'iforest' LOOP
+		INSERT INTO subject (is_model, name, value, score)
+		SELECT true, d || ', numbers', ad_fit(d, x, n), 'SELECT count(ad_score(\$1, x, n)) FROM probe' FROM training;
+		INSERT INTO subject (is_model, name, value, score)
+		SELECT true, d || ', array', ad_fit(d, v[1:20]), 'SELECT count(ad_score(\$1, v[1:20])) FROM probe_many' FROM many;
+		BEGIN
+			INSERT INTO subject (is_model, name, value, score)
+			SELECT true, d || ', row', ad_fit(d, t), 'SELECT count(ad_score(\$1, p)) FROM probe p'
+				FROM (SELECT x, n, ts, colour, who, flag FROM training) t;
+		EXCEPTION WHEN OTHERS THEN
+			RAISE NOTICE '% takes no mixed types: %', d, SQLERRM;
+		END;
+	END LOOP;
+END
+\$\$;
+
 -- One batch of mutations; returns a count for each function and outcome, the
 -- slowest call and what was out of line.
 CREATE FUNCTION attack(first int, last int, seed bigint, kinds int, allowed text[],
@@ -156,12 +235,19 @@ DECLARE
 	message text;
 	started timestamptz;
 	took float8;
-	subjects int := (SELECT count(*) FROM subject);
+	models int[] := (SELECT array_agg(id ORDER BY id) FROM subject WHERE is_model);
+	sketches int[] := (SELECT array_agg(id ORDER BY id) FROM subject WHERE NOT is_model);
+	turn int;
+	detectors text[] := (SELECT array_agg(name ORDER BY id) FROM detector);
 BEGIN
 	counts := '{}';
 	slowest := 0;
 	FOR i IN first .. last LOOP
-		SELECT * INTO one FROM subject WHERE id = 1 + (i / kinds) % subjects;
+		-- every kind in turn, on two models and a sketch
+		turn := i / kinds;
+		SELECT * INTO one FROM subject WHERE id = CASE turn % 3
+			WHEN 0 THEN sketches[1 + turn / 3 % cardinality(sketches)]
+			ELSE models[1 + (turn - turn / 3) % cardinality(models)] END;
 		SELECT * INTO two FROM subject
 			WHERE is_model = one.is_model ORDER BY (id * 7919 + i) % 31 LIMIT 1;
 		damaged := ad_test_mutate(one.value, two.value, seed + i, i % kinds);
@@ -185,6 +271,7 @@ BEGIN
 				'SELECT ad_fit_sketch(ad_iforest(trees => 1), ad_merge(s))
 					FROM (VALUES (\$2), (\$1)) v(s)',
 				'SELECT ad_merge(s) FROM (VALUES (\$1), (\$1), (NULL), (\$1)) v(s)',
+				format('SELECT ad_info(ad_fit_sketch(%L, \$1))', detectors[1 + i % cardinality(detectors)]),
 				'SELECT ad_info(\$1)'];
 		END IF;
 		FOREACH call IN ARRAY calls LOOP

@@ -54,6 +54,23 @@ scores('missing ones imputed by a mean that is none',
 	"SELECT ad_fit(ad_iforest() || ad_prepare(impute => 'mean'), CASE i % 3 WHEN 0 THEN -1.7e308 WHEN 1 THEN 1.7e308 END::float8)
 	 FROM generate_series(1, 100) i", 'NULL::float8');
 
+# Every detector scores them, to a number or beyond all numbers, or refuses
+# what is too large for its arithmetic.
+for my $detector (detectors($node))
+{
+	for my $values (
+		'CASE WHEN i <= 30 THEN -1.7e308 ELSE 1.7e308 END', 'i * 5e-324', '1e15 + (i = 1)::int', '7', '1e308 * sin(i)')
+	{
+		my ($status, $out, $stderr) = $node->psql('postgres', <<"SQL");
+WITH t AS (SELECT ($values)::float8 AS x, i FROM generate_series(1, 100) i),
+	m AS MATERIALIZED (SELECT ad_fit('$detector', x, i) AS m FROM t)
+SELECT bool_and(ad_score(m, v, 1) IS NOT NULL AND ad_score(m, v, 1) <> 'NaN')
+FROM m, (SELECT x FROM t UNION ALL VALUES ('Infinity'), ('-Infinity'), ('NaN'), (NULL), (1e308), (-1e308)) p(v)
+SQL
+		like("$out$stderr", qr/^t$|ERROR:  values are too large for/, "$detector of $values");
+	}
+}
+
 # Categories too rare for the sample to have one.
 for my $rows (1, 16)
 {

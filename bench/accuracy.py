@@ -1,0 +1,124 @@
+"""Accuracy of every detector there is on labelled sets; see ad_recommend().
+
+    BENCH_SETS=DIRECTORY bench/run.sh accuracy     (BENCH_ONLY=knn: one)
+
+Each NAME.csv.gz of the directory (default: test/data) has a header, numbers
+and a last column "label", 1 for an anomaly. Every detector is fitted with its
+defaults to all rows of a set, labels not used, and scores the same rows.
+Random detectors run with three seeds; the figure is the mean. A missing value
+is an empty field. Sets of more than 100,000 rows are left out.
+"""
+import glob
+import gzip
+import os
+import subprocess
+
+import numpy as np
+
+from lib import ONLY, PSQL, Report, Session, progress
+
+SETS = os.environ.get("BENCH_SETS") or os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "..", "test", "data")
+RANDOM = ("iforest", "fair_forest", "loda", "inne", "kmeans", "gmm")
+SEEDS = 3
+MOST_ROWS = 100_000
+
+
+def detectors(session):
+    """Names of the constructors of detectors in the catalogue."""
+    names = session.run(r"""
+        SELECT substr(p.proname, 4) FROM pg_proc p
+        JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
+        JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'anomaly'
+        WHERE p.prosrc = 'ad_spec_constructor'
+          AND p.proname NOT IN ('ad_prepare', 'ad_sampling') ORDER BY 1""")[0]
+    return names
+
+
+def load(session, path):
+    name = os.path.basename(path).split(".")[0]
+    with gzip.open(path, "rt") as file:
+        lines = file.read().splitlines()[1:]
+    if len(lines) > MOST_ROWS:
+        return None
+    session.run("DROP TABLE IF EXISTS labelled")
+    session.run("CREATE TABLE labelled (n int, x float8[])")
+    text, labels = [], []
+    for i, line in enumerate(lines):
+        fields = line.split(",")
+        labels.append(float(fields[-1]) == 1)
+        text.append(f"{i}\t{{{','.join(f or 'NULL' for f in fields[:-1])}}}\n")
+    subprocess.run([PSQL, "-X", "-q", "-c", "COPY labelled FROM STDIN"],
+                   input="".join(text), text=True, check=True)
+    return name, np.array(labels), len(lines[0].split(",")) - 1
+
+
+def roc_auc(label, score):
+    order = np.argsort(score, kind="stable")
+    _, first, count = np.unique(score[order], return_index=True,
+                                return_counts=True)
+    rank = np.repeat(first + (count + 1) / 2, count)
+    positive = label[order].sum()
+    return ((rank[label[order]].sum() - positive * (positive + 1) / 2) /
+            (positive * (len(label) - positive)))
+
+
+def average_precision(label, score):
+    order = np.argsort(-score, kind="stable")
+    _, last = np.unique(-score[order], return_index=True)
+    last = np.append(last[1:], len(score)) - 1
+    hits = np.cumsum(label[order])
+    recall = hits[last] / hits[-1]
+    return float(np.sum(np.diff(recall, prepend=0) * hits[last] / (last + 1)))
+
+
+def main():
+    session = Session()
+    names = [name for name in detectors(session) if ONLY in name]
+    report = Report("Accuracy on labelled sets", session, [
+        "every detector with its defaults, fitted to and scoring all rows of "
+        "a set"])
+    figures = {name: [] for name in names}
+    rows = []
+    for path in sorted(glob.glob(os.path.join(SETS, "*.csv.gz"))):
+        loaded = load(session, path)
+        if loaded is None:
+            continue
+        dataset, label, features = loaded
+        line = [f"{dataset} ({len(label):,} × {features})"]
+        for name in names:
+            runs = []
+            for seed in range(SEEDS if name in RANDOM else 1):
+                try:
+                    scores, seconds = session.run(
+                        "WITH m AS MATERIALIZED (SELECT ad_fit(ad_" + name +
+                        f"() || ad_sampling(rows => 100000, seed => {seed}), "
+                        "x) AS model FROM labelled) SELECT ad_score(model, x)"
+                        " FROM m, labelled ORDER BY n")
+                except RuntimeError as error:
+                    progress(f"{dataset} {name}: {error}")
+                    session = Session()
+                    break
+                score = np.array(scores, dtype=float)
+                runs.append((roc_auc(label, score),
+                             average_precision(label, score)))
+            if runs:
+                auc, ap = np.mean(runs, axis=0)
+                figures[name].append((auc, ap))
+                line.append(f"{auc:.3f} / {ap:.3f}")
+                progress(f"{dataset} {name}: {auc:.4f} {ap:.4f} "
+                         f"{seconds:.2f} s")
+            else:
+                line.append("")
+        rows.append(line)
+    report.section("ROC AUC / average precision")
+    report.table(["set"] + names, rows)
+    report.section("Means", "A detector that ran on fewer sets says so.")
+    report.table(["detector", "sets", "mean ROC AUC", "mean AP"], [
+        [name, str(len(f)), f"{np.mean(f, axis=0)[0]:.4f}",
+         f"{np.mean(f, axis=0)[1]:.4f}"] if f else [name, "0", "", ""]
+        for name, f in figures.items()])
+    report.write()
+
+
+main()

@@ -1,0 +1,88 @@
+-- Univariate statistics: z-score, MAD, IQR.
+\set SHOW_CONTEXT never
+\pset format unaligned
+
+-- scores that numpy and scipy made from the definitions (test/golden/univariate.py)
+\set glass `gzip -dc "${PG_ABS_SRCDIR:-.}/test/data/glass.csv.gz"`
+\set ionosphere `gzip -dc "${PG_ABS_SRCDIR:-.}/test/data/ionosphere.csv.gz"`
+CREATE TABLE rows AS
+SELECT dataset, (n - 1)::int AS i, row[1:cardinality(row) - 1] AS x, row[cardinality(row)] = 1 AS anomaly
+FROM (VALUES ('glass', :'glass'), ('ionosphere', :'ionosphere')) f(dataset, csv),
+     regexp_split_to_table(csv, E'\n') WITH ORDINALITY l(line, n),
+     LATERAL (SELECT string_to_array(line, ',', '')::float8[] AS row OFFSET 0) r
+WHERE n > 1 AND line <> '';
+\set golden `gzip -dc "${PG_ABS_SRCDIR:-.}/test/data/golden/univariate.csv.gz"`
+CREATE TABLE golden AS
+WITH lines AS (SELECT string_to_array(line, ',') AS f, n FROM regexp_split_to_table(:'golden', E'\n') WITH ORDINALITY l(line, n) WHERE line <> '')
+SELECT l.f[1] AS dataset, l.f[2]::int AS i, h.f[k] AS col, l.f[k]::float8 AS expected
+FROM lines l, (SELECT f FROM lines WHERE n = 1) h, generate_series(3, cardinality(h.f)) k WHERE l.n > 1;
+CREATE FUNCTION pg_temp.differ(float8, float8) RETURNS boolean LANGUAGE sql AS
+	'SELECT $1 IS NULL OR abs($1 - $2) > 1e-9 * greatest(abs($2), 1e-3)';
+SELECT c.col, dataset, count(*) AS rows, count(*) FILTER (WHERE pg_temp.differ(ad_score(model, x), expected)) AS differ
+FROM (VALUES ('zscore_max', ad_zscore(), false),
+             ('zscore_mean', ad_zscore(combine => 'mean'), false),
+             ('mad', ad_zscore('mad'), false),
+             ('mad_mean', ad_zscore('mad', zero_spread => 'mean'), false),
+             ('iqr', ad_zscore('iqr'), false),
+             ('iqr_mean', ad_zscore('iqr', zero_spread => 'mean'), false)) c(col, spec, half)
+     CROSS JOIN LATERAL (SELECT dataset, ad_fit(spec, x) FILTER (WHERE NOT half OR i <= n / 2) AS model
+                         FROM rows JOIN (SELECT dataset, count(*) AS n FROM rows GROUP BY dataset) s USING (dataset)
+                         GROUP BY dataset) m
+     JOIN rows USING (dataset) JOIN golden g USING (dataset, i)
+WHERE g.col = c.col GROUP BY c.col, dataset ORDER BY c.col, dataset;
+-- in-sample
+SELECT dataset, count(*) FILTER (WHERE pg_temp.differ(score, expected)) AS differ
+FROM (SELECT dataset, i, ad_outlier(ad_zscore(), x) OVER (PARTITION BY dataset) AS score FROM rows) o
+     JOIN golden USING (dataset, i) WHERE col = 'zscore_max' GROUP BY dataset ORDER BY dataset;
+
+-- what is missing, infinite, beyond, constant, single
+SELECT v, round(least(ad_score(m, v), 1e6)::numeric, 6) AS score
+FROM (SELECT ad_fit(ad_zscore(), i::float8) AS m FROM generate_series(1, 9) i) f,
+     unnest('{NULL, NaN, -Infinity, -1e308, 0, 0.9, 1, 5, 9, 9.1, 1e308, Infinity}'::float8[]) v;
+SELECT v, round(least(ad_score(m, v, 1), 1e6)::numeric, 6) AS score
+FROM (SELECT ad_fit(ad_zscore(), 7.0::float8, 1) AS m FROM generate_series(1, 9) i) f, unnest('{7, 8, Infinity, NULL}'::float8[]) v;
+SELECT v, round(least(ad_score(m, v), 1e6)::numeric, 6) AS score
+FROM (SELECT ad_fit(ad_zscore(), 7.0::float8) AS m) f, unnest('{7, 8, -Infinity}'::float8[]) v;
+-- numbers whose distance is not a float8
+SELECT v, ad_score(m, v) BETWEEN -1e301 AND 1e301 AS finite
+FROM (SELECT ad_fit(ad_zscore(), CASE i WHEN 1 THEN -1.7e308 WHEN 2 THEN 1.7e308 ELSE i END::float8) AS m FROM generate_series(1, 50) i) f,
+     unnest('{-Infinity, -1.7e308, 0, 1e308, 1.7e308, Infinity}'::float8[]) v;
+
+-- what is missing, infinite, beyond, constant, single
+SELECT v, round(least(ad_score(m, v), 1e6)::numeric, 6) AS score
+FROM (SELECT ad_fit(ad_zscore('mad'), i::float8) AS m FROM generate_series(1, 9) i) f,
+     unnest('{NULL, NaN, -Infinity, -1e308, 0, 0.9, 1, 5, 9, 9.1, 1e308, Infinity}'::float8[]) v;
+SELECT v, round(least(ad_score(m, v, 1), 1e6)::numeric, 6) AS score
+FROM (SELECT ad_fit(ad_zscore('mad'), 7.0::float8, 1) AS m FROM generate_series(1, 9) i) f, unnest('{7, 8, Infinity, NULL}'::float8[]) v;
+SELECT v, round(least(ad_score(m, v), 1e6)::numeric, 6) AS score
+FROM (SELECT ad_fit(ad_zscore('mad'), 7.0::float8) AS m) f, unnest('{7, 8, -Infinity}'::float8[]) v;
+-- numbers whose distance is not a float8
+SELECT v, ad_score(m, v) BETWEEN -1e301 AND 1e301 AS finite
+FROM (SELECT ad_fit(ad_zscore('mad'), CASE i WHEN 1 THEN -1.7e308 WHEN 2 THEN 1.7e308 ELSE i END::float8) AS m FROM generate_series(1, 50) i) f,
+     unnest('{-Infinity, -1.7e308, 0, 1e308, 1.7e308, Infinity}'::float8[]) v;
+
+-- what is missing, infinite, beyond, constant, single
+SELECT v, round(least(ad_score(m, v), 1e6)::numeric, 6) AS score
+FROM (SELECT ad_fit(ad_zscore('iqr', 'mean'), i::float8) AS m FROM generate_series(1, 9) i) f,
+     unnest('{NULL, NaN, -Infinity, -1e308, 0, 0.9, 1, 5, 9, 9.1, 1e308, Infinity}'::float8[]) v;
+SELECT v, round(least(ad_score(m, v, 1), 1e6)::numeric, 6) AS score
+FROM (SELECT ad_fit(ad_zscore('iqr', 'mean'), 7.0::float8, 1) AS m FROM generate_series(1, 9) i) f, unnest('{7, 8, Infinity, NULL}'::float8[]) v;
+SELECT v, round(least(ad_score(m, v), 1e6)::numeric, 6) AS score
+FROM (SELECT ad_fit(ad_zscore('iqr', 'mean'), 7.0::float8) AS m) f, unnest('{7, 8, -Infinity}'::float8[]) v;
+-- numbers whose distance is not a float8
+SELECT v, ad_score(m, v) BETWEEN -1e301 AND 1e301 AS finite
+FROM (SELECT ad_fit(ad_zscore('iqr', 'mean'), CASE i WHEN 1 THEN -1.7e308 WHEN 2 THEN 1.7e308 ELSE i END::float8) AS m FROM generate_series(1, 50) i) f,
+     unnest('{-Infinity, -1.7e308, 0, 1e308, 1.7e308, Infinity}'::float8[]) v;
+
+-- a column that varies though its MAD is 0 is left out, or measured by its mean deviation
+SELECT zero_spread, round(ad_score(ad_fit(ad_zscore('mad', zero_spread => zero_spread), CASE WHEN i = 1 THEN 10 ELSE 0 END), 10)::numeric, 6) AS score,
+       ad_info(ad_fit(ad_zscore('mad', zero_spread => zero_spread), CASE WHEN i = 1 THEN 10 ELSE 0 END)) -> 'zscore' AS info
+FROM generate_series(1, 10) i, unnest('{skip,mean}'::text[]) zero_spread GROUP BY zero_spread ORDER BY 1;
+
+-- options
+SELECT ad_zscore();
+SELECT ad_zscore('modified');
+SELECT ad_zscore(combine => 'sum');
+SELECT '{"detector": "zscore", "metod": "mad"}'::jsonb ->> 'metod' AS misspelt, ad_fit('{"detector": "zscore", "metod": "mad"}'::jsonb, 1);
+
+DROP TABLE rows, golden;

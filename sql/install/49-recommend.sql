@@ -1,0 +1,154 @@
+-- The chooser: ranks detectors by what was measured.
+--
+-- Both tables are figures, not opinions, and _ad_measured() is the only place
+-- that holds them. accuracy: means of ROC AUC and average precision over
+-- thirteen labelled sets of the outlier detection literature (683 to 95,156
+-- rows, 3 to 166 features), every detector with its defaults, fitted to and
+-- scoring all rows without labels; bench/accuracy.py. Cost: bench/detectors.py,
+-- section "For ad_recommend()", one core of a busy machine, so that times rank
+-- detectors but promise nothing. A detector or a figure that was not
+-- measured is not there.
+
+CREATE FUNCTION _ad_measured(
+    OUT detector text,
+    OUT mean_auc double precision,
+    OUT mean_ap double precision,
+    OUT fit_ms double precision[],
+    OUT score_us double precision[],
+    OUT model_bytes double precision[],
+    OUT column_exponents double precision[],
+    OUT least_rows text)
+RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT a.detector, a.mean_auc, a.mean_ap, c.fit_ms::float8[], c.score_us::float8[],
+       c.model_bytes::float8[], c.column_exponents::float8[], c.least_rows
+FROM (VALUES
+    ('copod', 0.8248, 0.4511),
+    ('dbscan', 0.6869, 0.3279),
+    ('ecod', 0.8369, 0.5230),
+    ('fair_forest', 0.8565, 0.5326),
+    ('gmm', 0.8442, 0.4787),
+    ('hbos', 0.8345, 0.5011),
+    ('iforest', 0.8523, 0.5228),
+    ('inne', 0.8224, 0.3922),
+    ('kmeans', 0.7810, 0.3701),
+    ('knn', 0.7828, 0.3677),
+    ('loda', 0.8511, 0.5170),
+    ('lof', 0.6294, 0.1961),
+    ('mahalanobis', 0.8442, 0.4786),
+    ('ocsvm', 0.8457, 0.4852),
+    ('pca', 0.8442, 0.4786),
+    ('zscore', 0.8181, 0.4603)
+    ) a(detector, mean_auc, mean_ap)
+JOIN (VALUES
+    ('copod', '{2, 46, 191}', '{1.02, 1.41, 2.66}', '{81818, 801792, 4001792}', '{0.68, 1.08, 1.00}', '2'),
+    ('dbscan', '{16, 414, 449}', '{6.99, 102, 125}', '{71885, 715776, 733184}', '{0.70, -0.17, 1.04}', 'features'),
+    ('ecod', '{7, 22, 192}', '{0.76, 0.88, 2.8}', '{81818, 801792, 4001792}', '{1.29, 1.45, 1.00}', '2'),
+    ('fair_forest', '{219, 245, 382}', '{74.1, 85.6, 73.1}', '{1839072, 1839072, 1839072}', '{0.03, -0.07, 0.00}', '2'),
+    ('gmm', '{7, 74, 545}', '{1.3, 1.05, 1.45}', '{3666, 3666, 3666}', '{0.93, 0.82, 1.45}', 'features'),
+    ('hbos', '{1, 14, 114}', '{0.49, 0.38, 0.3}', '{2847, 2847, 2847}', '{0.99, 0.74, 0.90}', '2'),
+    ('iforest', '{15, 20, 88}', '{2, 1.99, 1.62}', '{109568, 107520, 105472}', '{0.24, 0.45, -0.01}', '2'),
+    ('inne', '{4, 33, 144}', '{82.4, 90.3, 97.3}', '{309248, 309248, 309248}', '{0.56, 1.06, 0.90}', '16'),
+    ('kmeans', '{11, 384, 2875}', '{1.05, 1.11, 0.89}', '{2918, 2918, 2918}', '{0.81, 0.47, 0.84}', '8'),
+    ('knn', '{1, 28, 139}', '{7.54, 22.9, 35}', '{82022, 801792, 801792}', '{0.93, 0.90, 1.00}', '6'),
+    ('loda', '{8, 125, 530}', '{2.19, 2.26, 2.75}', '{13210, 22221, 36659}', '{0.21, 0.19, 0.23}', '2'),
+    ('lof', '{22, 428, 613}', '{16, 53.7, 51.7}', '{97997, 961536, 961536}', '{0.66, 0.39, 0.90}', '21'),
+    ('mahalanobis', '{1, 12, 81}', '{0.39, 0.4, 0.35}', '{2703, 2703, 2703}', '{0.73, 0.82, 1.40}', 'features'),
+    ('ocsvm', '{27, 1780, 2092}', '{4.37, 32.8, 4.98}', '{26419, 242688, 28774}', '{0.35, 0.60, 0.90}', '2'),
+    ('pca', '{1, 12, 96}', '{0.59, 0.58, 0.61}', '{2877, 2877, 2877}', '{0.87, 0.70, 1.39}', 'features'),
+    ('zscore', '{1, 18, 91}', '{0.95, 1.01, 1.36}', '{2089, 2089, 2089}', '{0.58, 0.19, 0.86}', '3')
+    ) c(detector, fit_ms, score_us, model_bytes, column_exponents, least_rows) USING (detector)
+$$;
+COMMENT ON FUNCTION _ad_measured() IS
+'measured accuracy and cost of the detectors: milliseconds of a fit, microseconds of a score and bytes of a model at 1,000, 10,000 and 50,000 rows of ten columns';
+
+-- A measured figure at a number of rows and columns: between the sizes
+-- measured along a power law, beyond them as at the nearest, but that a
+-- sample is what a detector sees of more than 65,536 rows.
+CREATE FUNCTION _ad_measured_at(figures double precision[], exponent double precision,
+    rows bigint, features integer)
+RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT CASE WHEN n <= 10000
+            THEN figures[1] * (figures[2] / figures[1]) ^ (ln(n / 1000) / ln(10.0::float8))
+            ELSE figures[2] * (figures[3] / figures[2]) ^ (ln(n / 10000) / ln(5.0::float8)) END *
+       (features / 10.0::float8) ^ exponent
+FROM (SELECT least(greatest(rows, 1000), 65536)::float8 AS n) c
+$$;
+COMMENT ON FUNCTION _ad_measured_at(double precision[], double precision, bigint, integer) IS
+'a measured figure brought to a number of rows and columns';
+
+CREATE FUNCTION ad_recommend(
+    rows bigint,
+    features integer,
+    priority text DEFAULT 'balanced',
+    OUT rank integer,
+    OUT detector text,
+    OUT spec jsonb,
+    OUT reason text,
+    OUT mean_auc double precision,
+    OUT seconds double precision,
+    OUT model_bytes bigint)
+RETURNS SETOF record
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF rows IS NULL OR features IS NULL OR priority IS NULL THEN
+        RAISE EXCEPTION 'rows, features and priority cannot be NULL'
+            USING ERRCODE = 'null_value_not_allowed';
+    END IF;
+    IF rows < 1 THEN
+        RAISE EXCEPTION 'rows is out of range: %', rows
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = 'Allowed: at least 1.';
+    END IF;
+    IF features < 1 OR features > 4096 THEN
+        RAISE EXCEPTION 'features is out of range: %', features
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = 'Allowed: at least 1 and at most 4096.';
+    END IF;
+    IF priority NOT IN ('accuracy', 'speed', 'memory', 'balanced') THEN
+        RAISE EXCEPTION 'priority cannot be "%"', priority
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = 'Expected one of "accuracy", "speed", "memory", "balanced".';
+    END IF;
+
+    RETURN QUERY
+    WITH cost AS (
+        SELECT m.detector, m.mean_auc, m.mean_ap,
+               @extschema@._ad_measured_at(m.fit_ms, m.column_exponents[1], rows, features) / 1e3 +
+               -- beyond the sample a fit still reads every row: measured with ten columns
+               greatest(rows - 65536, 0) * 8e-7 * features / 10 AS fit,
+               @extschema@._ad_measured_at(m.score_us, m.column_exponents[2], rows, features) AS score,
+               @extschema@._ad_measured_at(m.model_bytes, m.column_exponents[3], rows, features) AS bytes
+        FROM @extschema@._ad_measured() m
+        WHERE to_regproc('@extschema@.ad_' || m.detector) IS NOT NULL
+          AND rows >= CASE m.least_rows WHEN 'features' THEN features + 2 ELSE m.least_rows::int END
+    ), ranked AS (
+        SELECT c.*, c.fit + rows * c.score / 1e6 AS total,
+               row_number() OVER (ORDER BY
+                   CASE priority
+                       WHEN 'accuracy' THEN -c.mean_auc
+                       WHEN 'speed' THEN c.fit + rows * c.score / 1e6
+                       WHEN 'memory' THEN c.bytes
+                       -- ten times the time or the bytes weigh 0.01 or 0.005 of ROC AUC
+                       ELSE 0.01 * log((c.fit + rows * c.score / 1e6)::numeric)::float8 +
+                            0.005 * log(c.bytes::numeric)::float8 - c.mean_auc
+                   END, -c.mean_auc, c.detector)::int AS place
+        FROM cost c
+    )
+    SELECT r.place, r.detector, jsonb_build_object('detector', r.detector),
+           format('mean ROC AUC %s and average precision %s on the measured sets; about %s s to fit, %s microseconds to score a row, model of %s',
+                  round(r.mean_auc::numeric, 3), round(r.mean_ap::numeric, 3),
+                  CASE WHEN r.fit < 10 THEN round(r.fit::numeric, 2) ELSE round(r.fit::numeric) END,
+                  CASE WHEN r.score < 10 THEN round(r.score::numeric, 1) ELSE round(r.score::numeric) END,
+                  pg_size_pretty(r.bytes::bigint)),
+           r.mean_auc, r.total, r.bytes::bigint
+    FROM ranked r ORDER BY r.place;
+END
+$$;
+COMMENT ON FUNCTION ad_recommend(bigint, integer, text) IS
+'detectors for a number of rows and features, best first, by priority (accuracy, speed, memory or balanced), from measured accuracy and cost';

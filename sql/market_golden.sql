@@ -1,0 +1,274 @@
+-- Every golden file of test/data/market: all rules, all metrics; timestamps
+-- and counts exactly, ratios within 1e-6.
+SET client_min_messages = warning;
+SET timezone = 'UTC';
+
+CREATE TABLE golden_raw (
+	ts timestamptz, account_id text, product_id text, side text,
+	price numeric, quantity numeric, event_type text, order_id text);
+CREATE TABLE golden_event (
+	dataset text, id bigint, ts timestamptz, account_id text, product_id text,
+	side text, price numeric, quantity numeric, event_type text,
+	order_id text);
+CREATE TABLE golden_base (
+	account_id text, product_id text, side text, start_timestamp timestamptz,
+	end_timestamp timestamptz, total_buy_qty numeric, total_sell_qty numeric,
+	num_orders bigint, num_cancelled_orders bigint, order_timestamps text,
+	start_row bigint, trade_row bigint, rule text);
+CREATE TABLE golden_raw_sequence (LIKE golden_base);
+ALTER TABLE golden_raw_sequence
+	ADD duration_s double precision,
+	ADD placed_orders double precision,
+	ADD placed_qty double precision,
+	ADD cancelled_orders double precision,
+	ADD cancelled_qty double precision,
+	ADD matched_cancels double precision,
+	ADD cancel_ratio double precision,
+	ADD cancel_qty_ratio double precision,
+	ADD price_levels double precision,
+	ADD price_span_bps double precision,
+	ADD median_time_to_cancel_s double precision,
+	ADD max_time_to_cancel_s double precision,
+	ADD opp_trades double precision,
+	ADD opp_trade_qty double precision,
+	ADD opp_trade_vwap double precision,
+	ADD spoof_to_trade_qty_ratio double precision,
+	ADD spoof_side_fill_qty double precision,
+	ADD spoof_side_fill_ratio double precision,
+	ADD own_order_imbalance double precision,
+	ADD order_to_trade_ratio double precision,
+	ADD cancel_to_trade_gap_s double precision,
+	ADD cancelled_after_trade_qty_ratio double precision,
+	ADD mean_distance_bps double precision,
+	ADD mean_placement_gap_s double precision,
+	ADD size_cv double precision;
+CREATE TABLE golden_sequence AS
+	SELECT '' AS dataset, '' AS golden, * FROM golden_raw_sequence;
+CREATE TABLE golden_raw_wash (
+	account_id text, product_id text, start_timestamp timestamptz,
+	end_timestamp timestamptz, total_buy_qty numeric, total_sell_qty numeric,
+	alternation_percentage double precision,
+	price_change_percentage double precision, start_row bigint);
+CREATE TABLE golden_wash AS SELECT '' AS dataset, * FROM golden_raw_wash;
+
+-- row numbers in the files count from 0
+CREATE SEQUENCE golden_row MINVALUE 0;
+
+TRUNCATE golden_raw;
+ALTER SEQUENCE golden_row RESTART;
+\copy golden_raw FROM PROGRAM 'gzip -dc test/data/market/isolated.events.csv.gz' WITH (FORMAT csv, HEADER)
+INSERT INTO golden_event
+	SELECT 'isolated', nextval('golden_row'), ts, account_id, product_id, side, price,
+		quantity, event_type, order_id FROM golden_raw;
+TRUNCATE golden_raw_sequence;
+\copy golden_raw_sequence FROM PROGRAM 'gzip -dc test/data/market/isolated.window.csv.gz' WITH (FORMAT csv, HEADER)
+INSERT INTO golden_sequence SELECT 'isolated', 'window', * FROM golden_raw_sequence;
+TRUNCATE golden_raw_sequence;
+\copy golden_raw_sequence FROM PROGRAM 'gzip -dc test/data/market/isolated.strict.csv.gz' WITH (FORMAT csv, HEADER)
+INSERT INTO golden_sequence SELECT 'isolated', 'strict', * FROM golden_raw_sequence;
+TRUNCATE golden_raw_sequence;
+\copy golden_raw_sequence FROM PROGRAM 'gzip -dc test/data/market/isolated.anchored.csv.gz' WITH (FORMAT csv, HEADER)
+INSERT INTO golden_sequence SELECT 'isolated', 'anchored', * FROM golden_raw_sequence;
+TRUNCATE golden_raw_sequence;
+\copy golden_raw_sequence (account_id, product_id, side, start_timestamp, end_timestamp, total_buy_qty, total_sell_qty, num_orders, num_cancelled_orders, order_timestamps, start_row, trade_row, rule) FROM PROGRAM 'gzip -dc test/data/market/isolated.either.csv.gz' WITH (FORMAT csv, HEADER)
+INSERT INTO golden_sequence SELECT 'isolated', 'either', * FROM golden_raw_sequence;
+TRUNCATE golden_raw_wash;
+\copy golden_raw_wash FROM PROGRAM 'gzip -dc test/data/market/isolated.wash.csv.gz' WITH (FORMAT csv, HEADER)
+INSERT INTO golden_wash SELECT 'isolated', * FROM golden_raw_wash;
+TRUNCATE golden_raw;
+ALTER SEQUENCE golden_row RESTART;
+\copy golden_raw FROM PROGRAM 'gzip -dc test/data/market/noisy.events.csv.gz' WITH (FORMAT csv, HEADER)
+INSERT INTO golden_event
+	SELECT 'noisy', nextval('golden_row'), ts, account_id, product_id, side, price,
+		quantity, event_type, order_id FROM golden_raw;
+TRUNCATE golden_raw_sequence;
+\copy golden_raw_sequence FROM PROGRAM 'gzip -dc test/data/market/noisy.window.csv.gz' WITH (FORMAT csv, HEADER)
+INSERT INTO golden_sequence SELECT 'noisy', 'window', * FROM golden_raw_sequence;
+TRUNCATE golden_raw_sequence;
+\copy golden_raw_sequence FROM PROGRAM 'gzip -dc test/data/market/noisy.strict.csv.gz' WITH (FORMAT csv, HEADER)
+INSERT INTO golden_sequence SELECT 'noisy', 'strict', * FROM golden_raw_sequence;
+TRUNCATE golden_raw_sequence;
+\copy golden_raw_sequence FROM PROGRAM 'gzip -dc test/data/market/noisy.anchored.csv.gz' WITH (FORMAT csv, HEADER)
+INSERT INTO golden_sequence SELECT 'noisy', 'anchored', * FROM golden_raw_sequence;
+TRUNCATE golden_raw_sequence;
+\copy golden_raw_sequence (account_id, product_id, side, start_timestamp, end_timestamp, total_buy_qty, total_sell_qty, num_orders, num_cancelled_orders, order_timestamps, start_row, trade_row, rule) FROM PROGRAM 'gzip -dc test/data/market/noisy.either.csv.gz' WITH (FORMAT csv, HEADER)
+INSERT INTO golden_sequence SELECT 'noisy', 'either', * FROM golden_raw_sequence;
+TRUNCATE golden_raw_wash;
+\copy golden_raw_wash FROM PROGRAM 'gzip -dc test/data/market/noisy.wash.csv.gz' WITH (FORMAT csv, HEADER)
+INSERT INTO golden_wash SELECT 'noisy', * FROM golden_raw_wash;
+TRUNCATE golden_raw;
+ALTER SEQUENCE golden_row RESTART;
+\copy golden_raw FROM PROGRAM 'gzip -dc test/data/market/ties.events.csv.gz' WITH (FORMAT csv, HEADER)
+INSERT INTO golden_event
+	SELECT 'ties', nextval('golden_row'), ts, account_id, product_id, side, price,
+		quantity, event_type, order_id FROM golden_raw;
+TRUNCATE golden_raw_sequence;
+\copy golden_raw_sequence FROM PROGRAM 'gzip -dc test/data/market/ties.window.csv.gz' WITH (FORMAT csv, HEADER)
+INSERT INTO golden_sequence SELECT 'ties', 'window', * FROM golden_raw_sequence;
+TRUNCATE golden_raw_sequence;
+\copy golden_raw_sequence FROM PROGRAM 'gzip -dc test/data/market/ties.strict.csv.gz' WITH (FORMAT csv, HEADER)
+INSERT INTO golden_sequence SELECT 'ties', 'strict', * FROM golden_raw_sequence;
+TRUNCATE golden_raw_sequence;
+\copy golden_raw_sequence FROM PROGRAM 'gzip -dc test/data/market/ties.anchored.csv.gz' WITH (FORMAT csv, HEADER)
+INSERT INTO golden_sequence SELECT 'ties', 'anchored', * FROM golden_raw_sequence;
+TRUNCATE golden_raw_sequence;
+\copy golden_raw_sequence (account_id, product_id, side, start_timestamp, end_timestamp, total_buy_qty, total_sell_qty, num_orders, num_cancelled_orders, order_timestamps, start_row, trade_row, rule) FROM PROGRAM 'gzip -dc test/data/market/ties.either.csv.gz' WITH (FORMAT csv, HEADER)
+INSERT INTO golden_sequence SELECT 'ties', 'either', * FROM golden_raw_sequence;
+TRUNCATE golden_raw_wash;
+\copy golden_raw_wash FROM PROGRAM 'gzip -dc test/data/market/ties.wash.csv.gz' WITH (FORMAT csv, HEADER)
+INSERT INTO golden_wash SELECT 'ties', * FROM golden_raw_wash;
+
+SELECT dataset, count(*) FROM golden_event GROUP BY 1 ORDER BY 1;
+SELECT dataset, golden, count(*) FROM golden_sequence GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- both forms of ad_layering, and the one-call form, for each golden file
+CREATE FUNCTION golden_options(golden text) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT CASE golden
+		WHEN 'either' THEN ad_layering_options(trade_rule => 'either')
+		ELSE ad_layering_options(rule => golden) END
+$$;
+
+CREATE FUNCTION golden_plain(data text, golden text)
+RETURNS TABLE (id bigint, account_id text, product_id text,
+	s ad_layering_sequence) LANGUAGE sql AS $$
+	SELECT * FROM (
+		SELECT id, account_id, product_id, ad_layering(event_type, side, price,
+			quantity, ts, order_id, golden_options(golden)) OVER w AS s
+		FROM golden_event WHERE dataset = data
+		WINDOW w AS (PARTITION BY account_id, product_id ORDER BY ts, id)) x
+	WHERE s IS NOT NULL
+$$;
+
+CREATE FUNCTION golden_packed(data text, golden text)
+RETURNS TABLE (id bigint, account_id text, product_id text,
+	s ad_layering_sequence) LANGUAGE sql AS $$
+	SELECT * FROM (
+		SELECT id, account_id, product_id, ad_layering(ad_order_event(event_type,
+			side, price::float8, quantity::bigint, ts, order_id),
+			golden_options(golden)) OVER w AS s
+		FROM golden_event WHERE dataset = data
+		WINDOW w AS (PARTITION BY account_id, product_id ORDER BY ts, id)) x
+	WHERE s IS NOT NULL
+$$;
+
+CREATE TABLE found AS
+	SELECT 'plain' AS form, g.dataset, g.golden, f.id, f.account_id,
+		f.product_id, (f.s).*
+	FROM (SELECT DISTINCT dataset, golden FROM golden_sequence) g,
+		golden_plain(g.dataset, g.golden) f
+	UNION ALL
+	SELECT 'packed', g.dataset, g.golden, f.id, f.account_id, f.product_id,
+		(f.s).*
+	FROM (SELECT DISTINCT dataset, golden FROM golden_sequence) g,
+		golden_packed(g.dataset, g.golden) f;
+CREATE TABLE found_sequences AS
+	SELECT 'sequences'::text AS form, g.dataset, g.golden,
+		CASE WHEN f.rule = 'anchored' THEN f.trade_id ELSE f.first_id END::bigint
+			AS id, f.*
+	FROM (SELECT DISTINCT dataset, golden FROM golden_sequence) g,
+		ad_layering_sequences(format($q$SELECT * FROM golden_event
+			WHERE dataset = %L$q$, g.dataset), golden_options(g.golden)) f;
+ALTER TABLE found_sequences DROP partition_key, DROP first_id, DROP trade_id;
+INSERT INTO found SELECT * FROM found_sequences;
+
+CREATE FUNCTION near(a double precision, b double precision) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+	SELECT (a IS NULL AND b IS NULL) OR coalesce(abs(a - b) <=
+		1e-6 * greatest(1, abs(b)), false)
+$$;
+
+-- expected rows, rows found, rows that agree in everything
+CREATE TABLE numbered AS
+	SELECT *, row_number() OVER (PARTITION BY dataset, account_id, product_id
+		ORDER BY ts, id) AS partition_row FROM golden_event;
+SELECT f.form, g.dataset, g.golden, count(*) AS expected,
+	(SELECT count(*) FROM found x WHERE (x.form, x.dataset, x.golden) =
+		(f.form, g.dataset, g.golden)) AS found,
+	count(*) FILTER (WHERE s.id IS NOT NULL
+		AND s.start_time = g.start_timestamp AND s.end_time = g.end_timestamp
+		AND s.duration = g.end_timestamp - g.start_timestamp
+		AND s.total_buy_qty = g.total_buy_qty
+		AND s.total_sell_qty = g.total_sell_qty
+		AND s.orders = g.num_orders
+		AND s.counted_cancels = g.num_cancelled_orders
+		AND (SELECT array_agg(t::timestamptz) FROM
+			regexp_split_to_table(g.order_timestamps, ';') t) = s.order_times
+		AND (SELECT n.ts FROM numbered n WHERE (n.dataset, n.id) =
+			(g.dataset, g.trade_row)) = s.trade_time
+		AND (SELECT n.partition_row FROM numbered n WHERE (n.dataset, n.id) =
+			(g.dataset, g.trade_row)) = s.trade_row
+		AND (SELECT n.partition_row FROM numbered n WHERE (n.dataset, n.id) =
+			(g.dataset, g.start_row)) = s.first_row
+		AND s.skipped_rows = 0) AS rule_equal,
+	count(*) FILTER (WHERE g.golden = 'either' OR (s.id IS NOT NULL
+		AND near(s.duration_s::float8, g.duration_s)
+		AND near(s.placed_orders::float8, g.placed_orders)
+		AND near(s.placed_qty::float8, g.placed_qty)
+		AND near(s.cancelled_orders::float8, g.cancelled_orders)
+		AND near(s.cancelled_qty::float8, g.cancelled_qty)
+		AND near(s.matched_cancels::float8, g.matched_cancels)
+		AND near(s.cancel_ratio::float8, g.cancel_ratio)
+		AND near(s.cancel_qty_ratio::float8, g.cancel_qty_ratio)
+		AND near(s.price_levels::float8, g.price_levels)
+		AND near(s.price_span_bps::float8, g.price_span_bps)
+		AND near(s.median_time_to_cancel_s::float8, g.median_time_to_cancel_s)
+		AND near(s.max_time_to_cancel_s::float8, g.max_time_to_cancel_s)
+		AND near(s.opp_trades::float8, g.opp_trades)
+		AND near(s.opp_trade_qty::float8, g.opp_trade_qty)
+		AND near(s.opp_trade_vwap::float8, g.opp_trade_vwap)
+		AND near(s.spoof_to_trade_qty_ratio::float8, g.spoof_to_trade_qty_ratio)
+		AND near(s.spoof_side_fill_qty::float8, g.spoof_side_fill_qty)
+		AND near(s.spoof_side_fill_ratio::float8, g.spoof_side_fill_ratio)
+		AND near(s.own_order_imbalance::float8, g.own_order_imbalance)
+		AND near(s.order_to_trade_ratio::float8, g.order_to_trade_ratio)
+		AND near(s.cancel_to_trade_gap_s::float8, g.cancel_to_trade_gap_s)
+		AND near(s.cancelled_after_trade_qty_ratio::float8, g.cancelled_after_trade_qty_ratio)
+		AND near(s.mean_distance_bps::float8, g.mean_distance_bps)
+		AND near(s.mean_placement_gap_s::float8, g.mean_placement_gap_s)
+		AND near(s.size_cv::float8, g.size_cv)
+		)) AS metrics_equal
+FROM (VALUES ('packed'), ('plain'), ('sequences')) f(form)
+CROSS JOIN golden_sequence g
+LEFT JOIN found s ON (s.form, s.dataset, s.golden, s.account_id, s.product_id,
+		s.side, s.rule) =
+	(f.form, g.dataset, g.golden, g.account_id, g.product_id, g.side, g.rule)
+	AND s.id = CASE WHEN g.rule = 'anchored' THEN g.trade_row
+		ELSE g.start_row END
+GROUP BY f.form, g.dataset, g.golden ORDER BY 1, 2, 3;
+
+-- severity is the mean of six clamped ratios
+SELECT count(*), count(*) FILTER (WHERE near(severity, 100 * (SELECT avg(least(1,
+	greatest(0, part))) FROM (VALUES (cancel_ratio), ((price_levels - 1) / 4.0),
+		(spoof_to_trade_qty_ratio / 10), (1 - median_time_to_cancel_s / 5),
+		(abs(own_order_imbalance)), (1 - spoof_side_fill_ratio)) p(part)
+	WHERE part <> 'NaN'))) AS equal
+FROM found;
+
+-- wash trading
+CREATE TABLE found_wash AS
+	SELECT dataset, id, account_id, product_id, (w).* FROM (
+		SELECT dataset, id, account_id, product_id, ad_wash_trade(event_type,
+			side, price, quantity, ts) OVER w AS w
+		FROM golden_event
+		WINDOW w AS (PARTITION BY dataset, account_id, product_id
+			ORDER BY ts, id)) x
+	WHERE (w).trades IS NOT NULL;
+SELECT g.dataset, count(*) AS expected,
+	(SELECT count(*) FROM found_wash x WHERE x.dataset = g.dataset) AS found,
+	count(*) FILTER (WHERE s.start_time = g.start_timestamp
+		AND s.end_time = g.end_timestamp
+		AND s.total_buy_qty = g.total_buy_qty
+		AND s.total_sell_qty = g.total_sell_qty
+		AND near(s.alternation_percentage, g.alternation_percentage)
+		AND near(s.price_change_percentage, g.price_change_percentage))
+		AS equal
+FROM golden_wash g
+LEFT JOIN found_wash s ON (s.dataset, s.id, s.account_id, s.product_id) =
+	(g.dataset, g.start_row, g.account_id, g.product_id)
+GROUP BY 1 ORDER BY 1;
+
+DROP TABLE golden_raw, golden_event, golden_base, golden_raw_sequence,
+	golden_sequence, golden_raw_wash, golden_wash, found, found_sequences,
+	found_wash, numbered;
+DROP SEQUENCE golden_row;
+DROP FUNCTION golden_options, golden_plain, golden_packed, near;

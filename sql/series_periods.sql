@@ -1,0 +1,68 @@
+-- Periods: real series, generated ones, noise.
+CREATE TEMP TABLE nab (series text, ts timestamp, v float8, label int);
+CREATE TEMP TABLE load (ts timestamp, v float8, label int);
+\copy load from program 'gzip -dc test/data/series/nab_nyc_taxi.csv.gz | tail -n +2' csv
+INSERT INTO nab SELECT 'nyc_taxi', * FROM load; TRUNCATE load;
+\copy load from program 'gzip -dc test/data/series/nab_cpu_asg_misconfig.csv.gz | tail -n +2' csv
+INSERT INTO nab SELECT 'cpu_asg_misconfig', * FROM load; TRUNCATE load;
+\copy load from program 'gzip -dc test/data/series/nab_ambient_temperature.csv.gz | tail -n +2' csv
+INSERT INTO nab SELECT 'ambient_temperature', * FROM load; TRUNCATE load;
+\copy load from program 'gzip -dc test/data/series/nab_elb_request_count.csv.gz | tail -n +2' csv
+INSERT INTO nab SELECT 'elb_request_count', * FROM load; TRUNCATE load;
+\copy load from program 'gzip -dc test/data/series/nab_machine_temperature.csv.gz | tail -n +2' csv
+INSERT INTO nab SELECT 'machine_temperature', * FROM load; TRUNCATE load;
+\copy load from program 'gzip -dc test/data/series/nab_occupancy_t4013.csv.gz | tail -n +2' csv
+INSERT INTO nab SELECT 'occupancy', * FROM load; TRUNCATE load;
+\copy load from program 'gzip -dc test/data/series/nab_rds_cpu_cc0c53.csv.gz | tail -n +2' csv
+INSERT INTO nab SELECT 'rds_cpu', * FROM load; TRUNCATE load;
+\copy load from program 'gzip -dc test/data/series/nab_twitter_AAPL.csv.gz | tail -n +2' csv
+INSERT INTO nab SELECT 'twitter_AAPL', * FROM load; TRUNCATE load;
+SELECT series, points, period, strength > 0.5 AS strong
+FROM (SELECT series, ad_periods(v, ts) p FROM nab GROUP BY 1) s LEFT JOIN LATERAL unnest(p) ON true ORDER BY 1, 2;
+-- "auto" decomposes with them
+SELECT series, array_length((d).seasonals, 1) AS seasons, max(abs((d).seasonal)) > 0 AS seasonal
+FROM (SELECT series, ad_stl(v, ts) OVER (PARTITION BY series ORDER BY ts) d FROM nab) s GROUP BY 1, 2 ORDER BY 1;
+
+-- Generated series, 100 of each kind.  u: uniform, from a hash.
+CREATE FUNCTION pg_temp.u(a int, b int) RETURNS float8 LANGUAGE sql IMMUTABLE AS
+$$ SELECT ((hashint8extended(a::bigint * 1000003 + b, 42) >> 11) & ((1::bigint << 52) - 1))::float8 / (1::bigint << 52) $$;
+-- about normal: twelve would be nicer, four will do
+CREATE FUNCTION pg_temp.z(a int, b int) RETURNS float8 LANGUAGE sql IMMUTABLE AS
+$$ SELECT (pg_temp.u(a, b) + pg_temp.u(a + 7919, b) + pg_temp.u(a + 15838, b) + pg_temp.u(a + 23757, b) - 2) * sqrt(3.0) $$;
+-- One or two periods (a sine or a sawtooth each, 1.5 to 3 times the noise),
+-- a quadratic trend, spikes of 8 to 20 deviations, up to three gaps.
+CREATE TEMP TABLE plan AS
+SELECT k, 800 + (pg_temp.u(k, 1) * 2200)::int AS n,
+	6 + (exp(pg_temp.u(k, 2) * 1.8) * 4)::int AS p1,
+	CASE WHEN pg_temp.u(k, 3) < 0.5 THEN ((6 + (exp(pg_temp.u(k, 2) * 1.8) * 4)::int) * (2.6 + 1.2 * pg_temp.u(k, 4)))::int END AS p2
+FROM generate_series(1, 100) k;
+CREATE TEMP TABLE made AS
+SELECT k, i, CASE WHEN EXISTS (SELECT FROM generate_series(1, (pg_temp.u(k, 5) * 4)::int) g
+		WHERE i BETWEEN pg_temp.u(k, 10 + g) * n AND pg_temp.u(k, 10 + g) * n + pg_temp.u(k, 20 + g) * n / 40) THEN NULL
+	ELSE CASE WHEN pg_temp.u(k, 6) < 0.5 THEN sqrt(2) * sin(2 * pi() * i / p1) ELSE sqrt(12) * ((i % p1)::float8 / p1 - 0.5) END * (1.5 + 1.5 * pg_temp.u(k, 7))
+		+ CASE WHEN p2 IS NULL THEN 0 WHEN pg_temp.u(k, 8) < 0.5 THEN sqrt(2) * sin(2 * pi() * i / p2) ELSE sqrt(12) * ((i % p2)::float8 / p2 - 0.5) END * (1.5 + 1.5 * pg_temp.u(k, 9))
+		+ (pg_temp.u(k, 31) - 0.5) * 10 * i / n + (pg_temp.u(k, 32) - 0.5) * 6 * (i::float8 / n) ^ 2
+		+ pg_temp.z(k * 100003, i)
+		+ CASE WHEN pg_temp.u(k + 5000, i) < 0.005 THEN sign(pg_temp.u(k + 6000, i) - 0.5) * (8 + 12 * pg_temp.u(k + 7000, i)) ELSE 0 END
+	END AS v
+FROM plan, generate_series(1, n) i;
+CREATE TEMP TABLE found AS
+SELECT k, array(SELECT points FROM unnest(p) ORDER BY points) AS got
+FROM (SELECT k, ad_periods(v, i::bigint) p FROM made GROUP BY 1) s;
+SELECT count(*) FILTER (WHERE cardinality(got) = 1 + (p2 IS NOT NULL)::int AND abs(got[1] - p1) <= 1
+	AND (p2 IS NULL OR abs(got[2] - p2) <= 1)) >= 95 AS found FROM plan JOIN found USING (k);
+-- nothing in white noise, nothing in random walks
+CREATE TEMP TABLE noise AS SELECT k, i, pg_temp.z(k * 200003 + 11, i) AS v FROM generate_series(1, 100) k, generate_series(1, 500 + k * 15) i;
+SELECT count(*) FILTER (WHERE cardinality(p) = 0) >= 95 AS none FROM (SELECT k, ad_periods(v, i::bigint) p FROM noise GROUP BY 1) s;
+SELECT count(*) FILTER (WHERE cardinality(p) = 0) >= 95 AS none
+FROM (SELECT k, ad_periods(w, i::bigint) p FROM (SELECT k, i, sum(v) OVER (PARTITION BY k ORDER BY i) w FROM noise) x GROUP BY 1) s;
+
+-- small and bad
+SELECT ad_periods(1, now()) FROM generate_series(1, 3) WHERE false;
+SELECT ad_periods(1, now()) FROM generate_series(1, 3);
+SELECT ad_periods(NULL, i::bigint) FROM generate_series(1, 100) i;
+SELECT ad_periods(i % 2, NULL::bigint) FROM generate_series(1, 100) i;
+SELECT ad_periods(5, i::bigint) FROM generate_series(1, 100) i;
+SELECT points, period FROM unnest((SELECT ad_periods(CASE WHEN m % 7 = 3 THEN 'Infinity' ELSE sin(m * pi() / 6) + (m % 5) * 0.1 END, timestamp '1990-01-31' + m * interval '1 month') FROM generate_series(0, 240) m));
+-- three years of minutes: more than one search holds
+SELECT points, period FROM unnest((SELECT ad_periods(sin(i * 2 * pi() / 1440) + sin(i * 2 * pi() / 10080) + pg_temp.u(1, i), timestamptz '2024-01-01 00:00+00' + i * interval '1 minute') FROM generate_series(1, 150000) i)) ORDER BY 1;

@@ -1,0 +1,61 @@
+-- Streams: causal scores, stored states.
+CREATE FUNCTION pg_temp.u(a bigint) RETURNS float8 LANGUAGE sql IMMUTABLE AS
+$$ SELECT ((hashint8extended(a, 42) >> 11) & ((1::bigint << 52) - 1))::float8 / (1::bigint << 52) $$;
+CREATE TEMP TABLE m AS SELECT i, timestamptz '2024-01-01 00:00+00' + i * interval '1 hour' AS ts,
+	10 * sin(i * 2 * pi() / 24) + pg_temp.u(i) + pg_temp.u(-i) + CASE WHEN i IN (700, 900) THEN 400 WHEN i = 1200 THEN -400 ELSE 0 END AS v
+FROM generate_series(1, 3000) i WHERE i NOT BETWEEN 1500 AND 1600;
+SELECT i, (d).anomaly FROM (SELECT i, ad_stream(v, ts, ad_stream_options(period => '1 day')) OVER (ORDER BY ts) d FROM m) s WHERE (d).anomaly <> 0 AND (d).score > 100 ORDER BY 1;
+-- few others
+SELECT count(*) FILTER (WHERE (d).anomaly <> 0) < 10 AS few FROM (SELECT ad_stream(v, ts, ad_stream_options(period => '1 day')) OVER (ORDER BY ts) d FROM m) s;
+-- the season is learnt: the forecast is good
+SELECT avg(abs((d).expected - v)) < 0.5 AS good FROM (SELECT v, i, ad_stream(v, ts, ad_stream_options(period => '1 day')) OVER (ORDER BY ts) d FROM m) s WHERE i > 200 AND i NOT IN (700, 900, 1200);
+-- strictly causal: what comes later changes nothing before
+SELECT count(*) FILTER (WHERE a IS DISTINCT FROM b) AS differ FROM
+(SELECT i, ad_stream(v, ts, '{"period": 24}') OVER (ORDER BY ts) a FROM m WHERE i <= 1000) x JOIN
+(SELECT i, ad_stream(v, ts, '{"period": 24}') OVER (ORDER BY ts) b FROM m) y USING (i);
+
+-- one batch, singly, in sevens: the same state and the same scores
+CREATE FUNCTION pg_temp.run(k int, options jsonb, OUT state bytea, OUT scores float8[], OUT anomalies smallint[]) LANGUAGE plpgsql AS $$
+DECLARE r record; u record;
+BEGIN
+	scores := '{}'; anomalies := '{}';
+	FOR r IN SELECT array_agg(ts ORDER BY i) t, array_agg(v ORDER BY i) v FROM (SELECT *, (row_number() OVER (ORDER BY i) - 1) / k g FROM m) x GROUP BY g ORDER BY g LOOP
+		SELECT * INTO u FROM ad_stream_update(state, r.t, r.v, CASE WHEN state IS NULL THEN options ELSE '{}' END);
+		state := u.new_state; scores := scores || u.scores; anomalies := anomalies || u.anomalies;
+	END LOOP;
+END $$;
+CREATE TEMP TABLE runs AS SELECT k, o, (pg_temp.run(k, o)).* FROM unnest(ARRAY[1, 7, 1000, 5000]) k, unnest(ARRAY['{"period": "1 day"}', '{"period": 24, "step": "1 hour", "trend": 0.01}', '{}']::jsonb[]) o;
+SELECT count(DISTINCT state) AS states, count(DISTINCT scores) AS scores, count(DISTINCT anomalies) AS anomalies FROM runs GROUP BY o;
+-- and the window function's scores
+SELECT bool_and((d).score IS NOT DISTINCT FROM s) FROM (SELECT i, row_number() OVER (ORDER BY ts) o, ad_stream(v, ts, '{"period": "1 day"}') OVER (ORDER BY ts) d FROM m) x
+JOIN (SELECT u.s, u.o FROM runs, unnest(scores) WITH ORDINALITY u(s, o) WHERE k = 7 AND runs.o = '{"period": "1 day"}') y USING (o);
+SELECT ad_stream_info(state) FROM runs WHERE k = 7 AND o = '{"period": "1 day"}';
+
+-- late and repeated points are refused and counted
+SELECT new_state IS NOT NULL AS state, scores, anomalies, ad_stream_info(new_state) FROM ad_stream_update(NULL,
+	ARRAY['2024-01-01 00:00', '2024-01-01 01:00', '2024-01-01 01:00', '2024-01-01 00:30', '2024-01-01 02:00', NULL, 'infinity']::timestamptz[],
+	ARRAY[1, 2, 3, 4, NULL, 6, 7]);
+SELECT ad_stream_update(NULL, ARRAY['2024-01-01 01:00', '2024-01-01 00:00']::timestamptz[], ARRAY[1, 2], ad_stream_options(late => 'error'));
+SELECT count(d) FROM (SELECT ad_stream(1, ts) OVER (ORDER BY ts DESC) d FROM m) s;
+-- infinite, constant, missing
+SELECT (d).score, (d).anomaly FROM (SELECT i, ad_stream(CASE WHEN i = 50 THEN '-Infinity'::float8 ELSE 5 END, timestamptz '2024-01-01' + i * interval '1 minute') OVER (ORDER BY i) d FROM generate_series(1, 60) i) s WHERE i IN (49, 50, 51);
+SELECT (d).score, (d).anomaly FROM (SELECT i, ad_stream(CASE WHEN i = 50 THEN 6 WHEN i < 40 THEN 5 END, timestamptz '2024-01-01' + i * interval '1 minute') OVER (ORDER BY i) d FROM generate_series(1, 60) i) s WHERE i IN (35, 45, 50);
+SELECT scores, anomalies FROM ad_stream_update(NULL, '{}', '{}');
+-- bad input
+SELECT ad_stream_update(NULL, ARRAY[now()], ARRAY[1, 2]);
+SELECT ad_stream_update(NULL, NULL, ARRAY[1, 2]);
+SELECT ad_stream_update(NULL, ARRAY[[now()]], ARRAY[1]);
+SELECT ad_stream_update('\x00', ARRAY[now()], ARRAY[1]);
+SELECT ad_stream_update(state, ARRAY[now()], ARRAY[1], '{"period": 24}') FROM runs LIMIT 1;
+SELECT ad_stream_update(set_byte(state, 200, 255 - get_byte(state, 200)), ARRAY[now()], ARRAY[1]) FROM runs WHERE k = 7 AND o = '{}';
+SELECT ad_stream_update(substr(state, 1, 300), ARRAY[now()], ARRAY[1]) FROM runs WHERE k = 7 AND o = '{}';
+SELECT ad_stream_options(q => 0);
+SELECT ad_stream_options(q => 0.5);
+SELECT ad_stream_options(period => 1);
+SELECT ad_stream_options(period => 2000000);
+SELECT ad_stream_options(level => 0);
+SELECT ad_stream_options(step => 5);
+SELECT ad_stream_options(late => 'never');
+SELECT ad_stream(1, now(), '{"perod": 3}') OVER ();
+SELECT ad_stream(1, now(), NULL) OVER ();
+SELECT ad_stream(1, ts, '{"period": "10 years", "step": "1 second"}') OVER () FROM m;

@@ -1,0 +1,82 @@
+/*-------------------------------------------------------------------------
+ *
+ * series_plot.c
+ *		ad_stl_plot(): a packed series' decomposition as SVG text.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "api/series_api.h"
+
+#include "utils/builtins.h"
+
+/* What the call site keeps; its head is that of ad_series_short_notice. */
+typedef struct PlotCall
+{
+	bool		said;
+} PlotCall;
+
+PG_FUNCTION_INFO_V1(ad_stl_plot);
+
+/* Decompose a packed series and draw it. */
+Datum
+ad_stl_plot(PG_FUNCTION_ARGS)
+{
+	const double *y;
+	Size		n,
+				nmissing;
+	AdStlOptions o;
+	AdStlResult result;
+	AdStlRoom  *room = ad_stl_shared_room();
+	AdSeriesProblem problem;
+	Size		periods[AD_SERIES_MAX_SEASONS];
+	int			nperiods;
+	double	   *remainder;
+	int			width,
+				height;
+
+	for (int i = 0; i < 2; i++)
+		if (PG_ARGISNULL(i))
+			PG_RETURN_NULL();
+	width = PG_ARGISNULL(3) ? 900 : PG_GETARG_INT32(3);
+	height = PG_ARGISNULL(4) ? 560 : PG_GETARG_INT32(4);
+	if (width < 200 || width > 10000 || height < 200 || height > 10000)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("size of the plot is out of range: %d by %d", width,
+						height),
+				 errdetail("Allowed: at least 200 and at most 10000 each way.")));
+	if (fcinfo->flinfo->fn_extra == NULL)
+		fcinfo->flinfo->fn_extra =
+			MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(PlotCall));
+
+	y = ad_series_values(PG_GETARG_ARRAYTYPE_P(0), &n, &nmissing);
+	ad_series_parse(PG_GETARG_JSONB_P(1), &o);
+	memset(&problem, 0, sizeof(problem));
+	memset(&result, 0, sizeof(result));
+	if (n == 0)
+		PG_RETURN_NULL();
+	if (n > AD_SERIES_MAX_POINTS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("series has too many points: %zu", n),
+				 errdetail("The limit is %zu.", AD_SERIES_MAX_POINTS)));
+	if (!ad_series_array_periods(&o, y, n, periods, &nperiods, &problem) ||
+		!ad_series_affordable(ad_stl_bytes(n, periods, nperiods), n, &problem))
+	{
+		if (o.on_error == 0)
+			ad_series_raise(&problem);
+		PG_RETURN_NULL();
+	}
+	ad_stl_decompose(y, n, &o, periods, nperiods, room, &result);
+	if (result.ndropped > 0 && result.nseasons == 0)
+		ad_series_short_notice(fcinfo->flinfo, n, result.dropped);
+	remainder = ad_palloc_array(double, n);
+	ad_stl_remainder(&result, y, remainder);
+	ad_stl_judge(&result, &o, remainder, room);
+	ad_stl_room_leave(room);
+	PG_RETURN_TEXT_P(cstring_to_text(ad_series_plot(y, n, &result, remainder,
+													PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)),
+													width, height,
+													PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5)),
+													PG_ARGISNULL(6) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(6)))));
+}

@@ -1,0 +1,237 @@
+/*-------------------------------------------------------------------------
+ *
+ * ecdf.c
+ *		Empirical distribution functions of columns, for ECOD and COPOD.
+ *
+ * The model keeps every distinct value of every column, sorted, so the
+ * functions are those of the fit's rows without loss, and a row's score
+ * depends on the model alone.  (PyOD ranks training rows and rows to be
+ * scored together, so that its scores change with the batch.)
+ *
+ * No row of the fit is in an empty tail.  A new row may be: a tail without
+ * rows counts as half a row, so that a value beyond all others, infinity
+ * among them, scores ln 2 above the outermost one, and stays finite.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "detectors/ecdf.h"
+
+/* Skewness below this is none: rounding would choose the sign. */
+#define NO_SKEW		1e-12
+
+enum
+{
+	SKEW_NONE, SKEW_LEFT, SKEW_RIGHT, SKEWS
+};
+
+/* Which way n sorted values are skewed. */
+static int
+skew_of(const double *v, Size n)
+{
+	double		most = Max(fabs(v[0]), fabs(v[n - 1]));
+	double		mean = 0;
+	double		m2 = 0;
+	double		m3 = 0;
+	int			exponent;
+
+	if (v[0] == v[n - 1])
+		return SKEW_NONE;
+	/* near 1, so that no cube overflows or vanishes */
+	(void) frexp(most, &exponent);
+	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		mean += ldexp(v[i], -exponent);
+	}
+	mean /= (double) n;
+	for (Size i = 0; i < n; i++)
+	{
+		double		d = ldexp(v[i], -exponent) - mean;
+
+		AD_CHECK_EVERY_1024(i);
+		m2 += d * d;
+		m3 += d * d * d;
+	}
+	m2 /= (double) n;
+	m3 /= (double) n;
+	if (!(fabs(m3) > NO_SKEW * m2 * sqrt(m2)))
+		return SKEW_NONE;
+	return m3 < 0 ? SKEW_LEFT : SKEW_RIGHT;
+}
+
+/* Fit: see ecdf.h for what is written.  O(cols rows). */
+void
+ad_ecdf_fit(const AdMatrix *m, const void *options, StringInfo payload)
+{
+	const AdEcdfOptions *o = options;
+	double	   *v = ad_palloc_array(double, m->rows);
+	uint64	   *scratch = ad_palloc_array(uint64, m->rows);
+	uint32	   *counts = ad_palloc_array(uint32, m->rows);
+
+	ad_wr_u8(payload, o->variant);
+	ad_wr_u32(payload, (uint32) m->rows);
+	for (int c = 0; c < m->cols; c++)
+	{
+		Size		k = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		for (Size i = 0; i < m->rows; i++)
+			v[i] = m->x[i * m->cols + c];
+		ad_sort_many(v, m->rows, scratch);
+		ad_wr_u8(payload, skew_of(v, m->rows));
+		for (Size i = 0; i < m->rows; i++)
+		{
+			if (k > 0 && v[k - 1] == v[i])
+				counts[k - 1]++;
+			else
+			{
+				v[k] = v[i];
+				counts[k++] = 1;
+			}
+		}
+		ad_wr_u32(payload, (uint32) k);
+		ad_wr_f64_array(payload, v, k);
+		if (k < m->rows)
+			for (Size i = 0; i < k; i++)
+				ad_wr_u32(payload, counts[i]);
+	}
+	pfree(v);
+	pfree(scratch);
+	pfree(counts);
+}
+
+/* -ln of a share of the rows; no rows count as half a one. */
+static inline double
+tail(uint32 count, uint32 rows)
+{
+	return -ad_log((count > 0 ? (double) count : 0.5) / rows);
+}
+
+/*
+ * Read a column.  Columns without equal values share their tails, which
+ * *all_differ keeps from the first of them on.
+ */
+static void
+load_column(AdReader *r, AdEcdf *e, AdEcdfColumn *c, AdEcdfTails **all_differ)
+{
+	int			skew = ad_rd_u8(r);
+	uint32		k = ad_rd_count(r, e->rows, sizeof(double));
+	double	   *values;
+	AdEcdfTails *tails;
+	uint64		sum = 0;
+
+	if (skew >= SKEWS || k < 1)
+		ad_rd_corrupt(r, "a column's skew or number of values is out of range");
+	c->use_left = skew != SKEW_RIGHT;
+	c->use_right = skew != SKEW_LEFT;
+	values = ad_palloc_array(double, k);
+	ad_rd_f64_array(r, values, k);
+	for (uint32 i = 0; i < k; i++)
+		if (!isfinite(values[i]) || (i > 0 && !(values[i] > values[i - 1])))
+			ad_rd_corrupt(r, "values do not ascend");
+	e->values += k;
+	ad_ranks_build(&c->ranks, values, k);
+
+	if (k == e->rows && *all_differ != NULL)
+	{
+		c->tails = *all_differ;
+		return;
+	}
+	if (k < e->rows)
+		ad_rd_need(r, (Size) k * sizeof(uint32));
+	tails = ad_palloc_array(AdEcdfTails, (Size) k + 1);
+	for (uint32 i = 0; i <= k; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		tails[i].left = tail((uint32) sum, e->rows);
+		tails[i].right = tail(e->rows - (uint32) sum, e->rows);
+		if (i < k)
+		{
+			uint32		count = k < e->rows ? ad_rd_u32(r) : 1;
+
+			sum += count;
+			if (count == 0 || sum > e->rows)
+				ad_rd_corrupt(r, "values are in more rows than there are");
+		}
+	}
+	if (sum != e->rows)
+		ad_rd_corrupt(r, "values are in fewer rows than there are");
+	if (k == e->rows)
+		*all_differ = tails;
+	c->tails = tails;
+}
+
+/* Check a payload and make a scorer of it. */
+void *
+ad_ecdf_load(AdReader *r, int cols)
+{
+	AdEcdf	   *e = palloc0(sizeof(AdEcdf));
+	AdEcdfTails *all_differ = NULL;
+
+	e->cols = cols;
+	e->variant = ad_rd_u8(r);
+	e->rows = ad_rd_u32(r);
+	if (e->variant >= AD_ECDF_VARIANTS || e->rows < 1)
+		ad_rd_corrupt(r, "the variant or the number of rows is out of range");
+	e->columns = ad_palloc0_array(AdEcdfColumn, cols);
+	for (int c = 0; c < cols; c++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		load_column(r, e, &e->columns[c], &all_differ);
+	}
+	ad_rd_end(r);
+	return e;
+}
+
+/*
+ * The score as both papers have it: the greatest of the sums of the left
+ * tails, of the right ones, and of those that the skew chooses.
+ */
+double
+ad_ecdf_paper(const AdEcdf *e, const double *x)
+{
+	AdEcdfTails tails[AD_ECDF_BLOCK];
+	double		lefts = 0;
+	double		rights = 0;
+	double		skewed = 0;
+
+	for (int first = 0; first < e->cols; first += AD_ECDF_BLOCK)
+	{
+		const AdEcdfColumn *columns = e->columns + first;
+		int			n = Min(e->cols - first, AD_ECDF_BLOCK);
+
+		ad_ecdf_tails(columns, x + first, n, tails);
+		for (int c = 0; c < n; c++)
+		{
+			lefts += tails[c].left;
+			rights += tails[c].right;
+			skewed += tails[c].left * columns[c].use_left +
+				tails[c].right * columns[c].use_right;
+		}
+	}
+	return Max(Max(lefts, rights), skewed);
+}
+
+/* What ad_info() says beyond the spec. */
+void
+ad_ecdf_describe(const void *scorer, StringInfo json)
+{
+	const AdEcdf *e = scorer;
+
+	appendStringInfo(json, "\"rows\": %u, \"values\": %zu", e->rows,
+					 e->values);
+}
+
+static const char *const variants[] = {"dimensionwise", "paper", NULL};
+
+const AdOption ad_ecdf_options[AD_ECDF_NOPTIONS] = {
+	{"variant", AD_OPT_ENUM, offsetof(AdEcdfOptions, variant),
+	AD_ECDF_DIMENSIONWISE, 0, 0, variants, NULL, false},
+};
+
+/* Ranks have no unit. */
+AdScale
+ad_ecdf_scale(const void *options pg_attribute_unused())
+{
+	return AD_SCALE_NONE;
+}

@@ -1,0 +1,104 @@
+/*-------------------------------------------------------------------------
+ *
+ * ecdf.h
+ *		Empirical distribution functions of columns, for ECOD and COPOD.
+ *
+ * Payload of both (little-endian):
+ *	u8 variant, u32 rows; per column
+ *	u8 skew (0: none, 1: to the left, 2: to the right), u32 distinct values k,
+ *	the values as f64 in ascending order, and unless k = rows, k counts of
+ *	the rows that have the value as u32.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_ECDF_H
+#define AD_ECDF_H
+
+#include "math/ad_math.h"
+#include "model/ad_detector.h"
+
+typedef enum AdEcdfVariant
+{
+	AD_ECDF_DIMENSIONWISE,		/* sum of the columns' greatest tails */
+	AD_ECDF_PAPER,				/* greatest of the tails' sums */
+	AD_ECDF_VARIANTS
+} AdEcdfVariant;
+
+typedef struct AdEcdfOptions
+{
+	int			variant;		/* AdEcdfVariant */
+} AdEcdfOptions;
+
+/* Of the first i values of a column, and of all but those: -ln(share). */
+typedef struct AdEcdfTails
+{
+	double		left;
+	double		right;
+} AdEcdfTails;
+
+typedef struct AdEcdfColumn
+{
+	AdRanks		ranks;			/* of the distinct values */
+	const AdEcdfTails *tails;	/* of 0 .. all of its values */
+	double		use_left;		/* 1 or 0: the tail that the skew chooses */
+	double		use_right;		/* both: no skew */
+} AdEcdfColumn;
+
+typedef struct AdEcdf
+{
+	int			variant;
+	int			cols;
+	uint32		rows;
+	Size		values;			/* distinct, of all columns */
+	AdEcdfColumn *columns;
+} AdEcdf;
+
+#define AD_ECDF_NOPTIONS	1
+#define AD_ECDF_BLOCK		16	/* columns that are looked up together */
+
+extern const AdOption ad_ecdf_options[AD_ECDF_NOPTIONS];
+
+extern void ad_ecdf_fit(const AdMatrix *m, const void *options,
+						StringInfo payload);
+extern void *ad_ecdf_load(AdReader *r, int cols);
+extern AdScale ad_ecdf_scale(const void *options);
+extern double ad_ecdf_paper(const AdEcdf *e, const double *x);
+extern void ad_ecdf_describe(const void *scorer, StringInfo json);
+
+/*
+ * The tails of n columns at x, one value each, none of them NaN: -ln of the
+ * share of rows not above it, and not below it; n is at most AD_ECDF_BLOCK.
+ *
+ * The tables are larger than the nearer caches, so the columns are taken
+ * together, one level of tables after the other: their misses then overlap.
+ */
+static inline void
+ad_ecdf_tails(const AdEcdfColumn *columns, const double *x, int n,
+			  AdEcdfTails *tails)
+{
+	uint32		at[AD_ECDF_BLOCK];
+
+	for (int c = 0; c < n; c++)
+	{
+		const AdRanks *r = &columns[c].ranks;
+
+		at[c] = r->bucket[ad_ranks_bucket(r, x[c])];
+		ad_prefetch(r->values + at[c]);
+	}
+	for (int c = 0; c < n; c++)
+	{
+		at[c] = ad_rank_from(&columns[c].ranks, at[c], x[c]);
+		ad_prefetch(columns[c].tails + at[c]);
+	}
+	for (int c = 0; c < n; c++)
+	{
+		const AdRanks *r = &columns[c].ranks;
+		/* what follows the last value is infinity, which may be equal to x */
+		bool		equal = (r->values[at[c]] == x[c]) & (at[c] < r->n);
+
+		tails[c].left = columns[c].tails[at[c] + equal].left;
+		tails[c].right = columns[c].tails[at[c]].right;
+	}
+}
+
+#endif							/* AD_ECDF_H */

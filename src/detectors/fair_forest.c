@@ -1,0 +1,311 @@
+/*-------------------------------------------------------------------------
+ *
+ * fair_forest.c
+ *		Fair-cut forest: splits by pooled gain instead of at random.
+ *
+ * Cortes, "Isolation forests: looking beyond tree depth", 2021.  At a node
+ * a few candidate directions are drawn, each a random combination of ndim
+ * columns (standardised by their spread in the node, so that units do not
+ * matter), and the rows are projected on them.  A candidate is cut where
+ * the variance that is left, pooled over both sides, is least, halfway
+ * between two projections; of several candidates the one that explains the
+ * largest share of its own variance is taken.  Trees grow until rows are
+ * apart: clusters are cut from each other first, so that small clusters of
+ * anomalies get shallow leaves too.
+ *
+ * Growing, payload and scoring are those of the extended isolation forest
+ * (iforest.c, iforest_score.c), but for the depth: it is limited only for
+ * the sake of the stack.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "detectors/ad_detectors.h"
+#include "detectors/iforest.h"
+#include "math/ad_math.h"
+
+#define MAX_DEPTH	1000
+
+typedef struct FairOptions
+{
+	int			trees;
+	int			sample_size;
+	int			ndim;			/* columns of a split */
+	int			candidates;		/* directions tried at a node */
+	double		max_features;	/* share of the columns a tree may use */
+} FairOptions;
+
+/* Scratch of choosing a split. */
+typedef struct FairScratch
+{
+	int			candidates;
+	double	   *projection;		/* psi */
+	double	   *coefficient;	/* of the best candidate */
+	int		   *columns;		/* of the best candidate */
+} FairScratch;
+
+/* A position within least .. greatest, from 0 to 1. */
+static inline double
+place(double v, double least, double greatest)
+{
+	double		width = greatest - least;
+
+	/* the width of the whole float8 range is not a float8 */
+	if (unlikely(!isfinite(width)))
+		return (v / 2 - least / 2) / (greatest / 2 - least / 2);
+	return (v - least) / width;
+}
+
+/*
+ * A random coefficient for a column that varies in rows lo .. hi - 1:
+ * uniform in (-1, 1), over the column's standard deviation there.
+ */
+static double
+draw_coefficient(AdForestGrower *g, int column, int lo, int hi)
+{
+	double		u = 2 * ad_random_double(&g->random) - 1;
+	double		least,
+				greatest;
+	double		mean = 0;
+	double		ss = 0;
+	double		sd = 0.5;
+	double		c;
+
+	ad_forest_range(g, column, lo, hi, &least, &greatest);
+	if (g->m->kinds[column] != AD_COLUMN_OTHER)
+	{
+		const double *x = g->x + column;
+		int			cols = g->m->cols;
+
+		for (int i = lo; i < hi; i++)
+			mean += place(x[(Size) g->rows[i] * cols], least, greatest);
+		mean /= hi - lo;
+		for (int i = lo; i < hi; i++)
+		{
+			double		d = place(x[(Size) g->rows[i] * cols],
+								  least, greatest) - mean;
+
+			ss += d * d;
+		}
+		sd = sqrt(ss / (hi - lo));
+	}
+	/* twice halved, for widths that are no float8 */
+	c = u / sd * 0.5 / (greatest / 2 - least / 2);
+	if (!(fabs(c) <= 1e300))
+		c = u < 0 ? -1e300 : 1e300;
+	return c;
+}
+
+/*
+ * Sort n projections and find the cut that leaves the least pooled
+ * variance.  Returns the share of the variance that it explains, or a
+ * negative number if all are equal.
+ */
+static double
+best_cut(double *p, int n, double *threshold)
+{
+	double		best = -1;
+	double		least,
+				greatest;
+	double		sum = 0;
+	double		total = 0;
+	double		left = 0;
+	double		mean;
+
+	ad_sort_doubles(p, n);
+	least = p[0];
+	greatest = p[n - 1];
+	if (!(least < greatest))
+		return -1;
+	for (int i = 0; i < n; i++)
+		sum += place(p[i], least, greatest);
+	mean = sum / n;
+	for (int i = 0; i < n; i++)
+	{
+		double		d = place(p[i], least, greatest) - mean;
+
+		total += d * d;
+	}
+
+	/*
+	 * Deviations from the mean sum to zero, so that the sum of squares
+	 * between the sides is left^2 (1 / n_left + 1 / n_right).
+	 */
+	for (int i = 0; i < n - 1; i++)
+	{
+		double		between;
+
+		left += place(p[i], least, greatest) - mean;
+		if (p[i] == p[i + 1])
+			continue;
+		between = left * left * ((double) n /
+								 ((double) (i + 1) * (n - 1 - i)));
+		if (between > best)
+		{
+			double		t = p[i] + (p[i + 1] - p[i]) / 2;
+
+			best = between;
+			*threshold = t < p[i + 1] ? t : p[i];
+		}
+	}
+	return best / total;
+}
+
+/*
+ * Project rows lo .. hi - 1 on the columns at first ..; an unseen category,
+ * which no row has, is left to the threshold.
+ */
+static void
+project_rows(const AdForestGrower *g, int lo, int hi, int first, int k,
+			 double *p)
+{
+	int			cols = g->m->cols;
+
+	for (int i = lo; i < hi; i++)
+	{
+		const double *x = g->x + (Size) g->rows[i] * cols;
+		double		dot = 0;
+
+		for (int j = 0; j < k; j++)
+			dot += g->coefficient[j] * x[g->columns[first + j]];
+		p[i - lo] = dot;
+	}
+}
+
+/* Choose the split of a node; see AdForestGrower. */
+static int
+choose_fair(AdForestGrower *g, int lo, int hi, int *nconstant,
+			double *threshold)
+{
+	FairScratch *s = g->private;
+	int			n = hi - lo;
+	int			best_k = 0;
+	double		best = -2;
+
+	for (int t = 0; t < s->candidates; t++)
+	{
+		int			k = ad_forest_draw_columns(g, lo, hi, nconstant);
+		double		cut = 0;
+		double		gain;
+
+		if (k == 0)
+			break;
+		if (k == 1)
+			g->coefficient[0] = 1;
+		else
+			for (int i = 0; i < k; i++)
+				g->coefficient[i] =
+					draw_coefficient(g, g->columns[*nconstant + i], lo, hi);
+		project_rows(g, lo, hi, *nconstant, k, s->projection);
+		gain = best_cut(s->projection, n, &cut);
+		if (gain < 0)
+		{
+			/*
+			 * No row is parted from another: either the columns are "other"
+			 * ones, 0 in every row, and the cut is to part a row that has
+			 * a 1, or they cancel each other out.
+			 */
+			double		unseen = 0;
+
+			for (int i = 0; i < k; i++)
+				if (g->m->kinds[g->columns[*nconstant + i]] == AD_COLUMN_OTHER)
+					unseen += g->coefficient[i];
+			cut = s->projection[0] + unseen / 2;
+			gain = unseen != 0 ? 0 : -1;
+		}
+		if (gain > best)
+		{
+			best = gain;
+			best_k = k;
+			*threshold = cut;
+			memcpy(s->coefficient, g->coefficient, k * sizeof(double));
+			memcpy(s->columns, g->columns + *nconstant, k * sizeof(int));
+		}
+	}
+	if (best_k == 0 || best < 0)
+		return 0;
+
+	/* bring the best candidate's columns to where they are looked for */
+	if (s->candidates > 1)
+		for (int i = 0; i < best_k; i++)
+		{
+			int			at = *nconstant + i;
+
+			while (g->columns[at] != s->columns[i])
+				at++;
+			ad_forest_swap(g, at, *nconstant + i);
+		}
+	memcpy(g->coefficient, s->coefficient, best_k * sizeof(double));
+	return best_k;
+}
+
+/* How deep a tree may grow: until every row is apart. */
+static int
+fair_depth_limit(int psi)
+{
+	return Max(Min(psi - 1, MAX_DEPTH), 1);
+}
+
+/* Grow a forest and append its payload. */
+static void
+fair_forest_fit(const AdMatrix *m, const void *opts, StringInfo payload)
+{
+	const FairOptions *options = opts;
+	AdForestGrower g;
+	FairScratch s;
+
+	memset(&g, 0, sizeof(g));
+	g.m = m;
+	g.trees = options->trees;
+	g.sample_size = options->sample_size;
+	g.ndim = Min(options->ndim, m->cols);
+	g.max_features = options->max_features;
+	g.choose = choose_fair;
+	g.limit_depth = fair_depth_limit;
+	g.private = &s;
+	s.candidates = options->candidates;
+	s.projection = ad_palloc_array(double, options->sample_size);
+	s.coefficient = ad_palloc_array(double, m->cols);
+	s.columns = ad_palloc_array(int, m->cols);
+	ad_forest_grow(&g, payload);
+}
+
+/* Check a payload and make a scorer of it. */
+static void *
+fair_forest_load(AdReader *r, int cols)
+{
+	return ad_forest_load(r, cols, true, fair_depth_limit);
+}
+
+static const AdOption fair_options[] = {
+	{"trees", AD_OPT_INT, offsetof(FairOptions, trees), 200, 1,
+	AD_IFOREST_MAX_TREES, NULL, NULL, false},
+	{"sample_size", AD_OPT_INT, offsetof(FairOptions, sample_size), 256, 2,
+	AD_IFOREST_MAX_SAMPLE, NULL, NULL, false},
+	{"ndim", AD_OPT_INT, offsetof(FairOptions, ndim), 2, 1, AD_MAX_COLUMNS,
+	NULL, NULL, false},
+	{"candidates", AD_OPT_INT, offsetof(FairOptions, candidates), 1, 1, 1000,
+	NULL, NULL, false},
+	{"max_features", AD_OPT_FLOAT, offsetof(FairOptions, max_features), 1, 0,
+	1, NULL, NULL, true},
+};
+
+/* Directions are standardised at every node. */
+static AdScale
+fair_scale(const void *options pg_attribute_unused())
+{
+	return AD_SCALE_NONE;
+}
+
+const AdDetector ad_detector_fair_forest = {
+	.id = 16,
+	.name = "fair_forest",
+	.options = fair_options,
+	.noptions = lengthof(fair_options),
+	.options_size = sizeof(FairOptions),
+	.contains_rows = false,
+	.scale = fair_scale,
+	.fit = fair_forest_fit,
+	.load = fair_forest_load,
+	.score = ad_iforest_score,
+	.describe = ad_iforest_describe,
+};

@@ -1,0 +1,255 @@
+/*-------------------------------------------------------------------------
+ *
+ * hbos.c
+ *		Histogram-based outlier score.
+ *
+ * Goldstein and Dengel, "Histogram-based Outlier Score (HBOS)", KI 2012, in
+ * the form that the Python library PyOD has made common: the sum over the
+ * columns of -log2(h + alpha), h being the density of the value's bin in an
+ * equal-width histogram of the column.  A value outside the histogram is
+ * taken to be in the outermost bin if it is within tol widths of it, else it
+ * scores what the column's emptiest bin scores; so does infinity.
+ *
+ * PyOD counts a value on an inner edge in the bin on its right and looks it
+ * up in the bin on its left.  Here both are the bin on its right, and PyOD's
+ * way is an option, with which its scores are met to the last digits.
+ *
+ * Payload: u8 counting, f64 tol; per column f64 low, f64 high, u32 bins, and
+ * the bins' scores as f64.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "detectors/ad_detectors.h"
+#include "math/ad_math.h"
+
+#include <float.h>
+
+#define MOST_SCORE	1100		/* a log2 of a float8 is within it */
+
+enum
+{
+	COUNTING_CONSISTENT, COUNTING_PYOD, COUNTINGS
+};
+
+typedef struct HbosOptions
+{
+	int			bins;			/* 0: automatic */
+	double		alpha;			/* added to the density */
+	double		tol;			/* in bin widths */
+	int			counting;
+} HbosOptions;
+
+typedef struct HbosColumn
+{
+	double		low;
+	double		high;
+	double		per_width;		/* bins per unit */
+	int			bins;
+	const double *edges;		/* bins + 1, ascending */
+	const double *scores;		/* per bin */
+	double		reach_low;		/* below low a value is still in bin 0 */
+	double		reach_high;
+	double		outside;		/* score of what is not in reach */
+} HbosColumn;
+
+typedef struct Hbos
+{
+	int			counting;
+	double		tol;
+	int			cols;
+	HbosColumn *columns;
+} Hbos;
+
+/* Fit: see the file head for what is written. */
+static void
+hbos_fit(const AdMatrix *m, const void *options, StringInfo payload)
+{
+	const HbosOptions *o = options;
+	double	   *v = ad_palloc_array(double, m->rows);
+	uint64	   *scratch = ad_palloc_array(uint64, m->rows);
+	uint32	   *counts = ad_palloc_array(uint32, AD_MAX_BINS);
+	double	   *scores = ad_palloc_array(double, AD_MAX_BINS);
+
+	ad_wr_u8(payload, o->counting);
+	ad_wr_f64(payload, o->tol);
+	for (int c = 0; c < m->cols; c++)
+	{
+		int			bins = o->bins;
+		double		low,
+					high;
+
+		CHECK_FOR_INTERRUPTS();
+		for (Size i = 0; i < m->rows; i++)
+			v[i] = m->x[i * m->cols + c];
+		ad_sort_many(v, m->rows, scratch);
+		if (bins == 0)
+			bins = ad_histogram_bins(v, m->rows);
+		ad_histogram_range(v, m->rows, &low, &high);
+		ad_histogram_count(v, m->rows, low, high, bins, counts);
+		for (int b = 0; b < bins; b++)
+		{
+			double		width = ad_histogram_edge(low, high, bins, b + 1) -
+				ad_histogram_edge(low, high, bins, b);
+			double		density = 0;
+
+			if (counts[b] > 0)
+				density = counts[b] / Max(width, DBL_MIN) / (double) m->rows;
+			scores[b] = -ad_log(Min(density, DBL_MAX / 2) + o->alpha) /
+				ad_log(2);
+		}
+		ad_wr_f64(payload, low);
+		ad_wr_f64(payload, high);
+		ad_wr_u32(payload, bins);
+		ad_wr_f64_array(payload, scores, bins);
+	}
+	pfree(v);
+	pfree(scratch);
+	pfree(counts);
+	pfree(scores);
+}
+
+/* Check a payload and make a scorer of it. */
+static void *
+hbos_load(AdReader *r, int cols)
+{
+	Hbos	   *h = palloc0(sizeof(Hbos));
+
+	h->cols = cols;
+	h->counting = ad_rd_u8(r);
+	h->tol = ad_rd_finite(r);
+	if (h->counting >= COUNTINGS || !(h->tol >= 0))
+		ad_rd_corrupt(r, "a histogram's parameter is out of range");
+	h->columns = ad_palloc0_array(HbosColumn, cols);
+	for (int c = 0; c < cols; c++)
+	{
+		HbosColumn *hc = &h->columns[c];
+		double	   *edges;
+		double	   *scores;
+
+		CHECK_FOR_INTERRUPTS();
+		hc->low = ad_rd_finite(r);
+		hc->high = ad_rd_finite(r);
+		if (!(hc->low < hc->high))
+			ad_rd_corrupt(r, "a histogram has no width");
+		hc->bins = (int) ad_rd_count(r, AD_MAX_BINS, sizeof(double));
+		if (hc->bins < 1)
+			ad_rd_corrupt(r, "a histogram has no bins");
+		scores = ad_palloc_array(double, hc->bins);
+		ad_rd_f64_array(r, scores, hc->bins);
+		hc->outside = scores[0];
+		for (int b = 0; b < hc->bins; b++)
+		{
+			if (!(fabs(scores[b]) <= MOST_SCORE))
+				ad_rd_corrupt(r, "the score of a bin is out of range");
+			hc->outside = Max(hc->outside, scores[b]);
+		}
+		edges = ad_palloc_array(double, hc->bins + 1);
+		for (int b = 0; b <= hc->bins; b++)
+			edges[b] = ad_histogram_edge(hc->low, hc->high, hc->bins, b);
+		hc->edges = edges;
+		hc->scores = scores;
+		hc->per_width = hc->bins / (hc->high - hc->low);
+		if (!isfinite(hc->per_width))
+			hc->per_width = 0;	/* bins are then searched from the first */
+		hc->reach_low = (edges[1] - edges[0]) * h->tol;
+		hc->reach_high = (edges[hc->bins] - edges[hc->bins - 1]) * h->tol;
+	}
+	ad_rd_end(r);
+	return h;
+}
+
+/* The score of a value in its column. */
+static inline double
+column_score(const HbosColumn *hc, double v, bool pyod)
+{
+	const double *edges = hc->edges;
+	int			last = hc->bins - 1;
+	double		at;
+	int			b;
+
+	if (unlikely(v < hc->low))
+		return hc->low - v <= hc->reach_low ? hc->scores[0] : hc->outside;
+	if (unlikely(v > hc->high))
+		return v - hc->high <= hc->reach_high ? hc->scores[last] : hc->outside;
+
+	/* rounding may be off by one bin, overflow by all: the edges decide */
+	at = (v - hc->low) * hc->per_width;
+	b = at > 0 ? (int) Min(at, last) : 0;
+	if (pyod)
+	{
+		while (b > 0 && v <= edges[b])
+			b--;
+		while (b < last && v > edges[b + 1])
+			b++;
+	}
+	else
+	{
+		while (b > 0 && v < edges[b])
+			b--;
+		while (b < last && v >= edges[b + 1])
+			b++;
+	}
+	return hc->scores[b];
+}
+
+/* The score of a row: finite. */
+static double
+hbos_score(void *scorer, const double *x)
+{
+	const Hbos *h = scorer;
+	double		sum = 0;
+
+	if (h->counting == COUNTING_PYOD)
+		for (int c = 0; c < h->cols; c++)
+			sum += column_score(&h->columns[c], x[c], true);
+	else
+		for (int c = 0; c < h->cols; c++)
+			sum += column_score(&h->columns[c], x[c], false);
+	return sum;
+}
+
+/* What ad_info() says beyond the spec. */
+static void
+hbos_describe(const void *scorer, StringInfo json)
+{
+	const Hbos *h = scorer;
+
+	appendStringInfoString(json, "\"bins\": [");
+	for (int c = 0; c < h->cols; c++)
+		appendStringInfo(json, "%s%d", c > 0 ? ", " : "", h->columns[c].bins);
+	appendStringInfoChar(json, ']');
+}
+
+static const char *const countings[] = {"consistent", "pyod", NULL};
+
+static const AdOption hbos_options[] = {
+	{"bins", AD_OPT_INT, offsetof(HbosOptions, bins), 10, 0, AD_MAX_BINS,
+	NULL, NULL, false},
+	{"alpha", AD_OPT_FLOAT, offsetof(HbosOptions, alpha), 0.1, 0, 1, NULL,
+	NULL, true},
+	{"tol", AD_OPT_FLOAT, offsetof(HbosOptions, tol), 0.5, 0, 1, NULL, NULL,
+	false},
+	{"counting", AD_OPT_ENUM, offsetof(HbosOptions, counting),
+	COUNTING_CONSISTENT, 0, 0, countings, NULL, false},
+};
+
+/* As PyOD: the values as they are. */
+static AdScale
+hbos_scale(const void *options pg_attribute_unused())
+{
+	return AD_SCALE_NONE;
+}
+
+const AdDetector ad_detector_hbos = {
+	.id = 3,
+	.name = "hbos",
+	.options = hbos_options,
+	.noptions = lengthof(hbos_options),
+	.options_size = sizeof(HbosOptions),
+	.contains_rows = false,
+	.scale = hbos_scale,
+	.fit = hbos_fit,
+	.load = hbos_load,
+	.score = hbos_score,
+	.describe = hbos_describe,
+};

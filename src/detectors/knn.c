@@ -1,0 +1,162 @@
+/*-------------------------------------------------------------------------
+ *
+ * knn.c
+ *		Distance to the k nearest rows (Ramaswamy, Rastogi and Shim 2000;
+ *		mean: Angiulli and Pizzuti 2002).
+ *
+ * A row that the fit saw, scored through a model, has itself among its
+ * neighbours, at distance 0; in-sample it has not.  With fewer rows than
+ * neighbours asked for, those there are count; with none, the score is 0.
+ * A row that is infinitely far scores the greatest float8.
+ *
+ * Payload: u32 neighbours, u32 method, reference rows.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "detectors/ad_detectors.h"
+#include "detectors/reference.h"
+
+enum
+{
+	LARGEST, MEAN, MEDIAN
+};
+
+static const char *const method_names[] = {"largest", "mean", "median", NULL};
+
+typedef struct KnnOptions
+{
+	int			neighbors;
+	int			method;
+	int			metric;
+	int			reference_rows;
+	double		p;
+} KnnOptions;
+
+typedef struct Knn
+{
+	int			neighbors;
+	int			method;
+	AdReference ref;
+} Knn;
+
+/* The score that n distances make, in ascending order. */
+static double
+combine(const double *d, int n, int method)
+{
+	double		sum = 0;
+
+	if (n == 0)
+		return 0;
+	switch (method)
+	{
+		case MEAN:
+			for (int i = 0; i < n; i++)
+				sum += d[i];
+			return ad_reference_score(sum / n);
+		case MEDIAN:
+			if (n % 2 == 0)
+				return ad_reference_score(d[n / 2 - 1] * 0.5 + d[n / 2] * 0.5);
+			return ad_reference_score(d[n / 2]);
+		default:
+			return ad_reference_score(d[n - 1]);
+	}
+}
+
+static void
+knn_fit(const AdMatrix *m, const void *options, StringInfo payload)
+{
+	const KnnOptions *o = options;
+	Size		n;
+	const double *x = ad_reference_rows(m, o->reference_rows, &n);
+
+	ad_wr_u32(payload, (uint32) Min((Size) o->neighbors, n));
+	ad_wr_u32(payload, o->method);
+	ad_reference_write(payload, x, n, m->cols, o->metric, o->p);
+}
+
+static void *
+knn_load(AdReader *r, int cols)
+{
+	Knn		   *knn = palloc0(sizeof(Knn));
+	uint32		neighbors = ad_rd_u32(r);
+	uint32		method = ad_rd_u32(r);
+
+	if (neighbors < 1 || neighbors > AD_MAX_NEIGHBORS || method > MEDIAN)
+		ad_rd_corrupt(r, "a parameter is out of range");
+	knn->neighbors = (int) neighbors;
+	knn->method = (int) method;
+	ad_reference_load(r, cols, false, knn->neighbors, &knn->ref);
+	ad_rd_end(r);
+	return knn;
+}
+
+static double
+knn_score(void *scorer, const double *x)
+{
+	Knn		   *knn = scorer;
+	int			n = ad_reference_nearest(&knn->ref, x, knn->neighbors,
+										 AD_NO_SELF);
+
+	return combine(knn->ref.distance, n, knn->method);
+}
+
+static void
+knn_in_sample(const AdMatrix *m, const void *options, double *scores)
+{
+	const KnnOptions *o = options;
+	AdReference ref;
+
+	ad_reference_open(&ref, m->x, m->rows, m->cols, o->metric, o->p,
+					  o->neighbors);
+	for (Size at = 0; at < m->rows; at++)
+	{
+		Size		i = ad_neighbors_order(ref.nb, at);
+		int			n = ad_reference_nearest(&ref, m->x + i * m->cols,
+											 o->neighbors, (uint32) i);
+
+		scores[i] = combine(ref.distance, n, o->method);
+	}
+}
+
+static void
+knn_describe(const void *scorer, StringInfo json)
+{
+	const Knn  *knn = scorer;
+
+	appendStringInfo(json, "\"neighbors\": %d, ", knn->neighbors);
+	ad_reference_describe(&knn->ref, json);
+}
+
+static const AdOption knn_options[] = {
+	{"neighbors", AD_OPT_INT, offsetof(KnnOptions, neighbors), 5, 1,
+	AD_MAX_NEIGHBORS, NULL, NULL, false},
+	{"method", AD_OPT_ENUM, offsetof(KnnOptions, method), LARGEST, 0, 0,
+	method_names, NULL, false},
+	{"metric", AD_OPT_ENUM, offsetof(KnnOptions, metric), AD_METRIC_EUCLIDEAN,
+	0, 0, ad_metric_names, NULL, false},
+	{"reference_rows", AD_OPT_INT, offsetof(KnnOptions, reference_rows), 10000,
+	1, AD_MAX_REFERENCE_ROWS, NULL, NULL, false},
+	{"p", AD_OPT_FLOAT, offsetof(KnnOptions, p), 2, 1, AD_MAX_MINKOWSKI_P,
+	NULL, NULL, false},
+};
+
+static AdScale
+knn_scale(const void *options pg_attribute_unused())
+{
+	return AD_SCALE_STANDARD;
+}
+
+const AdDetector ad_detector_knn = {
+	.id = 8,
+	.name = "knn",
+	.options = knn_options,
+	.noptions = lengthof(knn_options),
+	.options_size = sizeof(KnnOptions),
+	.contains_rows = true,
+	.scale = knn_scale,
+	.fit = knn_fit,
+	.load = knn_load,
+	.score = knn_score,
+	.in_sample = knn_in_sample,
+	.describe = knn_describe,
+};

@@ -1,0 +1,251 @@
+/*-------------------------------------------------------------------------
+ *
+ * lof.c
+ *		Local outlier factor (Breunig, Kriegel, Ng and Sander 2000).
+ *
+ * The reachability of row i from its neighbour j is the distance, but no
+ * less than j's own k-th distance; the local density of i is 1 over the mean
+ * of it, and its score the mean of its neighbours' densities over its own.
+ *
+ * As scikit-learn has it: exactly k neighbours (ties by index, where the
+ * paper takes all that are as near as the k-th), and 1e-10 added to the mean
+ * reachability, so that more than k equal rows have a finite density.  With
+ * k or fewer rows, k is one less than there are; a row alone scores 1.  A row
+ * that is infinitely far scores the greatest float8.
+ *
+ * Payload: u32 neighbours, u32 0, reference rows, then per row f64 k-th
+ * distance, and per row f64 density.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "detectors/ad_detectors.h"
+#include "detectors/reference.h"
+
+#define LEAST_REACH 1e-10
+
+typedef struct LofOptions
+{
+	int			neighbors;
+	int			metric;
+	int			reference_rows;
+	double		p;
+} LofOptions;
+
+typedef struct Lof
+{
+	int			neighbors;
+	AdReference ref;
+	double	   *reach;			/* per row: distance of its k-th neighbour */
+	double	   *density;
+} Lof;
+
+/* Density from n distances and neighbours; finite and greater than 0. */
+static double
+local_density(const double *distance, const uint32 *index, int n,
+			  const double *reach)
+{
+	double		sum = 0;
+
+	for (int j = 0; j < n; j++)
+		sum += Max(distance[j], reach[index[j]]);
+	return 1 / (Min(sum / n, DBL_MAX / 16) + LEAST_REACH);
+}
+
+/* Mean density of the neighbours over one's own. */
+static double
+factor(const uint32 *index, int n, const double *density, double own)
+{
+	double		sum = 0;
+
+	for (int j = 0; j < n; j++)
+		sum += density[index[j]] / own;
+	return ad_reference_score(sum / n);
+}
+
+/*
+ * The k neighbours of every row of a set, its k-th distance and its density.
+ * distance and index have room for n times k.
+ */
+static void
+describe_rows(AdReference *ref, const double *x, Size n, int cols, int k,
+			  double *distance, uint32 *index, double *reach, double *density)
+{
+	for (Size at = 0; at < n; at++)
+	{
+		Size		i = ad_neighbors_order(ref->nb, at);
+
+		ad_reference_nearest(ref, x + i * cols, k, (uint32) i);
+		memcpy(distance + i * k, ref->distance, k * sizeof(double));
+		memcpy(index + i * k, ref->index, k * sizeof(uint32));
+		reach[i] = Min(ref->distance[k - 1], DBL_MAX / 16);
+	}
+	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		density[i] = local_density(distance + i * k, index + i * k, k, reach);
+	}
+}
+
+/* How many neighbours n rows can have of those asked for. */
+static int
+possible_neighbors(int asked, Size n)
+{
+	return (int) Min((Size) asked, n - 1);
+}
+
+/* Room for the neighbours of n rows; refuses what is too much. */
+static void
+make_lists(Size n, int k, double **distance, uint32 **index)
+{
+	Size		bytes = ad_mul_size(ad_mul_size(n, k),
+									sizeof(double) + sizeof(uint32));
+
+	if (bytes > AD_MAX_LIST_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("neighbors of %zu rows need %zu MB, limit is %zu MB",
+						n, bytes / (1024 * 1024),
+						AD_MAX_LIST_BYTES / (1024 * 1024)),
+				 errhint("Lower neighbors, or fit a model on fewer reference_rows and score with ad_score().")));
+	*distance = ad_palloc_array(double, n * k);
+	*index = ad_palloc_array(uint32, n * k);
+}
+
+static void
+lof_fit(const AdMatrix *m, const void *options, StringInfo payload)
+{
+	const LofOptions *o = options;
+	Size		n;
+	const double *x = ad_reference_rows(m, o->reference_rows, &n);
+	int			k = possible_neighbors(o->neighbors, n);
+	double	   *reach = ad_palloc0_array(double, n);
+	double	   *density = ad_palloc_array(double, n);
+
+	if (k == 0)
+		density[0] = 1 / LEAST_REACH;
+	else
+	{
+		AdReference ref;
+		double	   *distance;
+		uint32	   *index;
+
+		make_lists(n, k, &distance, &index);
+		ad_reference_open(&ref, x, n, m->cols, o->metric, o->p, k);
+		describe_rows(&ref, x, n, m->cols, k, distance, index, reach, density);
+		pfree(distance);
+		pfree(index);
+	}
+	ad_wr_u32(payload, Max(k, 1));
+	ad_wr_u32(payload, 0);
+	ad_reference_write(payload, x, n, m->cols, o->metric, o->p);
+	ad_wr_f64_array(payload, reach, n);
+	ad_wr_f64_array(payload, density, n);
+}
+
+static void *
+lof_load(AdReader *r, int cols)
+{
+	Lof		   *lof = palloc0(sizeof(Lof));
+	uint32		neighbors = ad_rd_u32(r);
+	Size		n;
+
+	if (neighbors < 1 || neighbors > AD_MAX_NEIGHBORS || ad_rd_u32(r) != 0)
+		ad_rd_corrupt(r, "a parameter is out of range");
+	lof->neighbors = (int) neighbors;
+	ad_reference_load(r, cols, false, lof->neighbors, &lof->ref);
+	n = lof->ref.n;
+	ad_rd_need(r, 2 * n * sizeof(double));
+	lof->reach = ad_palloc_array(double, n);
+	lof->density = ad_palloc_array(double, n);
+	ad_rd_f64_array(r, lof->reach, n);
+	ad_rd_f64_array(r, lof->density, n);
+	for (Size i = 0; i < n; i++)
+		if (!(lof->reach[i] >= 0 && lof->reach[i] <= DBL_MAX) ||
+			!(lof->density[i] > 0 && lof->density[i] <= DBL_MAX))
+			ad_rd_corrupt(r, "a distance or density is out of range");
+	ad_rd_end(r);
+	return lof;
+}
+
+static double
+lof_score(void *scorer, const double *x)
+{
+	Lof		   *lof = scorer;
+	AdReference *ref = &lof->ref;
+	int			n = ad_reference_nearest(ref, x, lof->neighbors, AD_NO_SELF);
+
+	if (isinf(ref->distance[n - 1]))
+		return DBL_MAX;
+	return factor(ref->index, n, lof->density,
+				  local_density(ref->distance, ref->index, n, lof->reach));
+}
+
+static void
+lof_in_sample(const AdMatrix *m, const void *options, double *scores)
+{
+	const LofOptions *o = options;
+	int			k = possible_neighbors(o->neighbors, m->rows);
+	AdReference ref;
+	double	   *distance;
+	uint32	   *index;
+	double	   *reach;
+	double	   *density;
+
+	if (k == 0)
+	{
+		scores[0] = 1;
+		return;
+	}
+	make_lists(m->rows, k, &distance, &index);
+	reach = ad_palloc_array(double, m->rows);
+	density = ad_palloc_array(double, m->rows);
+	ad_reference_open(&ref, m->x, m->rows, m->cols, o->metric, o->p, k);
+	describe_rows(&ref, m->x, m->rows, m->cols, k, distance, index, reach,
+				  density);
+	for (Size i = 0; i < m->rows; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		scores[i] = factor(index + i * k, k, density, density[i]);
+	}
+}
+
+static void
+lof_describe(const void *scorer, StringInfo json)
+{
+	const Lof  *lof = scorer;
+
+	appendStringInfo(json, "\"neighbors\": %d, ", lof->neighbors);
+	ad_reference_describe(&lof->ref, json);
+}
+
+static const AdOption lof_options[] = {
+	{"neighbors", AD_OPT_INT, offsetof(LofOptions, neighbors), 20, 1,
+	AD_MAX_NEIGHBORS, NULL, NULL, false},
+	{"metric", AD_OPT_ENUM, offsetof(LofOptions, metric), AD_METRIC_EUCLIDEAN,
+	0, 0, ad_metric_names, NULL, false},
+	{"reference_rows", AD_OPT_INT, offsetof(LofOptions, reference_rows), 10000,
+	1, AD_MAX_REFERENCE_ROWS, NULL, NULL, false},
+	{"p", AD_OPT_FLOAT, offsetof(LofOptions, p), 2, 1, AD_MAX_MINKOWSKI_P,
+	NULL, NULL, false},
+};
+
+static AdScale
+lof_scale(const void *options pg_attribute_unused())
+{
+	return AD_SCALE_STANDARD;
+}
+
+const AdDetector ad_detector_lof = {
+	.id = 9,
+	.name = "lof",
+	.options = lof_options,
+	.noptions = lengthof(lof_options),
+	.options_size = sizeof(LofOptions),
+	.contains_rows = true,
+	.scale = lof_scale,
+	.fit = lof_fit,
+	.load = lof_load,
+	.score = lof_score,
+	.in_sample = lof_in_sample,
+	.describe = lof_describe,
+};

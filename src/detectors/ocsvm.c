@@ -1,0 +1,611 @@
+/*-------------------------------------------------------------------------
+ *
+ * ocsvm.c
+ *		One-class support vector machine.
+ *
+ * Schölkopf, Platt, Shawe-Taylor, Smola and Williamson, "Estimating the
+ * support of a high-dimensional distribution", Neural Computation 2001.
+ * The score is rho - f(x): above zero outside of the estimated support.
+ *
+ * Up to exact_rows rows the dual is solved by sequential minimal
+ * optimisation (ocsvm_solve.c), and the score is on libsvm's scale, where
+ * f(x) is the sum of alpha K(x_i, x) with alphas that add up to nu times
+ * the rows.
+ *
+ * With more rows the primal is solved by stochastic gradient descent: over
+ * the columns themselves for a linear kernel, over random Fourier features
+ * (Rahimi and Recht, NIPS 2007) for the RBF one.  Steps are 1 / (nu t), the
+ * weights of the last epochs are averaged, and rho is then the quantile nu
+ * of f over the rows, which is what it is at the optimum.  f is there the
+ * mean of K under weights that add up to one, as in other linear
+ * one-class machines.
+ *
+ * Points are kept in single precision, centred and multiplied by the root
+ * of gamma, which is what the kernels of math/simd_kernel.c want.
+ *
+ * Payload: u32 form, u32 rows of the fit, f64 gamma, f64 rho, f64 objective
+ * (NaN: none), then
+ *	form 0 (RBF): u32 n, n f64 alphas, per column f64 centre, per column n
+ *		f32 coordinates of the support vectors;
+ *	form 1 (linear): per column f64 weight;
+ *	form 2 (random features): u32 n, n f64 weights, per column f64 centre,
+ *		n f32 phases in turns, per column n f32 frequencies.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "detectors/ad_detectors.h"
+#include "detectors/ocsvm.h"
+#include "math/ad_kernel.h"
+#include "math/ad_math.h"
+
+#include <float.h>
+
+#define MAX_POINTS		1000000 /* support vectors or random features */
+#define EPOCHS			6		/* of gradient descent */
+#define AVERAGED		2		/* of these, the last ones */
+
+/* The greatest magnitude whose square is a float4. */
+#define MAX_MAGNITUDE	1e15
+
+enum
+{
+	KERNEL_RBF, KERNEL_LINEAR
+};
+
+enum
+{
+	FORM_RBF, FORM_LINEAR, FORM_FEATURES
+};
+
+typedef struct OcsvmOptions
+{
+	double		nu;				/* bound on the share of outliers */
+	int			kernel;
+	double		gamma;			/* NaN: 1 / (columns * variance) */
+	int			exact_rows;		/* most rows for the exact solution */
+	int			features;		/* random ones, beyond exact_rows */
+	double		tolerance;		/* of the exact solution */
+} OcsvmOptions;
+
+typedef struct Ocsvm
+{
+	uint32		form;
+	uint32		rows;			/* of the fit */
+	double		gamma;
+	double		rho;
+	double		objective;
+	int			cols;
+	uint32		n;				/* points */
+	double		root;			/* of gamma */
+	double	   *weight;			/* n, or cols if linear */
+	double	   *center;			/* cols */
+	float	   *phase;			/* n */
+	float	   *points;			/* cols x n */
+	double		highest;		/* score of a row that is infinite */
+	float	   *x;				/* scratch: cols */
+	float	   *feature;		/* scratch: n */
+} Ocsvm;
+
+/* The mean of every column, and the variance of all entries. */
+static double
+centers(const AdMatrix *m, double *center)
+{
+	Size		n = ad_mul_size(m->rows, m->cols);
+	double		mean = 0;
+	double		variance = 0;
+
+	memset(center, 0, m->cols * sizeof(double));
+	for (Size i = 0; i < m->rows; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		for (int c = 0; c < m->cols; c++)
+			center[c] += m->x[i * m->cols + c] / (double) m->rows;
+	}
+	for (int c = 0; c < m->cols; c++)
+		mean += center[c] / m->cols;
+	for (Size i = 0; i < n; i++)
+	{
+		double		d = m->x[i] - mean;
+
+		AD_CHECK_EVERY_1024(i);
+		variance += d * d / (double) n;
+	}
+	return variance;
+}
+
+/* Error unless values fit single precision with room for their squares. */
+static void
+check_magnitude(double v)
+{
+	if (!(fabs(v) <= MAX_MAGNITUDE))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("values are too large for a one-class support vector machine"),
+				 errdetail("A value times the root of gamma is %g, limit is %g.",
+						   v, MAX_MAGNITUDE),
+				 errhint("Scale them with ad_prepare(scale => 'standard').")));
+}
+
+/* The rows as points: column by column, centred and scaled. */
+static float *
+make_points(const AdMatrix *m, const double *center, double root)
+{
+	float	   *points = ad_palloc_array(float, ad_mul_size(m->rows, m->cols));
+
+	for (Size i = 0; i < m->rows; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		for (int c = 0; c < m->cols; c++)
+		{
+			double		v = (m->x[i * m->cols + c] - center[c]) * root;
+
+			check_magnitude(v);
+			points[c * m->rows + i] = (float) v;
+		}
+	}
+	return points;
+}
+
+static void
+write_floats(StringInfo w, const float *v, Size n)
+{
+	for (Size i = 0; i < n; i++)
+	{
+		uint32		bits;
+
+		AD_CHECK_EVERY_1024(i);
+		memcpy(&bits, &v[i], sizeof(bits));
+		ad_wr_u32(w, bits);
+	}
+}
+
+static void
+write_head(StringInfo w, uint32 form, const AdMatrix *m, double gamma,
+		   double rho, double objective)
+{
+	ad_wr_u32(w, form);
+	ad_wr_u32(w, (uint32) m->rows);
+	ad_wr_f64(w, gamma);
+	ad_wr_f64(w, rho);
+	ad_wr_f64(w, objective);
+}
+
+/* Fit by sequential minimal optimisation. */
+static void
+fit_exact(const AdMatrix *m, const OcsvmOptions *o, double gamma,
+		  const double *center, StringInfo payload)
+{
+	bool		linear = o->kernel == KERNEL_LINEAR;
+	AdOcsvmProblem p;
+	Size		n = 0;
+
+	memset(&p, 0, sizeof(p));
+	p.n = m->rows;
+	p.cols = m->cols;
+	p.points = make_points(m, center, linear ? 1 : sqrt(gamma));
+	p.linear = linear;
+	p.nu = o->nu;
+	p.tolerance = o->tolerance;
+	p.alpha = ad_palloc_array(double, m->rows);
+	ad_ocsvm_solve(&p);
+
+	write_head(payload, linear ? FORM_LINEAR : FORM_RBF, m, gamma, p.rho,
+			   p.objective);
+	if (linear)
+	{
+		double	   *w = ad_palloc0_array(double, m->cols);
+
+		for (Size i = 0; i < m->rows; i++)
+			for (int c = 0; c < m->cols && p.alpha[i] > 0; c++)
+				w[c] += p.alpha[i] * p.points[c * m->rows + i];
+		ad_wr_f64_array(payload, w, m->cols);
+		return;
+	}
+
+	/* keep the support vectors, in place */
+	for (int c = 0; c < m->cols; c++)
+	{
+		n = 0;
+		for (Size i = 0; i < m->rows; i++)
+			if (p.alpha[i] > 0)
+				p.points[c * m->rows + n++] = p.points[c * m->rows + i];
+	}
+	n = 0;
+	for (Size i = 0; i < m->rows; i++)
+		if (p.alpha[i] > 0)
+			p.alpha[n++] = p.alpha[i];
+	ad_wr_u32(payload, (uint32) n);
+	ad_wr_f64_array(payload, p.alpha, n);
+	ad_wr_f64_array(payload, center, m->cols);
+	for (int c = 0; c < m->cols; c++)
+		write_floats(payload, p.points + c * m->rows, n);
+}
+
+/* What gradient descent sees of a row: its columns or its features. */
+typedef struct Features
+{
+	const AdMatrix *m;
+	const double *center;
+	double		root;
+	uint32		n;				/* 0: the columns themselves */
+	float	   *phase;
+	float	   *frequency;
+	float	   *x;				/* scratch: cols */
+	float	   *z;				/* a row's features */
+	Size		nz;
+} Features;
+
+static void
+draw_features(Features *f, uint32 n)
+{
+	AdRandom	random;
+	Size		total = ad_mul_size(n, f->m->cols);
+
+	f->n = n;
+	f->nz = n > 0 ? n : (uint32) f->m->cols;
+	f->x = ad_palloc_array(float, f->m->cols);
+	f->z = n > 0 ? ad_palloc_array(float, n) : f->x;
+	if (n == 0)
+		return;
+	f->phase = ad_palloc_array(float, n);
+	f->frequency = ad_palloc_array(float, total);
+	ad_random_seed(&random, f->m->seed, UINT64CONST(0x666f7572696572));
+
+	/* exp(-|d|^2) is the mean of cos(w d) with w normal of variance 2 */
+	for (Size i = 0; i < total; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		f->frequency[i] = (float) (ad_random_normal(&random) *
+								   (1.41421356237309504880 /
+									6.28318530717958647693));
+	}
+	for (uint32 i = 0; i < n; i++)
+		f->phase[i] = (float) ad_random_double(&random);
+}
+
+static void
+row_features(Features *f, Size row)
+{
+	int			cols = f->m->cols;
+	const double *x = f->m->x + row * cols;
+
+	for (int c = 0; c < cols; c++)
+	{
+		double		v = (x[c] - f->center[c]) * f->root;
+
+		check_magnitude(v);
+		f->x[c] = (float) v;
+	}
+	if (f->n > 0)
+		ad_kernels->cosines(f->frequency, f->n, f->n, cols, f->x, f->phase,
+							f->z);
+}
+
+/* w . z of the row whose features were made last. */
+static double
+row_value(const Features *f, const double *w)
+{
+	double		lane[8] = {0};
+	Size		k = 0;
+
+	for (; k + 8 <= f->nz; k += 8)
+		for (int l = 0; l < 8; l++)
+			lane[l] += w[k + l] * f->z[k + l];
+	for (int l = 0; k < f->nz; k++, l++)
+		lane[l] += w[k] * f->z[k];
+	return ((lane[0] + lane[1]) + (lane[2] + lane[3])) +
+		((lane[4] + lane[5]) + (lane[6] + lane[7]));
+}
+
+/* Fit by stochastic gradient descent. */
+static void
+fit_descent(const AdMatrix *m, const OcsvmOptions *o, double gamma,
+			const double *center, StringInfo payload)
+{
+	bool		linear = o->kernel == KERNEL_LINEAR;
+	Features	f;
+	AdRandom	random;
+	Size	   *order = ad_palloc_array(Size, m->rows);
+	double	   *value = ad_palloc_array(double, m->rows);
+	double	   *w;
+	double	   *sum;
+	double		scale = 1;		/* the weights are scale times w */
+	double		rho = 0;
+	double		unit = 0;		/* of dot products: rows have a mean
+								 * squared length of 1 */
+	double		t = 0;
+
+	memset(&f, 0, sizeof(f));
+	f.m = m;
+	f.center = center;
+	f.root = linear ? 1 : sqrt(gamma);
+	draw_features(&f, linear ? 0 : (uint32) o->features);
+	if (linear)
+	{
+		for (Size i = 0; i < m->rows; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
+			row_features(&f, i);
+			for (Size k = 0; k < f.nz; k++)
+				unit += (double) f.z[k] * f.z[k] / (double) m->rows;
+		}
+		unit = unit > 0 ? 1 / unit : 1;
+	}
+	else
+		unit = 2.0 / o->features;
+	w = ad_palloc0_array(double, f.nz);
+	sum = ad_palloc0_array(double, f.nz);
+
+	for (Size i = 0; i < m->rows; i++)
+		order[i] = i;
+	ad_random_seed(&random, m->seed, UINT64CONST(0x64657363656e74));
+	for (int epoch = 0; epoch < EPOCHS; epoch++)
+	{
+		bool		averaged = epoch >= EPOCHS - AVERAGED;
+
+		for (Size i = 0; i < m->rows; i++)
+		{
+			Size		j = i + (Size) ad_random_below(&random, m->rows - i);
+			Size		row = order[j];
+			bool		outside;
+
+			if ((i & 63) == 0)
+				CHECK_FOR_INTERRUPTS();
+			order[j] = order[i];
+			order[i] = row;
+			row_features(&f, row);
+			outside = unit * scale * row_value(&f, w) < rho;
+
+			/* w -= eta (w - [outside] z / nu), rho += eta (1 - [outside] / nu) */
+			t++;
+			scale *= 1 - 1 / (t + 1);
+			rho += (1 - (outside ? 1 / o->nu : 0)) / (t + 1);
+			if (outside)
+			{
+				double		step = 1 / (o->nu * (t + 1) * scale);
+
+				for (Size k = 0; k < f.nz; k++)
+					w[k] += step * f.z[k];
+			}
+			if (averaged)
+				for (Size k = 0; k < f.nz; k++)
+					sum[k] += scale * w[k];
+		}
+	}
+
+	for (Size k = 0; k < f.nz; k++)
+		w[k] = (linear ? 1 : unit) * sum[k] / ((double) AVERAGED * m->rows);
+	for (Size i = 0; i < m->rows; i++)
+	{
+		if ((i & 63) == 0)
+			CHECK_FOR_INTERRUPTS();
+		row_features(&f, i);
+		value[i] = row_value(&f, w);
+	}
+	rho = ad_quantile(value, m->rows, o->nu);
+
+	write_head(payload, linear ? FORM_LINEAR : FORM_FEATURES, m, gamma, rho,
+			   NAN);
+	if (linear)
+	{
+		ad_wr_f64_array(payload, w, m->cols);
+		return;
+	}
+	ad_wr_u32(payload, f.n);
+	ad_wr_f64_array(payload, w, f.n);
+	ad_wr_f64_array(payload, center, m->cols);
+	write_floats(payload, f.phase, f.n);
+	write_floats(payload, f.frequency, (Size) f.n * m->cols);
+}
+
+/* Fit and append the payload. */
+static void
+ocsvm_fit(const AdMatrix *m, const void *opts, StringInfo payload)
+{
+	const OcsvmOptions *o = opts;
+	double	   *center = ad_palloc_array(double, m->cols);
+	double		variance = centers(m, center);
+	double		gamma = o->gamma;
+
+	if (isnan(gamma))
+	{
+		if (!isfinite(variance))
+			check_magnitude(variance);
+		gamma = 1 / (m->cols * variance);
+		if (!(gamma > 0 && gamma <= 1e300))
+			gamma = 1;			/* all entries are equal, or nearly */
+	}
+	/* a linear machine is not blind to where zero is */
+	if (o->kernel == KERNEL_LINEAR)
+		memset(center, 0, m->cols * sizeof(double));
+	if (m->rows <= (Size) o->exact_rows)
+		fit_exact(m, o, gamma, center, payload);
+	else
+		fit_descent(m, o, gamma, center, payload);
+}
+
+/* Read n floats, all finite. */
+static float *
+read_floats(AdReader *r, Size n)
+{
+	float	   *v;
+
+	ad_rd_need(r, ad_mul_size(n, sizeof(float)));
+	v = ad_palloc_array(float, n);
+	for (Size i = 0; i < n; i++)
+	{
+		uint32		bits = ad_rd_u32(r);
+
+		AD_CHECK_EVERY_1024(i);
+		memcpy(&v[i], &bits, sizeof(bits));
+		if (!isfinite(v[i]))
+			ad_rd_corrupt(r, "a coordinate is not finite");
+	}
+	return v;
+}
+
+static double *
+read_doubles(AdReader *r, Size n)
+{
+	double	   *v;
+
+	ad_rd_need(r, ad_mul_size(n, sizeof(double)));
+	v = ad_palloc_array(double, n);
+	ad_rd_f64_array(r, v, n);
+	for (Size i = 0; i < n; i++)
+		if (!isfinite(v[i]))
+			ad_rd_corrupt(r, "a number is not finite");
+	return v;
+}
+
+/* Check a payload and make a scorer of it. */
+static void *
+ocsvm_load(AdReader *r, int cols)
+{
+	Ocsvm	   *s = palloc0(sizeof(Ocsvm));
+
+	s->cols = cols;
+	s->form = ad_rd_u32(r);
+	s->rows = ad_rd_u32(r);
+	s->gamma = ad_rd_finite(r);
+	s->rho = ad_rd_finite(r);
+	s->objective = ad_rd_f64(r);
+	if (s->form > FORM_FEATURES || !(s->gamma > 0) || s->rows < 1 ||
+		isinf(s->objective))
+		ad_rd_corrupt(r, "a parameter of a support vector machine is out of range");
+	s->root = sqrt(s->gamma);
+	s->highest = DBL_MAX;
+	if (s->form == FORM_LINEAR)
+	{
+		s->weight = read_doubles(r, cols);
+		ad_rd_end(r);
+		return s;
+	}
+
+	s->n = ad_rd_count(r, MAX_POINTS, sizeof(double));
+	s->weight = read_doubles(r, s->n);
+	s->center = read_doubles(r, cols);
+	s->x = ad_palloc_array(float, cols);
+	if (s->form == FORM_RBF)
+	{
+		for (uint32 i = 0; i < s->n; i++)
+			if (!(s->weight[i] > 0 && s->weight[i] <= 1))
+				ad_rd_corrupt(r, "a support vector's weight is out of range");
+		s->highest = s->rho;
+	}
+	else
+	{
+		double		sum = s->rho;
+
+		for (uint32 i = 0; i < s->n; i++)
+			sum += fabs(s->weight[i]);
+		s->highest = Min(sum, DBL_MAX);
+		s->phase = read_floats(r, s->n);
+		s->feature = ad_palloc_array(float, Max(s->n, 1));
+	}
+	s->points = read_floats(r, ad_mul_size(s->n, cols));
+	ad_rd_end(r);
+	return s;
+}
+
+/*
+ * The score of a row: rho - f(x), finite.  An infinite value is as far away
+ * as can be: the RBF kernel is 0 there, so the score is rho; random features
+ * and a linear kernel give it the highest score they can give at all.
+ */
+static double
+ocsvm_score(void *scorer, const double *x)
+{
+	Ocsvm	   *s = scorer;
+	double		f = 0;
+	double		score;
+
+	if (s->form == FORM_LINEAR)
+	{
+		for (int c = 0; c < s->cols; c++)
+		{
+			if (unlikely(!isfinite(x[c])))
+				return s->highest;
+			f += s->weight[c] * x[c];
+		}
+	}
+	else
+	{
+		for (int c = 0; c < s->cols; c++)
+			s->x[c] = (float) ((x[c] - s->center[c]) * s->root);
+		if (s->form == FORM_RBF)
+			f = ad_kernels->rbf_sum(s->points, s->n, s->n, s->cols, s->x,
+									s->weight);
+		else
+		{
+			double		lane[8] = {0};
+
+			for (int c = 0; c < s->cols; c++)
+				if (unlikely(!isfinite(s->x[c])))
+					return s->highest;
+			ad_kernels->cosines(s->points, s->n, s->n, s->cols, s->x,
+								s->phase, s->feature);
+			for (uint32 i = 0; i < s->n; i++)
+				lane[i & 7] += s->weight[i] * s->feature[i];
+			f = ((lane[0] + lane[1]) + (lane[2] + lane[3])) +
+				((lane[4] + lane[5]) + (lane[6] + lane[7]));
+		}
+	}
+	score = s->rho - f;
+	if (unlikely(!isfinite(score)))
+		score = score < 0 ? -DBL_MAX : s->highest;
+	return score;
+}
+
+/* What ad_info() says beyond the spec. */
+static void
+ocsvm_describe(const void *scorer, StringInfo json)
+{
+	static const char *const forms[] = {"exact", "linear", "random features"};
+	const Ocsvm *s = scorer;
+
+	appendStringInfo(json, "\"form\": \"%s\", \"rows_used\": %u, \"gamma\": %.17g, \"rho\": %.17g",
+					 forms[s->form], s->rows, s->gamma, s->rho);
+	if (s->form == FORM_RBF)
+		appendStringInfo(json, ", \"support_vectors\": %u", s->n);
+	if (!isnan(s->objective))
+		appendStringInfo(json, ", \"objective\": %.17g", s->objective);
+}
+
+static const char *const kernel_names[] = {"rbf", "linear", NULL};
+
+static const AdOption ocsvm_options[] = {
+	{"nu", AD_OPT_FLOAT, offsetof(OcsvmOptions, nu), 0.5, 0, 1, NULL, NULL,
+	true},
+	{"kernel", AD_OPT_ENUM, offsetof(OcsvmOptions, kernel), KERNEL_RBF, 0, 0,
+	kernel_names, NULL, false},
+	{"gamma", AD_OPT_FLOAT, offsetof(OcsvmOptions, gamma), NAN, 0, 1e300,
+	NULL, NULL, true},
+	{"exact_rows", AD_OPT_INT, offsetof(OcsvmOptions, exact_rows), 10000, 0,
+	100000, NULL, NULL, false},
+	{"features", AD_OPT_INT, offsetof(OcsvmOptions, features), 512, 1, 65536,
+	NULL, NULL, false},
+	{"tolerance", AD_OPT_FLOAT, offsetof(OcsvmOptions, tolerance), 0.0001, 0,
+	1, NULL, NULL, true},
+};
+
+/* Distances want columns of one spread. */
+static AdScale
+ocsvm_scale(const void *options pg_attribute_unused())
+{
+	return AD_SCALE_STANDARD;
+}
+
+const AdDetector ad_detector_ocsvm = {
+	.id = 12,
+	.name = "ocsvm",
+	.options = ocsvm_options,
+	.noptions = lengthof(ocsvm_options),
+	.options_size = sizeof(OcsvmOptions),
+	.contains_rows = true,
+	.scale = ocsvm_scale,
+	.fit = ocsvm_fit,
+	.load = ocsvm_load,
+	.score = ocsvm_score,
+	.describe = ocsvm_describe,
+};

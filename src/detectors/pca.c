@@ -1,0 +1,267 @@
+/*-------------------------------------------------------------------------
+ *
+ * pca.c
+ *		Principal components: weighted distance, or reconstruction error.
+ *
+ * Shyu, Chen, Sarinnapakorn and Chang, "A Novel Anomaly Detection Scheme
+ * Based on Principal Component Classifier", 2003.
+ *
+ * weighted: the sum over the leading components of the squared coordinate
+ * over its variance (divisor rows - 1).  A component with less than 1e-9 of
+ * the greatest variance is left out: rows cannot differ in it.
+ * reconstruction: the squared length of what remains of a row when its
+ * projection on the leading components is taken away.  That is the squared
+ * length of the projection on the others; whichever are fewer are stored.
+ *
+ * Payload: u32 form (0: squared length of the outputs; 1: of the residual),
+ * u32 method, u32 components, f64 share of the variance they hold, a map.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "detectors/ad_detectors.h"
+#include "detectors/linear.h"
+
+#include <float.h>
+
+enum
+{
+	METHOD_WEIGHTED, METHOD_RECONSTRUCTION
+};
+
+enum
+{
+	FORM_LENGTH, FORM_RESIDUAL
+};
+
+#define NULL_VARIANCE	1e-9	/* of the greatest one */
+#define DEFAULT_SHARE	0.9		/* of reconstruction */
+
+typedef struct PcaOptions
+{
+	double		components;		/* number, or share of the variance if < 1 */
+	int			method;
+} PcaOptions;
+
+typedef struct Pca
+{
+	uint32		form;
+	uint32		method;
+	uint32		components;
+	double		share;
+	AdMap	   *map;
+	double	   *residual;		/* scratch: cols */
+} Pca;
+
+/* How many leading components an option says; values descend. */
+static int
+count_components(const PcaOptions *options, const double *values, int cols,
+				 double total)
+{
+	double		wanted = options->components;
+	double		sum = 0;
+
+	if (isnan(wanted))
+	{
+		if (options->method == METHOD_WEIGHTED)
+			return cols;
+		wanted = DEFAULT_SHARE;
+	}
+	if (wanted >= 1)
+	{
+		if (wanted != floor(wanted))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("option \"components\" cannot be %g", wanted),
+					 errdetail("Expected a whole number, or a share of the variance below 1.")));
+		if (wanted > cols)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("option \"components\" is %.0f, there are %d columns",
+							wanted, cols)));
+		return (int) wanted;
+	}
+	for (int k = 0; k < cols; k++)
+	{
+		sum += values[k];
+		if (sum >= wanted * total)
+			return k + 1;
+	}
+	return cols;
+}
+
+static void
+pca_fit(const AdMatrix *m, const void *opts, StringInfo payload)
+{
+	const PcaOptions *options = opts;
+	int			cols = m->cols;
+	double	   *mean = ad_palloc_array(double, cols);
+	double	   *v;				/* eigenvectors, one a row, leading first */
+	double	   *values = ad_palloc_array(double, cols);
+	double		total = 0;
+	double		held = 0;
+	int			k;
+	int			from = 0;
+	int			outputs;
+	uint32		form = FORM_LENGTH;
+
+	ad_check_columns(cols, "pca");
+	if (m->rows < 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("detector \"%s\" needs at least %d rows, there are %zu",
+						"pca", 2, m->rows)));
+	v = ad_palloc_array(double, ad_mul_size(cols, cols));
+	ad_column_means(m->x, m->rows, cols, mean);
+	ad_covariance(m->x, m->rows, cols, mean, (double) (m->rows - 1), v);
+	if (!ad_all_finite(v, (Size) cols * cols))
+		ad_too_large("pca");
+	ad_eigen(v, cols, values);
+
+	/* leading first */
+	for (int i = 0, j = cols - 1; i < j; i++, j--)
+	{
+		double		t = values[i];
+
+		values[i] = values[j];
+		values[j] = t;
+		for (int c = 0; c < cols; c++)
+		{
+			t = v[(Size) i * cols + c];
+			v[(Size) i * cols + c] = v[(Size) j * cols + c];
+			v[(Size) j * cols + c] = t;
+		}
+	}
+	for (int i = 0; i < cols; i++)
+	{
+		values[i] = Max(values[i], 0);
+		total += values[i];
+	}
+	k = count_components(options, values, cols, total);
+
+	if (options->method == METHOD_WEIGHTED)
+	{
+		while (k > 0 && !(values[k - 1] > NULL_VARIANCE * values[0]))
+			k--;
+		for (int i = 0; i < k; i++)
+			for (int c = 0; c < cols; c++)
+				v[(Size) i * cols + c] /= sqrt(values[i]);
+		outputs = k;
+	}
+	else if (cols - k <= 2 * k)
+	{
+		from = k;
+		outputs = cols - k;
+	}
+	else
+	{
+		form = FORM_RESIDUAL;
+		outputs = k;
+	}
+	for (int i = 0; i < k; i++)
+		held += values[i];
+
+	ad_wr_u32(payload, form);
+	ad_wr_u32(payload, (uint32) options->method);
+	ad_wr_u32(payload, (uint32) k);
+	ad_wr_f64(payload, total > 0 ? Min(held / total, 1) : 1);
+	if (!ad_all_finite(v + (Size) from * cols, (Size) outputs * cols))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("values are too close together for detector \"%s\"",
+						"pca"),
+				 errhint("Scale them with ad_prepare(scale => 'standard').")));
+	ad_linear_write(payload, mean, v + (Size) from * cols, outputs, cols);
+}
+
+static void *
+pca_load(AdReader *r, int cols)
+{
+	Pca		   *p = palloc0(sizeof(Pca));
+
+	p->form = ad_rd_u32(r);
+	p->method = ad_rd_u32(r);
+	p->components = ad_rd_u32(r);
+	p->share = ad_rd_finite(r);
+	if (p->form > FORM_RESIDUAL || p->method > METHOD_RECONSTRUCTION ||
+		p->components > (uint32) cols)
+		ad_rd_corrupt(r, "a parameter of principal components is out of range");
+	p->map = ad_linear_load(r, cols);
+	p->residual = ad_palloc0_array(double, cols);
+	ad_rd_end(r);
+	return p;
+}
+
+/* Squared length of x - mean less its projection on the map's rows. */
+static double
+residual(Pca *p)
+{
+	const AdMap *m = p->map;
+	double	   *e = p->residual;
+	double		sum = 0;
+
+	memcpy(e, m->d, m->cols * sizeof(double));
+	for (int b = 0; b < m->blocks; b++)
+	{
+		const double *w = m->w + (Size) b * m->cols * AD_LANES;
+		const double *y = m->y + (Size) b * AD_LANES;
+
+		for (int j = 0; j < m->cols; j++, w += AD_LANES)
+			e[j] -= ((w[0] * y[0] + w[4] * y[4]) + (w[1] * y[1] + w[5] * y[5])) +
+				((w[2] * y[2] + w[6] * y[6]) + (w[3] * y[3] + w[7] * y[7]));
+	}
+	for (int j = 0; j < m->cols; j++)
+		sum += e[j] * e[j];
+	return sum <= DBL_MAX ? sum : DBL_MAX;
+}
+
+/* See the file's head; DBL_MAX for a row with an infinite value. */
+static double
+pca_score(void *scorer, const double *x)
+{
+	Pca		   *p = scorer;
+	double		score;
+
+	ad_map_norms(p->map, x, 1, &score);
+	if (p->form == FORM_RESIDUAL && score < DBL_MAX)
+		return residual(p);
+	return score;
+}
+
+static void
+pca_describe(const void *scorer, StringInfo json)
+{
+	const Pca  *p = scorer;
+
+	appendStringInfo(json, "\"components\": %u, \"explained_variance\": %.6g",
+					 p->components, p->share);
+}
+
+static const char *const method_names[] = {"weighted", "reconstruction", NULL};
+
+static const AdOption pca_options[] = {
+	{"components", AD_OPT_FLOAT, offsetof(PcaOptions, components), NAN, 0,
+	AD_LINALG_MAX_COLUMNS, NULL, NULL, true},
+	{"method", AD_OPT_ENUM, offsetof(PcaOptions, method), METHOD_WEIGHTED, 0,
+	0, method_names, NULL, false},
+};
+
+/* Variances of columns in different units cannot be compared. */
+static AdScale
+pca_scale(const void *options pg_attribute_unused())
+{
+	return AD_SCALE_STANDARD;
+}
+
+const AdDetector ad_detector_pca = {
+	.id = 6,
+	.name = "pca",
+	.options = pca_options,
+	.noptions = lengthof(pca_options),
+	.options_size = sizeof(PcaOptions),
+	.contains_rows = false,
+	.scale = pca_scale,
+	.fit = pca_fit,
+	.load = pca_load,
+	.score = pca_score,
+	.describe = pca_describe,
+};

@@ -1,0 +1,316 @@
+/*-------------------------------------------------------------------------
+ *
+ * zscore.c
+ *		Univariate statistics: how far a value lies from its column's centre,
+ *		in units of the column's spread.
+ *
+ *	zscore	|x - mean| / standard deviation (n - 1)
+ *	mad		0.6745 |x - median| / median absolute deviation: Iglewicz and
+ *			Hoaglin, "How to Detect and Handle Outliers", 1993
+ *	iqr		how many interquartile ranges beyond the nearer quartile, 0
+ *			between them: Tukey 1977, whose fences are at 1.5
+ *
+ * The columns' figures are combined by their maximum or their mean.
+ *
+ * A column whose MAD or IQR is 0 though it varies is left out, or, as an
+ * option, measured by its mean absolute deviation from the median instead, in
+ * units that agree on normal data (Iglewicz and Hoaglin).  In a column that was constant in the fit, a different value scores
+ * n / sqrt(n + 1): the z-score it would have had as one of the n + 1 rows.
+ * No column contributes more than 1e300, which is what infinity scores.
+ *
+ * Payload: u8 method, u8 combine; per column u8 kind (column_kinds), f64
+ * low, f64 high, f64 per unit.  The deviation is the distance from [low,
+ * high] times (or, of a spread, divided by) the unit.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "detectors/ad_detectors.h"
+#include "math/ad_math.h"
+
+#include <float.h>
+
+#define MOST	1e300			/* that a column contributes */
+#define NORMAL	0.6745			/* the MAD of a standard normal */
+#define MEAN_TO_SD	1.253314	/* of a normal, from its mean deviation */
+#define SD_TO_IQR	1.349		/* of a normal */
+
+enum
+{
+	METHOD_ZSCORE, METHOD_MAD, METHOD_IQR, METHODS
+};
+
+enum
+{
+	COMBINE_MAX, COMBINE_MEAN, COMBINES
+};
+
+enum
+{
+	ZERO_SPREAD_SKIP, ZERO_SPREAD_MEAN
+};
+
+/* What a column does. */
+enum
+{
+	COLUMN_UNUSED,				/* varies, but its spread is 0 */
+	COLUMN_CONSTANT,			/* unit: what any other value scores */
+	COLUMN_SPREAD,				/* unit: the spread */
+	COLUMN_KINDS
+};
+
+typedef struct ZscoreOptions
+{
+	int			method;
+	int			combine;
+	int			zero_spread;
+} ZscoreOptions;
+
+typedef struct ZscoreColumn
+{
+	double		low;			/* no deviation from here ... */
+	double		high;			/* ... to here */
+	double		factor;			/* of the distance, before the unit */
+	double		unit;			/* 1 in a constant column */
+	double		most;			/* that it contributes */
+	int			column;
+} ZscoreColumn;
+
+typedef struct Zscore
+{
+	int			method;
+	int			combine;
+	int			cols;
+	int			nused;
+	int			nconstant;
+	ZscoreColumn *columns;		/* those used */
+} Zscore;
+
+/*
+ * Mean and standard deviation (n - 1) of n > 1 values.  They are brought
+ * near 1 by a power of two first, so that no square overflows or vanishes;
+ * that changes no digit of the results otherwise.
+ */
+static void
+mean_and_deviation(double *v, Size n, double *mean, double *deviation)
+{
+	double		most = 0;
+	double		m = 0;
+	double		residue = 0;
+	double		squares = 0;
+	int			exponent;
+
+	for (Size i = 0; i < n; i++)
+		most = Max(most, fabs(v[i]));
+	(void) frexp(most, &exponent);
+	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		v[i] = ldexp(v[i], -exponent);
+		m += v[i];
+	}
+	m /= (double) n;
+	for (Size i = 0; i < n; i++)
+	{
+		double		d = v[i] - m;
+
+		residue += d;
+		squares += d * d;
+	}
+	/* what rounding of the mean left (the two-pass formula) */
+	squares -= residue * residue / (double) n;
+	m += residue / (double) n;
+	*mean = ldexp(m, exponent);
+	*deviation = ldexp(sqrt(squares / (double) (n - 1)), exponent);
+}
+
+/* The mean distance of n values from x. */
+static double
+mean_distance(const double *v, Size n, double x)
+{
+	double		mean = 0;
+
+	for (Size i = 0; i < n; i++)
+		mean += fabs(v[i] - x) / (double) n;
+	return mean;
+}
+
+/* Fit: see the file head for what is written. */
+static void
+zscore_fit(const AdMatrix *m, const void *options, StringInfo payload)
+{
+	const ZscoreOptions *o = options;
+	double	   *v = ad_palloc_array(double, m->rows);
+
+	ad_wr_u8(payload, o->method);
+	ad_wr_u8(payload, o->combine);
+	for (int c = 0; c < m->cols; c++)
+	{
+		double		least = m->x[c];
+		double		greatest = m->x[c];
+		double		low,
+					high;
+		double		unit = 0;
+		double		quartile[2];
+
+		CHECK_FOR_INTERRUPTS();
+		for (Size i = 0; i < m->rows; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
+			v[i] = m->x[i * m->cols + c];
+			least = Min(least, v[i]);
+			greatest = Max(greatest, v[i]);
+		}
+		if (least == greatest)
+		{
+			ad_wr_u8(payload, COLUMN_CONSTANT);
+			ad_wr_f64(payload, least);
+			ad_wr_f64(payload, least);
+			ad_wr_f64(payload, (double) m->rows / sqrt(m->rows + 1.0));
+			continue;
+		}
+		switch (o->method)
+		{
+			case METHOD_ZSCORE:
+				mean_and_deviation(v, m->rows, &low, &unit);
+				high = low;
+				break;
+			case METHOD_MAD:
+				low = high = ad_quantile(v, m->rows, 0.5);
+				for (Size i = 0; i < m->rows; i++)
+					v[i] = fabs(v[i] - low);
+				unit = ad_quantile(v, m->rows, 0.5);
+				if (unit == 0 && o->zero_spread == ZERO_SPREAD_MEAN)
+					unit = NORMAL * MEAN_TO_SD * mean_distance(v, m->rows, 0);
+				break;
+			default:
+				ad_quantiles(v, m->rows, (const double[]) {0.25, 0.75}, 2,
+							 quartile);
+				low = quartile[0];
+				high = quartile[1];
+				unit = high - low;
+				if (unit == 0 && o->zero_spread == ZERO_SPREAD_MEAN)
+					unit = SD_TO_IQR * MEAN_TO_SD *
+						mean_distance(v, m->rows, low);
+				break;
+		}
+		/* a spread beyond the range of float8 */
+		unit = Min(unit, DBL_MAX);
+		ad_wr_u8(payload, unit > 0 ? COLUMN_SPREAD : COLUMN_UNUSED);
+		ad_wr_f64(payload, low);
+		ad_wr_f64(payload, high);
+		ad_wr_f64(payload, unit);
+	}
+	pfree(v);
+}
+
+/* Check a payload and make a scorer of it. */
+static void *
+zscore_load(AdReader *r, int cols)
+{
+	Zscore	   *z = palloc0(sizeof(Zscore));
+
+	z->cols = cols;
+	z->method = ad_rd_u8(r);
+	z->combine = ad_rd_u8(r);
+	if (z->method >= METHODS || z->combine >= COMBINES)
+		ad_rd_corrupt(r, "a z-score's parameter is out of range");
+	z->columns = ad_palloc0_array(ZscoreColumn, cols);
+	for (int c = 0; c < cols; c++)
+	{
+		int			kind = ad_rd_u8(r);
+		ZscoreColumn *zc = &z->columns[z->nused];
+		double		unit;
+
+		zc->low = ad_rd_finite(r);
+		zc->high = ad_rd_finite(r);
+		unit = ad_rd_finite(r);
+		if (kind >= COLUMN_KINDS || !(zc->low <= zc->high) || !(unit >= 0) ||
+			(kind != COLUMN_UNUSED && unit == 0))
+			ad_rd_corrupt(r, "a column's centre or spread is out of range");
+		if (kind == COLUMN_UNUSED)
+			continue;
+		zc->column = c;
+		zc->factor = z->method == METHOD_MAD ? NORMAL : 1;
+		zc->unit = unit;
+		zc->most = MOST;
+		if (kind == COLUMN_CONSTANT)
+		{
+			/* whatever the distance, once there is one */
+			zc->factor = MOST;
+			zc->unit = DBL_MIN;
+			zc->most = Min(unit, MOST);
+			z->nconstant++;
+		}
+		z->nused++;
+	}
+	ad_rd_end(r);
+	return z;
+}
+
+/* The score of a row: 0 or more, at most 1e300. */
+static double
+zscore_score(void *scorer, const double *x)
+{
+	const Zscore *z = scorer;
+	double		greatest = 0;
+	double		sum = 0;
+
+	for (int i = 0; i < z->nused; i++)
+	{
+		const ZscoreColumn *zc = &z->columns[i];
+		double		v = x[zc->column];
+		double		distance = Max(Max(zc->low - v, v - zc->high), 0.0);
+		double		d = zc->factor * distance / zc->unit;
+
+		d = Min(d, zc->most);
+		greatest = Max(greatest, d);
+		sum += d;
+	}
+	if (z->combine == COMBINE_MAX || z->nused == 0)
+		return greatest;
+	return sum / z->nused;
+}
+
+/* What ad_info() says beyond the spec. */
+static void
+zscore_describe(const void *scorer, StringInfo json)
+{
+	const Zscore *z = scorer;
+
+	appendStringInfo(json, "\"columns_used\": %d, \"columns_constant\": %d",
+					 z->nused, z->nconstant);
+}
+
+static const char *const methods[] = {"zscore", "mad", "iqr", NULL};
+static const char *const combines[] = {"max", "mean", NULL};
+static const char *const zero_spreads[] = {"skip", "mean", NULL};
+
+static const AdOption zscore_options[] = {
+	{"method", AD_OPT_ENUM, offsetof(ZscoreOptions, method), METHOD_ZSCORE,
+	0, 0, methods, NULL, false},
+	{"combine", AD_OPT_ENUM, offsetof(ZscoreOptions, combine), COMBINE_MAX,
+	0, 0, combines, NULL, false},
+	{"zero_spread", AD_OPT_ENUM, offsetof(ZscoreOptions, zero_spread),
+	ZERO_SPREAD_SKIP, 0, 0, zero_spreads, NULL, false},
+};
+
+/* Every column has its own unit. */
+static AdScale
+zscore_scale(const void *options pg_attribute_unused())
+{
+	return AD_SCALE_NONE;
+}
+
+const AdDetector ad_detector_zscore = {
+	.id = 2,
+	.name = "zscore",
+	.options = zscore_options,
+	.noptions = lengthof(zscore_options),
+	.options_size = sizeof(ZscoreOptions),
+	.contains_rows = false,
+	.scale = zscore_scale,
+	.fit = zscore_fit,
+	.load = zscore_load,
+	.score = zscore_score,
+	.describe = zscore_describe,
+};

@@ -1,0 +1,694 @@
+/*-------------------------------------------------------------------------
+ *
+ * layering.c
+ *		The layering rules over a whole partition.
+ *
+ * window: the partition is walked with a cursor.  A placement of side s at
+ * t0 opens a window; the orders of s up to t0 + orders_window, the cancels
+ * of s up to cancel_window after the last of them and the first trade of
+ * the other side that stands in the right place make a sequence, and the
+ * cursor moves past its orders.  Placements, cancels and trades of each side
+ * are lists of positions, and every bound is a pointer into a list that
+ * only moves forward: t0, the last order, the last cancel and so the trade
+ * searched for never go back within a side.  Hence O(n), also when every
+ * event lies in one window.
+ *
+ * strict: cancels are matched to placements first (match.c).  The windows
+ * run over the placements cancelled in time, per side; the latest of their
+ * cancels is a sliding maximum, kept in a queue.  O(n log n).
+ *
+ * anchored: fed to anchored.c event by event.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "market/ad_market.h"
+
+/* One side's events, by kind: positions in the partition, ascending. */
+typedef struct Side
+{
+	uint32	   *orders;
+	uint32	   *cancels;
+	uint32	   *trades;
+	uint32		norders;
+	uint32		ncancels;
+	uint32		ntrades;
+
+	/* rule window: pointers that only move forward */
+	uint32		rank;			/* placements of this side walked over */
+	uint32		order_end;		/* first placement after orders_window */
+	uint32		cancel_lo;		/* first cancel at or after t0 */
+	uint32		cancel_hi;		/* first after last order + cancel_window */
+	uint32		trade_after;	/* first opposite trade at or after c_last */
+	uint32		trade_quorum;	/* ... at or after the min_orders-th order */
+	uint32		cancel_trade;	/* first cancel at or after that trade */
+} Side;
+
+/* The word in column "rule" for the way a sequence was found. */
+const char *
+ad_found_word(AdFound found)
+{
+	static const char *const words[] = {"after", "before", "strict",
+	"anchored"};
+
+	return words[found];
+}
+
+/* Says that the partition's rows do not come in the order of time. */
+void
+ad_tape_unordered(uint32 pos)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_WINDOWING_ERROR),
+			 errmsg("rows of a partition are not ordered by time"),
+			 errdetail("Row %u of the partition is earlier than the row before it.",
+					   pos + 1),
+			 errhint("ORDER BY ts is missing: write OVER (PARTITION BY ... ORDER BY ts, id).")));
+}
+
+/*
+ * The first position on a tape with a time of ts or later.  The search
+ * starts at a position that is thought to be near and costs the logarithm
+ * of the distance.
+ */
+uint32
+ad_tape_first_at(const AdTape *tape, int64 ts, uint32 near)
+{
+	uint32		lo = tape->head;	/* all before are earlier than ts */
+	uint32		hi = tape->end;	/* this and all after are not */
+	uint32		step = 1;
+
+	near = Min(near, tape->end);
+	if (near > tape->head && AD_AT(tape, near - 1)->ts >= ts)
+	{
+		/* it lies before */
+		hi = near - 1;
+		while (hi - lo > step && AD_AT(tape, hi - step)->ts >= ts)
+		{
+			hi -= step;
+			step *= 2;
+		}
+		if (hi - lo > step)
+			lo = hi - step + 1;
+	}
+	else
+	{
+		lo = Max(near, tape->head);
+		while (hi - lo > step && AD_AT(tape, lo + step - 1)->ts < ts)
+		{
+			lo += step;
+			step *= 2;
+		}
+		if (hi - lo > step)
+			hi = lo + step - 1;
+	}
+	while (lo < hi)
+	{
+		uint32		mid = lo + (hi - lo) / 2;
+
+		if (AD_AT(tape, mid)->ts < ts)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* The first position on a tape with a time after ts. */
+uint32
+ad_tape_first_after(const AdTape *tape, int64 ts, uint32 near)
+{
+	return ts == PG_INT64_MAX ? tape->end :
+		ad_tape_first_at(tape, ts + 1, near);
+}
+
+/* Adds an empty sequence. */
+AdSequence *
+ad_sequences_add(AdSequences *out)
+{
+	AdSequence *s;
+
+	if (out->n == out->capacity)
+	{
+		out->capacity = out->capacity == 0 ? 4 : out->capacity * 2;
+		if (out->items == NULL)
+			out->items = MemoryContextAlloc(out->cxt, out->capacity *
+											sizeof(AdSequence));
+		else
+			out->items = repalloc_huge(out->items,
+									   ad_mul_size(out->capacity,
+												   sizeof(AdSequence)));
+	}
+	s = &out->items[out->n++];
+	memset(s, 0, sizeof(AdSequence));
+	return s;
+}
+
+/* Notes that an event belongs to a sequence. */
+void
+ad_sequences_member(AdSequences *out, uint32 pos, uint32 seq)
+{
+	if (out->nmembers == out->max_members)
+	{
+		Size		n = out->max_members == 0 ? 64 : out->max_members * 2;
+
+		if (ad_mul_size(n, sizeof(AdMember)) > (Size) 4 * AD_MAX_BYTES)
+			ereport(ERROR,
+					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					 errmsg("members of the sequences of a partition need more than %d MB",
+							(int) (4 * AD_MAX_BYTES / (1024 * 1024))),
+					 errhint("Make the windows shorter.")));
+		CHECK_FOR_INTERRUPTS();
+		if (out->members == NULL)
+			out->members = MemoryContextAlloc(out->cxt, n * sizeof(AdMember));
+		else
+			out->members = repalloc_huge(out->members, n * sizeof(AdMember));
+		out->max_members = n;
+	}
+	out->members[out->nmembers].pos = pos;
+	out->members[out->nmembers++].seq = seq;
+}
+
+static int
+compare_members(const void *a, const void *b)
+{
+	const AdMember *x = a;
+	const AdMember *y = b;
+
+	if (x->pos != y->pos)
+		return x->pos < y->pos ? -1 : 1;
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+/* Orders the members by position, then sequence. */
+void
+ad_sequences_sort_members(AdSequences *out)
+{
+	if (out->nmembers > 1)
+		qsort(out->members, out->nmembers, sizeof(AdMember), compare_members);
+}
+
+/*
+ * Splits the events by side and kind.  All lists share one array, which the
+ * first side's orders start: freed by pfree(sides[0].orders).
+ */
+static void
+split(const AdEvent *events, uint32 n, Side sides[2])
+{
+	uint32		count[2][4] = {{0}};
+	uint32	   *at[2][4];
+	uint32	   *p;
+
+	memset(sides, 0, 2 * sizeof(Side));
+	for (uint32 i = 0; i < n; i++)
+		count[events[i].side][events[i].kind]++;
+	p = ad_palloc_array(uint32, Max(n, 1));
+	for (int s = 0; s < 2; s++)
+		for (int k = AD_EVENT_ORDER; k <= AD_EVENT_TRADE; k++)
+		{
+			at[s][k] = p;
+			p += count[s][k];
+		}
+	for (int s = 0; s < 2; s++)
+	{
+		sides[s].orders = at[s][AD_EVENT_ORDER];
+		sides[s].cancels = at[s][AD_EVENT_CANCEL];
+		sides[s].trades = at[s][AD_EVENT_TRADE];
+		sides[s].norders = count[s][AD_EVENT_ORDER];
+		sides[s].ncancels = count[s][AD_EVENT_CANCEL];
+		sides[s].ntrades = count[s][AD_EVENT_TRADE];
+	}
+	for (uint32 i = 0; i < n; i++)
+		*at[events[i].side][events[i].kind]++ = i;
+}
+
+/* Moves i to the first position of a list with a time of ts or later. */
+static inline uint32
+advance_to(const AdEvent *events, const uint32 *list, uint32 n, uint32 i,
+		   int64 ts)
+{
+	while (i < n && events[list[i]].ts < ts)
+	{
+		i++;
+		AD_CHECK_EVERY_1024(i);
+	}
+	return i;
+}
+
+/* Moves i to the first position of a list with a time after ts. */
+static inline uint32
+advance_past(const AdEvent *events, const uint32 *list, uint32 n, uint32 i,
+			 int64 ts)
+{
+	while (i < n && events[list[i]].ts <= ts)
+	{
+		i++;
+		AD_CHECK_EVERY_1024(i);
+	}
+	return i;
+}
+
+/* Rule window: finds the sequences, without what only metrics need. */
+static void
+find_window(const AdEvent *ev, uint32 n, const AdLayeringConfig *c,
+			Side sides[2], AdSequences *out)
+{
+	uint32		cursor = 0;
+
+	for (uint32 pos = 0; pos < n; pos++)
+	{
+		Side	   *s = &sides[ev[pos].side];
+		Side	   *o = &sides[1 - ev[pos].side];
+		int64		t0 = ev[pos].ts;
+		int64		t_last;
+		int64		c_last;
+		int64		end = 0;
+		uint32		first;
+		uint32		trade = AD_NO_POSITION;
+		AdFound		found = AD_FOUND_AFTER;
+		AdSequence *seq;
+
+		AD_CHECK_EVERY_1024(pos);
+		if (ev[pos].kind != AD_EVENT_ORDER)
+			continue;
+		first = s->rank++;
+		if (pos < cursor)
+			continue;
+
+		s->order_end = advance_past(ev, s->orders, s->norders, s->order_end,
+									ad_time_add(t0, c->orders_window));
+		if (s->order_end - first < (uint32) c->min_orders)
+			continue;
+		t_last = ev[s->orders[s->order_end - 1]].ts;
+
+		s->cancel_lo = advance_to(ev, s->cancels, s->ncancels, s->cancel_lo,
+								  t0);
+		s->cancel_hi = advance_past(ev, s->cancels, s->ncancels, s->cancel_hi,
+									ad_time_add(t_last, c->cancel_window));
+		if (s->cancel_hi < s->cancel_lo ||
+			s->cancel_hi - s->cancel_lo < (uint32) c->min_cancels)
+			continue;
+		c_last = ev[s->cancels[s->cancel_hi - 1]].ts;
+
+		if (c->trade_rule != AD_TRADE_BEFORE)
+		{
+			s->trade_after = advance_to(ev, o->trades, o->ntrades,
+										s->trade_after, c_last);
+			if (s->trade_after < o->ntrades &&
+				ev[o->trades[s->trade_after]].ts <=
+				ad_time_add(c_last, c->trade_window))
+			{
+				trade = o->trades[s->trade_after];
+				found = AD_FOUND_AFTER;
+				end = ev[trade].ts;
+			}
+		}
+		if (trade == AD_NO_POSITION && c->trade_rule != AD_TRADE_AFTER)
+		{
+			int64		quorum = ev[s->orders[first + c->min_orders - 1]].ts;
+
+			s->trade_quorum = advance_to(ev, o->trades, o->ntrades,
+										 s->trade_quorum, quorum);
+			if (s->trade_quorum < o->ntrades &&
+				ev[o->trades[s->trade_quorum]].ts <=
+				ad_time_add(t_last, c->cancel_window))
+			{
+				uint32		y = o->trades[s->trade_quorum];
+				uint32		from;
+
+				/*
+				 * Only the first such trade can do: the cancels after a later
+				 * one are no more.
+				 */
+				s->cancel_trade = advance_to(ev, s->cancels, s->ncancels,
+											 s->cancel_trade, ev[y].ts);
+				from = Max(s->cancel_trade, s->cancel_lo);
+				if (s->cancel_hi > from &&
+					s->cancel_hi - from >= (uint32) c->min_cancels)
+				{
+					trade = y;
+					found = AD_FOUND_BEFORE;
+					end = c_last;
+				}
+			}
+		}
+		if (trade == AD_NO_POSITION)
+			continue;
+
+		seq = ad_sequences_add(out);
+		seq->first = pos;
+		seq->first_row = ev[pos].row;
+		seq->start = t0;
+		seq->end = end;
+		seq->trade = trade;
+		seq->trade_row = ev[trade].row;
+		seq->trade_time = ev[trade].ts;
+		seq->side = ev[pos].side;
+		seq->found = found;
+		seq->norders = s->order_end - first;
+		seq->order_times = MemoryContextAllocHuge(out->cxt,
+												  ad_mul_size(seq->norders,
+															  sizeof(int64)));
+		for (uint32 i = 0; i < seq->norders; i++)
+			seq->order_times[i] = ev[s->orders[first + i]].ts;
+		if (out->want_members)
+			for (uint32 i = 0; i < seq->norders; i++)
+				ad_sequences_member(out, s->orders[first + i], out->n - 1);
+		cursor = s->orders[s->order_end - 1] + 1;
+	}
+}
+
+/* The first index of a list of positions with a time of ts or later. */
+static uint32
+find_first(const AdEvent *ev, const uint32 *list, uint32 n, int64 ts)
+{
+	uint32		lo = 0;
+	uint32		hi = n;
+
+	while (lo < hi)
+	{
+		uint32		mid = lo + (hi - lo) / 2;
+
+		if (ev[list[mid]].ts < ts)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Rule strict, one side: q holds its placements cancelled in time. */
+static void
+find_strict_side(const AdEvent *ev, const AdLayeringConfig *c, uint8 side,
+				 const uint32 *q, uint32 nq, const uint32 *trades,
+				 uint32 ntrades, AdSequences *out)
+{
+	uint32	   *queue = ad_palloc_array(uint32, Max(nq, 1));
+	uint32		queue_lo = 0;	/* indices of q, cancel times decreasing */
+	uint32		queue_hi = 0;
+	uint32		end = 0;
+	uint32		cursor = 0;
+
+#define CANCEL_TS(i)	(ev[ev[q[i]].link].ts)
+
+	for (uint32 i = 0; i < nq; i++)
+	{
+		int64		t0 = ev[q[i]].ts;
+		int64		limit = ad_time_add(t0, c->orders_window);
+		int64		c_last;
+		uint32		y;
+		AdSequence *seq;
+
+		AD_CHECK_EVERY_1024(i);
+		while (end < nq && ev[q[end]].ts <= limit)
+		{
+			int64		v = CANCEL_TS(end);
+
+			while (queue_hi > queue_lo && CANCEL_TS(queue[queue_hi - 1]) <= v)
+				queue_hi--;
+			queue[queue_hi++] = end++;
+			AD_CHECK_EVERY_1024(end);
+		}
+		while (queue_lo < queue_hi && queue[queue_lo] < i)
+			queue_lo++;
+		if (i < cursor || end - i < (uint32) c->min_orders)
+			continue;
+		c_last = CANCEL_TS(queue[queue_lo]);
+		y = find_first(ev, trades, ntrades, c_last);
+		if (y == ntrades ||
+			ev[trades[y]].ts > ad_time_add(c_last, c->trade_window))
+			continue;
+
+		seq = ad_sequences_add(out);
+		seq->first = q[i];
+		seq->first_row = ev[q[i]].row;
+		seq->start = t0;
+		seq->end = seq->trade_time = ev[trades[y]].ts;
+		seq->trade = trades[y];
+		seq->trade_row = ev[trades[y]].row;
+		seq->side = side;
+		seq->found = AD_FOUND_STRICT;
+		seq->norders = seq->ncancels = end - i;
+		seq->order_times = MemoryContextAllocHuge(out->cxt,
+												  ad_mul_size(seq->norders,
+															  sizeof(int64)));
+		for (uint32 j = i; j < end; j++)
+		{
+			const AdEvent *x = &ev[ev[q[j]].link];
+
+			seq->order_times[j - i] = ev[q[j]].ts;
+			seq->cancel_qty = ad_quantity_add(seq->cancel_qty,
+											  ad_event_units(x));
+		}
+		cursor = end;
+	}
+#undef CANCEL_TS
+	pfree(queue);
+}
+
+static int
+compare_first(const void *a, const void *b)
+{
+	const AdSequence *x = a;
+	const AdSequence *y = b;
+
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+/* Rule strict: both sides, then in the order of the first orders. */
+static void
+find_strict(const AdEvent *ev, const AdLayeringConfig *c, Side sides[2],
+			AdSequences *out)
+{
+	for (int s = 0; s < 2; s++)
+	{
+		uint32	   *q = sides[s].orders;
+		uint32		nq = 0;
+
+		/* the list of orders becomes the list of those cancelled in time */
+		for (uint32 i = 0; i < sides[s].norders; i++)
+		{
+			const AdEvent *p = &ev[sides[s].orders[i]];
+
+			AD_CHECK_EVERY_1024(i);
+			if ((p->flags & AD_EVENT_MATCHED) &&
+				ev[p->link].ts <= ad_time_add(p->ts, c->cancel_window))
+				q[nq++] = sides[s].orders[i];
+		}
+		find_strict_side(ev, c, (uint8) s, q, nq, sides[1 - s].trades,
+						 sides[1 - s].ntrades, out);
+	}
+	if (out->n > 1)
+		qsort(out->items, out->n, sizeof(AdSequence), compare_first);
+}
+
+/*
+ * Adds the cancels and trades of a sequence to its members, and for rule
+ * strict the orders; what a rule counts, so that the members' quantities
+ * add up to the sequence's.
+ */
+static void
+add_members(const AdTape *tape, const AdLayeringConfig *c, uint32 index,
+			AdSequences *out)
+{
+	AdSequence *s = &out->items[index];
+	uint32		lo = ad_tape_first_at(tape, s->start, s->first);
+	uint32		hi = ad_tape_first_after(tape, s->end, s->trade);
+	uint32		norders = 0;
+
+	for (uint32 pos = lo; pos < hi; pos++)
+	{
+		const AdEvent *e = AD_AT(tape, pos);
+
+		if (e->kind == AD_EVENT_TRADE && e->side != s->side)
+			ad_sequences_member(out, pos, index);
+		else if (c->rule == AD_RULE_WINDOW &&
+				 e->kind == AD_EVENT_CANCEL && e->side == s->side)
+			ad_sequences_member(out, pos, index);
+	}
+	if (c->rule != AD_RULE_STRICT)
+		return;
+	for (uint32 pos = s->first; norders < s->norders; pos++)
+	{
+		const AdEvent *e = AD_AT(tape, pos);
+
+		if (e->kind == AD_EVENT_ORDER && e->side == s->side &&
+			(e->flags & AD_EVENT_MATCHED) &&
+			AD_AT(tape, e->link)->ts <= ad_time_add(e->ts, c->cancel_window))
+		{
+			ad_sequences_member(out, pos, index);
+			ad_sequences_member(out, e->link, index);
+			norders++;
+		}
+	}
+}
+
+/* Prefix sums of the quantities of a list of positions: n + 1 of them. */
+static AdQuantity *
+prefix_sums(const AdEvent *ev, const uint32 *list, uint32 n)
+{
+	AdQuantity *sum = MemoryContextAllocHuge(CurrentMemoryContext,
+											 ad_mul_size((Size) n + 1,
+														 sizeof(AdQuantity)));
+
+	sum[0] = 0;
+	for (uint32 i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		sum[i + 1] = ad_quantity_add(sum[i], ad_event_units(&ev[list[i]]));
+	}
+	return sum;
+}
+
+/* How many events of a list lie in [start, end], and their quantity. */
+static uint32
+count_between(const AdEvent *ev, const uint32 *list, uint32 n,
+			  const AdQuantity *sum, int64 start, int64 end, AdQuantity *qty)
+{
+	uint32		lo = find_first(ev, list, n, start);
+	uint32		hi = end == PG_INT64_MAX ? n : find_first(ev, list, n, end + 1);
+
+	*qty = sum[hi] - sum[lo];
+	return hi - lo;
+}
+
+/*
+ * Measures the sequences of rules window and strict.  What the rule itself
+ * counts is taken from the metrics while the credit lasts, else from prefix
+ * sums, which are only made then.
+ */
+static void
+measure_all(AdTape *tape, const AdLayeringConfig *c, Side sides[2],
+			AdSequences *out)
+{
+	const AdEvent *ev = tape->events;
+	AdScratch	scratch = {0};
+	AdQuantity *cancelled[2] = {NULL, NULL};
+	AdQuantity *traded[2] = {NULL, NULL};
+	AdCredit	credit = AD_CREDIT_START +
+		(AdCredit) tape->end * AD_CREDIT_PER_EVENT;
+
+	scratch.cxt = CurrentMemoryContext;
+	for (uint32 i = 0; i < out->n; i++)
+	{
+		AdSequence *s = &out->items[i];
+		Side	   *own = &sides[s->side];
+		Side	   *other = &sides[1 - s->side];
+
+		ad_measure(tape, c, s, &scratch, &credit);
+		if (s->m.measured)
+		{
+			s->opp_qty = s->m.opp_trade_qty;
+			if (c->rule == AD_RULE_WINDOW)
+			{
+				s->ncancels = (uint32) s->m.cancelled_orders;
+				s->cancel_qty = s->m.cancelled_qty;
+			}
+		}
+		else
+		{
+			if (!traded[1 - s->side])
+				traded[1 - s->side] = prefix_sums(ev, other->trades,
+												  other->ntrades);
+			(void) count_between(ev, other->trades, other->ntrades,
+								 traded[1 - s->side], s->start, s->end,
+								 &s->opp_qty);
+			if (c->rule == AD_RULE_WINDOW)
+			{
+				if (!cancelled[s->side])
+					cancelled[s->side] = prefix_sums(ev, own->cancels,
+													 own->ncancels);
+				s->ncancels = count_between(ev, own->cancels, own->ncancels,
+											cancelled[s->side], s->start,
+											s->end, &s->cancel_qty);
+			}
+		}
+		if (out->want_members)
+			add_members(tape, c, i, out);
+	}
+}
+
+/*
+ * Finds the sequences of a partition by any rule, with their metrics, in
+ * the order of the rows that report them (first order; for anchored, the
+ * trade).  out->cxt and out->want_members are the caller's, the rest of
+ * *out is set here.  Uses the events' link, entry and flags.  Scratch is
+ * allocated in the current context and freed.  Times must not decrease.
+ */
+void
+ad_layering_find(AdEvent *events, uint32 n, const AdLayeringConfig *c,
+				 AdSequences *out)
+{
+	AdTape		tape = {events, PG_UINT32_MAX, 0, n};
+	MemoryContext scratch_cxt;
+	MemoryContext old;
+
+	scratch_cxt = AllocSetContextCreate(CurrentMemoryContext,
+										"anomaly layering",
+										ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(scratch_cxt);
+
+	if (c->rule == AD_RULE_ANCHORED)
+	{
+		AdAnchored *a = ad_anchored_create(scratch_cxt, c);
+		uint32		measured = 0;
+
+		for (uint32 i = 0; i < n; i++)
+		{
+			AdSequence	s;
+
+			AD_CHECK_EVERY_1024(i);
+
+			/* metrics take in the peers of the trade, unless causal */
+			if (measured < out->n && (c->causal ||
+									  events[i].ts > out->items[measured].end))
+				while (measured < out->n)
+					ad_anchored_measure(a, &out->items[measured++]);
+			ad_anchored_prefetch(a, events, i, n);
+			if (ad_anchored_feed(a, &events[i], &s,
+								 out->want_members ? out : NULL, out->n))
+			{
+				int64	   *times = MemoryContextAllocHuge(out->cxt,
+														   s.norders *
+														   sizeof(int64));
+
+				memcpy(times, s.order_times, s.norders * sizeof(int64));
+				pfree(s.order_times);
+				s.order_times = times;
+				*ad_sequences_add(out) = s;
+			}
+		}
+		while (measured < out->n)
+			ad_anchored_measure(a, &out->items[measured++]);
+	}
+	else
+	{
+		Side		sides[2];
+
+		for (uint32 i = 0; i < n; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
+			if (i > 0 && events[i].ts < events[i - 1].ts)
+				ad_tape_unordered(i);
+			events[i].flags = 0;
+		}
+		split(events, n, sides);
+		if (c->rule == AD_RULE_STRICT)
+		{
+			ad_match_all(&tape, c->seed, AD_MAX_POSITIONS);
+			find_strict(events, c, sides, out);
+		}
+		else
+		{
+			find_window(events, n, c, sides, out);
+			if (out->n > 0)
+				ad_match_all(&tape, c->seed, AD_MAX_POSITIONS);
+		}
+		if (out->n > 0)
+			measure_all(&tape, c, sides, out);
+		pfree(sides[0].orders);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch_cxt);
+	if (out->want_members)
+		ad_sequences_sort_members(out);
+}

@@ -1,0 +1,377 @@
+/*-------------------------------------------------------------------------
+ *
+ * cluster.c
+ *		k-means: seeding, Lloyd's iterations, restarts.
+ *
+ * Seeds are drawn as Arthur and Vassilvitskii (k-means++, SODA 2007) do, the
+ * best of 2 + ln k candidates at each step; or they are the least distinct
+ * rows in the order of their values, which makes a run that anything else
+ * can repeat.  A cluster that loses its rows takes the row farthest from its
+ * own centre.  Of several restarts the one of least inertia is kept.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "math/ad_linalg.h"
+
+#include <float.h>
+
+#define MAX_TRIALS	8			/* candidates of a seed; one block of lanes */
+
+typedef struct Run
+{
+	const double *x;
+	Size		n;
+	int			cols;
+	Size		block;			/* rows between checks for a cancel */
+	AdRandom	random;
+	double	   *d2;				/* per row: to its centre */
+	int		   *labels;
+	double	   *sums;			/* k x cols */
+	Size	   *counts;			/* k */
+} Run;
+
+/* Put every row into the cluster of its nearest centre; returns changes. */
+static Size
+assign(Run *r, const AdCenters *c, int *labels, double *d2, int *scratch)
+{
+	Size		changes = 0;
+
+	for (Size i = 0; i < r->n; i += r->block)
+	{
+		Size		n = Min(r->block, r->n - i);
+
+		CHECK_FOR_INTERRUPTS();
+		ad_centers_nearest(c, r->x + i * r->cols, n, d2 + i, scratch);
+		for (Size j = 0; j < n; j++)
+		{
+			changes += labels[i + j] != scratch[j];
+			labels[i + j] = scratch[j];
+		}
+	}
+	return changes;
+}
+
+/* k-means++ seeds; returns how many, fewer if there are no more rows. */
+static int
+seed_plus_plus(Run *r, int k, double *centers)
+{
+	int			trials = Min(2 + (int) ad_log(k), MAX_TRIALS);
+	AdCenters  *candidates = ad_centers_create(r->cols, MAX_TRIALS);
+	double	   *nearest = ad_palloc_array(double, r->n);
+	double	   *d2;
+	int		   *ignored;
+	double	   *cumulated = ad_palloc_array(double, r->n / r->block + 1);
+	Size		first = (Size) ad_random_below(&r->random, r->n);
+	int			found = 1;
+
+	d2 = ad_palloc_array(double, ad_mul_size(r->n, trials));
+	ignored = ad_palloc_array(int, 1);
+	memcpy(centers, r->x + first * r->cols, r->cols * sizeof(double));
+	for (Size i = 0; i < r->n; i++)
+		nearest[i] = INFINITY;
+
+	for (;;)
+	{
+		double		total = 0;
+		Size		chosen[MAX_TRIALS];
+		double		sums[MAX_TRIALS] = {0};
+		int			best = 0;
+
+		/* distances with the last seed */
+		ad_centers_set(candidates, 0, centers + (Size) (found - 1) * r->cols);
+		for (Size i = 0, b = 0; i < r->n; i += r->block, b++)
+		{
+			Size		end = Min(i + r->block, r->n);
+			double		sum = 0;
+
+			CHECK_FOR_INTERRUPTS();
+			for (Size j = i; j < end; j++)
+			{
+				double		d;
+
+				if (found == 1)
+				{
+					ad_centers_nearest(candidates, r->x + j * r->cols, 1, &d,
+									   ignored);
+					nearest[j] = candidates->d2[0];
+				}
+				sum += nearest[j];
+			}
+			total += sum;
+			cumulated[b] = total;
+		}
+		if (found == k || !(total > 0))
+			break;
+
+		for (int t = 0; t < trials; t++)
+		{
+			double		u = ad_random_double(&r->random) * total;
+			Size		b = 0;
+			Size		at;
+			Size		end;
+			double		before;
+
+			while (b + 1 < (r->n + r->block - 1) / r->block && cumulated[b] <= u)
+				b++;
+			before = b > 0 ? cumulated[b - 1] : 0;
+			at = b * r->block;
+			end = Min(at + r->block, r->n);
+			while (at + 1 < end && before + nearest[at] <= u)
+				before += nearest[at++];
+			/* rounding may land on a row that is a seed already */
+			while (nearest[at] == 0)
+				at = (at + 1) % r->n;
+			chosen[t] = at;
+			ad_centers_set(candidates, t, r->x + at * r->cols);
+		}
+		for (Size i = 0; i < r->n; i++)
+		{
+			double		d;
+
+			AD_CHECK_EVERY_1024(i);
+			ad_centers_nearest(candidates, r->x + i * r->cols, 1, &d, ignored);
+			for (int t = 0; t < trials; t++)
+			{
+				double		e = Min(candidates->d2[t], nearest[i]);
+
+				d2[i * trials + t] = e;
+				sums[t] += e;
+			}
+		}
+		for (int t = 1; t < trials; t++)
+			if (sums[t] < sums[best])
+				best = t;
+		for (Size i = 0; i < r->n; i++)
+			nearest[i] = d2[i * trials + best];
+		memcpy(centers + (Size) found * r->cols, r->x + chosen[best] * r->cols,
+			   r->cols * sizeof(double));
+		found++;
+	}
+	pfree(nearest);
+	pfree(d2);
+	pfree(ignored);
+	pfree(cumulated);
+	return found;
+}
+
+/* Compare rows value by value. */
+static int
+compare_rows(const double *a, const double *b, int cols)
+{
+	for (int j = 0; j < cols; j++)
+		if (a[j] != b[j])
+			return a[j] < b[j] ? -1 : 1;
+	return 0;
+}
+
+/* The k least distinct rows; returns how many there are.  O(n log k + k²). */
+static int
+seed_first(Run *r, int k, double *centers)
+{
+	int			found = 0;
+	Size		width = r->cols * sizeof(double);
+
+	for (Size i = 0; i < r->n; i++)
+	{
+		const double *row = r->x + i * r->cols;
+		int			low = 0;
+		int			high = found;
+		bool		equal = false;
+
+		AD_CHECK_EVERY_1024(i);
+		while (low < high)
+		{
+			int			middle = (low + high) / 2;
+			int			c = compare_rows(row, centers + (Size) middle * r->cols,
+										 r->cols);
+
+			if (c == 0)
+			{
+				equal = true;
+				break;
+			}
+			if (c < 0)
+				high = middle;
+			else
+				low = middle + 1;
+		}
+		if (equal || low == k)
+			continue;
+		if (found < k)
+			found++;
+		memmove(centers + (Size) (low + 1) * r->cols,
+				centers + (Size) low * r->cols, (found - 1 - low) * width);
+		memcpy(centers + (Size) low * r->cols, row, width);
+	}
+	return found;
+}
+
+/* Give a cluster without rows the row that is farthest from its centre. */
+static void
+fill_empty(Run *r, int k)
+{
+	for (int c = 0; c < k; c++)
+	{
+		Size		far = r->n;
+		int			from;
+
+		if (r->counts[c] > 0)
+			continue;
+		for (Size i = 0; i < r->n; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
+			if (r->counts[r->labels[i]] > 1 &&
+				(far == r->n || r->d2[i] > r->d2[far]))
+				far = i;
+		}
+		if (far == r->n)
+			return;				/* no cluster has a row to spare */
+		from = r->labels[far];
+		for (int j = 0; j < r->cols; j++)
+		{
+			r->sums[(Size) from * r->cols + j] -= r->x[far * r->cols + j];
+			r->sums[(Size) c * r->cols + j] = r->x[far * r->cols + j];
+		}
+		r->counts[from]--;
+		r->counts[c] = 1;
+		r->labels[far] = c;
+		r->d2[far] = 0;
+	}
+}
+
+/* Lloyd's iterations from the given centres; returns the inertia. */
+static double
+lloyd(Run *r, const AdKmeans *k, double tol, double *centers, AdCenters *c)
+{
+	int			n = k->clusters;
+	int			cols = r->cols;
+	int		   *scratch = ad_palloc_array(int, r->block);
+	double		inertia = 0;
+
+	for (Size i = 0; i < r->n; i++)
+		r->labels[i] = -1;
+	for (int iteration = 0;; iteration++)
+	{
+		Size		changes;
+		double		shift = 0;
+
+		for (int i = 0; i < n; i++)
+			ad_centers_set(c, i, centers + (Size) i * cols);
+		changes = assign(r, c, r->labels, r->d2, scratch);
+		if (changes == 0 || iteration >= k->max_iter)
+			break;
+
+		memset(r->sums, 0, (Size) n * cols * sizeof(double));
+		memset(r->counts, 0, n * sizeof(Size));
+		for (Size i = 0; i < r->n; i++)
+		{
+			double	   *sum = r->sums + (Size) r->labels[i] * cols;
+			const double *row = r->x + i * cols;
+
+			AD_CHECK_EVERY_1024(i);
+			r->counts[r->labels[i]]++;
+			for (int j = 0; j < cols; j++)
+				sum[j] += row[j];
+		}
+		fill_empty(r, n);
+		for (int i = 0; i < n; i++)
+			for (int j = 0; r->counts[i] > 0 && j < cols; j++)
+			{
+				double		v = r->sums[(Size) i * cols + j] /
+					(double) r->counts[i];
+				double		e = v - centers[(Size) i * cols + j];
+
+				shift += e * e;
+				centers[(Size) i * cols + j] = v;
+			}
+		if (shift <= tol)
+		{
+			/* near enough: labels of the last centres, and done */
+			for (int i = 0; i < n; i++)
+				ad_centers_set(c, i, centers + (Size) i * cols);
+			assign(r, c, r->labels, r->d2, scratch);
+			break;
+		}
+	}
+	for (Size i = 0; i < r->n; i++)
+		inertia += r->d2[i];
+	pfree(scratch);
+	return inertia;
+}
+
+/*
+ * Cluster rows; see AdKmeans.  Results are palloc'd in the current context.
+ * Distances that are not finite numbers make the inertia one that is not.
+ */
+void
+ad_kmeans_run(AdKmeans *k, const double *x, Size n, int cols)
+{
+	Run			r;
+	double	   *centers;
+	double		tol = -1;
+	int			restarts = k->first ? 1 : k->restarts;
+
+	memset(&r, 0, sizeof(r));
+	r.x = x;
+	r.n = n;
+	r.cols = cols;
+	k->clusters = (int) Min((Size) k->clusters, n);
+	r.block = Max((Size) 1024 * 1024 / cols / k->clusters, 16);
+	r.block = Min(r.block, 4096);
+	r.d2 = ad_palloc_array(double, n);
+	r.labels = ad_palloc_array(int, n);
+	r.sums = ad_palloc_array(double, ad_mul_size(k->clusters, cols));
+	r.counts = ad_palloc_array(Size, k->clusters);
+	centers = ad_palloc_array(double, ad_mul_size(k->clusters + 1, cols));
+
+	if (k->tol > 0)
+	{
+		/* mean variance of the columns */
+		double	   *mean = ad_palloc_array(double, cols);
+
+		tol = 0;
+		ad_column_means(x, n, cols, mean);
+		for (Size i = 0; i < n; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
+			for (int j = 0; j < cols; j++)
+			{
+				double		e = x[i * cols + j] - mean[j];
+
+				tol += e * e;
+			}
+		}
+		tol *= k->tol / (double) n / cols;
+		pfree(mean);
+	}
+
+	k->centers = NULL;
+	for (int t = 0; t < restarts; t++)
+	{
+		AdCenters  *c;
+		double		inertia;
+		int			found;
+
+		ad_random_seed(&r.random, k->seed, (uint64) t);
+		found = k->first ? seed_first(&r, k->clusters, centers) :
+			seed_plus_plus(&r, k->clusters, centers);
+		k->clusters = found;
+		c = ad_centers_create(cols, found);
+		inertia = lloyd(&r, k, tol, centers, c);
+		if (k->centers == NULL || inertia < k->inertia)
+		{
+			int		   *labels = k->centers ? k->labels :
+				ad_palloc_array(int, n);
+
+			k->labels = r.labels;
+			r.labels = labels;
+			k->centers = c;
+			k->inertia = inertia;
+		}
+	}
+	pfree(r.d2);
+	pfree(r.labels);
+	pfree(r.sums);
+	pfree(r.counts);
+	pfree(centers);
+}

@@ -1,0 +1,351 @@
+/*-------------------------------------------------------------------------
+ *
+ * linalg.c
+ *		Maps, covariance, and thin wrappers over LAPACK.
+ *
+ * LAPACK is called through its Fortran symbols; workspaces are palloc'd and
+ * errors are return codes.  A call cannot be interrupted, so matrices are at
+ * most AD_LINALG_MAX_COLUMNS wide; around calls there are checks.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "math/ad_linalg.h"
+
+#include <float.h>
+
+#define BLOCK	1024			/* rows between checks for a cancel */
+
+/* Fortran passes the lengths of strings last. */
+extern void dsyevd_(const char *jobz, const char *uplo, const int *n,
+					double *a, const int *lda, double *w, double *work,
+					const int *lwork, int *iwork, const int *liwork,
+					int *info, size_t, size_t);
+extern void dpotrf_(const char *uplo, const int *n, double *a,
+					const int *lda, int *info, size_t);
+extern void dtrtri_(const char *uplo, const char *diag, const int *n,
+					double *a, const int *lda, int *info, size_t, size_t);
+
+/* A map of zeros, palloc'd in the current context. */
+AdMap *
+ad_map_create(int cols, int outputs)
+{
+	AdMap	   *m = palloc0(sizeof(AdMap));
+	Size		lanes = AD_PAD_LANES(outputs);
+
+	m->cols = cols;
+	m->outputs = outputs;
+	m->blocks = (int) (lanes / AD_LANES);
+	m->limit = ad_palloc0_array(int, m->blocks + 1);
+	m->w = ad_palloc0_array(double, ad_mul_size(lanes, cols) + 1);
+	m->mean = ad_palloc0_array(double, cols);
+	m->d = ad_palloc0_array(double, cols);
+	m->y = ad_palloc0_array(double, lanes + 1);
+	return m;
+}
+
+/* Set the coefficients of an output. */
+void
+ad_map_set(AdMap *m, int output, const double *row)
+{
+	double	   *w = m->w + (Size) (output / AD_LANES) * m->cols * AD_LANES +
+		output % AD_LANES;
+
+	for (int j = 0; j < m->cols; j++)
+		w[(Size) j * AD_LANES] = row[j];
+}
+
+/* Find where the blocks' zeros begin; call it after the last ad_map_set. */
+void
+ad_map_finish(AdMap *m)
+{
+	for (int b = 0; b < m->blocks; b++)
+	{
+		const double *w = m->w + (Size) b * m->cols * AD_LANES;
+		Size		n = (Size) m->cols * AD_LANES;
+
+		while (n > 0 && w[n - 1] == 0)
+			n--;
+		m->limit[b] = (int) ((n + AD_LANES - 1) / AD_LANES);
+	}
+}
+
+/* n points at the origin, palloc'd in the current context. */
+AdCenters *
+ad_centers_create(int cols, int n)
+{
+	AdCenters  *c = palloc0(sizeof(AdCenters));
+	Size		lanes = AD_PAD_LANES(n);
+
+	c->cols = cols;
+	c->n = n;
+	c->blocks = (int) (lanes / AD_LANES);
+	c->c = ad_palloc0_array(double, ad_mul_size(lanes, cols));
+	c->d2 = ad_palloc0_array(double, lanes);
+	return c;
+}
+
+void
+ad_centers_set(AdCenters *c, int i, const double *x)
+{
+	double	   *p = c->c + (Size) (i / AD_LANES) * c->cols * AD_LANES +
+		i % AD_LANES;
+
+	for (int j = 0; j < c->cols; j++)
+		p[(Size) j * AD_LANES] = x[j];
+}
+
+void
+ad_centers_get(const AdCenters *c, int i, double *x)
+{
+	const double *p = c->c + (Size) (i / AD_LANES) * c->cols * AD_LANES +
+		i % AD_LANES;
+
+	for (int j = 0; j < c->cols; j++)
+		x[j] = p[(Size) j * AD_LANES];
+}
+
+/* Error if a detector's matrix would be too wide to factorise. */
+void
+ad_check_columns(int cols, const char *detector)
+{
+	if (cols > AD_LINALG_MAX_COLUMNS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("detector \"%s\" takes at most %d columns, there are %d",
+						detector, AD_LINALG_MAX_COLUMNS, cols),
+				 errdetail("A category has a column for each of its values.")));
+}
+
+/* Error for sums of squares beyond what a float8 holds. */
+void
+ad_too_large(const char *detector)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("values are too large for detector \"%s\"", detector),
+			 errhint("Scale them with ad_prepare(scale => 'standard').")));
+}
+
+bool
+ad_all_finite(const double *v, Size n)
+{
+	for (Size i = 0; i < n; i++)
+		if (!isfinite(v[i]))
+			return false;
+	return true;
+}
+
+/* Means of the columns, n > 0; not finite if a sum is not. */
+void
+ad_column_means(const double *x, Size n, int cols, double *mean)
+{
+	memset(mean, 0, cols * sizeof(double));
+	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		for (int j = 0; j < cols; j++)
+			mean[j] += x[i * cols + j];
+	}
+	for (int j = 0; j < cols; j++)
+		mean[j] /= (double) n;
+}
+
+/* A scatter's upper blocks as a whole matrix, divided. */
+void
+ad_scatter_matrix(const double *s, int cols, double divisor, double *a)
+{
+	Size		lanes = AD_PAD_LANES(cols);
+
+	for (int i = 0; i < cols; i++)
+		for (int j = i; j < cols; j++)
+			a[(Size) i * cols + j] = a[(Size) j * cols + i] =
+				s[i * lanes + j] / divisor;
+}
+
+/* Covariance about a mean, cols x cols; cancellable. */
+void
+ad_covariance(const double *x, Size n, int cols, const double *mean,
+			  double divisor, double *cov)
+{
+	Size		block = Max((Size) BLOCK * 64 / cols / cols, 4);
+	double	   *s = ad_palloc0_array(double,
+									 ad_mul_size(cols, AD_PAD_LANES(cols)));
+
+	for (Size i = 0; i < n; i += block)
+	{
+		CHECK_FOR_INTERRUPTS();
+		ad_scatter_add(x + i * cols, Min(block, n - i), cols, mean, NULL, s);
+	}
+	ad_scatter_matrix(s, cols, divisor, cov);
+	pfree(s);
+}
+
+/*
+ * Eigenvalues of a finite symmetric matrix, ascending; row i of a becomes
+ * the unit eigenvector of values[i], its entry of greatest magnitude (of
+ * equal ones the first) positive.
+ */
+void
+ad_eigen(double *a, int n, double *values)
+{
+	int			lwork = -1;
+	int			liwork = -1;
+	int			info;
+	double		work_size;
+	int			iwork_size;
+	double	   *work;
+	int		   *iwork;
+
+	dsyevd_("V", "U", &n, a, &n, values, &work_size, &lwork, &iwork_size,
+			&liwork, &info, 1, 1);
+	lwork = (int) work_size;
+	liwork = iwork_size;
+	work = ad_palloc_array(double, Max(lwork, 1));
+	iwork = ad_palloc_array(int, Max(liwork, 1));
+	CHECK_FOR_INTERRUPTS();
+	dsyevd_("V", "U", &n, a, &n, values, work, &lwork, iwork, &liwork,
+			&info, 1, 1);
+	CHECK_FOR_INTERRUPTS();
+	if (info != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("could not compute the eigenvalues of a covariance matrix of %d columns",
+						n)));
+	pfree(work);
+	pfree(iwork);
+
+	for (int i = 0; i < n; i++)
+	{
+		double	   *v = a + (Size) i * n;
+		int			at = 0;
+
+		for (int j = 1; j < n; j++)
+			if (fabs(v[j]) > fabs(v[at]))
+				at = j;
+		if (v[at] < 0)
+			for (int j = 0; j < n; j++)
+				v[j] = -v[j];
+	}
+}
+
+/*
+ * Replace a symmetric matrix by L with L L' = a, zeros above the diagonal.
+ * False, with a spoilt, unless it is positive definite.
+ */
+bool
+ad_cholesky(double *a, int n)
+{
+	int			info;
+
+	CHECK_FOR_INTERRUPTS();
+	/* Fortran's upper triangle is our lower one */
+	dpotrf_("U", &n, a, &n, &info, 1);
+	if (info != 0)
+		return false;
+	for (int i = 0; i < n; i++)
+	{
+		for (int j = i + 1; j < n; j++)
+			a[(Size) i * n + j] = 0;
+		if (!isfinite(a[(Size) i * n + i]))
+			return false;
+	}
+	return true;
+}
+
+/* Replace a lower triangular matrix with a positive diagonal by its inverse. */
+void
+ad_lower_inverse(double *l, int n)
+{
+	int			info;
+
+	CHECK_FOR_INTERRUPTS();
+	dtrtri_("U", "N", &n, l, &n, &info, 1, 1);
+	if (info != 0)
+		elog(ERROR, "triangular matrix is singular");
+}
+
+/* ln Gamma(x) for x > 0, by Stirling's series at x + m >= 20. */
+static double
+log_gamma(double x)
+{
+	double		product = 1;
+	double		z;
+
+	while (x < 20)
+		product *= x++;
+	z = 1 / (x * x);
+	return (x - 0.5) * ad_log(x) - x + 0.91893853320467274178 +
+		(1.0 / 12 - z * (1.0 / 360 - z * (1.0 / 1260 - z * (1.0 / 1680 -
+															z / 1188)))) / x -
+		ad_log(product);
+}
+
+/* The regularised lower incomplete gamma function P(a, x), x > 0. */
+static double
+gamma_p(double a, double x)
+{
+	double		front = ad_exp2((a * ad_log(x) - x - log_gamma(a)) *
+								1.44269504088896340736);
+
+	if (x < a + 1)
+	{
+		double		term = 1 / a;
+		double		sum = term;
+
+		for (int i = 1; i < 100000 && term > sum * 1e-17; i++)
+		{
+			term *= x / (a + i);
+			sum += term;
+		}
+		return sum * front;
+	}
+	else
+	{
+		/* continued fraction of Q(a, x), by Lentz's method */
+		double		b = x + 1 - a;
+		double		c = 1 / DBL_MIN;
+		double		d = 1 / b;
+		double		h = d;
+
+		for (int i = 1; i < 100000; i++)
+		{
+			double		an = -i * (i - a);
+			double		delta;
+
+			b += 2;
+			d = an * d + b;
+			d = fabs(d) < DBL_MIN ? DBL_MIN : d;
+			c = b + an / c;
+			c = fabs(c) < DBL_MIN ? DBL_MIN : c;
+			d = 1 / d;
+			delta = d * c;
+			h *= delta;
+			if (fabs(delta - 1) < 1e-16)
+				break;
+		}
+		return 1 - front * h;
+	}
+}
+
+/* The p-quantile of the chi-square distribution, 0 < p < 1, by bisection. */
+double
+ad_chi2_quantile(double df, double p)
+{
+	double		low = 0;
+	double		high = df + 10;
+
+	while (gamma_p(df / 2, high / 2) < p)
+		high *= 2;
+	for (int i = 0; i < 200; i++)
+	{
+		double		middle = low + (high - low) / 2;
+
+		if (middle <= low || middle >= high)
+			break;
+		if (gamma_p(df / 2, middle / 2) < p)
+			low = middle;
+		else
+			high = middle;
+	}
+	return high;
+}

@@ -1,0 +1,432 @@
+/*-------------------------------------------------------------------------
+ *
+ * neighbors.c
+ *		Building a set of rows to search, and asking it.
+ *
+ * Which structure serves a set depends less on its columns than on how many
+ * of them matter, so both are tried: the k-d tree answers queries for some
+ * of the set's own rows, the scan as well, what each had to read is counted
+ * and priced at what it was measured to cost.  The choice depends on counts
+ * alone, so it is the same every time; and since both give the same answer,
+ * nothing but time depends on it.
+ *
+ * Cosine distance is half the squared euclidean distance of rows scaled to
+ * length 1, which is 0 for equal rows, whatever the rounding.  A row of
+ * zeros has no direction: it gets one of its own, in one more column, and is
+ * at distance 1 from all others.  A row with infinite values points where
+ * they do.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "math/neighbors_impl.h"
+
+#include <float.h>
+
+#include "math/ad_math.h"
+
+#define PROBES			16		/* queries tried to choose a structure */
+#define FEW_ROWS		64		/* no tree below */
+#define MAX_TREE_DIMS	24		/* no tree beyond */
+
+/* Measured, ns: see choose(). */
+#define TREE_BLOCK		12.0
+#define TREE_BLOCK_DIM	2.2
+#define SCAN_QUERY		700.0
+#define SCAN_BLOCK		1.5
+#define SCAN_BLOCK_GROUP 1.0
+#define SCAN_ROW		8.0
+#define SCAN_ROW_DIM	0.6
+
+/* x^p for 0 < x <= 1. */
+static double
+power(double x, double p)
+{
+	if (p == floor(p) && p <= 16)
+	{
+		double		result = 1;
+		double		square = x;
+
+		for (int e = (int) p; e > 0; e >>= 1, square *= square)
+			if (e & 1)
+				result *= square;
+		return result;
+	}
+	return ad_exp2(p * (ad_log(x) * 1.44269504088896340736));
+}
+
+/*
+ * The minkowski distance of two rows whose columns are "stride" apart in b.
+ * Differences are divided by the greatest, so no power overflows.
+ */
+double
+ad_neighbors_minkowski(const double *a, const double *b, Size stride,
+					   int dims, double p)
+{
+	double		greatest = 0;
+	double		sum = 0;
+
+	for (int c = 0; c < dims; c++)
+		greatest = Max(greatest, fabs(a[c] - b[c * stride]));
+	if (greatest == 0 || isinf(greatest))
+		return greatest;
+	for (int c = 0; c < dims; c++)
+	{
+		double		d = fabs(a[c] - b[c * stride]);
+
+		if (d == greatest)
+			sum += 1;
+		else if (d > 0)
+			sum += power(d / greatest, p);
+	}
+	if (sum == 1)
+		return greatest;
+	return greatest * ad_exp2(ad_log(sum) * 1.44269504088896340736 / p);
+}
+
+/* Whether the top of the heap orders before (d, i). */
+static inline bool
+before(double d1, uint32 i1, double d2, uint32 i2)
+{
+	return d1 < d2 || (d1 == d2 && i1 < i2);
+}
+
+/* Put (d, i) into the heap at or below "at". */
+static inline void
+sift_down(AdNeighborScratch *s, int at, int n, double d, uint32 i)
+{
+	for (;;)
+	{
+		int			child = 2 * at + 1;
+
+		if (child >= n)
+			break;
+		if (child + 1 < n &&
+			before(s->d[child], s->i[child], s->d[child + 1], s->i[child + 1]))
+			child++;
+		if (!before(d, i, s->d[child], s->i[child]))
+			break;
+		s->d[at] = s->d[child];
+		s->i[at] = s->i[child];
+		at = child;
+	}
+	s->d[at] = d;
+	s->i[at] = i;
+}
+
+/*
+ * A row of the set and its reduced distance: keep it if it is among the
+ * nearest so far, or count it if it is within the radius.
+ */
+void
+ad_neighbors_offer(const AdNeighbors *nb, AdNeighborScratch *s,
+				   double reduced, uint32 index)
+{
+	if (index == s->self)
+		return;
+	if (s->k == 0)
+	{
+		if (ad_neighbors_real(nb, reduced) <= s->radius)
+			s->within++;
+		return;
+	}
+	if (s->found < s->k)
+	{
+		int			at = s->found++;
+
+		while (at > 0 && before(s->d[(at - 1) / 2], s->i[(at - 1) / 2],
+								reduced, index))
+		{
+			s->d[at] = s->d[(at - 1) / 2];
+			s->i[at] = s->i[(at - 1) / 2];
+			at = (at - 1) / 2;
+		}
+		s->d[at] = reduced;
+		s->i[at] = index;
+		if (s->found == s->k)
+			s->worst = s->d[0];
+		return;
+	}
+	if (before(reduced, index, s->d[0], s->i[0]))
+	{
+		sift_down(s, 0, s->k, reduced, index);
+		s->worst = s->d[0];
+	}
+}
+
+/* A row as it is searched; NaN is taken for infinite.  May be in place. */
+static void
+search_row(const AdNeighbors *nb, const double *x, double *out)
+{
+	int			cols = nb->cols;
+	double		greatest = 0;
+	double		sum = 0;
+
+	for (int c = 0; c < cols; c++)
+		out[c] = isnan(x[c]) ? INFINITY : x[c];
+	if (nb->metric != AD_METRIC_COSINE)
+		return;
+
+	for (int c = 0; c < cols; c++)
+		greatest = Max(greatest, fabs(out[c]));
+	out[cols] = greatest == 0 ? 1 : 0;
+	if (greatest == 0)
+		return;
+	for (int c = 0; c < cols; c++)
+	{
+		if (isinf(greatest))
+			out[c] = isinf(out[c]) ? (out[c] > 0 ? 1 : -1) : 0;
+		else
+			out[c] /= greatest;
+		sum += out[c] * out[c];
+	}
+	sum = sqrt(sum);
+	for (int c = 0; c < cols; c++)
+		out[c] /= sum;
+}
+
+/* Search with whatever there is. */
+static inline void
+search(const AdNeighbors *nb, AdNeighborScratch *s)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (nb->tree)
+		ad_tree_search(nb, s);
+	else if (nb->scan)
+		ad_scan_search(nb, s);
+	else
+		ad_exact_search(nb, s);
+}
+
+/* Prepare a search for the k nearest rows. */
+static inline void
+begin_nearest(AdNeighborScratch *s, int k, uint32 self)
+{
+	s->k = k;
+	s->found = 0;
+	s->self = self;
+	s->worst = INFINITY;
+}
+
+/*
+ * Build tree and scan, try both on rows of the set, keep the cheaper one.
+ */
+static void
+choose(AdNeighbors *nb, int k, AdNeighborPlan plan)
+{
+	AdNeighborScratch *s;
+	double		distance[PROBES];
+	int			probes = (int) Min(nb->n, PROBES);
+	double		typical = 0;
+	double		tree_cost = 0;
+	double		scan_cost;
+	Size		blocks = (nb->n + AD_BLOCK_LANES - 1) / AD_BLOCK_LANES;
+	int			nonzero = 0;
+
+	if (plan == AD_NEIGHBORS_TREE ||
+		(plan == AD_NEIGHBORS_AUTO && nb->n >= FEW_ROWS &&
+		 nb->dims <= MAX_TREE_DIMS))
+		nb->tree = ad_tree_build(nb);
+	if (plan == AD_NEIGHBORS_TREE)
+		return;
+	if (nb->tree == NULL)
+		probes = Min(probes, PROBES / 2);
+
+	k = (int) Min((Size) Max(k, 1), nb->n);
+	s = ad_neighbors_scratch(nb, k);
+	for (int i = 0; i < probes; i++)
+	{
+		Size		row = nb->n * i / probes;
+
+		memcpy(s->q, nb->rows + row * nb->dims, nb->dims * sizeof(double));
+		begin_nearest(s, k, (uint32) row);
+		search(nb, s);
+		if (s->found > 0)
+			typical = nb->norm == AD_NORM_2 && nb->metric != AD_METRIC_MINKOWSKI ?
+				sqrt(s->d[0]) : s->d[0] * nb->widen;
+		if (typical > 0 && isfinite(typical))
+			distance[nonzero++] = typical;
+	}
+	typical = nonzero > 0 ? ad_quantile(distance, nonzero, 0.5) : 0;
+	tree_cost = s->work * (TREE_BLOCK + TREE_BLOCK_DIM * nb->dims);
+
+	nb->scan = ad_scan_build(nb, typical);
+	if (nb->tree == NULL)
+		return;
+	scan_cost = SCAN_QUERY + blocks *
+		(SCAN_BLOCK + SCAN_BLOCK_GROUP * ((nb->dims + 3) / 4));
+	scan_cost *= probes;
+	if (scan_cost < tree_cost)
+	{
+		AdNeighborTree *tree = nb->tree;
+
+		nb->tree = NULL;
+		ad_scan_scratch(nb, s);
+		s->work = 0;
+		for (int i = 0; i < probes; i++)
+		{
+			Size		row = nb->n * i / probes;
+
+			memcpy(s->q, nb->rows + row * nb->dims, nb->dims * sizeof(double));
+			begin_nearest(s, k, (uint32) row);
+			search(nb, s);
+		}
+		scan_cost += s->work * (SCAN_ROW + SCAN_ROW_DIM * nb->dims);
+		nb->tree = tree;
+	}
+	if (scan_cost < tree_cost)
+	{
+		ad_tree_free(nb->tree);
+		nb->tree = NULL;
+	}
+	else
+	{
+		ad_scan_free(nb->scan);
+		nb->scan = NULL;
+	}
+}
+
+/*
+ * Make a set of n rows searchable.  Rows are finite.  The set is palloc'd in
+ * the current context and keeps a pointer to the rows.  k is the number of
+ * neighbours that will be asked for, as far as known: only speed depends on
+ * it.  O(n log n) but for the probes, O(n) each.
+ */
+AdNeighbors *
+ad_neighbors_build(const double *x, Size n, int cols, AdMetric metric,
+				   double p, int k, AdNeighborPlan plan)
+{
+	AdNeighbors *nb = palloc0(sizeof(AdNeighbors));
+
+	if (metric == AD_METRIC_MINKOWSKI && p == 1)
+		metric = AD_METRIC_MANHATTAN;
+	if (metric == AD_METRIC_MINKOWSKI && p == 2)
+		metric = AD_METRIC_EUCLIDEAN;
+	nb->n = n;
+	nb->cols = cols;
+	nb->dims = cols + (metric == AD_METRIC_COSINE);
+	nb->metric = metric;
+	nb->norm = metric == AD_METRIC_MANHATTAN ? AD_NORM_1 :
+		metric == AD_METRIC_CHEBYSHEV ? AD_NORM_MAX : AD_NORM_2;
+	nb->p = p;
+	nb->widen = 1;
+	if (metric == AD_METRIC_MINKOWSKI && p > 2)
+		nb->widen = ad_exp2(ad_log(cols) * 1.44269504088896340736 *
+							(0.5 - 1 / p)) * (1 + 1e-12);
+	nb->rows = x;
+	if (metric == AD_METRIC_COSINE)
+	{
+		double	   *rows = ad_palloc_array(double, ad_mul_size(n, nb->dims));
+
+		for (Size i = 0; i < n; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
+			search_row(nb, x + i * cols, rows + i * nb->dims);
+		}
+		nb->rows = rows;
+	}
+	if (n > 0)
+		choose(nb, k, plan);
+	return nb;
+}
+
+/* A work area for up to k neighbours, in the current context. */
+AdNeighborScratch *
+ad_neighbors_scratch(const AdNeighbors *nb, int k)
+{
+	AdNeighborScratch *s = palloc0(sizeof(AdNeighborScratch));
+
+	s->maxk = Max(k, 1);
+	s->q = ad_palloc_array(double, nb->dims);
+	s->d = ad_palloc_array(double, s->maxk);
+	s->i = ad_palloc_array(uint32, s->maxk);
+	if (nb->scan)
+		ad_scan_scratch(nb, s);
+	return s;
+}
+
+/*
+ * The k rows nearest to q, nearest first, ties by index; "self" is left out.
+ * Returns how many there are: fewer than k only if the set has fewer.
+ * distance and index have room for k; index may be NULL.  A row with an
+ * infinite column is infinitely far from all (but see cosine).
+ */
+int
+ad_neighbors_nearest(const AdNeighbors *nb, AdNeighborScratch *s,
+					 const double *q, int k, uint32 self,
+					 double *distance, uint32 *index)
+{
+	int			n;
+
+	k = (int) Min((Size) Min(k, s->maxk), nb->n);
+	if (k <= 0)
+		return 0;
+	search_row(nb, q, s->q);
+	begin_nearest(s, k, self);
+	search(nb, s);
+
+	n = s->found;
+	for (int at = n - 1; at >= 0; at--)
+	{
+		double		d = s->d[0];
+		uint32		i = s->i[0];
+
+		if (at > 0)
+			sift_down(s, 0, at, s->d[at], s->i[at]);
+		distance[at] = ad_neighbors_real(nb, d);
+		if (index)
+			index[at] = i;
+	}
+	return n;
+}
+
+/*
+ * How many rows are at most "radius" from q, not counting "self"; stops
+ * looking when there are "most" or more, and returns at most that.
+ */
+int
+ad_neighbors_within(const AdNeighbors *nb, AdNeighborScratch *s,
+					const double *q, double radius, uint32 self, int most)
+{
+	if (nb->n == 0)
+		return 0;
+	search_row(nb, q, s->q);
+	s->k = 0;
+	s->self = self;
+	s->found = most;
+	s->within = 0;
+	s->radius = radius;
+	/* a little more than the radius: each row is compared with it exactly */
+	s->worst = radius * (1 + 1e-12);
+	if (nb->metric == AD_METRIC_EUCLIDEAN)
+		s->worst *= s->worst * (1 + 1e-12);
+	else if (nb->metric == AD_METRIC_COSINE)
+		s->worst *= 2;
+	if (s->worst < DBL_MIN)
+		s->worst = DBL_MIN;		/* a square may have vanished */
+	search(nb, s);
+	return Min(s->within, most);
+}
+
+/* How many rows there are. */
+Size
+ad_neighbors_count(const AdNeighbors *nb)
+{
+	return nb->n;
+}
+
+/* Which structure was chosen, in words. */
+const char *
+ad_neighbors_plan(const AdNeighbors *nb)
+{
+	return nb->tree ? "tree" : "scan";
+}
+
+/*
+ * The i-th row of the order in which queries for the set's own rows are
+ * fastest: rows near each other follow each other.
+ */
+Size
+ad_neighbors_order(const AdNeighbors *nb, Size i)
+{
+	return nb->tree ? ad_tree_row(nb->tree, i) : i;
+}

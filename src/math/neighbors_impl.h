@@ -1,0 +1,94 @@
+/*-------------------------------------------------------------------------
+ *
+ * neighbors_impl.h
+ *		What the files of the neighbour search share, and nobody else.
+ *
+ * Distances are compared in a reduced form that spares the root: squares
+ * for euclidean and cosine (on rows of length 1), the distance itself
+ * otherwise.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_NEIGHBORS_IMPL_H
+#define AD_NEIGHBORS_IMPL_H
+
+#include "math/ad_neighbors.h"
+#include "math/ad_simd.h"
+
+typedef struct AdNeighborTree AdNeighborTree;
+typedef struct AdNeighborScan AdNeighborScan;
+
+struct AdNeighbors
+{
+	Size		n;
+	int			cols;			/* of a row as given */
+	int			dims;			/* of a row as searched: cosine has one more */
+	AdMetric	metric;
+	AdNorm		norm;			/* of kernels and bounds */
+	double		p;
+	double		widen;			/* minkowski: 2-norm <= widen * distance */
+	const double *rows;			/* n x dims */
+	AdNeighborTree *tree;		/* one of the two */
+	AdNeighborScan *scan;
+};
+
+struct AdNeighborScratch
+{
+	double	   *q;				/* the row asked for, as searched */
+	uint32		self;			/* row to leave out, or AD_NO_SELF */
+
+	/* nearest: a heap of the best so far, the worst of them on top */
+	int			k;				/* how many are wanted */
+	int			maxk;
+	int			found;
+	double	   *d;				/* reduced */
+	uint32	   *i;
+
+	/* within: a count; k is 0 */
+	double		radius;
+	int			within;
+
+	/* reduced: what lies beyond is of no interest */
+	double		worst;
+
+	/* scan */
+	uint8	   *code;			/* of q */
+	uint32	   *sums;			/* per row */
+	uint32	   *least;			/* per lane of each chunk of blocks */
+	double	   *select;			/* to find the k-th least in */
+	uint32	   *candidates;
+
+	Size		work;			/* blocks (tree), candidates (scan) read */
+};
+
+/* A distance from its reduced form. */
+static inline double
+ad_neighbors_real(const AdNeighbors *nb, double reduced)
+{
+	if (nb->metric == AD_METRIC_EUCLIDEAN)
+		return sqrt(reduced);
+	if (nb->metric == AD_METRIC_COSINE)
+		return reduced * 0.5;
+	return reduced;
+}
+
+/* neighbors.c */
+extern void ad_neighbors_offer(const AdNeighbors *nb, AdNeighborScratch *s,
+							   double reduced, uint32 index);
+extern double ad_neighbors_minkowski(const double *a, const double *b,
+									 Size stride, int dims, double p);
+
+/* neighbors_tree.c */
+extern AdNeighborTree *ad_tree_build(const AdNeighbors *nb);
+extern void ad_tree_free(AdNeighborTree *t);
+extern void ad_tree_search(const AdNeighbors *nb, AdNeighborScratch *s);
+extern Size ad_tree_row(const AdNeighborTree *t, Size i);
+
+/* neighbors_scan.c */
+extern AdNeighborScan *ad_scan_build(const AdNeighbors *nb, double typical);
+extern void ad_scan_free(AdNeighborScan *t);
+extern void ad_scan_scratch(const AdNeighbors *nb, AdNeighborScratch *s);
+extern void ad_scan_search(const AdNeighbors *nb, AdNeighborScratch *s);
+extern void ad_exact_search(const AdNeighbors *nb, AdNeighborScratch *s);
+
+#endif							/* AD_NEIGHBORS_IMPL_H */

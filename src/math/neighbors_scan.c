@@ -1,0 +1,376 @@
+/*-------------------------------------------------------------------------
+ *
+ * neighbors_scan.c
+ *		Neighbour search for many dimensions: a scan over one-byte codes.
+ *
+ * Where no tree helps, every row has to be looked at; what can be saved is
+ * bytes.  Each value is rounded to one of 256 steps, of one width for all
+ * columns.  The distance of two rows' codes, in steps, exceeds that of the
+ * rows by no more than the rounding errors of both (the triangle
+ * inequality); values beyond the last step are moved to it, and differences
+ * cut at 127 before squaring, which only shortens distances.  So from an
+ * upper limit of the distance follows one of the whole number that the
+ * kernel adds up, and only rows under that limit are looked at in full.
+ *
+ * For the k nearest, the k-th least among the least sums of each lane of
+ * each chunk of rows is no less than the k-th least of all: rows up to it
+ * come first, and the k-th distance among them limits the rest.  That is a
+ * matter of speed; what is found is exact whatever the codes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "math/neighbors_impl.h"
+
+#include <float.h>
+
+#include "math/ad_math.h"
+
+#define LANES		AD_BLOCK_LANES
+#define BATCH		8			/* rows whose distances go together */
+#define SPREAD_ROWS 1000		/* rows looked at for a column's spread */
+#define CHUNK		64			/* blocks, of a search by radius */
+#define STEPS_2		24			/* of a typical distance, per root of dims */
+#define STEPS_1		16			/* per column */
+#define STEPS_MAX	32
+
+struct AdNeighborScan
+{
+	int			groups;			/* of four columns */
+	Size		blocks;
+	double		step;
+	double		error;			/* greatest rounding error of a row, steps */
+	double	   *center;			/* per column: code 128 */
+	uint8	   *codes;
+};
+
+/*
+ * The code of a value; *error receives the rounding error in steps, without
+ * what was cut off.
+ */
+static inline uint8
+encode(const AdNeighborScan *t, int column, double x, double *error)
+{
+	double		v = (x - t->center[column]) / t->step + 128;
+
+	if (!(v > 0))
+		v = 0;
+	if (v > 255)
+		v = 255;
+	*error = fabs(v - floor(v + 0.5));
+	return (uint8) (v + 0.5);
+}
+
+/* The codes of a row; returns its rounding error in the norm of the set. */
+static double
+encode_row(const AdNeighbors *nb, const AdNeighborScan *t, const double *x,
+		   uint8 *code, Size group_stride)
+{
+	double		sum = 0;
+
+	for (int c = 0; c < nb->dims; c++)
+	{
+		double		error;
+
+		code[(c / 4) * group_stride + c % 4] = encode(t, c, x[c], &error);
+		if (nb->norm == AD_NORM_2)
+			sum += error * error;
+		else if (nb->norm == AD_NORM_1)
+			sum += error;
+		else
+			sum = Max(sum, error);
+	}
+	return nb->norm == AD_NORM_2 ? sqrt(sum) : sum;
+}
+
+/*
+ * Build the codes, in the current context.  "typical" is the distance of a
+ * neighbour in the norm of the set, 0 if not known.
+ */
+AdNeighborScan *
+ad_scan_build(const AdNeighbors *nb, double typical)
+{
+	AdNeighborScan *t = palloc0(sizeof(AdNeighborScan));
+	int			dims = nb->dims;
+	Size		m = Min(nb->n, SPREAD_ROWS);
+	double	   *v = ad_palloc_array(double, m);
+	double		spread = 0;
+
+	t->groups = (dims + 3) / 4;
+	t->blocks = (nb->n + LANES - 1) / LANES;
+	t->center = ad_palloc_array(double, dims);
+	for (int c = 0; c < dims; c++)
+	{
+		double		low,
+					high;
+
+		CHECK_FOR_INTERRUPTS();
+		for (Size i = 0; i < m; i++)
+			v[i] = nb->rows[(nb->n * i / m) * dims + c];
+		low = ad_quantile(v, m, 0.01);
+		high = ad_quantile(v, m, 0.99);
+		t->center[c] = low * 0.5 + high * 0.5;
+		spread = Max(spread, high - low);
+	}
+	pfree(v);
+	if (nb->norm == AD_NORM_2)
+		t->step = typical / (STEPS_2 * sqrt(dims));
+	else if (nb->norm == AD_NORM_1)
+		t->step = typical / ((double) STEPS_1 * dims);
+	else
+		t->step = typical / STEPS_MAX;
+	t->step = Max(t->step, spread / 255);
+	if (!(t->step > DBL_MIN && t->step < DBL_MAX))
+		t->step = 1;
+
+	t->codes = ad_palloc0_array(uint8, ad_mul_size(t->blocks * LANES,
+												   4 * t->groups));
+	for (Size i = 0; i < nb->n; i++)
+	{
+		double		error;
+
+		AD_CHECK_EVERY_1024(i);
+		error = encode_row(nb, t, nb->rows + i * dims,
+						   t->codes + (i / LANES) * LANES * 4 * t->groups +
+						   (i % LANES) * 4, LANES * 4);
+		t->error = Max(t->error, error);
+	}
+	return t;
+}
+
+void
+ad_scan_free(AdNeighborScan *t)
+{
+	pfree(t->center);
+	pfree(t->codes);
+	pfree(t);
+}
+
+/* Add what a scan needs to a work area. */
+void
+ad_scan_scratch(const AdNeighbors *nb, AdNeighborScratch *s)
+{
+	const AdNeighborScan *t = nb->scan;
+
+	s->code = ad_palloc0_array(uint8, 4 * t->groups);
+	s->sums = ad_palloc_array(uint32, t->blocks * LANES);
+	s->least = ad_palloc_array(uint32, t->blocks * LANES);
+	s->select = ad_palloc_array(double, t->blocks * LANES);
+	s->candidates = ad_palloc_array(uint32, t->blocks * LANES);
+}
+
+/* Offer rows by their exact distances, BATCH of them at a time. */
+static void
+offer_rows(const AdNeighbors *nb, AdNeighborScratch *s, const uint32 *rows,
+		   int n)
+{
+	int			dims = nb->dims;
+	const double *q = s->q;
+	const double *x[BATCH];
+	double		sum[BATCH];
+
+	s->work += n;
+	for (int j = 0; j < BATCH; j++)
+	{
+		x[j] = nb->rows + (Size) rows[Min(j, n - 1)] * dims;
+		sum[j] = 0;
+	}
+	if (nb->metric == AD_METRIC_MINKOWSKI)
+		for (int j = 0; j < n; j++)
+			sum[j] = ad_neighbors_minkowski(q, x[j], 1, dims, nb->p);
+	else if (nb->norm == AD_NORM_2)
+		for (int c = 0; c < dims; c++)
+			for (int j = 0; j < BATCH; j++)
+			{
+				double		d = q[c] - x[j][c];
+
+				sum[j] += d * d;
+			}
+	else if (nb->norm == AD_NORM_1)
+		for (int c = 0; c < dims; c++)
+			for (int j = 0; j < BATCH; j++)
+				sum[j] += fabs(q[c] - x[j][c]);
+	else
+		for (int c = 0; c < dims; c++)
+			for (int j = 0; j < BATCH; j++)
+			{
+				double		d = fabs(q[c] - x[j][c]);
+
+				sum[j] = d > sum[j] ? d : sum[j];
+			}
+	for (int j = 0; j < n; j++)
+		if (sum[j] <= s->worst)
+			ad_neighbors_offer(nb, s, sum[j], rows[j]);
+}
+
+/* Offer every row: for few rows, and while there are no codes. */
+void
+ad_exact_search(const AdNeighbors *nb, AdNeighborScratch *s)
+{
+	uint32		rows[BATCH];
+
+	for (Size i = 0; i < nb->n; i += BATCH)
+	{
+		int			n = (int) Min(nb->n - i, BATCH);
+
+		if (i % (128 * BATCH) == 0)
+			CHECK_FOR_INTERRUPTS();
+		for (int j = 0; j < n; j++)
+			rows[j] = (uint32) (i + j);
+		offer_rows(nb, s, rows, n);
+	}
+}
+
+/* The greatest sum of codes that a row of interest may have. */
+static uint32
+greatest_sum(const AdNeighbors *nb, double worst, double error)
+{
+	const AdNeighborScan *t = nb->scan;
+	double		limit = worst;
+
+	if (nb->metric == AD_METRIC_MINKOWSKI)
+		limit *= nb->widen;
+	else if (nb->norm == AD_NORM_2)
+		limit = sqrt(limit);
+	limit = (limit / t->step + error + t->error) * (1 + 1e-9) + 1e-6;
+	if (nb->norm == AD_NORM_2)
+		limit *= limit;
+	if (!(limit < PG_UINT32_MAX - 1))
+		return PG_UINT32_MAX - 1;
+	return (uint32) limit;
+}
+
+/*
+ * Add up the codes of blocks first .. end - 1; returns the lanes' least in
+ * least[].  Lanes without a row get the greatest number.
+ */
+static void
+sum_codes(const AdNeighbors *nb, AdNeighborScratch *s, Size first, Size end,
+		  uint32 *least)
+{
+	const AdNeighborScan *t = nb->scan;
+	uint32	   *sums = s->sums + first * LANES;
+
+	CHECK_FOR_INTERRUPTS();
+	ad_scan_kernel[nb->norm] (t->codes + first * LANES * 4 * t->groups,
+							  end - first, t->groups, s->code, sums, least);
+	if (end * LANES > nb->n)
+	{
+		for (int l = 0; l < LANES; l++)
+			least[l] = PG_UINT32_MAX;
+		for (Size i = first * LANES; i < end * LANES; i++)
+		{
+			if (i >= nb->n)
+				s->sums[i] = PG_UINT32_MAX;
+			least[i % LANES] = Min(least[i % LANES], s->sums[i]);
+		}
+	}
+}
+
+/* Count the rows within a radius. */
+static void
+scan_within(const AdNeighbors *nb, AdNeighborScratch *s, double error)
+{
+	const AdNeighborScan *t = nb->scan;
+	uint32		limit = greatest_sum(nb, s->worst, error);
+	uint32		rows[BATCH];
+	int			n = 0;
+
+	for (Size first = 0; first < t->blocks; first += CHUNK)
+	{
+		Size		end = Min(first + CHUNK, t->blocks);
+		uint32		least[LANES];
+
+		sum_codes(nb, s, first, end, least);
+		for (Size i = first * LANES; i < end * LANES; i++)
+			if (s->sums[i] <= limit)
+			{
+				rows[n++] = (uint32) i;
+				if (n == BATCH)
+				{
+					offer_rows(nb, s, rows, n);
+					n = 0;
+					if (s->within >= s->found)
+						return;
+				}
+			}
+	}
+	if (n > 0)
+		offer_rows(nb, s, rows, n);
+}
+
+/* Search all rows by their codes. */
+void
+ad_scan_search(const AdNeighbors *nb, AdNeighborScratch *s)
+{
+	const AdNeighborScan *t = nb->scan;
+	double		error = encode_row(nb, t, s->q, s->code, 4);
+	Size		wanted = s->k + (s->self != AD_NO_SELF);
+	Size		chunks;
+	Size		slots;
+	Size		per_chunk;
+	uint32		first_limit = PG_UINT32_MAX - 1;
+	uint32		limit;
+	Size		n = 0;
+
+	if (s->k == 0)
+	{
+		scan_within(nb, s, error);
+		return;
+	}
+
+	/* about eight lanes of chunks for each neighbour */
+	chunks = Min(Max(wanted / 2, 4), t->blocks);
+	per_chunk = Min((t->blocks + chunks - 1) / chunks, 1024);
+	chunks = (t->blocks + per_chunk - 1) / per_chunk;
+	slots = chunks * LANES;
+	for (Size c = 0; c < chunks; c++)
+		sum_codes(nb, s, c * per_chunk, Min((c + 1) * per_chunk, t->blocks),
+				  s->least + c * LANES);
+	if (wanted < slots && wanted < nb->n)
+	{
+		for (Size i = 0; i < slots; i++)
+			s->select[i] = s->least[i];
+		ad_select(s->select, slots, wanted - 1);
+		if (s->select[wanted - 1] < first_limit)
+			first_limit = (uint32) s->select[wanted - 1];
+	}
+
+	/* the likely ones */
+	for (Size c = 0; c < slots; c++)
+		if (s->least[c] <= first_limit)
+		{
+			Size		i = (c / LANES) * per_chunk * LANES + c % LANES;
+			Size		end = Min(i + per_chunk * LANES, t->blocks * LANES);
+
+			for (; i < end; i += LANES)
+			{
+				s->candidates[n] = (uint32) i;
+				n += s->sums[i] <= first_limit;
+			}
+		}
+	for (Size i = 0; i < n; i += BATCH)
+		offer_rows(nb, s, s->candidates + i, (int) Min(n - i, BATCH));
+
+	/* what else may be as near as they are */
+	limit = greatest_sum(nb, s->worst, error);
+	if (limit <= first_limit)
+		return;
+	n = 0;
+	for (Size c = 0; c < slots; c++)
+		if (s->least[c] <= limit)
+		{
+			Size		i = (c / LANES) * per_chunk * LANES + c % LANES;
+			Size		end = Min(i + per_chunk * LANES, t->blocks * LANES);
+
+			for (; i < end; i += LANES)
+			{
+				s->candidates[n] = (uint32) i;
+				n += s->sums[i] > first_limit && s->sums[i] <= limit;
+			}
+		}
+	for (Size i = 0; i < n; i += BATCH)
+	{
+		AD_CHECK_EVERY_1024(i);
+		offer_rows(nb, s, s->candidates + i, (int) Min(n - i, BATCH));
+	}
+}

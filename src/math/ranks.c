@@ -1,0 +1,159 @@
+/*-------------------------------------------------------------------------
+ *
+ * ranks.c
+ *		Finding a number's place among many sorted ones, and sorting them.
+ *
+ * A table of equal-width buckets says where to begin; a search that takes
+ * the same number of steps whatever the number does the rest, so that no
+ * branch is mispredicted and the look-ups of several columns overlap.
+ *
+ * Columns are sorted by their bits, least significant digits first: a few
+ * passes over memory, whatever the values, with a look for a cancel between
+ * them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "math/ad_math.h"
+
+#define MAX_BUCKETS		16384
+#define DIGIT_BITS		11
+#define DIGITS			6		/* 6 * 11 >= 64 */
+#define RADIX			(1 << DIGIT_BITS)
+#define FEW				256		/* values better sorted by comparing */
+
+/*
+ * Make ranks of n values, ascending and distinct, none of them NaN or
+ * infinite.  The values are the ranks' from now on and may move; everything
+ * is in the current context.  O(n).
+ */
+void
+ad_ranks_build(AdRanks *r, double *values, uint32 n)
+{
+	uint32		fullest = 0;
+	double		width = n > 0 ? values[n - 1] - values[0] : 0;
+	uint32	   *bucket;
+
+	memset(r, 0, sizeof(*r));
+	r->n = n;
+	r->nbuckets = 1;
+	while (r->nbuckets < n && r->nbuckets < MAX_BUCKETS)
+		r->nbuckets *= 2;
+	r->low = n > 0 ? values[0] : 0;
+	r->per_width = width > 0 ? r->nbuckets / width : 0;
+	if (!isfinite(r->per_width))
+		r->per_width = 0;		/* one bucket holds all */
+
+	bucket = ad_palloc_array(uint32, r->nbuckets);
+	for (uint32 b = 0, i = 0; b < r->nbuckets; b++)
+	{
+		bucket[b] = i;
+		while (i < n && ad_ranks_bucket(r, values[i]) == b)
+			i++;
+		fullest = Max(fullest, i - bucket[b]);
+	}
+	r->bucket = bucket;
+	while (((uint32) 1 << r->steps) <= fullest)
+		r->steps++;
+
+	/* a search may look this far past the last value */
+	values = ad_repalloc_array(values, double,
+							   (Size) n + ((Size) 1 << r->steps));
+	for (Size i = 0; i < (Size) 1 << r->steps; i++)
+		values[n + i] = INFINITY;
+	r->values = values;
+}
+
+/* The bits of a double as an integer that sorts as the double does. */
+static inline uint64
+sortable(double v)
+{
+	uint64		u;
+
+	v += 0.0;					/* one zero only */
+	memcpy(&u, &v, 8);
+	return u ^ ((uint64) ((int64) u >> 63) | (UINT64CONST(1) << 63));
+}
+
+static inline double
+unsortable(uint64 u)
+{
+	double		v;
+
+	u ^= ((u >> 63) - 1) | (UINT64CONST(1) << 63);
+	memcpy(&v, &u, 8);
+	return v;
+}
+
+/*
+ * Sort n doubles ascending, none of them NaN; negative zeros become zeros.
+ * scratch has room for n.  Cancellable.
+ */
+void
+ad_sort_many(double *v, Size n, uint64 *scratch)
+{
+	uint32	   *count;
+	uint64	   *from = (uint64 *) v;
+	uint64	   *to = scratch;
+
+	StaticAssertStmt(sizeof(uint64) == sizeof(double), "doubles have 64 bits");
+	if (n < FEW || n > PG_UINT32_MAX)
+	{
+		for (Size i = 0; i < n; i++)
+			v[i] += 0.0;
+		ad_sort_doubles(v, n);
+		return;
+	}
+	count = ad_palloc0_array(uint32, DIGITS * RADIX);
+	for (Size i = 0; i < n; i++)
+	{
+		uint64		u = sortable(v[i]);
+
+		memcpy(&v[i], &u, 8);
+		for (int d = 0; d < DIGITS; d++)
+			count[d * RADIX + ((u >> (d * DIGIT_BITS)) & (RADIX - 1))]++;
+	}
+	for (int d = 0; d < DIGITS; d++)
+	{
+		uint32	   *start = count + d * RADIX;
+		uint32		sum = 0;
+		bool		all_in_one = false;
+
+		CHECK_FOR_INTERRUPTS();
+		for (int b = 0; b < RADIX; b++)
+		{
+			uint32		c = start[b];
+
+			all_in_one |= (c == n);
+			start[b] = sum;
+			sum += c;
+		}
+		if (all_in_one)
+			continue;
+		for (Size i = 0; i < n; i++)
+		{
+			uint64		u;
+
+			if ((i & 0xFFFF) == 0)
+				CHECK_FOR_INTERRUPTS();
+			memcpy(&u, &from[i], 8);
+			memcpy(&to[start[(u >> (d * DIGIT_BITS)) & (RADIX - 1)]++], &u, 8);
+		}
+		{
+			uint64	   *swap = from;
+
+			from = to;
+			to = swap;
+		}
+	}
+	for (Size i = 0; i < n; i++)
+	{
+		uint64		u;
+		double		x;
+
+		memcpy(&u, &from[i], 8);
+		x = unsortable(u);
+		memcpy(&scratch[i], &x, 8);
+	}
+	memcpy(v, scratch, n * sizeof(double));
+	pfree(count);
+}

@@ -1,0 +1,193 @@
+/*-------------------------------------------------------------------------
+ *
+ * simd_linear.c
+ *		Kernels of linear detectors: maps, distances to centres, scatter.
+ *
+ * Each lane of a block is an output of its own and adds its terms in the
+ * order of the columns, whatever the width of the registers: so the variants
+ * are the same code compiled for other instruction sets, and give the same
+ * bits (no fused multiply-add, see the Makefile).  Loops are written with
+ * the compiler's generic vectors of AD_LANES doubles, which it splits where
+ * registers are narrower.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "math/ad_linalg.h"
+
+#include <float.h>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HAVE_X86_VARIANTS
+#endif
+
+#define ROWS	4				/* rows that are added to a scatter at once */
+
+/* AD_LANES doubles at any address of a double */
+typedef double Lanes __attribute__((vector_size(64), aligned(8), may_alias));
+
+#define LANES_AT(p)		(*(Lanes *) (p))
+#define CONST_LANES(p)	(*(const Lanes *) (p))
+
+AdMapNorms	ad_map_norms;
+AdCentersNearest ad_centers_nearest;
+AdScatterAdd ad_scatter_add;
+
+static inline __attribute__((always_inline)) void
+map_norms(const AdMap *m, const double *x, Size n, double *norms)
+{
+	int			cols = m->cols;
+	int			blocks = m->blocks;
+	const double *mean = m->mean;
+	double	   *d = m->d;
+
+	for (Size i = 0; i < n; i++, x += cols)
+	{
+		const double *w = m->w;
+		Lanes		total = {0};
+		double		norm;
+		int			infinite = 0;
+
+		for (int j = 0; j < cols; j++)
+		{
+			d[j] = x[j] - mean[j];
+			infinite |= !(fabs(d[j]) <= DBL_MAX);
+		}
+		for (int b = 0; b < blocks; b++, w += (Size) cols * AD_LANES)
+		{
+			int			limit = m->limit[b];
+			Lanes		acc = {0};
+
+			for (int j = 0; j < limit; j++)
+				acc += CONST_LANES(w + (Size) j * AD_LANES) * d[j];
+			LANES_AT(m->y + b * AD_LANES) = acc;
+			total += acc * acc;
+		}
+		norm = ((total[0] + total[4]) + (total[1] + total[5])) +
+			((total[2] + total[6]) + (total[3] + total[7]));
+		norms[i] = (!infinite && norm <= DBL_MAX) ? norm : DBL_MAX;
+	}
+}
+
+static inline __attribute__((always_inline)) void
+centers_nearest(const AdCenters *c, const double *x, Size n, double *d2,
+				int *nearest)
+{
+	int			cols = c->cols;
+	int			blocks = c->blocks;
+
+	for (Size i = 0; i < n; i++, x += cols)
+	{
+		const double *p = c->c;
+		double		best;
+		int			at = 0;
+
+		for (int b = 0; b < blocks; b++, p += (Size) cols * AD_LANES)
+		{
+			Lanes		acc = {0};
+
+			for (int j = 0; j < cols; j++)
+			{
+				Lanes		e = CONST_LANES(p + (Size) j * AD_LANES) - x[j];
+
+				acc += e * e;
+			}
+			LANES_AT(c->d2 + b * AD_LANES) = acc;
+		}
+		best = c->d2[0];
+		for (int k = 1; k < c->n; k++)
+		{
+			bool		less = c->d2[k] < best;
+
+			best = less ? c->d2[k] : best;
+			at = less ? k : at;
+		}
+		d2[i] = best;
+		nearest[i] = at;
+	}
+}
+
+static inline __attribute__((always_inline)) void
+scatter_add(const double *x, Size n, int cols, const double *mean,
+			const double *weight, double *s)
+{
+	Size		lanes = AD_PAD_LANES(cols);
+	double	   *c = ad_palloc0_array(double, lanes * ROWS);
+
+	for (Size i = 0; i < n; i += ROWS)
+	{
+		int			rows = (int) Min(n - i, ROWS);
+		double		w[ROWS] = {0};
+
+		for (int r = 0; r < rows; r++)
+		{
+			const double *row = x + (i + r) * cols;
+
+			w[r] = weight ? weight[i + r] : 1;
+			for (int j = 0; j < cols; j++)
+				c[r * lanes + j] = row[j] - mean[j];
+		}
+		for (int r = rows; r < ROWS; r++)
+			memset(c + r * lanes, 0, lanes * sizeof(double));
+		for (int j = 0; j < cols; j++)
+		{
+			double		a0 = w[0] * c[j];
+			double		a1 = w[1] * c[lanes + j];
+			double		a2 = w[2] * c[2 * lanes + j];
+			double		a3 = w[3] * c[3 * lanes + j];
+			double	   *out = s + j * lanes;
+
+			for (Size l = j / AD_LANES * AD_LANES; l < lanes; l += AD_LANES)
+				LANES_AT(out + l) += (CONST_LANES(c + l) * a0 +
+									  CONST_LANES(c + lanes + l) * a1) +
+					(CONST_LANES(c + 2 * lanes + l) * a2 +
+					 CONST_LANES(c + 3 * lanes + l) * a3);
+		}
+	}
+	pfree(c);
+}
+
+/* The three kernels for one instruction set. */
+#define VARIANT(suffix, attribute) \
+attribute static void \
+map_norms_##suffix(const AdMap *m, const double *x, Size n, double *norms) \
+{ \
+	map_norms(m, x, n, norms); \
+} \
+attribute static void \
+centers_nearest_##suffix(const AdCenters *c, const double *x, Size n, \
+						 double *d2, int *nearest) \
+{ \
+	centers_nearest(c, x, n, d2, nearest); \
+} \
+attribute static void \
+scatter_add_##suffix(const double *x, Size n, int cols, const double *mean, \
+					 const double *weight, double *s) \
+{ \
+	scatter_add(x, n, cols, mean, weight, s); \
+}
+
+VARIANT(scalar, )
+#ifdef HAVE_X86_VARIANTS
+VARIANT(avx2, __attribute__((target("avx2"))))
+VARIANT(avx512, __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq"))))
+#endif
+
+#define CHOOSE(suffix) \
+	do { \
+		ad_map_norms = map_norms_##suffix; \
+		ad_centers_nearest = centers_nearest_##suffix; \
+		ad_scatter_add = scatter_add_##suffix; \
+	} while (0)
+
+/* Use the variants of a level. */
+void
+ad_linear_choose(AdSimdLevel level)
+{
+	CHOOSE(scalar);
+#ifdef HAVE_X86_VARIANTS
+	if (level == AD_SIMD_AVX2)
+		CHOOSE(avx2);
+	else if (level == AD_SIMD_AVX512)
+		CHOOSE(avx512);
+#endif
+}

@@ -1,0 +1,247 @@
+/*-------------------------------------------------------------------------
+ *
+ * judge.c
+ *		From remainders to scores and anomalies.
+ *
+ * The score is the standardised remainder |r - center| / scale, with the
+ * center and scale of the threshold's method:
+ *
+ *	mad		median and 1.4826 times the median absolute deviation
+ *	iqr		median and the interquartile range / 1.349; the bounds are the
+ *			quartiles plus or minus "threshold" interquartile ranges
+ *	sigma	mean and standard deviation of the remainders within six median
+ *			absolute deviations (the cut of STL's own robustness weights;
+ *			else one wild point would hide behind the deviation it makes)
+ *	pot		as mad, the bounds from a generalised Pareto fit to each tail,
+ *			exceeded with the risk "threshold"
+ *
+ * The scale never goes below what rounding alone leaves behind, so a
+ * constant series has no anomalies and a constant one with a spike has one.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "series/ad_series.h"
+
+#define NORMAL_MAD		1.4826022185056018
+#define NORMAL_IQR		1.3489795003921634
+#define POT_LEVEL		0.98	/* share of remainders below the peaks */
+#define POT_PEAKS		10		/* least number of peaks */
+#define DEFAULT_SIDE	((Size) 100)	/* points to each side of a window */
+#define SCORE_CAP		1e6		/* of a score inside a window's mean */
+
+static const double default_threshold[] = {
+	4.0,						/* mad: standard deviations */
+	3.0,						/* iqr: interquartile ranges */
+	4.0,						/* sigma: standard deviations */
+	1e-4						/* pot: risk */
+};
+
+/* Remainders: NaN where y is missing, infinite where y is. */
+void
+ad_stl_remainder(const AdStlResult *result, const double *y,
+				 double *remainder)
+{
+	for (Size i = 0; i < result->n; i++)
+		remainder[i] = y[i] - result->season[i] - result->trend[i];
+}
+
+/*
+ * The bound of the upper tail of n finite deviations, exceeded with the
+ * given risk; "values" is scratch with the deviations in it.
+ */
+static double
+upper_bound(double *values, Size n, double risk, double floor)
+{
+	AdTail		tail;
+	Size		peaks = Max((Size) ((1.0 - POT_LEVEL) * (double) n),
+							POT_PEAKS);
+	Size		rank = n - peaks - 1;
+
+	tail.level = ad_series_select(values, n, rank);
+	for (Size i = 0; i < peaks; i++)
+		values[rank + 1 + i] -= tail.level;
+	ad_tail_fit(values + rank + 1, peaks, &tail);
+	tail.share = (double) peaks / (double) n;
+	return Max(ad_tail_quantile(&tail, risk), tail.level + floor);
+}
+
+/*
+ * Set center, scale and bounds of the result from its remainders.
+ */
+void
+ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
+			 const double *remainder, AdStlRoom *room)
+{
+	double	   *values = ad_stl_room(room, 2 * result->n + 1);
+	double	   *other = values + result->n + 1;
+	Size		n = 0;
+	double		largest = 0;
+	double		threshold = o->threshold;
+	double		mad;
+	double		floor;
+
+	if (isnan(threshold))
+		threshold = default_threshold[o->method];
+	for (Size i = 0; i < result->n; i++)
+	{
+		values[n] = remainder[i];
+		n += (fabs(remainder[i]) <= DBL_MAX);
+		largest = Max(largest, fabs(result->trend[i]));
+	}
+	CHECK_FOR_INTERRUPTS();
+	if (n == 0)
+	{
+		result->center = 0;
+		result->scale = 1;
+		result->low = -INFINITY;
+		result->high = INFINITY;
+		return;
+	}
+
+	result->center = ad_series_median_of(values, n, other);
+	for (Size i = 0; i < n; i++)
+		values[i] = fabs(values[i] - result->center);
+	CHECK_FOR_INTERRUPTS();
+	mad = ad_series_median_of(values, n, other);
+	floor = Max(1e3 * DBL_EPSILON * largest, DBL_MIN);
+	result->scale = Max(NORMAL_MAD * mad, floor);
+
+	switch ((AdThresholdMethod) o->method)
+	{
+		case AD_THRESHOLD_MAD:
+			result->low = result->center - threshold * result->scale;
+			result->high = result->center + threshold * result->scale;
+			break;
+		case AD_THRESHOLD_SIGMA:
+			{
+				double		cut = 6.0 * Max(mad, floor);
+				double		sum = 0;
+				double		squares = 0;
+				Size		m = 0;
+
+				for (Size i = 0; i < result->n; i++)
+				{
+					double		d = remainder[i] - result->center;
+
+					if (fabs(d) <= cut)
+					{
+						sum += d;
+						squares += d * d;
+						m++;
+					}
+				}
+				if (m > 1)
+				{
+					double		mean = sum / (double) m;
+					double		variance = (squares - sum * mean) /
+						(double) (m - 1);
+
+					result->center += mean;
+					result->scale = Max(sqrt(Max(variance, 0)), floor);
+				}
+				result->low = result->center - threshold * result->scale;
+				result->high = result->center + threshold * result->scale;
+			}
+			break;
+		case AD_THRESHOLD_IQR:
+			{
+				double		q1,
+							q3;
+				Size		m = 0;
+
+				for (Size i = 0; i < result->n; i++)
+					if (isfinite(remainder[i]))
+						values[m++] = remainder[i];
+				q1 = ad_series_select(values, n, (n - 1) / 4);
+				q3 = ad_series_select(values, n, (3 * (n - 1) + 3) / 4);
+				result->scale = Max((q3 - q1) / NORMAL_IQR, floor);
+				result->low = q1 - threshold * NORMAL_IQR * result->scale;
+				result->high = q3 + threshold * NORMAL_IQR * result->scale;
+			}
+			break;
+		case AD_THRESHOLD_POT:
+			if (n < 4 * POT_PEAKS)
+			{
+				/* too short for a tail: what a normal tail would give */
+				result->low = result->center - 5.0 * result->scale;
+				result->high = result->center + 5.0 * result->scale;
+				break;
+			}
+			for (int side = -1; side <= 1; side += 2)
+			{
+				double		bound;
+				Size		m = 0;
+
+				for (Size i = 0; i < result->n; i++)
+					if (isfinite(remainder[i]))
+						values[m++] = side * (remainder[i] - result->center);
+				bound = upper_bound(values, n, threshold, floor);
+				if (side < 0)
+					result->low = result->center - bound;
+				else
+					result->high = result->center + bound;
+			}
+			break;
+	}
+}
+
+/*
+ * Mean score of the points within o->score_window points to either side
+ * (if not given 100, or a twentieth of a short series); NaN where the
+ * remainder is.
+ */
+void
+ad_stl_window_score(const AdStlResult *result, const AdStlOptions *o,
+					const double *remainder, double *out)
+{
+	Size		n = result->n;
+	Size		half = (Size) o->score_window;
+	Size		chunk;
+
+	if (half == 0)
+		half = Max(Min(DEFAULT_SIDE, n / 20), 1);
+
+	/*
+	 * Running sums that start afresh every so many points, so that what a
+	 * wild score leaves behind in rounding is soon forgotten.
+	 */
+	chunk = Max(half, 1024);
+	for (Size begin = 0; begin < n; begin += chunk)
+	{
+		Size		end = Min(begin + chunk, n);
+		Size		first = begin > half ? begin - half : 0;
+		Size		next = first;
+		Size		count = 0;
+		double		sum = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		for (Size i = begin; i < end; i++)
+		{
+			Size		from = i > half ? i - half : 0;
+			Size		to = Min(i + half + 1, n);
+
+			while (next < to)
+			{
+				double		z = ad_stl_score(result, remainder[next++]);
+
+				if (!isnan(z))
+				{
+					sum += Min(z, SCORE_CAP);
+					count++;
+				}
+			}
+			while (first < from)
+			{
+				double		z = ad_stl_score(result, remainder[first++]);
+
+				if (!isnan(z))
+				{
+					sum -= Min(z, SCORE_CAP);
+					count--;
+				}
+			}
+			out[i] = isnan(remainder[i]) ? NAN :
+				Max(sum, 0) / (double) count;
+		}
+	}
+}

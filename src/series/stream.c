@@ -1,0 +1,464 @@
+/*-------------------------------------------------------------------------
+ *
+ * stream.c
+ *		Scores of a stream: one pass, strictly causal, constant work a point.
+ *
+ * The forecast is Holt-Winters' additive exponential smoothing made robust
+ * after Gelper, Fried & Croux (2010), "Robust forecasting with exponential
+ * and Holt-Winters smoothing", Journal of Forecasting 29: the state moves
+ * by the forecast error clipped to a few deviations, so an outlier leaves
+ * little behind and a lasting shift is followed.  Gains start as plain
+ * means (1 / points seen), level and each season slot for itself, and
+ * settle at the options' values.
+ *
+ * The verdict is SPOT's (Siffer et al. 2017, see tail.c): standardised
+ * errors over a high level follow a generalised Pareto tail, extrapolated
+ * to the risk q.  In constant memory the level follows its quantile by
+ * Robbins-Monro steps and the tail is kept by its two moments; flagged
+ * points do not enter the tail.
+ *
+ * The season slot of a point comes from its time, not from a count, so gaps
+ * need no care.  Points that are not after the newest are refused and
+ * counted.  Everything is a function of the state and the point alone, with
+ * arithmetic that is the same everywhere: any division of a stream into
+ * batches gives the same bits.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "series/ad_series.h"
+
+#define STREAM_MAGIC	"ADSTRM1\n"
+#define STREAM_VERSION	1
+#define STREAM_SECTION	1
+#define TAIL_SHARE		0.02	/* of errors above the tail's level */
+#define TAIL_PRIOR		10		/* peaks that the first guess counts for */
+#define TAIL_MEAN		0.4		/* first guess: a normal tail's */
+#define TAIL_GROSS		20.0	/* mean excesses a peak may count for */
+#define MAX_SHAPE		0.5
+#define MIN_BOUND		3.0
+#define HUGE_POINT		1e300	/* larger ones count as infinite */
+#define SLOT_SEEN_MAX	1000000
+
+static const char *const late_names[] = {"count", "error", NULL};
+static const char *const own_keys[] = {"period", "step", NULL};
+
+#define OFF(field)	offsetof(AdStreamOptions, field)
+
+static const AdOption table[] = {
+	{"level", AD_OPT_FLOAT, OFF(level), 0.1, 0, 1, NULL, NULL, true},
+	{"trend", AD_OPT_FLOAT, OFF(trend), 0, 0, 1, NULL, NULL, false},
+	{"season", AD_OPT_FLOAT, OFF(season), 0.1, 0, 1, NULL, NULL, true},
+	{"clip", AD_OPT_FLOAT, OFF(clip), 3, 1, 100, NULL, NULL, false},
+	{"q", AD_OPT_FLOAT, OFF(q), 1e-4, 0, 0.02, NULL, NULL, true},
+	{"warmup", AD_OPT_INT, OFF(warmup), 0, 1, 100000000, NULL, NULL, false},
+	{"late", AD_OPT_ENUM, OFF(late), 0, 0, 0, late_names, NULL, false},
+};
+
+/* Fill o from a jsonb object; intervals stay text for the caller. */
+void
+ad_stream_options_parse(JsonbContainer *object, AdStreamOptions *o)
+{
+	memset(o, 0, sizeof(AdStreamOptions));
+	ad_options_parse(object, "ad_stream", table, lengthof(table), own_keys, o);
+	(void) ad_series_key_span(object, "period", 2, &o->period);
+	(void) ad_series_key_span(object, "step", 1, &o->step);
+	if (o->period.points > AD_STREAM_MAX_SLOTS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("option \"%s\" is out of range: %zu", "period",
+						o->period.points),
+				 errdetail("The limit is %u.", AD_STREAM_MAX_SLOTS)));
+	if (o->step.points > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" cannot be \"%zu\"", "step",
+						o->step.points),
+				 errdetail("Expected an interval.")));
+}
+
+/* The bound for the risk, from the tail's moments. */
+static void
+update_bound(AdStream *s)
+{
+	double		variance = s->tail_square - s->tail_mean * s->tail_mean;
+	double		ratio = s->tail_mean * s->tail_mean / Max(variance, 1e-300);
+	AdTail		tail;
+
+	/* method of moments: mean and variance of the generalised Pareto */
+	tail.level = s->tail_level;
+	tail.shape = Max(Min(0.5 * (1.0 - ratio), MAX_SHAPE), -MAX_SHAPE);
+	tail.scale = s->tail_mean * (1.0 - tail.shape);
+	tail.share = TAIL_SHARE;
+	s->bound = Max(ad_tail_quantile(&tail, s->q), MIN_BOUND);
+}
+
+/* A new stream; intervals of the options have been read. */
+void
+ad_stream_init(AdStream *s, const AdStreamOptions *o)
+{
+	const int64 month = INT64CONST(2629746000000);
+
+	memset(s, 0, sizeof(AdStream));
+	s->level_gain = o->level;
+	s->trend_gain = o->trend;
+	s->season_gain = o->season;
+	s->clip = o->clip;
+	s->q = o->q;
+	s->points = (uint32) o->period.points;
+	if (o->period.text)
+		s->period = o->period.usec + o->period.months * month;
+	if (o->step.text)
+		s->step = o->step.usec + o->step.months * month;
+	s->warmup = (uint32) o->warmup;
+	s->late_error = o->late == 1;
+	s->last = AD_NO_TIME;
+	s->tail_level = 2.33;
+	s->tail_mean = TAIL_MEAN;
+	s->tail_square = 2 * TAIL_MEAN * TAIL_MEAN;
+	update_bound(s);
+}
+
+/* The step is known: lay out the season. */
+static void
+lay_out(AdStream *s, MemoryContext context)
+{
+	double		slots = 0;
+
+	if (s->points > 0)
+		slots = s->points;
+	else if (s->period > 0)
+	{
+		slots = rint((double) s->period / (double) s->step);
+		if (slots > AD_STREAM_MAX_SLOTS)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("period of the stream has too many points: %.0f",
+							slots),
+					 errdetail("The limit is %u.", AD_STREAM_MAX_SLOTS)));
+	}
+	s->slots = slots >= 2 ? (uint32) slots : 0;
+	if (s->slots > 0)
+	{
+		s->season = (double *)
+			MemoryContextAllocZero(context, s->slots * sizeof(double));
+		s->seen = (uint32 *)
+			MemoryContextAllocZero(context, s->slots * sizeof(uint32));
+	}
+}
+
+/* Ascending order of int64 spacings. */
+static int
+ascending(const void *a, const void *b)
+{
+	int64		x = *(const int64 *) a;
+	int64		y = *(const int64 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* Note a time while the step is unknown; the last one settles it. */
+static void
+learn_step(AdStream *s, MemoryContext context, int64 t)
+{
+	int64		spacing[AD_STREAM_FIRST];
+
+	s->first[s->nfirst++] = t;
+	if (s->nfirst < AD_STREAM_FIRST)
+		return;
+	for (int i = 1; i < AD_STREAM_FIRST; i++)
+		spacing[i - 1] = s->first[i] - s->first[i - 1];
+	qsort(spacing, AD_STREAM_FIRST - 1, sizeof(int64), ascending);
+	s->step = Max(spacing[(AD_STREAM_FIRST - 1) / 2], 1);
+	lay_out(s, context);
+}
+
+/* The slot of a time: whole steps since the epoch, modulo the season. */
+static uint32
+slot_of(const AdStream *s, int64 t)
+{
+	int64		r;
+
+	if (s->points > 0)
+	{
+		int64		k = t / s->step - (t % s->step < 0 ? 1 : 0);
+
+		r = k % (int64) s->slots;
+		if (r < 0)
+			r += s->slots;
+		return (uint32) r;
+	}
+	r = t % s->period;
+	if (r < 0)
+		r += s->period;
+	return (uint32) Min((uint64) ((double) r / (double) s->period * s->slots),
+						s->slots - 1);
+}
+
+/*
+ * Take one point in.  The season is allocated in the given context, once.
+ */
+void
+ad_stream_point(AdStream *s, MemoryContext context, int64 t, bool has_value,
+				double value, AdStreamPoint *out)
+{
+	double		error,
+				moved,
+				gain,
+				z,
+				season = 0;
+	uint32		slot = 0;
+	uint64		quiet;
+
+	memset(out, 0, sizeof(AdStreamPoint));
+	if (s->last != AD_NO_TIME && t <= s->last)
+	{
+		if (s->late_error)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("point of the stream is not after the newest one"),
+					 errhint("Option \"late\" can be \"count\".")));
+		s->late++;
+		out->late = true;
+		return;
+	}
+	s->last = t;
+	if (s->slots == 0 && (s->points > 0 || s->period > 0) &&
+		s->nfirst < AD_STREAM_FIRST)
+	{
+		if (s->step > 0)
+		{
+			s->nfirst = AD_STREAM_FIRST;
+			lay_out(s, context);
+		}
+		else
+			learn_step(s, context, t);
+	}
+	if (s->slots > 0)
+	{
+		slot = slot_of(s, t);
+		season = s->season[slot];
+	}
+
+	out->expected = s->level + s->trend + season;
+	out->low = out->expected - s->bound * s->scale;
+	out->high = out->expected + s->bound * s->scale;
+	if (!has_value || isnan(value))
+	{
+		s->missing++;
+		return;
+	}
+
+	quiet = s->warmup > 0 ? s->warmup :
+		Max(2 * (uint64) (s->slots > 0 ? s->slots : s->points), 30);
+	out->judged = s->n >= quiet;
+	error = value - out->expected;
+	if (fabs(value) > HUGE_POINT)
+	{
+		/* beyond every finite value, and nothing to learn from */
+		out->score = INFINITY;
+		if (out->judged)
+		{
+			out->anomaly = value > 0 ? 1 : -1;
+			s->anomalies++;
+		}
+		s->n++;
+		return;
+	}
+	if (s->n == 0)
+	{
+		s->level = value;
+		s->n = 1;
+		return;
+	}
+
+	z = s->scale > 0 ? fabs(error) / s->scale : error != 0 ? 1e6 : 0;
+	z = Min(z, 1e6);
+	out->score = z;
+	if (out->judged && z > s->bound)
+	{
+		out->anomaly = error > 0 ? 1 : -1;
+		s->anomalies++;
+	}
+
+	/* while little is known, nothing is clipped */
+	moved = error;
+	if (s->n >= 10 && s->scale > 0)
+		moved = Max(Min(error, s->clip * s->scale), -s->clip * s->scale);
+
+	gain = Max(s->level_gain, 1.0 / (double) (s->n + 1));
+	if (s->slots > 0)
+	{
+		double		own = 1.0 / (double) (s->seen[slot] + 1);
+		double		share = Max(s->season_gain, own);
+
+		/*
+		 * In its first cycles a slot takes the error, not the level: else
+		 * the level runs after the season.
+		 */
+		if (s->seen[slot] < 2)
+		{
+			if (s->n > s->slots / 2 && s->seen[slot] == 0)
+				gain = 0;
+			share = own;
+			moved = s->seen[slot] == 0 ? error : moved;
+			gain *= 0.1;
+		}
+		s->season[slot] += share * (1.0 - gain) * moved;
+		if (s->seen[slot] < SLOT_SEEN_MAX)
+			s->seen[slot]++;
+	}
+	{
+		double		before = s->level;
+
+		s->level += s->trend + gain * moved;
+		s->trend += s->trend_gain * (s->level - before - s->trend);
+	}
+
+	/* scale: mean absolute error, times what makes it a normal deviation */
+	if (s->slots == 0 || s->seen[slot] > 1)
+	{
+		double		size = fabs(moved) * 1.2533141373155001;
+		double		weight = 1.0 / (double) (s->n + 1);
+
+		if (s->slots > 0)
+			weight = s->n > s->slots ?
+				1.0 / (double) (s->n - s->slots + 1) : 1.0;
+		weight = Max(weight, 0.01);
+		s->scale += weight * (size - s->scale);
+		/* never below what rounding alone makes */
+		s->scale = Max(s->scale, 1e3 * DBL_EPSILON * fabs(value));
+	}
+
+	if (out->judged && out->anomaly == 0)
+	{
+		bool		peak = z > s->tail_level;
+
+		if (peak)
+		{
+			double		excess = Min(z - s->tail_level,
+									 TAIL_GROSS * s->tail_mean);
+			double		w;
+
+			s->peaks++;
+			w = Max(1.0 / (double) (s->peaks + TAIL_PRIOR), 0.01);
+			s->tail_mean += w * (excess - s->tail_mean);
+			s->tail_square += w * (excess * excess - s->tail_square);
+		}
+		s->tail_level += 0.05 * ((peak ? 1.0 : 0.0) - TAIL_SHARE);
+		s->tail_level = Max(Min(s->tail_level, 10.0), 1.0);
+		if (peak)
+			update_bound(s);
+	}
+	s->n++;
+}
+
+/* The stream as bytes, palloc'd here. */
+bytea *
+ad_stream_write(const AdStream *s)
+{
+	AdEnvelopeWriter w;
+	StringInfo	b = ad_envelope_begin(&w, 1,
+									  512 + 12 * (Size) s->slots);
+
+	ad_envelope_section(&w, STREAM_SECTION);
+	ad_wr_f64(b, s->level_gain);
+	ad_wr_f64(b, s->trend_gain);
+	ad_wr_f64(b, s->season_gain);
+	ad_wr_f64(b, s->clip);
+	ad_wr_f64(b, s->q);
+	ad_wr_u64(b, (uint64) s->period);
+	ad_wr_u32(b, s->points);
+	ad_wr_u32(b, s->warmup);
+	ad_wr_u32(b, s->late_error ? 1 : 0);
+	ad_wr_u32(b, s->nfirst);
+	ad_wr_u64(b, (uint64) s->step);
+	ad_wr_u64(b, (uint64) s->last);
+	for (int i = 0; i < AD_STREAM_FIRST; i++)
+		ad_wr_u64(b, (uint64) s->first[i]);
+	ad_wr_u64(b, s->n);
+	ad_wr_u64(b, s->late);
+	ad_wr_u64(b, s->missing);
+	ad_wr_u64(b, s->anomalies);
+	ad_wr_f64(b, s->level);
+	ad_wr_f64(b, s->trend);
+	ad_wr_f64(b, s->scale);
+	ad_wr_f64(b, s->tail_level);
+	ad_wr_f64(b, s->tail_mean);
+	ad_wr_f64(b, s->tail_square);
+	ad_wr_u64(b, s->peaks);
+	ad_wr_u32(b, s->slots);
+	for (uint32 i = 0; i < s->slots; i++)
+		ad_wr_u32(b, s->seen[i]);
+	ad_wr_align8(b);
+	ad_wr_f64_array(b, s->season, s->slots);
+	return ad_envelope_end(&w, STREAM_MAGIC, STREAM_VERSION, 0, 0);
+}
+
+/* A stream from bytes, which are checked throughout; palloc'd here. */
+void
+ad_stream_read(AdStream *s, const uint8 *data, Size len)
+{
+	AdEnvelope	e;
+	AdReader	r;
+
+	memset(s, 0, sizeof(AdStream));
+	ad_envelope_open(&e, data, len, STREAM_MAGIC, "stream state",
+					 STREAM_VERSION, 0);
+	ad_envelope_reader(&e, STREAM_SECTION, "stream state", &r);
+	s->level_gain = ad_rd_finite(&r);
+	s->trend_gain = ad_rd_finite(&r);
+	s->season_gain = ad_rd_finite(&r);
+	s->clip = ad_rd_finite(&r);
+	s->q = ad_rd_finite(&r);
+	s->period = (int64) ad_rd_u64(&r);
+	s->points = ad_rd_u32(&r);
+	s->warmup = ad_rd_u32(&r);
+	s->late_error = ad_rd_u32(&r) != 0;
+	s->nfirst = ad_rd_u32(&r);
+	s->step = (int64) ad_rd_u64(&r);
+	s->last = (int64) ad_rd_u64(&r);
+	for (int i = 0; i < AD_STREAM_FIRST; i++)
+		s->first[i] = (int64) ad_rd_u64(&r);
+	s->n = ad_rd_u64(&r);
+	s->late = ad_rd_u64(&r);
+	s->missing = ad_rd_u64(&r);
+	s->anomalies = ad_rd_u64(&r);
+	s->level = ad_rd_finite(&r);
+	s->trend = ad_rd_finite(&r);
+	s->scale = ad_rd_finite(&r);
+	s->tail_level = ad_rd_finite(&r);
+	s->tail_mean = ad_rd_finite(&r);
+	s->tail_square = ad_rd_finite(&r);
+	s->peaks = ad_rd_u64(&r);
+	s->slots = ad_rd_count(&r, AD_STREAM_MAX_SLOTS, sizeof(uint32));
+	if (!(s->level_gain > 0 && s->level_gain <= 1) ||
+		!(s->trend_gain >= 0 && s->trend_gain <= 1) ||
+		!(s->season_gain > 0 && s->season_gain <= 1) ||
+		!(s->clip >= 1 && s->clip <= 100) || !(s->q > 0 && s->q <= 0.02) ||
+		s->period < 0 || s->step < 0 || s->nfirst > AD_STREAM_FIRST ||
+		s->points > AD_STREAM_MAX_SLOTS || s->scale < 0 ||
+		s->tail_mean < 0 || s->tail_square < 0 || s->tail_level < 1 ||
+		s->tail_level > 10 || s->points == 1 || s->slots == 1 ||
+		(s->slots > 0 && s->step == 0) ||
+		(s->slots > 0 && s->points == 0 && s->period == 0) ||
+		(s->slots > 0 && s->points > 0 && s->slots != s->points))
+		ad_rd_corrupt(&r, "a value is out of range");
+	if (s->slots > 0)
+	{
+		s->seen = ad_palloc_array(uint32, s->slots);
+		s->season = ad_palloc_array(double, s->slots);
+		for (uint32 i = 0; i < s->slots; i++)
+		{
+			uint32		seen = ad_rd_u32(&r);
+
+			s->seen[i] = Min(seen, SLOT_SEEN_MAX);
+		}
+		ad_rd_align8(&r);
+		for (uint32 i = 0; i < s->slots; i++)
+			s->season[i] = ad_rd_finite(&r);
+	}
+	else
+		ad_rd_align8(&r);
+	ad_rd_end(&r);
+	update_bound(s);
+}

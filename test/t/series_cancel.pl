@@ -1,0 +1,109 @@
+# Long series: cancelled within 100 ms, bounded, and in parallel workers.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+
+use AnomalyTest;
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+my $node = start_server('series', "work_mem = '64MB'", 'max_parallel_workers_per_gather = 2',
+	"log_line_prefix = '%n [%p] '");
+$node->safe_psql('postgres', q{
+	CREATE TABLE packed AS SELECT array_agg(sin(i / 100.0) + i % 7 ORDER BY i) AS v FROM generate_series(1, 2000000) i;
+	CREATE TABLE long AS SELECT i, sin(i / 100.0) + i % 7 AS v FROM generate_series(1, 300000) i;
+	CREATE TABLE series AS SELECT g, array_agg(sin(i * 2 * pi() / 24) + g ORDER BY i) AS v FROM generate_series(1, 200) g, generate_series(1, 500) i GROUP BY g;
+	ANALYZE;
+});
+
+# Run a query in the background, cancel it, and measure how soon it notices:
+# from just before the signal to the server's own message, by the server's log
+# (what follows, giving back temporary files and memory, is not ours).
+sub cancel_takes
+{
+	my ($query, $wait) = @_;
+	my $app = 'victim' . int(rand(1e9));
+	my $pid = fork();
+	if ($pid == 0)
+	{
+		open(STDERR, '>', '/dev/null');
+		open(STDOUT, '>', '/dev/null');
+		$ENV{PGAPPNAME} = $app;
+		exec('psql', '-X', '-h', $node->host, '-p', $node->port, '-d', 'postgres', '-c', $query);
+	}
+	my $active = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '$app' AND state = 'active'";
+	for (1 .. 100)
+	{
+		last if $node->safe_psql('postgres', $active) eq '1';
+		sleep(0.05);
+	}
+	sleep($wait);
+	$node->safe_psql('postgres', qq{
+		DO \$\$
+		DECLARE victim int;
+		BEGIN
+			SELECT pid INTO victim FROM pg_stat_activity WHERE application_name = '$app' AND state = 'active';
+			IF victim IS NOT NULL THEN
+				RAISE LOG 'cancel $app % at %', victim, extract(epoch FROM clock_timestamp());
+				PERFORM pg_cancel_backend(victim);
+			END IF;
+		END \$\$});
+	waitpid($pid, 0);
+	my $log = do { local (@ARGV, $/) = ($node->logfile); <> };
+	return 'finished' unless $log =~ /cancel $app (\d+) at ([0-9.]+)/;
+	my ($backend, $sent) = ($1, $2);
+	return 'finished' unless $log =~ /cancel $app .*?^([0-9]+\.[0-9]+) \[$backend\] ERROR:  canceling statement/ms;
+	return sprintf('%.0f', ($1 - $sent) * 1000);
+}
+
+my %queries = (
+	'a packed series, robust' => q{SELECT (ad_stl_array(v, '{"period": 24, "robust": true, "outer_iterations": 100}')).trend[1] FROM packed},
+	'a packed series, period 100000' => q{SELECT (ad_stl_array(v, '{"period": 100000, "robust": true, "trend_jump": 1, "outer_iterations": 100}')).trend[1] FROM packed},
+	'a partition' => q{SELECT count(d) FROM (SELECT ad_stl(v, i::bigint, '{"period": 24, "robust": true, "trend_window": 100001, "trend_jump": 1, "outer_iterations": 100}') OVER (ORDER BY i) d FROM long) s},
+	'periods' => q{SELECT count(p) FROM (SELECT g, ad_periods(v + 5 * sin(i / (5.0 + g)) + random(), i::bigint) p FROM long, generate_series(1, 30) g WHERE i <= 32768 GROUP BY g) s},
+	'a matrix profile' => q{SELECT count(d) FROM (SELECT ad_discord(v, 100) OVER (ORDER BY i) d FROM long) s},
+	'change points' => q{SELECT ad_changepoints(v, 'pelt', 1e12) FROM packed},
+	'sub-sequence PCA' => q{SELECT count(d) FROM (SELECT ad_subpca(v + random(), 250) OVER (ORDER BY i) d FROM long) s},
+);
+for my $name (sort keys %queries)
+{
+	my $ms = cancel_takes($queries{$name}, 1.0);
+	# a loaded machine may stall anyone; the least of three is the code's own
+	for (1 .. 2)
+	{
+		last if $ms eq 'finished' || $ms < 100;
+		my $again = cancel_takes($queries{$name}, 1.0);
+		$ms = $again if $again ne 'finished' && $again < $ms;
+	}
+	ok($ms ne 'finished' && $ms < 100, "$name: cancelled within 100 ms ($ms ms)");
+}
+
+# ten million rows in one partition: bounded, and cancelled as quickly
+$node->safe_psql('postgres', q{CREATE TABLE ten AS SELECT i, (i % 24)::float8 AS v FROM generate_series(1, 10000000) i; ANALYZE ten});
+my $ms = 1e9;
+for my $wait (12, 8, 16)
+{
+	my $again = cancel_takes(q{SELECT count(d) FROM (SELECT ad_stl(v, i::bigint, '{"period": 24, "robust": true, "outer_iterations": 100}') OVER (ORDER BY i) d FROM ten) s}, $wait);
+	$ms = $again if $again ne 'finished' && $again < $ms;
+	last if $ms < 100;
+}
+ok($ms < 100, "ten million rows: cancelled within 100 ms ($ms ms)");
+is($node->safe_psql('postgres', q{SELECT count((d).trend) FROM (SELECT ad_stl(v, i::bigint, '{"period": 24}') OVER (ORDER BY i) d FROM ten) s}),
+	'10000000', 'ten million rows: decomposed');
+my ($rc, $out, $err) = $node->psql('postgres', q{SELECT count((d).trend) FROM (SELECT ad_stl(v, (2 * i)::bigint / 2, '{"period": [4000000, 3000000, 2000000, 1000000, 24, 48, 96, 168]}') OVER (ORDER BY i) d FROM ten) s});
+like($err, qr/needs \d+ MB, limit is \d+ MB/, 'too much memory is refused by name');
+($rc, $out, $err) = $node->psql('postgres', q{SELECT count(d) FROM (SELECT ad_discord(v, 100) OVER (ORDER BY i) d FROM ten) s});
+like($err, qr/series has too many rows: 10000000/, 'a matrix profile of ten million rows is refused by name');
+
+# packed series in parallel workers give what one process gives
+my $query = q{SELECT g, md5(ad_stl_array(v, '{"period": 24, "robust": true}')::text) FROM series};
+my $serial = $node->safe_psql('postgres', "SET max_parallel_workers_per_gather = 0; $query");
+my $force = 'SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;';
+like($node->safe_psql('postgres', "$force EXPLAIN (COSTS OFF, VERBOSE) $query"), qr/Gather.*ad_stl_array/s, 'packed series are decomposed in parallel workers');
+is(join("\n", sort split /\n/, $node->safe_psql('postgres', "$force $query")), join("\n", sort split /\n/, $serial), 'parallel equals serial');
+
+$node->stop;
+done_testing();
