@@ -247,5 +247,6 @@ extern const char *ad_nearest(const char *word, const char *const *words,
 extern double ad_log(double x);
 extern double ad_exp2(double x);
 extern void ad_sincos_turn(double turn, double *s, double *c);
+extern double ad_normal_quantile(double p);
 
 #endif							/* AD_CORE_H */

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * elementary.c
- *		Logarithm, exponential, sine and cosine, bit-equal everywhere.
+ *		Logarithm, exponential, sine, cosine and the normal quantile, bit-equal
+ *		everywhere.
  *
  * The C library picks its own variants by processor (with and without
  * fused multiply-add), which may differ in the last bit.  Models are
@@ -26,6 +27,11 @@
 double
 ad_log(double x)
 {
+	/* from the last term to the first, so that none is divided out here */
+	static const double atanh_series[] = {
+		2.0 / 23, 2.0 / 21, 2.0 / 19, 2.0 / 17, 2.0 / 15, 2.0 / 13,
+		2.0 / 11, 2.0 / 9, 2.0 / 7, 2.0 / 5, 2.0 / 3
+	};
 	int			k;
 	double		m,
 				f,
@@ -50,9 +56,9 @@ ad_log(double x)
 	f = m - 1.0;
 	s = f / (2.0 + f);
 	z = s * s;
-	p = 2.0 / 23.0;
-	for (int i = 21; i >= 3; i -= 2)
-		p = p * z + 2.0 / i;
+	p = atanh_series[0];
+	for (int i = 1; i < (int) lengthof(atanh_series); i++)
+		p = p * z + atanh_series[i];
 	/* ln(1+f) = f - hfsq + s (hfsq + z p), with little cancellation */
 	hfsq = 0.5 * f * f;
 	return k * LN2_HI - ((hfsq - (s * (hfsq + z * p) + k * LN2_LO)) - f);
@@ -132,4 +138,79 @@ ad_sincos_turn(double turn, double *s, double *c)
 			*c = sine;
 			break;
 	}
+}
+
+/* A polynomial of degree 7, lowest coefficient first. */
+static inline double
+polynomial7(const double *c, double x)
+{
+	double		p = c[7];
+
+	for (int i = 6; i >= 0; i--)
+		p = p * x + c[i];
+	return p;
+}
+
+/*
+ * The standard normal quantile of p in (0, 1); -Inf at 0, Inf at 1, NaN
+ * outside.  Wichura's AS 241 (1988), whose three rational functions leave a
+ * relative error of about 1e-16.
+ */
+double
+ad_normal_quantile(double p)
+{
+	static const double a[] = {
+		3.3871328727963666080e0, 1.3314166789178437745e+2,
+		1.9715909503065514427e+3, 1.3731693765509461125e+4,
+		4.5921953931549871457e+4, 6.7265770927008700853e+4,
+		3.3430575583588128105e+4, 2.5090809287301226727e+3
+	};
+	static const double b[] = {
+		1.0, 4.2313330701600911252e+1,
+		6.8718700749205790830e+2, 5.3941960214247511077e+3,
+		2.1213794301586595867e+4, 3.9307895800092710610e+4,
+		2.8729085735721942674e+4, 5.2264952788528545610e+3
+	};
+	static const double c[] = {
+		1.42343711074968357734e0, 4.63033784615654529590e0,
+		5.76949722146069140550e0, 3.64784832476320460504e0,
+		1.27045825245236838258e0, 2.41780725177450611770e-1,
+		2.27238449892691845833e-2, 7.74545014278341407640e-4
+	};
+	static const double d[] = {
+		1.0, 2.05319162663775882187e0,
+		1.67638483018380384940e0, 6.89767334985100004550e-1,
+		1.48103976427480074590e-1, 1.51986665636164571966e-2,
+		5.47593808499534494600e-4, 1.05075007164441684324e-9
+	};
+	static const double e[] = {
+		6.65790464350110377720e0, 5.46378491116411436990e0,
+		1.78482653991729133580e0, 2.96560571828504891230e-1,
+		2.65321895265761230930e-2, 1.24266094738807843860e-3,
+		2.71155556874348757815e-5, 2.01033439929228813265e-7
+	};
+	static const double f[] = {
+		1.0, 5.99832206555887937690e-1,
+		1.36929880922735805310e-1, 1.48753612908506148525e-2,
+		7.86869131145613259100e-4, 1.84631831751005468180e-5,
+		1.42151175831644588870e-7, 2.04426310338993978564e-15
+	};
+	double		q = p - 0.5;
+	double		r;
+
+	if (fabs(q) <= 0.425)
+	{
+		r = 0.180625 - q * q;
+		return q * polynomial7(a, r) / polynomial7(b, r);
+	}
+	if (!(p >= 0 && p <= 1))
+		return NAN;
+	if (p == 0 || p == 1)
+		return p == 0 ? -INFINITY : INFINITY;
+	r = sqrt(-ad_log(Min(p, 1 - p)));
+	if (r <= 5)
+		r = polynomial7(c, r - 1.6) / polynomial7(d, r - 1.6);
+	else
+		r = polynomial7(e, r - 5) / polynomial7(f, r - 5);
+	return q < 0 ? -r : r;
 }
