@@ -51,6 +51,8 @@ find_missing() {
 	fi
 	if [ "${1:-}" = bench ]; then
 		/usr/bin/python3 -c 'import sklearn' 2>/dev/null || need python3-sklearn
+		/usr/bin/python3 -c 'import statsmodels' 2>/dev/null || need python3-statsmodels
+		command -v Rscript >/dev/null || need r-base-core
 	fi
 }
 
