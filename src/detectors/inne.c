@@ -23,8 +23,7 @@
  *-------------------------------------------------------------------------
  */
 #include "detectors/ad_detectors.h"
-
-#include <float.h>
+#include "detectors/reference.h"
 
 #include "math/ad_simd.h"
 
@@ -123,6 +122,7 @@ inne_fit(const AdMatrix *m, const void *options, StringInfo payload)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("estimators times sample_size is " INT64_FORMAT ", limit is %d",
 						(int64) o->estimators * o->sample_size, MAX_CENTERS)));
+	ad_reference_check(m->x, ad_mul_size(m->rows, m->cols));
 	for (Size i = 0; i < m->rows; i++)
 		population[i] = i;
 	ad_wr_u32(payload, o->estimators);

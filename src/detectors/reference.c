@@ -39,6 +39,25 @@ ad_reference_rows(const AdMatrix *m, int most, Size *n)
 	return x;
 }
 
+/*
+ * Error unless all values are finite, as a fit promises: sketches may be
+ * forged.  Between finite rows no distance is NaN, so as many neighbours are
+ * found as there are.
+ */
+void
+ad_reference_check(const double *x, Size values)
+{
+	for (Size i = 0; i < values; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		if (unlikely(!isfinite(x[i])))
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("a value is too large for distances"),
+					 errhint("Scale features with ad_prepare().")));
+	}
+}
+
 /* Append rows to a payload. */
 void
 ad_reference_write(StringInfo payload, const double *x, Size n, int cols,
@@ -55,6 +74,7 @@ void
 ad_reference_open(AdReference *ref, const double *x, Size n, int cols,
 				  AdMetric metric, double p, int k)
 {
+	ad_reference_check(x, ad_mul_size(n, cols));
 	ref->x = x;
 	ref->n = (uint32) n;
 	ref->metric = metric;
