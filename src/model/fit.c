@@ -49,6 +49,30 @@ typedef struct Fit
 	AdMatrix	matrix;
 } Fit;
 
+/*
+ * Error unless a matrix is what detectors are promised: finite, or NaN for
+ * those that accept missing values.  Rows cannot break the promise, a forged
+ * sketch can.
+ */
+static void
+check_matrix(const AdMatrix *m, bool missing)
+{
+	for (Size i = 0; i < m->rows; i++)
+	{
+		const double *x = m->x + i * m->cols;
+		double		zero = 0;
+
+		AD_CHECK_EVERY_1024(i);
+		for (int c = 0; c < m->cols; c++)
+			if (!(missing && isnan(x[c])))
+				zero += x[c] * 0.0;
+		if (zero != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("a value to fit is not finite")));
+	}
+}
+
 /* Take a view of a sketch and prepare it, in the current context. */
 static void
 prepare(Fit *fit, AdSketch *sketch, const AdSpec *spec)
@@ -75,6 +99,8 @@ prepare(Fit *fit, AdSketch *sketch, const AdSpec *spec)
 	fit->matrix.cols = m->ncols;
 	fit->matrix.kinds = m->kinds;
 	fit->matrix.seed = spec->sampling.seed;
+	check_matrix(&fit->matrix, spec->detector->accepts_missing != NULL &&
+				 spec->detector->accepts_missing(spec->options));
 }
 
 /* Write the model of a prepared fit, in the current context. */
