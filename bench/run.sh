@@ -18,6 +18,8 @@ if [ ${#names[@]} -eq 0 ]; then
 		name=$(basename "$file" .py)
 		[ "$name" = lib ] || names+=("$name")
 	done
+	# It writes its own table, always of the full size.
+	[ "${BENCH_SCALE:-1}" != 1 ] || names+=(market)
 fi
 
 ad_make_work
@@ -40,6 +42,10 @@ export PYTHONDONTWRITEBYTECODE=1
 
 for name in "${names[@]}"; do
 	ad_say "== $name"
+	if [ "$name" = market ]; then
+		RUNS=$BENCH_ROUNDS "$ad_root/bench/market.sh"
+		continue
+	fi
 	/usr/bin/python3 "$ad_root/bench/$name.py" >"$ad_work/$name.md"
 	cat "$ad_work/$name.md"
 	if [ "$BENCH_SCALE" = 1 ] && [ -z "${BENCH_ONLY:-}" ]; then
