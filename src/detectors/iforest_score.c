@@ -19,23 +19,12 @@
  */
 #include "detectors/iforest.h"
 
+#include "math/ad_math.h"
+
 #define LANES				AD_FOREST_LANES
-#define MAX_BUCKETS			4096
 #define MAX_FOREST_SLOTS	((Size) 1 << 24)	/* leaves of all lanes */
 #define TOGETHER			16	/* extended trees that are walked at once */
 #define EULER				0.57721566490153286061
-
-/* The thresholds of one column. */
-typedef struct Column
-{
-	const double *thresholds;	/* ascending, then 2^steps times infinity */
-	uint32		n;
-	int			steps;			/* of a search: 2^steps > fullest bucket */
-	uint32		nbuckets;		/* power of 2 */
-	double		low;			/* first threshold */
-	double		per_width;		/* buckets per unit */
-	const uint32 *bucket;		/* first threshold of each bucket */
-} Column;
 
 /* A node of an extended tree; the left child follows its parent. */
 typedef struct HyperNode
@@ -65,7 +54,7 @@ typedef struct Forest
 	/* axis-parallel */
 	int			depth;
 	int			groups;
-	Column	   *columns;
+	AdRanks    *columns;
 	uint32	   *nodes;
 	uint16	   *codes;			/* per leaf slot, into lengths */
 	double	   *lengths;		/* distinct path lengths; 0 first */
@@ -116,72 +105,18 @@ ad_iforest_depth_limit(int psi)
 	return depth;
 }
 
-/* The bucket of a value; monotonic in x. */
-static inline uint32
-bucket_of(const Column *c, double x)
-{
-	double		p = (x - c->low) * c->per_width;
-
-	if (!(p > 0))
-		return 0;
-	if (p >= c->nbuckets)
-		return c->nbuckets - 1;
-	return (uint32) p;
-}
-
-/*
- * How many of a column's thresholds are below x.  The search may look past
- * the end of x's bucket: thresholds there are not below x.
- */
-static inline uint32
-rank_of(const Column *c, double x)
-{
-	const double *t = c->thresholds + c->bucket[bucket_of(c, x)];
-
-	for (int s = c->steps - 1; s >= 0; s--)
-		t += (Size) (t[((Size) 1 << s) - 1] < x) << s;
-	return (uint32) (t - c->thresholds);
-}
-
-/* Read a column's thresholds and make its buckets. */
+/* Read a column's thresholds. */
 static void
-load_column(AdReader *r, Column *c)
+load_column(AdReader *r, AdRanks *c)
 {
 	uint32		n = ad_rd_count(r, AD_FOREST_MAX_RANK, sizeof(double));
 	double	   *t = ad_palloc_array(double, n);
-	uint32	   *bucket;
-	uint32		fullest = 0;
-	double		width;
 
 	ad_rd_f64_array(r, t, n);
 	for (uint32 i = 0; i < n; i++)
 		if (!isfinite(t[i]) || (i > 0 && !(t[i] > t[i - 1])))
 			ad_rd_corrupt(r, "thresholds do not ascend");
-	c->n = n;
-	c->nbuckets = 1;
-	while (c->nbuckets < n && c->nbuckets < MAX_BUCKETS)
-		c->nbuckets *= 2;
-	c->low = n > 0 ? t[0] : 0;
-	width = n > 0 ? t[n - 1] - t[0] : 0;
-	c->per_width = width > 0 ? c->nbuckets / width : 0;
-	if (!isfinite(c->per_width))
-		c->per_width = 0;		/* one bucket holds all */
-
-	bucket = ad_palloc_array(uint32, c->nbuckets);
-	for (uint32 b = 0, i = 0; b < c->nbuckets; b++)
-	{
-		bucket[b] = i;
-		while (i < n && bucket_of(c, t[i]) == b)
-			i++;
-		fullest = Max(fullest, i - bucket[b]);
-	}
-	while (((uint32) 1 << c->steps) <= fullest)
-		c->steps++;
-	t = ad_repalloc_array(t, double, n + ((Size) 1 << c->steps));
-	for (Size i = 0; i < (Size) 1 << c->steps; i++)
-		t[n + i] = INFINITY;
-	c->thresholds = t;
-	c->bucket = bucket;
+	ad_ranks_build(c, t, n);
 }
 
 /* The code of a leaf's path length. */
@@ -251,7 +186,7 @@ load_axis_parallel(AdReader *r, Forest *f)
 	memset(&l, 0, sizeof(l));
 	l.r = r;
 	l.f = f;
-	f->columns = ad_palloc0_array(Column, f->cols);
+	f->columns = ad_palloc0_array(AdRanks, f->cols);
 	for (int c = 0; c < f->cols; c++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -392,7 +327,12 @@ axis_parallel_length(Forest *f, const double *x)
 	const uint16 *codes = f->codes;
 
 	for (int c = 0; c < f->cols; c++)
-		f->key[c] = rank_of(&f->columns[c], x[c]) << AD_FOREST_SHIFT;
+	{
+		const AdRanks *r = &f->columns[c];
+
+		f->key[c] = ad_rank_from(r, r->bucket[ad_ranks_bucket(r, x[c])],
+								 x[c]) << AD_FOREST_SHIFT;
+	}
 	ad_forest_walk(f->nodes, f->groups, f->depth, f->key, f->cols, f->leaf);
 	for (int g = 0; g < f->groups; g++, codes += stride)
 		for (int l = 0; l < LANES; l++)
