@@ -82,6 +82,12 @@ typedef struct AdDetector
 	void		(*in_sample) (const AdMatrix *m, const void *options,
 							  double *scores);
 
+	/*
+	 * The score of one row that the fit saw: as score(), but where the model
+	 * holds that row, it is not its own neighbour.  NULL: score().
+	 */
+	double		(*score_known) (void *scorer, const double *x);
+
 	/* Append members of a JSON object about the fitted model, or NULL. */
 	void		(*describe) (const void *scorer, StringInfo json);
 } AdDetector;
