@@ -160,6 +160,7 @@ knn_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_knn = {
 	.id = 8,
 	.name = "knn",
+	.time = 7.5,
 	.options = knn_options,
 	.noptions = lengthof(knn_options),
 	.options_size = sizeof(KnnOptions),

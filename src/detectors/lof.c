@@ -254,6 +254,7 @@ lof_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_lof = {
 	.id = 9,
 	.name = "lof",
+	.time = 10.6,
 	.options = lof_options,
 	.noptions = lengthof(lof_options),
 	.options_size = sizeof(LofOptions),

@@ -52,6 +52,8 @@ typedef struct AdDetector
 	int			noptions;
 	Size		options_size;	/* of the struct they fill */
 	bool		contains_rows;	/* models hold training rows */
+	double		time;			/* of a score with the default options, 10
+								 * columns: microseconds, for the planner */
 
 	/* The scaling it wants, given its options. */
 	AdScale		(*scale) (const void *options);
