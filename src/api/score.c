@@ -14,7 +14,7 @@
 
 typedef struct ScoreCall
 {
-	AdModelRef	ref;
+	AdModelArg	model;
 	AdModel    *matched;		/* model the arguments are matched to */
 	AdArgs		args;
 } ScoreCall;
@@ -22,7 +22,7 @@ typedef struct ScoreCall
 PG_FUNCTION_INFO_V1(ad_score);
 
 /*
- * ad_score(model bytea, VARIADIC "any") -> float8.  NULL model, or NULL in
+ * ad_score(model bytea or text, VARIADIC "any") -> float8.  NULL model, or NULL in
  * place of the one array or row: NULL.  A NULL feature is missing.
  */
 Datum
@@ -44,9 +44,8 @@ ad_score(PG_FUNCTION_ARGS)
 	}
 	a = &call->args;
 
-	m = ad_model_get(&call->ref,
-					 (struct varlena *) DatumGetPointer(PG_GETARG_DATUM(0)),
-					 fcinfo->flinfo->fn_mcxt);
+	m = ad_model_argument(fcinfo, &call->model, fcinfo->flinfo->fn_mcxt,
+						  AD_PRIVILEGE_SCORE);
 	if (unlikely(m != call->matched))
 	{
 		call->matched = NULL;
