@@ -296,9 +296,7 @@ ad_model_by_name(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	version = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
-	if (!PG_ARGISNULL(1) && version == 0)
-		version = -1;			/* 0 is not the active one */
+	version = PG_ARGISNULL(1) ? AD_VERSION_ACTIVE : PG_GETARG_INT32(1);
 	PG_RETURN_DATUM(ad_registry_model(extension_schema(fcinfo),
 									  PG_GETARG_TEXT_PP(0), &version,
 									  AD_PRIVILEGE_READ));
