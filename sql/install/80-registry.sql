@@ -31,6 +31,8 @@ CREATE CAST (_ad_role AS oid) WITHOUT FUNCTION AS IMPLICIT;
 COMMENT ON CAST (_ad_role AS oid) IS
 'the OID of a role; 0 is public';
 
+-- No foreign keys between them: pg_restore with several jobs loads the tables
+-- in any order. The functions that write them lock the row of the name first.
 CREATE TABLE _ad_model_name (
     name text COLLATE "C" CONSTRAINT _ad_model_name_pkey PRIMARY KEY,
     active integer CHECK (active > 0),
@@ -41,8 +43,7 @@ COMMENT ON TABLE _ad_model_name IS
 'named models: the active version, the highest version given, how many to keep';
 
 CREATE TABLE _ad_model_version (
-    name text COLLATE "C" NOT NULL
-        REFERENCES _ad_model_name ON UPDATE CASCADE ON DELETE CASCADE,
+    name text COLLATE "C" NOT NULL,
     version integer NOT NULL CHECK (version > 0),
     model bytea NOT NULL,
     spec jsonb NOT NULL,
@@ -61,8 +62,7 @@ COMMENT ON TABLE _ad_model_version IS
 'versions of named models: the bytes and how they came about';
 
 CREATE TABLE _ad_model_grant (
-    name text COLLATE "C" NOT NULL
-        REFERENCES _ad_model_name ON UPDATE CASCADE ON DELETE CASCADE,
+    name text COLLATE "C" NOT NULL,
     role _ad_role NOT NULL,
     privilege text COLLATE "C" NOT NULL CHECK (privilege IN ('score', 'read', 'own')),
     CONSTRAINT _ad_model_grant_pkey PRIMARY KEY (name, role, privilege)
