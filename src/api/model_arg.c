@@ -41,8 +41,11 @@ same_moment(const AdMoment *a, const AdMoment *b)
 static inline void
 this_moment(AdMoment *now)
 {
-	Snapshot	snapshot = GetActiveSnapshot();
+	Snapshot	snapshot;
 
+	if (unlikely(!ActiveSnapshotSet()))
+		elog(ERROR, "cannot look up a model without a snapshot");
+	snapshot = GetActiveSnapshot();
 	now->user = GetUserId();
 	now->curcid = snapshot->curcid;
 	now->xmin = snapshot->xmin;
@@ -87,7 +90,7 @@ ad_model_argument_slow(FunctionCallInfo fcinfo, AdModelArg *arg,
 	AdMoment	now;
 	text	   *name;
 	Datum		value;
-	int32		version = 0;
+	int32		version = AD_VERSION_ACTIVE;
 
 	if (arg->form == AD_MODEL_UNKNOWN)
 		resolve_form(fcinfo, arg);
