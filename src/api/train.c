@@ -102,8 +102,9 @@ read_query(const char *sql, const char *what, Query1 *out)
 
 /*
  * The query that fits the rows of another.  Features are a row, so that
- * they have names; the only column may be an array or a row itself.  With
- * keyed sampling the first column is the key.
+ * they have names; the only column may be an array or a row itself, or
+ * sketches, which are merged.  With keyed sampling the first column is the
+ * key, unless the sketches have it already.
  */
 static char *
 fit_query(Oid schema, const Query1 *query, bool keyed)
@@ -112,6 +113,16 @@ fit_query(Oid schema, const Query1 *query, bool keyed)
 	const char *q = quote_identifier(get_namespace_name(schema));
 	int			first = keyed ? 1 : 0;
 	StringInfoData sql;
+
+	initStringInfo(&sql);
+	if (columns->natts == 1 && TupleDescAttr(columns, 0)->atttypid == BYTEAOID)
+	{
+		/* a comment may end the query, so a line ends it too */
+		appendStringInfo(&sql,
+						 "SELECT %s.ad_fit_sketch($1, %s.ad_merge(_q._c1)) FROM (\n%s\n) _q(_c1)",
+						 q, q, query->text);
+		return sql.data;
+	}
 
 	if (keyed && columns->natts < 2)
 		ereport(ERROR,
@@ -128,7 +139,6 @@ fit_query(Oid schema, const Query1 *query, bool keyed)
 								NameStr(TupleDescAttr(columns, i)->attname)),
 						 errhint("Name them with AS.")));
 
-	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT %s.ad_fit($1, ", q);
 	if (keyed)
 		appendStringInfoString(&sql, "_q._c1, ");
@@ -145,7 +155,6 @@ fit_query(Oid schema, const Query1 *query, bool keyed)
 	}
 	else
 		appendStringInfoString(&sql, "_f)");
-	/* a comment may end the query, so a line ends it too */
 	appendStringInfo(&sql, " FROM (\n%s\n) _q(", query->text);
 	for (int i = 0; i < columns->natts; i++)
 		appendStringInfo(&sql, "%s_c%d", i > 0 ? ", " : "", i + 1);
