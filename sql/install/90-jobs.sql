@@ -432,6 +432,11 @@ BEGIN
 	PERFORM @extschema@._ad_job_lag(j.lag, kind);
 	PERFORM @extschema@._ad_job_since(j, kind);
 	IF j.kind = 'layering' THEN
+		IF rule_name <> 'score' THEN
+			RAISE EXCEPTION 'rule is %, must be on the score', j.rule
+				USING ERRCODE = 'invalid_parameter_value', HINT = 'The score of layering is its severity, 0 to 100: {"score": 50}.';
+		END IF;
+		PERFORM @extschema@._ad_job_layering_check(j, q.sql, q.columns, q.types);
 		RETURN;
 	END IF;
 	PERFORM @extschema@._ad_job_column(q.columns, q.types, j.key_column, 'key');
@@ -451,14 +456,14 @@ BEGIN
 	IF j.features IS NULL THEN
 		IF m.features -> 0 ->> 'name' IS NULL THEN
 			RAISE EXCEPTION 'features of model "%" have no names', j.model
-				USING ERRCODE = 'invalid_parameter_value', HINT = 'Say which columns they are: features => ARRAY[…].';
+				USING ERRCODE = 'invalid_parameter_value', HINT = 'Say which columns they are: features => ARRAY[''a'', ''b''].';
 		END IF;
 		SELECT string_agg(format('"%s"', f ->> 'name'), ', ') INTO missing
 		FROM jsonb_array_elements(m.features) f WHERE f ->> 'name' <> ALL (q.columns);
 		IF missing IS NOT NULL THEN
 			RAISE EXCEPTION 'source lacks features of model "%"', j.model
 				USING ERRCODE = 'undefined_column', DETAIL = format('It has no column %s.', missing),
-				HINT = 'Use a query that gives them the names they had in training, or say which columns they are: features => ARRAY[…].';
+				HINT = 'Use a query that gives them the names they had in training, or say which columns they are: features => ARRAY[''a'', ''b''].';
 		END IF;
 	ELSE
 		PERFORM @extschema@._ad_job_column(q.columns, q.types, f, 'feature') FROM unnest(j.features) f;
@@ -493,6 +498,9 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+	IF $1 IS NULL THEN
+		RAISE EXCEPTION 'lag cannot be NULL' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	BEGIN
 		IF $2 = 'at' THEN
 			at := $1::interval;
@@ -505,8 +513,8 @@ BEGIN
 			DETAIL = CASE $2 WHEN 'at' THEN 'For a watermark that is a time it is an interval.'
 					 ELSE 'For a watermark that is an integer it is an integer.' END;
 	END;
-	IF at < interval '0' OR no < 0 OR $1 IS NULL THEN
-		RAISE EXCEPTION 'lag is %, cannot be negative', coalesce($1, 'NULL') USING ERRCODE = 'invalid_parameter_value';
+	IF at < interval '0' OR no < 0 THEN
+		RAISE EXCEPTION 'lag is %, cannot be negative', $1 USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 END $$;
 COMMENT ON FUNCTION _ad_job_lag(text, text) IS 'a lag, of the kind of the watermark';

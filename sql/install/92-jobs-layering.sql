@@ -70,6 +70,25 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION _ad_layering_all(jsonb) IS 'options of layering with every default spelled out';
 
+CREATE FUNCTION _ad_job_layering_check(j _ad_own_job, sql text, columns text[], types regtype[])
+RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF @extschema@._ad_job_column($3, $4, 'ts', 'watermark') <> 'timestamptz'::regtype THEN
+		RAISE EXCEPTION 'watermark has type %', @extschema@._ad_job_column($3, $4, 'ts', 'watermark')
+			USING ERRCODE = 'datatype_mismatch', HINT = 'The column "ts" of order events is a timestamptz.';
+	END IF;
+	PERFORM set_config('search_path', j.search_path, true);
+	EXECUTE 'SELECT FROM @extschema@.ad_layering_sequences($1, $2, $3, $4)'
+		USING format(E'SELECT * FROM (\n%s\n) _q LIMIT 0', $2), j.options, j.partition_by,
+			coalesce(j.order_by, CASE WHEN 'id' = ANY ($3) THEN 'id' END);
+	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+END $$;
+COMMENT ON FUNCTION _ad_job_layering_check(_ad_own_job, text, text[], regtype[]) IS
+'an error if the source of a layering job is no order events';
+
 CREATE FUNCTION _ad_job_batch_layering(j _ad_own_job, run integer, until timestamptz)
 RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -90,10 +109,7 @@ DECLARE
 BEGIN
 	SELECT * INTO STRICT s FROM @extschema@._ad_own_state o WHERE o.job_id = j.id FOR UPDATE;
 	SELECT * INTO q FROM @extschema@._ad_job_source(j.source, j.search_path);
-	IF @extschema@._ad_job_column(q.columns, q.types, 'ts', 'watermark') <> 'timestamptz'::regtype THEN
-		RAISE EXCEPTION 'watermark has type %', @extschema@._ad_job_column(q.columns, q.types, 'ts', 'watermark')
-			USING ERRCODE = 'datatype_mismatch', HINT = 'The column "ts" of order events is a timestamptz.';
-	END IF;
+	PERFORM @extschema@._ad_job_layering_check(j, q.sql, q.columns, q.types);
 	complete := coalesce(until, clock_timestamp()) - (@extschema@._ad_job_lag(j.lag, 'at')).at;
 	from_at := greatest(s.at, (@extschema@._ad_job_since(j, 'at')).at);
 

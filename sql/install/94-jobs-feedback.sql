@@ -93,24 +93,29 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
 	champion pg_catalog.record;
-	version pg_catalog.int4;
+	challenger pg_catalog.int4;
 	q pg_catalog.record;
 	drift pg_catalog.float8;
 	given pg_catalog.text;
 BEGIN
 	champion := @extschema@._ad_retrain_champion($1, $2, $3, $4);
-	version := @extschema@.ad_train($1, champion.query, champion.spec, notes => 'ad_retrain', activate => false);
+	challenger := @extschema@.ad_train($1, champion.query, champion.spec, notes => 'ad_retrain', activate => false);
 
-	-- how the rows that it was trained on look to the champion
+	-- how the rows that it was trained on look to the champion: of its own
+	-- rows a share _k lies above its threshold, those on it left out or not
 	q := @extschema@._ad_query(champion.query, 'training query');
-	IF NOT (pg_catalog.cardinality(q.columns) OPERATOR(pg_catalog.=) 1
+	IF @extschema@._ad_feature_changes(champion.features,
+			(SELECT m.features FROM @extschema@.ad_models m
+			 WHERE m.name OPERATOR(pg_catalog.=) $1 AND m.version OPERATOR(pg_catalog.=) challenger)) IS NULL
+		AND NOT (pg_catalog.cardinality(q.columns) OPERATOR(pg_catalog.=) 1
 			AND q.types[1]::pg_catalog.oid OPERATOR(pg_catalog.=) 'pg_catalog.bytea'::pg_catalog.regtype::pg_catalog.oid)
 	THEN
 		given := CASE WHEN champion.features OPERATOR(pg_catalog.->) 0 OPERATOR(pg_catalog.->>) 'name' IS NULL
 			THEN pg_catalog.format('_t.%I', q.columns[pg_catalog.cardinality(q.columns)]) ELSE '_t' END;
 		EXECUTE pg_catalog.format($sql$
-SELECT pg_catalog.max(pg_catalog.abs(share OPERATOR(pg_catalog.-) _k))
-FROM (SELECT _k, pg_catalog.avg(CASE WHEN _s OPERATOR(pg_catalog.>) _v THEN 1.0::pg_catalog.float8 ELSE 0.0::pg_catalog.float8 END) AS share
+SELECT greatest(0, pg_catalog.max(greatest(_above OPERATOR(pg_catalog.-) _k, _k OPERATOR(pg_catalog.-) _least)))
+FROM (SELECT _k, pg_catalog.avg(CASE WHEN _s OPERATOR(pg_catalog.>) _v THEN 1.0::pg_catalog.float8 ELSE 0.0::pg_catalog.float8 END) AS _above,
+             pg_catalog.avg(CASE WHEN _s OPERATOR(pg_catalog.>=) _v THEN 1.0::pg_catalog.float8 ELSE 0.0::pg_catalog.float8 END) AS _least
       FROM (SELECT @extschema@.ad_score($1, %s) AS _s FROM (
 %s
             ) _t) _r,
@@ -119,7 +124,7 @@ FROM (SELECT _k, pg_catalog.avg(CASE WHEN _s OPERATOR(pg_catalog.>) _v THEN 1.0:
       WHERE _s IS NOT NULL GROUP BY _k) _g$sql$, given, q.sql)
 		INTO drift USING champion.model;
 	END IF;
-	RETURN @extschema@._ad_retrain_decide($1, champion.version, version, drift, $2, $3, $4);
+	RETURN @extschema@._ad_retrain_decide($1, champion.version, challenger, drift, $2, $3, $4);
 END $$;
 COMMENT ON FUNCTION ad_retrain(text, double precision, double precision, integer) IS
 'trains a named model again with its spec and training query, and activates the new version unless scores have drifted too far or the labelled rows say that it is worse; returns what it decided, and why';
@@ -130,6 +135,9 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+	IF $1 IS NULL THEN
+		RAISE EXCEPTION 'name cannot be NULL' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	IF $2 IS NULL OR $2 < 0 OR $2 > 1 OR $2 = 'NaN' THEN
 		RAISE EXCEPTION 'margin is %, must be 0 to 1', coalesce($2::text, 'NULL') USING ERRCODE = 'invalid_parameter_value';
 	END IF;
@@ -176,6 +184,8 @@ BEGIN
 	ELSE
 		remarks := remarks || format('score drift is %s, not above %s', round($4::numeric, 4), $6);
 	END IF;
+	SELECT NULL::bigint AS labels, NULL::double precision AS roc_auc0, NULL::double precision AS roc_auc1,
+		NULL::double precision AS average_precision0, NULL::double precision AS average_precision1 INTO m;
 	IF changes IS NULL THEN
 		SELECT * INTO m FROM @extschema@._ad_retrain_metrics($1, model0, model1, features0, features1);
 		IF m.roc_auc0 IS NULL OR m.labels < $7 THEN
