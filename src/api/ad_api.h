@@ -65,6 +65,21 @@ extern bool ad_args_next(AdArgs *a, FunctionCallInfo fcinfo,
 extern void ad_args_match(AdArgs *a, const AdModel *m);
 extern AdFeature *ad_args_features(const AdArgs *a);
 
+/*
+ * A call site of a function over a model and a row, in fn_extra: the model
+ * held in the cache, and how the arguments become its features.
+ */
+typedef struct AdModelCall
+{
+	AdModelRef	ref;
+	AdModel    *matched;		/* model the arguments are matched to */
+	AdArgs		args;
+	void	   *extra;			/* the function's own; NULL at first */
+} AdModelCall;
+
+extern AdModel *ad_model_call_row(FunctionCallInfo fcinfo, int first,
+								  AdModelCall **call);
+
 extern void ad_spec_from_value(struct varlena *value, bool is_text,
 							   bool need_detector, AdSpec *spec);
 extern Jsonb *ad_jsonb_from_text(const char *text);

@@ -475,3 +475,60 @@ ad_args_features(const AdArgs *a)
 	}
 	return features;
 }
+
+/*
+ * The row of a call f(model bytea, ..., features): returns the model, with the
+ * raw row in (*call)->args.x, a category as its code in the model; or NULL
+ * when the result is NULL, the model being NULL or the one array or row.
+ * Features begin at argument "first".  What is resolved once a call site is
+ * kept in fn_extra.
+ */
+AdModel *
+ad_model_call_row(FunctionCallInfo fcinfo, int first, AdModelCall **result)
+{
+	AdModelCall *call = fcinfo->flinfo->fn_extra;
+	AdModel    *m;
+	AdArgs	   *a;
+
+	if (PG_ARGISNULL(0))
+		return NULL;
+	if (unlikely(call == NULL))
+	{
+		MemoryContext mcxt = fcinfo->flinfo->fn_mcxt;
+
+		call = MemoryContextAllocZero(mcxt, sizeof(AdModelCall));
+		ad_args_init(&call->args, fcinfo, first, mcxt);
+		fcinfo->flinfo->fn_extra = call;
+	}
+	*result = call;
+	a = &call->args;
+
+	m = ad_model_get(&call->ref,
+					 (struct varlena *) DatumGetPointer(PG_GETARG_DATUM(0)),
+					 fcinfo->flinfo->fn_mcxt);
+	if (unlikely(m != call->matched))
+	{
+		call->matched = NULL;
+		ad_args_match(a, m);
+		call->matched = m;
+	}
+	if (!ad_args_next(a, fcinfo, m))
+		return NULL;
+	if (!a->numbers_only)
+		for (int j = 0; j < m->nfeatures; j++)
+		{
+			const AdDict *dict = &m->features[j].dict;
+			int64		code;
+
+			if (m->features[j].class != AD_CLASS_CATEGORY)
+				continue;
+			if (a->category[j].s == NULL)
+			{
+				a->x[j] = NAN;
+				continue;
+			}
+			code = ad_dict_find(dict, a->category[j].s, a->category[j].len);
+			a->x[j] = code >= 0 ? (double) code : (double) dict->n;
+		}
+	return m;
+}
