@@ -60,6 +60,7 @@ $(OBJS): $(wildcard src/*/*.h)
 src/sketch/sketch.o: CFLAGS += -O3
 src/detectors/zscore.o: CFLAGS += -O3
 src/detectors/loda.o: CFLAGS += -O3
+src/detectors/iforest_explain.o: CFLAGS += -O3
 # Kernels: the loops over points become vector instructions, which the
 # server's compiler does only if nobody looks at the floating-point flags.
 src/math/simd_kernel.o: CFLAGS += -O3 -fno-trapping-math
