@@ -15,6 +15,9 @@
  * them.  Where no feature alone makes a difference (each of two would do), it
  * is what a feature alone adds to the typical row that counts.
  *
+ * An ensemble that takes the mean is explained by its members, on the scale on
+ * which it takes it; other ensembles by leaving features out.
+ *
  *-------------------------------------------------------------------------
  */
 #include "model/ad_model.h"
@@ -199,6 +202,42 @@ leave_out(AdModel *m, const double *raw, double score, double *contribution)
 }
 
 /*
+ * Explain an ensemble's mean by its members; returns the baseline, or NaN if
+ * that cannot be said in numbers.
+ */
+static double
+explain_members(AdModel *m, const double *raw, bool path,
+				double *contribution)
+{
+	double	   *part = explain_of(m)->row;
+	double		baseline = 0;
+
+	memset(contribution, 0, m->nfeatures * sizeof(double));
+	for (int k = 0; k < m->nmembers; k++)
+	{
+		const AdScores *scores = &m->members[k]->calibration.training;
+		double		rest = ad_model_explain(m->members[k], raw, path, part);
+
+		/* without a spread the member says 0 or 1: no feature's doing */
+		if (scores->sd == 0)
+		{
+			baseline += ad_scores_standard(scores, rest) / m->nmembers;
+			continue;
+		}
+		for (int j = 0; j < m->nfeatures; j++)
+		{
+			rest -= part[j];
+			contribution[j] += part[j] / scores->sd / m->nmembers;
+		}
+		baseline += ad_scores_standard(scores, rest) / m->nmembers;
+	}
+	for (int j = 0; j < m->nfeatures; j++)
+		if (!isfinite(contribution[j]))
+			return NAN;
+	return baseline;
+}
+
+/*
  * What each feature of a raw row contributes to its score, which is returned:
  * finite numbers that add up to it, less the baseline.  "path": the cheap way,
  * for detectors that have two.  Allocates nothing but at a model's first row.
@@ -212,12 +251,19 @@ ad_model_explain(AdModel *m, const double *raw, bool path,
 	double		score = score_of(m, raw);
 	double		baseline = NAN;
 
-	if (m->detector->explain)
+	if (m->nmembers > 0)
+	{
+		if (m->combine == AD_COMBINE_MEAN)
+			baseline = explain_members(m, raw, path, contribution);
+	}
+	else if (m->detector->explain)
+	{
 		baseline = m->detector->explain(m->scorer, m->columns, path,
 										e->columns);
-	if (!isnan(baseline))
-		sum_columns(m, e->columns, contribution);
-	else
+		if (!isnan(baseline))
+			sum_columns(m, e->columns, contribution);
+	}
+	if (isnan(baseline))
 		baseline = leave_out(m, raw, score, contribution);
 	settle(m, contribution, bounded(score - bounded(baseline)));
 	return score;
