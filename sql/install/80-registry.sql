@@ -31,6 +31,8 @@ CREATE CAST (_ad_role AS oid) WITHOUT FUNCTION AS IMPLICIT;
 COMMENT ON CAST (_ad_role AS oid) IS
 'the OID of a role; 0 is public';
 
+-- No foreign keys between them: pg_restore with several jobs loads the tables
+-- in any order. The functions that write them lock the row of the name first.
 CREATE TABLE _ad_model_name (
     name text COLLATE "C" CONSTRAINT _ad_model_name_pkey PRIMARY KEY,
     active integer CHECK (active > 0),
@@ -41,8 +43,7 @@ COMMENT ON TABLE _ad_model_name IS
 'named models: the active version, the highest version given, how many to keep';
 
 CREATE TABLE _ad_model_version (
-    name text COLLATE "C" NOT NULL
-        REFERENCES _ad_model_name ON UPDATE CASCADE ON DELETE CASCADE,
+    name text COLLATE "C" NOT NULL,
     version integer NOT NULL CHECK (version > 0),
     model bytea NOT NULL,
     spec jsonb NOT NULL,
@@ -61,8 +62,7 @@ COMMENT ON TABLE _ad_model_version IS
 'versions of named models: the bytes and how they came about';
 
 CREATE TABLE _ad_model_grant (
-    name text COLLATE "C" NOT NULL
-        REFERENCES _ad_model_name ON UPDATE CASCADE ON DELETE CASCADE,
+    name text COLLATE "C" NOT NULL,
     role _ad_role NOT NULL,
     privilege text COLLATE "C" NOT NULL CHECK (privilege IN ('score', 'read', 'own')),
     CONSTRAINT _ad_model_grant_pkey PRIMARY KEY (name, role, privilege)
@@ -310,9 +310,113 @@ LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
 COMMENT ON FUNCTION ad_features(text) IS
 'the features of the active version of a named model; needs the privilege read';
 
-CREATE FUNCTION _ad_query_text(query text, what text)
-RETURNS text
-AS 'MODULE_PATHNAME', 'ad_query_text'
+-- Comparing.
+
+CREATE FUNCTION _ad_query(query text, what text, OUT sql text, OUT columns text[], OUT types regtype[])
+AS 'MODULE_PATHNAME', 'ad_query'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000;
-COMMENT ON FUNCTION _ad_query_text(text, text) IS
-'a query without what follows it, for use as a subquery; an error, which calls it what it is, unless it is one SELECT';
+COMMENT ON FUNCTION _ad_query(text, text) IS
+'a query without what follows it, for use as a subquery, and its columns; an error, which calls it what it is, unless it is one SELECT';
+
+CREATE FUNCTION _ad_feature_changes(features1 jsonb, features2 jsonb)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT string_agg(CASE WHEN a.name IS NULL THEN format('%s added', b.name)
+                       WHEN b.name IS NULL THEN format('%s gone', a.name)
+                       ELSE format('%s: %s, now %s', a.name, a.type, b.type) END, '; '
+                  ORDER BY coalesce(b.i, a.i), a.i)
+FROM (SELECT coalesce(f ->> 'name', 'feature ' || i) AS name, f ->> 'type' AS type, i
+      FROM jsonb_array_elements(features1) WITH ORDINALITY e(f, i)) a
+     FULL JOIN
+     (SELECT coalesce(f ->> 'name', 'feature ' || i) AS name, f ->> 'type' AS type, i
+      FROM jsonb_array_elements(features2) WITH ORDINALITY e(f, i)) b USING (name)
+WHERE a.type IS DISTINCT FROM b.type
+$$;
+COMMENT ON FUNCTION _ad_feature_changes(jsonb, jsonb) IS
+'how the features of one version differ from those of another, in words; NULL: not at all';
+
+-- No SET search_path here: the query means what it means to the caller. All
+-- names and operators are qualified instead.
+CREATE FUNCTION ad_compare(
+    name text,
+    v1 integer,
+    v2 integer,
+    query text,
+    k integer DEFAULT 100,
+    label text DEFAULT NULL,
+    OUT rows bigint,
+    OUT rank_correlation double precision,
+    OUT top_k_overlap double precision,
+    OUT roc_auc1 double precision,
+    OUT roc_auc2 double precision,
+    OUT average_precision1 double precision,
+    OUT average_precision2 double precision,
+    OUT feature_changes text)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+AS $$
+#variable_conflict use_column
+DECLARE
+	models bytea[] := ARRAY[@extschema@.ad_model($1, $2), @extschema@.ad_model($1, $3)];
+	features pg_catalog.jsonb[];
+	q pg_catalog.record;
+	given pg_catalog.text[];
+	metrics pg_catalog.text := 'NULL::pg_catalog.float8, NULL::pg_catalog.float8, NULL::pg_catalog.float8, NULL::pg_catalog.float8';
+BEGIN
+	IF $1 IS NULL OR $2 IS NULL OR $3 IS NULL OR $4 IS NULL THEN
+		RAISE EXCEPTION 'name, versions and query cannot be NULL' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF $5 IS NULL OR $5 OPERATOR(pg_catalog.<) 1 THEN
+		RAISE EXCEPTION 'k is %, must be at least 1', $5 USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	q := @extschema@._ad_query($4, 'query to compare on');
+	IF $6 IS NOT NULL THEN
+		IF NOT $6 OPERATOR(pg_catalog.=) ANY (q.columns) THEN
+			RAISE EXCEPTION 'query to compare on has no column "%"', $6
+				USING ERRCODE = 'undefined_column', HINT = 'label names a column that says which rows are anomalies.';
+		END IF;
+		metrics := '@extschema@.ad_roc_auc(s1, l), @extschema@.ad_roc_auc(s2, l), '
+			'@extschema@.ad_average_precision(s1, l), @extschema@.ad_average_precision(s2, l)';
+	END IF;
+
+	FOR i IN 1..2 LOOP
+		features[i] := (SELECT m.features FROM @extschema@.ad_models m
+						WHERE m.name OPERATOR(pg_catalog.=) $1
+							AND m.version OPERATOR(pg_catalog.=) (ARRAY[$2, $3])[i]);
+		-- a row is matched by name; features without names came as one array
+		given[i] := CASE WHEN features[i] OPERATOR(pg_catalog.->) 0 OPERATOR(pg_catalog.->>) 'name' IS NULL
+			THEN (SELECT pg_catalog.format('t.%I', c) FROM pg_catalog.unnest(q.columns) c
+				  WHERE c IS DISTINCT FROM $6 LIMIT 1) ELSE 't' END;
+	END LOOP;
+	feature_changes := @extschema@._ad_feature_changes(features[1], features[2]);
+
+	EXECUTE pg_catalog.format($q$
+SELECT pg_catalog.count(*), pg_catalog.corr(r1, r2),
+       pg_catalog.count(*) FILTER (WHERE p1 OPERATOR(pg_catalog.<=) $3 AND p2 OPERATOR(pg_catalog.<=) $3)
+           ::pg_catalog.float8 OPERATOR(pg_catalog./) NULLIF(LEAST($3, pg_catalog.count(*)), 0)::pg_catalog.float8,
+       %s
+FROM (SELECT s1, s2, l,
+             -- mean ranks, but for a constant
+             pg_catalog.rank() OVER (ORDER BY s1) OPERATOR(pg_catalog.+)
+                 ((pg_catalog.count(*) OVER (PARTITION BY s1))::pg_catalog.float8 OPERATOR(pg_catalog./) 2) AS r1,
+             pg_catalog.rank() OVER (ORDER BY s2) OPERATOR(pg_catalog.+)
+                 ((pg_catalog.count(*) OVER (PARTITION BY s2))::pg_catalog.float8 OPERATOR(pg_catalog./) 2) AS r2,
+             pg_catalog.row_number() OVER (ORDER BY s1 DESC, n) AS p1,
+             pg_catalog.row_number() OVER (ORDER BY s2 DESC, n) AS p2
+      FROM (SELECT @extschema@.ad_score($1, %s) AS s1, @extschema@.ad_score($2, %s) AS s2, %s AS l,
+                   pg_catalog.row_number() OVER () AS n
+            FROM (
+%s
+            ) t) scored) ranked$q$,
+		metrics, given[1], given[2],
+		CASE WHEN $6 IS NULL THEN 'NULL::pg_catalog.bool' ELSE pg_catalog.format('t.%I::pg_catalog.bool', $6) END,
+		q.sql)
+	INTO rows, rank_correlation, top_k_overlap, roc_auc1, roc_auc2, average_precision1, average_precision2
+	USING models[1], models[2], $5;
+	IF rows OPERATOR(pg_catalog.=) 0 THEN
+		RAISE EXCEPTION 'query to compare on returned no rows' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+END $$;
+COMMENT ON FUNCTION ad_compare(text, integer, integer, text, integer, text) IS
+'two versions of a model on the rows of a query: Spearman''s rank correlation of their scores, the share of the k strangest that is in both, ROC AUC and average precision by a label column, and how their features differ; needs the privilege read';

@@ -87,7 +87,7 @@ ad_model_argument_slow(FunctionCallInfo fcinfo, AdModelArg *arg,
 	AdMoment	now;
 	text	   *name;
 	Datum		value;
-	int32		version = 0;
+	int32		version = AD_VERSION_ACTIVE;
 
 	if (arg->form == AD_MODEL_UNKNOWN)
 		resolve_form(fcinfo, arg);

@@ -5,7 +5,7 @@
  *
  * No user has rights on the registry's tables.  A function asks the grants
  * for the current user, then writes as the owner of the tables, the way
- * referential integrity does, in a search path where nobody else's
+ * foreign keys do, in a search path where nobody else's
  * operators are found.  Errors restore both, when the (sub)transaction is
  * cleaned up.
  *
@@ -191,6 +191,9 @@ ad_drop_model(PG_FUNCTION_ARGS)
 							"DELETE FROM %s._ad_model_version WHERE name = $1",
 							1, types, values, NULL);
 		(void) ad_registry_run(schema,
+							   "DELETE FROM %s._ad_model_grant WHERE name = $1",
+							   1, types, values, NULL);
+		(void) ad_registry_run(schema,
 							   "DELETE FROM %s._ad_model_name WHERE name = $1",
 							   1, types, values, NULL);
 	}
@@ -219,6 +222,11 @@ ad_drop_model(PG_FUNCTION_ARGS)
 Datum
 ad_rename_model(PG_FUNCTION_ARGS)
 {
+	static const char *const statements[] = {
+		"UPDATE %s._ad_model_name SET name = $2 WHERE name = $1",
+		"UPDATE %s._ad_model_version SET name = $2 WHERE name = $1",
+		"UPDATE %s._ad_model_grant SET name = $2 WHERE name = $1"
+	};
 	Oid			schema = extension_schema(fcinfo);
 	text	   *name = PG_GETARG_TEXT_PP(0);
 	text	   *new_name = PG_GETARG_TEXT_PP(1);
@@ -235,9 +243,8 @@ ad_rename_model(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("model \"%s\" already exists",
 						text_to_cstring(new_name))));
-	(void) ad_registry_run(schema,
-						   "UPDATE %s._ad_model_name SET name = $2 WHERE name = $1",
-						   2, types, values, NULL);
+	for (int i = 0; i < (int) lengthof(statements); i++)
+		(void) ad_registry_run(schema, statements[i], 2, types, values, NULL);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -296,9 +303,7 @@ ad_model_by_name(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	version = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
-	if (!PG_ARGISNULL(1) && version == 0)
-		version = -1;			/* 0 is not the active one */
+	version = PG_ARGISNULL(1) ? AD_VERSION_ACTIVE : PG_GETARG_INT32(1);
 	PG_RETURN_DATUM(ad_registry_model(extension_schema(fcinfo),
 									  PG_GETARG_TEXT_PP(0), &version,
 									  AD_PRIVILEGE_READ));

@@ -20,18 +20,21 @@
 #include "api/ad_api.h"
 #include "api/registry_api.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "funcapi.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
 
 PG_FUNCTION_INFO_V1(ad_train);
-PG_FUNCTION_INFO_V1(ad_query_text);
+PG_FUNCTION_INFO_V1(ad_query);
 
 /* A training query: its text without what follows it, and its columns. */
 typedef struct Query1
@@ -361,24 +364,48 @@ ad_train(PG_FUNCTION_ARGS)
 }
 
 /*
- * _ad_query_text(query text, what text) -> the query alone, without
- * a semicolon, for use as a subquery; an error unless it is one SELECT.
+ * _ad_query(query text, what text) -> the query alone, for use as
+ * a subquery, and its columns; an error unless it is one SELECT.
  */
 Datum
-ad_query_text(PG_FUNCTION_ARGS)
+ad_query(PG_FUNCTION_ARGS)
 {
 	Query1		query;
 	char	   *sql = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char	   *what = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	MemoryContext mcxt = CurrentMemoryContext;
-	text	   *result;
 	MemoryContext old;
+	TupleDesc	desc;
+	Datum	   *names;
+	Datum	   *types;
+	Datum		values[3];
+	bool		nulls[3] = {false};
+	int			n;
+	HeapTuple	tuple;
 
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
 	SPI_connect();
 	read_query(sql, what, &query);
 	old = MemoryContextSwitchTo(mcxt);
-	result = cstring_to_text(query.text);
+	n = query.columns->natts;
+	names = ad_palloc_array(Datum, n);
+	types = ad_palloc_array(Datum, n);
+	for (int i = 0; i < n; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(query.columns, i);
+
+		names[i] = CStringGetTextDatum(NameStr(att->attname));
+		types[i] = ObjectIdGetDatum(att->atttypid);
+	}
+	values[0] = CStringGetTextDatum(query.text);
+	values[1] = PointerGetDatum(construct_array(names, n, TEXTOID, -1, false,
+												TYPALIGN_INT));
+	values[2] = PointerGetDatum(construct_array(types, n, REGTYPEOID,
+												sizeof(Oid), true,
+												TYPALIGN_INT));
+	tuple = heap_form_tuple(BlessTupleDesc(desc), values, nulls);
 	MemoryContextSwitchTo(old);
 	SPI_finish();
-	PG_RETURN_TEXT_P(result);
+	PG_RETURN_DATUM(HeapTupleGetDatum(tuple));
 }

@@ -15,6 +15,8 @@
 #define AD_ROLE_PUBLIC		InvalidOid
 #define AD_ROLE_NOBODY		OID_MAX /* a role that does not exist here */
 
+#define AD_VERSION_ACTIVE	PG_INT32_MIN	/* whichever is active */
+
 /* What a role may do with a model; each includes those before it. */
 typedef enum AdPrivilege
 {

@@ -239,7 +239,7 @@ ad_registry_version(Oid schema, const text *name, int32 version,
 
 /*
  * The model of a name as the running query sees it, for the current user;
- * *version 0 is replaced by the active one.  As ad_registry_version().
+ * *version AD_VERSION_ACTIVE is replaced.  As ad_registry_version().
  */
 Datum
 ad_registry_model(Oid schema, const text *name, int32 *version,
@@ -250,7 +250,7 @@ ad_registry_model(Oid schema, const text *name, int32 *version,
 	Datum		model;
 
 	ad_registry_check(schema, name, snapshot, need, &row);
-	if (*version == 0)
+	if (*version == AD_VERSION_ACTIVE)
 	{
 		if (row.active == 0)
 			ereport(ERROR,
