@@ -10,6 +10,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from datetime import date
@@ -158,6 +159,25 @@ def number(x):
     if x >= 10:
         return f"{x:.1f}"
     return f"{x:.2f}"
+
+
+def pgbench_latencies(script, seconds, *arguments):
+    """Microseconds of each transaction, one client, prepared statement."""
+    with tempfile.TemporaryDirectory() as where:
+        with open(where + "/script", "w") as file:
+            file.write(script)
+        subprocess.run(
+            [os.environ["BENCH_PGBENCH"], "-n", "-M", "prepared", "-c", "1",
+             "-T", str(seconds), "-f", "script", "-l", "--log-prefix", "log",
+             *arguments],
+            cwd=where, check=True, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        latencies = []
+        for name in os.listdir(where):
+            if name.startswith("log"):
+                with open(f"{where}/{name}") as log:
+                    latencies += [int(line.split()[2]) for line in log]
+    return latencies
 
 
 class Report:

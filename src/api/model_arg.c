@@ -41,8 +41,11 @@ same_moment(const AdMoment *a, const AdMoment *b)
 static inline void
 this_moment(AdMoment *now)
 {
-	Snapshot	snapshot = GetActiveSnapshot();
+	Snapshot	snapshot;
 
+	if (unlikely(!ActiveSnapshotSet()))
+		elog(ERROR, "cannot look up a model without a snapshot");
+	snapshot = GetActiveSnapshot();
 	now->user = GetUserId();
 	now->curcid = snapshot->curcid;
 	now->xmin = snapshot->xmin;
