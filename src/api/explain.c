@@ -19,6 +19,7 @@
 #include "utils/tuplestore.h"
 
 #define COLUMNS		6
+#define FEW			32			/* features that are sorted by insertion */
 #define SENTENCES	3			/* of ad_why */
 #define LEAST_PART	0.1			/* of the greatest contribution, to be said */
 
@@ -127,15 +128,29 @@ static void
 explain_row(ExplainCall *e, AdModel *m, const double *x)
 {
 	bool		first = m->explain == NULL;
+	int		   *order = e->order;
 
 	(void) ad_model_explain(m, x, e->options.method == METHOD_PATH,
 							e->contribution);
 	if (first)
 		ad_model_grown(m);
+	if (m->nfeatures > FEW)
+	{
+		for (int j = 0; j < m->nfeatures; j++)
+			order[j] = j;
+		qsort_arg(order, m->nfeatures, sizeof(int), compare_contributions,
+				  e->contribution);
+		return;
+	}
 	for (int j = 0; j < m->nfeatures; j++)
-		e->order[j] = j;
-	qsort_arg(e->order, m->nfeatures, sizeof(int), compare_contributions,
-			  e->contribution);
+	{
+		double		size = fabs(e->contribution[j]);
+		int			at = j;
+
+		for (; at > 0 && fabs(e->contribution[order[at - 1]]) < size; at--)
+			order[at] = order[at - 1];
+		order[at] = j;
+	}
 }
 
 /* Read the options of a call; NULL: the defaults. */

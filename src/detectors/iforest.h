@@ -135,7 +135,7 @@ typedef struct AdForest
 	double	   *lengths;		/* distinct path lengths; 0 first */
 	AdForestLeaf *leaves;		/* what leaves have them */
 	uint32	   *key;			/* scratch: one row's keys */
-	uint32	   *leaf;			/* scratch: one row's leaves */
+	uint32	   *leaf;			/* where the row scored last arrived */
 
 	/* extended */
 	AdHyperNode *hyper;
@@ -162,7 +162,6 @@ extern double ad_iforest_score(void *scorer, const double *x);
 extern void ad_iforest_describe(const void *scorer, StringInfo json);
 extern double ad_iforest_expected_depth(double n);
 extern int	ad_iforest_depth_limit(int psi);
-extern const uint32 *ad_forest_leaves(AdForest *f, const double *x);
 
 /* iforest_explain.c */
 extern double ad_iforest_explain(void *scorer, const double *x, bool path,

@@ -26,7 +26,8 @@
  * of TreeSHAP's O(leaves * depth^2).
  *
  * "path" is Saabas's way: what the expected length changes by at each split
- * of the row's path.  It depends on the leaf alone, so that leaves keep it.
+ * of the row's path.  It depends on the leaf alone, so that leaves keep it,
+ * a number a column, unless that would be too much.
  *
  * All of this needs splits on one column; forests with others are explained
  * as any detector is (NaN).
@@ -36,7 +37,8 @@
 #include "detectors/iforest.h"
 
 #define LANES			AD_FOREST_LANES
-#define MAX_STEPS		((Size) 1 << 20)	/* that leaves may keep */
+#define MAX_CHANGES		((Size) 1 << 20)	/* that leaves may keep */
+#define BLOCK			4		/* columns that are summed together */
 #define LN_2			0.69314718055994530942
 
 /* A node of a tree; the left child follows its parent. */
@@ -50,13 +52,6 @@ typedef struct ShapNode
 	uint32		column;
 } ShapNode;
 
-/* What a split on a leaf's path changes. */
-typedef struct Step
-{
-	double		change;
-	uint32		column;
-} Step;
-
 typedef struct AdForestExplainer
 {
 	bool		possible;
@@ -67,13 +62,12 @@ typedef struct AdForestExplainer
 	int			columns;		/* distinct ones on a path, at most */
 	double		length;			/* expected, summed over the trees */
 
-	/* axis-parallel, unless too large: the steps of each leaf */
+	/* axis-parallel, unless too large: what the path to a leaf changes */
+	int			width;			/* columns, padded to blocks */
+	double	   *changes;		/* per leaf, width numbers */
 	uint32	   *leaf_of_slot;	/* leaf 0 is that of lanes without a tree */
-	uint32	   *first;			/* step of each leaf, and of the one after */
 	uint32		nleaves;
-	Step	   *steps;
-	Size		nsteps;
-	Size		maxsteps;
+	uint32	   *leaves;			/* scratch: one row's, per lane */
 
 	/* the quadrature, and scratch for it */
 	int			points;			/* a multiple of 4 */
@@ -95,7 +89,6 @@ typedef struct Builder
 	AdForest   *f;
 	AdForestExplainer *e;
 	uint32	   *path;			/* nodes, by depth */
-	bool		keep_steps;
 	const uint16 *codes;		/* axis-parallel: of the tree's lane */
 	const uint32 *nodes;
 	uint32	   *leaf_of_slot;
@@ -241,46 +234,26 @@ build_hyper(Builder *b, uint32 from, int depth, uint32 *at)
 	return left_rows + right_rows;
 }
 
-/* Append to the steps of the leaf that is being written. */
+/* Write what the paths to the leaves below a node change. */
 static void
-add_step(AdForestExplainer *e, uint32 column, double change)
-{
-	for (Size i = e->first[e->nleaves]; i < e->nsteps; i++)
-		if (e->steps[i].column == column)
-		{
-			e->steps[i].change += change;
-			return;
-		}
-	if (e->nsteps == e->maxsteps)
-	{
-		e->maxsteps *= 2;
-		e->steps = ad_repalloc_array(e->steps, Step, e->maxsteps);
-	}
-	e->steps[e->nsteps].column = column;
-	e->steps[e->nsteps++].change = change;
-}
-
-/* Write the steps of the leaves below a node, whose lengths are known. */
-static void
-keep_steps(Builder *b, uint32 at, int depth, Size position)
+keep_changes(Builder *b, uint32 at, int depth, Size position)
 {
 	AdForestExplainer *e = b->e;
 	const ShapNode *n = &e->nodes[at];
 	int			below = b->f->depth - depth;
+	double	   *changes = e->changes + (Size) e->nleaves * e->width;
 
 	b->path[depth] = at;
 	if (n->right != 0)
 	{
-		keep_steps(b, at + 1, depth + 1, 2 * position);
+		keep_changes(b, at + 1, depth + 1, 2 * position);
 		b->path[depth] = at;
-		keep_steps(b, n->right, depth + 1, 2 * position + 1);
+		keep_changes(b, n->right, depth + 1, 2 * position + 1);
 		return;
 	}
-	e->first[e->nleaves] = (uint32) e->nsteps;
 	for (int i = 0; i < depth; i++)
-		add_step(e, e->nodes[b->path[i]].column,
-				 e->nodes[b->path[i + 1]].length -
-				 e->nodes[b->path[i]].length);
+		changes[e->nodes[b->path[i]].column] +=
+			e->nodes[b->path[i + 1]].length - e->nodes[b->path[i]].length;
 	for (Size s = position << below; s < (position + 1) << below; s++)
 		b->leaf_of_slot[s * LANES] = e->nleaves;
 	e->nleaves++;
@@ -329,6 +302,7 @@ build(AdForest *f)
 	AdForestExplainer *e = palloc0(sizeof(AdForestExplainer));
 	Size		stride = (Size) LANES << f->depth;
 	Size		nleaves = (Size) f->ninner + f->ntrees;
+	bool		keep;
 	Builder		b;
 
 	e->possible = one_column_splits(f);
@@ -342,15 +316,15 @@ build(AdForest *f)
 	b.f = f;
 	b.e = e;
 	b.path = ad_palloc_array(uint32, (Size) f->depth + 2);
-	b.keep_steps = !f->hyperplanes && nleaves * f->depth <= MAX_STEPS;
+	e->width = (f->cols + BLOCK - 1) / BLOCK * BLOCK;
+	keep = !f->hyperplanes && nleaves * e->width <= MAX_CHANGES;
 	e->nodes = ad_palloc_array(ShapNode, 2 * (Size) f->ninner + f->ntrees);
 	e->roots = ad_palloc_array(uint32, f->ntrees);
-	if (b.keep_steps)
+	if (keep)
 	{
 		e->leaf_of_slot = ad_palloc0_array(uint32, f->groups * stride);
-		e->first = ad_palloc0_array(uint32, nleaves + 2);
-		e->maxsteps = 1024;
-		e->steps = ad_palloc_array(Step, e->maxsteps);
+		e->leaves = ad_palloc_array(uint32, (Size) f->groups * LANES);
+		e->changes = ad_palloc0_array(double, (nleaves + 1) * e->width);
 		e->nleaves = 1;
 	}
 	for (uint32 t = 0; t < f->ntrees; t++)
@@ -367,11 +341,10 @@ build(AdForest *f)
 			b.nodes = f->nodes + group * (stride - LANES) + lane;
 			(void) build_axis(&b, 0, 0, &e->roots[t]);
 		}
-		if (b.keep_steps)
+		if (keep)
 		{
 			b.leaf_of_slot = e->leaf_of_slot + group * stride + lane;
-			keep_steps(&b, e->roots[t], 0, 0);
-			e->first[e->nleaves] = (uint32) e->nsteps;
+			keep_changes(&b, e->roots[t], 0, 0);
 		}
 		e->length += e->nodes[e->roots[t]].length;
 	}
@@ -496,23 +469,30 @@ static void
 path_changes(AdForest *f, AdForestExplainer *e, const double *x,
 			 double *contribution)
 {
-	if (e->leaf_of_slot)
+	if (e->changes)
 	{
-		const uint32 *leaf = ad_forest_leaves(f, x);
-		const uint32 *leaf_of_slot = e->leaf_of_slot;
+		int			lanes = f->groups * LANES;
 
-		for (int g = 0; g < f->groups; g++)
+		/* the row was scored just now: f->leaf says where it arrived */
+		for (int l = 0; l < lanes; l++)
 		{
-			for (int l = 0; l < LANES; l++)
-			{
-				uint32		at = leaf_of_slot[leaf[g * LANES + l]];
-				const Step *s = e->steps + e->first[at];
-				const Step *end = e->steps + e->first[at + 1];
+			Size		slot = ((Size) (l / LANES) * LANES << f->depth) +
+				f->leaf[l];
 
-				for (; s < end; s++)
-					contribution[s->column] += s->change;
-			}
-			leaf_of_slot += (Size) LANES << f->depth;
+			e->leaves[l] = e->leaf_of_slot[slot] * e->width;
+			ad_prefetch(e->changes + e->leaves[l]);
+			ad_prefetch(e->changes + e->leaves[l] + 8);
+		}
+		for (int first = 0; first < f->cols; first += BLOCK)
+		{
+			const double *changes = e->changes + first;
+			double		sum[BLOCK] = {0};
+
+			for (int l = 0; l < lanes; l++)
+				for (int i = 0; i < BLOCK; i++)
+					sum[i] += changes[e->leaves[l] + i];
+			for (int i = 0; i < BLOCK && first + i < f->cols; i++)
+				contribution[first + i] = sum[i];
 		}
 		return;
 	}

@@ -280,24 +280,6 @@ ad_iforest_load(AdReader *r, int cols)
 	return ad_forest_load(r, cols, false, ad_iforest_depth_limit);
 }
 
-/*
- * Where a row arrives in an axis-parallel forest: a slot for each lane of each
- * group, within the group's, as ad_forest_walk() has them.
- */
-const uint32 *
-ad_forest_leaves(AdForest *f, const double *x)
-{
-	for (int c = 0; c < f->cols; c++)
-	{
-		const AdRanks *r = &f->columns[c];
-
-		f->key[c] = ad_rank_from(r, r->bucket[ad_ranks_bucket(r, x[c])],
-								 x[c]) << AD_FOREST_SHIFT;
-	}
-	ad_forest_walk(f->nodes, f->groups, f->depth, f->key, f->cols, f->leaf);
-	return f->leaf;
-}
-
 /* The sum of a row's path lengths over an axis-parallel forest's trees. */
 static double
 axis_parallel_length(AdForest *f, const double *x)
@@ -306,11 +288,18 @@ axis_parallel_length(AdForest *f, const double *x)
 	double		sum = 0;
 	Size		stride = (Size) LANES << f->depth;
 	const uint16 *codes = f->codes;
-	const uint32 *leaf = ad_forest_leaves(f, x);
 
+	for (int c = 0; c < f->cols; c++)
+	{
+		const AdRanks *r = &f->columns[c];
+
+		f->key[c] = ad_rank_from(r, r->bucket[ad_ranks_bucket(r, x[c])],
+								 x[c]) << AD_FOREST_SHIFT;
+	}
+	ad_forest_walk(f->nodes, f->groups, f->depth, f->key, f->cols, f->leaf);
 	for (int g = 0; g < f->groups; g++, codes += stride)
 		for (int l = 0; l < LANES; l++)
-			lane[l] += f->lengths[codes[leaf[g * LANES + l]]];
+			lane[l] += f->lengths[codes[f->leaf[g * LANES + l]]];
 	for (int l = 0; l < LANES; l++)
 		sum += lane[l];
 	return sum;

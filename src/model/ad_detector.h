@@ -79,8 +79,8 @@ typedef struct AdDetector
 
 	/*
 	 * What each column of a dense row contributes to its score, counted from
-	 * a baseline that is the same for all rows; returns the baseline.  The
-	 * caller makes up for what the sum misses of score - baseline, in
+	 * a baseline that is the same for all rows; returns the baseline.
+	 * score() has just been called for the row.  The caller makes up for what the sum misses of score - baseline, in
 	 * proportion to the contributions, and for any that are not finite.
 	 * "path": the cheap way, where there are two.  NaN: this model has no such
 	 * explanation; NULL: no model has.  Then features are left out one by one

@@ -74,40 +74,51 @@ kind_of(const AdModelFeature *f)
 	}
 }
 
-/* Append a number with that many decimals and commas between thousands. */
+static const double powers[] = {
+	1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13,
+	1e14, 1e15
+};
+
+/*
+ * Append a number with that many decimals (at most 15) and commas between
+ * thousands; in powers of ten if decimals is negative or it is large.
+ */
 static void
 append_number(StringInfo buf, double v, int decimals)
 {
 	char		digits[64];
-	const char *p = digits;
-	int			whole;
+	char	   *p = digits + sizeof(digits);
+	double		scaled;
+	uint64		whole;
 
 	if (isinf(v))
 	{
 		appendStringInfoString(buf, v > 0 ? "infinity" : "-infinity");
 		return;
 	}
-	if (decimals < 0 || fabs(v) >= LARGE)
+	scaled = decimals < 0 ? INFINITY : rint(fabs(v) * powers[decimals]);
+	if (!(scaled < 1e18) || fabs(v) >= LARGE)
 	{
 		appendStringInfo(buf, "%.6g", v + 0.0);
 		return;
 	}
-	snprintf(digits, sizeof(digits), "%.*f", decimals, v);
-	if (*p == '-')
+
+	/* digits from the last one on; this is done for every value shown */
+	whole = (uint64) scaled;
+	for (int i = 0; i < decimals; i++, whole /= 10)
+		*--p = (char) ('0' + whole % 10);
+	if (decimals > 0)
+		*--p = '.';
+	for (int i = 0; i == 0 || whole > 0; i++, whole /= 10)
 	{
-		p++;
-		/* not of what rounds to zero */
-		if (strspn(p, "0.") != strlen(p))
-			appendStringInfoChar(buf, '-');
+		if (i > 0 && i % 3 == 0)
+			*--p = ',';
+		*--p = (char) ('0' + whole % 10);
 	}
-	whole = (int) strcspn(p, ".");
-	for (int i = 0; i < whole; i++)
-	{
-		if (i > 0 && (whole - i) % 3 == 0)
-			appendStringInfoChar(buf, ',');
-		appendStringInfoChar(buf, p[i]);
-	}
-	appendStringInfoString(buf, p + whole);
+	/* what rounds to zero has no sign */
+	if (v < 0 && scaled > 0)
+		*--p = '-';
+	appendBinaryStringInfo(buf, p, (int) (digits + sizeof(digits) - p));
 }
 
 /* Append the decimals of a second, without trailing zeros. */
@@ -259,7 +270,7 @@ append_value(const AdModel *m, int feature, double v, int decimals,
 static bool
 has_decimals(double v, int decimals)
 {
-	double		scaled = v * pow(10, decimals);
+	double		scaled = v * powers[decimals];
 
 	return fabs(scaled - rint(scaled)) <= 1e-9 * Max(fabs(scaled), 1);
 }
@@ -329,7 +340,7 @@ number_words(AdModel *m, int feature)
 		case KIND_NUMBER:
 			w->decimals = choose_decimals(s);
 			if (w->decimals >= 0)
-				unit = pow(10, -w->decimals);
+				unit = 1 / powers[w->decimals];
 			break;
 		case KIND_DATE:
 			unit = SECS_PER_DAY;
@@ -512,7 +523,7 @@ ad_words_value(const AdModel *m, int feature, double v,
 	if (w->kind == KIND_NUMBER && decimals >= 0 && fabs(v) < LARGE &&
 		(v > w->high || v < w->low))
 		while (decimals < 15 &&
-			   fabs(v - bound) < 0.51 * pow(10, -decimals))
+			   fabs(v - bound) < 0.51 / powers[decimals])
 			decimals++;
 	append_value(m, feature, v, decimals, buf);
 }
