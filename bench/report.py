@@ -295,7 +295,7 @@ def place_labels(axes, points):
     start, end = area.x0 * scale, area.x1 * scale
     for (px, py), (x, y, name, colour) in zip(dots, points):
         width, height = 5 * len(name) + 5, 11
-        best = None
+        best, side = None, 1
         for radius in (7, 14, 20, 28, 38, 50):
             for ax, ay in ((1, 0), (0, 1), (0, -1), (-1, 0), (1, 1), (1, -1),
                            (-1, 1), (-1, -1)):
@@ -306,7 +306,7 @@ def place_labels(axes, points):
                 if start < box[0] and box[2] < end and not any(
                         box[0] < b[2] and b[0] < box[2] and
                         box[1] < b[3] and b[1] < box[3] for b in taken):
-                    best = box
+                    best, side = box, ax
                     break
             if best:
                 break
@@ -316,8 +316,11 @@ def place_labels(axes, points):
         taken.append(best)
         beside = best[1] < py < best[3] and min(
             abs(best[0] - px), abs(best[2] - px)) < 9
-        axes.annotate(name, (x, y), (best[0] + 2 - px, best[1] + 2 - py),
+        # widths are a guess: the end nearest to the point is what holds
+        anchor = {1: best[0] + 2, 0: (best[0] + best[2]) / 2, -1: best[2] - 2}
+        axes.annotate(name, (x, y), (anchor[side] - px, best[1] + 2 - py),
                       textcoords="offset points", fontsize=9, color=colour,
+                      ha={1: "left", 0: "center", -1: "right"}[side],
                       arrowprops=None if beside else {
                           "arrowstyle": "-", "color": PEER, "linewidth": 0.6,
                           "shrinkA": 1, "shrinkB": 3}).set_in_layout(False)

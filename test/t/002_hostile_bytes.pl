@@ -175,7 +175,7 @@ SELECT true, s ->> 'detector', ad_fit(s || ad_sampling(rows => 120), x, n),
 
 -- calibrated, and ensembles
 INSERT INTO subject (is_model, name, value, score)
-SELECT true, 'calibrated', ad_fit(s || ad_calibrate(), x, n), 'SELECT count(ad_pvalue(\$1, x, n)) FROM probe' FROM training,
+SELECT true, 'calibrated', ad_fit(s || ad_calibrate(), x, n), 'SELECT count(ad_score(\$1, x, n)) FROM probe' FROM training,
 	(VALUES (ad_zscore()), (ad_hbos())) v(s) GROUP BY s
 UNION ALL
 SELECT true, 'ensemble', ad_fit(ad_ensemble(ARRAY[ad_zscore(), ad_iforest(3, 16), ad_knn()], c), x, n, colour),
