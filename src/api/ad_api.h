@@ -13,6 +13,7 @@
 #include "access/tupdesc.h"
 #include "fmgr.h"
 #include "model/ad_model.h"
+#include "operate/ad_stats.h"
 
 /* The three forms that features arrive in. */
 typedef enum AdForm
@@ -67,13 +68,15 @@ extern AdFeature *ad_args_features(const AdArgs *a);
 
 /*
  * A call site of a function over a model and a row, in fn_extra: the model
- * held in the cache, and how the arguments become its features.
+ * held in the cache, and how the arguments become its features.  Who gets a
+ * row must end the call with ad_stat_score() or ad_stat_none().
  */
 typedef struct AdModelCall
 {
 	AdModelRef	ref;
 	AdModel    *matched;		/* model the arguments are matched to */
 	AdArgs		args;
+	AdStatSite	stat;			/* counts of the call site */
 	void	   *extra;			/* the function's own; NULL at first */
 } AdModelCall;
 
