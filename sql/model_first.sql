@@ -22,7 +22,7 @@ CREATE TABLE models (name text PRIMARY KEY, model bytea NOT NULL);
 INSERT INTO models
 SELECT 'fraud', ad_fit(ad_iforest(trees => 200), amount, country, ts) AS model
 FROM payments;
-SELECT ad_info(model) - 'digest' - 'bytes' - 'spec' - 'iforest' AS info
+SELECT ad_info(model) - 'digest' - 'bytes' - 'spec' - 'iforest' - 'threshold' AS info
 FROM models WHERE name = 'fraud';
 SELECT ad_info(model) -> 'spec' ->> 'trees' AS trees FROM models;
 

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "api/ad_api.h"
 #include "fmgr.h"
 #include "math/ad_simd.h"
 #include "model/ad_model.h"
@@ -27,6 +28,7 @@ _PG_init(void)
 	ad_cache_init();
 	ad_simd_init();
 	ad_shared_init();
+	ad_planner_init();
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("anomaly");
 #else

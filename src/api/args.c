@@ -513,7 +513,7 @@ ad_model_call_row(FunctionCallInfo fcinfo, int first, AdModelCall **result)
 	if (unlikely(m != call->matched))
 	{
 		call->matched = NULL;
-		ad_stat_model(&call->stat, m, NULL, 0, NAN);
+		ad_stat_model(&call->stat, m, NULL, 0);
 		ad_args_match(a, m);
 		call->matched = m;
 	}

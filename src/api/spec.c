@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * spec.c
- *		Constructors of specs: ad_iforest(), ad_prepare(), ad_sampling().
+ *		Constructors of specs: ad_iforest(), ad_prepare(), ad_calibrate().
  *
  * One C function serves them all: it reads its own pg_proc row, so that the
  * names and defaults users see in \df are the only place where they stand
@@ -17,6 +17,7 @@
 #include "common/shortest_dec.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -53,10 +54,10 @@ append_argument(StringInfo buf, Oid type, Datum value)
 {
 	Oid			output;
 	bool		varlena;
-	char	   *text;
+	char	   *output_text;
 
 	getTypeOutputInfo(type, &output, &varlena);
-	text = OidOutputFunctionCall(output, value);
+	output_text = OidOutputFunctionCall(output, value);
 	switch (type)
 	{
 		case BOOLOID:
@@ -64,7 +65,7 @@ append_argument(StringInfo buf, Oid type, Datum value)
 			break;
 		case INT4OID:
 		case INT8OID:
-			appendStringInfoString(buf, text);
+			appendStringInfoString(buf, output_text);
 			break;
 		case FLOAT8OID:
 			/*
@@ -80,19 +81,24 @@ append_argument(StringInfo buf, Oid type, Datum value)
 				appendStringInfoString(buf, digits);
 			}
 			else
-				escape_json(buf, text);
+				escape_json(buf, output_text);
 			break;
 		case JSONBOID:
-			appendStringInfoString(buf, text);
+			appendStringInfoString(buf, output_text);
+			break;
+		case JSONBARRAYOID:
+			value = DirectFunctionCall1(array_to_json, value);
+			appendStringInfoString(buf, TextDatumGetCString(value));
 			break;
 		default:
-			escape_json(buf, text);
+			escape_json(buf, output_text);
 			break;
 	}
 }
 
 /*
- * ad_<detector>(…), ad_prepare(…), ad_sampling(…) -> jsonb.  An argument
+ * ad_<detector>(…), ad_prepare(…), ad_sampling(…), ad_calibrate(…) -> jsonb.
+ * An argument
  * that is NULL is left out, so its default applies.
  */
 Datum
@@ -120,7 +126,8 @@ ad_spec_constructor(PG_FUNCTION_ARGS)
 	if (strncmp(name, "ad_", 3) != 0 || n != PG_NARGS())
 		elog(ERROR, "unexpected spec constructor \"%s\"", name);
 	name += 3;
-	part = strcmp(name, "prepare") == 0 || strcmp(name, "sampling") == 0;
+	part = strcmp(name, "prepare") == 0 || strcmp(name, "sampling") == 0 ||
+		strcmp(name, "calibrate") == 0;
 
 	initStringInfo(&buf);
 	if (part)

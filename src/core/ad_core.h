@@ -248,5 +248,6 @@ extern double ad_log(double x);
 extern double ad_exp2(double x);
 extern void ad_sincos_turn(double turn, double *s, double *c);
 extern double ad_normal_quantile(double p);
+extern double ad_erf(double x);
 
 #endif							/* AD_CORE_H */

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * elementary.c
- *		Logarithm, exponential, sine, cosine and the normal quantile, bit-equal
- *		everywhere.
+ *		Logarithm, exponential, sine, cosine, normal quantile and error function,
+ *		bit-equal everywhere.
  *
  * The C library picks its own variants by processor (with and without
  * fused multiply-add), which may differ in the last bit.  Models are
@@ -213,4 +213,80 @@ ad_normal_quantile(double p)
 	else
 		r = polynomial7(e, r - 5) / polynomial7(f, r - 5);
 	return q < 0 ? -r : r;
+}
+
+/* A ratio of polynomials, highest coefficient first. */
+static inline double
+ratio(const double *p, const double *q, int n, double x)
+{
+	double		a = p[0];
+	double		b = q[0];
+
+	for (int i = 1; i < n; i++)
+	{
+		a = a * x + p[i];
+		b = b * x + q[i];
+	}
+	return a / b;
+}
+
+/*
+ * The error function.  Cody's rational approximations (1969) on the three
+ * ranges of |x|: below 15/32, below 4, and above.
+ */
+double
+ad_erf(double x)
+{
+	static const double a[] = {
+		1.85777706184603153e-1, 3.16112374387056560e0,
+		1.13864154151050156e2, 3.77485237685302021e2,
+		3.20937758913846947e3
+	};
+	static const double b[] = {
+		1.0, 2.36012909523441209e1, 2.44024637934444173e2,
+		1.28261652607737228e3, 2.84423683343917062e3
+	};
+	static const double c[] = {
+		2.15311535474403846e-8, 5.64188496988670089e-1,
+		8.88314979438837594e0, 6.61191906371416295e1,
+		2.98635138197400131e2, 8.81952221241769090e2,
+		1.71204761263407058e3, 2.05107837782607147e3,
+		1.23033935479799725e3
+	};
+	static const double d[] = {
+		1.0, 1.57449261107098347e1, 1.17693950891312499e2,
+		5.37181101862009858e2, 1.62138957456669019e3,
+		3.29079923573345963e3, 4.36261909014324716e3,
+		3.43936767414372164e3, 1.23033935480374942e3
+	};
+	static const double e[] = {
+		1.63153871373020978e-2, 3.05326634961232344e-1,
+		3.60344899949804439e-1, 1.25781726111229246e-1,
+		1.60837851487422766e-2, 6.58749161529837803e-4
+	};
+	static const double f[] = {
+		1.0, 2.56852019228982242e0, 1.87295284992346047e0,
+		5.27905102951428412e-1, 6.05183413124413191e-2,
+		2.33520497626869185e-3
+	};
+	double		y = fabs(x);
+	double		rest;
+
+	if (isnan(x))
+		return x;
+	if (y <= 0.46875)
+		return x * ratio(a, b, lengthof(a), y * y);
+	if (y > 6)
+		return x < 0 ? -1 : 1;
+	if (y <= 4)
+		rest = ratio(c, d, lengthof(c), y);
+	else
+	{
+		double		z = 1 / (y * y);
+
+		rest = (5.6418958354775628695e-1 -
+				z * ratio(e, f, lengthof(e), z)) / y;
+	}
+	rest = 1 - rest * ad_exp2(-y * y * 1.44269504088896340736);
+	return x < 0 ? -rest : rest;
 }

@@ -6,6 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include "detectors/ad_detectors.h"
+#include "model/ad_model.h"		/* the ensemble */
 
 const AdDetector *const ad_detectors[] = {
 	&ad_detector_iforest,
@@ -24,5 +25,6 @@ const AdDetector *const ad_detectors[] = {
 	&ad_detector_loda,
 	&ad_detector_inne,
 	&ad_detector_fair_forest,
+	&ad_detector_ensemble,
 	NULL
 };

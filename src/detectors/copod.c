@@ -48,6 +48,7 @@ copod_score(void *scorer, const double *x)
 const AdDetector ad_detector_copod = {
 	.id = 5,
 	.name = "copod",
+	.time = 0.4,
 	.options = ad_ecdf_options,
 	.noptions = AD_ECDF_NOPTIONS,
 	.options_size = sizeof(AdEcdfOptions),

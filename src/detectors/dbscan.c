@@ -229,6 +229,7 @@ dbscan_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_dbscan = {
 	.id = 11,
 	.name = "dbscan",
+	.time = 7,
 	.options = dbscan_options,
 	.noptions = lengthof(dbscan_options),
 	.options_size = sizeof(DbscanOptions),

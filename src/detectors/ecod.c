@@ -49,6 +49,7 @@ ecod_score(void *scorer, const double *x)
 const AdDetector ad_detector_ecod = {
 	.id = 4,
 	.name = "ecod",
+	.time = 0.4,
 	.options = ad_ecdf_options,
 	.noptions = AD_ECDF_NOPTIONS,
 	.options_size = sizeof(AdEcdfOptions),

@@ -299,6 +299,7 @@ fair_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_fair_forest = {
 	.id = 16,
 	.name = "fair_forest",
+	.time = 2,
 	.options = fair_options,
 	.noptions = lengthof(fair_options),
 	.options_size = sizeof(FairOptions),

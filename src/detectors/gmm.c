@@ -507,6 +507,7 @@ gmm_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_gmm = {
 	.id = 13,
 	.name = "gmm",
+	.time = 0.3,
 	.options = gmm_options,
 	.noptions = lengthof(gmm_options),
 	.options_size = sizeof(GmmOptions),

@@ -243,6 +243,7 @@ hbos_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_hbos = {
 	.id = 3,
 	.name = "hbos",
+	.time = 0.15,
 	.options = hbos_options,
 	.noptions = lengthof(hbos_options),
 	.options_size = sizeof(HbosOptions),

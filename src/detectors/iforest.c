@@ -477,6 +477,7 @@ iforest_scale(const void *options)
 const AdDetector ad_detector_iforest = {
 	.id = 1,
 	.name = "iforest",
+	.time = 0.6,
 	.options = iforest_options,
 	.noptions = lengthof(iforest_options),
 	.options_size = sizeof(AdIforestOptions),

@@ -269,6 +269,7 @@ inne_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_inne = {
 	.id = 15,
 	.name = "inne",
+	.time = 21,
 	.options = inne_options,
 	.noptions = lengthof(inne_options),
 	.options_size = sizeof(InneOptions),

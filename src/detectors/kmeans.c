@@ -302,6 +302,7 @@ kmeans_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_kmeans = {
 	.id = 10,
 	.name = "kmeans",
+	.time = 0.2,
 	.options = kmeans_options,
 	.noptions = lengthof(kmeans_options),
 	.options_size = sizeof(KmeansOptions),

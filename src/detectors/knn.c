@@ -101,6 +101,16 @@ knn_score(void *scorer, const double *x)
 	return combine(knn->ref.distance, n, knn->method);
 }
 
+static double
+knn_score_known(void *scorer, const double *x)
+{
+	Knn		   *knn = scorer;
+	int			n = ad_reference_nearest(&knn->ref, x, knn->neighbors,
+										 ad_reference_self(&knn->ref, x));
+
+	return combine(knn->ref.distance, n, knn->method);
+}
+
 static void
 knn_in_sample(const AdMatrix *m, const void *options, double *scores)
 {
@@ -150,6 +160,7 @@ knn_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_knn = {
 	.id = 8,
 	.name = "knn",
+	.time = 7.5,
 	.options = knn_options,
 	.noptions = lengthof(knn_options),
 	.options_size = sizeof(KnnOptions),
@@ -158,6 +169,7 @@ const AdDetector ad_detector_knn = {
 	.fit = knn_fit,
 	.load = knn_load,
 	.score = knn_score,
+	.score_known = knn_score_known,
 	.in_sample = knn_in_sample,
 	.describe = knn_describe,
 };

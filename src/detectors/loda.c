@@ -485,6 +485,7 @@ loda_accepts_missing(const void *options)
 const AdDetector ad_detector_loda = {
 	.id = 14,
 	.name = "loda",
+	.time = 1,
 	.options = loda_options,
 	.noptions = lengthof(loda_options),
 	.options_size = sizeof(LodaOptions),

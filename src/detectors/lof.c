@@ -167,17 +167,33 @@ lof_load(AdReader *r, int cols)
 	return lof;
 }
 
+/* The score of a row that is not the reference row "self". */
 static double
-lof_score(void *scorer, const double *x)
+score(Lof *lof, const double *x, uint32 self)
 {
-	Lof		   *lof = scorer;
 	AdReference *ref = &lof->ref;
-	int			n = ad_reference_nearest(ref, x, lof->neighbors, AD_NO_SELF);
+	int			n = ad_reference_nearest(ref, x, lof->neighbors, self);
 
+	if (n == 0)
+		return 1;
 	if (isinf(ref->distance[n - 1]))
 		return DBL_MAX;
 	return factor(ref->index, n, lof->density,
 				  local_density(ref->distance, ref->index, n, lof->reach));
+}
+
+static double
+lof_score(void *scorer, const double *x)
+{
+	return score(scorer, x, AD_NO_SELF);
+}
+
+static double
+lof_score_known(void *scorer, const double *x)
+{
+	Lof		   *lof = scorer;
+
+	return score(lof, x, ad_reference_self(&lof->ref, x));
 }
 
 static void
@@ -238,6 +254,7 @@ lof_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_lof = {
 	.id = 9,
 	.name = "lof",
+	.time = 10.6,
 	.options = lof_options,
 	.noptions = lengthof(lof_options),
 	.options_size = sizeof(LofOptions),
@@ -246,6 +263,7 @@ const AdDetector ad_detector_lof = {
 	.fit = lof_fit,
 	.load = lof_load,
 	.score = lof_score,
+	.score_known = lof_score_known,
 	.in_sample = lof_in_sample,
 	.describe = lof_describe,
 };

@@ -183,6 +183,7 @@ mahalanobis_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_mahalanobis = {
 	.id = 7,
 	.name = "mahalanobis",
+	.time = 0.16,
 	.options = mahalanobis_options,
 	.noptions = lengthof(mahalanobis_options),
 	.options_size = sizeof(MahalanobisOptions),

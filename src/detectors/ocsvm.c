@@ -599,6 +599,7 @@ ocsvm_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_ocsvm = {
 	.id = 12,
 	.name = "ocsvm",
+	.time = 7.7,
 	.options = ocsvm_options,
 	.noptions = lengthof(ocsvm_options),
 	.options_size = sizeof(OcsvmOptions),

@@ -255,6 +255,7 @@ pca_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_pca = {
 	.id = 6,
 	.name = "pca",
+	.time = 0.2,
 	.options = pca_options,
 	.noptions = lengthof(pca_options),
 	.options_size = sizeof(PcaOptions),

@@ -125,6 +125,16 @@ ad_reference_nearest(AdReference *ref, const double *x, int k, uint32 self)
 								ref->distance, ref->index);
 }
 
+/* A reference row equal to a row, or AD_NO_SELF. */
+uint32
+ad_reference_self(AdReference *ref, const double *x)
+{
+	if (ad_reference_nearest(ref, x, 1, AD_NO_SELF) == 1 &&
+		ref->distance[0] == 0)
+		return ref->index[0];
+	return AD_NO_SELF;
+}
+
 /* What ad_info() says of reference rows. */
 void
 ad_reference_describe(const AdReference *ref, StringInfo json)

@@ -42,6 +42,7 @@ extern void ad_reference_open(AdReference *ref, const double *x, Size n,
 							  int cols, AdMetric metric, double p, int k);
 extern int	ad_reference_nearest(AdReference *ref, const double *x, int k,
 								 uint32 self);
+extern uint32 ad_reference_self(AdReference *ref, const double *x);
 extern void ad_reference_describe(const AdReference *ref, StringInfo json);
 
 /* A score that is a number, whatever the distances were. */

@@ -304,6 +304,7 @@ zscore_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_zscore = {
 	.id = 2,
 	.name = "zscore",
+	.time = 0.3,
 	.options = zscore_options,
 	.noptions = lengthof(zscore_options),
 	.options_size = sizeof(ZscoreOptions),

@@ -52,6 +52,8 @@ typedef struct AdDetector
 	int			noptions;
 	Size		options_size;	/* of the struct they fill */
 	bool		contains_rows;	/* models hold training rows */
+	double		time;			/* of a score with the default options, 10
+								 * columns: microseconds, for the planner */
 
 	/* The scaling it wants, given its options. */
 	AdScale		(*scale) (const void *options);
@@ -81,6 +83,12 @@ typedef struct AdDetector
 	 */
 	void		(*in_sample) (const AdMatrix *m, const void *options,
 							  double *scores);
+
+	/*
+	 * The score of one row that the fit saw: as score(), but where the model
+	 * holds that row, it is not its own neighbour.  NULL: score().
+	 */
+	double		(*score_known) (void *scorer, const double *x);
 
 	/* Append members of a JSON object about the fitted model, or NULL. */
 	void		(*describe) (const void *scorer, StringInfo json);

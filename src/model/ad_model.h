@@ -42,6 +42,58 @@ typedef struct AdPrepare
 extern const AdOption ad_prepare_options[];
 extern const int ad_n_prepare_options;
 
+/* The options of ad_calibrate(). */
+typedef struct AdCalibrate
+{
+	double		share;			/* of the rows, held out for p-values; 0: none */
+	double		contamination;	/* that ad_is_anomaly() goes by */
+} AdCalibrate;
+
+extern const AdOption ad_calibrate_options[];
+extern const int ad_n_calibrate_options;
+
+/* calibrate.c: what is remembered of a set of scores */
+#define AD_MAX_SCORES		1025	/* kept of either half of a set */
+#define AD_MOST_SCORES		1024	/* highest ones kept exactly, if asked to */
+#define AD_FEW_SCORES		128		/* if not */
+
+typedef struct AdScores
+{
+	uint64		n;				/* scores it was made of, > 0 */
+	double		mean;
+	double		sd;				/* population; 0: all are equal */
+	uint32		ntail;			/* > 0 */
+	uint32		ngrid;			/* 0 only if the tail is all */
+	double	   *tail;			/* the highest, descending */
+	double	   *grid;			/* quantiles of the others, ascending */
+} AdScores;
+
+typedef enum AdCalibrationMethod
+{
+	AD_CALIBRATION_NONE = 0,	/* no rows were held out */
+	AD_CALIBRATION_SPLIT = 1,	/* some were, once */
+	AD_CALIBRATION_CROSS = 2	/* every row was, in one of several folds */
+} AdCalibrationMethod;
+
+typedef struct AdCalibration
+{
+	AdCalibrationMethod method;
+	double		contamination;
+	double		threshold;		/* for it */
+	AdScores	training;		/* of rows of the fit */
+	AdScores	held_out;		/* unless the method is NONE */
+} AdCalibration;
+
+extern void ad_scores_build(AdScores *s, double *scores, Size n, uint32 most);
+extern uint64 ad_scores_at_least(const AdScores *s, double score);
+extern double ad_scores_threshold(const AdScores *s, double share);
+extern double ad_scores_share_above(const AdScores *s, double score);
+extern double ad_scores_pvalue(const AdScores *s, double score);
+extern double ad_scores_standard(const AdScores *s, double score);
+extern double ad_scores_probability(const AdScores *s, double score);
+extern void ad_calibration_write(StringInfo buf, const AdCalibration *c);
+extern void ad_calibration_read(AdReader *r, AdCalibration *c);
+
 /* spec.c */
 typedef struct AdSpec
 {
@@ -49,7 +101,27 @@ typedef struct AdSpec
 	void	   *options;		/* its options */
 	AdPrepare	prepare;
 	AdSampling	sampling;
+	AdCalibrate calibrate;
+	bool		has_prepare;	/* given, not by default */
+	bool		has_sampling;
+	bool		has_calibrate;
+	int			nmembers;		/* of an ensemble */
+	struct AdSpec *members;
 } AdSpec;
+
+/* How an ensemble makes one score of its members'; stored, never renumber. */
+typedef enum AdCombine
+{
+	AD_COMBINE_MEAN = 0, AD_COMBINE_MAX = 1, AD_COMBINE_MEDIAN = 2,
+	AD_COMBINE_VOTE = 3, AD_COMBINE_PVALUE = 4
+} AdCombine;
+
+#define AD_MAX_MEMBERS		32
+
+typedef struct AdEnsembleOptions
+{
+	int			combine;		/* AdCombine */
+} AdEnsembleOptions;
 
 extern const AdDetector *ad_detector_by_name(const char *name);
 extern const AdDetector *ad_detector_by_id(uint16 id);
@@ -109,8 +181,13 @@ typedef struct AdModel
 	bool		scaled;
 	double	   *center;			/* per column, when scaled */
 	double	   *scale;
-	void	   *scorer;			/* the detector's */
+	void	   *scorer;			/* the detector's; NULL: an ensemble */
 	double	   *columns;		/* scratch: one dense row */
+	bool		has_scores;		/* calibration is there: models have it */
+	AdCalibration calibration;
+	int			nmembers;		/* of an ensemble */
+	struct AdModel **members;
+	AdCombine	combine;
 } AdModel;
 
 /* prepare.c */
@@ -129,12 +206,13 @@ extern void ad_model_outliers(AdSketch *sketch, const AdSpec *spec,
 extern void ad_model_write_head(AdModel *m, AdEnvelopeWriter *w,
 								StringInfo buf);
 extern AdModel *ad_model_read(const uint8 *data, Size len);
+extern AdModel *ad_model_read_member(const uint8 *data, Size len);
 extern AdModel *ad_model_new(MemoryContext mcxt);
 
 #define AD_SECTION_SPEC			1
 #define AD_SECTION_SCHEMA		2
 #define AD_SECTION_PREPARATION	3
-#define AD_SECTION_CALIBRATION	4	/* reserved */
+#define AD_SECTION_CALIBRATION	4
 #define AD_SECTION_PAYLOAD		5
 
 /* cache.c */
@@ -177,10 +255,20 @@ ad_model_get(AdModelRef *ref, struct varlena *value, MemoryContext owner)
 extern void ad_model_describe(const AdModel *m, StringInfo json);
 extern char *ad_encoding_text(const AdModel *m, int feature);
 
+/* ensemble.c */
+extern const AdDetector ad_detector_ensemble;
+extern double ad_ensemble_combine(AdCombine combine, double *scores,
+								  const AdCalibration *const *calibrations,
+								  int n);
+extern void ad_ensemble_load(AdReader *r, AdModel *m);
+extern double ad_ensemble_score(AdModel *m, const double *raw);
+
 /* The score of one row of raw features; see ad_prepare_row(). */
 static inline double
 ad_model_score(AdModel *m, const double *raw)
 {
+	if (unlikely(m->nmembers > 0))
+		return ad_ensemble_score(m, raw);
 	ad_prepare_row(m, raw, m->columns);
 	return m->detector->score(m->scorer, m->columns);
 }

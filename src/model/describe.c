@@ -7,7 +7,34 @@
  */
 #include "model/ad_model.h"
 
+#include "common/shortest_dec.h"
 #include "utils/json.h"
+
+/* Append a member with the shortest digits that read back equal. */
+static void
+append_number(StringInfo json, const char *name, double v)
+{
+	char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+	double_to_shortest_decimal_buf(v, digits);
+	appendStringInfo(json, ", \"%s\": %s", name, digits);
+}
+
+/* Append what a model knows of its scores. */
+static void
+describe_calibration(const AdCalibration *c, StringInfo json)
+{
+	static const char *const methods[] = {"none", "split", "cross"};
+
+	append_number(json, "contamination", c->contamination);
+	append_number(json, "threshold", c->threshold);
+	appendStringInfo(json, ", \"calibration\": {\"method\": \"%s\", "
+					 "\"training_rows\": " UINT64_FORMAT,
+					 methods[c->method], c->training.n);
+	if (c->method != AD_CALIBRATION_NONE)
+		appendStringInfo(json, ", \"rows\": " UINT64_FORMAT, c->held_out.n);
+	appendStringInfoChar(json, '}');
+}
 
 /*
  * Append a JSON object about a model.  The stored spec is parsed by whoever
@@ -30,6 +57,19 @@ ad_model_describe(const AdModel *m, StringInfo json)
 	for (int i = 0; i < AD_DIGEST_LENGTH; i++)
 		appendStringInfo(json, "%02x", m->digest[i]);
 	appendStringInfoChar(json, '"');
+	if (m->has_scores)
+		describe_calibration(&m->calibration, json);
+	if (m->nmembers > 0)
+	{
+		appendStringInfoString(json, ", \"members\": [");
+		for (int k = 0; k < m->nmembers; k++)
+		{
+			if (k > 0)
+				appendStringInfoString(json, ", ");
+			ad_model_describe(m->members[k], json);
+		}
+		appendStringInfoChar(json, ']');
+	}
 	if (m->detector->describe)
 	{
 		appendStringInfo(json, ", \"%s\": {", m->detector->name);

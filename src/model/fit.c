@@ -3,9 +3,27 @@
  * fit.c
  *		From a sketch to a model.
  *
+ * A fit is prepared once: the sample as a matrix, for an ensemble one for
+ * each member.  It is then made on some of the rows and scores any of them,
+ * which is how the scores for p-values come about.  If rows are to be held
+ * out, the model is fitted to the others; with few rows (fewer than
+ * LEAST_HELD_OUT would be held out) it is fitted to all of them, and every
+ * row is scored by a fit to the other folds.
+ *
+ * Preparation (dictionaries, imputation, scales) is of all rows: it does
+ * not look at a row alone, and a sketch above its sample's size knows more
+ * rows than it could hold out.
+ *
  *-------------------------------------------------------------------------
  */
 #include "model/ad_model.h"
+
+#include <float.h>
+
+#define LEAST_HELD_OUT	1000	/* rows; fewer: cross-conformal */
+#define MOST_FOLDS		10
+#define SOME_ROWS		8192	/* scored for thresholds by default */
+#define SOME_NEIGHBOR_ROWS 2048 /* of detectors that search for them */
 
 /* Error unless a fit has the rows that an option of the detector asks for. */
 void
@@ -41,12 +59,24 @@ ad_detector_reference_rows(const AdMatrix *m, int most, Size *n)
 	return rows;
 }
 
-/* What a fit works on. */
+/* What a fit works on: of a model, or of a member of an ensemble. */
 typedef struct Fit
 {
-	AdView	   *view;
+	const AdSpec *spec;
+	AdView	   *view;			/* shared by the members */
 	AdModel    *model;
-	AdMatrix	matrix;
+	AdMatrix	matrix;			/* all rows; not of an ensemble */
+	uint64		seed;			/* of what is held out: of all members */
+	int			nmembers;
+	struct Fit *members;
+
+	/* of the rows last fitted to */
+	MemoryContext fitted;		/* owns what follows */
+	StringInfoData payload;
+	void	   *scorer;
+	AdCalibration calibration;
+	const AdCalibration **scales;	/* of the members */
+	double	   *scratch;		/* a score a member */
 } Fit;
 
 /*
@@ -73,13 +103,17 @@ check_matrix(const AdMatrix *m, bool missing)
 	}
 }
 
-/* Take a view of a sketch and prepare it, in the current context. */
+/*
+ * Prepare a view for a spec, in the current context; the seed is for what is
+ * held out.
+ */
 static void
-prepare(Fit *fit, AdSketch *sketch, const AdSpec *spec)
+prepare(Fit *fit, AdView *v, const AdSpec *spec, uint64 seed)
 {
-	AdView	   *v = ad_view_create(sketch);
+	const AdSketch *sketch = v->sketch;
 	AdModel    *m = ad_model_new(CurrentMemoryContext);
 
+	memset(fit, 0, sizeof(*fit));
 	m->detector = spec->detector;
 	m->rows = v->rows;
 	m->sampled = v->n;
@@ -92,6 +126,8 @@ prepare(Fit *fit, AdSketch *sketch, const AdSpec *spec)
 		m->features[j].class = sketch->features[j].class;
 		m->features[j].stats = v->features[j];
 	}
+	fit->spec = spec;
+	fit->seed = seed;
 	fit->view = v;
 	fit->model = m;
 	fit->matrix.x = ad_prepare_fit(m, v, spec);
@@ -99,28 +135,273 @@ prepare(Fit *fit, AdSketch *sketch, const AdSpec *spec)
 	fit->matrix.cols = m->ncols;
 	fit->matrix.kinds = m->kinds;
 	fit->matrix.seed = spec->sampling.seed;
-	check_matrix(&fit->matrix, spec->detector->accepts_missing != NULL &&
-				 spec->detector->accepts_missing(spec->options));
+	if (spec->nmembers > 0)
+	{
+		m->combine = ((AdEnsembleOptions *) spec->options)->combine;
+		fit->nmembers = spec->nmembers;
+		fit->members = ad_palloc_array(Fit, spec->nmembers);
+		fit->scratch = ad_palloc_array(double, spec->nmembers);
+		for (int k = 0; k < spec->nmembers; k++)
+			prepare(&fit->members[k], v, &spec->members[k], seed);
+	}
+	else
+		check_matrix(&fit->matrix, spec->detector->accepts_missing != NULL &&
+					 spec->detector->accepts_missing(spec->options));
 }
 
-/* Write the model of a prepared fit, in the current context. */
+/* The score of a row of the matrix; known: the fit saw it. */
+static double
+score_row(Fit *fit, Size i, bool known)
+{
+	const AdDetector *d = fit->spec->detector;
+	const double *x;
+	double		score;
+
+	if (fit->nmembers > 0)
+	{
+		for (int k = 0; k < fit->nmembers; k++)
+			fit->scratch[k] = score_row(&fit->members[k], i, known);
+		score = ad_ensemble_combine(fit->model->combine, fit->scratch,
+									fit->scales, fit->nmembers);
+	}
+	else
+	{
+		x = fit->matrix.x + i * fit->matrix.cols;
+		score = known && d->score_known ? d->score_known(fit->scorer, x) :
+			d->score(fit->scorer, x);
+	}
+	if (isnan(score))
+		elog(ERROR, "detector \"%s\" gives no score", d->name);
+	return Max(-DBL_MAX, Min(score, DBL_MAX));
+}
+
+static void calibrate(Fit *fit, const Size *rows, Size n);
+
+/* Fit to some rows, given in ascending order. */
+static void
+fit_rows(Fit *fit, const Size *rows, Size n)
+{
+	MemoryContext old;
+	const AdDetector *d = fit->spec->detector;
+	AdMatrix	m = fit->matrix;
+	AdReader	r;
+
+	if (fit->fitted)
+		MemoryContextReset(fit->fitted);
+	else
+		fit->fitted = AllocSetContextCreate(CurrentMemoryContext,
+											"anomaly fitted",
+											ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(fit->fitted);
+	if (fit->nmembers > 0)
+	{
+		fit->scales = ad_palloc_array(const AdCalibration *, fit->nmembers);
+		for (int k = 0; k < fit->nmembers; k++)
+		{
+			calibrate(&fit->members[k], rows, n);
+			fit->scales[k] = &fit->members[k].calibration;
+		}
+		MemoryContextSwitchTo(old);
+		return;
+	}
+	if (n < m.rows)
+	{
+		double	   *x = ad_palloc_array(double, ad_mul_size(n, m.cols));
+
+		for (Size i = 0; i < n; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
+			memcpy(x + i * m.cols, m.x + rows[i] * m.cols,
+				   m.cols * sizeof(double));
+		}
+		m.x = x;
+		m.rows = n;
+	}
+	initStringInfo(&fit->payload);
+	d->fit(&m, fit->spec->options, &fit->payload);
+	if (m.x != fit->matrix.x)
+		pfree((void *) m.x);
+	ad_rd_init(&r, fit->payload.data, fit->payload.len, "model");
+	fit->scorer = d->load(&r, m.cols);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Draw "most" of n rows, in ascending order, into drawn; the others into
+ * rest, which may be NULL.
+ */
+static void
+draw(const Size *rows, Size n, Size most, uint64 seed, Size *drawn,
+	 Size *rest)
+{
+	AdRandom	random;
+	Size		left = most;
+
+	ad_random_seed(&random, seed, UINT64CONST(0x68656c646f757420));
+	for (Size i = 0, k = 0, o = 0; i < n; i++)
+		if (left > 0 && ad_random_below(&random, n - i) < left)
+		{
+			drawn[k++] = rows[i];
+			left--;
+		}
+		else if (rest)
+			rest[o++] = rows[i];
+}
+
+/* Score every row by a fit to the other folds. */
+static void
+score_folds(Fit *fit, const Size *rows, Size n, double share, double *scores)
+{
+	Size		folds = Min(n, (Size) Max(2, Min(rint(1 / share), MOST_FOLDS)));
+	Size	   *fold = ad_palloc_array(Size, n);
+	Size	   *others = ad_palloc_array(Size, n);
+	AdRandom	random;
+
+	ad_random_seed(&random, fit->seed, UINT64CONST(0x666f6c6420726f77));
+	for (Size i = 0; i < n; i++)
+		fold[i] = i % folds;
+	for (Size i = n - 1; i > 0; i--)
+	{
+		Size		k = (Size) ad_random_below(&random, i + 1);
+		Size		swap = fold[i];
+
+		fold[i] = fold[k];
+		fold[k] = swap;
+	}
+	for (Size f = 0; f < folds; f++)
+	{
+		Size		nothers = 0;
+
+		for (Size i = 0; i < n; i++)
+			if (fold[i] != f)
+				others[nothers++] = rows[i];
+		fit_rows(fit, others, nothers);
+		for (Size i = 0; i < n; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
+			if (fold[i] == f)
+				scores[i] = score_row(fit, rows[i], false);
+		}
+	}
+	pfree(fold);
+	pfree(others);
+}
+
+/* Fit to some rows, some of them held out, and keep the scores' summary. */
+static void
+calibrate(Fit *fit, const Size *rows, Size n)
+{
+	const AdCalibrate *o = &fit->spec->calibrate;
+	uint32		most = fit->spec->has_calibrate ? AD_MOST_SCORES : AD_FEW_SCORES;
+	Size		held = (Size) (o->share * (double) n + 0.5);
+	Size	   *fitted = ad_palloc_array(Size, n);
+	Size	   *held_out = ad_palloc_array(Size, n);
+	double	   *scores = ad_palloc_array(double, n);
+	Size		some = SOME_ROWS;
+	AdCalibration c;
+
+	memset(&c, 0, sizeof(c));
+	c.contamination = o->contamination;
+	memcpy(fitted, rows, n * sizeof(Size));
+	if (o->share > 0)
+	{
+		if (n < 2)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("calibration needs at least 2 rows, there is 1"),
+					 errhint("Leave ad_calibrate() out, or say share => 0.")));
+		c.method = held >= LEAST_HELD_OUT ? AD_CALIBRATION_SPLIT :
+			AD_CALIBRATION_CROSS;
+		if (c.method == AD_CALIBRATION_CROSS)
+		{
+			held = n;
+			score_folds(fit, rows, n, o->share, scores);
+			fit_rows(fit, fitted, n);
+		}
+		else
+		{
+			draw(rows, n, held, fit->seed, held_out, fitted);
+			n -= held;
+			fit_rows(fit, fitted, n);
+			for (Size i = 0; i < held; i++)
+			{
+				AD_CHECK_EVERY_1024(i);
+				scores[i] = score_row(fit, held_out[i], false);
+			}
+		}
+		ad_scores_build(&c.held_out, scores, held, most);
+	}
+	else
+		fit_rows(fit, fitted, n);
+
+	/* all of them only for a user who thinks of thresholds */
+	if (fit->spec->detector->score_known)
+		some = SOME_NEIGHBOR_ROWS;
+	if (n > some && !fit->spec->has_calibrate)
+	{
+		draw(fitted, n, some, fit->seed, held_out, NULL);
+		memcpy(fitted, held_out, some * sizeof(Size));
+		n = some;
+	}
+	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		scores[i] = score_row(fit, fitted[i], true);
+	}
+	ad_scores_build(&c.training, scores, n, most);
+	c.threshold = ad_scores_threshold(&c.training, c.contamination);
+	fit->calibration = c;
+	pfree(fitted);
+	pfree(held_out);
+	pfree(scores);
+}
+
+/* Write the model of a calibrated fit, in the current context. */
 static bytea *
-write_model(Fit *fit, const AdSpec *spec)
+write_model(Fit *fit)
 {
 	AdEnvelopeWriter w;
-	StringInfo	buf = ad_envelope_begin(&w, 4, 0);
+	StringInfo	buf = ad_envelope_begin(&w, 5, 0);
 	StringInfoData text;
+	bool		contains_rows = fit->spec->detector->contains_rows;
 
 	initStringInfo(&text);
-	ad_spec_print(&text, spec);
+	ad_spec_print(&text, fit->spec);
 	fit->model->spec = text.data;
 	ad_model_write_head(fit->model, &w, buf);
+	ad_envelope_section(&w, AD_SECTION_CALIBRATION);
+	ad_calibration_write(buf, &fit->calibration);
 	ad_envelope_section(&w, AD_SECTION_PAYLOAD);
-	spec->detector->fit(&fit->matrix, spec->options, buf);
+	if (fit->nmembers > 0)
+	{
+		ad_wr_u32(buf, fit->model->combine);
+		ad_wr_u32(buf, fit->nmembers);
+		for (int k = 0; k < fit->nmembers; k++)
+		{
+			bytea	   *member = write_model(&fit->members[k]);
+
+			ad_wr_u64(buf, VARSIZE(member) - VARHDRSZ);
+			ad_wr_bytes(buf, VARDATA(member), VARSIZE(member) - VARHDRSZ);
+			pfree(member);
+			contains_rows |= fit->members[k].spec->detector->contains_rows;
+		}
+	}
+	else
+		ad_wr_bytes(buf, fit->payload.data, fit->payload.len);
 	return ad_envelope_end(&w, AD_MAGIC_MODEL, AD_MODEL_VERSION,
-						   spec->detector->id,
-						   spec->detector->contains_rows ?
-						   AD_MODEL_CONTAINS_ROWS : 0);
+						   fit->spec->detector->id,
+						   contains_rows ? AD_MODEL_CONTAINS_ROWS : 0);
+}
+
+/* The numbers 0 to n - 1, palloc'd. */
+static Size *
+all_rows(Size n)
+{
+	Size	   *rows = ad_palloc_array(Size, n);
+
+	for (Size i = 0; i < n; i++)
+		rows[i] = i;
+	return rows;
 }
 
 /*
@@ -139,14 +420,63 @@ ad_model_fit(AdSketch *sketch, const AdSpec *spec)
 	bytea	   *bytes;
 	bytea	   *result;
 
-	prepare(&fit, sketch, spec);
-	bytes = write_model(&fit, spec);
+	prepare(&fit, ad_view_create(sketch), spec, spec->sampling.seed);
+	calibrate(&fit, all_rows(fit.view->n), fit.view->n);
+	bytes = write_model(&fit);
 
 	MemoryContextSwitchTo(old);
 	result = palloc(VARSIZE(bytes));
 	memcpy(result, bytes, VARSIZE(bytes));
 	MemoryContextDelete(scratch);
 	return result;
+}
+
+/* The in-sample scores of all rows of a prepared fit. */
+static void
+score_in_sample(Fit *fit, double *scores)
+{
+	const AdDetector *d = fit->spec->detector;
+	Size		n = fit->matrix.rows;
+
+	if (fit->nmembers > 0)
+	{
+		double	  **own = ad_palloc_array(double *, fit->nmembers);
+		AdCalibration *scale = ad_palloc0_array(AdCalibration, fit->nmembers);
+		double	   *sorted = ad_palloc_array(double, n);
+
+		fit->scales = ad_palloc_array(const AdCalibration *, fit->nmembers);
+		for (int k = 0; k < fit->nmembers; k++)
+		{
+			own[k] = ad_palloc_array(double, n);
+			score_in_sample(&fit->members[k], own[k]);
+			memcpy(sorted, own[k], n * sizeof(double));
+			ad_scores_build(&scale[k].training, sorted, n, AD_MOST_SCORES);
+			scale[k].held_out = scale[k].training;
+			scale[k].threshold =
+				ad_scores_threshold(&scale[k].training,
+									fit->spec->calibrate.contamination);
+			fit->scales[k] = &scale[k];
+		}
+		for (Size i = 0; i < n; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
+			for (int k = 0; k < fit->nmembers; k++)
+				fit->scratch[k] = own[k][i];
+			scores[i] = ad_ensemble_combine(fit->model->combine, fit->scratch,
+											fit->scales, fit->nmembers);
+		}
+	}
+	else if (d->in_sample)
+		d->in_sample(&fit->matrix, fit->spec->options, scores);
+	else
+	{
+		fit_rows(fit, NULL, n);
+		for (Size i = 0; i < n; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
+			scores[i] = score_row(fit, i, true);
+		}
+	}
 }
 
 /*
@@ -160,31 +490,13 @@ ad_model_outliers(AdSketch *sketch, const AdSpec *spec, double *scores)
 												  "anomaly fit",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
-	const AdDetector *d = spec->detector;
 	Fit			fit;
 	double	   *own;
 
 	Assert(!sketch->large);
-	prepare(&fit, sketch, spec);
+	prepare(&fit, ad_view_create(sketch), spec, spec->sampling.seed);
 	own = ad_palloc_array(double, fit.matrix.rows);
-	if (d->in_sample)
-		d->in_sample(&fit.matrix, spec->options, own);
-	else
-	{
-		StringInfoData payload;
-		AdReader	r;
-		void	   *scorer;
-
-		initStringInfo(&payload);
-		d->fit(&fit.matrix, spec->options, &payload);
-		ad_rd_init(&r, payload.data, payload.len, "model");
-		scorer = d->load(&r, fit.matrix.cols);
-		for (Size i = 0; i < fit.matrix.rows; i++)
-		{
-			AD_CHECK_EVERY_1024(i);
-			own[i] = d->score(scorer, fit.matrix.x + i * fit.matrix.cols);
-		}
-	}
+	score_in_sample(&fit, own);
 	for (Size i = 0; i < fit.matrix.rows; i++)
 		scores[fit.view->order ? fit.view->order[i] : i] = own[i];
 	MemoryContextSwitchTo(old);

@@ -8,6 +8,7 @@
  *	2	schema: encoding, rows, and per feature name, type, class, statistics
  *		and dictionary
  *	3	preparation: imputation, zone, encoding per feature, scale per column
+ *	4	calibration: summaries of scores; models of old have none
  *	5	the detector's payload
  *
  * Bytes are hostile.  Everything that scoring later relies on is checked
@@ -239,12 +240,9 @@ read_preparation(AdReader *r, AdModel *m)
 	ad_rd_end(r);
 }
 
-/*
- * Read a model into a new child of the current context.  data is not
- * needed afterwards.
- */
-AdModel *
-ad_model_read(const uint8 *data, Size len)
+/* Read a model; as ad_model_read(), which may be an ensemble. */
+static AdModel *
+read_model(const uint8 *data, Size len, bool is_member)
 {
 	MemoryContext mcxt;
 	MemoryContext old;
@@ -271,6 +269,11 @@ ad_model_read(const uint8 *data, Size len)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("model is of an unknown detector (%u)", e.kind),
 				 errhint("Upgrade the anomaly extension of this server.")));
+	if (is_member && m->detector == &ad_detector_ensemble)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("model is malformed"),
+				 errdetail("A member of an ensemble is an ensemble.")));
 
 	ad_envelope_reader(&e, AD_SECTION_SPEC, "model", &r);
 	if (r.len > MAX_SPEC)
@@ -281,9 +284,35 @@ ad_model_read(const uint8 *data, Size len)
 	read_schema(&r, m);
 	ad_envelope_reader(&e, AD_SECTION_PREPARATION, "model", &r);
 	read_preparation(&r, m);
+	if (ad_envelope_has(&e, AD_SECTION_CALIBRATION))
+	{
+		ad_envelope_reader(&e, AD_SECTION_CALIBRATION, "model", &r);
+		ad_calibration_read(&r, &m->calibration);
+		m->has_scores = true;
+	}
 	ad_envelope_reader(&e, AD_SECTION_PAYLOAD, "model", &r);
-	m->scorer = m->detector->load(&r, m->ncols);
+	if (m->detector == &ad_detector_ensemble)
+		ad_ensemble_load(&r, m);
+	else
+		m->scorer = m->detector->load(&r, m->ncols);
 
 	MemoryContextSwitchTo(old);
 	return m;
+}
+
+/*
+ * Read a model into a new child of the current context.  data is not
+ * needed afterwards.
+ */
+AdModel *
+ad_model_read(const uint8 *data, Size len)
+{
+	return read_model(data, len, false);
+}
+
+/* The same of a member of an ensemble, which cannot be one itself. */
+AdModel *
+ad_model_read_member(const uint8 *data, Size len)
+{
+	return read_model(data, len, true);
 }

@@ -32,7 +32,12 @@ const AdOption ad_prepare_options[] = {
 const int	ad_n_prepare_options = lengthof(ad_prepare_options);
 
 /* keys of a spec that are not the detector's */
-static const char *const spec_keys[] = {"detector", "prepare", "sampling", NULL};
+static const char *const spec_keys[] = {
+	"detector", "prepare", "sampling", "calibrate", NULL
+};
+static const char *const ensemble_keys[] = {
+	"detector", "prepare", "sampling", "calibrate", "specs", NULL
+};
 
 /* The detector of a name; an error names the nearest. */
 const AdDetector *
@@ -96,22 +101,105 @@ member(JsonbContainer *object, const char *key)
 	return findJsonbValueFromContainer(object, JB_FOBJECT, &k);
 }
 
-/* Parse a nested object of options, or set its defaults. */
-static void
+/*
+ * Parse a nested object of options, or set its defaults.  Returns whether it
+ * is there.
+ */
+static bool
 parse_part(JsonbContainer *spec, const char *key, const char *owner,
 		   const AdOption *table, int n, void *out)
 {
 	JsonbValue *v = member(spec, key);
 
 	if (v == NULL || v->type == jbvNull)
+	{
 		ad_options_defaults(table, n, out);
-	else if (v->type != jbvBinary)
+		return false;
+	}
+	if (v->type != jbvBinary)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" in a spec must be an object", key),
 				 errhint("Make it with %s.", owner)));
-	else
-		ad_options_parse(v->val.binary.data, owner, table, n, NULL, out);
+	ad_options_parse(v->val.binary.data, owner, table, n, NULL, out);
+	return true;
+}
+
+/* What a spec does if it does not say how to calibrate. */
+static void
+no_calibration(AdSpec *out)
+{
+	ad_options_defaults(ad_calibrate_options, ad_n_calibrate_options,
+						&out->calibrate);
+	out->calibrate.share = 0;
+	out->has_calibrate = false;
+}
+
+/*
+ * Parse the members of an ensemble, whose other parts have been parsed.
+ * They take its preparation unless they have one, its sample, and seeds of
+ * their own; p-values are combined of rows that each member holds out.
+ */
+static void
+parse_members(JsonbContainer *spec, AdSpec *out)
+{
+	JsonbValue *v = member(spec, "specs");
+	JsonbContainer *array;
+	bool		pvalue = ((AdEnsembleOptions *) out->options)->combine ==
+		AD_COMBINE_PVALUE;
+	uint32		n;
+
+	check_stack_depth();
+	if (v == NULL || v->type != jbvBinary ||
+		!JsonContainerIsArray(v->val.binary.data) ||
+		(n = JsonContainerSize(v->val.binary.data)) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("ensemble has no members"),
+				 errhint("Give ad_ensemble() an array of specs.")));
+	array = v->val.binary.data;
+	if (n > AD_MAX_MEMBERS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("ensemble has %u members, allowed are %d", n,
+						AD_MAX_MEMBERS)));
+	out->members = ad_palloc0_array(AdSpec, n);
+	for (uint32 k = 0; k < n; k++)
+	{
+		AdSpec	   *m = &out->members[k];
+		JsonbValue *e = getIthJsonbValueFromContainer(array, k);
+
+		if (e->type != jbvBinary)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("member %u of an ensemble is not a spec", k + 1),
+					 errhint("Make it with a constructor such as ad_iforest().")));
+		ad_spec_parse(e->val.binary.data, true, m);
+		if (m->detector == &ad_detector_ensemble)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("member %u of an ensemble is an ensemble", k + 1),
+					 errhint("Give the members of both in one array.")));
+		if (m->has_sampling || m->has_calibrate)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("member %u of an ensemble has an %s of its own",
+							k + 1, m->has_sampling ? "ad_sampling()" :
+							"ad_calibrate()"),
+					 errhint("Add it to the ensemble with ||.")));
+		if (!m->has_prepare)
+			m->prepare = out->prepare;
+		m->sampling = out->sampling;
+		/* the same detector twice is to see different random numbers */
+		if (k > 0)
+			m->sampling.seed = ad_mix64(out->sampling.seed ^ ((uint64) k << 32));
+		m->calibrate.contamination = out->calibrate.contamination;
+		if (pvalue)
+			m->calibrate.share = out->calibrate.share > 0 ?
+				out->calibrate.share : ad_calibrate_options[0].dflt;
+		m->has_calibrate = out->has_calibrate || pvalue;
+	}
+	out->nmembers = (int) n;
 }
 
 /*
@@ -139,7 +227,8 @@ ad_spec_parse(JsonbContainer *spec, bool need_detector, AdSpec *out)
 		out->detector = d;
 		out->options = palloc0(d->options_size);
 		ad_options_parse(spec, psprintf("ad_%s()", name), d->options,
-						 d->noptions, spec_keys, out->options);
+						 d->noptions, d == &ad_detector_ensemble ?
+						 ensemble_keys : spec_keys, out->options);
 	}
 	else if (v != NULL || need_detector)
 		ereport(ERROR,
@@ -150,15 +239,24 @@ ad_spec_parse(JsonbContainer *spec, bool need_detector, AdSpec *out)
 		ad_options_parse(spec, "a spec without a detector", NULL, 0,
 						 spec_keys, out);
 
-	parse_part(spec, "prepare", "ad_prepare()", ad_prepare_options,
-			   ad_n_prepare_options, &out->prepare);
-	parse_part(spec, "sampling", "ad_sampling()", ad_sampling_options,
-			   ad_n_sampling_options, &out->sampling);
+	out->has_prepare = parse_part(spec, "prepare", "ad_prepare()",
+								  ad_prepare_options, ad_n_prepare_options,
+								  &out->prepare);
+	out->has_sampling = parse_part(spec, "sampling", "ad_sampling()",
+								   ad_sampling_options,
+								   ad_n_sampling_options, &out->sampling);
+	out->has_calibrate = parse_part(spec, "calibrate", "ad_calibrate()",
+									ad_calibrate_options,
+									ad_n_calibrate_options, &out->calibrate);
+	if (!out->has_calibrate)
+		no_calibration(out);
 	if (pg_tzset(out->prepare.timezone) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("time zone \"%s\" not recognized",
 						out->prepare.timezone)));
+	if (out->detector == &ad_detector_ensemble)
+		parse_members(spec, out);
 }
 
 /* The spec of a detector's name alone, or of no detector (NULL). */
@@ -177,20 +275,54 @@ ad_spec_defaults(const char *detector, AdSpec *out)
 						&out->prepare);
 	ad_options_defaults(ad_sampling_options, ad_n_sampling_options,
 						&out->sampling);
+	no_calibration(out);
+	if (out->detector == &ad_detector_ensemble)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("ensemble has no members"),
+				 errhint("Give ad_ensemble() an array of specs.")));
+}
+
+/* Append the parts of a spec that belong to its detector. */
+static void
+print_detector(StringInfo buf, const AdSpec *spec)
+{
+	appendStringInfo(buf, "{\"detector\": \"%s\"", spec->detector->name);
+	ad_options_print(buf, spec->detector->options, spec->detector->noptions,
+					 spec->options);
+	if (spec->nmembers > 0)
+	{
+		appendStringInfoString(buf, ", \"specs\": [");
+		for (int k = 0; k < spec->nmembers; k++)
+		{
+			if (k > 0)
+				appendStringInfoString(buf, ", ");
+			print_detector(buf, &spec->members[k]);
+			appendStringInfoChar(buf, '}');
+		}
+		appendStringInfoChar(buf, ']');
+	}
+	appendStringInfoString(buf, ", \"prepare\": {");
+	ad_options_print(buf, ad_prepare_options, ad_n_prepare_options,
+					 &spec->prepare);
+	appendStringInfoChar(buf, '}');
 }
 
 /* Append the canonical JSON of a spec that has a detector. */
 void
 ad_spec_print(StringInfo buf, const AdSpec *spec)
 {
-	appendStringInfo(buf, "{\"detector\": \"%s\"", spec->detector->name);
-	ad_options_print(buf, spec->detector->options, spec->detector->noptions,
-					 spec->options);
-	appendStringInfoString(buf, ", \"prepare\": {");
-	ad_options_print(buf, ad_prepare_options, ad_n_prepare_options,
-					 &spec->prepare);
-	appendStringInfoString(buf, "}, \"sampling\": {");
+	print_detector(buf, spec);
+	appendStringInfoString(buf, ", \"sampling\": {");
 	ad_options_print(buf, ad_sampling_options, ad_n_sampling_options,
 					 &spec->sampling);
-	appendStringInfoString(buf, "}}");
+	appendStringInfoChar(buf, '}');
+	if (spec->has_calibrate)
+	{
+		appendStringInfoString(buf, ", \"calibrate\": {");
+		ad_options_print(buf, ad_calibrate_options, ad_n_calibrate_options,
+						 &spec->calibrate);
+		appendStringInfoChar(buf, '}');
+	}
+	appendStringInfoChar(buf, '}');
 }

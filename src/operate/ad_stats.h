@@ -44,7 +44,7 @@ typedef struct AdStatCounts
 	AdStatKey	key;
 	uint16		detector;		/* id, or 0 */
 	uint32		until;			/* rows until one is timed */
-	double		threshold;		/* a score is an anomaly from here; NaN: none */
+	double		threshold;		/* a score is an anomaly above it; NaN: none */
 	uint64		rows;			/* scored */
 	uint64		anomalies;
 	uint64		errors;
@@ -104,7 +104,7 @@ extern void ad_stats_settings(bool preloading);
 
 extern void ad_stat_attach(AdStatSite *site, MemoryContext mcxt);
 extern void ad_stat_model(AdStatSite *site, const AdModel *m,
-						  const char *name, int32 version, double threshold);
+						  const char *name, int32 version);
 extern void ad_stat_timed(AdStatSite *site, double score);
 
 extern AdStatEntry *ad_stat_read(int *n);
@@ -136,7 +136,7 @@ ad_stat_score(AdStatSite *site, double score)
 		site->now.rows++;
 		site->now.sum += d;
 		site->now.squares += d * d;
-		site->now.anomalies += (score >= site->now.threshold);
+		site->now.anomalies += (score > site->now.threshold);
 		if (site->now.until == 0)
 			ad_stat_timed(site, score);
 		site->inside = false;

@@ -466,12 +466,12 @@ make_room(AdStatSite *site)
 
 /*
  * What follows is scored by model m, which has a name (with a version) or
- * NULL, and a threshold for anomalies or NaN.  To be called within a call,
- * when the model changes.  m may be NULL: a name that was not found.
+ * NULL.  To be called within a call, when the model changes.  m may be NULL:
+ * a name that was not found.
  */
 void
 ad_stat_model(AdStatSite *site, const AdModel *m, const char *name,
-			  int32 version, double threshold)
+			  int32 version)
 {
 	AdStatKey	key;
 	AdStatCounts *c;
@@ -517,7 +517,7 @@ ad_stat_model(AdStatSite *site, const AdModel *m, const char *name,
 	else
 		init_counts(&site->now, &key);
 	site->now.detector = m ? m->detector->id : 0;
-	site->now.threshold = threshold;
+	site->now.threshold = m && m->has_scores ? m->calibration.threshold : NAN;
 	if (--site->now.until == 0 && !timed)
 		INSTR_TIME_SET_CURRENT(site->start);
 }

@@ -38,6 +38,7 @@ my %allowed = map { $_ => 1 } qw(
   2202E
   22003
   22004
+  55000
   22P02
   22P05
   54001);
@@ -172,6 +173,15 @@ SELECT true, s ->> 'detector', ad_fit(s || ad_sampling(rows => 120), x, n),
 	(VALUES (ad_knn(metric => 'cosine')), (ad_lof()), (ad_dbscan(metric => 'minkowski', p => 3)),
 		(ad_inne(5, 20))) v(s) GROUP BY s;
 
+-- calibrated, and ensembles
+INSERT INTO subject (is_model, name, value, score)
+SELECT true, 'calibrated', ad_fit(s || ad_calibrate(), x, n), 'SELECT count(ad_pvalue(\$1, x, n)) FROM probe' FROM training,
+	(VALUES (ad_zscore()), (ad_hbos())) v(s) GROUP BY s
+UNION ALL
+SELECT true, 'ensemble', ad_fit(ad_ensemble(ARRAY[ad_zscore(), ad_iforest(3, 16), ad_knn()], c), x, n, colour),
+	'SELECT count(ad_score(\$1, x, n, colour)) FROM probe' FROM training,
+	(VALUES ('median'), ('vote'), ('pvalue')) v(c) GROUP BY c;
+
 INSERT INTO subject (is_model, name, value)
 SELECT false, 'small, one column', ad_sketch(x) FROM training WHERE i < 50
 UNION ALL
@@ -199,7 +209,8 @@ SELECT false, 'row', ad_sketch(t) FROM (SELECT x, n, ts, colour FROM training LI
 -- Every detector with its defaults; those that take no mixed types say so.
 CREATE TABLE detector (id serial, name text);
 INSERT INTO detector (name) SELECT substr(proname, 4) FROM pg_proc
-	WHERE prosrc = 'ad_spec_constructor' AND proname NOT IN ('ad_prepare', 'ad_sampling') ORDER BY 1;
+	WHERE prosrc = 'ad_spec_constructor' AND proname NOT IN
+	('ad_prepare', 'ad_sampling', 'ad_calibrate', 'ad_ensemble') ORDER BY 1;
 DO \$\$
 DECLARE
 	d text;
@@ -258,6 +269,10 @@ BEGIN
 				'SELECT count(ad_score(\$1, x, n)) FROM probe',
 				'SELECT ad_info(\$1)',
 				'SELECT count(f) FROM ad_features(\$1) f',
+				'SELECT ad_threshold(\$1, 0.01) + ad_threshold(\$1)',
+				replace(one.score, 'ad_score', 'ad_pvalue'),
+				replace(one.score, 'ad_score', 'ad_probability'),
+				replace(one.score, 'ad_score', 'ad_is_anomaly'),
 				'SELECT ad_fit_sketch(ad_iforest(), \$1)',
 				'SELECT ad_merge(s) FROM (VALUES (\$1), (\$2)) v(s)'];
 		ELSE
@@ -287,7 +302,7 @@ BEGIN
 			took := extract(epoch FROM clock_timestamp() - started);
 			slowest := greatest(slowest, took);
 			call := CASE WHEN one.is_model THEN 'model: ' ELSE 'sketch: ' END ||
-				substring(call FROM 'ad_(?:score|info|features|fit_sketch|merge)');
+				substring(call FROM 'ad_(?:score|pvalue|probability|is_anomaly|threshold|info|features|fit_sketch|merge)');
 			IF outcome <> ALL (allowed) OR took > 1 THEN
 				wrong := concat(wrong, format(E'\\n%s of "%s", mutation %s, kind %s: %s %s, %s s',
 					call, one.name, i, i % kinds, outcome, message, took));

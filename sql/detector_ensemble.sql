@@ -1,0 +1,70 @@
+-- Ensembles: several detectors as one model.
+\set SHOW_CONTEXT never
+
+CREATE TABLE readings AS
+SELECT i, ad_random(1, i, 'normal') + CASE WHEN i <= 20 THEN 6 ELSE 0 END AS a, ad_random(2, i, 'exponential') AS b,
+       (ARRAY['north', 'south', 'east'])[1 + i % 3] AS region
+FROM generate_series(1, 3000) i;
+
+CREATE TABLE ensembles AS
+SELECT ad_fit(ad_ensemble(ARRAY[ad_iforest(), ad_knn(), ad_ecod()]) || ad_calibrate(contamination => 0.01), t) AS model
+FROM (SELECT a, b, region FROM readings) t;
+SELECT round(ad_score(model, r)::numeric, 3) AS score, ad_is_anomaly(model, r) AS is_anomaly, ad_pvalue(model, r) < 0.01 AS rare
+FROM ensembles, (SELECT a, b, region FROM readings WHERE i IN (1, 1000, 2000) ORDER BY i) r;
+SELECT ad_info(model) -> 'detector' AS detector, ad_info(model) -> 'spec' ->> 'combine' AS combine,
+       jsonb_path_query_array(ad_info(model), '$.members[*].detector') AS members,
+       ad_info(model) -> 'contains_rows' AS contains_rows FROM ensembles;
+SELECT round(ad_roc_auc(ad_score(model, r), i <= 20)::numeric, 3) AS roc_auc FROM ensembles, readings r;
+
+-- equal to what SQL makes of the members fitted one by one (none of these draws random numbers)
+CREATE TABLE alone AS
+SELECT i, s1, s2, s3, (s1 - avg(s1) OVER ()) / stddev_pop(s1) OVER () AS z1, (s2 - avg(s2) OVER ()) / stddev_pop(s2) OVER () AS z2,
+       (s3 - avg(s3) OVER ()) / stddev_pop(s3) OVER () AS z3, (s1 > t1)::int + (s2 > t2)::int + (s3 > t3)::int AS votes
+FROM (SELECT i, ad_score(m1, a, b) AS s1, ad_score(m2, a, b) AS s2, ad_score(m3, a, b) AS s3,
+             ad_threshold(m1) AS t1, ad_threshold(m2) AS t2, ad_threshold(m3) AS t3
+      FROM readings, (SELECT ad_fit('zscore', a, b) AS m1, ad_fit('pca', a, b) AS m2, ad_fit('hbos', a, b) AS m3 FROM readings) m) s;
+CREATE FUNCTION pg_temp.worst(combine text, expected text) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+	worst float8;
+BEGIN
+	EXECUTE format('SELECT max(abs(ad_score(m, a, b) - (%s))) FROM readings JOIN alone USING (i),
+		(SELECT ad_fit(ad_ensemble(ARRAY[ad_zscore(), ad_pca(), ad_hbos()], %L), a, b) AS m FROM readings) e', expected, combine) INTO worst;
+	RETURN worst;
+END $$;
+SELECT pg_temp.worst('mean', '(z1 + z2 + z3) / 3') < 1e-9 AS mean, pg_temp.worst('max', 'greatest(z1, z2, z3)') < 1e-9 AS max,
+       pg_temp.worst('median', 'z1 + z2 + z3 - greatest(z1, z2, z3) - least(z1, z2, z3)') < 1e-9 AS median,
+       pg_temp.worst('vote', 'votes / 3.0') < 1e-9 AS vote;
+-- p-values are combined by Fisher's method: the mean of -ln p; members hold rows out for it
+SELECT max(abs(ad_score(e, a, b) - (-ln(ad_pvalue(m1, a, b)) - ln(ad_pvalue(m2, a, b))) / 2)) < 1e-12 AS fisher
+FROM readings, (SELECT ad_fit(ad_ensemble(ARRAY[ad_zscore(), ad_pca()], 'pvalue'), a, b) AS e,
+                       ad_fit(ad_zscore() || ad_calibrate(), a, b) AS m1, ad_fit(ad_pca() || ad_calibrate(), a, b) AS m2
+                FROM readings WHERE i <= 1000) m;
+
+-- members prepare for themselves, unless the ensemble says how
+SELECT jsonb_path_query_array(ad_info(ad_fit(ad_ensemble(ARRAY[ad_iforest(), ad_iforest() || ad_prepare(scale => 'minmax')]) ||
+       ad_prepare(impute => 'mean'), a, b)), '$.spec.specs[*].prepare') AS prepare FROM readings;
+-- the same detector twice draws different random numbers
+SELECT count(DISTINCT ad_score(m, a, b)) > 1 AS differ, (ad_info(m) #> '{members,0,digest}') <> (ad_info(m) #> '{members,1,digest}') AS two
+FROM (SELECT ad_fit(ad_ensemble(ARRAY[ad_iforest(5), ad_iforest(5)]), a, b) AS m FROM readings) m, readings GROUP BY m;
+
+-- in-sample, and from a sketch
+SELECT count(*), bool_and(o IS NOT NULL) AS complete
+FROM (SELECT ad_outlier(ad_ensemble(ARRAY[ad_knn(), ad_lof()], 'max'), a, b) OVER (PARTITION BY region) AS o FROM readings) s;
+SELECT ad_fit(spec, a, b) = ad_fit_sketch(spec, ad_sketch(a, b)) AS equal
+FROM readings, (VALUES (ad_ensemble(ARRAY[ad_iforest(), ad_loda()]))) v(spec) GROUP BY spec;
+
+-- what cannot be
+SELECT ad_ensemble(ARRAY[]::jsonb[]);
+SELECT ad_ensemble(NULL);
+SELECT ad_ensemble(ARRAY[NULL]::jsonb[]);
+SELECT ad_ensemble(ARRAY['1'::jsonb]);
+SELECT ad_ensemble(ARRAY['{"detector": "iforst"}'::jsonb]);
+SELECT ad_ensemble(ARRAY[ad_ensemble(ARRAY[ad_iforest()])]);
+SELECT ad_ensemble(ARRAY[ad_iforest() || ad_sampling(seed => 7)]);
+SELECT ad_ensemble(ARRAY[ad_iforest() || ad_calibrate()]);
+SELECT ad_ensemble(ARRAY[ad_iforest()], 'sum');
+SELECT ad_ensemble(array_fill(ad_zscore(), ARRAY[33]));
+SELECT ad_fit('ensemble', a) FROM readings;
+SELECT ad_fit(ad_ensemble(ARRAY[ad_zscore()], 'pvalue'), a) FROM readings WHERE i = 1;
+
+DROP TABLE readings, ensembles, alone;

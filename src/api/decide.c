@@ -1,0 +1,112 @@
+/*-------------------------------------------------------------------------
+ *
+ * decide.c
+ *		From a score to a decision: p-value, probability, threshold, yes or no.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "api/ad_api.h"
+
+PG_FUNCTION_INFO_V1(ad_pvalue);
+PG_FUNCTION_INFO_V1(ad_probability);
+PG_FUNCTION_INFO_V1(ad_is_anomaly);
+PG_FUNCTION_INFO_V1(ad_threshold);
+
+/* Error unless a model remembers scores of its fit. */
+static void
+need_scores(const AdModel *m)
+{
+	if (!m->has_scores)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model does not hold the scores of its fit"),
+				 errhint("It was made by an old version; fit it again.")));
+}
+
+/*
+ * ad_pvalue(model bytea, VARIADIC "any") -> float8.  NULL as ad_score() is;
+ * 55000 without calibration rows.
+ */
+Datum
+ad_pvalue(PG_FUNCTION_ARGS)
+{
+	AdModelCall *call;
+	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
+	double		score;
+
+	if (m == NULL)
+		PG_RETURN_NULL();
+	if (m->calibration.method == AD_CALIBRATION_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model has no calibration rows, so no p-values"),
+				 errhint("Fit it with ad_calibrate() in its spec: ad_%s(...) || ad_calibrate().",
+						 m->detector->name)));
+	score = ad_model_score(m, call->args.x);
+	ad_stat_score(&call->stat, score);
+	PG_RETURN_FLOAT8(ad_scores_pvalue(&m->calibration.held_out, score));
+}
+
+/* ad_probability(model bytea, VARIADIC "any") -> float8.  NULL as ad_score(). */
+Datum
+ad_probability(PG_FUNCTION_ARGS)
+{
+	AdModelCall *call;
+	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
+	double		score;
+
+	if (m == NULL)
+		PG_RETURN_NULL();
+	need_scores(m);
+	score = ad_model_score(m, call->args.x);
+	ad_stat_score(&call->stat, score);
+	PG_RETURN_FLOAT8(ad_scores_probability(&m->calibration.training, score));
+}
+
+/* ad_is_anomaly(model bytea, VARIADIC "any") -> boolean.  NULL as ad_score(). */
+Datum
+ad_is_anomaly(PG_FUNCTION_ARGS)
+{
+	AdModelCall *call;
+	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
+	double		score;
+
+	if (m == NULL)
+		PG_RETURN_NULL();
+	need_scores(m);
+	score = ad_model_score(m, call->args.x);
+	ad_stat_score(&call->stat, score);
+	PG_RETURN_BOOL(score > m->calibration.threshold);
+}
+
+/*
+ * ad_threshold(model bytea, contamination float8) -> float8.  NULL
+ * contamination: the model's; NULL model: NULL.
+ */
+Datum
+ad_threshold(PG_FUNCTION_ARGS)
+{
+	AdModelRef *ref = fcinfo->flinfo->fn_extra;
+	AdModel    *m;
+	double		share;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	if (ref == NULL)
+		ref = fcinfo->flinfo->fn_extra =
+			MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt,
+								   sizeof(AdModelRef));
+	m = ad_model_get(ref,
+					 (struct varlena *) DatumGetPointer(PG_GETARG_DATUM(0)),
+					 fcinfo->flinfo->fn_mcxt);
+	need_scores(m);
+	if (PG_ARGISNULL(1))
+		PG_RETURN_FLOAT8(m->calibration.threshold);
+	share = PG_GETARG_FLOAT8(1);
+	if (!(share > 0 && share <= 0.5))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("contamination is out of range: %g", share),
+				 errdetail("Allowed: greater than 0 and at most 0.5.")));
+	PG_RETURN_FLOAT8(ad_scores_threshold(&m->calibration.training, share));
+}

@@ -1,0 +1,293 @@
+/*-------------------------------------------------------------------------
+ *
+ * calibrate.c
+ *		What a model remembers of scores: thresholds, p-values, probabilities.
+ *
+ * A set of scores is kept as its highest ones, exactly, and as quantiles of
+ * the others at equally spaced ranks; a set that is small enough is kept
+ * whole.  A model has two: the scores of the rows it was fitted to, for
+ * thresholds and probabilities, and those of calibration rows that were held
+ * out of the fit, for p-values.
+ *
+ * p-value: (1 + calibration scores at least as high) / (n + 1), which is
+ * valid whatever the distribution (Vovk, Gammerman and Shafer 2005).  Where
+ * only quantiles are known the count is rounded up, so it stays valid.
+ *
+ * Probability: Gaussian scaling of Kriegel, Kröger, Schubert and Zimek 2011,
+ * max(0, erf((s - mean) / (sd sqrt 2))).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/ad_model.h"
+
+#include <float.h>
+
+#include "math/ad_math.h"
+
+const AdOption ad_calibrate_options[] = {
+	{"share", AD_OPT_FLOAT, offsetof(AdCalibrate, share), 0.2, 0, 0.5, NULL,
+	NULL, false},
+	{"contamination", AD_OPT_FLOAT, offsetof(AdCalibrate, contamination), 0.1,
+	0, 0.5, NULL, NULL, true},
+};
+const int	ad_n_calibrate_options = lengthof(ad_calibrate_options);
+
+/* The rank, among n, of point i of a grid of m; ascending, both ends in. */
+static inline Size
+grid_rank(Size n, uint32 m, uint32 i)
+{
+	return m <= 1 ? n - 1 : (Size) ((uint64) i * (n - 1) / (m - 1));
+}
+
+/* How many scores a set keeps only quantiles of. */
+static inline Size
+below_tail(const AdScores *s)
+{
+	return (Size) s->n - s->ntail;
+}
+
+/*
+ * Summarise n > 0 finite scores, which are sorted; keeps "most" of the
+ * highest and as many quantiles.  In the current context.
+ */
+void
+ad_scores_build(AdScores *s, double *scores, Size n, uint32 most)
+{
+	double		mean = 0;
+	double		squares = 0;
+	Size		rest;
+
+	Assert(n > 0);
+	ad_sort_doubles(scores, n);
+	for (Size i = 0; i < n; i++)
+		mean += scores[i] / (double) n;
+	for (Size i = 0; i < n; i++)
+		squares += (scores[i] - mean) * (scores[i] - mean) / (double) n;
+	/* scores near the greatest double */
+	if (!isfinite(mean) || !isfinite(squares))
+	{
+		mean = scores[n / 2];
+		squares = DBL_MAX;
+	}
+	s->n = n;
+	s->mean = mean;
+	/* what rounding leaves of equal scores is no spread */
+	s->sd = scores[0] == scores[n - 1] ? 0 : sqrt(squares);
+	s->ntail = (uint32) Min(n, most);
+	s->tail = ad_palloc_array(double, s->ntail);
+	for (uint32 i = 0; i < s->ntail; i++)
+		s->tail[i] = scores[n - 1 - i];
+	rest = below_tail(s);
+	s->ngrid = (uint32) Min(rest, (Size) most + 1);
+	s->grid = ad_palloc_array(double, s->ngrid);
+	for (uint32 i = 0; i < s->ngrid; i++)
+		s->grid[i] = scores[grid_rank(rest, s->ngrid, i)];
+}
+
+/*
+ * How many of the scores are at least as high as one; where only quantiles
+ * are known, at most how many.
+ */
+uint64
+ad_scores_at_least(const AdScores *s, double score)
+{
+	uint32		low = 0;
+	uint32		high;
+
+	if (s->ntail > 0 && score > s->tail[s->ntail - 1])
+	{
+		/* the tail descends: the first below the score */
+		high = s->ntail;
+		while (low < high)
+		{
+			uint32		mid = (low + high) / 2;
+
+			if (s->tail[mid] >= score)
+				low = mid + 1;
+			else
+				high = mid;
+		}
+		return low;
+	}
+	/* the first quantile that is at least as high */
+	high = s->ngrid;
+	while (low < high)
+	{
+		uint32		mid = (low + high) / 2;
+
+		if (s->grid[mid] < score)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low == 0)
+		return s->n;
+	return s->n - 1 - grid_rank(below_tail(s), s->ngrid, low - 1);
+}
+
+/* The score of a rank from below, 0 .. n - 1; interpolated in the grid. */
+static double
+score_at(const AdScores *s, Size rank)
+{
+	Size		rest = below_tail(s);
+	uint32		i;
+	Size		at;
+	Size		next;
+
+	if (rank >= rest)
+		return s->tail[s->n - 1 - rank];
+	if (s->ngrid <= 1 || rank == rest - 1)
+		return s->grid[s->ngrid - 1];
+	i = (uint32) ((uint64) rank * (s->ngrid - 1) / (rest - 1));
+	/* integer division may have gone one too far or not far enough */
+	while (i > 0 && grid_rank(rest, s->ngrid, i) > rank)
+		i--;
+	while (i + 2 < s->ngrid && grid_rank(rest, s->ngrid, i + 1) <= rank)
+		i++;
+	at = grid_rank(rest, s->ngrid, i);
+	next = grid_rank(rest, s->ngrid, i + 1);
+	if (rank == at || next == at)
+		return s->grid[i];
+	return s->grid[i] + (s->grid[i + 1] - s->grid[i]) *
+		((double) (rank - at) / (double) (next - at));
+}
+
+/*
+ * The score that a share of the scores exceeds, interpolated between
+ * neighbours as numpy.percentile does (and so PyOD's threshold).
+ */
+double
+ad_scores_threshold(const AdScores *s, double share)
+{
+	double		position = (1 - share) * (double) (s->n - 1);
+	Size		rank = (Size) Max(0, Min(position, (double) (s->n - 1)));
+	double		low = score_at(s, rank);
+	double		high = score_at(s, Min(rank + 1, (Size) s->n - 1));
+	double		t = low + (high - low) * (position - (double) rank);
+
+	return isfinite(t) ? t : low;
+}
+
+/* The share of the scores that exceed one, 0 to 1, as near as is known. */
+double
+ad_scores_share_above(const AdScores *s, double score)
+{
+	double		above;
+
+	if (isnan(score))
+		return 0;
+	if (s->ntail > 0 && score >= s->tail[s->ntail - 1])
+	{
+		uint32		i = 0;
+
+		while (i < s->ntail && s->tail[i] > score)
+			i++;
+		above = i;
+	}
+	else
+		above = (double) ad_scores_at_least(s, score);
+	return above / (double) s->n;
+}
+
+/*
+ * The conformal p-value of a score.  Scores that differ by rounding count as
+ * equal: those of another fold's fit may be rounded otherwise.
+ */
+double
+ad_scores_pvalue(const AdScores *s, double score)
+{
+	score -= fabs(score) * 1e-12;
+	return (1.0 + (double) ad_scores_at_least(s, score)) /
+		((double) s->n + 1.0);
+}
+
+/* The score in standard deviations from the mean; 0 or 1 without spread. */
+double
+ad_scores_standard(const AdScores *s, double score)
+{
+	double		z;
+
+	if (s->sd == 0)
+		return score > s->mean ? 1 : 0;
+	z = (score - s->mean) / s->sd;
+	return isfinite(z) ? z : (z > 0 ? DBL_MAX : -DBL_MAX);
+}
+
+/* The probability that a score is an outlier's, 0 to 1. */
+double
+ad_scores_probability(const AdScores *s, double score)
+{
+	double		z = ad_scores_standard(s, score);
+
+	if (s->sd == 0)
+		return z;
+	return z <= 0 ? 0 : ad_erf(z * 0.70710678118654752440);
+}
+
+static void
+write_scores(StringInfo buf, const AdScores *s)
+{
+	ad_wr_u64(buf, s->n);
+	ad_wr_f64(buf, s->mean);
+	ad_wr_f64(buf, s->sd);
+	ad_wr_u32(buf, s->ntail);
+	ad_wr_u32(buf, s->ngrid);
+	ad_wr_f64_array(buf, s->tail, s->ntail);
+	ad_wr_f64_array(buf, s->grid, s->ngrid);
+}
+
+/* Append a calibration to a section. */
+void
+ad_calibration_write(StringInfo buf, const AdCalibration *c)
+{
+	ad_wr_u32(buf, c->method);
+	ad_wr_f64(buf, c->contamination);
+	write_scores(buf, &c->training);
+	if (c->method != AD_CALIBRATION_NONE)
+		write_scores(buf, &c->held_out);
+}
+
+static void
+read_scores(AdReader *r, AdScores *s)
+{
+	s->n = ad_rd_u64(r);
+	s->mean = ad_rd_finite(r);
+	s->sd = ad_rd_finite(r);
+	s->ntail = ad_rd_count(r, AD_MAX_SCORES, sizeof(double));
+	s->ngrid = ad_rd_count(r, AD_MAX_SCORES, sizeof(double));
+	if (s->n < 1 || s->n > AD_MAX_SAMPLE || s->ntail < 1 || s->sd < 0 ||
+		s->n < (uint64) s->ntail + s->ngrid ||
+		(s->ngrid == 0) != (s->n == s->ntail))
+		ad_rd_corrupt(r, "the number of its scores is out of range");
+	ad_rd_need(r, ad_mul_size(s->ntail + s->ngrid, sizeof(double)));
+	s->tail = ad_palloc_array(double, s->ntail);
+	ad_rd_f64_array(r, s->tail, s->ntail);
+	s->grid = ad_palloc_array(double, s->ngrid);
+	ad_rd_f64_array(r, s->grid, s->ngrid);
+	for (uint32 i = 0; i < s->ntail; i++)
+		if (!isfinite(s->tail[i]) || (i > 0 && s->tail[i] > s->tail[i - 1]))
+			ad_rd_corrupt(r, "its highest scores are not in order");
+	for (uint32 i = 0; i < s->ngrid; i++)
+		if (!isfinite(s->grid[i]) || (i > 0 && s->grid[i] < s->grid[i - 1]) ||
+			s->grid[i] > s->tail[s->ntail - 1])
+			ad_rd_corrupt(r, "the quantiles of its scores are not in order");
+}
+
+/* Read and check a calibration, in the current context. */
+void
+ad_calibration_read(AdReader *r, AdCalibration *c)
+{
+	uint32		method = ad_rd_u32(r);
+
+	if (method > AD_CALIBRATION_CROSS)
+		ad_rd_corrupt(r, "its calibration is of an unknown method");
+	c->method = method;
+	c->contamination = ad_rd_f64(r);
+	if (!(c->contamination > 0 && c->contamination <= 0.5))
+		ad_rd_corrupt(r, "its contamination is out of range");
+	read_scores(r, &c->training);
+	if (c->method != AD_CALIBRATION_NONE)
+		read_scores(r, &c->held_out);
+	ad_rd_end(r);
+	c->threshold = ad_scores_threshold(&c->training, c->contamination);
+}
