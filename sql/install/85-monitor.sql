@@ -195,3 +195,28 @@ AS $$
 $$;
 COMMENT ON FUNCTION ad_health() IS
 'what is wrong, if anything: a row a check with status ok, warning or critical, the facts, and what to do; limits are the settings anomaly.health_*';
+
+CREATE FUNCTION ad_drift(
+    reference bytea,
+    current bytea,
+    options jsonb DEFAULT '{}',
+    OUT part text,
+    OUT "position" integer,
+    OUT feature text,
+    OUT psi double precision,
+    OUT psi_noise double precision,
+    OUT ks double precision,
+    OUT js double precision,
+    OUT missing_reference double precision,
+    OUT missing_current double precision,
+    OUT missing_change double precision,
+    OUT new_categories text[],
+    OUT new_share double precision,
+    OUT vanished_categories text[],
+    OUT verdict text,
+    OUT reason text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'ad_drift_rows'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+COMMENT ON FUNCTION ad_drift(bytea, bytea, jsonb) IS
+'how the rows of a sketch differ from those of another sketch or of a model: a row a feature, one for the scores under the model, one over all (part is feature, score or overall) with a verdict: stable, moderate or significant';
