@@ -50,6 +50,7 @@ typedef struct AdDriftRow
 	double		missing_reference;	/* shares of rows */
 	double		missing_current;
 	double		new_share;
+	double		new_noise;		/* of it, as psi_noise */
 	int			nnew;			/* -1: cannot be told; */
 	int			nvanished;		/* named are AD_DRIFT_LISTED of them */
 	AdCategory	added[AD_DRIFT_LISTED];

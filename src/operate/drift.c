@@ -18,7 +18,9 @@
  * PSI / (1/n + 1/m) is about chi-square with bins - 1 degrees of freedom
  * (Yurdakul 2018), so a PSI below that distribution's 0.999 quantile is
  * never held against a feature; nor is a change of the missing share within
- * 3.29 standard errors.
+ * 3.29 standard errors.  New categories come without any change where the
+ * reference has many that it saw once: Good and Turing's estimate of what it
+ * did not see is their number by n.
  *
  * Timestamps move on by themselves: their distribution is compared, but is
  * of no effect on the verdict.
@@ -447,6 +449,28 @@ read_categories(Categories *c, const Side *s, int j)
 }
 
 /*
+ * The share of new categories that chance exceeds once in 1,000: what Good
+ * and Turing estimate that the reference did not see, and the errors of that
+ * and of the current share.
+ */
+static double
+unseen(const Categories *r, const Categories *c)
+{
+	double		once = 0;
+	double		twice = 0;
+	double		share;
+
+	for (int i = 0; i < r->n; i++)
+	{
+		once += (r->counts[i] == 1);
+		twice += (r->counts[i] == 2);
+	}
+	share = Min(once / r->total, 1);
+	return share + CHANCE_Z * (sqrt(Max(once + 2 * twice, 1)) / r->total +
+							   sqrt(share * (1 - share) / c->total));
+}
+
+/*
  * Compare the values of a categorical feature: the reference's most frequent
  * have a bin each, the rest is one more.
  */
@@ -491,6 +515,7 @@ compare_categories(AdDriftRow *row, const Side *reference, int j,
 		}
 	}
 	row->new_share = r.complete ? added / c.total : NAN;
+	row->new_noise = unseen(&r, &c);
 	row->nvanished = c.complete ? 0 : -1;
 	for (int i = 0; i < r.n && c.complete; i++)
 		if (found[i] == 0)
@@ -567,8 +592,9 @@ judge_row(AdDriftRow *row, const Side *reference, const Side *current,
 		if (change > CHANCE_Z * sqrt(share * (1 - share) * (1 / n + 1 / m)))
 			judge(row, "change of the missing share", change,
 				  o->missing_moderate, o->missing_significant);
-		judge(row, "share of new categories", row->new_share, o->new_moderate,
-			  o->new_significant);
+		if (row->new_share > row->new_noise)
+			judge(row, "share of new categories", row->new_share,
+				  o->new_moderate, o->new_significant);
 	}
 }
 
@@ -644,6 +670,47 @@ score_sample(AdModel *m, const Side *current, const int *at,
 	return scores;
 }
 
+/*
+ * What share of the scores that a model remembers is at most one; where it
+ * remembers quantiles only, interpolated.
+ */
+static double
+scores_at_most(const AdScores *s, double score)
+{
+	double		rest = (double) s->n - s->ntail;
+	uint32		low = 0;
+	uint32		high = s->ngrid;
+	double		count;
+
+	if (score >= s->tail[s->ntail - 1])
+	{
+		uint32		above = 0;
+
+		while (above < s->ntail && s->tail[above] > score)
+			above++;
+		return 1 - above / (double) s->n;
+	}
+	while (low < high)
+	{
+		uint32		mid = (low + high) / 2;
+
+		if (s->grid[mid] <= score)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low == 0)
+		return 0;
+	/* low quantiles are at most the score; the first has rank 0 */
+	if (rest == s->ngrid || low == s->ngrid || s->ngrid == 1)
+		count = low == s->ngrid ? rest : low;
+	else
+		count = 1 + (rest - 1) / (s->ngrid - 1) *
+			(low - 1 + (score - s->grid[low - 1]) /
+			 (s->grid[low] - s->grid[low - 1]));
+	return count / (double) s->n;
+}
+
 /* Compare scores of now, sorted, with those a model remembers. */
 static void
 compare_scores(AdDriftRow *row, const AdScores *s, const double *y, Size m,
@@ -662,9 +729,7 @@ compare_scores(AdDriftRow *row, const AdScores *s, const double *y, Size m,
 		if (k > 0 && e <= edges[k - 1])
 			continue;
 		edges[k] = e;
-		p[k] = 1 - ad_scores_share_above(s, e);
-		if (k > 0)
-			p[k] = Max(p[k], p[k - 1]);
+		p[k] = scores_at_most(s, e);
 		q[k] = (double) at_most(y, m, e) / (double) m;
 		k++;
 	}
@@ -675,7 +740,7 @@ compare_scores(AdDriftRow *row, const AdScores *s, const double *y, Size m,
 	for (uint32 i = 0; i < s->ngrid + s->ntail; i++)
 	{
 		double		v = i < s->ngrid ? s->grid[i] : s->tail[i - s->ngrid];
-		double		d = fabs(1 - ad_scores_share_above(s, v) -
+		double		d = fabs(scores_at_most(s, v) -
 							 (double) at_most(y, m, v) / (double) m);
 
 		row->ks = Max(row->ks, d);
