@@ -240,6 +240,7 @@ ad_explain(PG_FUNCTION_ARGS)
 	if (options)
 		read_options(fcinfo, e);
 	explain_row(e, m, call->args.x);
+	ad_stat_none(&call->stat);
 
 	store = begin_result(fcinfo, e);
 	n = Min(m->nfeatures, e->options.top);
@@ -285,6 +286,7 @@ ad_why(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	e = explain_call(fcinfo, call, m);
 	explain_row(e, m, call->args.x);
+	ad_stat_none(&call->stat);
 	resetStringInfo(&e->text);
 	for (int i = 0; i < m->nfeatures && said < SENTENCES; i++)
 	{

@@ -22,6 +22,7 @@
 #define AD_MODEL_CONTAINS_ROWS	0x0001	/* flag */
 #define AD_MODEL_FLAGS			AD_MODEL_CONTAINS_ROWS
 #define AD_MAX_MODEL_VALUES		4096	/* categories kept per feature */
+#define AD_MODEL_SHARES			5	/* quantiles kept per number */
 
 /* The options of ad_prepare(). */
 typedef enum AdImpute
@@ -149,6 +150,9 @@ typedef struct AdModelFeature
 	char	   *type;			/* SQL type at the fit */
 	AdClass		class;
 	AdViewFeature stats;		/* values and counts: of the dictionary */
+	double		shares[AD_MODEL_SHARES];	/* of the sample's values, at most
+											 * q05, q25, median, q75, q95;
+											 * NaN: not known */
 	AdEncoding	encoding;
 	int			first;			/* its first column */
 	int			ncols;
@@ -219,6 +223,7 @@ extern AdModel *ad_model_new(MemoryContext mcxt);
 #define AD_SECTION_PREPARATION	3
 #define AD_SECTION_CALIBRATION	4
 #define AD_SECTION_PAYLOAD		5
+#define AD_SECTION_SHARES		6
 
 /* cache.c */
 extern int	ad_model_cache_size;	/* kB */
