@@ -14,4 +14,4 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 1000;
 COMMENT ON FUNCTION ad_detect(text, jsonb, double precision, text) IS
-'fits a detector to the rows of a query and judges each of them; the query runs as the caller, read-only, twice under one snapshot; key: the column that tells rows apart and is no feature, the first if NULL; explanation: of anomalies, the five features that contribute most';
+'fits a detector to the rows of a query and judges each of them; the query runs as the caller, read-only, twice under one snapshot; key: the column that tells rows apart and is no feature; NULL: every column is one; explanation: of anomalies, the five features that contribute most';

@@ -39,14 +39,14 @@ error_context(void *arg)
 	errcontext("query of ad_detect, %s", *(const char **) arg);
 }
 
-/* The column of a query that is its key: by name, or the first. */
+/* The column of a query that is its key, by name; -1 if there is no name. */
 static int
 key_column(const AdQuery *q, const char *name)
 {
 	int			found = -1;
 
 	if (name == NULL)
-		return 0;
+		return -1;
 	for (int i = 0; i < q->columns->natts; i++)
 		if (strcmp(NameStr(TupleDescAttr(q->columns, i)->attname), name) == 0)
 		{
@@ -119,12 +119,14 @@ score_rows(const char *schema, const AdQuery *q, bytea *bytes,
 	Portal		portal;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT _q._c%d::text, _s.score, "
+	/* without a key the rows have none: they are not numbered */
+	appendStringInfo(&sql, "SELECT %s::text, _s.score, "
 					 "CASE WHEN _s.score > $2 THEN (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object("
 					 "'feature', _e.feature, 'value', _e.value, 'contribution', _e.contribution, "
 					 "'direction', _e.direction, 'typical', _e.typical) ORDER BY _e.rank) "
 					 "FROM %s.ad_explain($1, '{\"top\": 5}'::pg_catalog.jsonb, %s) _e) END",
-					 q->key + 1, schema, q->features);
+					 q->key < 0 ? "NULL" : psprintf("_q._c%d", q->key + 1),
+					 schema, q->features);
 	/* OFFSET 0: score once */
 	appendStringInfo(&sql, "%s, LATERAL (SELECT %s.ad_score($1, %s) AS score OFFSET 0) _s",
 					 ad_query_from(q), schema, q->features);
@@ -222,6 +224,12 @@ ad_detect(PG_FUNCTION_ARGS)
 	ad_query_features(&query,
 					  key_column(&query, PG_ARGISNULL(3) ? NULL :
 								 text_to_cstring(PG_GETARG_TEXT_PP(3))));
+
+	if (parsed.sampling.keyed && query.key < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("keyed sampling needs a row key"),
+				 errhint("Say which column is the key, with key => '...'.")));
 
 	/* an error ends the (sub)transaction, which puts this back */
 	XactReadOnly = true;
