@@ -36,12 +36,12 @@
 PG_FUNCTION_INFO_V1(ad_train);
 PG_FUNCTION_INFO_V1(ad_query);
 
-/* A training query: its text without what follows it, and its columns. */
-typedef struct Query1
+/* A query that a user gave: its text without what follows it, its columns. */
+typedef struct UserQuery
 {
 	char	   *text;
 	TupleDesc	columns;
-} Query1;
+} UserQuery;
 
 /* Add what is being trained to the context of an error. */
 static void
@@ -65,7 +65,7 @@ not_a_query(const char *what, const char *detail)
  * calls it by name in errors.  Within SPI.
  */
 static void
-read_query(const char *sql, const char *what, Query1 *out)
+read_query(const char *sql, const char *what, UserQuery *out)
 {
 	List	   *statements = pg_parse_query(sql);
 	RawStmt    *raw;
@@ -106,7 +106,7 @@ read_query(const char *sql, const char *what, Query1 *out)
  * keyed sampling the first column is the key.
  */
 static char *
-fit_query(Oid schema, const Query1 *query, bool keyed)
+fit_query(Oid schema, const UserQuery *query, bool keyed)
 {
 	TupleDesc	columns = query->columns;
 	const char *q = quote_identifier(get_namespace_name(schema));
@@ -160,7 +160,7 @@ fit_query(Oid schema, const Query1 *query, bool keyed)
 /* Fit the rows of a query; the model's bytes, or NULL if there are no rows. */
 static bytea *
 fit_rows(Oid schema, const char *name, const char *sql, Datum spec,
-		 Oid spec_type, bool keyed, Query1 *query)
+		 Oid spec_type, bool keyed, UserQuery *query)
 {
 	ErrorContextCallback callback;
 	bool		was_read_only = XactReadOnly;
@@ -316,7 +316,7 @@ ad_train(PG_FUNCTION_ARGS)
 	struct varlena *spec_value;
 	AdSpec		spec;
 	AdRegistryName row;
-	Query1		query;
+	UserQuery		query;
 	bytea	   *bytes;
 	int32		version;
 
@@ -370,7 +370,7 @@ ad_train(PG_FUNCTION_ARGS)
 Datum
 ad_query(PG_FUNCTION_ARGS)
 {
-	Query1		query;
+	UserQuery		query;
 	char	   *sql = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char	   *what = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	MemoryContext mcxt = CurrentMemoryContext;
