@@ -283,6 +283,8 @@ BEGIN
 				replace(one.score, 'ad_score', 'ad_pvalue'),
 				replace(one.score, 'ad_score', 'ad_probability'),
 				replace(one.score, 'ad_score', 'ad_is_anomaly'),
+				regexp_replace(one.score, '^.*ad_score\\(\\\$1, ([^()]*)\\).* FROM (.*)\$',
+					'SELECT count(*) FROM ad_drift(\$1, (SELECT ad_sketch(\\1) FROM \\2))'),
 				'SELECT ad_fit_sketch(ad_iforest(), \$1)',
 				'SELECT ad_merge(s) FROM (VALUES (\$1), (\$2)) v(s)'];
 		ELSE
@@ -297,6 +299,8 @@ BEGIN
 					FROM (VALUES (\$2), (\$1)) v(s)',
 				'SELECT ad_merge(s) FROM (VALUES (\$1), (\$1), (NULL), (\$1)) v(s)',
 				format('SELECT ad_info(ad_fit_sketch(%L, \$1))', detectors[1 + i % cardinality(detectors)]),
+				'SELECT count(*) FROM ad_drift(\$1, \$2)',
+				'SELECT count(*) FROM ad_drift(\$2, \$1)',
 				'SELECT ad_info(\$1)'];
 		END IF;
 		FOREACH call IN ARRAY calls LOOP
@@ -312,7 +316,7 @@ BEGIN
 			took := extract(epoch FROM clock_timestamp() - started);
 			slowest := greatest(slowest, took);
 			call := CASE WHEN one.is_model THEN 'model: ' ELSE 'sketch: ' END ||
-				substring(call FROM 'ad_(?:score|pvalue|probability|is_anomaly|threshold|info|features|fit_sketch|merge|explain|why)');
+				substring(call FROM 'ad_(?:score|pvalue|probability|is_anomaly|threshold|drift|info|features|fit_sketch|merge|explain|why)');
 			IF outcome <> ALL (allowed) OR took > 1 THEN
 				wrong := concat(wrong, format(E'\\n%s of "%s", mutation %s, kind %s: %s %s, %s s',
 					call, one.name, i, i % kinds, outcome, message, took));
@@ -375,9 +379,9 @@ note sprintf '%-32s %7d', $_, $counts{$_} for sort keys %counts;
 
 # The structural checks were reached and so was what lies behind them.
 cmp_ok($counts{"model: $_ ok"} // 0, '>', 500, "$_ accepted some damaged models")
-  for qw(ad_score ad_info ad_features ad_explain ad_why);
+  for qw(ad_score ad_info ad_features ad_explain ad_why ad_drift);
 cmp_ok($counts{"sketch: $_ ok"} // 0, '>', 200, "$_ accepted some damaged sketches")
-  for qw(ad_fit_sketch ad_merge);
+  for qw(ad_fit_sketch ad_merge ad_drift);
 cmp_ok($counts{"model: $_ 22P03"} // 0, '>', 2000, "$_ refused others")
   for qw(ad_score ad_info ad_features ad_explain ad_why);
 
