@@ -16,7 +16,7 @@
  */
 #include "model/ad_model.h"
 
-#include "utils/timestamp.h"
+#include "datatype/timestamp.h"
 
 #define RARE		0.05		/* share of rows */
 #define SHOWN		3			/* usual categories that are named */
@@ -539,7 +539,8 @@ ad_words_sentence(const AdModel *m, int feature, double v,
 {
 	const AdWords *w = &m->words[feature];
 	AdDirection direction = ad_words_direction(m, feature, v);
-	bool		moment = m->features[feature].class == AD_CLASS_TIMESTAMP;
+	bool		moment = m->features[feature].class == AD_CLASS_TIMESTAMP ||
+		m->features[feature].class == AD_CLASS_TIME;
 	static const char *const moment_words[] = {
 		"long before", "before", "within", "after", "long after"
 	};
