@@ -4,8 +4,6 @@
 100 trees of 256 rows.
 """
 import os
-import subprocess
-import tempfile
 import time
 
 import numpy as np
@@ -15,7 +13,8 @@ from sklearn.ensemble._iforest import _average_path_length
 from sklearn.metrics import roc_auc_score
 
 from lib import (MB, ONLY, ROUNDS, MemoryWatch, Report, Session, copy_doubles,
-                 interleaved, median, met, number, progress, ratio, scaled)
+                 interleaved, median, met, number, pgbench_latencies,
+                 progress, ratio, scaled)
 
 ROWS = scaled(1_000_000, 1000)
 COLUMNS = ", ".join(f"c{i}" for i in range(1, 11))
@@ -180,25 +179,6 @@ def bench_parallel():
     report.plan(session.plan(FIT) + [""] + session.plan(SCORE))
 
 
-def pgbench_latencies(script):
-    """Microseconds of each transaction, one client, prepared statement."""
-    seconds = "5" if ROWS >= 1_000_000 else "1"
-    with tempfile.TemporaryDirectory() as where:
-        with open(where + "/script", "w") as file:
-            file.write(script)
-        subprocess.run(
-            [os.environ["BENCH_PGBENCH"], "-n", "-M", "prepared", "-c", "1",
-             "-T", seconds, "-f", "script", "-l", "--log-prefix", "log"],
-            cwd=where, check=True, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL)
-        latencies = []
-        for name in os.listdir(where):
-            if name.startswith("log"):
-                with open(f"{where}/{name}") as log:
-                    latencies += [int(line.split()[2]) for line in log]
-    return latencies
-
-
 def bench_single():
     values = "".join(f"\\set v{i} random(-3000, 3000)\n" for i in range(1, 11))
     arguments = ", ".join(f":v{i} / 1000.0::float8" for i in range(1, 11))
@@ -212,7 +192,8 @@ def bench_single():
     latencies = {name: [] for name in scripts}
     for i in range(ROUNDS):
         for name, script in scripts.items():
-            latencies[name].append(pgbench_latencies(script))
+            latencies[name].append(pgbench_latencies(
+                script, 5 if ROWS >= 1_000_000 else 1))
         progress(f"pgbench round {i + 1}/{ROUNDS}")
     rows = []
     for name, runs in latencies.items():

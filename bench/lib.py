@@ -10,6 +10,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from datetime import date
@@ -160,10 +161,29 @@ def number(x):
     return f"{x:.2f}"
 
 
+def pgbench_latencies(script, seconds, *arguments):
+    """Microseconds of each transaction, one client, prepared statement."""
+    with tempfile.TemporaryDirectory() as where:
+        with open(where + "/script", "w") as file:
+            file.write(script)
+        subprocess.run(
+            [os.environ["BENCH_PGBENCH"], "-n", "-M", "prepared", "-c", "1",
+             "-T", str(seconds), "-f", "script", "-l", "--log-prefix", "log",
+             *arguments],
+            cwd=where, check=True, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        latencies = []
+        for name in os.listdir(where):
+            if name.startswith("log"):
+                with open(f"{where}/{name}") as log:
+                    latencies += [int(line.split()[2]) for line in log]
+    return latencies
+
+
 class Report:
     """A page of markdown: the machine, then tables and plans."""
 
-    def __init__(self, title, session, versions):
+    def __init__(self, title, session, versions, how=None):
         with open("/proc/cpuinfo") as cpuinfo:
             model = next((line.split(":")[1].strip() for line in cpuinfo
                           if line.startswith("model name")), "unknown")
@@ -171,11 +191,10 @@ class Report:
             memory = int(meminfo.readline().split()[1]) / MB
         self.lines = [
             f"# {title}", "",
-            f"Measured {date.today()} at {os.environ['BENCH_COMMIT']} by "
-            "`make bench`: everything in one run on one machine, "
-            "interleaved, medians of "
-            f"{ROUNDS} runs; ratios are medians of the ratios of paired "
-            "runs.", "",
+            f"Measured {date.today()} at {os.environ['BENCH_COMMIT']} " +
+            (how or "by `make bench`: everything in one run on one machine, "
+             f"interleaved, medians of {ROUNDS} runs; ratios are medians of "
+             "the ratios of paired runs."), "",
             f"- {model}, {os.cpu_count()} processors, {memory:.0f} GB, "
             f"Linux {platform.release()}",
             "- PostgreSQL " + session.value("SHOW server_version") +
@@ -185,6 +204,10 @@ class Report:
         if SCALE != 1:
             self.lines += ["", f"**A trial at {SCALE} of the full size: "
                            "its figures mean nothing.**"]
+
+    def intro(self, text):
+        """What the page is, above how it was measured."""
+        self.lines[2:2] = [text, ""]
 
     def section(self, title, text=""):
         self.lines += ["", f"## {title}"]

@@ -21,7 +21,7 @@ ORDER BY p.oid::regprocedure::text;
 SELECT proname, prokind, pronargs, provariadic <> 0 AS variadic, proisstrict AS strict, provolatile, proparallel
 FROM pg_proc WHERE proname IN ('ad_iforest', 'ad_prepare', 'ad_sampling', 'ad_sketch', 'ad_merge', 'ad_fit',
                                'ad_fit_sketch', 'ad_score', 'ad_info', 'ad_features')
-ORDER BY proname, pronargs;
+ORDER BY proname, pronargs, provolatile;
 -- every object has a comment, and a name that is the extension's
 SELECT pg_describe_object(d.classid, d.objid, 0) AS without_comment
 FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass

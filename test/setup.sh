@@ -53,6 +53,7 @@ find_missing() {
 	if [ "${1:-}" = bench ]; then
 		/usr/bin/python3 -c 'import sklearn' 2>/dev/null || need python3-sklearn
 		/usr/bin/python3 -c 'import statsmodels' 2>/dev/null || need python3-statsmodels
+		/usr/bin/python3 -c 'import matplotlib' 2>/dev/null || need python3-matplotlib
 		command -v Rscript >/dev/null || need r-base-core
 	fi
 }

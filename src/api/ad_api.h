@@ -13,6 +13,7 @@
 #include "access/tupdesc.h"
 #include "fmgr.h"
 #include "model/ad_model.h"
+#include "operate/ad_operate.h"
 #include "operate/ad_stats.h"
 
 /* The three forms that features arrive in. */
@@ -66,6 +67,61 @@ extern bool ad_args_next(AdArgs *a, FunctionCallInfo fcinfo,
 extern void ad_args_match(AdArgs *a, const AdModel *m);
 extern AdFeature *ad_args_features(const AdArgs *a);
 
+/* How argument 0 of a function over a model says which. */
+typedef enum AdModelForm
+{
+	AD_MODEL_UNKNOWN,			/* not looked at yet */
+	AD_MODEL_BY_BYTES,
+	AD_MODEL_BY_NAME
+} AdModelForm;
+
+/* All that decides what the registry says to a call. */
+typedef struct AdMoment
+{
+	Oid			user;
+	CommandId	curcid;
+	TransactionId xmin;
+	TransactionId xmax;
+	uint32		xcnt;
+	uint64		completed;		/* transactions, when the snapshot was taken */
+	SubTransactionId subtransaction;
+	TimestampTz transaction;	/* its start */
+} AdMoment;
+
+/* The model argument of a call site; zeroed at first. */
+typedef struct AdModelArg
+{
+	AdModelRef	ref;
+	AdModelForm form;
+	Oid			schema;			/* the extension's, of a name */
+	int32		version;		/* resolved; 0: none yet, or not a name */
+	AdMoment	moment;			/* when it was resolved */
+	Size		name_length;
+	char		name[AD_MAX_MODEL_NAME];
+} AdModelArg;
+
+extern AdModel *ad_model_argument_slow(FunctionCallInfo fcinfo,
+									   AdModelArg *arg, MemoryContext owner,
+									   AdPrivilege need);
+
+extern const char *ad_model_argument_name(const AdModelArg *arg);
+
+/*
+ * The model that argument 0 (not NULL) says, as bytes or by name; held until
+ * the owner context is reset.  need is what the user must be granted when it
+ * is a name.
+ */
+static inline AdModel *
+ad_model_argument(FunctionCallInfo fcinfo, AdModelArg *arg,
+				  MemoryContext owner, AdPrivilege need)
+{
+	if (likely(arg->form == AD_MODEL_BY_BYTES))
+		return ad_model_get(&arg->ref,
+							(struct varlena *) DatumGetPointer(PG_GETARG_DATUM(0)),
+							owner);
+	return ad_model_argument_slow(fcinfo, arg, owner, need);
+}
+
 /*
  * A call site of a function over a model and a row, in fn_extra: the model
  * held in the cache, and how the arguments become its features.  Who gets a
@@ -73,7 +129,7 @@ extern AdFeature *ad_args_features(const AdArgs *a);
  */
 typedef struct AdModelCall
 {
-	AdModelRef	ref;
+	AdModelArg	model;
 	AdModel    *matched;		/* model the arguments are matched to */
 	AdArgs		args;
 	AdStatSite	stat;			/* counts of the call site */

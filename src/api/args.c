@@ -477,7 +477,7 @@ ad_args_features(const AdArgs *a)
 }
 
 /*
- * The row of a call f(model bytea, ..., features): returns the model, with the
+ * The row of a call f(model bytea or text, ..., features): returns the model, with the
  * raw row in (*call)->args.x, a category as its code in the model; or NULL
  * when the result is NULL, the model being NULL or the one array or row.
  * Features begin at argument "first".  What is resolved once a call site is
@@ -507,13 +507,13 @@ ad_model_call_row(FunctionCallInfo fcinfo, int first, AdModelCall **result)
 	*result = call;
 	a = &call->args;
 
-	m = ad_model_get(&call->ref,
-					 (struct varlena *) DatumGetPointer(PG_GETARG_DATUM(0)),
-					 fcinfo->flinfo->fn_mcxt);
+	m = ad_model_argument(fcinfo, &call->model, fcinfo->flinfo->fn_mcxt,
+						  AD_PRIVILEGE_SCORE);
 	if (unlikely(m != call->matched))
 	{
 		call->matched = NULL;
-		ad_stat_model(&call->stat, m, NULL, 0);
+		ad_stat_model(&call->stat, m, ad_model_argument_name(&call->model),
+					  call->model.version);
 		ad_args_match(a, m);
 		call->matched = m;
 	}

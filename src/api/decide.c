@@ -23,8 +23,18 @@ need_scores(const AdModel *m)
 				 errhint("It was made by an old version; fit it again.")));
 }
 
+/* The score of a call's row, counted. */
+static double
+score_row(AdModelCall *call, AdModel *m)
+{
+	double		score = ad_model_score(m, call->args.x);
+
+	ad_stat_score(&call->stat, score);
+	return score;
+}
+
 /*
- * ad_pvalue(model bytea, VARIADIC "any") -> float8.  NULL as ad_score() is;
+ * ad_pvalue(model, VARIADIC "any") -> float8.  NULL as ad_score() is;
  * 55000 without calibration rows.
  */
 Datum
@@ -42,12 +52,11 @@ ad_pvalue(PG_FUNCTION_ARGS)
 				 errmsg("model has no calibration rows, so no p-values"),
 				 errhint("Fit it with ad_calibrate() in its spec: ad_%s(...) || ad_calibrate().",
 						 m->detector->name)));
-	score = ad_model_score(m, call->args.x);
-	ad_stat_score(&call->stat, score);
+	score = score_row(call, m);
 	PG_RETURN_FLOAT8(ad_scores_pvalue(&m->calibration.held_out, score));
 }
 
-/* ad_probability(model bytea, VARIADIC "any") -> float8.  NULL as ad_score(). */
+/* ad_probability(model, VARIADIC "any") -> float8.  NULL as ad_score(). */
 Datum
 ad_probability(PG_FUNCTION_ARGS)
 {
@@ -58,12 +67,11 @@ ad_probability(PG_FUNCTION_ARGS)
 	if (m == NULL)
 		PG_RETURN_NULL();
 	need_scores(m);
-	score = ad_model_score(m, call->args.x);
-	ad_stat_score(&call->stat, score);
+	score = score_row(call, m);
 	PG_RETURN_FLOAT8(ad_scores_probability(&m->calibration.training, score));
 }
 
-/* ad_is_anomaly(model bytea, VARIADIC "any") -> boolean.  NULL as ad_score(). */
+/* ad_is_anomaly(model, VARIADIC "any") -> boolean.  NULL as ad_score(). */
 Datum
 ad_is_anomaly(PG_FUNCTION_ARGS)
 {
@@ -74,31 +82,29 @@ ad_is_anomaly(PG_FUNCTION_ARGS)
 	if (m == NULL)
 		PG_RETURN_NULL();
 	need_scores(m);
-	score = ad_model_score(m, call->args.x);
-	ad_stat_score(&call->stat, score);
+	score = score_row(call, m);
 	PG_RETURN_BOOL(score > m->calibration.threshold);
 }
 
 /*
- * ad_threshold(model bytea, contamination float8) -> float8.  NULL
+ * ad_threshold(model, contamination float8) -> float8.  NULL
  * contamination: the model's; NULL model: NULL.
  */
 Datum
 ad_threshold(PG_FUNCTION_ARGS)
 {
-	AdModelRef *ref = fcinfo->flinfo->fn_extra;
+	AdModelArg *arg = fcinfo->flinfo->fn_extra;
 	AdModel    *m;
 	double		share;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	if (ref == NULL)
-		ref = fcinfo->flinfo->fn_extra =
+	if (arg == NULL)
+		arg = fcinfo->flinfo->fn_extra =
 			MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt,
-								   sizeof(AdModelRef));
-	m = ad_model_get(ref,
-					 (struct varlena *) DatumGetPointer(PG_GETARG_DATUM(0)),
-					 fcinfo->flinfo->fn_mcxt);
+								   sizeof(AdModelArg));
+	m = ad_model_argument(fcinfo, arg, fcinfo->flinfo->fn_mcxt,
+						  AD_PRIVILEGE_SCORE);
 	need_scores(m);
 	if (PG_ARGISNULL(1))
 		PG_RETURN_FLOAT8(m->calibration.threshold);

@@ -16,21 +16,20 @@ PG_FUNCTION_INFO_V1(ad_features);
 
 #define FEATURE_COLUMNS 10
 
-/* ad_info(model bytea) -> jsonb.  Strict. */
+/* ad_info(model bytea or text) -> jsonb.  Strict. */
 Datum
 ad_info(PG_FUNCTION_ARGS)
 {
-	AdModelRef *ref = fcinfo->flinfo->fn_extra;
+	AdModelArg *arg = fcinfo->flinfo->fn_extra;
 	AdModel    *m;
 	StringInfoData buf;
 
-	if (ref == NULL)
-		ref = fcinfo->flinfo->fn_extra =
+	if (arg == NULL)
+		arg = fcinfo->flinfo->fn_extra =
 			MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt,
-								   sizeof(AdModelRef));
-	m = ad_model_get(ref,
-					 (struct varlena *) DatumGetPointer(PG_GETARG_DATUM(0)),
-					 fcinfo->flinfo->fn_mcxt);
+								   sizeof(AdModelArg));
+	m = ad_model_argument(fcinfo, arg, fcinfo->flinfo->fn_mcxt,
+						  AD_PRIVILEGE_READ);
 	initStringInfo(&buf);
 	ad_model_describe(m, &buf);
 	PG_RETURN_JSONB_P(ad_jsonb_from_text(buf.data));
@@ -45,7 +44,7 @@ number_or_null(double v, bool *isnull)
 }
 
 /*
- * ad_features(model bytea) -> one row a feature.  Numbers of temporal
+ * ad_features(model bytea or text) -> one row a feature.  Numbers of temporal
  * features are in seconds, as the model sees them.  Strict.
  */
 Datum
@@ -61,7 +60,7 @@ ad_features(PG_FUNCTION_ARGS)
 	if (SRF_IS_FIRSTCALL())
 	{
 		MemoryContext old;
-		AdModelRef *ref;
+		AdModelArg *arg;
 		TupleDesc	desc;
 
 		ctx = SRF_FIRSTCALL_INIT();
@@ -69,10 +68,10 @@ ad_features(PG_FUNCTION_ARGS)
 		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 			elog(ERROR, "return type must be a row type");
 		ctx->tuple_desc = BlessTupleDesc(desc);
-		ref = palloc0(sizeof(AdModelRef));
-		ctx->user_fctx = ad_model_get(ref,
-									  (struct varlena *) DatumGetPointer(PG_GETARG_DATUM(0)),
-									  ctx->multi_call_memory_ctx);
+		arg = palloc0(sizeof(AdModelArg));
+		ctx->user_fctx = ad_model_argument(fcinfo, arg,
+										   ctx->multi_call_memory_ctx,
+										   AD_PRIVILEGE_READ);
 		MemoryContextSwitchTo(old);
 	}
 

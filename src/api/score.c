@@ -14,7 +14,7 @@
 PG_FUNCTION_INFO_V1(ad_score);
 
 /*
- * ad_score(model bytea, VARIADIC "any") -> float8.  NULL model, or NULL in
+ * ad_score(model bytea or text, VARIADIC "any") -> float8.  NULL model, or NULL in
  * place of the one array or row: NULL.  A NULL feature is missing.
  */
 Datum

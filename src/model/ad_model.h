@@ -162,6 +162,9 @@ typedef struct AdModelFeature
 	double	   *frequency;		/* per code, then 0 for "other" */
 } AdModelFeature;
 
+typedef struct AdExplain AdExplain;
+typedef struct AdWords AdWords;
+
 typedef struct AdModel
 {
 	MemoryContext mcxt;			/* owns all of it */
@@ -192,6 +195,8 @@ typedef struct AdModel
 	int			nmembers;		/* of an ensemble */
 	struct AdModel **members;
 	AdCombine	combine;
+	AdExplain  *explain;		/* NULL until a row is explained */
+	AdWords    *words;			/* likewise; per feature */
 } AdModel;
 
 /* prepare.c */
@@ -255,6 +260,30 @@ ad_model_get(AdModelRef *ref, struct varlena *value, MemoryContext owner)
 	}
 	return ad_model_lookup(ref, value, owner);
 }
+
+extern void ad_model_grown(const AdModel *m);
+
+/* explain.c */
+extern double ad_model_explain(AdModel *m, const double *raw, bool path,
+							   double *contribution);
+
+/* words.c: values and what is usual, for people */
+typedef enum AdDirection
+{
+	AD_DIR_FAR_BELOW, AD_DIR_BELOW, AD_DIR_WITHIN, AD_DIR_ABOVE,
+	AD_DIR_FAR_ABOVE, AD_DIR_USUAL, AD_DIR_RARE, AD_DIR_UNSEEN, AD_DIR_MISSING,
+	AD_DIRECTIONS
+} AdDirection;
+
+extern const char *const ad_direction_names[AD_DIRECTIONS];
+extern AdWords *ad_model_words(AdModel *m);
+extern const char *ad_words_name(const AdModel *m, int feature);
+extern const char *ad_words_typical(const AdModel *m, int feature);
+extern AdDirection ad_words_direction(const AdModel *m, int feature, double v);
+extern void ad_words_value(const AdModel *m, int feature, double v,
+						   const AdCategory *category, StringInfo buf);
+extern void ad_words_sentence(const AdModel *m, int feature, double v,
+							  const AdCategory *category, StringInfo buf);
 
 /* describe.c */
 extern void ad_model_describe(const AdModel *m, StringInfo json);

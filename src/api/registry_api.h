@@ -1,0 +1,24 @@
+/*-------------------------------------------------------------------------
+ *
+ * registry_api.h
+ *		What the functions that write the registry share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_REGISTRY_API_H
+#define AD_REGISTRY_API_H
+
+#include "operate/ad_operate.h"
+
+#define AD_REGISTRY_GRANT \
+	"INSERT INTO %s._ad_model_grant (name, role, privilege) " \
+	"VALUES ($1, $2::%s._ad_role, $3) ON CONFLICT DO NOTHING"
+
+/* registry.c */
+extern uint64 ad_registry_run(Oid schema, const char *statement, int nargs,
+							  const Oid *types, const Datum *values,
+							  const char *nulls);
+extern int32 ad_registry_result(int column);
+extern void ad_registry_check_name(const text *name);
+
+#endif							/* AD_REGISTRY_API_H */

@@ -1,0 +1,311 @@
+/*-------------------------------------------------------------------------
+ *
+ * train.c
+ *		ad_train: a query's rows become the next version of a named model.
+ *
+ * The query must be one SELECT, and is put into one that fits its rows
+ * (query.c), which the planner may run in parallel and which keeps the names
+ * of the columns.  It runs as the caller, under the caller's rights and row
+ * security, in what for its duration is a read-only transaction: functions
+ * that it calls cannot write either.  Only then are the tables of the
+ * registry touched, so that their row of the name is locked briefly.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "api/ad_api.h"
+#include "api/query_api.h"
+#include "api/registry_api.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "operate/ad_progress.h"
+#include "tcop/utility.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+
+PG_FUNCTION_INFO_V1(ad_train);
+PG_FUNCTION_INFO_V1(ad_query);
+
+/* Add what is being trained to the context of an error. */
+static void
+error_context(void *arg)
+{
+	errcontext("training query of model \"%s\"", (const char *) arg);
+}
+
+/* Fit the rows of a query; the model's bytes, or NULL if there are no rows. */
+static bytea *
+fit_rows(Oid schema, const char *name, const char *sql, Datum spec,
+		 Oid spec_type, bool keyed, AdQuery *query)
+{
+	ErrorContextCallback callback;
+	bool		was_read_only = XactReadOnly;
+	char	   *fit;
+	SPIPlanPtr	plan;
+	Datum		values[1] = {spec};
+	bool		isnull;
+	Datum		model;
+	int			result;
+
+	callback.callback = error_context;
+	callback.arg = (void *) name;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+
+	ad_query_read(sql, "training query", query);
+	if (keyed && query->columns->natts < 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("keyed sampling needs a row key before the features"),
+				 errhint("The first column of the training query is the key.")));
+	ad_query_features(query, keyed ? 0 : -1);
+	fit = psprintf("SELECT %s.ad_fit($1, %s%s)%s",
+				   quote_identifier(get_namespace_name(schema)),
+				   keyed ? "_q._c1, " : "", query->features,
+				   ad_query_from(query));
+
+	/* an error ends the (sub)transaction, which puts this back */
+	XactReadOnly = true;
+	plan = SPI_prepare_cursor(fit, 1, &spec_type,
+							  CURSOR_OPT_PARALLEL_OK);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s",
+			 SPI_result_code_string(SPI_result));
+	result = SPI_execute_plan(plan, values, NULL, true, 0);
+	if (result != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "SPI_execute_plan failed: %s",
+			 SPI_result_code_string(result));
+	XactReadOnly = was_read_only;
+
+	model = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+						  &isnull);
+	error_context_stack = callback.previous;
+	return isnull ? NULL : DatumGetByteaPP(model);
+}
+
+/* The names and types of a model's features as jsonb. */
+static Datum
+features_json(const AdModel *m)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfoChar(&buf, '[');
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		appendStringInfoString(&buf, j > 0 ? ", {\"name\": " : "{\"name\": ");
+		if (m->features[j].name[0])
+			escape_json(&buf, m->features[j].name);
+		else
+			appendStringInfoString(&buf, "null");
+		appendStringInfoString(&buf, ", \"type\": ");
+		escape_json(&buf, m->features[j].type);
+		appendStringInfoChar(&buf, '}');
+	}
+	appendStringInfoChar(&buf, ']');
+	return JsonbPGetDatum(ad_jsonb_from_text(buf.data));
+}
+
+/*
+ * Store a model as the next version of a name, which is made, and belongs
+ * to the current user, if it is new.  Returns the version.  Within SPI.
+ */
+static int32
+store(Oid schema, text *name, bytea *bytes, const AdModel *m,
+	  const char *query, Datum notes, bool notes_null, Datum keep,
+	  bool keep_null, bool activate)
+{
+	Oid			name_types[2] = {TEXTOID, INT4OID};
+	Datum		name_values[2] = {PointerGetDatum(name), keep};
+	char		name_nulls[3] = "  ";
+	Oid			types[10] = {TEXTOID, INT4OID, BYTEAOID, JSONBOID, TEXTOID,
+	INT8OID, JSONBOID, TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[10];
+	char		nulls[11] = "          ";
+	StringInfoData digest;
+	const char *user = GetUserNameFromId(GetUserId(), false);
+	int32		version;
+
+	/* this waits for another training of the name, and then is the next */
+	name_nulls[1] = keep_null ? 'n' : ' ';
+	(void) ad_registry_run(schema,
+						   "INSERT INTO %s._ad_model_name AS n (name, last_version, keep) "
+						   "VALUES ($1, 1, $2) "
+						   "ON CONFLICT (name) DO UPDATE "
+						   "SET last_version = n.last_version + 1, keep = coalesce($2, n.keep) "
+						   "RETURNING last_version",
+						   2, name_types, name_values, name_nulls);
+	version = ad_registry_result(1);
+	if (version == 1)
+	{
+		Oid			grant_types[3] = {TEXTOID, TEXTOID, TEXTOID};
+		Datum		grant_values[3];
+
+		grant_values[0] = PointerGetDatum(name);
+		grant_values[1] = CStringGetTextDatum(user);
+		grant_values[2] = CStringGetTextDatum("own");
+		(void) ad_registry_run(schema, AD_REGISTRY_GRANT, 3, grant_types,
+							   grant_values, NULL);
+	}
+	else
+	{
+		AdRegistryName row;
+
+		ad_registry_check(schema, name, NULL, AD_PRIVILEGE_OWN, &row);
+	}
+
+	initStringInfo(&digest);
+	for (int i = 0; i < AD_DIGEST_LENGTH; i++)
+		appendStringInfo(&digest, "%02x", m->digest[i]);
+	values[0] = PointerGetDatum(name);
+	values[1] = Int32GetDatum(version);
+	values[2] = PointerGetDatum(bytes);
+	values[3] = JsonbPGetDatum(ad_jsonb_from_text(m->spec));
+	values[4] = CStringGetTextDatum(query);
+	values[5] = Int64GetDatum((int64) m->rows);
+	values[6] = features_json(m);
+	values[7] = CStringGetTextDatum(digest.data);
+	values[8] = CStringGetTextDatum(user);
+	values[9] = notes;
+	nulls[9] = notes_null ? 'n' : ' ';
+	(void) ad_registry_run(schema,
+						   "INSERT INTO %s._ad_model_version (name, version, model, spec, query, rows, "
+						   "features, digest, trained_at, trained_by, notes) "
+						   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp(), $9, $10)",
+						   10, types, values, nulls);
+	if (activate)
+		(void) ad_registry_run(schema,
+							   "UPDATE %s._ad_model_name SET active = $2 WHERE name = $1",
+							   2, types, values, NULL);
+
+	/* the active one stays, however old */
+	(void) ad_registry_run(schema,
+						   "DELETE FROM %s._ad_model_version v USING %s._ad_model_name n "
+						   "WHERE n.name = $1 AND v.name = $1 AND v.version IS DISTINCT FROM n.active "
+						   "AND v.version NOT IN (SELECT w.version FROM %s._ad_model_version w "
+						   "WHERE w.name = $1 ORDER BY w.version DESC LIMIT n.keep)",
+						   1, types, values, NULL);
+	return version;
+}
+
+/*
+ * ad_train(name, query, spec or detector, notes, keep, activate) -> version
+ */
+Datum
+ad_train(PG_FUNCTION_ARGS)
+{
+	static const char *const arguments[] = {"name", "query", "spec"};
+	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+	Oid		   *types;
+	int			nargs;
+	text	   *name;
+	char	   *sql;
+	struct varlena *spec_value;
+	AdSpec		spec;
+	AdRegistryName row;
+	AdQuery		query;
+	bytea	   *bytes;
+	int32		version;
+	int			progress;
+
+	for (int i = 0; i < (int) lengthof(arguments); i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("%s cannot be NULL", arguments[i])));
+	name = PG_GETARG_TEXT_PP(0);
+	sql = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	spec_value = PG_DETOAST_DATUM(PG_GETARG_DATUM(2));
+	if (!PG_ARGISNULL(4) && PG_GETARG_INT32(4) < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("keep is %d, must be at least 1", PG_GETARG_INT32(4))));
+
+	/* what can be wrong is said before the rows are read */
+	(void) get_func_signature(fcinfo->flinfo->fn_oid, &types, &nargs);
+	ad_spec_from_value(spec_value, types[2] == TEXTOID, true, &spec);
+	ad_registry_check_name(name);
+	PreventCommandIfReadOnly("ad_train()");
+	if (ad_registry_name(schema, name, NULL, &row))
+		ad_registry_check(schema, name, NULL, AD_PRIVILEGE_OWN, &row);
+
+	progress = ad_progress_begin_in(CurrentMemoryContext, "train",
+									text_to_cstring(name), NAN);
+	ad_progress_phase(progress, "planning");
+	ad_progress_around_fit = progress;
+	SPI_connect();
+	bytes = fit_rows(schema, text_to_cstring(name), sql,
+					 PointerGetDatum(spec_value), types[2],
+					 spec.sampling.keyed, &query);
+	ad_progress_around_fit = -1;
+	ad_progress_phase(progress, "storing");
+	if (bytes == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("training query of model \"%s\" returned no rows",
+						text_to_cstring(name))));
+	version = store(schema, name, bytes,
+					ad_model_read((const uint8 *) VARDATA_ANY(bytes),
+								  VARSIZE_ANY_EXHDR(bytes)),
+					query.text,
+					PG_ARGISNULL(3) ? (Datum) 0 : PG_GETARG_DATUM(3),
+					PG_ARGISNULL(3),
+					PG_ARGISNULL(4) ? (Datum) 0 : PG_GETARG_DATUM(4),
+					PG_ARGISNULL(4),
+					PG_ARGISNULL(5) || PG_GETARG_BOOL(5));
+	SPI_finish();
+	ad_progress_end(progress);
+	PG_RETURN_INT32(version);
+}
+
+/*
+ * _ad_query(query text, what text) -> the query alone, for use as
+ * a subquery, and its columns; an error unless it is one SELECT.
+ */
+Datum
+ad_query(PG_FUNCTION_ARGS)
+{
+	AdQuery		query;
+	char	   *sql = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *what = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	MemoryContext mcxt = CurrentMemoryContext;
+	MemoryContext old;
+	TupleDesc	desc;
+	Datum	   *names;
+	Datum	   *types;
+	Datum		values[3];
+	bool		nulls[3] = {false};
+	int			n;
+	HeapTuple	tuple;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	SPI_connect();
+	ad_query_read(sql, what, &query);
+	old = MemoryContextSwitchTo(mcxt);
+	n = query.columns->natts;
+	names = ad_palloc_array(Datum, n);
+	types = ad_palloc_array(Datum, n);
+	for (int i = 0; i < n; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(query.columns, i);
+
+		names[i] = CStringGetTextDatum(NameStr(att->attname));
+		types[i] = ObjectIdGetDatum(att->atttypid);
+	}
+	values[0] = CStringGetTextDatum(query.text);
+	values[1] = PointerGetDatum(construct_array(names, n, TEXTOID, -1, false,
+												TYPALIGN_INT));
+	values[2] = PointerGetDatum(construct_array(types, n, REGTYPEOID,
+												sizeof(Oid), true,
+												TYPALIGN_INT));
+	tuple = heap_form_tuple(BlessTupleDesc(desc), values, nulls);
+	MemoryContextSwitchTo(old);
+	SPI_finish();
+	PG_RETURN_DATUM(HeapTupleGetDatum(tuple));
+}

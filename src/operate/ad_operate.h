@@ -1,0 +1,52 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_operate.h
+ *		Named models: the registry and who may do what with it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_OPERATE_H
+#define AD_OPERATE_H
+
+#include "model/ad_model.h"
+#include "utils/snapshot.h"
+
+#define AD_MAX_MODEL_NAME	63	/* bytes */
+#define AD_ROLE_PUBLIC		InvalidOid
+#define AD_ROLE_NOBODY		OID_MAX /* a role that does not exist here */
+
+#define AD_VERSION_ACTIVE	PG_INT32_MIN	/* whichever is active */
+
+/* What a role may do with a model; each includes those before it. */
+typedef enum AdPrivilege
+{
+	AD_PRIVILEGE_NONE,
+	AD_PRIVILEGE_SCORE,
+	AD_PRIVILEGE_READ,
+	AD_PRIVILEGE_OWN
+} AdPrivilege;
+
+/* The row of a name. */
+typedef struct AdRegistryName
+{
+	int32		active;			/* version, or 0 */
+	int32		last_version;	/* highest ever given */
+} AdRegistryName;
+
+/* registry.c */
+extern const char *ad_privilege_name(AdPrivilege privilege);
+extern AdPrivilege ad_privilege_by_name(const char *name);
+extern bool ad_registry_name(Oid schema, const text *name, Snapshot snapshot,
+							 AdRegistryName *out);
+extern AdPrivilege ad_registry_privilege(Oid schema, const text *name,
+										 Snapshot snapshot, Oid user);
+extern void ad_registry_check(Oid schema, const text *name,
+							  Snapshot snapshot, AdPrivilege need,
+							  AdRegistryName *out);
+extern bool ad_registry_version(Oid schema, const text *name, int32 version,
+								Snapshot snapshot, Datum *model);
+extern Datum ad_registry_model(Oid schema, const text *name, int32 *version,
+							   AdPrivilege need);
+extern Oid	ad_registry_owner(Oid schema);
+
+#endif							/* AD_OPERATE_H */

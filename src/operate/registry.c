@@ -1,0 +1,281 @@
+/*-------------------------------------------------------------------------
+ *
+ * registry.c
+ *		Reading the registry of named models.
+ *
+ * Three tables in the extension's schema: _ad_model_name (a row a name, with
+ * the active version), _ad_model_version (a row a version, with the bytes)
+ * and _ad_model_grant.  No user has rights on them; what a role may do with
+ * a model is decided here, from the grants, for the current user.  So the
+ * tables need no row security, which would make a dump fail.
+ *
+ * They are read as a scan of their primary keys under the snapshot of the
+ * running query, which makes a name mean what any other row means: a
+ * query keeps the version it began with, and what a transaction rolled back
+ * was never there.  Locks are kept until the end of the transaction, as
+ * a query's are, since a toast pointer may be handed out.
+ *
+ * Columns are used by number; they are those of sql/install/80-registry.sql.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "operate/ad_operate.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#define NAME_TABLE		"_ad_model_name"
+#define VERSION_TABLE	"_ad_model_version"
+#define GRANT_TABLE		"_ad_model_grant"
+
+/* column numbers */
+#define NAME_NAME			1
+#define NAME_ACTIVE			2
+#define NAME_LAST_VERSION	3
+#define VERSION_NAME		1
+#define VERSION_VERSION		2
+#define VERSION_MODEL		3
+#define GRANT_NAME			1
+#define GRANT_ROLE			2
+#define GRANT_PRIVILEGE		3
+
+static const char *const privilege_names[] = {"none", "score", "read", "own"};
+
+/* The word for a privilege. */
+const char *
+ad_privilege_name(AdPrivilege privilege)
+{
+	return privilege_names[privilege];
+}
+
+/* The privilege of a word; an error if there is none. */
+AdPrivilege
+ad_privilege_by_name(const char *name)
+{
+	for (int i = AD_PRIVILEGE_SCORE; i <= AD_PRIVILEGE_OWN; i++)
+		if (strcmp(name, privilege_names[i]) == 0)
+			return (AdPrivilege) i;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown privilege \"%s\"", name),
+			 errhint("Privileges of a model are \"score\", \"read\" and \"own\".")));
+}
+
+/* A relation of the registry, which is there unless a superuser took it. */
+static Oid
+relation_oid(Oid schema, const char *name)
+{
+	Oid			rel = get_relname_relid(name, schema);
+
+	if (!OidIsValid(rel))
+		elog(ERROR, "relation \"%s\" of the anomaly extension is missing",
+			 name);
+	return rel;
+}
+
+/*
+ * Begin a scan of the rows of a name, by primary key; *rel is to be closed
+ * with the scan.  version 0: all of them.  snapshot NULL: as they are now.
+ */
+static SysScanDesc
+begin_scan(Oid schema, const char *table, const char *index,
+		   const text *name, int32 version, Snapshot snapshot, Relation *rel)
+{
+	ScanKeyData key[2];
+
+	*rel = table_open(relation_oid(schema, table), AccessShareLock);
+	ScanKeyInit(&key[0], 1, BTEqualStrategyNumber, F_TEXTEQ,
+				PointerGetDatum(name));
+	if (version != 0)
+		ScanKeyInit(&key[1], VERSION_VERSION, BTEqualStrategyNumber,
+					F_INT4EQ, Int32GetDatum(version));
+	return systable_beginscan(*rel, relation_oid(schema, index), true,
+							  snapshot, version != 0 ? 2 : 1, key);
+}
+
+/* End a scan; the lock stays. */
+static void
+end_scan(SysScanDesc scan, Relation rel)
+{
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+}
+
+/* The row of a name, or false. */
+bool
+ad_registry_name(Oid schema, const text *name, Snapshot snapshot,
+				 AdRegistryName *out)
+{
+	Relation	rel;
+	SysScanDesc scan = begin_scan(schema, NAME_TABLE, NAME_TABLE "_pkey",
+								  name, 0, snapshot, &rel);
+	HeapTuple	tuple = systable_getnext(scan);
+	bool		found = HeapTupleIsValid(tuple);
+
+	if (found)
+	{
+		bool		isnull;
+		Datum		d = heap_getattr(tuple, NAME_ACTIVE, RelationGetDescr(rel),
+									 &isnull);
+
+		out->active = isnull ? 0 : DatumGetInt32(d);
+		out->last_version =
+			DatumGetInt32(heap_getattr(tuple, NAME_LAST_VERSION,
+									   RelationGetDescr(rel), &isnull));
+	}
+	end_scan(scan, rel);
+	return found;
+}
+
+/* The most a user may do with a model; O(grants of the model). */
+AdPrivilege
+ad_registry_privilege(Oid schema, const text *name, Snapshot snapshot,
+					  Oid user)
+{
+	AdPrivilege result = AD_PRIVILEGE_NONE;
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (superuser_arg(user))
+		return AD_PRIVILEGE_OWN;
+	scan = begin_scan(schema, GRANT_TABLE, GRANT_TABLE "_pkey",
+					  name, 0, snapshot, &rel);
+	while (result != AD_PRIVILEGE_OWN &&
+		   HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+		Oid			role = DatumGetObjectId(heap_getattr(tuple, GRANT_ROLE,
+														 RelationGetDescr(rel),
+														 &isnull));
+		char	   *word;
+		AdPrivilege privilege;
+
+		if (role == AD_ROLE_NOBODY ||
+			(role != AD_ROLE_PUBLIC && !has_privs_of_role(user, role)))
+			continue;
+		word = TextDatumGetCString(heap_getattr(tuple, GRANT_PRIVILEGE,
+												RelationGetDescr(rel),
+												&isnull));
+		privilege = ad_privilege_by_name(word);
+		pfree(word);
+		result = Max(result, privilege);
+	}
+	end_scan(scan, rel);
+	return result;
+}
+
+/*
+ * Error unless the model is there and the current user has a privilege on
+ * it; then its row.
+ */
+void
+ad_registry_check(Oid schema, const text *name, Snapshot snapshot,
+				  AdPrivilege need, AdRegistryName *out)
+{
+	if (!ad_registry_name(schema, name, snapshot, out))
+	{
+		char	   *s = text_to_cstring(name);
+
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("model \"%.*s\" does not exist",
+						pg_mbcliplen(s, strlen(s), AD_MAX_MODEL_NAME), s),
+				 strncmp(s, "\\x", 2) == 0 ?
+				 errhint("A string without a type is the name of a model. Cast the bytes of one to bytea.") : 0));
+	}
+	if (ad_registry_privilege(schema, name, snapshot, GetUserId()) < need)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for model \"%s\"",
+						text_to_cstring(name)),
+				 errdetail("The privilege \"%s\" is needed.",
+						   ad_privilege_name(need)),
+				 errhint("An owner of the model can give it with ad_grant_model().")));
+}
+
+/*
+ * The model of a version: its value as stored (a toast pointer, if it is
+ * not tiny), palloc'd.  False if there is no such version; model may be
+ * NULL to ask just that.
+ */
+bool
+ad_registry_version(Oid schema, const text *name, int32 version,
+					Snapshot snapshot, Datum *model)
+{
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found;
+
+	if (version <= 0)
+		return false;
+	scan = begin_scan(schema, VERSION_TABLE, VERSION_TABLE "_pkey",
+					  name, version, snapshot, &rel);
+	tuple = systable_getnext(scan);
+	found = HeapTupleIsValid(tuple);
+	if (found && model)
+	{
+		bool		isnull;
+
+		*model = datumCopy(heap_getattr(tuple, VERSION_MODEL,
+										RelationGetDescr(rel), &isnull),
+						   false, -1);
+	}
+	end_scan(scan, rel);
+	return found;
+}
+
+/*
+ * The model of a name as the running query sees it, for the current user;
+ * *version AD_VERSION_ACTIVE is replaced.  As ad_registry_version().
+ */
+Datum
+ad_registry_model(Oid schema, const text *name, int32 *version,
+				  AdPrivilege need)
+{
+	Snapshot	snapshot = GetActiveSnapshot();
+	AdRegistryName row;
+	Datum		model;
+
+	ad_registry_check(schema, name, snapshot, need, &row);
+	if (*version == AD_VERSION_ACTIVE)
+	{
+		if (row.active == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("model \"%s\" has no active version",
+							text_to_cstring(name)),
+					 errhint("Choose one with ad_activate().")));
+		*version = row.active;
+	}
+	if (!ad_registry_version(schema, name, *version, snapshot, &model))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("model \"%s\" has no version %d",
+						text_to_cstring(name), *version)));
+	return model;
+}
+
+/* Who owns the tables, so as whom they are written. */
+Oid
+ad_registry_owner(Oid schema)
+{
+	Relation	rel = table_open(relation_oid(schema, NAME_TABLE),
+								 AccessShareLock);
+	Oid			owner = rel->rd_rel->relowner;
+
+	table_close(rel, NoLock);
+	return owner;
+}
