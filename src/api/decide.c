@@ -53,7 +53,6 @@ ad_pvalue(PG_FUNCTION_ARGS)
 				 errhint("Fit it with ad_calibrate() in its spec: ad_%s(...) || ad_calibrate().",
 						 m->detector->name)));
 	score = score_row(call, m);
-	ad_stat_score(&call->stat, score);
 	PG_RETURN_FLOAT8(ad_scores_pvalue(&m->calibration.held_out, score));
 }
 
@@ -69,7 +68,6 @@ ad_probability(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	need_scores(m);
 	score = score_row(call, m);
-	ad_stat_score(&call->stat, score);
 	PG_RETURN_FLOAT8(ad_scores_probability(&m->calibration.training, score));
 }
 
@@ -85,7 +83,6 @@ ad_is_anomaly(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	need_scores(m);
 	score = score_row(call, m);
-	ad_stat_score(&call->stat, score);
 	PG_RETURN_BOOL(score > m->calibration.threshold);
 }
 

@@ -22,6 +22,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "operate/ad_progress.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
@@ -111,12 +112,14 @@ fit_rows(const char *schema, const AdQuery *q, Jsonb *spec, bool keyed)
 /* Score the rows of a query into a tuplestore. */
 static void
 score_rows(const char *schema, const AdQuery *q, bytea *bytes,
-		   const AdCalibration *c, Tuplestorestate *store, TupleDesc desc)
+		   const AdCalibration *c, Tuplestorestate *store, TupleDesc desc,
+		   int progress)
 {
 	Oid			types[2] = {BYTEAOID, FLOAT8OID};
 	Datum		values[2] = {PointerGetDatum(bytes), Float8GetDatum(c->threshold)};
 	StringInfoData sql;
 	Portal		portal;
+	uint64		done = 0;
 
 	initStringInfo(&sql);
 	/* without a key the rows have none: they are not numbered */
@@ -157,6 +160,8 @@ score_rows(const char *schema, const AdQuery *q, bytea *bytes,
 			nulls[3] = nulls[1];
 			tuplestore_putvalues(store, desc, row, nulls);
 		}
+		done += SPI_processed;
+		ad_progress_rows(progress, done);
 		SPI_freetuptable(SPI_tuptable);
 	}
 	SPI_cursor_close(portal);
@@ -184,6 +189,7 @@ ad_detect(PG_FUNCTION_ARGS)
 	AdSpec		parsed;
 	AdQuery		query;
 	bytea	   *bytes;
+	int			progress;
 
 	for (int i = 0; i < (int) lengthof(arguments); i++)
 		if (PG_ARGISNULL(i))
@@ -234,16 +240,25 @@ ad_detect(PG_FUNCTION_ARGS)
 	/* an error ends the (sub)transaction, which puts this back */
 	XactReadOnly = true;
 	doing = "fitting";
+	progress = ad_progress_begin_in(CurrentMemoryContext, "detect",
+									parsed.detector->name, NAN);
+	ad_progress_around_fit = progress;
 	bytes = fit_rows(schema, &query, spec, parsed.sampling.keyed);
+	ad_progress_around_fit = -1;
 	if (bytes != NULL)
 	{
 		AdModel    *m = ad_model_read((const uint8 *) VARDATA(bytes),
 									  VARSIZE(bytes) - VARHDRSZ);
 
 		doing = "scoring";
-		score_rows(schema, &query, bytes, &m->calibration, store, desc);
+		ad_progress_phase(progress, "scoring");
+		ad_progress_rows(progress, 0);
+		ad_progress_expect(progress, (double) m->rows);
+		score_rows(schema, &query, bytes, &m->calibration, store, desc,
+				   progress);
 	}
 	XactReadOnly = was_read_only;
+	ad_progress_end(progress);
 	SPI_finish();
 	error_context_stack = callback.previous;
 	return (Datum) 0;

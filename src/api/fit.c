@@ -35,6 +35,7 @@ typedef struct FitProgress
 	struct FitProgress *next;	/* of a query around this one */
 	MemoryContextCallback callback;
 	int			slot;			/* of ad_progress_begin() */
+	bool		lent;			/* by a training or detection around it */
 	uint64		rows;			/* read by this process */
 } FitProgress;
 
@@ -112,7 +113,8 @@ progress_over(void *arg)
 			*p = gone->next;
 			break;
 		}
-	ad_progress_end(gone->slot);
+	if (!gone->lent)
+		ad_progress_end(gone->slot);
 }
 
 /*
@@ -125,6 +127,7 @@ fit_progress(FunctionCallInfo fcinfo, const char *detector)
 	PlanState  *plan;
 	FitProgress *p;
 	EState	   *query;
+	double		expected;
 
 	if (ad_shared == NULL || fcinfo->context == NULL)
 		return NULL;
@@ -141,10 +144,18 @@ fit_progress(FunctionCallInfo fcinfo, const char *detector)
 
 	p = MemoryContextAllocZero(query->es_query_cxt, sizeof(FitProgress));
 	p->query = query;
-	/* an aggregate over a whole table reads what the node below it returns */
-	p->slot = ad_progress_begin(detector ? "fit" : "sketch", detector,
-								outerPlanState(plan) ?
-								outerPlanState(plan)->plan->plan_rows : NAN);
+	/* an aggregate reads what the node below it returns */
+	expected = outerPlanState(plan) ? outerPlanState(plan)->plan->plan_rows :
+		NAN;
+	p->lent = detector && ad_progress_is_open(ad_progress_around_fit);
+	if (p->lent)
+	{
+		p->slot = ad_progress_around_fit;
+		ad_progress_expect(p->slot, expected);
+	}
+	else
+		p->slot = ad_progress_begin(detector ? "fit" : "sketch", detector,
+									expected);
 	p->next = fits_running;
 	fits_running = p;
 	p->callback.func = progress_over;

@@ -198,6 +198,40 @@ parallel_divisor(int workers)
 }
 
 /*
+ * Workers only know that they fit.  Where their leader does that for a
+ * training or a detection, make them part of it.
+ */
+static void
+rename_workers(AdProgress *p, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		const AdProgress *leader = NULL;
+
+		if (p[i].pid == p[i].leader || strcmp(p[i].kind, "fit") != 0)
+			continue;
+		for (int k = 0; k < n; k++)
+		{
+			if (p[k].pid != p[i].leader)
+				continue;
+			if (strcmp(p[k].kind, "fit") == 0)
+			{
+				leader = NULL;
+				break;
+			}
+			if (strcmp(p[k].kind, "train") == 0 ||
+				strcmp(p[k].kind, "detect") == 0)
+				leader = &p[k];
+		}
+		if (leader)
+		{
+			memcpy(p[i].kind, leader->kind, sizeof(p[i].kind));
+			memcpy(p[i].name, leader->name, sizeof(p[i].name));
+		}
+	}
+}
+
+/*
  * _ad_progress(): a row for each running thing.  The processes of a parallel
  * query are one: rows are summed, and the rows expected are what a process
  * expects times their number.
@@ -213,6 +247,7 @@ ad_progress_rows_running(PG_FUNCTION_ARGS)
 	ad_shared_require("ad_progress");
 	store = begin_result(fcinfo, PROGRESS_COLUMNS, &desc);
 	p = ad_progress_read(&n);
+	rename_workers(p, n);
 	for (int i = 0; i < n; i++)
 	{
 		AdProgress *s = &p[i];

@@ -21,6 +21,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "operate/ad_progress.h"
 #include "tcop/utility.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -210,6 +211,7 @@ ad_train(PG_FUNCTION_ARGS)
 	AdQuery		query;
 	bytea	   *bytes;
 	int32		version;
+	int			progress;
 
 	for (int i = 0; i < (int) lengthof(arguments); i++)
 		if (PG_ARGISNULL(i))
@@ -232,10 +234,16 @@ ad_train(PG_FUNCTION_ARGS)
 	if (ad_registry_name(schema, name, NULL, &row))
 		ad_registry_check(schema, name, NULL, AD_PRIVILEGE_OWN, &row);
 
+	progress = ad_progress_begin_in(CurrentMemoryContext, "train",
+									text_to_cstring(name), NAN);
+	ad_progress_phase(progress, "planning");
+	ad_progress_around_fit = progress;
 	SPI_connect();
 	bytes = fit_rows(schema, text_to_cstring(name), sql,
 					 PointerGetDatum(spec_value), types[2],
 					 spec.sampling.keyed, &query);
+	ad_progress_around_fit = -1;
+	ad_progress_phase(progress, "storing");
 	if (bytes == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -251,6 +259,7 @@ ad_train(PG_FUNCTION_ARGS)
 					PG_ARGISNULL(4),
 					PG_ARGISNULL(5) || PG_GETARG_BOOL(5));
 	SPI_finish();
+	ad_progress_end(progress);
 	PG_RETURN_INT32(version);
 }
 

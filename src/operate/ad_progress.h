@@ -41,16 +41,25 @@ typedef struct AdProgress
 	TimestampTz started;
 } AdProgress;
 
+/*
+ * The slot of a training or detection that runs a fit: the fit reports to it
+ * instead of one of its own.  -1: none.
+ */
+extern int	ad_progress_around_fit;
+
 extern Size ad_progress_size(void);
 extern void ad_progress_startup(void);
 
 extern int	ad_progress_begin(const char *kind, const char *name,
 							  double expected);
+extern int	ad_progress_begin_in(MemoryContext mcxt, const char *kind,
+								 const char *name, double expected);
 extern void ad_progress_phase(int slot, const char *phase);
 extern void ad_progress_rows(int slot, uint64 rows);
 extern void ad_progress_expect(int slot, double expected);
 extern void ad_progress_end(int slot);
 extern int	ad_progress_find(const char *kind, const char *name);
+extern bool ad_progress_is_open(int slot);
 extern AdProgress *ad_progress_read(int *n);
 
 #endif							/* AD_PROGRESS_H */

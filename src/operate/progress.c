@@ -35,6 +35,15 @@ typedef struct Slot
 	AdProgress	shown;			/* its rows are not used */
 } Slot;
 
+/* What ends a slot with a memory context. */
+typedef struct Ending
+{
+	MemoryContextCallback callback;
+	int			handle;
+} Ending;
+
+int			ad_progress_around_fit = -1;
+
 static Slot *slots = NULL;		/* in shared memory */
 static int	mine = 0;			/* slots of this backend */
 static bool registered = false;
@@ -153,6 +162,44 @@ ad_progress_begin(const char *kind, const char *name, double expected)
 	}
 	LWLockRelease(ad_shared->progress_lock);
 	return handle;
+}
+
+/* The memory of an Ending goes. */
+static void
+end_with_context(void *arg)
+{
+	Ending	   *e = arg;
+
+	if (ad_progress_around_fit == e->handle)
+		ad_progress_around_fit = -1;
+	ad_progress_end(e->handle);
+}
+
+/*
+ * As ad_progress_begin(), and it ends with a memory context at the latest:
+ * an error that is caught ends no transaction.
+ */
+int
+ad_progress_begin_in(MemoryContext mcxt, const char *kind, const char *name,
+					 double expected)
+{
+	Ending	   *e;
+
+	if (ad_shared == NULL)
+		return -1;
+	e = MemoryContextAllocZero(mcxt, sizeof(Ending));
+	e->handle = ad_progress_begin(kind, name, expected);
+	e->callback.func = end_with_context;
+	e->callback.arg = e;
+	MemoryContextRegisterResetCallback(mcxt, &e->callback);
+	return e->handle;
+}
+
+/* Whether a handle is of something that still runs, in this backend. */
+bool
+ad_progress_is_open(int handle)
+{
+	return slot_of(handle) != NULL;
 }
 
 /* Show what is being done now. */

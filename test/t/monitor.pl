@@ -198,6 +198,27 @@ hold('SELECT pg_advisory_unlock(1)');
 $fit->finish;
 becomes($node, $progress, '', '... until the end');
 
+# A training and a detection are one each, whose fit reports as theirs; by name.
+my $slow = 'SELECT x + CASE WHEN i = 150000 THEN wait_for(1) ELSE 0 END AS x, y FROM rows';
+hold('SELECT pg_advisory_lock(1)');
+$fit = background("$serial SELECT ad_train('waves', \$\$ $slow \$\$, ad_zscore() || ad_calibrate(contamination => 0.02))");
+becomes($node, $progress, 'train|waves|reading rows|131072|200000|65.5|postgres|postgres', 'a training can be watched');
+hold('SELECT pg_advisory_unlock(1)');
+$fit->finish;
+hold('SELECT pg_advisory_lock(1)');
+$fit = background("$serial SET plan_cache_mode = force_generic_plan; SELECT count(*) FROM ad_detect(\$\$ $slow \$\$, ad_hbos())");
+becomes($node, $progress, 'detect|hbos|reading rows|131072|200000|65.5|postgres|postgres', 'a detection can be watched');
+hold('SELECT pg_advisory_unlock(1)');
+becomes($node, 'SELECT kind, phase FROM ad_progress', 'detect|scoring', '... while it scores, too');
+$fit->finish;
+becomes($node, $progress, '', '... until the end');
+$node->safe_psql('postgres', <<'SQL');
+SELECT ad_stat_reset();
+SELECT count(ad_is_anomaly('waves', x, y)), count(ad_score('waves', x, y)) FROM rows WHERE i <= 1000;
+SQL
+is( sql_value($node, 'SELECT model, version, calls, rows, errors FROM ad_stat_models'),
+	'waves|1|2|2000|0', 'a model scored by name is counted by name and version');
+
 # In one session: nested, failing, shown by SQL.
 is( $node->safe_psql('postgres', <<'SQL'),
 SELECT _ad_progress_set('job', 'fraud', 'scoring', 10, 40);
