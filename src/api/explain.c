@@ -292,8 +292,13 @@ ad_why(PG_FUNCTION_ARGS)
 	{
 		int			j = e->order[i];
 		double		c = e->contribution[j];
+		AdDirection direction = ad_words_direction(m, j, call->args.x[j]);
 
 		if (!(c > 0) || c < greatest * LEAST_PART)
+			continue;
+		/* what is usual in itself is worth a word only if it counts most */
+		if (said > 0 && (direction == AD_DIR_WITHIN ||
+						 direction == AD_DIR_USUAL))
 			continue;
 		greatest = Max(greatest, c);
 		if (said++ > 0)

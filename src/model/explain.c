@@ -79,6 +79,13 @@ settle(const AdModel *m, double *c, double total)
 		sum += c[j] / most;
 		sizes += fabs(c[j] / most);
 	}
+	if (fabs(sum) == sizes && sum * total >= 0)
+	{
+		/* all of one sign: scaled, which loses no digits */
+		for (int j = 0; j < n; j++)
+			c[j] = total * (fabs(c[j] / most) / sizes);
+		return;
+	}
 	missing = total / most - sum;
 	for (int j = 0; j < n && finite; j++)
 	{

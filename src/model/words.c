@@ -16,7 +16,7 @@
  */
 #include "model/ad_model.h"
 
-#include "utils/timestamp.h"
+#include "datatype/timestamp.h"
 
 #define RARE		0.05		/* share of rows */
 #define SHOWN		3			/* usual categories that are named */
@@ -277,9 +277,12 @@ has_decimals(double v, int decimals)
 
 /* How many decimals tell a feature's values apart, and no more than needed. */
 static int
-choose_decimals(const AdViewFeature *s)
+choose_decimals(const AdModelFeature *f)
 {
+	const AdViewFeature *s = &f->stats;
 	double		width = s->q95 - s->q05;
+	bool		whole = strcmp(f->type, "integer") == 0 ||
+		strcmp(f->type, "bigint") == 0 || strcmp(f->type, "smallint") == 0;
 	int			most;
 	int			n = 0;
 
@@ -287,15 +290,16 @@ choose_decimals(const AdViewFeature *s)
 		width = Max(fabs(s->q95), fabs(s->q05));
 	if (!(fabs(s->q05) < LARGE && fabs(s->q95) < LARGE))
 		return -1;
-	if (width == 0)
+	if (width == 0 || whole)
 		most = 0;
 	else
 		most = DIGITS - 1 - (int) floor(log10(width));
 	if (most > MAX_DECIMALS + DIGITS)
 		return -1;
 	most = Max(Min(most, MAX_DECIMALS), 0);
+	/* a median may lie between two values */
 	while (n < most && !(has_decimals(s->min, n) && has_decimals(s->max, n) &&
-						 has_decimals(s->median, n)))
+						 has_decimals(2 * s->median, n)))
 		n++;
 	return n;
 }
@@ -338,7 +342,7 @@ number_words(AdModel *m, int feature)
 			unit = 1;
 			break;
 		case KIND_NUMBER:
-			w->decimals = choose_decimals(s);
+			w->decimals = choose_decimals(&m->features[feature]);
 			if (w->decimals >= 0)
 				unit = 1 / powers[w->decimals];
 			break;
@@ -535,6 +539,11 @@ ad_words_sentence(const AdModel *m, int feature, double v,
 {
 	const AdWords *w = &m->words[feature];
 	AdDirection direction = ad_words_direction(m, feature, v);
+	bool		moment = m->features[feature].class == AD_CLASS_TIMESTAMP ||
+		m->features[feature].class == AD_CLASS_TIME;
+	static const char *const moment_words[] = {
+		"long before", "before", "within", "after", "long after"
+	};
 
 	appendStringInfo(buf, "%s ", w->name);
 	if (direction != AD_DIR_MISSING)
@@ -553,7 +562,9 @@ ad_words_sentence(const AdModel *m, int feature, double v,
 		case AD_DIR_ABOVE:
 		case AD_DIR_FAR_ABOVE:
 		case AD_DIR_WITHIN:
-			appendStringInfo(buf, "is %s the usual", ad_direction_names[direction]);
+			appendStringInfo(buf, "is %s the usual",
+							 moment ? moment_words[direction] :
+							 ad_direction_names[direction]);
 			if (w->typical)
 				appendStringInfo(buf, " %s", w->typical);
 			else
