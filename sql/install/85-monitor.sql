@@ -156,7 +156,7 @@ BEGIN
     detail := format('%s of %s scoring calls failed.', total.errors, total.calls);
     hint := NULL;
     IF status <> 'ok' THEN
-        SELECT coalesce(s.model, 'the model with digest ' || s.digest, 'a value that is no model') AS what, s.errors
+        SELECT coalesce(s.model, 'the model with digest ' || s.digest, 'a value or name that is no model') AS what, s.errors
         INTO worst
         FROM @extschema@.ad_stat_models s WHERE s.database = current_database()
         ORDER BY s.errors DESC, s.last_used DESC LIMIT 1;
@@ -165,7 +165,7 @@ BEGIN
     RETURN NEXT;
 
     SELECT s.p95_ms, s.detector,
-           coalesce(s.model, 'the model with digest ' || s.digest, 'a value that is no model') AS what
+           coalesce(s.model, 'the model with digest ' || s.digest, 'a value or name that is no model') AS what
     INTO worst
     FROM @extschema@.ad_stat_models s
     WHERE s.database = current_database() AND s.p95_ms IS NOT NULL
