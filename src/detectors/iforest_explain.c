@@ -88,7 +88,9 @@ typedef struct Builder
 {
 	AdForest   *f;
 	AdForestExplainer *e;
-	uint32	   *path;			/* nodes, by depth */
+	uint32	   *path;			/* nodes, by depth; for keep_changes() */
+	int		   *splits;			/* on the path, per column */
+	int			distinct;		/* columns with a split on the path */
 	const uint16 *codes;		/* axis-parallel: of the tree's lane */
 	const uint32 *nodes;
 	uint32	   *leaf_of_slot;
@@ -135,27 +137,15 @@ gauss_legendre(int n, double *at, double *weight)
 static void
 finish_leaf(Builder *b, int depth)
 {
-	AdForestExplainer *e = b->e;
-	int			distinct = 0;
-
-	for (int i = 0; i < depth; i++)
-	{
-		int			k = 0;
-
-		while (e->nodes[b->path[k]].column != e->nodes[b->path[i]].column)
-			k++;
-		distinct += k == i;
-	}
-	e->columns = Max(e->columns, distinct);
-	e->depth = Max(e->depth, depth);
+	b->e->columns = Max(b->e->columns, b->distinct);
+	b->e->depth = Max(b->e->depth, depth);
 }
 
 /* A new node; its length is still to come. */
 static ShapNode *
-add_node(Builder *b, int depth, uint32 *at)
+add_node(Builder *b, uint32 *at)
 {
 	*at = b->e->nnodes++;
-	b->path[depth] = *at;
 	memset(&b->e->nodes[*at], 0, sizeof(ShapNode));
 	return &b->e->nodes[*at];
 }
@@ -168,6 +158,7 @@ finish_inner(Builder *b, uint32 at, uint32 right, double left_rows,
 	ShapNode   *n = &b->e->nodes[at];
 	double		rows = left_rows + right_rows;
 
+	b->distinct -= --b->splits[n->column] == 0;
 	n->right = right;
 	/* no rows at all below: only in forged trees */
 	n->left_share = rows > 0 ? left_rows / rows : 0.5;
@@ -182,7 +173,7 @@ build_axis(Builder *b, int depth, Size position, uint32 *at)
 	AdForest   *f = b->f;
 	Size		slot = position << (f->depth - depth);
 	uint16		code = b->codes[slot * LANES];
-	ShapNode   *n = add_node(b, depth, at);
+	ShapNode   *n = add_node(b, at);
 	uint32		node;
 	uint32		left;
 	uint32		right;
@@ -199,8 +190,8 @@ build_axis(Builder *b, int depth, Size position, uint32 *at)
 	n->column = node & ((1 << AD_FOREST_SHIFT) - 1);
 	n->threshold = f->columns[n->column].values[node >> AD_FOREST_SHIFT];
 	n->coefficient = 1;
+	b->distinct += b->splits[n->column]++ == 0;
 	left_rows = build_axis(b, depth + 1, 2 * position, &left);
-	b->path[depth] = *at;
 	right_rows = build_axis(b, depth + 1, 2 * position + 1, &right);
 	finish_inner(b, *at, right, left_rows, right_rows);
 	return left_rows + right_rows;
@@ -211,7 +202,7 @@ static double
 build_hyper(Builder *b, uint32 from, int depth, uint32 *at)
 {
 	const AdHyperNode *hyper = &b->f->hyper[from];
-	ShapNode   *n = add_node(b, depth, at);
+	ShapNode   *n = add_node(b, at);
 	const AdHyperTerm *term = &b->f->terms[hyper->first];
 	uint32		left;
 	uint32		right;
@@ -227,8 +218,8 @@ build_hyper(Builder *b, uint32 from, int depth, uint32 *at)
 	n->column = term->column;
 	n->coefficient = term->coefficient;
 	n->threshold = hyper->threshold;
+	b->distinct += b->splits[n->column]++ == 0;
 	left_rows = build_hyper(b, from + 1, depth + 1, &left);
-	b->path[depth] = *at;
 	right_rows = build_hyper(b, hyper->right, depth + 1, &right);
 	finish_inner(b, *at, right, left_rows, right_rows);
 	return left_rows + right_rows;
@@ -316,6 +307,7 @@ build(AdForest *f)
 	b.f = f;
 	b.e = e;
 	b.path = ad_palloc_array(uint32, (Size) f->depth + 2);
+	b.splits = ad_palloc0_array(int, f->cols);
 	e->width = (f->cols + BLOCK - 1) / BLOCK * BLOCK;
 	keep = !f->hyperplanes && nleaves * e->width <= MAX_CHANGES;
 	e->nodes = ad_palloc_array(ShapNode, 2 * (Size) f->ninner + f->ntrees);
@@ -349,6 +341,7 @@ build(AdForest *f)
 		e->length += e->nodes[e->roots[t]].length;
 	}
 	pfree(b.path);
+	pfree(b.splits);
 	prepare_quadrature(e, f->cols);
 	f->explainer = e;
 	MemoryContextSwitchTo(old);

@@ -189,7 +189,12 @@ fit_rows(Fit *fit, const Size *rows, Size n)
 	AdReader	r;
 
 	if (fit->fitted)
+	{
+		/* the members' contexts go with it */
+		for (int k = 0; k < fit->nmembers; k++)
+			fit->members[k].fitted = NULL;
 		MemoryContextReset(fit->fitted);
+	}
 	else
 		fit->fitted = AllocSetContextCreate(CurrentMemoryContext,
 											"anomaly fitted",

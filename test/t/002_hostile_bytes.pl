@@ -379,7 +379,7 @@ note sprintf '%-32s %7d', $_, $counts{$_} for sort keys %counts;
 
 # The structural checks were reached and so was what lies behind them.
 cmp_ok($counts{"model: $_ ok"} // 0, '>', 500, "$_ accepted some damaged models")
-  for qw(ad_score ad_info ad_features ad_explain ad_why ad_drift);
+  for qw(ad_score ad_info ad_features ad_drift ad_explain ad_why);
 cmp_ok($counts{"sketch: $_ ok"} // 0, '>', 200, "$_ accepted some damaged sketches")
   for qw(ad_fit_sketch ad_merge ad_drift);
 cmp_ok($counts{"model: $_ 22P03"} // 0, '>', 2000, "$_ refused others")
