@@ -25,6 +25,7 @@ CREATE FUNCTION _ad_stat_models(
     OUT p99_ms double precision,
     OUT score_mean double precision,
     OUT score_stddev double precision,
+    OUT score_shift double precision,
     OUT first_used timestamptz,
     OUT last_used timestamptz)
 RETURNS SETOF record
@@ -37,11 +38,12 @@ CREATE VIEW ad_stat_models AS
 SELECT d.datname AS database, s.model, s.version, s.digest, s.detector,
        s.calls, s.rows, s.anomalies, s.errors,
        s.total_ms, s.mean_ms, s.max_ms, s.p50_ms, s.p95_ms, s.p99_ms,
-       s.score_mean, s.score_stddev, s.first_used, s.last_used
+       s.score_mean, s.score_stddev, s.score_shift, s.first_used, s.last_used
 FROM @extschema@._ad_stat_models() s
      LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.database_id;
 COMMENT ON VIEW ad_stat_models IS
-'scoring per database, model and version since the server started: calls (a call site of a query, in one process), rows, anomalies, errors, time, scores; one''s own, or with pg_monitor everybody''s; needs shared_preload_libraries';
+'scoring per database, model and version since the server started: calls (a call site of a query, in one process), rows, anomalies, errors, time, scores; one''s own and one''s models'', or with pg_monitor everybody''s; needs shared_preload_libraries';
+COMMENT ON COLUMN ad_stat_models.score_shift IS 'how far the mean score is above that of the fit, in its standard deviations';
 GRANT SELECT ON ad_stat_models TO PUBLIC;
 
 CREATE FUNCTION ad_stat_reset()
@@ -154,7 +156,7 @@ BEGIN
     detail := format('%s of %s scoring calls failed.', total.errors, total.calls);
     hint := NULL;
     IF status <> 'ok' THEN
-        SELECT coalesce(s.model, 'the model with digest ' || s.digest, 'a value that is no model') AS what, s.errors
+        SELECT coalesce(s.model, 'the model with digest ' || s.digest, 'a value or name that is no model') AS what, s.errors
         INTO worst
         FROM @extschema@.ad_stat_models s WHERE s.database = current_database()
         ORDER BY s.errors DESC, s.last_used DESC LIMIT 1;
@@ -163,7 +165,7 @@ BEGIN
     RETURN NEXT;
 
     SELECT s.p95_ms, s.detector,
-           coalesce(s.model, 'the model with digest ' || s.digest, 'a value that is no model') AS what
+           coalesce(s.model, 'the model with digest ' || s.digest, 'a value or name that is no model') AS what
     INTO worst
     FROM @extschema@.ad_stat_models s
     WHERE s.database = current_database() AND s.p95_ms IS NOT NULL
@@ -181,10 +183,53 @@ BEGIN
     hint := CASE WHEN status <> 'ok' THEN
         format('A smaller model or another detector than %s scores faster; see ad_recommend.', worst.detector) END;
     RETURN NEXT;
+
+    -- few scores, or chosen ones, say nothing about the rows
+    SELECT s.score_shift, coalesce(s.model, 'the model with digest ' || s.digest) AS what
+    INTO worst
+    FROM @extschema@.ad_stat_models s
+    WHERE s.database = current_database() AND s.rows >= 1000 AND s.score_shift IS NOT NULL
+    ORDER BY abs(s.score_shift) DESC LIMIT 1;
+    "check" := 'drift';
+    status := @extschema@._ad_health_status(abs(worst.score_shift),
+        current_setting('anomaly.health_score_shift_warning')::float8,
+        current_setting('anomaly.health_score_shift_critical')::float8);
+    IF worst.score_shift IS NULL THEN
+        detail := 'No model scored 1000 rows yet.';
+    ELSE
+        detail := format('The mean score is within %s standard deviations of that of the fit (farthest: %s).',
+                         round(abs(worst.score_shift)::numeric, 3), worst.what);
+    END IF;
+    hint := CASE WHEN status <> 'ok' THEN
+        'Compare the rows of today with the model by ad_drift(); if they have changed, train it again.' END;
+    RETURN NEXT;
 END
 $$;
 COMMENT ON FUNCTION _ad_health_scoring() IS
 'the checks of ad_health() over ad_stat_models';
+
+CREATE FUNCTION _ad_health_models()
+RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH oldest AS (
+        SELECT m.name, extract(epoch FROM clock_timestamp() - m.trained_at)::float8 AS age
+        FROM @extschema@.ad_models m WHERE m.active ORDER BY m.trained_at LIMIT 1
+    ), judged AS (
+        SELECT o.name, o.age, @extschema@._ad_health_status(o.age,
+            extract(epoch FROM current_setting('anomaly.health_model_age_warning')::interval)::float8,
+            extract(epoch FROM current_setting('anomaly.health_model_age_critical')::interval)::float8) AS status
+        FROM (SELECT) one LEFT JOIN oldest o ON true
+    )
+    SELECT 'stale model', j.status,
+           CASE WHEN j.name IS NULL THEN 'There is no active model.'
+                ELSE format('The oldest active model, %s, was trained %s days ago.', j.name, round((j.age / 86400)::numeric, 1)) END,
+           CASE WHEN j.status <> 'ok' THEN 'Train it again with ad_train(), or drop it with ad_drop_model().' END
+    FROM judged j
+$$;
+COMMENT ON FUNCTION _ad_health_models() IS
+'the checks of ad_health() over the named models that the user sees';
 
 CREATE FUNCTION ad_health()
 RETURNS TABLE ("check" text, status text, detail text, hint text)
@@ -192,6 +237,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT * FROM @extschema@._ad_health_scoring()
+    UNION ALL SELECT * FROM @extschema@._ad_health_models()
 $$;
 COMMENT ON FUNCTION ad_health() IS
 'what is wrong, if anything: a row a check with status ok, warning or critical, the facts, and what to do; limits are the settings anomaly.health_*';

@@ -3,8 +3,9 @@
  * monitor.c
  *		What is watched: ad_stat_models, ad_progress, and their upkeep.
  *
- * The views' functions.  A role sees its own rows; a member of pg_monitor
- * (or pg_read_all_stats) sees all of them.
+ * The views' functions.  A role sees its own rows, and of statistics those
+ * of the models it owns; a member of pg_monitor (or pg_read_all_stats) sees
+ * all of them.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,10 +20,11 @@
 #include "operate/ad_shared.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
-#define STAT_COLUMNS		19
+#define STAT_COLUMNS		20
 #define PROGRESS_COLUMNS	10
 
 PG_FUNCTION_INFO_V1(ad_stat_models);
@@ -64,6 +66,20 @@ may_see(Oid role)
 		has_privs_of_role(GetUserId(), role);
 }
 
+/*
+ * Whether the current user may see the counts of an entry: as may_see(), and
+ * who owns a named model of this database sees what others did with it.
+ */
+static bool
+may_see_entry(const AdStatKey *key, Oid schema)
+{
+	if (may_see(key->user))
+		return true;
+	return key->name[0] != '\0' && key->database == MyDatabaseId &&
+		ad_registry_privilege(schema, cstring_to_text(key->name), NULL,
+							  GetUserId()) == AD_PRIVILEGE_OWN;
+}
+
 /* Order by whom counts belong to, whoever scored. */
 static int
 compare_entries(const void *a, const void *b)
@@ -97,6 +113,7 @@ ad_stat_models(PG_FUNCTION_ARGS)
 	static const uint8 no_digest[AD_DIGEST_LENGTH];
 	Tuplestorestate *store;
 	TupleDesc	desc;
+	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 	AdStatEntry *e;
 	int			n;
 	int			visible = 0;
@@ -105,7 +122,7 @@ ad_stat_models(PG_FUNCTION_ARGS)
 	store = begin_result(fcinfo, STAT_COLUMNS, &desc);
 	e = ad_stat_read(&n);
 	for (int i = 0; i < n; i++)
-		if (may_see(e[i].key.user))
+		if (may_see_entry(&e[i].key, schema))
 			e[visible++] = e[i];
 	qsort(e, visible, sizeof(AdStatEntry), compare_entries);
 
@@ -161,6 +178,11 @@ ad_stat_models(PG_FUNCTION_ARGS)
 		values[c++] = Float8GetDatum(s->scores.n == 0 ? 0 :
 									 sqrt(s->scores.squares /
 										  (double) s->scores.n));
+		nulls[c] = s->scores.n == 0 || !(s->usual_sd > 0);
+		values[c] = Float8GetDatum(nulls[c] ? 0 :
+								   (s->scores.mean - s->usual_mean) /
+								   s->usual_sd);
+		c++;
 		values[c++] = TimestampTzGetDatum(s->first);
 		values[c++] = TimestampTzGetDatum(s->last);
 		Assert(c == STAT_COLUMNS);

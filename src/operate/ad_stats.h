@@ -43,6 +43,8 @@ typedef struct AdStatCounts
 {
 	AdStatKey	key;
 	uint16		detector;		/* id, or 0 */
+	double		usual_mean;		/* of scores, as the model remembers; */
+	double		usual_sd;		/* 0: it does not */
 	uint32		until;			/* rows until one is timed */
 	double		threshold;		/* a score is an anomaly above it; NaN: none */
 	uint64		rows;			/* scored */
@@ -78,6 +80,8 @@ typedef struct AdStatEntry
 {
 	AdStatKey	key;
 	uint16		detector;
+	double		usual_mean;		/* as in AdStatCounts */
+	double		usual_sd;
 	uint64		calls;			/* call sites that ended */
 	uint64		rows;
 	uint64		anomalies;
@@ -97,6 +101,10 @@ extern double ad_health_error_rate_warning;
 extern double ad_health_error_rate_critical;
 extern int	ad_health_latency_warning;	/* ms */
 extern int	ad_health_latency_critical;
+extern double ad_health_score_shift_warning;
+extern double ad_health_score_shift_critical;
+extern int	ad_health_model_age_warning;	/* minutes */
+extern int	ad_health_model_age_critical;
 
 extern Size ad_stats_size(void);
 extern void ad_stats_startup(void);

@@ -65,6 +65,10 @@ double		ad_health_error_rate_warning = 0.01;
 double		ad_health_error_rate_critical = 0.1;
 int			ad_health_latency_warning = 1000;
 int			ad_health_latency_critical = 10000;
+double		ad_health_score_shift_warning = 0.5;
+double		ad_health_score_shift_critical = 1;
+int			ad_health_model_age_warning = 30 * 24 * 60;
+int			ad_health_model_age_critical = 90 * 24 * 60;
 
 static int	max_entries = 1000;
 static Table *table = NULL;		/* in shared memory */
@@ -104,6 +108,26 @@ ad_stats_settings(bool preloading)
 							NULL, &ad_health_latency_critical,
 							10000, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS,
 							NULL, NULL, NULL);
+	DefineCustomRealVariable("anomaly.health_score_shift_warning",
+							 "Sets how far the mean score may move from that of the fit before ad_health warns.",
+							 "In standard deviations of the scores of the fit.",
+							 &ad_health_score_shift_warning,
+							 0.5, 0, 1000, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("anomaly.health_score_shift_critical",
+							 "Sets how far the mean score may move from that of the fit before ad_health is critical.",
+							 "In standard deviations of the scores of the fit.",
+							 &ad_health_score_shift_critical,
+							 1, 0, 1000, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("anomaly.health_model_age_warning",
+							"Sets the age of an active model from which ad_health warns.",
+							NULL, &ad_health_model_age_warning,
+							30 * 24 * 60, 0, INT_MAX, PGC_USERSET,
+							GUC_UNIT_MIN, NULL, NULL, NULL);
+	DefineCustomIntVariable("anomaly.health_model_age_critical",
+							"Sets the age of an active model from which ad_health is critical.",
+							NULL, &ad_health_model_age_critical,
+							90 * 24 * 60, 0, INT_MAX, PGC_USERSET,
+							GUC_UNIT_MIN, NULL, NULL, NULL);
 }
 
 /* Bytes of shared memory. */
@@ -232,7 +256,12 @@ ad_stat_merge(AdStatEntry *into, const AdStatEntry *e)
 		into->first = e->first;
 	if (into->calls == 0 || e->last > into->last)
 		into->last = e->last;
-	into->detector = e->detector ? e->detector : into->detector;
+	if (e->detector)
+	{
+		into->detector = e->detector;
+		into->usual_mean = e->usual_mean;
+		into->usual_sd = e->usual_sd;
+	}
 	into->calls += e->calls;
 	into->rows += e->rows;
 	into->anomalies += e->anomalies;
@@ -331,7 +360,12 @@ flush(const AdStatCounts *c, double passed)
 		if (s->calls == 0 || first < s->first)
 			s->first = first;
 		s->last = Max(s->last, last);
-		s->detector = c->detector ? c->detector : s->detector;
+		if (c->detector)
+		{
+			s->detector = c->detector;
+			s->usual_mean = c->usual_mean;
+			s->usual_sd = c->usual_sd;
+		}
 		s->calls++;
 		s->rows += c->rows;
 		s->anomalies += c->anomalies;
@@ -516,8 +550,19 @@ ad_stat_model(AdStatSite *site, const AdModel *m, const char *name,
 	}
 	else
 		init_counts(&site->now, &key);
-	site->now.detector = m ? m->detector->id : 0;
-	site->now.threshold = m && m->has_scores ? m->calibration.threshold : NAN;
+	if (m)
+		site->now.detector = m->detector->id;
+	if (m && m->has_scores)
+	{
+		/* rows held out of the fit score as new ones do */
+		const AdScores *usual =
+			m->calibration.method == AD_CALIBRATION_NONE ?
+			&m->calibration.training : &m->calibration.held_out;
+
+		site->now.threshold = m->calibration.threshold;
+		site->now.usual_mean = usual->mean;
+		site->now.usual_sd = usual->sd;
+	}
 	if (--site->now.until == 0 && !timed)
 		INSTR_TIME_SET_CURRENT(site->start);
 }
