@@ -3,8 +3,9 @@
 #   make && make install && make installcheck     on a machine with PostgreSQL
 #   make demo                                     fresh machine, two minutes
 #   make test                                     fresh machine, everything
+#   make bench-report                             writes docs/benchmark.md
 #
-# demo, test and bench set the machine up (test/setup.sh, which needs root
+# demo, test and the benches set the machine up (test/setup.sh, which needs root
 # only when something is missing); the other targets never install anything.
 
 EXTENSION  = anomaly
@@ -29,12 +30,12 @@ SHLIB_LINK  = -llapack -lm
 
 EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql tmp_check log results
 
-GOALS_WITHOUT_PG = demo test bench
+GOALS_WITHOUT_PG = demo test bench bench-report
 PG_CONFIG ?= pg_config
 
 ifneq ($(filter $(GOALS_WITHOUT_PG),$(MAKECMDGOALS)),)
 # These install what is missing first, then call make again.
-.PHONY: demo test bench
+.PHONY: demo test bench bench-report
 demo:
 	test/setup.sh
 	test/demo.sh
@@ -44,6 +45,9 @@ test:
 bench:
 	test/setup.sh bench
 	bench/run.sh
+bench-report:
+	test/setup.sh bench
+	bench/run.sh report
 else
 ifeq ($(shell command -v $(PG_CONFIG) 2>/dev/null),)
 $(error $(PG_CONFIG) not found: install PostgreSQL's server headers \
@@ -60,6 +64,7 @@ $(OBJS): $(wildcard src/*/*.h)
 src/sketch/sketch.o: CFLAGS += -O3
 src/detectors/zscore.o: CFLAGS += -O3
 src/detectors/loda.o: CFLAGS += -O3
+src/detectors/iforest_explain.o: CFLAGS += -O3
 # Kernels: the loops over points become vector instructions, which the
 # server's compiler does only if nobody looks at the floating-point flags.
 src/math/simd_kernel.o: CFLAGS += -O3 -fno-trapping-math

@@ -31,7 +31,7 @@ def detectors(session):
         JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
         JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'anomaly'
         WHERE p.prosrc = 'ad_spec_constructor'
-          AND p.proname NOT IN ('ad_prepare', 'ad_sampling') ORDER BY 1""")[0]
+          AND p.proname NOT IN ('ad_prepare', 'ad_sampling', 'ad_calibrate', 'ad_ensemble') ORDER BY 1""")[0]
     return names
 
 

@@ -183,7 +183,7 @@ def pgbench_latencies(script, seconds, *arguments):
 class Report:
     """A page of markdown: the machine, then tables and plans."""
 
-    def __init__(self, title, session, versions):
+    def __init__(self, title, session, versions, how=None):
         with open("/proc/cpuinfo") as cpuinfo:
             model = next((line.split(":")[1].strip() for line in cpuinfo
                           if line.startswith("model name")), "unknown")
@@ -191,11 +191,10 @@ class Report:
             memory = int(meminfo.readline().split()[1]) / MB
         self.lines = [
             f"# {title}", "",
-            f"Measured {date.today()} at {os.environ['BENCH_COMMIT']} by "
-            "`make bench`: everything in one run on one machine, "
-            "interleaved, medians of "
-            f"{ROUNDS} runs; ratios are medians of the ratios of paired "
-            "runs.", "",
+            f"Measured {date.today()} at {os.environ['BENCH_COMMIT']} " +
+            (how or "by `make bench`: everything in one run on one machine, "
+             f"interleaved, medians of {ROUNDS} runs; ratios are medians of "
+             "the ratios of paired runs."), "",
             f"- {model}, {os.cpu_count()} processors, {memory:.0f} GB, "
             f"Linux {platform.release()}",
             "- PostgreSQL " + session.value("SHOW server_version") +
@@ -205,6 +204,10 @@ class Report:
         if SCALE != 1:
             self.lines += ["", f"**A trial at {SCALE} of the full size: "
                            "its figures mean nothing.**"]
+
+    def intro(self, text):
+        """What the page is, above how it was measured."""
+        self.lines[2:2] = [text, ""]
 
     def section(self, title, text=""):
         self.lines += ["", f"## {title}"]

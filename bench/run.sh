@@ -8,6 +8,9 @@
 #   BENCH_ROUNDS=5     how often each timing is repeated
 #   BENCH_ONLY=fit     only the sections whose name contains this; to the
 #                      terminal only
+#
+# bench/report.py, which runs only if it is named, is the report on accuracy:
+# it goes to docs/benchmark.md, and its pictures to docs/img.
 
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../test/lib.sh"
@@ -16,7 +19,7 @@ names=("$@")
 if [ ${#names[@]} -eq 0 ]; then
 	for file in "$ad_root"/bench/*.py; do
 		name=$(basename "$file" .py)
-		[ "$name" = lib ] || names+=("$name")
+		[ "$name" = lib ] || [ "$name" = report ] || names+=("$name")
 	done
 	# It writes its own table, always of the full size.
 	[ "${BENCH_SCALE:-1}" != 1 ] || names+=(market)
@@ -39,6 +42,9 @@ export BENCH_COMMIT BENCH_SCALE=${BENCH_SCALE:-1} BENCH_ROUNDS=${BENCH_ROUNDS:-5
 # One thread means one thread.
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 export PYTHONDONTWRITEBYTECODE=1
+# Pictures are drawn here first; matplotlib keeps a list of fonts, too.
+export BENCH_PICTURES=$ad_work/pictures MPLCONFIGDIR=$ad_work/matplotlib
+mkdir "$BENCH_PICTURES"
 
 for name in "${names[@]}"; do
 	ad_say "== $name"
@@ -48,7 +54,12 @@ for name in "${names[@]}"; do
 	fi
 	/usr/bin/python3 "$ad_root/bench/$name.py" >"$ad_work/$name.md"
 	cat "$ad_work/$name.md"
-	if [ "$BENCH_SCALE" = 1 ] && [ -z "${BENCH_ONLY:-}" ]; then
+	if [ "$BENCH_SCALE" != 1 ] || [ -n "${BENCH_ONLY:-}" ]; then
+		continue
+	elif [ "$name" = report ]; then
+		cp "$ad_work/report.md" "$ad_root/docs/benchmark.md"
+		cp "$BENCH_PICTURES"/*.svg "$ad_root/docs/img/"
+	else
 		mkdir -p "$ad_root/bench/results"
 		cp "$ad_work/$name.md" "$ad_root/bench/results/$name.md"
 	fi

@@ -47,6 +47,15 @@ SELECT jsonb_path_query_array(ad_info(ad_fit(ad_ensemble(ARRAY[ad_iforest(), ad_
 SELECT count(DISTINCT ad_score(m, a, b)) > 1 AS differ, (ad_info(m) #> '{members,0,digest}') <> (ad_info(m) #> '{members,1,digest}') AS two
 FROM (SELECT ad_fit(ad_ensemble(ARRAY[ad_iforest(5), ad_iforest(5)]), a, b) AS m FROM readings) m, readings GROUP BY m;
 
+-- explanations add up to the score, less what is the same for all rows
+SELECT combine, max(base) - min(base) < 1e-9 AS adds_up, min(features) AS features, max(top) FILTER (WHERE i = 1) AS top
+FROM (VALUES ('mean'), ('max'), ('median'), ('vote'), ('pvalue')) v(combine),
+     LATERAL (SELECT ad_fit(ad_ensemble(ARRAY[ad_iforest(), ad_ecod(), ad_knn()], combine), t) AS m
+              FROM (SELECT a, b, region FROM readings) t) f,
+     LATERAL (SELECT i, ad_score(m, r) - sum(e.contribution) AS base, count(*) AS features, min(feature) FILTER (WHERE rank = 1) AS top
+              FROM readings r, ad_explain(m, r) e WHERE i IN (1, 2, 77, 500) GROUP BY i, ad_score(m, r)) s
+GROUP BY combine ORDER BY combine;
+
 -- in-sample, and from a sketch
 SELECT count(*), bool_and(o IS NOT NULL) AS complete
 FROM (SELECT ad_outlier(ad_ensemble(ARRAY[ad_knn(), ad_lof()], 'max'), a, b) OVER (PARTITION BY region) AS o FROM readings) s;

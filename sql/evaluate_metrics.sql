@@ -81,6 +81,24 @@ FROM (VALUES (0.9, true), (0.8, false), (0.7, true), (0.7, false), (0.1, false))
 SELECT (unnest(ad_pr_curve(score, is_anomaly))).*
 FROM (VALUES (0.9, true), (0.8, false), (0.7, true), (0.7, false), (0.1, false)) t(score, is_anomaly);
 
+-- the same as set-returning functions over arrays
+CREATE VIEW arrays AS
+SELECT name, array_agg(score) AS scores, array_agg(is_anomaly) AS labels FROM scored GROUP BY name;
+SELECT count(*) AS points,
+       count(*) FILTER (WHERE c.fpr = a.fpr AND c.tpr = a.tpr AND c.threshold = a.threshold) AS same
+FROM (SELECT name, c.* FROM arrays, ad_roc_curve(scores, labels)
+          WITH ORDINALITY AS c(fpr, tpr, threshold, position)) c FULL JOIN roc a USING (name, position);
+SELECT count(*) AS points,
+       count(*) FILTER (WHERE c.precision = a.precision AND c.recall = a.recall
+                        AND c.threshold IS NOT DISTINCT FROM a.threshold) AS same
+FROM (SELECT name, c.* FROM arrays, ad_pr_curve(scores, labels)
+          WITH ORDINALITY AS c(precision, recall, threshold, position)) c FULL JOIN pr a USING (name, position);
+SELECT * FROM ad_roc_curve(ARRAY[0.9, 0.8, NULL, 0.7, 0.7, 0.1], '{t,f,t,t,f,f}');
+SELECT * FROM ad_pr_curve(ARRAY[0.9, 0.8, 0.7, 0.7, 0.1], '{t,f,t,f,f}', 3);
+SELECT count(*) AS none
+FROM (SELECT ad_roc_curve(ARRAY[1, 2], '{t,t}') UNION ALL SELECT ad_roc_curve('{}'::float8[], '{}')
+      UNION ALL SELECT ad_roc_curve(NULL::float8[], '{t}')) t;
+
 -- thinned curves have at most so many points, among those of the whole, with both ends
 SELECT points, count(*) <= points AS few, count(*) > points / 3 AS enough,
        bool_and((fpr, tpr, threshold) IN (SELECT fpr, tpr, threshold FROM roc WHERE name = 'half')) AS of_it,
@@ -178,6 +196,10 @@ SELECT pg_temp.expect_error('SELECT ad_precision_at(1, true, NULL)');
 SELECT pg_temp.expect_error('SELECT ad_precision_at(1, true, k) FROM generate_series(1, 2) k');
 SELECT pg_temp.expect_error('SELECT ad_roc_curve(1, true, 2)');
 SELECT pg_temp.expect_error('SELECT ad_pr_curve(1, true, 1000001)');
+SELECT pg_temp.expect_error($$SELECT * FROM ad_roc_curve(ARRAY[1, 2, 3], '{t,f}')$$);
+SELECT pg_temp.expect_error($$SELECT * FROM ad_pr_curve(ARRAY[[1, 2]], '{t,f}')$$);
+SELECT pg_temp.expect_error($$SELECT * FROM ad_pr_curve(ARRAY[1, 'NaN'::float8], '{t,f}')$$);
+SELECT pg_temp.expect_error($$SELECT * FROM ad_pr_curve(ARRAY[1, 2], '{t,f}', points => 2)$$);
 SELECT pg_temp.expect_error('SELECT _ad_confusion_transfn(ARRAY[1, 2, 3]::bigint[], true, true)');
 SELECT pg_temp.expect_error('SELECT _ad_confusion_combinefn(''{0,0,0,0}'', ''{0,0,0,NULL}'')');
 SELECT pg_temp.expect_error('SELECT _ad_confusion_finalfn(''{{1,2},{3,4}}'')');

@@ -113,6 +113,10 @@ SELECT ad_train('sure', 'SELECT a, b FROM event WHERE id <= 1000', ad_zscore() |
 SELECT ad_alter_job('j', '{"source": "SELECT *, 1 / (1008 - id) AS x FROM event"}');
 CALL ad_run_job('j');
 SELECT * FROM last_run;
+-- ad_health tells of it
+SELECT "check", status, detail, hint FROM ad_health() WHERE "check" = 'failing job';
+SET anomaly.health_job_failures_critical = 100;
+SELECT "check", status FROM ad_health() WHERE "check" IN ('job lag', 'failing job', 'alert flood');
 SELECT ad_alter_job('j', '{"source": "event"}');
 -- an alert that cannot be written: as when the disk is full
 CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -130,6 +134,17 @@ DROP TRIGGER full_disk ON _ad_alert;
 CALL ad_run_job('j');
 SELECT * FROM last_run;
 SELECT string_agg(key, ' ' ORDER BY key) AS keys FROM ad_alert WHERE key::int > 1000;
+SET anomaly.health_alerts_warning = 10;
+SELECT "check", status, detail FROM ad_health() WHERE "check" IN ('failing job', 'alert flood');
+SET anomaly.health_alerts_critical = 10;
+SET anomaly.health_job_lag_warning = 0;
+SELECT "check", status FROM ad_health() WHERE "check" IN ('job lag', 'alert flood');
+CREATE ROLE jobs_watcher IN ROLE pg_monitor;
+SET ROLE jobs_watcher;
+SELECT "check", status, detail FROM ad_health() WHERE "check" = 'alert flood';
+SELECT count(*) FROM ad_alert;
+RESET ROLE;
+DROP ROLE jobs_watcher;
 
 DROP VIEW last_run;
 SELECT ad_drop_job('j');

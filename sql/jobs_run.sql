@@ -102,7 +102,8 @@ CALL ad_run_job('by id', until => now());
 -- explanations: as many features as asked for
 SELECT ad_alter_job('until', '{"explain": 1}');
 CALL ad_run_job('until', until => '2026-03-03 12:00+00');
-SELECT explanation IS NULL OR jsonb_array_length(explanation) = 1 AS one FROM ad_alert WHERE job = 'until';
+SELECT key, jsonb_array_length(explanation) AS features, explanation #>> '{0,feature}' AS most, explanation #>> '{0,value}' AS value
+FROM ad_alert WHERE job = 'until' ORDER BY event_at;
 
 -- in a transaction block there can be no batches
 BEGIN;

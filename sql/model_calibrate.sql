@@ -109,6 +109,11 @@ SELECT ad_pvalue(model, 1, 2) FROM models;
 SELECT ad_pvalue(NULL::bytea, 1) IS NULL AS p, ad_is_anomaly(NULL::bytea, 1) IS NULL AS is_anomaly,
        ad_probability(NULL::bytea, 1) IS NULL AS probability;
 
+-- a calibrated model for each of thousands of groups
+SELECT count(*) AS groups, bool_and(ad_pvalue(model, 50) <= 0.05) AS all_know_an_outlier, max(length(model)) < 2000 AS small
+FROM (SELECT i % 3000 AS g, ad_fit(ad_zscore() || ad_calibrate(), a) AS model
+      FROM (SELECT i, ad_random(9, i, 'normal') AS a FROM generate_series(1, 90000) i) r GROUP BY g) m;
+
 -- constant data: nothing is anomalous, all is as usual
 SELECT d, ad_is_anomaly(model, 7.0) AS is_anomaly, ad_pvalue(model, 7.0) AS p, ad_probability(model, 7.0) AS probability
 FROM (SELECT d, ad_fit(jsonb_build_object('detector', d) || ad_calibrate(), 7.0::float8) AS model

@@ -66,6 +66,8 @@ SET ROLE ad_test_bob;
 SELECT length(ad_model('fraud')) > 0 AS bytes, ad_info('fraud') ->> 'detector' AS info, ad_score('fraud', 100) IS NOT NULL AS scored;
 SELECT privilege, query FROM ad_models;
 SELECT ad_activate('fraud', 1);
+SET ROLE ad_test_alice;
+SELECT ad_revoke_model('fraud', 'ad_test_alice', 'own');
 -- own lets own: train, activate, grant, and take away
 SET ROLE ad_test_alice;
 SELECT ad_grant_model('fraud', 'ad_test_team', 'own');

@@ -11,18 +11,23 @@
 #include "fmgr.h"
 #include "math/ad_simd.h"
 #include "model/ad_model.h"
+#include "operate/ad_shared.h"
 #include "utils/guc.h"
 
 PG_MODULE_MAGIC;
 
 void		_PG_init(void);
 
-/* Define the settings; nothing needs preloading. */
+/*
+ * Define the settings.  Nothing needs preloading, but what is watched from
+ * other sessions.
+ */
 void
 _PG_init(void)
 {
 	ad_cache_init();
 	ad_simd_init();
+	ad_shared_init();
 	ad_planner_init();
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("anomaly");

@@ -28,7 +28,7 @@ ad_make_work
 ad_say "Building and starting a private server ..."
 ad_build
 ad_install
-ad_start_server "shared_buffers = '256MB'"
+ad_start_server "shared_buffers = '256MB'" "shared_preload_libraries = 'anomaly'"
 
 ad_psql -q -c 'CREATE EXTENSION anomaly'
 for file in "$ad_root"/test/data/*.csv.gz; do
@@ -40,6 +40,7 @@ for file in "$ad_root"/test/data/*.csv.gz; do
 done
 ad_psql -q -c 'VACUUM ANALYZE'
 
+export DEMO_PSQL=$ad_bindir/psql
 ad_psql -q -v bold="$bold" -v dim="$dim" -v plain="$plain" \
 	-v processors="$(nproc)" -f "$ad_root/test/demo.sql"
 echo

@@ -204,3 +204,45 @@ ORDER BY m.stretch
 \pset format aligned
 \pset tuples_only off
 \g
+
+\echo :bold'7. What is going on?':plain
+\echo 'The library was preloaded, so sessions see each other. While one fits a model to'
+\echo 'millions of rows, another one looks at ad_progress five times a second:'
+\! "$DEMO_PSQL" -Xqc "SET max_parallel_workers_per_gather = 0; SELECT length(ad_fit(ad_iforest(trees => 1000, sample_size => 2048), f)) FROM flights f, generate_series(1, 12)" >/dev/null &
+\echo :dim'SELECT kind, name, phase, rows_done, rows_expected, percent FROM ad_progress;':plain
+\echo
+CREATE TEMP TABLE looks (seconds numeric, kind text, name text, phase text,
+                         rows_done bigint, rows_expected bigint, percent numeric);
+DO $$
+DECLARE
+    began timestamptz := clock_timestamp();
+    seen boolean := false;
+BEGIN
+    WHILE clock_timestamp() < began + interval '60 seconds' LOOP
+        INSERT INTO looks
+        SELECT round(extract(epoch FROM clock_timestamp() - began)::numeric, 1),
+               kind, name, phase, rows_done, rows_expected, percent
+        FROM ad_progress;
+        EXIT WHEN seen AND NOT FOUND;
+        seen := seen OR FOUND;
+        PERFORM pg_sleep(0.2);
+    END LOOP;
+END $$;
+WITH numbered AS (        -- not all of them
+    SELECT *, row_number() OVER (ORDER BY seconds) AS i, count(*) OVER () AS n
+    FROM looks
+)
+SELECT seconds, kind, name, phase, pg_temp.n(rows_done) AS rows_done,
+       pg_temp.n(rows_expected) AS rows_expected, percent
+FROM numbered WHERE i % (n / 8 + 1) = 0 OR i = n ORDER BY seconds;
+
+\echo 'And all that was scored so far, by model:'
+\echo
+SELECT detector, count(*) AS models, sum(calls) AS calls, pg_temp.n(sum(rows)) AS rows,
+       round(sum(total_ms)::numeric) AS "ms in all",
+       round((1e3 * sum(total_ms) / sum(rows))::numeric, 2) AS "us a row",
+       round(max(p95_ms)::numeric, 1) AS "slowest p95, ms"
+FROM ad_stat_models GROUP BY detector;
+\echo 'Is anything wrong?'
+\echo
+SELECT "check", status, detail FROM ad_health();

@@ -43,6 +43,7 @@ find_missing() {
 	command -v perl >/dev/null && command -v prove >/dev/null || need perl
 	perl -MIPC::Run -e 1 2>/dev/null || need libipc-run-perl
 	links -llapack || need liblapack-dev
+	command -v prometheus-postgres-exporter >/dev/null || need prometheus-postgres-exporter
 	if ! ad_find_pg; then
 		[ "${PG_CONFIG:-pg_config}" = pg_config ] ||
 			ad_die "$PG_CONFIG is not the pg_config of a PostgreSQL server with its headers"
@@ -52,6 +53,7 @@ find_missing() {
 	if [ "${1:-}" = bench ]; then
 		/usr/bin/python3 -c 'import sklearn' 2>/dev/null || need python3-sklearn
 		/usr/bin/python3 -c 'import statsmodels' 2>/dev/null || need python3-statsmodels
+		/usr/bin/python3 -c 'import matplotlib' 2>/dev/null || need python3-matplotlib
 		command -v Rscript >/dev/null || need r-base-core
 	fi
 }

@@ -247,6 +247,44 @@ LANGUAGE C STABLE PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ad_threshold(text, double precision) IS
 'the score that a share of the training rows of the active version of a named model exceeds; needs the privilege score';
 
+CREATE FUNCTION ad_explain(
+    model text,
+    VARIADIC features "any",
+    OUT rank integer,
+    OUT feature text,
+    OUT value text,
+    OUT contribution double precision,
+    OUT direction text,
+    OUT typical text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10;
+COMMENT ON FUNCTION ad_explain(text, VARIADIC "any") IS
+'what each feature contributes to a row''s score under the active version of a named model; needs the privilege score';
+
+CREATE FUNCTION ad_explain(
+    model text,
+    options jsonb,
+    VARIADIC features "any",
+    OUT rank integer,
+    OUT feature text,
+    OUT value text,
+    OUT contribution double precision,
+    OUT direction text,
+    OUT typical text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10;
+COMMENT ON FUNCTION ad_explain(text, jsonb, VARIADIC "any") IS
+'the same with options: method ("shap", or "path": cheap, for forests) and top (number of features)';
+
+CREATE FUNCTION ad_why(model text, VARIADIC features "any")
+RETURNS text
+AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION ad_why(text, VARIADIC "any") IS
+'a sentence on what raises a row''s score most under the active version of a named model; needs the privilege score';
+
 CREATE FUNCTION ad_info(model text)
 RETURNS jsonb
 AS 'MODULE_PATHNAME'

@@ -485,11 +485,6 @@ BEGIN
 			END IF;
 		END IF;
 	END IF;
-	IF j.explain > 0 AND m.privilege NOT IN ('read', 'own') THEN
-		RAISE EXCEPTION 'permission denied for model "%"', j.model
-			USING ERRCODE = 'insufficient_privilege',
-			DETAIL = 'An explanation needs the privilege read.', HINT = 'Use explain => 0.';
-	END IF;
 END $$;
 COMMENT ON FUNCTION _ad_job_check(_ad_own_job) IS 'an error if a job cannot work';
 
@@ -588,7 +583,7 @@ CREATE FUNCTION ad_create_job(
     lag text DEFAULT NULL,
     cooldown interval DEFAULT NULL,
     limit_per_hour integer DEFAULT NULL,
-    explain integer DEFAULT NULL,
+    explain integer DEFAULT 3,
     since text DEFAULT NULL,
     features text[] DEFAULT NULL)
 RETURNS void
@@ -632,9 +627,7 @@ BEGIN
 			@extschema@._ad_job_column(q.columns, q.types, j.watermark_column, 'watermark'))
 			WHEN 'at' THEN '5 minutes' ELSE '1000' END;
 	END IF;
-	IF j.explain IS NULL THEN
-		j.explain := CASE WHEN @extschema@._ad_model_privilege(j.model) IN ('read', 'own') THEN 3 ELSE 0 END;
-	END IF;
+	j.explain := coalesce(j.explain, 0);
 	RETURN j;
 END $$;
 COMMENT ON FUNCTION _ad_job_defaults(_ad_own_job) IS 'a job with the defaults that depend on its source and model';

@@ -61,7 +61,8 @@ AS $$
 UPDATE @extschema@._ad_own_run r SET finished = clock_timestamp(), error_code = $3, error = $4
 WHERE r.job_id = $1 AND r.run = $2;
 UPDATE @extschema@._ad_own_state s SET failures = CASE WHEN $3 IS NULL THEN 0 ELSE s.failures + 1 END
-WHERE s.job_id = $1
+WHERE s.job_id = $1;
+SELECT @extschema@._ad_progress_end('job', j.name) FROM @extschema@._ad_own_job j WHERE j.id = $1
 $$;
 COMMENT ON FUNCTION _ad_job_end(integer, integer, text, text) IS 'ends the line of a run in the log';
 
@@ -200,7 +201,7 @@ BEGIN
 		END IF;
 	END IF;
 
-	SELECT o.name, o.version, o.privilege, o.spec, o.features INTO m FROM @extschema@.ad_models o
+	SELECT o.spec INTO m FROM @extschema@.ad_models o
 	WHERE o.name = j.model AND o.active;
 	SELECT key, (value #>> '{}')::double precision INTO rule_name, rule_value FROM jsonb_each(j.rule);
 	given := CASE WHEN j.features IS NULL THEN '_b._q'
@@ -295,14 +296,14 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF j.explain = 0 OR to_regprocedure('@extschema@.ad_explain(bytea,"any")') IS NULL THEN
+	IF j.explain = 0 THEN
 		RETURN 'NULL';
 	END IF;
 	RETURN format($sql$(
 		SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('feature', _x.feature, 'value', _x.value,
 				'contribution', _x.contribution, 'direction', _x.direction, 'typical', _x.typical) ORDER BY _x.rank)
-		FROM @extschema@.ad_explain((SELECT @extschema@.ad_model($2)), %s) _x WHERE _x.rank OPERATOR(pg_catalog.<=) %s)$sql$,
-		given, j.explain);
+		FROM @extschema@.ad_explain($2, %L::pg_catalog.jsonb, %s) _x)$sql$,
+		jsonb_build_object('top', j.explain), given);
 END $$;
 COMMENT ON FUNCTION _ad_job_explanation(_ad_own_job, text) IS 'the expression that explains a row of a batch';
 
@@ -319,6 +320,7 @@ BEGIN
 	IF j.id IS NULL OR j.owner::oid <> (SELECT oid FROM pg_roles WHERE rolname = current_user) THEN
 		RAISE EXCEPTION 'job was dropped or given to another role while it ran' USING ERRCODE = 'undefined_object';
 	END IF;
+	PERFORM @extschema@._ad_progress_set('job', j.name, 'batch', (SELECT o.rows FROM @extschema@._ad_own_run o WHERE o.job_id = j.id AND o.run = $2));
 	IF j.kind = 'layering' THEN
 		RETURN @extschema@._ad_job_batch_layering(j, $2, $3);
 	END IF;

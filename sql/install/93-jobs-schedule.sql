@@ -19,7 +19,7 @@ BEGIN
 			USING ERRCODE = 'insufficient_privilege', HINT = format('SET ROLE %s first.', quote_ident(j.owner::text));
 	END IF;
 	command := format('CALL %s.ad_run_job(%L)', quote_ident('@extschema@'), j.name);
-	IF to_regprocedure('cron.schedule(text,text,text)') IS NULL THEN
+	IF NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
 		RAISE EXCEPTION 'cannot schedule job "%" without pg_cron', j.name
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 			DETAIL = CASE WHEN current_setting('cron.database_name', true) <> current_database()
@@ -48,9 +48,7 @@ AS $$
 DECLARE
 	found bigint;
 BEGIN
-	IF to_regclass('cron.job') IS NULL OR to_regprocedure('cron.unschedule(bigint)') IS NULL
-		OR NOT has_schema_privilege('cron', 'USAGE')
-	THEN
+	IF NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') OR NOT has_schema_privilege('cron', 'USAGE') THEN
 		RETURN false;
 	END IF;
 	EXECUTE 'SELECT jobid FROM cron.job WHERE jobname = $1 AND username = current_user AND database = current_database()'

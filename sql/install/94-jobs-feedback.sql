@@ -106,10 +106,19 @@ BEGIN
 	q := @extschema@._ad_query(champion.query, 'training query');
 	IF @extschema@._ad_feature_changes(champion.features,
 			(SELECT m.features FROM @extschema@.ad_models m
-			 WHERE m.name OPERATOR(pg_catalog.=) $1 AND m.version OPERATOR(pg_catalog.=) challenger)) IS NULL
-		AND NOT (pg_catalog.cardinality(q.columns) OPERATOR(pg_catalog.=) 1
-			AND q.types[1]::pg_catalog.oid OPERATOR(pg_catalog.=) 'pg_catalog.bytea'::pg_catalog.regtype::pg_catalog.oid)
+			 WHERE m.name OPERATOR(pg_catalog.=) $1 AND m.version OPERATOR(pg_catalog.=) challenger)) IS NOT NULL
 	THEN
+		NULL;				-- not like for like
+	ELSIF pg_catalog.cardinality(q.columns) OPERATOR(pg_catalog.=) 1
+		AND q.types[1]::pg_catalog.oid OPERATOR(pg_catalog.=) 'pg_catalog.bytea'::pg_catalog.regtype::pg_catalog.oid
+	THEN
+		-- sketches: the distance of the scores of the rows in their sample
+		EXECUTE pg_catalog.format($sql$
+SELECT _d.ks FROM @extschema@.ad_drift($1, (SELECT @extschema@.ad_merge(_t._c) FROM (
+%s
+) _t(_c))) _d WHERE _d.part OPERATOR(pg_catalog.=) 'score'$sql$, q.sql)
+		INTO drift USING champion.model;
+	ELSE
 		given := CASE WHEN champion.features OPERATOR(pg_catalog.->) 0 OPERATOR(pg_catalog.->>) 'name' IS NULL
 			THEN pg_catalog.format('_t.%I', q.columns[pg_catalog.cardinality(q.columns)]) ELSE '_t' END;
 		EXECUTE pg_catalog.format($sql$

@@ -14,6 +14,7 @@
 #include "fmgr.h"
 #include "model/ad_model.h"
 #include "operate/ad_operate.h"
+#include "operate/ad_stats.h"
 
 /* The three forms that features arrive in. */
 typedef enum AdForm
@@ -103,6 +104,8 @@ extern AdModel *ad_model_argument_slow(FunctionCallInfo fcinfo,
 									   AdModelArg *arg, MemoryContext owner,
 									   AdPrivilege need);
 
+extern const char *ad_model_argument_name(const AdModelArg *arg);
+
 /*
  * The model that argument 0 (not NULL) says, as bytes or by name; held until
  * the owner context is reset.  need is what the user must be granted when it
@@ -121,13 +124,15 @@ ad_model_argument(FunctionCallInfo fcinfo, AdModelArg *arg,
 
 /*
  * A call site of a function over a model and a row, in fn_extra: the model
- * held in the cache, and how the arguments become its features.
+ * held in the cache, and how the arguments become its features.  Who gets a
+ * row must end the call with ad_stat_score() or ad_stat_none().
  */
 typedef struct AdModelCall
 {
 	AdModelArg	model;
 	AdModel    *matched;		/* model the arguments are matched to */
 	AdArgs		args;
+	AdStatSite	stat;			/* counts of the call site */
 	void	   *extra;			/* the function's own; NULL at first */
 } AdModelCall;
 

@@ -497,9 +497,13 @@ ad_model_call_row(FunctionCallInfo fcinfo, int first, AdModelCall **result)
 		MemoryContext mcxt = fcinfo->flinfo->fn_mcxt;
 
 		call = MemoryContextAllocZero(mcxt, sizeof(AdModelCall));
+		ad_stat_attach(&call->stat, mcxt);
+		ad_stat_enter(&call->stat);
 		ad_args_init(&call->args, fcinfo, first, mcxt);
 		fcinfo->flinfo->fn_extra = call;
 	}
+	else
+		ad_stat_enter(&call->stat);
 	*result = call;
 	a = &call->args;
 
@@ -508,11 +512,16 @@ ad_model_call_row(FunctionCallInfo fcinfo, int first, AdModelCall **result)
 	if (unlikely(m != call->matched))
 	{
 		call->matched = NULL;
+		ad_stat_model(&call->stat, m, ad_model_argument_name(&call->model),
+					  call->model.version);
 		ad_args_match(a, m);
 		call->matched = m;
 	}
 	if (!ad_args_next(a, fcinfo, m))
+	{
+		ad_stat_none(&call->stat);
 		return NULL;
+	}
 	if (!a->numbers_only)
 		for (int j = 0; j < m->nfeatures; j++)
 		{

@@ -23,6 +23,16 @@ need_scores(const AdModel *m)
 				 errhint("It was made by an old version; fit it again.")));
 }
 
+/* The score of a call's row, counted. */
+static double
+score_row(AdModelCall *call, AdModel *m)
+{
+	double		score = ad_model_score(m, call->args.x);
+
+	ad_stat_score(&call->stat, score);
+	return score;
+}
+
 /*
  * ad_pvalue(model, VARIADIC "any") -> float8.  NULL as ad_score() is;
  * 55000 without calibration rows.
@@ -32,6 +42,7 @@ ad_pvalue(PG_FUNCTION_ARGS)
 {
 	AdModelCall *call;
 	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
+	double		score;
 
 	if (m == NULL)
 		PG_RETURN_NULL();
@@ -41,8 +52,8 @@ ad_pvalue(PG_FUNCTION_ARGS)
 				 errmsg("model has no calibration rows, so no p-values"),
 				 errhint("Fit it with ad_calibrate() in its spec: ad_%s(...) || ad_calibrate().",
 						 m->detector->name)));
-	PG_RETURN_FLOAT8(ad_scores_pvalue(&m->calibration.held_out,
-									  ad_model_score(m, call->args.x)));
+	score = score_row(call, m);
+	PG_RETURN_FLOAT8(ad_scores_pvalue(&m->calibration.held_out, score));
 }
 
 /* ad_probability(model, VARIADIC "any") -> float8.  NULL as ad_score(). */
@@ -51,12 +62,13 @@ ad_probability(PG_FUNCTION_ARGS)
 {
 	AdModelCall *call;
 	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
+	double		score;
 
 	if (m == NULL)
 		PG_RETURN_NULL();
 	need_scores(m);
-	PG_RETURN_FLOAT8(ad_scores_probability(&m->calibration.training,
-										   ad_model_score(m, call->args.x)));
+	score = score_row(call, m);
+	PG_RETURN_FLOAT8(ad_scores_probability(&m->calibration.training, score));
 }
 
 /* ad_is_anomaly(model, VARIADIC "any") -> boolean.  NULL as ad_score(). */
@@ -65,11 +77,13 @@ ad_is_anomaly(PG_FUNCTION_ARGS)
 {
 	AdModelCall *call;
 	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
+	double		score;
 
 	if (m == NULL)
 		PG_RETURN_NULL();
 	need_scores(m);
-	PG_RETURN_BOOL(ad_model_score(m, call->args.x) > m->calibration.threshold);
+	score = score_row(call, m);
+	PG_RETURN_BOOL(score > m->calibration.threshold);
 }
 
 /*

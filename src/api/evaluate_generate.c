@@ -36,7 +36,7 @@ typedef struct BlobsState
 } BlobsState;
 
 /* The distribution that an argument names, or an error. */
-static AdDistribution
+static inline AdDistribution
 distribution_argument(const text *t)
 {
 	AdDistribution distribution;
@@ -51,7 +51,7 @@ distribution_argument(const text *t)
 }
 
 /* An argument that must be finite and at least min. */
-static double
+static inline double
 number_argument(double value, const char *name, double min)
 {
 	if (unlikely(!isfinite(value)))

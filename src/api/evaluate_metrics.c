@@ -6,9 +6,9 @@
  * The aggregates over (score, is_anomaly) have one state, a ranking, and one
  * transition function, so that several of them in one query share the state
  * and its sorting.  Those with a third argument have transitions of their
- * own, only to name it in messages.  Curves are arrays of a composite type,
- * for unnest(): an aggregate composes with GROUP BY and runs in parallel,
- * which a set-returning function over arrays would not.
+ * own, only to name it in messages.  As aggregates, curves are arrays of a
+ * composite type, for unnest(): an aggregate composes with GROUP BY and runs
+ * in parallel.  The same names are set-returning functions over arrays.
  *
  * The counts of a confusion table are a bigint[4], which the server can
  * hand from worker to leader by itself; as with the server's own averages,
@@ -38,6 +38,8 @@ PG_FUNCTION_INFO_V1(ad_precision_at_finalfn);
 PG_FUNCTION_INFO_V1(ad_best_f1_finalfn);
 PG_FUNCTION_INFO_V1(ad_roc_curve_finalfn);
 PG_FUNCTION_INFO_V1(ad_pr_curve_finalfn);
+PG_FUNCTION_INFO_V1(ad_roc_curve);
+PG_FUNCTION_INFO_V1(ad_pr_curve);
 PG_FUNCTION_INFO_V1(ad_confusion_transfn);
 PG_FUNCTION_INFO_V1(ad_confusion_combinefn);
 PG_FUNCTION_INFO_V1(ad_confusion_finalfn);
@@ -51,6 +53,30 @@ aggregate_context(FunctionCallInfo fcinfo, const char *name)
 	if (!AggCheckCallContext(fcinfo, &mcxt))
 		elog(ERROR, "%s called in non-aggregate context", name);
 	return mcxt;
+}
+
+/* Error if a score is NaN. */
+static inline void
+check_score(double score)
+{
+	if (unlikely(isnan(score)))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("score is NaN"),
+				 errhint("Make it NULL to leave the row out.")));
+}
+
+/* Error if an argument is out of its range. */
+static void
+check_argument(const char *argument, int64 value, int64 min, int64 max)
+{
+	if (value < min || value > max)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" is out of range: " INT64_FORMAT,
+						argument, value),
+				 errdetail("Allowed: at least " INT64_FORMAT " and at most " INT64_FORMAT ".",
+						   min, max)));
 }
 
 /*
@@ -68,11 +94,7 @@ add_row(FunctionCallInfo fcinfo, const char *name, bool *counts)
 	if (!*counts)
 		return r;
 	score = PG_GETARG_FLOAT8(1);
-	if (unlikely(isnan(score)))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("score is NaN"),
-				 errhint("Make it NULL to leave the row out.")));
+	check_score(score);
 	if (unlikely(r == NULL))
 		r = ad_ranking_create(aggregate_context(fcinfo, name));
 	ad_ranking_add(r, score, PG_GETARG_BOOL(2));
@@ -104,13 +126,7 @@ add_row_with(FunctionCallInfo fcinfo, const char *name, const char *argument,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						 errmsg("\"%s\" changes between rows of a group",
 								argument)));
-			if (value < min || value > max)
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("\"%s\" is out of range: " INT64_FORMAT,
-								argument, value),
-						 errdetail("Allowed: at least " INT64_FORMAT " and at most " INT64_FORMAT ".",
-								   min, max)));
+			check_argument(argument, value, min, max);
 			r->parameter = value;
 		}
 	}
@@ -281,9 +297,12 @@ ad_best_f1_finalfn(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(tuple));
 }
 
-/* An array of rows of three numbers; NaN among them is NULL. */
+/* A point of a curve as SQL has it; NaN is NULL. */
+typedef double Row[3];
+
+/* An array of points. */
 static Datum
-array_of_points(FunctionCallInfo fcinfo, double (*rows)[3], Size n)
+array_of_points(FunctionCallInfo fcinfo, Row *rows, Size n)
 {
 	Oid			type = get_element_type(get_func_rettype(fcinfo->flinfo->fn_oid));
 	TupleDesc	desc = composite_desc(type);
@@ -307,56 +326,189 @@ array_of_points(FunctionCallInfo fcinfo, double (*rows)[3], Size n)
 										   TYPALIGN_DOUBLE));
 }
 
-/* ad_roc_curve(score, is_anomaly [, points]) -> ad_roc_point[] */
-Datum
-ad_roc_curve_finalfn(PG_FUNCTION_ARGS)
+/* Rows (fpr, tpr, threshold) of a ROC curve, palloc'd; both classes. */
+static Row *
+roc_rows(AdRanking *r, Size *n)
 {
-	AdRanking  *r = final_ranking(fcinfo, "ad_roc_curve_finalfn");
-	AdCurvePoint *points;
-	double		(*rows)[3];
-	Size		n;
+	AdCurvePoint *points = ad_metric_roc_curve(r, r->parameter, n);
+	Row		   *rows = ad_palloc_array(Row, *n);
 
-	if (r == NULL)
-		PG_RETURN_NULL();
-	points = ad_metric_roc_curve(r, r->parameter, &n);
-	rows = ad_palloc_array_impl(n, sizeof(*rows));
-	for (Size i = 0; i < n; i++)
+	for (Size i = 0; i < *n; i++)
 	{
 		rows[i][0] = (double) points[i].fp / (double) r->keys[0].n;
 		rows[i][1] = (double) points[i].tp / (double) r->keys[1].n;
 		rows[i][2] = points[i].threshold;
 	}
-	PG_RETURN_DATUM(array_of_points(fcinfo, rows, n));
+	pfree(points);
+	return rows;
 }
 
 /*
- * ad_pr_curve(score, is_anomaly [, points]) -> ad_pr_point[], from the
- * lowest threshold up.
+ * Rows (precision, recall, threshold) of a precision-recall curve, from the
+ * lowest threshold up, palloc'd; the last has no threshold, so NaN.
  */
-Datum
-ad_pr_curve_finalfn(PG_FUNCTION_ARGS)
+static Row *
+pr_rows(AdRanking *r, Size *n)
 {
-	AdRanking  *r = final_ranking(fcinfo, "ad_pr_curve_finalfn");
-	AdCurvePoint *points;
-	double		(*rows)[3];
-	Size		n;
+	AdCurvePoint *points = ad_metric_pr_curve(r, r->parameter, n);
+	Row		   *rows = ad_palloc_array(Row, *n + 1);
 
-	if (r == NULL)
-		PG_RETURN_NULL();
-	points = ad_metric_pr_curve(r, r->parameter, &n);
-	rows = ad_palloc_array_impl(n + 1, sizeof(*rows));
-	for (Size i = 0; i < n; i++)
+	for (Size i = 0; i < *n; i++)
 	{
-		const AdCurvePoint *p = &points[n - 1 - i];
+		const AdCurvePoint *p = &points[*n - 1 - i];
 
 		rows[i][0] = (double) p->tp / (double) (p->tp + p->fp);
 		rows[i][1] = (double) p->tp / (double) r->keys[1].n;
 		rows[i][2] = p->threshold;
 	}
-	rows[n][0] = 1;
-	rows[n][1] = 0;
-	rows[n][2] = NAN;
-	PG_RETURN_DATUM(array_of_points(fcinfo, rows, n + 1));
+	rows[*n][0] = 1;
+	rows[*n][1] = 0;
+	rows[*n][2] = NAN;
+	(*n)++;
+	pfree(points);
+	return rows;
+}
+
+/* ad_roc_curve(score, is_anomaly [, points]) -> ad_roc_point[] */
+Datum
+ad_roc_curve_finalfn(PG_FUNCTION_ARGS)
+{
+	AdRanking  *r = final_ranking(fcinfo, "ad_roc_curve_finalfn");
+	Row		   *rows;
+	Size		n;
+
+	if (r == NULL)
+		PG_RETURN_NULL();
+	rows = roc_rows(r, &n);
+	PG_RETURN_DATUM(array_of_points(fcinfo, rows, n));
+}
+
+/* ad_pr_curve(score, is_anomaly [, points]) -> ad_pr_point[] */
+Datum
+ad_pr_curve_finalfn(PG_FUNCTION_ARGS)
+{
+	AdRanking  *r = final_ranking(fcinfo, "ad_pr_curve_finalfn");
+	Row		   *rows;
+	Size		n;
+
+	if (r == NULL)
+		PG_RETURN_NULL();
+	rows = pr_rows(r, &n);
+	PG_RETURN_DATUM(array_of_points(fcinfo, rows, n));
+}
+
+/*
+ * The ranking of two arrays of one length, in the current context.  A pair
+ * with a NULL in it is passed over.
+ */
+static AdRanking *
+ranking_of_arrays(ArrayType *scores, ArrayType *labels)
+{
+	AdRanking  *r = ad_ranking_create(CurrentMemoryContext);
+	Datum	   *score;
+	Datum	   *label;
+	bool	   *no_score;
+	bool	   *no_label;
+	int			nscores;
+	int			nlabels;
+
+	if (ARR_NDIM(scores) > 1 || ARR_NDIM(labels) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("arrays must have one dimension")));
+	deconstruct_array(scores, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL,
+					  TYPALIGN_DOUBLE, &score, &no_score, &nscores);
+	deconstruct_array(labels, BOOLOID, 1, true, TYPALIGN_CHAR, &label,
+					  &no_label, &nlabels);
+	if (nscores != nlabels)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("arrays must have the same number of elements"),
+				 errdetail("There are %d scores and %d labels.",
+						   nscores, nlabels)));
+	for (int i = 0; i < nscores; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		if (no_score[i] || no_label[i])
+			continue;
+		check_score(DatumGetFloat8(score[i]));
+		ad_ranking_add(r, DatumGetFloat8(score[i]), DatumGetBool(label[i]));
+	}
+	return r;
+}
+
+/* What a set-returning curve keeps between calls. */
+typedef struct CurveRows
+{
+	Row		   *rows;
+	Size		n;				/* 0 if a class is missing */
+} CurveRows;
+
+/*
+ * A curve of (scores, labels, points) as rows: made by the first call, handed
+ * out a row a call.
+ */
+static Datum
+curve_of_arrays(FunctionCallInfo fcinfo,
+				Row *(*make) (AdRanking *, Size *))
+{
+	FuncCallContext *ctx;
+	CurveRows  *curve;
+	Datum		values[3];
+	bool		nulls[3];
+
+	if (SRF_IS_FIRSTCALL())
+	{
+		MemoryContext old;
+		TupleDesc	desc;
+		AdRanking  *r = NULL;
+
+		ctx = SRF_FIRSTCALL_INIT();
+		old = MemoryContextSwitchTo(ctx->multi_call_memory_ctx);
+		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+			elog(ERROR, "return type must be a row type");
+		ctx->tuple_desc = BlessTupleDesc(desc);
+		curve = palloc0(sizeof(CurveRows));
+		ctx->user_fctx = curve;
+		if (!PG_ARGISNULL(2))
+			check_argument("points", PG_GETARG_INT64(2), AD_MIN_CURVE,
+						   AD_MAX_CURVE);
+		if (!PG_ARGISNULL(0) && !PG_ARGISNULL(1))
+			r = ranking_of_arrays(PG_GETARG_ARRAYTYPE_P(0),
+								  PG_GETARG_ARRAYTYPE_P(1));
+		if (r && ad_ranking_both_classes(r))
+		{
+			r->parameter = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
+			curve->rows = make(r, &curve->n);
+		}
+		MemoryContextSwitchTo(old);
+	}
+
+	ctx = SRF_PERCALL_SETUP();
+	curve = ctx->user_fctx;
+	if (ctx->call_cntr >= curve->n)
+		SRF_RETURN_DONE(ctx);
+	for (int c = 0; c < 3; c++)
+	{
+		values[c] = Float8GetDatum(curve->rows[ctx->call_cntr][c]);
+		nulls[c] = isnan(curve->rows[ctx->call_cntr][c]);
+	}
+	SRF_RETURN_NEXT(ctx, HeapTupleGetDatum(heap_form_tuple(ctx->tuple_desc,
+														   values, nulls)));
+}
+
+/* ad_roc_curve(scores, labels, points) -> setof ad_roc_point */
+Datum
+ad_roc_curve(PG_FUNCTION_ARGS)
+{
+	return curve_of_arrays(fcinfo, roc_rows);
+}
+
+/* ad_pr_curve(scores, labels, points) -> setof ad_pr_point */
+Datum
+ad_pr_curve(PG_FUNCTION_ARGS)
+{
+	return curve_of_arrays(fcinfo, pr_rows);
 }
 
 /* Places in the state of a confusion table. */

@@ -19,11 +19,31 @@
 #include "api/ad_api.h"
 
 #include "catalog/pg_type.h"
+#include "nodes/execnodes.h"
 #include "nodes/primnodes.h"
+#include "operate/ad_progress.h"
+#include "operate/ad_shared.h"
 #include "utils/builtins.h"
+
+/*
+ * The progress of all fits of one query, in the query's memory: a GROUP BY
+ * has a state a group, but is one fit to whoever watches it.
+ */
+typedef struct FitProgress
+{
+	EState	   *query;			/* whose it is */
+	struct FitProgress *next;	/* of a query around this one */
+	MemoryContextCallback callback;
+	int			slot;			/* of ad_progress_begin() */
+	bool		lent;			/* by a training or detection around it */
+	uint64		rows;			/* read by this process */
+} FitProgress;
+
+static FitProgress *fits_running = NULL;
 
 typedef struct FitState
 {
+	FitProgress *progress;		/* NULL: not shown */
 	AdSketch   *sketch;			/* NULL until a row came */
 	MemoryContext own;			/* its context, if it has one */
 	struct varlena *spec_value; /* jsonb or text as given; NULL: none */
@@ -81,6 +101,70 @@ check_literals(const AdArgs *a, FunctionCallInfo fcinfo)
 					 errhint("Cast a spec to jsonb, anything else to its type.")));
 }
 
+/* The query's memory goes: it no longer runs. */
+static void
+progress_over(void *arg)
+{
+	FitProgress *gone = arg;
+
+	for (FitProgress **p = &fits_running; *p; p = &(*p)->next)
+		if (*p == gone)
+		{
+			*p = gone->next;
+			break;
+		}
+	if (!gone->lent)
+		ad_progress_end(gone->slot);
+}
+
+/*
+ * The progress of the query of an aggregate call, begun if need be: a fit by
+ * a detector of that name, or a sketch (NULL).  NULL if nobody can see it.
+ */
+static FitProgress *
+fit_progress(FunctionCallInfo fcinfo, const char *detector)
+{
+	PlanState  *plan;
+	FitProgress *p;
+	EState	   *query;
+	double		expected;
+
+	if (ad_shared == NULL || fcinfo->context == NULL)
+		return NULL;
+	if (IsA(fcinfo->context, AggState))
+		plan = &((AggState *) fcinfo->context)->ss.ps;
+	else if (IsA(fcinfo->context, WindowAggState))
+		plan = &((WindowAggState *) fcinfo->context)->ss.ps;
+	else
+		return NULL;
+	query = plan->state;
+	for (p = fits_running; p; p = p->next)
+		if (p->query == query)
+			return p;
+
+	p = MemoryContextAllocZero(query->es_query_cxt, sizeof(FitProgress));
+	p->query = query;
+	/* an aggregate reads what the node below it returns */
+	expected = outerPlanState(plan) ? outerPlanState(plan)->plan->plan_rows :
+		NAN;
+	p->lent = detector && ad_progress_is_open(ad_progress_around_fit);
+	if (p->lent)
+	{
+		p->slot = ad_progress_around_fit;
+		ad_progress_expect(p->slot, expected);
+	}
+	else
+		p->slot = ad_progress_begin(detector ? "fit" : "sketch", detector,
+									expected);
+	p->next = fits_running;
+	fits_running = p;
+	p->callback.func = progress_over;
+	p->callback.arg = p;
+	MemoryContextRegisterResetCallback(query->es_query_cxt, &p->callback);
+	ad_progress_phase(p->slot, "reading rows");
+	return p;
+}
+
 /* A new state for the arguments of this call; spec is detoasted or NULL. */
 static FitState *
 create_state(FunctionCallInfo fcinfo, MemoryContext mcxt,
@@ -116,6 +200,8 @@ create_state(FunctionCallInfo fcinfo, MemoryContext mcxt,
 	ad_args_init(&state->args, fcinfo, first, mcxt);
 	check_literals(&state->args, fcinfo);
 	MemoryContextSwitchTo(old);
+	state->progress = fit_progress(fcinfo, state->spec.detector ?
+								   state->spec.detector->name : NULL);
 	return state;
 }
 
@@ -185,6 +271,9 @@ accumulate(FunctionCallInfo fcinfo, bool has_spec, bool need_detector,
 		}
 		ad_sketch_add(state->sketch, state->args.x, state->args.category, key);
 	}
+	if (state->progress &&
+		unlikely((++state->progress->rows & (AD_PROGRESS_EVERY - 1)) == 0))
+		ad_progress_rows(state->progress->slot, state->progress->rows);
 	PG_RETURN_POINTER(state);
 }
 
@@ -364,6 +453,8 @@ Datum
 ad_fit_finalfn(PG_FUNCTION_ARGS)
 {
 	FitState   *state;
+	FitProgress *progress;
+	bytea	   *model;
 
 	(void) aggregate_context(fcinfo, "ad_fit_finalfn");
 	if (PG_ARGISNULL(0))
@@ -371,7 +462,17 @@ ad_fit_finalfn(PG_FUNCTION_ARGS)
 	state = (FitState *) PG_GETARG_POINTER(0);
 	if (state->sketch == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_BYTEA_P(ad_model_fit(state->sketch, &state->spec));
+	progress = fit_progress(fcinfo, state->spec.detector->name);
+	if (progress)
+	{
+		ad_progress_rows(progress->slot, progress->rows);
+		ad_progress_phase(progress->slot, "fitting");
+	}
+	model = ad_model_fit(state->sketch, &state->spec);
+	/* other groups may have rows to come */
+	if (progress)
+		ad_progress_phase(progress->slot, "reading rows");
+	PG_RETURN_BYTEA_P(model);
 }
 
 /*

@@ -120,3 +120,12 @@ ad_model_argument_slow(FunctionCallInfo fcinfo, AdModelArg *arg,
 	arg->version = version;
 	return arg->ref.model;
 }
+
+/* The name that a call site last gave, palloc'd, or NULL if it gave bytes. */
+const char *
+ad_model_argument_name(const AdModelArg *arg)
+{
+	if (arg->form != AD_MODEL_BY_NAME || arg->version == 0)
+		return NULL;
+	return pnstrdup(arg->name, arg->name_length);
+}

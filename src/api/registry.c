@@ -251,7 +251,8 @@ ad_rename_model(PG_FUNCTION_ARGS)
 
 /*
  * Grant, or revoke, what the arguments of a call say.  What was granted to
- * roles that have been dropped since goes at the same time.
+ * roles that have been dropped since goes at the same time.  Somebody has
+ * to own the model afterwards.
  */
 static void
 change_grant(FunctionCallInfo fcinfo, const char *statement)
@@ -274,6 +275,14 @@ change_grant(FunctionCallInfo fcinfo, const char *statement)
 						   "DELETE FROM %s._ad_model_grant WHERE name = $1 AND role::text = ''",
 						   1, types, values, NULL);
 	(void) ad_registry_run(schema, statement, 3, types, values, NULL);
+	if (ad_registry_run(schema,
+						"SELECT 1 FROM %s._ad_model_grant WHERE name = $1 AND privilege = 'own'",
+						1, types, values, NULL) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model \"%s\" has no other owner",
+						text_to_cstring(name)),
+				 errhint("Grant \"own\" to another role first.")));
 	SPI_finish();
 }
 

@@ -22,8 +22,11 @@ ad_score(PG_FUNCTION_ARGS)
 {
 	AdModelCall *call;
 	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
+	double		score;
 
 	if (m == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(ad_model_score(m, call->args.x));
+	score = ad_model_score(m, call->args.x);
+	ad_stat_score(&call->stat, score);
+	PG_RETURN_FLOAT8(score);
 }

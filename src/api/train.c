@@ -3,14 +3,9 @@
  * train.c
  *		ad_train: a query's rows become the next version of a named model.
  *
- * The query is the user's text.  It is parsed alone first and must be one
- * SELECT; then it is put, as it was written, into a query that fits its
- * rows:
- *
- *		SELECT ad_fit($1, t) FROM (<query>) t
- *
- * which the planner may run in parallel and which keeps the names of the
- * columns.  It runs as the caller, under the caller's rights and row
+ * The query must be one SELECT, and is put into one that fits its rows
+ * (query.c), which the planner may run in parallel and which keeps the names
+ * of the columns.  It runs as the caller, under the caller's rights and row
  * security, in what for its duration is a read-only transaction: functions
  * that it calls cannot write either.  Only then are the tables of the
  * registry touched, so that their row of the name is locked briefly.
@@ -18,6 +13,7 @@
  *-------------------------------------------------------------------------
  */
 #include "api/ad_api.h"
+#include "api/query_api.h"
 #include "api/registry_api.h"
 
 #include "access/htup_details.h"
@@ -25,23 +21,15 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "tcop/tcopprot.h"
+#include "operate/ad_progress.h"
 #include "tcop/utility.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
-#include "utils/plancache.h"
 
 PG_FUNCTION_INFO_V1(ad_train);
 PG_FUNCTION_INFO_V1(ad_query);
-
-/* A training query: its text without what follows it, and its columns. */
-typedef struct Query1
-{
-	char	   *text;
-	TupleDesc	columns;
-} Query1;
 
 /* Add what is being trained to the context of an error. */
 static void
@@ -50,129 +38,14 @@ error_context(void *arg)
 	errcontext("training query of model \"%s\"", (const char *) arg);
 }
 
-/* Error for text that is not one query. */
-static void
-not_a_query(const char *what, const char *detail)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("%s must be one SELECT", what),
-			 errdetail_internal("%s", detail)));
-}
-
-/*
- * Parse text that must be one SELECT that does not write by itself; "what"
- * calls it by name in errors.  Within SPI.
- */
-static void
-read_query(const char *sql, const char *what, Query1 *out)
-{
-	List	   *statements = pg_parse_query(sql);
-	RawStmt    *raw;
-	SPIPlanPtr	plan;
-	CachedPlanSource *source;
-	Query	   *query;
-
-	if (list_length(statements) != 1)
-		not_a_query(what, psprintf("It has %d statements.",
-								   list_length(statements)));
-	raw = linitial_node(RawStmt, statements);
-	out->text = pstrdup(sql + raw->stmt_location);
-	if (raw->stmt_len > 0)
-		out->text[raw->stmt_len] = '\0';
-
-	plan = SPI_prepare(out->text, 0, NULL);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	source = linitial(SPI_plan_get_plan_sources(plan));
-	if (list_length(source->query_list) != 1)
-		not_a_query(what, "It is rewritten to several.");
-	query = linitial_node(Query, source->query_list);
-	if (query->commandType != CMD_SELECT)
-		not_a_query(what, "It is another statement.");
-	if (query->hasModifyingCTE)
-		not_a_query(what, "It changes data in a WITH clause.");
-	if (query->rowMarks != NIL)
-		not_a_query(what, "It locks rows.");
-	if (source->resultDesc == NULL || source->resultDesc->natts == 0)
-		not_a_query(what, "It has no columns.");
-	out->columns = CreateTupleDescCopy(source->resultDesc);
-	SPI_freeplan(plan);
-}
-
-/*
- * The query that fits the rows of another.  Features are a row, so that
- * they have names; the only column may be an array or a row itself, or
- * sketches, which are merged.  With keyed sampling the first column is the
- * key, unless the sketches have it already.
- */
-static char *
-fit_query(Oid schema, const Query1 *query, bool keyed)
-{
-	TupleDesc	columns = query->columns;
-	const char *q = quote_identifier(get_namespace_name(schema));
-	int			first = keyed ? 1 : 0;
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	if (columns->natts == 1 && TupleDescAttr(columns, 0)->atttypid == BYTEAOID)
-	{
-		/* a comment may end the query, so a line ends it too */
-		appendStringInfo(&sql,
-						 "SELECT %s.ad_fit_sketch($1, %s.ad_merge(_q._c1)) FROM (\n%s\n) _q(_c1)",
-						 q, q, query->text);
-		return sql.data;
-	}
-
-	if (keyed && columns->natts < 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("keyed sampling needs a row key before the features"),
-				 errhint("The first column of the training query is the key.")));
-	for (int i = 0; i < columns->natts; i++)
-		for (int j = first; j < i; j++)
-			if (strcmp(NameStr(TupleDescAttr(columns, i)->attname),
-					   NameStr(TupleDescAttr(columns, j)->attname)) == 0)
-				ereport(ERROR,
-						(errcode(ERRCODE_DUPLICATE_COLUMN),
-						 errmsg("training query has two columns \"%s\"",
-								NameStr(TupleDescAttr(columns, i)->attname)),
-						 errhint("Name them with AS.")));
-
-	appendStringInfo(&sql, "SELECT %s.ad_fit($1, ", q);
-	if (keyed)
-		appendStringInfoString(&sql, "_q._c1, ");
-	if (columns->natts == first + 1)
-	{
-		Oid			type = TupleDescAttr(columns, first)->atttypid;
-		AdSource	source;
-
-		/* not a feature by itself: an array or a row of features */
-		if (!ad_source_init(&source, type, CurrentMemoryContext))
-			appendStringInfo(&sql, "_q._c%d)", first + 1);
-		else
-			appendStringInfoString(&sql, "_f)");
-	}
-	else
-		appendStringInfoString(&sql, "_f)");
-	appendStringInfo(&sql, " FROM (\n%s\n) _q(", query->text);
-	for (int i = 0; i < columns->natts; i++)
-		appendStringInfo(&sql, "%s_c%d", i > 0 ? ", " : "", i + 1);
-	appendStringInfoString(&sql, "), LATERAL (SELECT ");
-	for (int i = first; i < columns->natts; i++)
-		appendStringInfo(&sql, "%s_q._c%d AS %s", i > first ? ", " : "", i + 1,
-						 quote_identifier(NameStr(TupleDescAttr(columns, i)->attname)));
-	appendStringInfoString(&sql, ") _f");
-	return sql.data;
-}
-
 /* Fit the rows of a query; the model's bytes, or NULL if there are no rows. */
 static bytea *
 fit_rows(Oid schema, const char *name, const char *sql, Datum spec,
-		 Oid spec_type, bool keyed, Query1 *query)
+		 Oid spec_type, bool keyed, AdQuery *query)
 {
 	ErrorContextCallback callback;
 	bool		was_read_only = XactReadOnly;
+	char	   *fit;
 	SPIPlanPtr	plan;
 	Datum		values[1] = {spec};
 	bool		isnull;
@@ -184,11 +57,33 @@ fit_rows(Oid schema, const char *name, const char *sql, Datum spec,
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
 
-	read_query(sql, "training query", query);
+	ad_query_read(sql, "training query", query);
+	if (query->columns->natts == 1 &&
+		TupleDescAttr(query->columns, 0)->atttypid == BYTEAOID)
+	{
+		/* sketches; a comment may end the query, so a line ends it too */
+		const char *q = quote_identifier(get_namespace_name(schema));
+
+		fit = psprintf("SELECT %s.ad_fit_sketch($1, %s.ad_merge(_q._c1)) FROM (\n%s\n) _q(_c1)",
+					   q, q, query->text);
+	}
+	else
+	{
+		if (keyed && query->columns->natts < 2)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("keyed sampling needs a row key before the features"),
+					 errhint("The first column of the training query is the key.")));
+		ad_query_features(query, keyed ? 0 : -1);
+		fit = psprintf("SELECT %s.ad_fit($1, %s%s)%s",
+					   quote_identifier(get_namespace_name(schema)),
+					   keyed ? "_q._c1, " : "", query->features,
+					   ad_query_from(query));
+	}
 
 	/* an error ends the (sub)transaction, which puts this back */
 	XactReadOnly = true;
-	plan = SPI_prepare_cursor(fit_query(schema, query, keyed), 1, &spec_type,
+	plan = SPI_prepare_cursor(fit, 1, &spec_type,
 							  CURSOR_OPT_PARALLEL_OK);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare_cursor failed: %s",
@@ -325,9 +220,10 @@ ad_train(PG_FUNCTION_ARGS)
 	struct varlena *spec_value;
 	AdSpec		spec;
 	AdRegistryName row;
-	Query1		query;
+	AdQuery		query;
 	bytea	   *bytes;
 	int32		version;
+	int			progress;
 
 	for (int i = 0; i < (int) lengthof(arguments); i++)
 		if (PG_ARGISNULL(i))
@@ -350,10 +246,16 @@ ad_train(PG_FUNCTION_ARGS)
 	if (ad_registry_name(schema, name, NULL, &row))
 		ad_registry_check(schema, name, NULL, AD_PRIVILEGE_OWN, &row);
 
+	progress = ad_progress_begin_in(CurrentMemoryContext, "train",
+									text_to_cstring(name), NAN);
+	ad_progress_phase(progress, "planning");
+	ad_progress_around_fit = progress;
 	SPI_connect();
 	bytes = fit_rows(schema, text_to_cstring(name), sql,
 					 PointerGetDatum(spec_value), types[2],
 					 spec.sampling.keyed, &query);
+	ad_progress_around_fit = -1;
+	ad_progress_phase(progress, "storing");
 	if (bytes == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -369,6 +271,7 @@ ad_train(PG_FUNCTION_ARGS)
 					PG_ARGISNULL(4),
 					PG_ARGISNULL(5) || PG_GETARG_BOOL(5));
 	SPI_finish();
+	ad_progress_end(progress);
 	PG_RETURN_INT32(version);
 }
 
@@ -379,7 +282,7 @@ ad_train(PG_FUNCTION_ARGS)
 Datum
 ad_query(PG_FUNCTION_ARGS)
 {
-	Query1		query;
+	AdQuery		query;
 	char	   *sql = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char	   *what = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	MemoryContext mcxt = CurrentMemoryContext;
@@ -395,7 +298,7 @@ ad_query(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	SPI_connect();
-	read_query(sql, what, &query);
+	ad_query_read(sql, what, &query);
 	old = MemoryContextSwitchTo(mcxt);
 	n = query.columns->natts;
 	names = ad_palloc_array(Datum, n);

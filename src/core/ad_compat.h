@@ -34,4 +34,11 @@
 #endif
 #endif
 
+/* 14 renamed the predefined roles. */
+#if PG_VERSION_NUM >= 140000
+#define AD_ROLE_READ_ALL_STATS	ROLE_PG_READ_ALL_STATS
+#else
+#define AD_ROLE_READ_ALL_STATS	DEFAULT_ROLE_READ_ALL_STATS
+#endif
+
 #endif							/* AD_COMPAT_H */

@@ -14,6 +14,8 @@
  */
 #include "core/ad_core.h"
 
+#include <float.h>
+
 #define LN2_HI	6.93147180369123816490e-01
 #define LN2_LO	1.90821492927058770002e-10
 
@@ -32,7 +34,11 @@ ad_log(double x)
 		2.0 / 23, 2.0 / 21, 2.0 / 19, 2.0 / 17, 2.0 / 15, 2.0 / 13,
 		2.0 / 11, 2.0 / 9, 2.0 / 7, 2.0 / 5, 2.0 / 3
 	};
-	int			k;
+	const uint64 mantissa_mask = UINT64CONST(0x000fffffffffffff);
+	const uint64 half_root = UINT64CONST(0x0006a09e667f3bcd);	/* of sqrt(1/2) */
+	uint64		bits;
+	uint64		below;
+	int			k = -1022;
 	double		m,
 				f,
 				s,
@@ -40,19 +46,27 @@ ad_log(double x)
 				p,
 				hfsq;
 
-	if (isnan(x) || x < 0)
-		return NAN;
-	if (x == 0)
-		return -INFINITY;
-	if (isinf(x))
-		return x;
-
-	m = frexp(x, &k);			/* [0.5, 1) */
-	if (m < 0.70710678118654752440)
+	if (unlikely(!(x >= DBL_MIN && x <= DBL_MAX)))
 	{
-		m *= 2;
-		k--;
+		if (isnan(x) || x < 0)
+			return NAN;
+		if (x == 0)
+			return -INFINITY;
+		if (isinf(x))
+			return x;
+		x *= 18014398509481984.0;	/* 2^54, exact: x is subnormal */
+		k -= 54;
 	}
+
+	/*
+	 * The two halves of the range are told apart without a branch: on random
+	 * x the processor would guess wrong every other time.
+	 */
+	memcpy(&bits, &x, sizeof(bits));
+	below = (bits & mantissa_mask) < half_root;
+	k += (int) (bits >> 52) - (int) below;
+	bits = (bits & mantissa_mask) | ((1022 + below) << 52);
+	memcpy(&m, &bits, sizeof(m));
 	f = m - 1.0;
 	s = f / (2.0 + f);
 	z = s * s;

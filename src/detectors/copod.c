@@ -45,6 +45,41 @@ copod_score(void *scorer, const double *x)
 	return sum;
 }
 
+/* What each column adds to the score, less what it adds on average. */
+static double
+copod_explain(void *scorer, const double *x,
+			  bool path pg_attribute_unused(), double *contribution)
+{
+	const AdEcdf *e = scorer;
+	double		baseline = 0;
+
+	if (e->variant == AD_ECDF_PAPER)
+		return ad_ecdf_explain_paper(e, x, contribution);
+	for (int c = 0; c < e->cols; c++)
+	{
+		const AdEcdfColumn *ec = &e->columns[c];
+		const AdEcdfMeans *m = &e->means[c];
+		double		mean;
+		AdEcdfTails t;
+		double		skewed;
+
+		ad_ecdf_tails(ec, x + c, 1, &t);
+		skewed = t.left * ec->use_left + t.right * ec->use_right;
+		if (ec->use_left + ec->use_right == 2)
+			mean = m->left + m->right;
+		else
+		{
+			/* the greater of one tail and the mean of both */
+			double		other = ec->use_left == 1 ? m->right : m->left;
+
+			mean = (m->left + m->right) / 2 + (m->greater - other) / 2;
+		}
+		contribution[c] = Max(skewed, (t.left + t.right) / 2) - mean;
+		baseline += mean;
+	}
+	return baseline;
+}
+
 const AdDetector ad_detector_copod = {
 	.id = 5,
 	.name = "copod",
@@ -57,5 +92,6 @@ const AdDetector ad_detector_copod = {
 	.fit = ad_ecdf_fit,
 	.load = ad_ecdf_load,
 	.score = copod_score,
+	.explain = copod_explain,
 	.describe = ad_ecdf_describe,
 };

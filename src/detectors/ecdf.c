@@ -112,12 +112,14 @@ tail(uint32 count, uint32 rows)
  * *all_differ keeps from the first of them on.
  */
 static void
-load_column(AdReader *r, AdEcdf *e, AdEcdfColumn *c, AdEcdfTails **all_differ)
+load_column(AdReader *r, AdEcdf *e, AdEcdfColumn *c, AdEcdfMeans *means,
+			AdEcdfTails **all_differ, AdEcdfMeans *all_differ_means)
 {
 	int			skew = ad_rd_u8(r);
 	uint32		k = ad_rd_count(r, e->rows, sizeof(double));
 	double	   *values;
 	AdEcdfTails *tails;
+	uint32	   *counts;
 	uint64		sum = 0;
 
 	if (skew >= SKEWS || k < 1)
@@ -135,11 +137,13 @@ load_column(AdReader *r, AdEcdf *e, AdEcdfColumn *c, AdEcdfTails **all_differ)
 	if (k == e->rows && *all_differ != NULL)
 	{
 		c->tails = *all_differ;
+		*means = *all_differ_means;
 		return;
 	}
 	if (k < e->rows)
 		ad_rd_need(r, (Size) k * sizeof(uint32));
 	tails = ad_palloc_array(AdEcdfTails, (Size) k + 1);
+	counts = ad_palloc_array(uint32, k);
 	for (uint32 i = 0; i <= k; i++)
 	{
 		AD_CHECK_EVERY_1024(i);
@@ -152,12 +156,28 @@ load_column(AdReader *r, AdEcdf *e, AdEcdfColumn *c, AdEcdfTails **all_differ)
 			sum += count;
 			if (count == 0 || sum > e->rows)
 				ad_rd_corrupt(r, "values are in more rows than there are");
+			counts[i] = count;
 		}
 	}
 	if (sum != e->rows)
 		ad_rd_corrupt(r, "values are in fewer rows than there are");
+	for (uint32 i = 0; i < k; i++)
+	{
+		/* a value counts for both of its tails */
+		double		share = (double) counts[i] / e->rows;
+		double		left = tails[i + 1].left;
+		double		right = tails[i].right;
+
+		means->left += share * left;
+		means->right += share * right;
+		means->greater += share * Max(left, right);
+	}
+	pfree(counts);
 	if (k == e->rows)
+	{
 		*all_differ = tails;
+		*all_differ_means = *means;
+	}
 	c->tails = tails;
 }
 
@@ -167,6 +187,7 @@ ad_ecdf_load(AdReader *r, int cols)
 {
 	AdEcdf	   *e = palloc0(sizeof(AdEcdf));
 	AdEcdfTails *all_differ = NULL;
+	AdEcdfMeans all_differ_means = {0, 0, 0};
 
 	e->cols = cols;
 	e->variant = ad_rd_u8(r);
@@ -174,10 +195,12 @@ ad_ecdf_load(AdReader *r, int cols)
 	if (e->variant >= AD_ECDF_VARIANTS || e->rows < 1)
 		ad_rd_corrupt(r, "the variant or the number of rows is out of range");
 	e->columns = ad_palloc0_array(AdEcdfColumn, cols);
+	e->means = ad_palloc0_array(AdEcdfMeans, cols);
 	for (int c = 0; c < cols; c++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		load_column(r, e, &e->columns[c], &all_differ);
+		load_column(r, e, &e->columns[c], &e->means[c], &all_differ,
+					&all_differ_means);
 	}
 	ad_rd_end(r);
 	return e;
@@ -210,6 +233,46 @@ ad_ecdf_paper(const AdEcdf *e, const double *x)
 		}
 	}
 	return Max(Max(lefts, rights), skewed);
+}
+
+/*
+ * What each column adds to the greatest of the three sums, less what it adds
+ * to the skewed one on average; returns that sum's mean.
+ */
+double
+ad_ecdf_explain_paper(const AdEcdf *e, const double *x, double *contribution)
+{
+	double		sums[3] = {0, 0, 0};
+	double		baseline = 0;
+	int			greatest;
+
+	/* first which sum it is, then its terms */
+	for (int pass = 0; pass < 2; pass++)
+	{
+		greatest = sums[0] > sums[1] ? 0 : 1;
+		greatest = sums[2] >= sums[greatest] ? 2 : greatest;
+		for (int c = 0; c < e->cols; c++)
+		{
+			const AdEcdfColumn *ec = &e->columns[c];
+			double		mean = e->means[c].left * ec->use_left +
+				e->means[c].right * ec->use_right;
+			AdEcdfTails t;
+			double		terms[3];
+
+			ad_ecdf_tails(ec, x + c, 1, &t);
+			terms[0] = t.left;
+			terms[1] = t.right;
+			terms[2] = t.left * ec->use_left + t.right * ec->use_right;
+			if (pass == 0)
+			{
+				for (int i = 0; i < 3; i++)
+					sums[i] += terms[i];
+				baseline += mean;
+			}
+			contribution[c] = terms[greatest] - mean;
+		}
+	}
+	return baseline;
 }
 
 /* What ad_info() says beyond the spec. */

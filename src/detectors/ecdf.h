@@ -44,6 +44,14 @@ typedef struct AdEcdfColumn
 	double		use_right;		/* both: no skew */
 } AdEcdfColumn;
 
+/* Means over the rows of the fit. */
+typedef struct AdEcdfMeans
+{
+	double		left;
+	double		right;
+	double		greater;		/* of both tails */
+} AdEcdfMeans;
+
 typedef struct AdEcdf
 {
 	int			variant;
@@ -51,6 +59,7 @@ typedef struct AdEcdf
 	uint32		rows;
 	Size		values;			/* distinct, of all columns */
 	AdEcdfColumn *columns;
+	AdEcdfMeans *means;			/* per column */
 } AdEcdf;
 
 #define AD_ECDF_NOPTIONS	1
@@ -63,6 +72,8 @@ extern void ad_ecdf_fit(const AdMatrix *m, const void *options,
 extern void *ad_ecdf_load(AdReader *r, int cols);
 extern AdScale ad_ecdf_scale(const void *options);
 extern double ad_ecdf_paper(const AdEcdf *e, const double *x);
+extern double ad_ecdf_explain_paper(const AdEcdf *e, const double *x,
+									double *contribution);
 extern void ad_ecdf_describe(const void *scorer, StringInfo json);
 
 /*

@@ -46,6 +46,32 @@ ecod_score(void *scorer, const double *x)
 	return sum;
 }
 
+/* What each column adds to the score, less what it adds on average. */
+static double
+ecod_explain(void *scorer, const double *x,
+			 bool path pg_attribute_unused(), double *contribution)
+{
+	const AdEcdf *e = scorer;
+	double		baseline = 0;
+
+	if (e->variant == AD_ECDF_PAPER)
+		return ad_ecdf_explain_paper(e, x, contribution);
+	for (int c = 0; c < e->cols; c++)
+	{
+		const AdEcdfColumn *ec = &e->columns[c];
+		const AdEcdfMeans *m = &e->means[c];
+		bool		both = ec->use_left + ec->use_right == 2;
+		double		mean = both ? m->left + m->right : m->greater;
+		AdEcdfTails t;
+
+		ad_ecdf_tails(ec, x + c, 1, &t);
+		contribution[c] = (both ? t.left + t.right : Max(t.left, t.right)) -
+			mean;
+		baseline += mean;
+	}
+	return baseline;
+}
+
 const AdDetector ad_detector_ecod = {
 	.id = 4,
 	.name = "ecod",
@@ -58,5 +84,6 @@ const AdDetector ad_detector_ecod = {
 	.fit = ad_ecdf_fit,
 	.load = ad_ecdf_load,
 	.score = ecod_score,
+	.explain = ecod_explain,
 	.describe = ad_ecdf_describe,
 };

@@ -308,5 +308,6 @@ const AdDetector ad_detector_fair_forest = {
 	.fit = fair_forest_fit,
 	.load = fair_forest_load,
 	.score = ad_iforest_score,
+	.explain = ad_iforest_explain,
 	.describe = ad_iforest_describe,
 };

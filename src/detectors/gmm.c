@@ -58,6 +58,9 @@ typedef struct Gmm
 	uint32		converged;
 	double		likelihood;		/* mean ln density of the fit's rows */
 	double	   *logs;			/* scratch: per component */
+	double	   *transposed;		/* scratch: per column */
+	double		least;			/* score of a component's mean; NaN: not yet
+								 * known */
 } Gmm;
 
 /* What a pass gathers for a component. */
@@ -88,6 +91,8 @@ gmm_create(int cols, int n)
 	g->n = n;
 	g->components = ad_palloc0_array(Component, n);
 	g->logs = ad_palloc0_array(double, n);
+	g->transposed = ad_palloc_array(double, cols);
+	g->least = NAN;
 	for (int k = 0; k < n; k++)
 		g->components[k].map = ad_map_create(cols, cols);
 	return g;
@@ -466,6 +471,47 @@ gmm_score(void *scorer, const double *x)
 	return score <= DBL_MAX ? score : DBL_MAX;
 }
 
+/*
+ * Each component's terms of its distance, as in mahalanobis.c, by the
+ * component's share of the row.  Counted from the densest of the means.
+ */
+static double
+gmm_explain(void *scorer, const double *x, bool path pg_attribute_unused(),
+			double *contribution)
+{
+	Gmm		   *g = scorer;
+	int			cols = g->components[0].map->cols;
+
+	if (isnan(g->least))
+	{
+		double		least = DBL_MAX;
+
+		for (int k = 0; k < g->n; k++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			least = Min(least, gmm_score(g, g->components[k].map->mean));
+		}
+		g->least = least;
+	}
+	if (gmm_score(g, x) < DBL_MAX)
+		(void) log_sum(g->logs, g->n, true);
+	else
+		for (int k = 0; k < g->n; k++)
+			g->logs[k] = 1.0 / g->n;
+	memset(contribution, 0, cols * sizeof(double));
+	for (int k = 0; k < g->n; k++)
+	{
+		const AdMap *m = g->components[k].map;
+
+		if (g->logs[k] == 0)
+			continue;
+		ad_map_transpose(m, g->transposed);
+		for (int j = 0; j < cols; j++)
+			contribution[j] += 0.5 * g->logs[k] * m->d[j] * g->transposed[j];
+	}
+	return g->least;
+}
+
 static void
 gmm_describe(const void *scorer, StringInfo json)
 {
@@ -516,5 +562,6 @@ const AdDetector ad_detector_gmm = {
 	.fit = gmm_fit,
 	.load = gmm_load,
 	.score = gmm_score,
+	.explain = gmm_explain,
 	.describe = gmm_describe,
 };

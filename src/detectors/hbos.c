@@ -15,7 +15,7 @@
  * way is an option, with which its scores are met to the last digits.
  *
  * Payload: u8 counting, f64 tol; per column f64 low, f64 high, u32 bins, and
- * the bins' scores as f64.
+ * the bins' scores as f64, and their mean over the fit's rows as f64.
  *
  *-------------------------------------------------------------------------
  */
@@ -50,6 +50,7 @@ typedef struct HbosColumn
 	double		reach_low;		/* below low a value is still in bin 0 */
 	double		reach_high;
 	double		outside;		/* score of what is not in reach */
+	double		mean;			/* score of the fit's rows */
 } HbosColumn;
 
 typedef struct Hbos
@@ -75,6 +76,7 @@ hbos_fit(const AdMatrix *m, const void *options, StringInfo payload)
 	for (int c = 0; c < m->cols; c++)
 	{
 		int			bins = o->bins;
+		double		mean = 0;
 		double		low,
 					high;
 
@@ -96,11 +98,13 @@ hbos_fit(const AdMatrix *m, const void *options, StringInfo payload)
 				density = counts[b] / Max(width, DBL_MIN) / (double) m->rows;
 			scores[b] = -ad_log(Min(density, DBL_MAX / 2) + o->alpha) /
 				ad_log(2);
+			mean += (double) counts[b] / (double) m->rows * scores[b];
 		}
 		ad_wr_f64(payload, low);
 		ad_wr_f64(payload, high);
 		ad_wr_u32(payload, bins);
 		ad_wr_f64_array(payload, scores, bins);
+		ad_wr_f64(payload, mean);
 	}
 	pfree(v);
 	pfree(scratch);
@@ -143,6 +147,9 @@ hbos_load(AdReader *r, int cols)
 				ad_rd_corrupt(r, "the score of a bin is out of range");
 			hc->outside = Max(hc->outside, scores[b]);
 		}
+		hc->mean = ad_rd_f64(r);
+		if (!(fabs(hc->mean) <= MOST_SCORE))
+			ad_rd_corrupt(r, "the mean score of a column is out of range");
 		edges = ad_palloc_array(double, hc->bins + 1);
 		for (int b = 0; b <= hc->bins; b++)
 			edges[b] = ad_histogram_edge(hc->low, hc->high, hc->bins, b);
@@ -208,6 +215,25 @@ hbos_score(void *scorer, const double *x)
 	return sum;
 }
 
+/* What each column adds to the score, less what it adds on average. */
+static double
+hbos_explain(void *scorer, const double *x,
+			 bool path pg_attribute_unused(), double *contribution)
+{
+	const Hbos *h = scorer;
+	double		baseline = 0;
+
+	for (int c = 0; c < h->cols; c++)
+	{
+		const HbosColumn *hc = &h->columns[c];
+
+		contribution[c] = column_score(hc, x[c],
+									   h->counting == COUNTING_PYOD) - hc->mean;
+		baseline += hc->mean;
+	}
+	return baseline;
+}
+
 /* What ad_info() says beyond the spec. */
 static void
 hbos_describe(const void *scorer, StringInfo json)
@@ -252,5 +278,6 @@ const AdDetector ad_detector_hbos = {
 	.fit = hbos_fit,
 	.load = hbos_load,
 	.score = hbos_score,
+	.explain = hbos_explain,
 	.describe = hbos_describe,
 };

@@ -486,5 +486,6 @@ const AdDetector ad_detector_iforest = {
 	.fit = iforest_fit,
 	.load = ad_iforest_load,
 	.score = ad_iforest_score,
+	.explain = ad_iforest_explain,
 	.describe = ad_iforest_describe,
 };

@@ -20,6 +20,7 @@
 #ifndef AD_IFOREST_H
 #define AD_IFOREST_H
 
+#include "math/ad_math.h"
 #include "math/ad_simd.h"
 #include "model/ad_detector.h"
 
@@ -92,6 +93,60 @@ typedef struct AdIforestOptions
 	double		max_features;	/* share of the columns a tree may use */
 } AdIforestOptions;
 
+/* A node of an extended tree; the left child follows its parent. */
+typedef struct AdHyperNode
+{
+	double		threshold;		/* of a leaf: its path length */
+	uint32		right;			/* 0: leaf */
+	uint32		first;			/* of its terms; of a leaf: its rows */
+	uint32		nterms;
+} AdHyperNode;
+
+typedef struct AdHyperTerm
+{
+	double		coefficient;
+	uint32		column;
+} AdHyperTerm;
+
+/* The leaves of a path length. */
+typedef struct AdForestLeaf
+{
+	uint32		rows;
+	uint32		depth;
+} AdForestLeaf;
+
+/* A loaded forest. */
+typedef struct AdForest
+{
+	uint32		psi;
+	uint32		ntrees;
+	uint32		ndim;
+	bool		hyperplanes;	/* the extended form */
+	uint32		ninner;			/* inner nodes of all trees */
+	int			cols;
+	double		normal;			/* c(psi) */
+
+	/* axis-parallel */
+	int			depth;
+	int			groups;
+	AdRanks    *columns;
+	uint32	   *nodes;
+	uint16	   *codes;			/* per leaf slot, into lengths */
+	double	   *lengths;		/* distinct path lengths; 0 first */
+	AdForestLeaf *leaves;		/* what leaves have them */
+	uint32	   *key;			/* scratch: one row's keys */
+	uint32	   *leaf;			/* where the row scored last arrived */
+
+	/* extended */
+	AdHyperNode *hyper;
+	uint32		nhyper;
+	AdHyperTerm *terms;
+	uint32		nterms;
+	uint32	   *roots;
+
+	struct AdForestExplainer *explainer;	/* NULL until it is needed */
+} AdForest;
+
 /* iforest.c */
 extern void ad_forest_grow(AdForestGrower *g, StringInfo payload);
 extern void ad_forest_range(const AdForestGrower *g, int column, int lo,
@@ -107,5 +162,9 @@ extern double ad_iforest_score(void *scorer, const double *x);
 extern void ad_iforest_describe(const void *scorer, StringInfo json);
 extern double ad_iforest_expected_depth(double n);
 extern int	ad_iforest_depth_limit(int psi);
+
+/* iforest_explain.c */
+extern double ad_iforest_explain(void *scorer, const double *x, bool path,
+								 double *contribution);
 
 #endif							/* AD_IFOREST_H */

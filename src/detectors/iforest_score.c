@@ -26,54 +26,11 @@
 #define TOGETHER			16	/* extended trees that are walked at once */
 #define EULER				0.57721566490153286061
 
-/* A node of an extended tree; the left child follows its parent. */
-typedef struct HyperNode
-{
-	double		threshold;		/* of a leaf: its path length */
-	uint32		right;			/* 0: leaf */
-	uint32		first;			/* of its terms */
-	uint32		nterms;
-} HyperNode;
-
-typedef struct HyperTerm
-{
-	double		coefficient;
-	uint32		column;
-} HyperTerm;
-
-typedef struct Forest
-{
-	uint32		psi;
-	uint32		ntrees;
-	uint32		ndim;
-	bool		hyperplanes;	/* the extended form */
-	uint32		ninner;			/* inner nodes of all trees */
-	int			cols;
-	double		normal;			/* c(psi) */
-
-	/* axis-parallel */
-	int			depth;
-	int			groups;
-	AdRanks    *columns;
-	uint32	   *nodes;
-	uint16	   *codes;			/* per leaf slot, into lengths */
-	double	   *lengths;		/* distinct path lengths; 0 first */
-	uint32	   *key;			/* scratch: one row's keys */
-	uint32	   *leaf;			/* scratch: one row's leaves */
-
-	/* extended */
-	HyperNode  *hyper;
-	uint32		nhyper;
-	HyperTerm  *terms;
-	uint32		nterms;
-	uint32	   *roots;
-} Forest;
-
 /* State of loading. */
 typedef struct Loader
 {
 	AdReader   *r;
-	Forest	   *f;
+	AdForest   *f;
 	Size		slots;			/* leaves a lane has */
 	uint16	   *code_of;		/* (depth, rows) -> code, or 0 */
 	uint32		ncodes;
@@ -134,8 +91,12 @@ length_code(Loader *l, int depth, uint32 rows)
 			l->maxcodes *= 2;
 			l->f->lengths = ad_repalloc_array(l->f->lengths, double,
 											  l->maxcodes);
+			l->f->leaves = ad_repalloc_array(l->f->leaves, AdForestLeaf,
+											 l->maxcodes);
 		}
 		l->f->lengths[l->ncodes] = depth + ad_iforest_expected_depth(rows);
+		l->f->leaves[l->ncodes].depth = depth;
+		l->f->leaves[l->ncodes].rows = rows;
 		*code = (uint16) l->ncodes++;
 	}
 	return *code;
@@ -148,7 +109,7 @@ length_code(Loader *l, int depth, uint32 rows)
 static void
 place_tree(Loader *l, uint32 *nodes, uint16 *codes, int depth, Size at)
 {
-	Forest	   *f = l->f;
+	AdForest   *f = l->f;
 	uint32		node = ad_rd_u32(l->r);
 	uint32		column = node & ((1 << AD_FOREST_SHIFT) - 1);
 
@@ -178,7 +139,7 @@ place_tree(Loader *l, uint32 *nodes, uint16 *codes, int depth, Size at)
 
 /* Load the thresholds and trees of an axis-parallel forest. */
 static void
-load_axis_parallel(AdReader *r, Forest *f)
+load_axis_parallel(AdReader *r, AdForest *f)
 {
 	Loader		l;
 	Size		stride;
@@ -208,6 +169,7 @@ load_axis_parallel(AdReader *r, Forest *f)
 													 f->psi + 1));
 	l.maxcodes = 512;
 	f->lengths = ad_palloc_array(double, l.maxcodes);
+	f->leaves = ad_palloc_array(AdForestLeaf, l.maxcodes);
 	f->lengths[0] = 0;
 	l.ncodes = 1;
 	for (uint32 t = 0; t < f->ntrees; t++)
@@ -225,11 +187,11 @@ load_axis_parallel(AdReader *r, Forest *f)
 
 /* Load an extended node and what is below it; returns its index. */
 static uint32
-load_hyper(AdReader *r, Forest *f, int depth)
+load_hyper(AdReader *r, AdForest *f, int depth)
 {
 	uint32		at = f->nhyper++;
 	uint16		k = ad_rd_u16(r);
-	HyperNode  *node = &f->hyper[at];
+	AdHyperNode *node = &f->hyper[at];
 
 	if (k == 0)
 	{
@@ -238,6 +200,7 @@ load_hyper(AdReader *r, Forest *f, int depth)
 		if (rows > f->psi)
 			ad_rd_corrupt(r, "a leaf has more rows than a subsample");
 		node->right = 0;
+		node->first = rows;
 		node->threshold = depth + ad_iforest_expected_depth(rows);
 		return at;
 	}
@@ -251,7 +214,7 @@ load_hyper(AdReader *r, Forest *f, int depth)
 	node->nterms = k;
 	for (int i = 0; i < k; i++)
 	{
-		HyperTerm  *t = &f->terms[f->nterms++];
+		AdHyperTerm *t = &f->terms[f->nterms++];
 
 		t->column = ad_rd_u16(r);
 		t->coefficient = ad_rd_finite(r);
@@ -266,13 +229,13 @@ load_hyper(AdReader *r, Forest *f, int depth)
 
 /* Load the trees of an extended forest. */
 static void
-load_extended(AdReader *r, Forest *f)
+load_extended(AdReader *r, AdForest *f)
 {
 	Size		left = r->len - r->pos;
 
 	/* a node is at least 6 bytes, a term 10 */
-	f->hyper = ad_palloc_array(HyperNode, left / 6 + 1);
-	f->terms = ad_palloc_array(HyperTerm, left / 10 + 1);
+	f->hyper = ad_palloc_array(AdHyperNode, left / 6 + 1);
+	f->terms = ad_palloc_array(AdHyperTerm, left / 10 + 1);
 	f->roots = ad_palloc_array(uint32, f->ntrees);
 	for (uint32 t = 0; t < f->ntrees; t++)
 	{
@@ -290,7 +253,7 @@ void *
 ad_forest_load(AdReader *r, int cols, bool hyperplanes,
 			   int (*limit_depth) (int psi))
 {
-	Forest	   *f = palloc0(sizeof(Forest));
+	AdForest   *f = palloc0(sizeof(AdForest));
 
 	f->cols = cols;
 	f->psi = ad_rd_u32(r);
@@ -319,7 +282,7 @@ ad_iforest_load(AdReader *r, int cols)
 
 /* The sum of a row's path lengths over an axis-parallel forest's trees. */
 static double
-axis_parallel_length(Forest *f, const double *x)
+axis_parallel_length(AdForest *f, const double *x)
 {
 	double		lane[LANES] = {0};
 	double		sum = 0;
@@ -344,9 +307,9 @@ axis_parallel_length(Forest *f, const double *x)
 
 /* The child of a node that a row goes to. */
 static inline uint32
-hyper_step(const Forest *f, const HyperNode *node, uint32 at, const double *x)
+hyper_step(const AdForest *f, const AdHyperNode *node, uint32 at, const double *x)
 {
-	const HyperTerm *term = f->terms + node->first;
+	const AdHyperTerm *term = f->terms + node->first;
 	double		dot = 0;
 
 	for (uint32 i = 0; i < node->nterms; i++)
@@ -360,7 +323,7 @@ hyper_step(const Forest *f, const HyperNode *node, uint32 at, const double *x)
  * walk is a chain of loads that wait for each other.
  */
 static double
-extended_length(const Forest *f, const double *x)
+extended_length(const AdForest *f, const double *x)
 {
 	double		sum = 0;
 
@@ -377,7 +340,7 @@ extended_length(const Forest *f, const double *x)
 			walking = false;
 			for (int t = 0; t < n; t++)
 			{
-				const HyperNode *node = &f->hyper[at[t]];
+				const AdHyperNode *node = &f->hyper[at[t]];
 
 				if (node->right != 0)
 				{
@@ -396,7 +359,7 @@ extended_length(const Forest *f, const double *x)
 double
 ad_iforest_score(void *scorer, const double *x)
 {
-	Forest	   *f = scorer;
+	AdForest   *f = scorer;
 	double		length = f->hyperplanes ? extended_length(f, x) :
 		axis_parallel_length(f, x);
 
@@ -409,7 +372,7 @@ ad_iforest_score(void *scorer, const double *x)
 void
 ad_iforest_describe(const void *scorer, StringInfo json)
 {
-	const Forest *f = scorer;
+	const AdForest *f = scorer;
 
 	appendStringInfo(json, "\"trees\": %u, \"subsample\": %u, \"inner_nodes\": %u",
 					 f->ntrees, f->psi, f->ninner);

@@ -226,6 +226,30 @@ kmeans_load(AdReader *r, int cols)
 	return k;
 }
 
+/*
+ * The centre that a row's distance is taken from, and its square; *own is the
+ * row's cluster.
+ */
+static int
+find_center(Kmeans *k, const double *x, double *d2, int *own)
+{
+	int			at;
+
+	ad_centers_nearest(k->centers, x, 1, d2, own);
+	at = *own;
+	if (!k->all_large && !k->clusters[at].large)
+	{
+		*d2 = INFINITY;
+		for (int c = 0; c < k->n; c++)
+			if (k->clusters[c].large && !(k->centers->d2[c] >= *d2))
+			{
+				*d2 = k->centers->d2[c];
+				at = c;
+			}
+	}
+	return at;
+}
+
 /* See the file's head; DBL_MAX for a row with an infinite value. */
 static double
 kmeans_score(void *scorer, const double *x)
@@ -235,17 +259,25 @@ kmeans_score(void *scorer, const double *x)
 	double		score;
 	int			at;
 
-	ad_centers_nearest(k->centers, x, 1, &d2, &at);
-	if (!k->all_large && !k->clusters[at].large)
-	{
-		d2 = INFINITY;
-		for (int c = 0; c < k->n; c++)
-			if (k->clusters[c].large)
-				d2 = Min(d2, k->centers->d2[c]);
-	}
+	(void) find_center(k, x, &d2, &at);
 	/* a factor of 0 times infinity is no number, and counts as the most */
 	score = sqrt(d2) * k->clusters[at].factor;
 	return score <= DBL_MAX ? score : DBL_MAX;
+}
+
+/* The squares that the distance is the root of. */
+static double
+kmeans_explain(void *scorer, const double *x,
+			   bool path pg_attribute_unused(), double *contribution)
+{
+	Kmeans	   *k = scorer;
+	double		d2;
+	int			own;
+
+	ad_centers_get(k->centers, find_center(k, x, &d2, &own), contribution);
+	for (int j = 0; j < k->centers->cols; j++)
+		contribution[j] = (x[j] - contribution[j]) * (x[j] - contribution[j]);
+	return 0;
 }
 
 static void
@@ -311,5 +343,6 @@ const AdDetector ad_detector_kmeans = {
 	.fit = kmeans_fit,
 	.load = kmeans_load,
 	.score = kmeans_score,
+	.explain = kmeans_explain,
 	.describe = kmeans_describe,
 };

@@ -442,6 +442,57 @@ loda_score(void *scorer, const double *x)
 	return sum / l->projections;
 }
 
+/*
+ * Each projection's part of the score, less its mean over the fit, is shared
+ * by its columns in proportion to what they weigh in it for this row.
+ */
+static double
+loda_explain(void *scorer, const double *x,
+			 bool path pg_attribute_unused(), double *contribution)
+{
+	const Loda *l = scorer;
+	int			used = 0;
+
+	memset(contribution, 0, l->cols * sizeof(double));
+	for (int p = 0; p < l->projections; p++)
+	{
+		double		value = 0;
+		double		size = 0;
+		double		part;
+
+		if (needs_missing(l, p, x))
+			continue;
+		for (int t = 0; t < l->terms; t++)
+		{
+			Size		at = (Size) t * l->padded + p;
+			double		term = l->weights[at] * x[l->columns[at]];
+
+			value += term;
+			size += fabs(term);
+		}
+		part = l->shares[l->first[p] + slot_of(l->low[p], l->per_width[p],
+											   l->bins[p], value)] -
+			l->mean[p];
+		used++;
+		for (int t = 0; t < l->terms; t++)
+		{
+			Size		at = (Size) t * l->padded + p;
+			int			c = l->columns[at];
+			double		term = fabs(l->weights[at] * x[c]);
+
+			if (size > 0 && size <= DBL_MAX)
+				contribution[c] += part * (term / size);
+			else if (size == 0)
+				contribution[c] += part / l->terms;
+			else if (!(term <= DBL_MAX))
+				contribution[c] += part;	/* infinity outweighs the others */
+		}
+	}
+	for (int c = 0; c < l->cols && used > 0; c++)
+		contribution[c] /= used;
+	return l->mean_of_all;
+}
+
 /* What ad_info() says beyond the spec. */
 static void
 loda_describe(const void *scorer, StringInfo json)
@@ -495,5 +546,6 @@ const AdDetector ad_detector_loda = {
 	.fit = loda_fit,
 	.load = loda_load,
 	.score = loda_score,
+	.explain = loda_explain,
 	.describe = loda_describe,
 };

@@ -156,6 +156,26 @@ mahalanobis_score(void *scorer, const double *x)
 	return score;
 }
 
+/*
+ * (x - mean)_j times the j-th element of the inverse covariance times (x -
+ * mean): the Shapley values of replacing columns by their means (Mayrhofer
+ * and Filzmoser, "Multivariate outlier explanations using Shapley values and
+ * Mahalanobis distances", 2023).
+ */
+static double
+mahalanobis_explain(void *scorer, const double *x,
+					bool path pg_attribute_unused(), double *contribution)
+{
+	const AdMap *m = ((Mahalanobis *) scorer)->map;
+	double		norm;
+
+	ad_map_norms(m, x, 1, &norm);
+	ad_map_transpose(m, contribution);
+	for (int j = 0; j < m->cols; j++)
+		contribution[j] *= m->d[j];
+	return 0;
+}
+
 static void
 mahalanobis_describe(const void *scorer, StringInfo json)
 {
@@ -192,5 +212,6 @@ const AdDetector ad_detector_mahalanobis = {
 	.fit = mahalanobis_fit,
 	.load = mahalanobis_load,
 	.score = mahalanobis_score,
+	.explain = mahalanobis_explain,
 	.describe = mahalanobis_describe,
 };

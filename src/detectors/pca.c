@@ -227,6 +227,34 @@ pca_score(void *scorer, const double *x)
 	return score;
 }
 
+/*
+ * weighted: the terms of the quadratic form, each column's share of its
+ * products with the others being half of them (the Shapley values of
+ * replacing columns by their means).  reconstruction: the squares of what
+ * remains.
+ */
+static double
+pca_explain(void *scorer, const double *x, bool path pg_attribute_unused(),
+			double *contribution)
+{
+	Pca		   *p = scorer;
+	const AdMap *m = p->map;
+	double		norm;
+
+	ad_map_norms(p->map, x, 1, &norm);
+	ad_map_transpose(m, contribution);
+	for (int j = 0; j < m->cols; j++)
+	{
+		double		v = contribution[j];
+
+		if (p->form == FORM_RESIDUAL)
+			v = m->d[j] - v;
+		contribution[j] = p->method == METHOD_WEIGHTED &&
+			p->form == FORM_LENGTH ? m->d[j] * v : v * v;
+	}
+	return 0;
+}
+
 static void
 pca_describe(const void *scorer, StringInfo json)
 {
@@ -264,5 +292,6 @@ const AdDetector ad_detector_pca = {
 	.fit = pca_fit,
 	.load = pca_load,
 	.score = pca_score,
+	.explain = pca_explain,
 	.describe = pca_describe,
 };

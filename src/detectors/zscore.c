@@ -75,6 +75,13 @@ typedef struct ZscoreColumn
 	int			column;
 } ZscoreColumn;
 
+/* A row's deviation in a column. */
+typedef struct Deviation
+{
+	double		d;
+	int			column;
+} Deviation;
+
 typedef struct Zscore
 {
 	int			method;
@@ -83,6 +90,7 @@ typedef struct Zscore
 	int			nused;
 	int			nconstant;
 	ZscoreColumn *columns;		/* those used */
+	Deviation  *order;			/* scratch of explaining */
 } Zscore;
 
 /*
@@ -215,6 +223,7 @@ zscore_load(AdReader *r, int cols)
 	if (z->method >= METHODS || z->combine >= COMBINES)
 		ad_rd_corrupt(r, "a z-score's parameter is out of range");
 	z->columns = ad_palloc0_array(ZscoreColumn, cols);
+	z->order = ad_palloc_array(Deviation, cols);
 	for (int c = 0; c < cols; c++)
 	{
 		int			kind = ad_rd_u8(r);
@@ -247,6 +256,17 @@ zscore_load(AdReader *r, int cols)
 	return z;
 }
 
+/* How far a row's value is out in a column. */
+static inline double
+column_deviation(const ZscoreColumn *zc, const double *x)
+{
+	double		v = x[zc->column];
+	double		distance = Max(Max(zc->low - v, v - zc->high), 0.0);
+	double		d = zc->factor * distance / zc->unit;
+
+	return Min(d, zc->most);
+}
+
 /* The score of a row: 0 or more, at most 1e300. */
 static double
 zscore_score(void *scorer, const double *x)
@@ -257,18 +277,56 @@ zscore_score(void *scorer, const double *x)
 
 	for (int i = 0; i < z->nused; i++)
 	{
-		const ZscoreColumn *zc = &z->columns[i];
-		double		v = x[zc->column];
-		double		distance = Max(Max(zc->low - v, v - zc->high), 0.0);
-		double		d = zc->factor * distance / zc->unit;
+		double		d = column_deviation(&z->columns[i], x);
 
-		d = Min(d, zc->most);
 		greatest = Max(greatest, d);
 		sum += d;
 	}
 	if (z->combine == COMBINE_MAX || z->nused == 0)
 		return greatest;
 	return sum / z->nused;
+}
+
+/* Ascending by deviation. */
+static int
+compare_deviations(const void *a, const void *b)
+{
+	double		x = ((const Deviation *) a)->d;
+	double		y = ((const Deviation *) b)->d;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * The columns' deviations, which add up to the score if it is their mean.  A
+ * greatest one is shared out by its Shapley values (the airport game,
+ * Littlechild and Owen 1973): the columns that are out by more than a
+ * distance share each part of it equally.
+ */
+static double
+zscore_explain(void *scorer, const double *x,
+			   bool path pg_attribute_unused(), double *contribution)
+{
+	const Zscore *z = scorer;
+	Deviation  *order = z->order;
+	double		share = 0;
+
+	memset(contribution, 0, z->cols * sizeof(double));
+	for (int i = 0; i < z->nused; i++)
+	{
+		order[i].d = column_deviation(&z->columns[i], x);
+		order[i].column = z->columns[i].column;
+		contribution[order[i].column] = order[i].d / z->nused;
+	}
+	if (z->combine == COMBINE_MEAN)
+		return 0;
+	qsort(order, z->nused, sizeof(Deviation), compare_deviations);
+	for (int i = 0; i < z->nused; i++)
+	{
+		share += (order[i].d - (i > 0 ? order[i - 1].d : 0)) / (z->nused - i);
+		contribution[order[i].column] = share;
+	}
+	return 0;
 }
 
 /* What ad_info() says beyond the spec. */
@@ -313,5 +371,6 @@ const AdDetector ad_detector_zscore = {
 	.fit = zscore_fit,
 	.load = zscore_load,
 	.score = zscore_score,
+	.explain = zscore_explain,
 	.describe = zscore_describe,
 };

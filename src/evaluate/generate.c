@@ -106,8 +106,19 @@ double
 ad_random_at(int64 seed, int64 i, AdDistribution distribution,
 			 double location, double scale)
 {
-	uint64		stream = stream_start(stream_key(seed, FOR_VALUES), i);
+	/* the key of the last seed: calls come by the million with one seed */
+	static int64 last_seed = 0;
+	static uint64 last_key = 0;
+	static bool known = false;
+	uint64		stream;
 
+	if (unlikely(seed != last_seed || !known))
+	{
+		last_key = stream_key(seed, FOR_VALUES);
+		last_seed = seed;
+		known = true;
+	}
+	stream = stream_start(last_key, i);
 	return location +
 		scale * standard_value(stream_next(&stream), distribution);
 }

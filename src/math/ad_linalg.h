@@ -51,6 +51,7 @@ typedef struct AdCenters
 extern AdMap *ad_map_create(int cols, int outputs);
 extern void ad_map_set(AdMap *m, int output, const double *row);
 extern void ad_map_finish(AdMap *m);
+extern void ad_map_transpose(const AdMap *m, double *out);
 extern AdCenters *ad_centers_create(int cols, int n);
 extern void ad_centers_set(AdCenters *c, int i, const double *x);
 extern void ad_centers_get(const AdCenters *c, int i, double *x);

@@ -69,6 +69,22 @@ ad_map_finish(AdMap *m)
 	}
 }
 
+/* W' y of the row that ad_map_norms() mapped last. */
+void
+ad_map_transpose(const AdMap *m, double *out)
+{
+	memset(out, 0, m->cols * sizeof(double));
+	for (int b = 0; b < m->blocks; b++)
+	{
+		const double *w = m->w + (Size) b * m->cols * AD_LANES;
+		const double *y = m->y + (Size) b * AD_LANES;
+
+		for (int j = 0; j < m->cols; j++, w += AD_LANES)
+			out[j] += ((w[0] * y[0] + w[4] * y[4]) + (w[1] * y[1] + w[5] * y[5])) +
+				((w[2] * y[2] + w[6] * y[6]) + (w[3] * y[3] + w[7] * y[7]));
+	}
+}
+
 /* n points at the origin, palloc'd in the current context. */
 AdCenters *
 ad_centers_create(int cols, int n)

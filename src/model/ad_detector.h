@@ -78,6 +78,18 @@ typedef struct AdDetector
 	double		(*score) (void *scorer, const double *x);
 
 	/*
+	 * What each column of a dense row contributes to its score, counted from
+	 * a baseline that is the same for all rows; returns the baseline.
+	 * score() has just been called for the row.  The caller makes up for what the sum misses of score - baseline, in
+	 * proportion to the contributions, and for any that are not finite.
+	 * "path": the cheap way, where there are two.  NaN: this model has no such
+	 * explanation; NULL: no model has.  Then features are left out one by one
+	 * (explain.c).
+	 */
+	double		(*explain) (void *scorer, const double *x, bool path,
+							double *contribution);
+
+	/*
 	 * Scores of the fit's own rows where they differ from score(): a row is
 	 * not its own neighbour.  NULL: fit, load and score each.  Cancellable.
 	 */

@@ -22,6 +22,7 @@
 #define AD_MODEL_CONTAINS_ROWS	0x0001	/* flag */
 #define AD_MODEL_FLAGS			AD_MODEL_CONTAINS_ROWS
 #define AD_MAX_MODEL_VALUES		4096	/* categories kept per feature */
+#define AD_MODEL_SHARES			5	/* quantiles kept per number */
 
 /* The options of ad_prepare(). */
 typedef enum AdImpute
@@ -149,6 +150,9 @@ typedef struct AdModelFeature
 	char	   *type;			/* SQL type at the fit */
 	AdClass		class;
 	AdViewFeature stats;		/* values and counts: of the dictionary */
+	double		shares[AD_MODEL_SHARES];	/* of the sample's values, at most
+											 * q05, q25, median, q75, q95;
+											 * NaN: not known */
 	AdEncoding	encoding;
 	int			first;			/* its first column */
 	int			ncols;
@@ -157,6 +161,9 @@ typedef struct AdModelFeature
 	AdDict		dict;			/* categories; the code is the position */
 	double	   *frequency;		/* per code, then 0 for "other" */
 } AdModelFeature;
+
+typedef struct AdExplain AdExplain;
+typedef struct AdWords AdWords;
 
 typedef struct AdModel
 {
@@ -188,6 +195,8 @@ typedef struct AdModel
 	int			nmembers;		/* of an ensemble */
 	struct AdModel **members;
 	AdCombine	combine;
+	AdExplain  *explain;		/* NULL until a row is explained */
+	AdWords    *words;			/* likewise; per feature */
 } AdModel;
 
 /* prepare.c */
@@ -214,6 +223,7 @@ extern AdModel *ad_model_new(MemoryContext mcxt);
 #define AD_SECTION_PREPARATION	3
 #define AD_SECTION_CALIBRATION	4
 #define AD_SECTION_PAYLOAD		5
+#define AD_SECTION_SHARES		6
 
 /* cache.c */
 extern int	ad_model_cache_size;	/* kB */
@@ -250,6 +260,30 @@ ad_model_get(AdModelRef *ref, struct varlena *value, MemoryContext owner)
 	}
 	return ad_model_lookup(ref, value, owner);
 }
+
+extern void ad_model_grown(const AdModel *m);
+
+/* explain.c */
+extern double ad_model_explain(AdModel *m, const double *raw, bool path,
+							   double *contribution);
+
+/* words.c: values and what is usual, for people */
+typedef enum AdDirection
+{
+	AD_DIR_FAR_BELOW, AD_DIR_BELOW, AD_DIR_WITHIN, AD_DIR_ABOVE,
+	AD_DIR_FAR_ABOVE, AD_DIR_USUAL, AD_DIR_RARE, AD_DIR_UNSEEN, AD_DIR_MISSING,
+	AD_DIRECTIONS
+} AdDirection;
+
+extern const char *const ad_direction_names[AD_DIRECTIONS];
+extern AdWords *ad_model_words(AdModel *m);
+extern const char *ad_words_name(const AdModel *m, int feature);
+extern const char *ad_words_typical(const AdModel *m, int feature);
+extern AdDirection ad_words_direction(const AdModel *m, int feature, double v);
+extern void ad_words_value(const AdModel *m, int feature, double v,
+						   const AdCategory *category, StringInfo buf);
+extern void ad_words_sentence(const AdModel *m, int feature, double v,
+							  const AdCategory *category, StringInfo buf);
 
 /* describe.c */
 extern void ad_model_describe(const AdModel *m, StringInfo json);

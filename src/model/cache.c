@@ -194,6 +194,19 @@ find(const uint8 *digest)
 	return hash_search(by_digest, digest, HASH_FIND, NULL);
 }
 
+/* Count anew what a model occupies: scoring it never adds, explaining does. */
+void
+ad_model_grown(const AdModel *m)
+{
+	AdCacheEntry *entry = by_digest ? find(m->digest) : NULL;
+
+	if (entry == NULL || entry->model != m)
+		return;
+	total -= entry->size;
+	entry->size = MemoryContextMemAllocated(m->mcxt, true);
+	total += entry->size;
+}
+
 /* Remember what a toast pointer points to. */
 static void
 remember(const struct varatt_external *t, const uint8 *digest)

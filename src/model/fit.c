@@ -125,6 +125,8 @@ prepare(Fit *fit, AdView *v, const AdSpec *spec, uint64 seed)
 		m->features[j].type = sketch->features[j].type;
 		m->features[j].class = sketch->features[j].class;
 		m->features[j].stats = v->features[j];
+		for (int i = 0; i < AD_MODEL_SHARES; i++)
+			m->features[j].shares[i] = NAN;
 	}
 	fit->spec = spec;
 	fit->seed = seed;
@@ -187,7 +189,12 @@ fit_rows(Fit *fit, const Size *rows, Size n)
 	AdReader	r;
 
 	if (fit->fitted)
+	{
+		/* the members' contexts go with it */
+		for (int k = 0; k < fit->nmembers; k++)
+			fit->members[k].fitted = NULL;
 		MemoryContextReset(fit->fitted);
+	}
 	else
 		fit->fitted = AllocSetContextCreate(CurrentMemoryContext,
 											"anomaly fitted",
@@ -356,12 +363,46 @@ calibrate(Fit *fit, const Size *rows, Size n)
 	pfree(scores);
 }
 
+/*
+ * Remember what share of the sample's values each feature's quantiles bound,
+ * counted: of values that repeat it is more than the quantile's level.
+ */
+static void
+remember_shares(AdModel *m, const AdView *v)
+{
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		AdModelFeature *f = &m->features[j];
+		double		q[AD_MODEL_SHARES] = {f->stats.q05, f->stats.q25,
+		f->stats.median, f->stats.q75, f->stats.q95};
+		Size		at_most[AD_MODEL_SHARES] = {0};
+		Size		n = 0;
+
+		if (f->class == AD_CLASS_CATEGORY)
+			continue;
+		/* rounding may have put a quantile below the one before */
+		for (int k = 1; k < AD_MODEL_SHARES; k++)
+			q[k] = Max(q[k], q[k - 1]);
+		for (Size i = 0; i < v->n; i++)
+		{
+			double		x = v->x[i * v->nfeatures + j];
+
+			AD_CHECK_EVERY_1024(i);
+			n += !isnan(x);
+			for (int k = 0; k < AD_MODEL_SHARES; k++)
+				at_most[k] += (x <= q[k]);
+		}
+		for (int k = 0; k < AD_MODEL_SHARES && n > 0; k++)
+			f->shares[k] = (double) at_most[k] / (double) n;
+	}
+}
+
 /* Write the model of a calibrated fit, in the current context. */
 static bytea *
 write_model(Fit *fit)
 {
 	AdEnvelopeWriter w;
-	StringInfo	buf = ad_envelope_begin(&w, 5, 0);
+	StringInfo	buf = ad_envelope_begin(&w, 6, 0);
 	StringInfoData text;
 	bool		contains_rows = fit->spec->detector->contains_rows;
 
@@ -422,6 +463,7 @@ ad_model_fit(AdSketch *sketch, const AdSpec *spec)
 
 	prepare(&fit, ad_view_create(sketch), spec, spec->sampling.seed);
 	calibrate(&fit, all_rows(fit.view->n), fit.view->n);
+	remember_shares(fit.model, fit.view);
 	bytes = write_model(&fit);
 
 	MemoryContextSwitchTo(old);

@@ -10,6 +10,8 @@
  *	3	preparation: imputation, zone, encoding per feature, scale per column
  *	4	calibration: summaries of scores; models of old have none
  *	5	the detector's payload
+ *	6	shares: what part of each number's sample its quantiles bound, to
+ *		compare later data with; models of old have none
  *
  * Bytes are hostile.  Everything that scoring later relies on is checked
  * here or in the detector's load function, once.
@@ -33,7 +35,7 @@ ad_model_new(MemoryContext mcxt)
 	return m;
 }
 
-/* Write sections 1 to 3. */
+/* Write sections 1 to 3 and 6. */
 void
 ad_model_write_head(AdModel *m, AdEnvelopeWriter *w, StringInfo buf)
 {
@@ -92,6 +94,11 @@ ad_model_write_head(AdModel *m, AdEnvelopeWriter *w, StringInfo buf)
 			ad_wr_f64(buf, m->center[c]);
 			ad_wr_f64(buf, m->scale[c]);
 		}
+
+	ad_envelope_section(w, AD_SECTION_SHARES);
+	for (int j = 0; j < m->nfeatures; j++)
+		if (m->features[j].class != AD_CLASS_CATEGORY)
+			ad_wr_f64_array(buf, m->features[j].shares, AD_MODEL_SHARES);
 }
 
 /* Read the dictionary of a categorical feature. */
@@ -240,6 +247,29 @@ read_preparation(AdReader *r, AdModel *m)
 	ad_rd_end(r);
 }
 
+/* Read section 6: shares ascend, and belong to finite quantiles. */
+static void
+read_shares(AdReader *r, AdModel *m)
+{
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		AdModelFeature *f = &m->features[j];
+		double		q[AD_MODEL_SHARES] = {f->stats.q05, f->stats.q25,
+		f->stats.median, f->stats.q75, f->stats.q95};
+
+		if (f->class == AD_CLASS_CATEGORY)
+			continue;
+		ad_rd_f64_array(r, f->shares, AD_MODEL_SHARES);
+		if (isnan(f->shares[0]))
+			continue;
+		for (int i = 0; i < AD_MODEL_SHARES; i++)
+			if (!(f->shares[i] >= (i == 0 ? 0 : f->shares[i - 1])) ||
+				!(f->shares[i] <= 1) || !isfinite(q[i]))
+				ad_rd_corrupt(r, "the shares of a feature are not in order");
+	}
+	ad_rd_end(r);
+}
+
 /* Read a model; as ad_model_read(), which may be an ensemble. */
 static AdModel *
 read_model(const uint8 *data, Size len, bool is_member)
@@ -289,6 +319,14 @@ read_model(const uint8 *data, Size len, bool is_member)
 		ad_envelope_reader(&e, AD_SECTION_CALIBRATION, "model", &r);
 		ad_calibration_read(&r, &m->calibration);
 		m->has_scores = true;
+	}
+	for (int j = 0; j < m->nfeatures; j++)
+		for (int i = 0; i < AD_MODEL_SHARES; i++)
+			m->features[j].shares[i] = NAN;
+	if (ad_envelope_has(&e, AD_SECTION_SHARES))
+	{
+		ad_envelope_reader(&e, AD_SECTION_SHARES, "model", &r);
+		read_shares(&r, m);
 	}
 	ad_envelope_reader(&e, AD_SECTION_PAYLOAD, "model", &r);
 	if (m->detector == &ad_detector_ensemble)

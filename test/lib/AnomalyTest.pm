@@ -55,7 +55,7 @@ sub detectors
 
 	return split /\n/, $node->safe_psql('postgres', <<'SQL');
 SELECT substr(proname, 4) FROM pg_proc
-WHERE prosrc = 'ad_spec_constructor' AND proname NOT IN ('ad_prepare', 'ad_sampling')
+WHERE prosrc = 'ad_spec_constructor' AND proname NOT IN ('ad_prepare', 'ad_sampling', 'ad_calibrate', 'ad_ensemble')
 ORDER BY 1
 SQL
 }

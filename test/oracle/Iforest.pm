@@ -8,15 +8,17 @@ use strict;
 use warnings;
 
 # The forest of a payload: {psi, ndim, trees}. A node is {rows} or {terms,
-# threshold, left, right}; a term is [column, coefficient].
+# threshold, left, right}; a term is [column, coefficient]. A fair-cut forest
+# is written with hyperplanes always.
 sub parse
 {
-	my ($payload, $columns) = @_;
+	my ($payload, $columns, $hyperplanes) = @_;
 	my $r = Envelope::reader($payload);
 	my ($psi, $ntrees, $ndim) = $r->('V V V');
 	my @thresholds;
 
-	if ($ndim == 1)
+	$hyperplanes ||= $ndim > 1;
+	if (!$hyperplanes)
 	{
 		@thresholds = map { [ $r->('V/(d<)') ] } 1 .. $columns;
 	}
@@ -25,7 +27,7 @@ sub parse
 		my ($depth) = @_;
 		my %n = (depth => $depth);
 
-		if ($ndim == 1)
+		if (!$hyperplanes)
 		{
 			my $word = $r->('V');
 

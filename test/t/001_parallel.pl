@@ -120,6 +120,9 @@ check_table('small', 'extended, scaled, calendar',
 	$columns, $sampling);
 check_table('small', 'a sample as large as the table', 'ad_iforest(trees => 10)', $columns,
 	"ad_sampling(seed => $seed, rows => 20000)");
+check_table('small', 'calibrated, an ensemble',
+	"ad_ensemble(ARRAY[ad_iforest(trees => 10), ad_hbos(), ad_iforest(trees => 5)], 'pvalue') || ad_calibrate()",
+	$columns, $sampling);
 isnt(digest(settings(0), "SELECT ad_fit(ad_iforest(trees => 30) || ad_sampling(seed => $seed + 1), $columns) FROM small"),
 	$model, 'another seed gives another model');
 

@@ -175,7 +175,7 @@ SELECT true, s ->> 'detector', ad_fit(s || ad_sampling(rows => 120), x, n),
 
 -- calibrated, and ensembles
 INSERT INTO subject (is_model, name, value, score)
-SELECT true, 'calibrated', ad_fit(s || ad_calibrate(), x, n), 'SELECT count(ad_pvalue(\$1, x, n)) FROM probe' FROM training,
+SELECT true, 'calibrated', ad_fit(s || ad_calibrate(), x, n), 'SELECT count(ad_score(\$1, x, n)) FROM probe' FROM training,
 	(VALUES (ad_zscore()), (ad_hbos())) v(s) GROUP BY s
 UNION ALL
 SELECT true, 'ensemble', ad_fit(ad_ensemble(ARRAY[ad_zscore(), ad_iforest(3, 16), ad_knn()], c), x, n, colour),
@@ -242,6 +242,8 @@ DECLARE
 	damaged bytea;
 	calls text[];
 	call text;
+	arguments text;
+	rows text;
 	outcome text;
 	message text;
 	started timestamptz;
@@ -263,16 +265,26 @@ BEGIN
 			WHERE is_model = one.is_model ORDER BY (id * 7919 + i) % 31 LIMIT 1;
 		damaged := ad_test_mutate(one.value, two.value, seed + i, i % kinds);
 		IF one.is_model THEN
+			arguments := substring(one.score FROM 'ad_score\\(\\\$1, ([^)]*)\\)');
+			rows := substring(one.score FROM 'FROM (probe.*)\$');
 			calls := ARRAY[one.score,
 				'SELECT count(ad_score(\$1, p)) FROM probe p',
 				'SELECT count(ad_score(\$1, v)) FROM probe_many',
 				'SELECT count(ad_score(\$1, x, n)) FROM probe',
+				-- every contribution is a finite number
+				format('SELECT count((SELECT count(1 / (abs(contribution) < ''Infinity'')::int)
+					FROM ad_explain(\$1, %s))) FROM %s', arguments, rows),
+				format('SELECT count((SELECT count(1 / (abs(contribution) < ''Infinity'')::int)
+					FROM ad_explain(\$1, ''{"method": "path"}''::jsonb, %s))) FROM %s', arguments, rows),
+				format('SELECT count(length(ad_why(\$1, %s))) FROM %s', arguments, rows),
 				'SELECT ad_info(\$1)',
 				'SELECT count(f) FROM ad_features(\$1) f',
 				'SELECT ad_threshold(\$1, 0.01) + ad_threshold(\$1)',
 				replace(one.score, 'ad_score', 'ad_pvalue'),
 				replace(one.score, 'ad_score', 'ad_probability'),
 				replace(one.score, 'ad_score', 'ad_is_anomaly'),
+				regexp_replace(one.score, '^.*ad_score\\(\\\$1, ([^()]*)\\).* FROM (.*)\$',
+					'SELECT count(*) FROM ad_drift(\$1, (SELECT ad_sketch(\\1) FROM \\2))'),
 				'SELECT ad_fit_sketch(ad_iforest(), \$1)',
 				'SELECT ad_merge(s) FROM (VALUES (\$1), (\$2)) v(s)'];
 		ELSE
@@ -287,6 +299,8 @@ BEGIN
 					FROM (VALUES (\$2), (\$1)) v(s)',
 				'SELECT ad_merge(s) FROM (VALUES (\$1), (\$1), (NULL), (\$1)) v(s)',
 				format('SELECT ad_info(ad_fit_sketch(%L, \$1))', detectors[1 + i % cardinality(detectors)]),
+				'SELECT count(*) FROM ad_drift(\$1, \$2)',
+				'SELECT count(*) FROM ad_drift(\$2, \$1)',
 				'SELECT ad_info(\$1)'];
 		END IF;
 		FOREACH call IN ARRAY calls LOOP
@@ -302,7 +316,7 @@ BEGIN
 			took := extract(epoch FROM clock_timestamp() - started);
 			slowest := greatest(slowest, took);
 			call := CASE WHEN one.is_model THEN 'model: ' ELSE 'sketch: ' END ||
-				substring(call FROM 'ad_(?:score|pvalue|probability|is_anomaly|threshold|info|features|fit_sketch|merge)');
+				substring(call FROM 'ad_(?:score|pvalue|probability|is_anomaly|threshold|drift|info|features|fit_sketch|merge|explain|why)');
 			IF outcome <> ALL (allowed) OR took > 1 THEN
 				wrong := concat(wrong, format(E'\\n%s of "%s", mutation %s, kind %s: %s %s, %s s',
 					call, one.name, i, i % kinds, outcome, message, took));
@@ -365,11 +379,11 @@ note sprintf '%-32s %7d', $_, $counts{$_} for sort keys %counts;
 
 # The structural checks were reached and so was what lies behind them.
 cmp_ok($counts{"model: $_ ok"} // 0, '>', 500, "$_ accepted some damaged models")
-  for qw(ad_score ad_info ad_features);
+  for qw(ad_score ad_info ad_features ad_drift ad_explain ad_why);
 cmp_ok($counts{"sketch: $_ ok"} // 0, '>', 200, "$_ accepted some damaged sketches")
-  for qw(ad_fit_sketch ad_merge);
+  for qw(ad_fit_sketch ad_merge ad_drift);
 cmp_ok($counts{"model: $_ 22P03"} // 0, '>', 2000, "$_ refused others")
-  for qw(ad_score ad_info ad_features);
+  for qw(ad_score ad_info ad_features ad_explain ad_why);
 
 SKIP:
 {

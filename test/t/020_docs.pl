@@ -46,7 +46,8 @@ sub blocks
 	return @blocks;
 }
 
-my $node = start_server('docs');
+# docs/monitoring.md needs it, and the others do not mind.
+my $node = start_server('docs', "shared_preload_libraries = 'anomaly'");
 my $databases = 0;
 
 foreach my $path (glob("$root/README.md $root/docs/*.md"))

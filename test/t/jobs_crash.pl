@@ -158,7 +158,7 @@ $node->safe_psql('postgres', "CALL ad_run_job('slow')");
 is($node->safe_psql('postgres', "SELECT sum(rows) FROM ad_job_run WHERE job = 'slow'"), 3000, 'every row is scored once');
 
 # A statement timeout, in one session that lives on.
-($status, $out, $err) = $node->psql('postgres', <<'SQL');
+($status, $out, $err) = $node->psql('postgres', <<'SQL', on_error_stop => 0);
 SELECT ad_create_job('timed', 'm', 'SELECT * FROM payment WHERE id <= 3000 AND crawl(id)', 'id', 'ts', rule => '{"p_value": 0.002}', batch_size => 10);
 SET statement_timeout = '300ms';
 CALL ad_run_job('timed');

@@ -118,6 +118,26 @@ SELECT ad_info('fraud') #>> '{iforest,trees}';
 SQL
 is($cursor, "10\n1|1\n10\n10\n11", 'a running query keeps its version, though it is dropped and vacuumed');
 
+is( session(<<'SQL'), "seen", 'a loop in PL/pgSQL sees what another session activates between two of its expressions');
+SET client_min_messages = error;
+background loop SELECT pg_sleep(0.5), ad_train('fraud', 'SELECT amount, country FROM payment', ad_iforest(trees => 77));
+CREATE TEMP TABLE result (what text);
+DO $$
+DECLARE
+	before text := ad_info('fraud') #>> '{iforest,trees}';
+	s text;
+BEGIN
+	FOR i IN 1..2000 LOOP
+		s := ad_info('fraud') #>> '{iforest,trees}';
+		EXIT WHEN s = '77' AND before <> '77';
+		PERFORM pg_sleep(0.02);
+	END LOOP;
+	INSERT INTO result VALUES (CASE WHEN s = '77' AND before <> '77' THEN 'seen' ELSE concat_ws(' ', before, s) END);
+END $$;
+TABLE result;
+SELECT ad_activate('fraud', 2) \g /dev/null
+SQL
+
 # --- the same name at the same time
 
 my $waits = <<'SQL';
@@ -211,6 +231,17 @@ check_restored($node, 'app2', 'restored by the owner');
 $node->command_ok([ 'pg_restore', '-e', '-j', '2', '-d', $node->connstr('app3') . ' user=app_owner', "$dir/app.dump" ],
 	'pg_restore with two jobs');
 check_restored($node, 'app3', 'pg_restore');
+
+# The extension of another role, in a database that changes hands.
+$node->safe_psql('postgres', "CREATE DATABASE app4; ALTER DATABASE app4 OWNER TO reader");
+$node->safe_psql('app4', <<'SQL');
+CREATE EXTENSION anomaly;
+SELECT ad_train('fraud', 'SELECT i AS a FROM generate_series(1, 100) i', 'zscore');
+SQL
+$node->command_ok([ 'pg_dump', '--no-sync', '-f', "$dir/app4.sql", '-d', $node->connstr('app4') . ' user=reader' ],
+	'a later owner of the database dumps it too');
+$node->command_fails_like([ 'pg_dump', '--no-sync', '-f', "$dir/no.sql", '-d', $node->connstr('app4') . ' user=scorer2' ],
+	qr/permission denied for table _ad_model/, 'and nobody else');
 
 # A server where nobody is known.
 my $bare = start_server('subscriber');

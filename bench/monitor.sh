@@ -1,0 +1,105 @@
+#!/bin/bash
+#
+# What watching costs: scoring and fitting 1,000,000 rows on a server that has
+# the library preloaded, and so counts, against one that has not. Writes
+# bench/results/monitor.md.
+#
+#	bench/monitor.sh           21 rounds
+#	BENCH_ROUNDS=5 bench/monitor.sh
+#
+# The two take turns, the first of a round being the second of the next, and
+# what is compared is processor time of the backend within a round, so that a
+# busy machine disturbs little.
+
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/../test/lib.sh"
+rounds=${BENCH_ROUNDS:-21}
+out=$ad_root/bench/results/monitor.md
+
+ad_make_work
+ad_say "Building and starting two private servers ..."
+ad_build
+ad_install
+settings=("shared_buffers = '256MB'" "autovacuum = off" "jit = off"
+	"max_parallel_workers_per_gather = 0")
+ad_start_server "${settings[@]}"
+plain=$PGHOST
+mkdir "$ad_work/preloaded"
+if [ "$(id -u)" = 0 ]; then
+	chown "$ad_user:" "$ad_work/preloaded"
+fi
+main=$ad_work
+ad_work=$main/preloaded
+ad_start_server "${settings[@]}" "shared_preload_libraries = 'anomaly'"
+preloaded=$PGHOST
+ad_work=$main
+
+statements=(
+	"SELECT count(ad_score((SELECT m FROM models WHERE name = 'zscore'), x)) FROM rows"
+	"SELECT count(ad_score((SELECT m FROM models WHERE name = 'zscore, 10 columns'), x, a, b, c, d, e, f, g, h, i)) FROM rows"
+	"SELECT count(ad_score((SELECT m FROM models WHERE name = 'iforest'), x, a, b, c, d, e, f, g, h, i)) FROM rows"
+	"SELECT length(ad_fit(ad_zscore(), x, a, b, c, d, e, f, g, h, i)) FROM rows"
+)
+for host in "$plain" "$preloaded"; do
+	PGHOST=$host ad_psql -q <<-'SQL'
+		CREATE EXTENSION anomaly;
+		SELECT setseed(0.5) \g /dev/null
+		CREATE TABLE rows AS SELECT random() AS x, random() AS a, random() AS b, random() AS c, random() AS d,
+			random() AS e, random() AS f, random() AS g, random() AS h, random() AS i FROM generate_series(1, 1000000);
+		CREATE TABLE models AS SELECT 'zscore' AS name, ad_fit(ad_zscore(), x) AS m FROM rows
+			UNION ALL SELECT 'zscore, 10 columns', ad_fit(ad_zscore(), x, a, b, c, d, e, f, g, h, i) FROM rows
+			UNION ALL SELECT 'iforest', ad_fit(ad_iforest(), x, a, b, c, d, e, f, g, h, i) FROM rows;
+		VACUUM ANALYZE;
+	SQL
+done
+
+# Milliseconds of processor time that a statement takes on a server.
+measure() {
+	PGHOST=$1 ad_psql -qAt <<-SQL
+		SELECT 1 \g /dev/null
+		SELECT split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::bigint AS before \gset
+		$2 \g /dev/null
+		SELECT (split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::bigint - :before) / 1e6;
+	SQL
+}
+
+for n in "${!statements[@]}"; do
+	for host in "$plain" "$preloaded"; do
+		measure "$host" "${statements[n]}" >/dev/null
+	done
+	for ((round = 1; round <= rounds; round++)); do
+		if ((round % 2)); then
+			a=$(measure "$plain" "${statements[n]}")
+			b=$(measure "$preloaded" "${statements[n]}")
+		else
+			b=$(measure "$preloaded" "${statements[n]}")
+			a=$(measure "$plain" "${statements[n]}")
+		fi
+		echo "$n $a $b"
+	done
+done >"$ad_work/times"
+
+{
+	echo "# What watching costs"
+	echo
+	echo "PostgreSQL $("$PG_CONFIG" --version | cut -d' ' -f2), $(uname -m), $(nproc) processors; written by bench/monitor.sh."
+	echo "1,000,000 rows, one process, processor time; $rounds rounds in which both servers take a turn."
+	echo
+	echo "| statement | not preloaded, ms | preloaded, ms | ratio: median | quartiles |"
+	echo "|---|---|---|---|---|"
+	printf '%s\n' "${statements[@]}" >"$ad_work/statements"
+	/usr/bin/python3 - "$ad_work/times" "$ad_work/statements" <<-'PYTHON'
+		import statistics, sys
+		for n, statement in enumerate(open(sys.argv[2]).read().splitlines()):
+		    rows = [tuple(map(float, line.split()[1:])) for line in open(sys.argv[1]) if line.split()[0] == str(n)]
+		    ratio = [b / a for a, b in rows]
+		    low, middle, high = statistics.quantiles(ratio, n=4, method="inclusive")
+		    print(f"| `{statement}` | {statistics.median(a for a, b in rows):.0f} "
+		          f"| {statistics.median(b for a, b in rows):.0f} | {middle:.4f} | {low:.4f} to {high:.4f} |")
+	PYTHON
+} >"$ad_work/monitor.md"
+cat "$ad_work/monitor.md"
+if [ "$rounds" -ge 21 ]; then
+	mkdir -p "$ad_root/bench/results"
+	cp "$ad_work/monitor.md" "$out"
+fi

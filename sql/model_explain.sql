@@ -1,0 +1,172 @@
+-- Why a row scores what it scores: contributions that add up, and sentences.
+\set SHOW_CONTEXT never
+\pset null NULL
+
+CREATE TABLE payments AS
+SELECT i AS id, round((3.10 + 208.90 * ((i * 7919 % 1000) / 999.0) ^ 2)::numeric, 2) AS amount,
+       CASE WHEN i % 10 < 7 THEN 'DE' WHEN i % 10 < 9 OR i % 100 = 9 THEN 'FR' ELSE 'NL' END AS country,
+       timestamptz '2024-03-01 08:00+00' + (i / 10) * interval '1 day' + (i % 10) * interval '1 hour' AS at,
+       i % 200 = 0 AS foreign_card, i % 5 AS retries
+FROM generate_series(1, 1000) i;
+INSERT INTO payments VALUES (1001, 40, 'KP', '2024-03-03 12:00+00', false, 2), (1002, NULL, NULL, NULL, NULL, NULL);
+CREATE TABLE models AS
+SELECT 'forest' AS name, ad_fit(ad_iforest(), t) AS model FROM (SELECT amount, country, at, foreign_card, retries FROM payments) t;
+CREATE TABLE strange AS
+SELECT * FROM (VALUES
+	(1, 9870.00, 'DE', timestamptz '2024-03-20 10:00+00', false, 2),
+	(2, 55.10, 'KP', timestamptz '2024-03-20 10:00+00', true, 2),
+	(3, -0.01, 'XX', timestamptz '2025-06-01 03:04:05.25+00', false, 40),
+	(4, NULL, NULL, NULL, NULL, NULL),
+	(5, 30.00, 'DE', timestamptz '2024-03-20 10:00+00', false, 2)) v(id, amount, country, at, foreign_card, retries);
+
+-- one row a feature, the greatest contribution first
+SELECT s.id, e.rank, e.feature, e.value, sign(e.contribution), e.direction, e.typical
+FROM strange s, models, ad_explain(model, s) e
+WHERE s.id IN (1, 2, 3, 4) AND (e.rank <= 2 OR e.direction <> 'within' AND e.direction <> 'usual')
+ORDER BY s.id, e.rank;
+-- in a sentence
+SELECT s.id, ad_why(model, s) FROM strange s, models ORDER BY s.id;
+-- ranked by size, and every feature is there once
+SELECT bool_and(ranked), bool_and(complete) FROM (
+	SELECT array_agg(rank ORDER BY abs(contribution) DESC, rank) = ARRAY[1, 2, 3, 4, 5] AS ranked,
+	       array_agg(feature ORDER BY feature) = '{amount,at,country,foreign_card,retries}' AS complete
+	FROM strange s, models, ad_explain(model, s) GROUP BY s.id) q;
+
+-- NULL model, array or row: nothing
+SELECT count(*) FROM ad_explain(NULL, 1, 2);
+SELECT ad_why(NULL, 1, 2) IS NULL AS model, ad_why(m, NULL::float8[]) IS NULL AS array,
+       (SELECT count(*) FROM ad_explain(m, NULL::float8[])) AS rows
+FROM (SELECT ad_fit('iforest', ARRAY[i, i % 7]) FROM generate_series(1, 100) i) f(m);
+-- columns and arrays have no names
+SELECT rank, feature, value, direction, typical
+FROM (SELECT ad_fit('zscore', i % 100, i % 7) FROM generate_series(1, 700) i) f(m), ad_explain(m, 170, 3);
+SELECT ad_why(m, ARRAY[4.5, 1e20]) FROM (SELECT ad_fit('zscore', ARRAY[i % 100, i % 7]) FROM generate_series(1, 700) i) f(m);
+
+-- options
+SELECT rank, feature FROM strange s, models, ad_explain(model, '{"top": 2, "method": "shap"}'::jsonb, s) WHERE s.id = 1;
+SELECT max(abs(difference)) < 1e-9 AS path_adds_up_too, bool_or(abs(one_feature) > 1e-6) AS but_differs FROM (
+	SELECT sum(a.contribution) - sum(b.contribution) AS difference, max(a.contribution - b.contribution) AS one_feature
+	FROM strange s, models, ad_explain(model, s) a JOIN LATERAL ad_explain(model, '{"method": "path"}'::jsonb, s) b USING (feature)
+	GROUP BY s.id) q;
+SELECT count(*) FROM strange s, models, ad_explain(model, NULL::jsonb, s) WHERE s.id = 1;
+-- options may change from row to row
+SELECT top, (SELECT count(*) FROM ad_explain(model, jsonb_build_object('top', top), s))
+FROM strange s, models, (VALUES (1), (3), (NULL), (4096), (2)) t(top) WHERE s.id = 1;
+
+-- errors
+SELECT ad_explain(model, '{"methods": "path"}'::jsonb, 1, 'a'::text, now(), true, 1) FROM models;
+-- a literal needs a cast
+SELECT ad_explain(model, '{"method": "path"}', 1, 'a'::text, now(), true, 1) FROM models;
+SELECT ad_explain(model, '{"method": "saabas"}'::jsonb, 1, 'a'::text, now(), true, 1) FROM models;
+SELECT ad_explain(model, '{"top": 0}'::jsonb, 1, 'a'::text, now(), true, 1) FROM models;
+SELECT ad_explain(model, '[]'::jsonb, 1, 'a'::text, now(), true, 1) FROM models;
+SELECT ad_explain(model, '{"top": 1}'::jsonb) FROM models;
+SELECT ad_explain(model, 1::numeric) FROM models;
+SELECT ad_explain(model, s.amount, s.country, s.at, s.foreign_card, s.country) FROM models, strange s;
+SELECT ad_explain(model, '{}'::jsonb, 1, 'a'::text, now(), true, '[]'::jsonb) FROM models;
+SELECT ad_explain(model, t) FROM models, (SELECT 1 AS amount) t;
+SELECT ad_explain('not a model'::bytea, 1::int);
+SELECT ad_why('not a model'::bytea, 1);
+SELECT ad_why(m, NULL::float8, 1.0) FROM (SELECT ad_fit(ad_iforest() || ad_prepare(impute => 'error'), i, i % 7) FROM generate_series(1, 100) i) f(m);
+
+-- Every detector: contributions are finite and add up to the score less a
+-- baseline that is the same for all rows, whatever the rows.
+CREATE TABLE rows (i int, x float8, y float8, n int, ts timestamptz, colour text, who text, flag boolean);
+INSERT INTO rows SELECT i, sin(i) + i % 3 * 4, cos(i * 1.7) * (1 + i % 2), i % 17, timestamptz '2024-03-30 00:00+00' + i * interval '1 hour',
+	(ARRAY['red', 'green', 'blue', NULL])[1 + i % 4], 'user ' || i * 7 % 30, i % 3 = 0 FROM generate_series(1, 300) i;
+CREATE TABLE probes AS SELECT * FROM rows WHERE i % 10 = 0;
+INSERT INTO probes VALUES (1001, 0.5, 3, 3, '2024-04-02 05:05+00', 'red', 'user 7', true),
+	(1002, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+	(1003, 'Infinity', 0, 2147483647, 'infinity', 'unseen', '', false),
+	(1004, '-Infinity', 'Infinity', -2147483648, '-infinity', '', 'user', true),
+	(1005, 1e308, -1e308, 0, '294276-12-31', repeat('long', 100), 'user 1', false),
+	(1006, 7, 4, 60, '2024-06-01', 'violet', 'somebody', NULL);
+CREATE FUNCTION pg_temp.additivity(spec jsonb, method text, OUT rows bigint, OUT off bigint, OUT unfinite bigint)
+LANGUAGE sql AS $$
+WITH f AS MATERIALIZED (SELECT ad_fit(spec, t) AS m FROM (SELECT x, y, n, ts, colour, who, flag FROM rows) t),
+e AS MATERIALIZED (
+	SELECT p.i, ad_score(m, p) AS score, s.contribution, s.unfinite
+	FROM f, probes p, LATERAL (
+		SELECT sum(contribution) AS contribution, count(*) FILTER (WHERE NOT abs(contribution) < 'Infinity') AS unfinite
+		FROM ad_explain(m, jsonb_build_object('method', method), p)) s)
+SELECT count(*), count(*) FILTER (WHERE NOT abs(score - contribution - baseline) <= 1e-9 * greatest(1, abs(score), abs(baseline))),
+	sum(unfinite)
+FROM e, (SELECT score - contribution AS baseline FROM e WHERE i = 1001) b $$;
+SELECT name, method, a.* FROM (
+	SELECT substr(proname, 4) AS name, jsonb_build_object('detector', substr(proname, 4)) AS spec, proname FROM pg_proc
+	WHERE prosrc = 'ad_spec_constructor' AND proname NOT IN ('ad_prepare', 'ad_sampling', 'ad_calibrate', 'ad_ensemble')
+	UNION ALL
+	VALUES ('iforest, calendar', ad_iforest() || ad_prepare(calendar => true, scale => 'robust'), NULL),
+		('iforest, extended', ad_iforest(ndim => 3), NULL),
+		('iforest, a tree of ten rows', ad_iforest(trees => 1, sample_size => 10), NULL),
+		('iforest, large', ad_iforest(trees => 2, sample_size => 60000) || ad_prepare(onehot_max => 40), NULL),
+		('fair_forest, one column', ad_fair_forest(ndim => 1), NULL),
+		('zscore, mad, mean', ad_zscore('mad', 'mean', 'mean'), NULL),
+		('ecod, paper', ad_ecod('paper'), NULL), ('copod, paper', ad_copod('paper'), NULL),
+		('hbos, pyod', ad_hbos(0, counting => 'pyod'), NULL),
+		('pca, reconstruction', ad_pca(2, 'reconstruction'), NULL), ('pca, residual', ad_pca(0.9, 'reconstruction'), NULL),
+		('mahalanobis, robust', ad_mahalanobis(robust => true), NULL),
+		('mahalanobis, fewer columns', ad_mahalanobis() || ad_prepare(drop_correlated => 0.5), NULL),
+		('cblof', ad_kmeans(method => 'cblof', use_weights => true), NULL),
+		('gmm, three', ad_gmm(components => 3), NULL),
+		('loda, imputed', ad_loda(widths => 'random', missing => 'impute'), NULL)) d(name, spec, proname),
+	(VALUES ('shap'), ('path')) m(method), pg_temp.additivity(spec, method) a
+WHERE method = 'shap' OR name LIKE '%forest%'
+ORDER BY name COLLATE "C", method;
+-- and they have names that are those of the features, whatever became of them
+SELECT string_agg(e.feature || CASE e.contribution WHEN 0 THEN ' (none)' ELSE '' END, ', ' ORDER BY e.feature COLLATE "C")
+FROM (SELECT ad_fit(ad_mahalanobis() || ad_prepare(drop_correlated => 0.9, calendar => true), t) AS m
+      FROM (SELECT x, x * 2 AS twice, ts, colour FROM rows) t) f, ad_explain(m, (SELECT t FROM (SELECT 9.5 AS x, 2.5 AS twice, ts, 'grey' AS colour FROM rows WHERE i = 7) t)) e;
+
+-- What they are, where it can be reckoned by hand.
+-- zscore: the greatest deviation, shared: the smaller one in two halves, the rest is the greater's
+SELECT feature, round(contribution::numeric, 6) AS contribution, round(ad_score(m, 2.0, 6.0)::numeric, 6) AS score
+FROM (SELECT ad_fit('zscore', (i % 2) * 2 - 1, (i % 2) * 2 - 1) FROM generate_series(1, 1000) i) f(m),
+	ad_explain(m, 2.0, 6.0);
+-- mahalanobis of uncorrelated features: the squared distance of each
+SELECT feature, round(contribution::numeric, 6) AS contribution
+FROM (SELECT ad_fit('mahalanobis', (i % 2) * 2 - 1, (i / 2 % 2) * 2 - 1) FROM generate_series(1, 1000) i) f(m), ad_explain(m, 3.0, -4.0);
+-- ecod: -ln of the tail, less its mean
+SELECT feature, round(contribution::numeric, 6) AS contribution,
+	round(ad_score(m, 3.0)::numeric, 6) AS score
+FROM (SELECT ad_fit('ecod', v) FROM (VALUES (1), (1), (1), (3)) t(v)) f(m), ad_explain(m, 3.0);
+SELECT round((-ln(1 / 4.0) - (3 * -ln(3 / 4.0) - ln(1 / 4.0)) / 4)::numeric, 6) AS expected;
+-- knn: what the distance loses when a feature becomes its median
+SELECT feature, round(contribution::numeric, 6) AS contribution, round(ad_score(m, 40, 50)::numeric, 6) AS score,
+	round(ad_score(m, 5, 50)::numeric, 6) AS without_1, round(ad_score(m, 40, 5)::numeric, 6) AS without_2, round(ad_score(m, 5, 5)::numeric, 6) AS typical
+FROM (SELECT ad_fit(ad_knn(neighbors => 1) || ad_prepare(scale => 'none'), i, i) FROM generate_series(0, 10) i) f(m), ad_explain(m, 40, 50);
+
+-- How values are printed, and that no setting matters.
+CREATE TABLE typed AS
+SELECT (i * 123)::money AS price, date '2024-01-01' + i AS day, time '08:00' + i * interval '30 seconds' AS tod,
+       timestamp '2024-01-01 12:00' + i * interval '1 day' AS moment, timestamptz '2024-07-01 12:00+00' + i * interval '1 hour' AS instant,
+       i * interval '90 minutes' AS duration, i > 5 AS flag, i * 1000 AS whole, i / 1e6 AS small, i * 1e20 AS huge, 7 AS constant, 'same' AS word
+FROM generate_series(1, 1000) i;
+CREATE TABLE odd AS
+SELECT '-$5.00'::money AS price, date '2030-02-03' AS day, time '23:59:59.5' AS tod, timestamp '0044-03-15 12:00 BC' AS moment,
+       timestamptz '2024-12-24 18:00+00' AS instant, interval '-1 day -00:00:01' AS duration, false AS flag, 2000000 AS whole,
+       0.0000001 AS small, 1e300 AS huge, 8 AS constant, 'other' AS word;
+CREATE TABLE typed_model AS
+SELECT ad_fit(ad_hbos() || ad_prepare(timezone => 'Asia/Kolkata', calendar => true), t) AS model FROM typed t;
+SELECT feature, value, direction, typical FROM typed_model, odd o, ad_explain(model, o) ORDER BY feature COLLATE "C";
+CREATE TABLE before AS SELECT e.*, ad_why(model, o) FROM typed_model, odd o, ad_explain(model, o) e;
+SET DateStyle = 'German'; SET IntervalStyle = 'iso_8601'; SET TimeZone = 'America/New_York'; SET extra_float_digits = -5; SET lc_monetary = 'C';
+SELECT count(*) AS different FROM (SELECT * FROM before EXCEPT SELECT e.*, ad_why(model, o) FROM typed_model, odd o, ad_explain(model, o) e) q;
+RESET DateStyle; RESET IntervalStyle; RESET TimeZone; RESET extra_float_digits; RESET lc_monetary;
+-- as close to the range as it gets, and beyond all numbers
+SELECT v, value, direction, typical
+FROM (SELECT ad_fit('zscore', i / 100.0) FROM generate_series(1, 1000) i) f(m),
+	(VALUES (9.51::float8), (9.5101), (0.5), (0.4999), ('Infinity'), ('-Infinity'), (-0.001), (1e15), (123456.789)) t(v), ad_explain(m, v);
+-- many categories: some are named, and none is rare for being one of many
+SELECT value, direction, typical
+FROM (SELECT ad_fit('ecod', 'user ' || i % 300) FROM generate_series(1, 3000) i) f(m),
+	(VALUES ('user 17'), ('user 300')) t(v), ad_explain(m, v::text);
+
+-- over many rows, several models, and as a target list
+CREATE TABLE by_country AS SELECT country, ad_fit('ecod', amount, retries) AS model FROM payments WHERE country IN ('DE', 'FR') GROUP BY country;
+SELECT country, count(*), count(DISTINCT feature), bool_and(rank IN (1, 2)) FROM payments JOIN by_country USING (country), ad_explain(model, amount, retries)
+GROUP BY country ORDER BY country;
+SELECT (ad_explain(model, 500.00, 1)).feature FROM by_country WHERE country = 'DE';
+SELECT (e).direction, (e).rank FROM (SELECT ad_explain(model, '{"top": 1}'::jsonb, amount, 1) AS e FROM by_country, (VALUES (500.00), (-3)) v(amount) WHERE country = 'DE') q;
+
+DROP TABLE payments, strange, models, rows, probes, typed, odd, typed_model, before, by_country;

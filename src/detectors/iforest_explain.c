@@ -1,0 +1,545 @@
+/*-------------------------------------------------------------------------
+ *
+ * iforest_explain.c
+ *		Which columns made a row's path through a forest short.
+ *
+ * The game: a coalition of columns is worth the expected path length of a
+ * row of which only those columns are known.  At a split on a column that is
+ * not known the row goes both ways, in proportion to the rows of the
+ * subsample that went there (Lundberg et al., "From local explanations to
+ * global understanding with explainable AI for trees", 2020: path-dependent
+ * TreeSHAP).  Contributions are the exact Shapley values of that game, times
+ * a factor that makes path lengths into scores.
+ *
+ * In the game, a leaf of length h is worth h times the product, over the
+ * distinct columns of its path, of o_i if i is known (1 if the row keeps to
+ * the path there, else 0) or z_i if not (the share of rows that do).  The
+ * Shapley value of j is an integral of its multilinear extension (Owen 1972):
+ *
+ *		h (o_j - z_j) times the integral over t from 0 to 1 of the product
+ *		over i other than j of z_i (1 - t) + o_i t
+ *
+ * The integrand is a polynomial, so a Gauss-Legendre rule with half as many
+ * points as there are distinct columns on a path is exact.  For each point the
+ * sum over all leaves below a node is gathered on the way up (the idea of
+ * Linear TreeSHAP, Yu et al. 2022): a tree costs O(nodes * points), instead
+ * of TreeSHAP's O(leaves * depth^2).
+ *
+ * "path" is Saabas's way: what the expected length changes by at each split
+ * of the row's path.  It depends on the leaf alone, so that leaves keep it,
+ * a number a column, unless that would be too much.
+ *
+ * All of this needs splits on one column; forests with others are explained
+ * as any detector is (NaN).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "detectors/iforest.h"
+
+#define LANES			AD_FOREST_LANES
+#define MAX_CHANGES		((Size) 1 << 20)	/* that leaves may keep */
+#define BLOCK			4		/* columns that are summed together */
+#define LN_2			0.69314718055994530942
+
+/* A node of a tree; the left child follows its parent. */
+typedef struct ShapNode
+{
+	double		threshold;
+	double		coefficient;	/* left if it times x <= threshold */
+	double		left_share;		/* of the rows here, those that go left */
+	double		length;			/* expected, of a path that comes here */
+	uint32		right;			/* 0: leaf */
+	uint32		column;
+} ShapNode;
+
+typedef struct AdForestExplainer
+{
+	bool		possible;
+	ShapNode   *nodes;
+	uint32		nnodes;
+	uint32	   *roots;
+	int			depth;			/* of the deepest leaf */
+	int			columns;		/* distinct ones on a path, at most */
+	double		length;			/* expected, summed over the trees */
+
+	/* axis-parallel, unless too large: what the path to a leaf changes */
+	int			width;			/* columns, padded to blocks */
+	double	   *changes;		/* per leaf, width numbers */
+	uint32	   *leaf_of_slot;	/* leaf 0 is that of lanes without a tree */
+	uint32		nleaves;
+	uint32	   *leaves;			/* scratch: one row's, per lane */
+
+	/* the quadrature, and scratch for it */
+	int			points;			/* a multiple of 4 */
+	double	   *at;
+	double	   *weight;
+	const double *x;
+	double	   *contribution;
+	double	   *product;		/* per depth, per point */
+	double	   *sum;			/* likewise */
+	double	   *saved;			/* likewise */
+	double	   *known;			/* o, per column */
+	double	   *unknown;		/* z, per column */
+	double	   *inverse;		/* of z (1 - t) + o t, per column and point */
+} AdForestExplainer;
+
+/* State of building: the path to the node that is being built. */
+typedef struct Builder
+{
+	AdForest   *f;
+	AdForestExplainer *e;
+	uint32	   *path;			/* nodes, by depth; for keep_changes() */
+	int		   *splits;			/* on the path, per column */
+	int			distinct;		/* columns with a split on the path */
+	const uint16 *codes;		/* axis-parallel: of the tree's lane */
+	const uint32 *nodes;
+	uint32	   *leaf_of_slot;
+} Builder;
+
+/*
+ * Abscissae and weights of Gauss and Legendre's rule with n points on (0, 1).
+ */
+static void
+gauss_legendre(int n, double *at, double *weight)
+{
+	for (int i = 0; i < n; i++)
+	{
+		double		unused;
+		double		x;
+		double		derivative = 1;
+
+		ad_sincos_turn((i + 0.75) / (n + 0.5) / 2, &unused, &x);
+		for (int step = 0; step < 100; step++)
+		{
+			double		p = 1;
+			double		before = 0;
+			double		change;
+
+			for (int k = 1; k <= n; k++)
+			{
+				double		next = ((2 * k - 1) * x * p - (k - 1) * before) / k;
+
+				before = p;
+				p = next;
+			}
+			derivative = n * (x * p - before) / (x * x - 1);
+			change = p / derivative;
+			x -= change;
+			if (fabs(change) < 1e-15)
+				break;
+		}
+		at[i] = (1 - x) / 2;
+		weight[i] = 1 / ((1 - x * x) * derivative * derivative);
+	}
+}
+
+/* Note how deep a leaf is, and how many columns its path has. */
+static void
+finish_leaf(Builder *b, int depth)
+{
+	b->e->columns = Max(b->e->columns, b->distinct);
+	b->e->depth = Max(b->e->depth, depth);
+}
+
+/* A new node; its length is still to come. */
+static ShapNode *
+add_node(Builder *b, uint32 *at)
+{
+	*at = b->e->nnodes++;
+	memset(&b->e->nodes[*at], 0, sizeof(ShapNode));
+	return &b->e->nodes[*at];
+}
+
+/* What an inner node knows once its children are there. */
+static void
+finish_inner(Builder *b, uint32 at, uint32 right, double left_rows,
+			 double right_rows)
+{
+	ShapNode   *n = &b->e->nodes[at];
+	double		rows = left_rows + right_rows;
+
+	b->distinct -= --b->splits[n->column] == 0;
+	n->right = right;
+	/* no rows at all below: only in forged trees */
+	n->left_share = rows > 0 ? left_rows / rows : 0.5;
+	n->length = n->left_share * b->e->nodes[at + 1].length +
+		(1 - n->left_share) * b->e->nodes[right].length;
+}
+
+/* Build the tree at a position of a lane; returns its rows. */
+static double
+build_axis(Builder *b, int depth, Size position, uint32 *at)
+{
+	AdForest   *f = b->f;
+	Size		slot = position << (f->depth - depth);
+	uint16		code = b->codes[slot * LANES];
+	ShapNode   *n = add_node(b, at);
+	uint32		node;
+	uint32		left;
+	uint32		right;
+	double		left_rows;
+	double		right_rows;
+
+	if (f->leaves[code].depth == (uint32) depth)
+	{
+		n->length = f->lengths[code];
+		finish_leaf(b, depth);
+		return f->leaves[code].rows;
+	}
+	node = b->nodes[(((Size) 1 << depth) - 1 + position) * LANES];
+	n->column = node & ((1 << AD_FOREST_SHIFT) - 1);
+	n->threshold = f->columns[n->column].values[node >> AD_FOREST_SHIFT];
+	n->coefficient = 1;
+	b->distinct += b->splits[n->column]++ == 0;
+	left_rows = build_axis(b, depth + 1, 2 * position, &left);
+	right_rows = build_axis(b, depth + 1, 2 * position + 1, &right);
+	finish_inner(b, *at, right, left_rows, right_rows);
+	return left_rows + right_rows;
+}
+
+/* Build the tree at a node of an extended forest; returns its rows. */
+static double
+build_hyper(Builder *b, uint32 from, int depth, uint32 *at)
+{
+	const AdHyperNode *hyper = &b->f->hyper[from];
+	ShapNode   *n = add_node(b, at);
+	const AdHyperTerm *term = &b->f->terms[hyper->first];
+	uint32		left;
+	uint32		right;
+	double		left_rows;
+	double		right_rows;
+
+	if (hyper->right == 0)
+	{
+		n->length = hyper->threshold;
+		finish_leaf(b, depth);
+		return hyper->first;
+	}
+	n->column = term->column;
+	n->coefficient = term->coefficient;
+	n->threshold = hyper->threshold;
+	b->distinct += b->splits[n->column]++ == 0;
+	left_rows = build_hyper(b, from + 1, depth + 1, &left);
+	right_rows = build_hyper(b, hyper->right, depth + 1, &right);
+	finish_inner(b, *at, right, left_rows, right_rows);
+	return left_rows + right_rows;
+}
+
+/* Write what the paths to the leaves below a node change. */
+static void
+keep_changes(Builder *b, uint32 at, int depth, Size position)
+{
+	AdForestExplainer *e = b->e;
+	const ShapNode *n = &e->nodes[at];
+	int			below = b->f->depth - depth;
+	double	   *changes = e->changes + (Size) e->nleaves * e->width;
+
+	b->path[depth] = at;
+	if (n->right != 0)
+	{
+		keep_changes(b, at + 1, depth + 1, 2 * position);
+		b->path[depth] = at;
+		keep_changes(b, n->right, depth + 1, 2 * position + 1);
+		return;
+	}
+	for (int i = 0; i < depth; i++)
+		changes[e->nodes[b->path[i]].column] +=
+			e->nodes[b->path[i + 1]].length - e->nodes[b->path[i]].length;
+	for (Size s = position << below; s < (position + 1) << below; s++)
+		b->leaf_of_slot[s * LANES] = e->nleaves;
+	e->nleaves++;
+}
+
+/* Whether every split is on one column. */
+static bool
+one_column_splits(const AdForest *f)
+{
+	if (f->hyperplanes)
+		for (uint32 i = 0; i < f->nhyper; i++)
+			if (f->hyper[i].right != 0 && f->hyper[i].nterms != 1)
+				return false;
+	return true;
+}
+
+/* The scratch of the quadrature. */
+static void
+prepare_quadrature(AdForestExplainer *e, int cols)
+{
+	int			points = Max((e->columns + 1) / 2, 1);
+	Size		levels = (Size) e->depth + 2;
+
+	points = (points + 3) / 4 * 4;
+	e->points = points;
+	e->at = ad_palloc_array(double, points);
+	e->weight = ad_palloc_array(double, points);
+	gauss_legendre(points, e->at, e->weight);
+	e->product = ad_palloc_array(double, levels * points);
+	e->sum = ad_palloc_array(double, levels * points);
+	e->saved = ad_palloc_array(double, levels * points);
+	e->known = ad_palloc_array(double, cols);
+	e->unknown = ad_palloc_array(double, cols);
+	e->inverse = ad_palloc_array(double, ad_mul_size(cols, points));
+	for (int c = 0; c < cols; c++)
+		e->known[c] = e->unknown[c] = 1;
+	for (Size i = 0; i < (Size) cols * points; i++)
+		e->inverse[i] = 1;
+}
+
+/* Make what explaining needs, in the forest's own context. */
+static AdForestExplainer *
+build(AdForest *f)
+{
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(f));
+	AdForestExplainer *e = palloc0(sizeof(AdForestExplainer));
+	/* between groups; trees of hyperplanes may be too deep for groups */
+	Size		stride = f->hyperplanes ? 0 : (Size) LANES << f->depth;
+	Size		nleaves = (Size) f->ninner + f->ntrees;
+	bool		keep;
+	Builder		b;
+
+	e->possible = one_column_splits(f);
+	if (!e->possible)
+	{
+		f->explainer = e;
+		MemoryContextSwitchTo(old);
+		return e;
+	}
+	memset(&b, 0, sizeof(b));
+	b.f = f;
+	b.e = e;
+	b.path = ad_palloc_array(uint32, (Size) f->depth + 2);
+	b.splits = ad_palloc0_array(int, f->cols);
+	e->width = (f->cols + BLOCK - 1) / BLOCK * BLOCK;
+	keep = !f->hyperplanes && nleaves * e->width <= MAX_CHANGES;
+	e->nodes = ad_palloc_array(ShapNode, 2 * (Size) f->ninner + f->ntrees);
+	e->roots = ad_palloc_array(uint32, f->ntrees);
+	if (keep)
+	{
+		e->leaf_of_slot = ad_palloc0_array(uint32, f->groups * stride);
+		e->leaves = ad_palloc_array(uint32, (Size) f->groups * LANES);
+		e->changes = ad_palloc0_array(double, (nleaves + 1) * e->width);
+		e->nleaves = 1;
+	}
+	for (uint32 t = 0; t < f->ntrees; t++)
+	{
+		Size		group = t / LANES;
+		Size		lane = t % LANES;
+
+		CHECK_FOR_INTERRUPTS();
+		if (f->hyperplanes)
+			(void) build_hyper(&b, f->roots[t], 0, &e->roots[t]);
+		else
+		{
+			b.codes = f->codes + group * stride + lane;
+			b.nodes = f->nodes + group * (stride - LANES) + lane;
+			(void) build_axis(&b, 0, 0, &e->roots[t]);
+		}
+		if (keep)
+		{
+			b.leaf_of_slot = e->leaf_of_slot + group * stride + lane;
+			keep_changes(&b, e->roots[t], 0, 0);
+		}
+		e->length += e->nodes[e->roots[t]].length;
+	}
+	pfree(b.path);
+	pfree(b.splits);
+	prepare_quadrature(e, f->cols);
+	f->explainer = e;
+	MemoryContextSwitchTo(old);
+	return e;
+}
+
+/*
+ * Sum the leaves below a node, per point, into sum[depth], given the product
+ * of the path so far in product[depth]; and add what the edges below
+ * contribute.  An edge's part replaces that of the last edge above on the
+ * same column, for the leaves below it.
+ */
+static inline __attribute__((always_inline)) void
+shapley_node(AdForestExplainer *e, uint32 at, int depth, const int points,
+			 void (*self) (AdForestExplainer *, uint32, int))
+{
+	const ShapNode *n = &e->nodes[at];
+	double	   *product = e->product + (Size) depth * points;
+	double	   *sum = e->sum + (Size) depth * points;
+	double	   *saved = e->saved + (Size) depth * points;
+	double	   *inverse;
+	double		known;
+	double		unknown;
+	bool		right;
+	uint32		j;
+
+	if (n->right == 0)
+	{
+		for (int q = 0; q < points; q++)
+			sum[q] = n->length * product[q];
+		return;
+	}
+	j = n->column;
+	inverse = e->inverse + (Size) j * points;
+	known = e->known[j];
+	unknown = e->unknown[j];
+	right = !(n->coefficient * e->x[j] <= n->threshold);
+	for (int q = 0; q < points; q++)
+	{
+		sum[q] = 0;
+		saved[q] = inverse[q];
+	}
+	for (int side = 0; side < 2; side++)
+	{
+		double		o = side == right ? known : 0;
+		double		z = unknown * (side ? 1 - n->left_share : n->left_share);
+		double	   *next = product + points;
+		const double *below = sum + points;
+		double		total = 0;
+
+		if (o == 0 && z == 0)
+			continue;			/* worth nothing to any coalition */
+		e->known[j] = o;
+		e->unknown[j] = z;
+		for (int q = 0; q < points; q++)
+		{
+			double		factor = z + (o - z) * e->at[q];
+
+			next[q] = product[q] * saved[q] * factor;
+			inverse[q] = 1 / factor;
+		}
+		self(e, side ? n->right : at + 1, depth + 1);
+		for (int q = 0; q < points; q++)
+		{
+			sum[q] += below[q];
+			total += e->weight[q] * below[q] *
+				((o - z) * inverse[q] - (known - unknown) * saved[q]);
+		}
+		e->contribution[j] += total;
+	}
+	e->known[j] = known;
+	e->unknown[j] = unknown;
+	for (int q = 0; q < points; q++)
+		inverse[q] = saved[q];
+}
+
+static void
+shapley_4(AdForestExplainer *e, uint32 at, int depth)
+{
+	shapley_node(e, at, depth, 4, shapley_4);
+}
+
+static void
+shapley_8(AdForestExplainer *e, uint32 at, int depth)
+{
+	shapley_node(e, at, depth, 8, shapley_8);
+}
+
+static void
+shapley_any(AdForestExplainer *e, uint32 at, int depth)
+{
+	shapley_node(e, at, depth, e->points, shapley_any);
+}
+
+/* Shapley values of the path length, summed over the trees. */
+static void
+shapley(AdForest *f, AdForestExplainer *e, const double *x,
+		double *contribution)
+{
+	e->x = x;
+	e->contribution = contribution;
+	for (uint32 t = 0; t < f->ntrees; t++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (int q = 0; q < e->points; q++)
+			e->product[q] = 1;
+		if (e->points == 4)
+			shapley_4(e, e->roots[t], 0);
+		else if (e->points == 8)
+			shapley_8(e, e->roots[t], 0);
+		else
+			shapley_any(e, e->roots[t], 0);
+	}
+}
+
+/* What the splits on the row's paths change. */
+static void
+path_changes(AdForest *f, AdForestExplainer *e, const double *x,
+			 double *contribution)
+{
+	if (e->changes)
+	{
+		int			lanes = f->groups * LANES;
+
+		/* the row was scored just now: f->leaf says where it arrived */
+		for (int l = 0; l < lanes; l++)
+		{
+			Size		slot = ((Size) (l / LANES) * LANES << f->depth) +
+				f->leaf[l];
+
+			e->leaves[l] = e->leaf_of_slot[slot] * e->width;
+			ad_prefetch(e->changes + e->leaves[l]);
+			ad_prefetch(e->changes + e->leaves[l] + 8);
+		}
+		for (int first = 0; first < f->cols; first += BLOCK)
+		{
+			const double *changes = e->changes + first;
+			double		sum[BLOCK] = {0};
+
+			for (int l = 0; l < lanes; l++)
+				for (int i = 0; i < BLOCK; i++)
+					sum[i] += changes[e->leaves[l] + i];
+			for (int i = 0; i < BLOCK && first + i < f->cols; i++)
+				contribution[first + i] = sum[i];
+		}
+		return;
+	}
+	for (uint32 t = 0; t < f->ntrees; t++)
+	{
+		uint32		at = e->roots[t];
+
+		while (e->nodes[at].right != 0)
+		{
+			const ShapNode *n = &e->nodes[at];
+
+			at = n->coefficient * x[n->column] <= n->threshold ? at + 1 :
+				n->right;
+			contribution[n->column] += e->nodes[at].length - n->length;
+		}
+	}
+}
+
+/*
+ * The contributions of a row's columns to its score; returns the score at
+ * the expected path length, or NaN for a forest whose splits are on several
+ * columns.
+ */
+double
+ad_iforest_explain(void *scorer, const double *x, bool path,
+				   double *contribution)
+{
+	AdForest   *f = scorer;
+	AdForestExplainer *e = f->explainer ? f->explainer : build(f);
+	double		baseline;
+	double		change = 0;
+	double		factor;
+
+	if (!e->possible)
+		return NAN;
+	memset(contribution, 0, f->cols * sizeof(double));
+	if (f->normal == 0)
+		return 0.5;
+	if (path)
+		path_changes(f, e, x, contribution);
+	else
+		shapley(f, e, x, contribution);
+
+	/* from lengths to scores */
+	baseline = ad_exp2(-(e->length / f->ntrees) / f->normal);
+	for (int c = 0; c < f->cols; c++)
+		change += contribution[c];
+	if (fabs(change) > 1e-7 * f->ntrees)
+		factor = (ad_exp2(-((e->length + change) / f->ntrees) / f->normal) -
+				  baseline) / change;
+	else
+		factor = -LN_2 * baseline / f->ntrees / f->normal;
+	for (int c = 0; c < f->cols; c++)
+		contribution[c] *= factor;
+	return baseline;
+}

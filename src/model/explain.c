@@ -1,0 +1,277 @@
+/*-------------------------------------------------------------------------
+ *
+ * explain.c
+ *		What each feature contributes to a row's score.
+ *
+ * Contributions add up to the score less a baseline that is the same for all
+ * rows of a model.  A detector that can say what each of its columns
+ * contributes does (AdDetector.explain); columns are then summed back to the
+ * features they were made of.
+ *
+ * For the others features are left out one by one: what the score loses when
+ * a feature is replaced by its typical value, its median or most frequent
+ * category.  The baseline is the score of the row that is typical throughout.
+ * What these differences miss of the whole is shared out in proportion to
+ * them.  Where no feature alone makes a difference (each of two would do), it
+ * is what a feature alone adds to the typical row that counts.
+ *
+ * An ensemble that takes the mean is explained by its members, on the scale on
+ * which it takes it; other ensembles by leaving features out.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/ad_model.h"
+
+#include <float.h>
+
+/* Scratch of explaining rows of a model, and what is known of it. */
+struct AdExplain
+{
+	double	   *columns;		/* per column: a detector's contributions */
+	double	   *row;			/* per feature: a row that is changed */
+	double	   *typical;		/* per feature */
+	double		typical_score;
+};
+
+/* A number that can be calculated with. */
+static double
+bounded(double v)
+{
+	if (isnan(v))
+		return 0;
+	return Max(Min(v, DBL_MAX), -DBL_MAX);
+}
+
+/*
+ * Change contributions so that they add up to total, both finite: what is
+ * missing is shared in proportion to their sizes.  If all are 0, those that
+ * may contribute share it equally.  Features that were dropped contribute
+ * nothing.
+ */
+static void
+settle(const AdModel *m, double *c, double total)
+{
+	int			n = m->nfeatures;
+	double		most = 0;
+	double		sum = 0;
+	double		sizes = 0;
+	double		missing;
+	int			able = 0;
+	bool		finite = true;
+
+	/* rounding must not take the sum beyond what is a number */
+	if (fabs(total) > 1e300)
+		total *= 1 - 1e-12;
+	for (int j = 0; j < n; j++)
+	{
+		most = Max(most, fabs(c[j]));
+		able += m->features[j].encoding != AD_ENC_DROPPED;
+	}
+	if (most == 0)
+	{
+		for (int j = 0; j < n; j++)
+			c[j] = m->features[j].encoding != AD_ENC_DROPPED ?
+				total / able : 0;
+		return;
+	}
+	for (int j = 0; j < n; j++)
+	{
+		sum += c[j] / most;
+		sizes += fabs(c[j] / most);
+	}
+	if (fabs(sum) == sizes && sum * total >= 0)
+	{
+		/* all of one sign: scaled, which loses no digits */
+		for (int j = 0; j < n; j++)
+			c[j] = total * (fabs(c[j] / most) / sizes);
+		return;
+	}
+	missing = total / most - sum;
+	for (int j = 0; j < n && finite; j++)
+	{
+		double		u = c[j] / most;
+
+		finite = isfinite((u + missing * (fabs(u) / sizes)) * most);
+	}
+	for (int j = 0; j < n; j++)
+	{
+		double		u = c[j] / most;
+
+		c[j] = finite ? (u + missing * (fabs(u) / sizes)) * most :
+			total * (fabs(u) / sizes);
+	}
+}
+
+/*
+ * Sum a detector's contributions to those of features.  Where some are no
+ * finite numbers, the row's infinite columns count alone, or if it has none,
+ * the columns concerned.
+ */
+static void
+sum_columns(const AdModel *m, const double *columns, double *out)
+{
+	bool		finite = true;
+	bool		infinite = false;
+
+	for (int c = 0; c < m->ncols; c++)
+	{
+		finite &= isfinite(columns[c]) != 0;
+		infinite |= isinf(m->columns[c]) != 0;
+	}
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		const AdModelFeature *f = &m->features[j];
+
+		out[j] = 0;
+		for (int c = f->first; c < f->first + f->ncols; c++)
+			if (finite)
+				out[j] += columns[c];
+			else if (infinite ? isinf(m->columns[c]) : !isfinite(columns[c]))
+				out[j] = 1;
+		out[j] = bounded(out[j]);
+	}
+}
+
+/* The score of a row, as a number that can be calculated with. */
+static double
+score_of(AdModel *m, const double *raw)
+{
+	return bounded(ad_model_score(m, raw));
+}
+
+/* The typical value of a feature: a number, or a category's code. */
+static double
+typical_value(const AdModelFeature *f)
+{
+	if (f->class == AD_CLASS_CATEGORY)
+		return f->impute;
+	if (isfinite(f->stats.median))
+		return f->stats.median;
+	return isfinite(f->impute) ? f->impute : 0;
+}
+
+/* What explaining a model needs; made when it is first asked for. */
+static AdExplain *
+explain_of(AdModel *m)
+{
+	MemoryContext old;
+	AdExplain  *e;
+
+	if (m->explain)
+		return m->explain;
+	old = MemoryContextSwitchTo(m->mcxt);
+	e = palloc0(sizeof(AdExplain));
+	e->columns = ad_palloc0_array(double, m->ncols);
+	e->row = ad_palloc0_array(double, m->nfeatures);
+	e->typical = ad_palloc0_array(double, m->nfeatures);
+	for (int j = 0; j < m->nfeatures; j++)
+		e->typical[j] = typical_value(&m->features[j]);
+	e->typical_score = score_of(m, e->typical);
+	MemoryContextSwitchTo(old);
+	m->explain = e;
+	return e;
+}
+
+/* Leave features out one by one; see the file's head. */
+static double
+leave_out(AdModel *m, const double *raw, double score, double *contribution)
+{
+	AdExplain  *e = explain_of(m);
+	bool		any = false;
+
+	memcpy(e->row, raw, m->nfeatures * sizeof(double));
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		contribution[j] = 0;
+		if (m->features[j].encoding == AD_ENC_DROPPED || raw[j] == e->typical[j])
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		e->row[j] = e->typical[j];
+		contribution[j] = bounded(score - score_of(m, e->row));
+		e->row[j] = raw[j];
+		any |= contribution[j] != 0;
+	}
+	if (!any && score != e->typical_score)
+	{
+		memcpy(e->row, e->typical, m->nfeatures * sizeof(double));
+		for (int j = 0; j < m->nfeatures; j++)
+		{
+			if (m->features[j].encoding == AD_ENC_DROPPED ||
+				raw[j] == e->typical[j])
+				continue;
+			CHECK_FOR_INTERRUPTS();
+			e->row[j] = raw[j];
+			contribution[j] = bounded(score_of(m, e->row) - e->typical_score);
+			e->row[j] = e->typical[j];
+		}
+	}
+	return e->typical_score;
+}
+
+/*
+ * Explain an ensemble's mean by its members; returns the baseline, or NaN if
+ * that cannot be said in numbers.
+ */
+static double
+explain_members(AdModel *m, const double *raw, bool path,
+				double *contribution)
+{
+	double	   *part = explain_of(m)->row;
+	double		baseline = 0;
+
+	memset(contribution, 0, m->nfeatures * sizeof(double));
+	for (int k = 0; k < m->nmembers; k++)
+	{
+		const AdScores *scores = &m->members[k]->calibration.training;
+		double		rest = ad_model_explain(m->members[k], raw, path, part);
+
+		/* without a spread the member says 0 or 1: no feature's doing */
+		if (scores->sd == 0)
+		{
+			baseline += ad_scores_standard(scores, rest) / m->nmembers;
+			continue;
+		}
+		for (int j = 0; j < m->nfeatures; j++)
+		{
+			rest -= part[j];
+			contribution[j] += part[j] / scores->sd / m->nmembers;
+		}
+		baseline += ad_scores_standard(scores, rest) / m->nmembers;
+	}
+	for (int j = 0; j < m->nfeatures; j++)
+		if (!isfinite(contribution[j]))
+			return NAN;
+	return baseline;
+}
+
+/*
+ * What each feature of a raw row contributes to its score, which is returned:
+ * finite numbers that add up to it, less the baseline.  "path": the cheap way,
+ * for detectors that have two.  Allocates nothing but at a model's first row.
+ * Errors as preparing the row has.
+ */
+double
+ad_model_explain(AdModel *m, const double *raw, bool path,
+				 double *contribution)
+{
+	AdExplain  *e = explain_of(m);
+	double		score = score_of(m, raw);
+	double		baseline = NAN;
+
+	if (m->nmembers > 0)
+	{
+		if (m->combine == AD_COMBINE_MEAN)
+			baseline = explain_members(m, raw, path, contribution);
+	}
+	else if (m->detector->explain)
+	{
+		baseline = m->detector->explain(m->scorer, m->columns, path,
+										e->columns);
+		if (!isnan(baseline))
+			sum_columns(m, e->columns, contribution);
+	}
+	if (isnan(baseline))
+		baseline = leave_out(m, raw, score, contribution);
+	settle(m, contribution, bounded(score - bounded(baseline)));
+	return score;
+}

@@ -1,0 +1,145 @@
+#!/usr/bin/python3
+"""Makes the golden files of ad_drift with numpy 1.24.2 and scipy 1.10.1
+(Debian 12's python3-numpy and python3-scipy):
+
+    /usr/bin/python3 test/golden/drift.py
+
+test/data/golden/drift_rows.csv.gz     rows: set, side (r or c), position,
+                                       number, integer, category
+test/data/golden/drift_values.csv.gz   what each measure makes of a set
+
+Kolmogorov-Smirnov is scipy.stats.ks_2samp, the Jensen-Shannon distance
+scipy.spatial.distance.jensenshannon with base 2, the quantiles numpy's. The
+population stability index is its definition, sum((q - p) ln(q / p)), with a
+share of 0.0001 for an empty bin; what chance makes of it is Wilson and
+Hilferty's chi-square quantile over scipy.stats.norm. Bins are
+those documented in docs/monitoring.md. "model" stands for a reference that
+is a model: its bins are bounded by five quantiles, where KS is taken.
+"""
+
+import csv
+import gzip
+import io
+import os
+from collections import Counter
+
+import numpy as np
+import scipy
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import ks_2samp, norm
+
+assert scipy.__version__ == "1.10.1"
+
+GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                      "..", "data", "golden")
+rng = np.random.default_rng(20260401)
+MIN_SHARE = 0.0001
+
+
+def sets():
+    """name, then for either side: numbers (NaN: missing), integers, words"""
+    def side(n, loc, scale, rate, words, probabilities, missing):
+        x = rng.normal(loc, scale, n)
+        x[rng.random(n) < missing] = np.nan
+        return (x, rng.poisson(rate, n).astype(float),
+                rng.choice(words, n, p=probabilities))
+
+    abc = ["de", "fr", "nl", "be"]
+    many = [f"shop {i:02}" for i in range(40)]
+    zipf = 1 / np.arange(1, 41)
+    zipf /= zipf.sum()
+    yield ("same", side(1500, 0, 1, 2, abc, [.4, .3, .2, .1], .02),
+           side(1200, 0, 1, 2, abc, [.4, .3, .2, .1], .02))
+    yield ("shifted", side(900, 10, 3, 2, abc, [.4, .3, .2, .1], 0),
+           side(1100, 11.5, 4, 3, abc, [.1, .3, .2, .4], .15))
+    yield ("new and gone", side(700, 0, 1, .1, abc, [.4, .3, .3, 0], .5),
+           side(300, 5, .1, 40, abc + ["us"], [.4, .3, 0, .1, .2], .1))
+    yield ("many words", side(1000, -5, 1e6, 30, many, zipf, .01),
+           side(1000, -5, 1e6, 33, many[::-1], zipf, .01))
+    yield ("few rows", side(12, 0, 1, 2, abc, [.4, .3, .2, .1], 0),
+           side(7, 0, 1, 2, abc, [.4, .3, .2, .1], 0))
+
+
+def measures(p, q, n, m):
+    keep = (p > 0) | (q > 0)
+    p, q = p[keep], q[keep]
+    a, b = np.maximum(p, MIN_SHARE), np.maximum(q, MIN_SHARE)
+    df = len(p) - 1
+    c = 2 / (9 * df) if df else 0
+    return {"psi": ((b - a) * np.log(b / a)).sum(),
+            "js": jensenshannon(p, q, base=2),
+            "psi_noise": df * (1 - c + norm.ppf(0.999) * np.sqrt(c)) ** 3 *
+            (1 / n + 1 / m)}
+
+
+def between(cumulative):
+    return np.diff(np.concatenate([[0], cumulative, [1]]))
+
+
+def at_most(x, edges):
+    return np.searchsorted(np.sort(x), edges, side="right") / len(x)
+
+
+def numbers(x, y):
+    x, y = x[~np.isnan(x)], y[~np.isnan(y)]
+    edges = np.unique(x)
+    if len(edges) > 10:
+        edges = np.unique(np.quantile(x, np.arange(1, 10) / 10))
+    result = measures(between(at_most(x, edges)), between(at_most(y, edges)),
+                      len(x), len(y))
+    result["ks"] = ks_2samp(x, y).statistic
+    return result
+
+
+def model(x, y):
+    total = len(x)
+    x, y = x[~np.isnan(x)], y[~np.isnan(y)]
+    edges = np.unique(np.quantile(x, [.05, .25, .5, .75, .95]))
+    p, q = at_most(x, edges), at_most(y, edges)
+    result = measures(between(p), between(q), len(x), len(y))
+    result["ks"] = np.abs(p - q).max()
+    return result
+
+
+def words(x, y):
+    r, c = Counter(x), Counter(y)
+    top = sorted(r, key=lambda w: (-r[w], w))[:20]
+    p = np.array([r[w] / len(x) for w in top])
+    q = np.array([c[w] / len(y) for w in top])
+    if any(w not in top for w in list(r) + list(c)):
+        p = np.append(p, 1 - p.sum())
+        q = np.append(q, 1 - q.sum())
+    p[p < 1e-12] = 0
+    q[q < 1e-12] = 0
+    result = measures(p, q, len(x), len(y))
+    result["new_share"] = np.mean([w not in r for w in y])
+    return result
+
+
+def write(name, rows):
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    with open(os.path.join(GOLDEN, name), "wb") as out, \
+            gzip.GzipFile(filename="", mode="wb", fileobj=out, mtime=0) as gz:
+        gz.write(text.getvalue().encode())
+
+
+rows, values = [], []
+for name, r, c in sets():
+    for side, (x, k, w) in (("r", r), ("c", c)):
+        for i in range(len(x)):
+            rows.append([name, side, i + 1,
+                         "" if np.isnan(x[i]) else repr(float(x[i])),
+                         int(k[i]), w[i]])
+    for reference, of in (("sketch", numbers), ("model", model)):
+        for position, result in ((1, of(r[0], c[0])), (2, of(r[1], c[1])),
+                                 (3, words(r[2], c[2]))):
+            missing = [np.isnan(s[0]).mean() if position == 1 else 0
+                       for s in (r, c)]
+            result["missing_reference"], result["missing_current"] = missing
+            result["missing_change"] = missing[1] - missing[0]
+            for measure, value in sorted(result.items()):
+                values.append([name, reference, position, measure,
+                               repr(float(value))])
+write("drift_rows.csv.gz", rows)
+write("drift_values.csv.gz", values)
