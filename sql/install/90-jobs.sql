@@ -54,6 +54,8 @@ CREATE TABLE _ad_job_seen (
     no bigint,
     CONSTRAINT _ad_job_seen_pkey PRIMARY KEY (job_id, key)
 );
+-- keys come and go with every batch
+ALTER TABLE _ad_job_seen SET (autovacuum_vacuum_scale_factor = 0.05);
 COMMENT ON TABLE _ad_job_seen IS 'keys that a job has scored and that lie within its lag';
 
 CREATE TABLE _ad_job_run (

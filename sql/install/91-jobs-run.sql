@@ -136,6 +136,7 @@ DECLARE
 	given text;				-- what is scored
 	rule_name text;
 	rule_value double precision;
+	seen text[];
 	sql text;
 	r record;
 	found boolean;
@@ -207,6 +208,9 @@ BEGIN
 	given := CASE WHEN j.features IS NULL THEN '_b._q'
 			 ELSE (SELECT string_agg(format('(_b._q).%I', f), ', ' ORDER BY i) FROM unnest(j.features) WITH ORDINALITY u(f, i)) END;
 
+	-- as an array, whose length the planner knows: the table's statistics, when
+	-- a run begins, are those of an empty one
+	seen := ARRAY(SELECT o.key FROM @extschema@._ad_own_seen o WHERE o.job_id = j.id);
 	sql := format($sql$
 WITH _s AS MATERIALIZED (
 	SELECT _b.*, @extschema@.ad_score($2, %1$s) AS _score, %2$s AS _p
@@ -215,9 +219,8 @@ WITH _s AS MATERIALIZED (
 %6$s
 		  ) _q
 		  WHERE %7$s
-			AND NOT EXISTS (SELECT FROM @extschema@._ad_own_seen _n
-							WHERE _n.job_id OPERATOR(pg_catalog.=) $1
-								AND _n.key OPERATOR(pg_catalog.=) (_q.%3$I::pg_catalog.text COLLATE "C"))
+			AND NOT EXISTS (SELECT FROM pg_catalog.unnest($10) _n(_k)
+							WHERE _n._k OPERATOR(pg_catalog.=) (_q.%3$I::pg_catalog.text COLLATE "C"))
 		  ORDER BY _q.%4$I, _q.%3$I::pg_catalog.text COLLATE "C"
 		  LIMIT $3) _b),
 _m AS MATERIALIZED (
@@ -264,9 +267,9 @@ FROM _n$sql$,
 
 	PERFORM set_config('search_path', j.search_path, true);
 	IF kind = 'at' THEN
-		EXECUTE sql INTO r USING j.id, j.model, j.batch_size, from_at, clock_at, s.at, rule_value, lag.at, until_at;
+		EXECUTE sql INTO r USING j.id, j.model, j.batch_size, from_at, clock_at, s.at, rule_value, lag.at, until_at, seen;
 	ELSE
-		EXECUTE sql INTO r USING j.id, j.model, j.batch_size, from_no, clock_at, s.no, rule_value, lag.no, until_at;
+		EXECUTE sql INTO r USING j.id, j.model, j.batch_size, from_no, clock_at, s.no, rule_value, lag.no, until_at, seen;
 	END IF;
 	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 	IF r.no_key THEN

@@ -18,7 +18,7 @@ use Time::HiRes qw(usleep);
 my $kills = 20;
 
 seed();
-my $node = start_server('jobs', 'fsync = on', 'restart_after_crash = on', 'autovacuum = off');
+my $node = start_server('jobs', "shared_preload_libraries = 'anomaly'", 'fsync = on', 'restart_after_crash = on', 'autovacuum = off');
 
 # 30,000 rows, and a function that makes scoring slow enough to be hit
 $node->safe_psql('postgres', <<'SQL');
@@ -141,6 +141,8 @@ SELECT ad_create_job('slow', 'm', 'SELECT * FROM payment WHERE id <= 3000 AND cr
 SQL
 my $first = start_run('slow');
 $node->poll_query_until('postgres', "SELECT count(*) > 0 FROM ad_job_run WHERE job = 'slow' AND batches > 0");
+is( $node->safe_psql('postgres', "SELECT kind, name, phase, rows_done > 0 FROM ad_progress WHERE kind = 'job'"),
+	'job|slow|batch|t', 'a running job is in ad_progress');
 my ($status, $out, $err) = $node->psql('postgres', "CALL ad_run_job('slow')");
 is($status, 0, 'a second run returns');
 like($err, qr/NOTICE:  job "slow" is already running.*PID \d+/s, 'and says that there is one');
@@ -151,6 +153,7 @@ $node->safe_psql('postgres',
 	"SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL ad_run_job%' AND state = 'active' AND pid <> pg_backend_pid()");
 $first->{harness}->finish;
 like(${ $first->{err} }, qr/canceling statement due to user request/, 'a cancelled run ends');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM ad_progress'), 0, 'it is in ad_progress no more');
 is( $node->safe_psql('postgres', "SELECT status, error_code FROM ad_job_run WHERE job = 'slow'"),
 	'failed|57014', 'and is in the log');
 $node->safe_psql('postgres', "SELECT ad_alter_job('slow', '{\"source\": \"SELECT * FROM payment WHERE id <= 3000\"}')");
