@@ -50,6 +50,7 @@ SELECT ad_create_job('j', 'sure', 'event', 'id', 'at', cooldown => '1 hour');
 SELECT ad_create_job('j', 'sure', 'event', 'id', 'at', entity => 'who', cooldown => '-1 hour');
 SELECT ad_create_job('j', 'sure', 'event', 'id', 'at', limit_per_hour => 0);
 SELECT ad_create_job('j', 'sure', 'event', 'id', 'at', explain => -1);
+SELECT ad_create_job('j', 'sure', 'event', 'id', 'at', explain => NULL);
 SELECT count(*) FROM ad_jobs;
 
 -- a name with quotes, dots and worse

@@ -408,8 +408,8 @@ BEGIN
 		RAISE EXCEPTION 'cooldown needs an entity column'
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'It is the time in which an entity causes at most one alert.';
 	END IF;
-	IF j.explain < 0 THEN
-		RAISE EXCEPTION 'explain is %, must be at least 0', j.explain USING ERRCODE = 'invalid_parameter_value';
+	IF j.explain IS NULL OR j.explain < 0 THEN
+		RAISE EXCEPTION 'explain is %, must be at least 0', coalesce(j.explain::text, 'NULL') USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 
 	-- the rule
@@ -629,7 +629,6 @@ BEGIN
 			@extschema@._ad_job_column(q.columns, q.types, j.watermark_column, 'watermark'))
 			WHEN 'at' THEN '5 minutes' ELSE '1000' END;
 	END IF;
-	j.explain := coalesce(j.explain, 0);
 	RETURN j;
 END $$;
 COMMENT ON FUNCTION _ad_job_defaults(_ad_own_job) IS 'a job with the defaults that depend on its source and model';

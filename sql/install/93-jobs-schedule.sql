@@ -18,7 +18,7 @@ BEGIN
 		RAISE EXCEPTION 'job "%" is scheduled by its owner only', j.name
 			USING ERRCODE = 'insufficient_privilege', HINT = format('SET ROLE %s first.', quote_ident(j.owner::text));
 	END IF;
-	command := format('CALL %s.ad_run_job(%L)', quote_ident('@extschema@'), j.name);
+	command := format('CALL %s.ad_run_job(%L)', '@extschema@', j.name);
 	IF NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
 		RAISE EXCEPTION 'cannot schedule job "%" without pg_cron', j.name
 			USING ERRCODE = 'object_not_in_prerequisite_state',

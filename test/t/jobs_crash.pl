@@ -183,6 +183,37 @@ like($told[0] // '', qr/^\{"job": "loud", "alerts": \d+, "scored_at": "[^"]+"\}$
 my ($n, $at) = ($told[0] // '') =~ /"alerts": (\d+), "scored_at": "([^"]+)"/;
 is($node->safe_psql('postgres', "SELECT count(*) FROM ad_alert WHERE job = 'loud' AND scored_at = '$at'"), $n, 'that lead to the alerts');
 
+# While others insert, in transactions of different lengths: every row once,
+# though many become visible after later ones have been scored.
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE live (id bigserial PRIMARY KEY, amount float8, other float8 DEFAULT 0, ts timestamptz NOT NULL DEFAULT now());
+CREATE INDEX ON live (ts, id);
+SELECT ad_create_job('live', 'm', 'live', 'id', 'ts', rule => '{"p_value": 0.002}', batch_size => 50, lag => '10 seconds');
+SQL
+my $script = $node->basedir . '/insert.sql';
+PostgreSQL::Test::Utils::append_to_file($script, <<'SQL');
+\set wait random(0, 200)
+BEGIN;
+INSERT INTO live (amount) VALUES (CASE WHEN :wait < 20 THEN 50 ELSE 0 END);
+\sleep :wait ms
+INSERT INTO live (amount) VALUES (CASE WHEN :wait < 20 THEN 50 ELSE 0 END);
+END;
+SQL
+my $inserting = IPC::Run::start([ 'pgbench', '-n', '-c', 8, '-T', 4, '-f', $script, $node->connstr('postgres') ],
+	'<', \undef, '>', \my $bench_out, '2>', \my $bench_err);
+for (1 .. 40)
+{
+	$node->safe_psql('postgres', "CALL ad_run_job('live')");
+	usleep(100_000);
+}
+$inserting->finish;
+$node->safe_psql('postgres', "CALL ad_run_job('live')");
+my $inserted = $node->safe_psql('postgres', 'SELECT count(*) FROM live');
+note "$inserted rows inserted while the job ran";
+is($node->safe_psql('postgres', "SELECT sum(rows) FROM ad_job_run WHERE job = 'live'"), $inserted, 'rows that come while it runs are scored once each');
+is( $node->safe_psql('postgres', "SELECT count(*) FROM ad_alert WHERE job = 'live'"),
+	$node->safe_psql('postgres', 'SELECT count(*) FROM live WHERE amount > 0'), 'and the strange ones are alerts');
+
 # Dump and restore keep jobs, watermarks and alerts; the restored job goes on.
 $node->safe_psql('postgres', "CREATE ROLE keeper LOGIN; CREATE DATABASE copy; SELECT ad_grant_job('killed', 'keeper');");
 my $dump = $node->basedir . '/dump.sql';
@@ -192,7 +223,7 @@ is($node->safe_psql('copy', sprintf($alerts, 'killed')), $expected, 'a restore h
 $node->safe_psql('copy', q{INSERT INTO payment VALUES (900001, 'new', 99, 0, '2026-01-01 02:46:41+00'); CALL ad_run_job('killed')});
 is($node->safe_psql('copy', "SELECT rows, alerts FROM ad_job_run WHERE job = 'killed' ORDER BY run DESC LIMIT 1"), '1|1', 'and goes on where it was');
 $node->safe_psql('copy', "SELECT ad_create_job('another', 'm', 'payment', 'id', 'ts', rule => '{\"p_value\": 0.002}')");
-is($node->safe_psql('copy', 'SELECT count(*), count(DISTINCT id) FROM _ad_job'), '6|6', 'numbers of jobs go on too');
+is($node->safe_psql('copy', 'SELECT count(*), count(DISTINCT id) FROM _ad_job'), '7|7', 'numbers of jobs go on too');
 is($node->safe_psql('copy', 'SET ROLE keeper; SELECT count(*) > 0 FROM ad_alert'), 't', 'and so do grants');
 
 $node->stop;
