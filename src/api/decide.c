@@ -20,7 +20,7 @@ need_scores(const AdModel *m)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("model does not hold the scores of its fit"),
-				 errhint("It was made by an old version; fit it again.")));
+				 errhint("It is of format 1; fit it again.")));
 }
 
 /* The score of a call's row, counted. */

@@ -18,7 +18,7 @@
 #include "pgtime.h"
 #include "sketch/ad_sketch.h"
 
-#define AD_MODEL_VERSION		1
+#define AD_MODEL_VERSION		2		/* 1 had no calibration */
 #define AD_MODEL_CONTAINS_ROWS	0x0001	/* flag */
 #define AD_MODEL_FLAGS			AD_MODEL_CONTAINS_ROWS
 #define AD_MAX_MODEL_VALUES		4096	/* categories kept per feature */
