@@ -160,3 +160,7 @@ $$SELECT ad_fit(ad_iforest() || ad_prepare(onehot_max => 1000), c, c, c, c, c)
 ]) s;
 
 DROP TABLE t, imputed, logins, zones, settings, tags;
+
+-- categories that are all equally common have no spread: rounding is not scaled up
+SELECT ad_score(ad_fit(ad_kmeans() || ad_prepare(onehot_max => 0), i % 7, 'value ' || i % 70), 3, 'never') < 100 AS bounded
+FROM generate_series(1, 2100) i;

@@ -291,7 +291,8 @@ build(AdForest *f)
 {
 	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(f));
 	AdForestExplainer *e = palloc0(sizeof(AdForestExplainer));
-	Size		stride = (Size) LANES << f->depth;
+	/* between groups; trees of hyperplanes may be too deep for groups */
+	Size		stride = f->hyperplanes ? 0 : (Size) LANES << f->depth;
 	Size		nleaves = (Size) f->ninner + f->ntrees;
 	bool		keep;
 	Builder		b;

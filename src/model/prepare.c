@@ -445,6 +445,9 @@ choose_scales(AdModel *m, const AdView *v, const double *x, AdScale scale)
 				break;
 		}
 		m->center[f->first] = isfinite(center) ? center : 0;
+		/* shares that are all equal differ by rounding, which is no spread */
+		if (f->encoding == AD_ENC_FREQUENCY && width < 1e-12)
+			width = 0;
 		/* a constant column stays as it is, but centred */
 		m->scale[f->first] = (isfinite(width) && width > 0) ? width : 1;
 	}
