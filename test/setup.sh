@@ -50,6 +50,14 @@ find_missing() {
 		version=$(postgres_version)
 		need "postgresql-${version:-N}" "postgresql-server-dev-${version:-N}"
 	fi
+	# pg_cron for a server of Debian's; others go without
+	if ad_find_pg; then
+		version=$("$PG_CONFIG" --pkglibdir)
+		case $version in
+			/usr/lib/postgresql/*/lib)
+				[ -f "$version/pg_cron.so" ] || need "postgresql-$(basename "${version%/lib}")-cron" ;;
+		esac
+	fi
 	if [ "${1:-}" = bench ]; then
 		/usr/bin/python3 -c 'import sklearn' 2>/dev/null || need python3-sklearn
 		/usr/bin/python3 -c 'import statsmodels' 2>/dev/null || need python3-statsmodels

@@ -231,17 +231,6 @@ $$;
 COMMENT ON FUNCTION _ad_health_models() IS
 'the checks of ad_health() over the named models that the user sees';
 
-CREATE FUNCTION ad_health()
-RETURNS TABLE ("check" text, status text, detail text, hint text)
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT * FROM @extschema@._ad_health_scoring()
-    UNION ALL SELECT * FROM @extschema@._ad_health_models()
-$$;
-COMMENT ON FUNCTION ad_health() IS
-'what is wrong, if anything: a row a check with status ok, warning or critical, the facts, and what to do; limits are the settings anomaly.health_*';
-
 CREATE FUNCTION ad_drift(
     reference bytea,
     current bytea,

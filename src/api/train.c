@@ -58,16 +58,28 @@ fit_rows(Oid schema, const char *name, const char *sql, Datum spec,
 	error_context_stack = &callback;
 
 	ad_query_read(sql, "training query", query);
-	if (keyed && query->columns->natts < 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("keyed sampling needs a row key before the features"),
-				 errhint("The first column of the training query is the key.")));
-	ad_query_features(query, keyed ? 0 : -1);
-	fit = psprintf("SELECT %s.ad_fit($1, %s%s)%s",
-				   quote_identifier(get_namespace_name(schema)),
-				   keyed ? "_q._c1, " : "", query->features,
-				   ad_query_from(query));
+	if (query->columns->natts == 1 &&
+		TupleDescAttr(query->columns, 0)->atttypid == BYTEAOID)
+	{
+		/* sketches; a comment may end the query, so a line ends it too */
+		const char *q = quote_identifier(get_namespace_name(schema));
+
+		fit = psprintf("SELECT %s.ad_fit_sketch($1, %s.ad_merge(_q._c1)) FROM (\n%s\n) _q(_c1)",
+					   q, q, query->text);
+	}
+	else
+	{
+		if (keyed && query->columns->natts < 2)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("keyed sampling needs a row key before the features"),
+					 errhint("The first column of the training query is the key.")));
+		ad_query_features(query, keyed ? 0 : -1);
+		fit = psprintf("SELECT %s.ad_fit($1, %s%s)%s",
+					   quote_identifier(get_namespace_name(schema)),
+					   keyed ? "_q._c1, " : "", query->features,
+					   ad_query_from(query));
+	}
 
 	/* an error ends the (sub)transaction, which puts this back */
 	XactReadOnly = true;

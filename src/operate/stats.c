@@ -71,6 +71,14 @@ double		ad_health_score_shift_critical = 1;
 int			ad_health_model_age_warning = 30 * 24 * 60;
 int			ad_health_model_age_critical = 90 * 24 * 60;
 
+/* Settings that only _ad_health_jobs(), in SQL, reads. */
+static int	health_job_lag_warning = 15;
+static int	health_job_lag_critical = 60;
+static int	health_job_failures_warning = 1;
+static int	health_job_failures_critical = 3;
+static int	health_alerts_warning = 100;
+static int	health_alerts_critical = 1000;
+
 static int	max_entries = 1000;
 static Table *table = NULL;		/* in shared memory */
 static HTAB *entries = NULL;
@@ -129,6 +137,32 @@ ad_stats_settings(bool preloading)
 							NULL, &ad_health_model_age_critical,
 							90 * 24 * 60, 0, INT_MAX, PGC_USERSET,
 							GUC_UNIT_MIN, NULL, NULL, NULL);
+	DefineCustomIntVariable("anomaly.health_job_lag_warning",
+							"Sets the time since a job's last good run from which ad_health warns.",
+							NULL, &health_job_lag_warning,
+							15, 0, INT_MAX, PGC_USERSET,
+							GUC_UNIT_MIN, NULL, NULL, NULL);
+	DefineCustomIntVariable("anomaly.health_job_lag_critical",
+							"Sets the time since a job's last good run from which ad_health is critical.",
+							NULL, &health_job_lag_critical,
+							60, 0, INT_MAX, PGC_USERSET,
+							GUC_UNIT_MIN, NULL, NULL, NULL);
+	DefineCustomIntVariable("anomaly.health_job_failures_warning",
+							"Sets the number of failed runs of a job in a row from which ad_health warns.",
+							NULL, &health_job_failures_warning,
+							1, 1, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("anomaly.health_job_failures_critical",
+							"Sets the number of failed runs of a job in a row from which ad_health is critical.",
+							NULL, &health_job_failures_critical,
+							3, 1, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("anomaly.health_alerts_warning",
+							"Sets the number of alerts of a job in an hour from which ad_health warns.",
+							NULL, &health_alerts_warning,
+							100, 1, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("anomaly.health_alerts_critical",
+							"Sets the number of alerts of a job in an hour from which ad_health is critical.",
+							NULL, &health_alerts_critical,
+							1000, 1, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
 }
 
 /* Bytes of shared memory. */

@@ -46,8 +46,11 @@ sub blocks
 	return @blocks;
 }
 
-# docs/monitoring.md needs it, and the others do not mind.
+# docs/monitoring.md needs anomaly preloaded, and the others do not mind. What
+# needs pg_cron runs where that is installed.
 my $node = start_server('docs', "shared_preload_libraries = 'anomaly'");
+my $cron = $node->safe_psql('postgres',
+	"SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_cron'");
 my $databases = 0;
 
 foreach my $path (glob("$root/README.md $root/docs/*.md"))
@@ -68,8 +71,21 @@ foreach my $path (glob("$root/README.md $root/docs/*.md"))
 		$node->safe_psql($database, 'CREATE EXTENSION anomaly')
 		  unless grep { $_->{sql} =~ /CREATE EXTENSION anomaly/ } @blocks;
 
+		# pg_cron serves one database of a server
+		if ($cron && grep { $_->{sql} =~ /pg_cron/ } @blocks)
+		{
+			$node->append_conf('postgresql.conf', <<"CONF");
+shared_preload_libraries = 'anomaly, pg_cron'
+cron.database_name = '$database'
+cron.host = '@{[ $node->host ]}'
+CONF
+			$node->restart;
+		}
+
 		foreach my $block (@blocks)
 		{
+			next if !$cron && $block->{sql} =~ /pg_cron|ad_(un)?schedule_job/;
+
 			my ($status, $out, $err) = $node->psql($database, $block->{sql},
 				on_error_stop => 1);
 			my $name = "$document, block at line $block->{line}";

@@ -50,7 +50,7 @@ for my $what ('ad_stat_models', 'ad_progress')
 }
 like(error_of($plain, 'SELECT ad_stat_reset();'), qr/55000/, 'so does ad_stat_reset');
 is( sql_value($plain, 'SELECT string_agg(concat_ws(\'|\', "check", status, hint), \',\') FROM ad_health()'),
-	'statistics|warning|Add anomaly to shared_preload_libraries and restart the server.,stale model|ok', 'ad_health warns');
+	'statistics|warning|Add anomaly to shared_preload_libraries and restart the server.,stale model|ok,job lag|ok,failing job|ok,alert flood|ok', 'ad_health warns');
 is( sql_value($plain, 'SELECT count(ad_score(m, x)) FROM (SELECT ad_fit(ad_zscore(), x) AS m FROM generate_series(1, 10) x) f, generate_series(1, 10) x'),
 	10, 'scoring works');
 is(sql_value($plain, "SELECT _ad_progress_set('job', 'j', 'x', 1, 2), _ad_progress_end('job', 'j')"), '|', 'progress is not shown');
@@ -123,7 +123,7 @@ is( sql_value($node, 'SELECT "check", status FROM ad_health() WHERE "check" = \'
 like(sql_value($node, 'SELECT hint FROM ad_health() WHERE status <> \'ok\''), qr/see ad_stat_models/, '... and says where to look');
 is( $node->safe_psql('postgres', "SET anomaly.health_latency_critical = 1000000; SET anomaly.health_latency_warning = 0;
 		SET anomaly.health_error_rate_critical = 1; SELECT \"check\", status FROM ad_health()"),
-	"statistics|ok\nerror rate|warning\nlatency|warning\ndrift|ok\nstale model|ok", 'limits are settings');
+	"statistics|ok\nerror rate|warning\nlatency|warning\ndrift|ok\nstale model|ok\njob lag|ok\nfailing job|ok\nalert flood|ok", 'limits are settings');
 is( $node->safe_psql('postgres', 'SET anomaly.stat_models = off; SELECT ad_stat_reset(); SELECT count(ad_score(m, 1, 1)) FROM models; SELECT count(*) FROM ad_stat_models; SELECT status FROM ad_health() LIMIT 1'),
 	"\n20\n0\nwarning", 'counting can be switched off');
 
@@ -144,7 +144,7 @@ for ([ 'alice', '2|8' ], [ 'bob', '1|11' ], [ 'watcher', '3|19' ], [ 'postgres',
 	is($node->safe_psql('postgres', 'SELECT calls, rows FROM ad_stat_models', extra_params => [ '-U', $role ]), $seen, "what $role sees");
 }
 like(error_of($node, 'SELECT ad_stat_reset();', extra_params => [ '-U', 'alice' ]), qr/42501/, 'not everybody may reset');
-is($node->safe_psql('postgres', 'SELECT count(*) FROM ad_health()', extra_params => [ '-U', 'alice' ]), 5, 'everybody may ask for health');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM ad_health()', extra_params => [ '-U', 'alice' ]), 8, 'everybody may ask for health');
 
 # Start psql on its own; returns its handle.
 sub background

@@ -1,0 +1,384 @@
+-- Jobs and alerts: running.
+--
+-- A run is a procedure that commits after every batch. A procedure that
+-- commits can have no search_path of its own, so it only calls functions that
+-- have one, and everything in it is qualified.
+--
+-- Watermark and lag. A batch takes the first batch_size rows, in the order of
+-- (watermark, key), whose watermark is at least that of the job less the lag
+-- and whose keys are not among those already scored there (_ad_job_seen). The
+-- same transaction writes the alerts, remembers the keys that will still be
+-- within the lag, forgets those that no longer are, and moves the watermark.
+-- So rows of one watermark may fall into several batches, a row that comes
+-- late is found, and nothing is scored twice; what a crash takes back, it
+-- takes back together. A time never moves the watermark past the clock: one
+-- row dated 2099 is scored, and does not hide what comes after it.
+
+CREATE FUNCTION _ad_job_begin(name text)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	j @extschema@._ad_own_job;
+	holder integer;
+	number integer;
+BEGIN
+	j := @extschema@._ad_job_get($1);
+	-- the query is the owner's: it must not run with the rights of others
+	IF j.owner::oid <> (SELECT oid FROM pg_roles WHERE rolname = current_user) THEN
+		RAISE EXCEPTION 'job "%" is run by its owner only', j.name
+			USING ERRCODE = 'insufficient_privilege',
+			DETAIL = format('It belongs to role "%s", the current user is "%s".', j.owner, current_user),
+			HINT = 'SET ROLE, or let ad_alter_job() give it another owner.';
+	END IF;
+	SELECT l.pid INTO holder FROM pg_locks l
+	WHERE l.locktype = 'advisory' AND l.classid = 1633970786 AND l.objid = j.id AND l.objsubid = 2 AND l.granted
+		AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
+	-- one that this session has kept serves again
+	IF holder IS DISTINCT FROM pg_backend_pid() AND NOT pg_try_advisory_lock(1633970786, j.id) THEN
+		RAISE NOTICE 'job "%" is already running', j.name
+			USING DETAIL = coalesce(format('It runs in the server process with PID %s.', holder), '');
+		RETURN NULL;
+	END IF;
+	UPDATE @extschema@._ad_own_run r
+	SET finished = clock_timestamp(), error = 'the server process ended', error_code = '57P01'
+	WHERE r.job_id = j.id AND r.finished IS NULL;
+	DELETE FROM @extschema@._ad_own_run r WHERE r.job_id = j.id AND r.started < clock_timestamp() - interval '30 days';
+	SELECT coalesce(max(r.run), 0) + 1 INTO number FROM @extschema@._ad_own_run r WHERE r.job_id = j.id;
+	INSERT INTO @extschema@._ad_own_run (job_id, run, pid, started)
+	VALUES (j.id, number, pg_backend_pid(), clock_timestamp());
+	RETURN jsonb_build_object('id', j.id, 'run', number);
+END $$;
+COMMENT ON FUNCTION _ad_job_begin(text) IS
+'locks a job for this session and begins a line of its log; NULL if it is running';
+
+CREATE FUNCTION _ad_job_end(id integer, run integer, error_code text, error text)
+RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+UPDATE @extschema@._ad_own_run r SET finished = clock_timestamp(), error_code = $3, error = $4
+WHERE r.job_id = $1 AND r.run = $2;
+UPDATE @extschema@._ad_own_state s SET failures = CASE WHEN $3 IS NULL THEN 0 ELSE s.failures + 1 END
+WHERE s.job_id = $1;
+SELECT @extschema@._ad_progress_end('job', j.name) FROM @extschema@._ad_own_job j WHERE j.id = $1
+$$;
+COMMENT ON FUNCTION _ad_job_end(integer, integer, text, text) IS 'ends the line of a run in the log';
+
+CREATE FUNCTION _ad_job_alerts(j _ad_own_job, run integer, rows bigint, hits jsonb)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	h record;
+	now timestamptz := clock_timestamp();
+	written bigint := 0;
+	held bigint := 0;
+BEGIN
+	FOR h IN
+		SELECT e ->> 'key' AS key, e ->> 'entity' AS entity, (e ->> 'score')::double precision AS score,
+			(e ->> 'p_value')::double precision AS p_value, nullif(e -> 'explanation', 'null') AS explanation,
+			e -> 'row' AS "row", (e ->> 'version')::integer AS version, coalesce((e ->> 'at')::timestamptz, now) AS at
+		FROM jsonb_array_elements($4) WITH ORDINALITY x(e, i) ORDER BY x.i
+	LOOP
+		IF EXISTS (SELECT FROM @extschema@._ad_own_alert a WHERE a.job_id = j.id AND a.key = h.key) THEN
+			CONTINUE;
+		END IF;
+		-- whichever comes first, two alerts of an entity are not closer; in an
+		-- hour of the clock there are not more
+		IF (j.cooldown IS NOT NULL AND h.entity IS NOT NULL AND EXISTS (
+				SELECT FROM @extschema@._ad_own_alert a
+				WHERE a.job_id = j.id AND a.entity = h.entity
+					AND a.event_at > h.at - j.cooldown AND a.event_at < h.at + j.cooldown))
+			OR (j.limit_per_hour IS NOT NULL AND isfinite(h.at) AND (
+				SELECT count(*) FROM @extschema@._ad_own_alert a
+				WHERE a.job_id = j.id AND a.event_at >= date_trunc('hour', h.at, 'UTC')
+					AND a.event_at < date_trunc('hour', h.at, 'UTC') + interval '1 hour') >= j.limit_per_hour)
+		THEN
+			held := held + 1;
+			CONTINUE;
+		END IF;
+		INSERT INTO @extschema@._ad_own_alert (job_id, key, entity, score, p_value, explanation, "row", model_version, event_at, scored_at)
+		VALUES (j.id, h.key, h.entity, h.score, h.p_value, h.explanation, h."row", h.version, h.at, now);
+		written := written + 1;
+	END LOOP;
+	UPDATE @extschema@._ad_own_run r
+	SET batches = r.batches + 1, rows = r.rows + $3, alerts = r.alerts + written, suppressed = r.suppressed + held
+	WHERE r.job_id = j.id AND r.run = $2;
+	IF written > 0 THEN
+		PERFORM pg_notify('ad_alert', jsonb_build_object('job', j.name, 'alerts', written, 'scored_at', now)::text);
+	END IF;
+END $$;
+COMMENT ON FUNCTION _ad_job_alerts(_ad_own_job, integer, bigint, jsonb) IS
+'writes the alerts of a batch that are new and that cooldown and limit let pass, counts them in the log, notifies';
+
+CREATE FUNCTION _ad_job_batch_model(j _ad_own_job, run integer, until timestamptz)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+AS $$
+DECLARE
+	s @extschema@._ad_own_state;
+	q record;
+	m record;
+	type regtype;			-- of the watermark
+	kind text;				-- at or no
+	lag record;
+	since record;
+	place text;				-- a row's watermark as it is stored
+	unplace text;			-- and back
+	clock_at timestamp;
+	until_at timestamp;
+	from_at timestamp;
+	from_no bigint;
+	given text;				-- what is scored
+	rule_name text;
+	rule_value double precision;
+	seen text[];
+	sql text;
+	r record;
+	found boolean;
+BEGIN
+	SELECT * INTO STRICT s FROM @extschema@._ad_own_state o WHERE o.job_id = j.id FOR UPDATE;
+	SELECT * INTO q FROM @extschema@._ad_job_source(j.source, j.search_path);
+	type := @extschema@._ad_job_column(q.columns, q.types, j.watermark_column, 'watermark');
+	kind := @extschema@._ad_job_watermark_kind(type);
+	IF (kind = 'at' AND s.no IS NOT NULL) OR (kind = 'no' AND s.at IS NOT NULL) THEN
+		RAISE EXCEPTION 'watermark of job "%" has become another type', j.name
+			USING ERRCODE = 'datatype_mismatch', DETAIL = format('The job has come to %s; the column "%s" is of type %s.',
+				coalesce(s.at::text, s.no::text), j.watermark_column, type);
+	END IF;
+	PERFORM @extschema@._ad_job_column(q.columns, q.types, j.key_column, 'key');
+	IF j.entity_column IS NOT NULL THEN
+		PERFORM @extschema@._ad_job_column(q.columns, q.types, j.entity_column, 'entity');
+	END IF;
+	IF j.features IS NOT NULL THEN
+		PERFORM @extschema@._ad_job_column(q.columns, q.types, f, 'feature') FROM unnest(j.features) f;
+	END IF;
+
+	-- where to begin and to end
+	lag := @extschema@._ad_job_lag(j.lag, kind);
+	since := @extschema@._ad_job_since(j, kind);
+	from_at := greatest(s.at - lag.at, since.at);
+	from_no := greatest(s.no - lag.no, since.no);
+	PERFORM set_config('timezone', j.timezone, true);
+	IF until IS NOT NULL AND kind = 'no' THEN
+		RAISE EXCEPTION 'until needs a watermark that is a time' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF type = 'timestamptz'::regtype THEN
+		clock_at := timezone('UTC', clock_timestamp());
+		until_at := timezone('UTC', until);
+	ELSE
+		clock_at := clock_timestamp()::timestamp;
+		until_at := until::timestamp;
+	END IF;
+	CASE type
+		WHEN 'timestamptz'::regtype THEN
+			place := 'pg_catalog.timezone(''UTC'', %s)';
+			unplace := 'pg_catalog.timezone(''UTC'', %s)';
+		WHEN 'date'::regtype THEN
+			place := '%s::pg_catalog.timestamp';
+			unplace := '%s::pg_catalog.date';
+		WHEN 'timestamp'::regtype THEN
+			place := '%s';
+			unplace := '%s';
+		ELSE
+			place := '%s::pg_catalog.int8';
+			unplace := '%s';
+	END CASE;
+
+	-- what no comparison finds would never be scored
+	IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.relation AND a.attname = j.watermark_column AND a.attnotnull)
+		AND (SELECT o.batches = 0 FROM @extschema@._ad_own_run o WHERE o.job_id = j.id AND o.run = $2)
+	THEN
+		PERFORM set_config('search_path', j.search_path, true);
+		EXECUTE format(E'SELECT EXISTS (SELECT FROM (\n%s\n) _q WHERE _q.%I IS NULL)', q.sql, j.watermark_column) INTO found;
+		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+		IF found THEN
+			RAISE EXCEPTION 'source of job "%" has rows whose watermark "%" is NULL', j.name, j.watermark_column
+				USING ERRCODE = 'null_value_not_allowed', HINT = 'They would never be scored: give them one, or leave them out with WHERE.';
+		END IF;
+	END IF;
+
+	SELECT o.spec INTO m FROM @extschema@.ad_models o
+	WHERE o.name = j.model AND o.active;
+	SELECT key, (value #>> '{}')::double precision INTO rule_name, rule_value FROM jsonb_each(j.rule);
+	given := CASE WHEN j.features IS NULL THEN '_b._q'
+			 ELSE (SELECT string_agg(format('(_b._q).%I', f), ', ' ORDER BY i) FROM unnest(j.features) WITH ORDINALITY u(f, i)) END;
+
+	-- as an array, whose length the planner knows: the table's statistics, when
+	-- a run begins, are those of an empty one
+	seen := ARRAY(SELECT o.key FROM @extschema@._ad_own_seen o WHERE o.job_id = j.id);
+	sql := format($sql$
+WITH _s AS MATERIALIZED (
+	SELECT _b.*, @extschema@.ad_score($2, %1$s) AS _score, %2$s AS _p
+	FROM (SELECT _q, _q.%3$I::pg_catalog.text AS _k, _q.%4$I AS _w, %5$s AS _e
+		  FROM (
+%6$s
+		  ) _q
+		  WHERE %7$s
+			AND NOT EXISTS (SELECT FROM pg_catalog.unnest($10) _n(_k)
+							WHERE _n._k OPERATOR(pg_catalog.=) (_q.%3$I::pg_catalog.text COLLATE "C"))
+		  ORDER BY _q.%4$I, _q.%3$I::pg_catalog.text COLLATE "C"
+		  LIMIT $3) _b),
+_m AS MATERIALIZED (
+	SELECT pg_catalog.count(*) AS n, pg_catalog.max(%8$s) AS place, pg_catalog.bool_or(_k IS NULL) AS no_key FROM _s),
+_n AS MATERIALIZED (
+	SELECT n, no_key, greatest($6, %9$s) AS place FROM _m),
+_i AS (
+	INSERT INTO @extschema@._ad_own_seen (job_id, key, %10$I)
+	SELECT $1, _s._k, %8$s FROM _s, _n
+	WHERE _s._k IS NOT NULL AND %8$s OPERATOR(pg_catalog.>=) (_n.place OPERATOR(pg_catalog.-) $8)
+	ON CONFLICT DO NOTHING),
+_h AS (
+	SELECT * FROM (SELECT *, %11$s AS _hit FROM _s) _t WHERE _hit),
+_d AS (
+	-- of rows with one key the first
+	SELECT DISTINCT ON (_k COLLATE "C") * FROM _h ORDER BY _k COLLATE "C", _w)
+SELECT _n.n, _n.no_key, _n.place,
+	(SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('key', _b._k, 'entity', _b._e, 'score', _b._score, 'p_value', _b._p,
+				'at', %12$s, 'row', pg_catalog.to_jsonb(_b._q), 'version', %13$s, 'explanation', %14$s)
+			ORDER BY _b._w, _b._k COLLATE "C") FROM _d _b) AS hits
+FROM _n$sql$,
+		given,
+		CASE WHEN rule_name <> 'score' OR m.spec -> 'calibrate' IS NOT NULL
+			THEN format('@extschema@.ad_pvalue($2, %s)', given) ELSE 'NULL::pg_catalog.float8' END,
+		j.key_column, j.watermark_column,
+		CASE WHEN j.entity_column IS NULL THEN 'NULL::pg_catalog.text' ELSE format('_q.%I::pg_catalog.text', j.entity_column) END,
+		q.sql,
+		concat_ws(' AND ', format('_q.%I IS NOT NULL', j.watermark_column),
+			CASE WHEN kind = 'at' AND from_at IS NOT NULL
+				THEN format('_q.%I OPERATOR(pg_catalog.>=) ', j.watermark_column) || format(unplace, '$4') END,
+			CASE WHEN kind = 'no' AND from_no IS NOT NULL
+				THEN format('_q.%I OPERATOR(pg_catalog.>=) $4', j.watermark_column) END,
+			CASE WHEN until IS NOT NULL
+				THEN format('_q.%I OPERATOR(pg_catalog.<=) ', j.watermark_column) || format(unplace, '$9') END),
+		format(place, '_s._w'),
+		CASE WHEN kind = 'at' THEN 'least(place, $5)' ELSE 'place' END,
+		kind,
+		CASE rule_name WHEN 'p_value' THEN '_p OPERATOR(pg_catalog.<=) $7'
+			WHEN 'fdr' THEN '@extschema@.ad_fdr(_p) OVER () OPERATOR(pg_catalog.<=) $7'
+			ELSE '_score OPERATOR(pg_catalog.>=) $7' END,
+		CASE kind WHEN 'at' THEN '_b._w::pg_catalog.timestamptz' ELSE 'NULL' END,
+		'(SELECT _v.version FROM @extschema@.ad_models _v WHERE _v.name OPERATOR(pg_catalog.=) $2 AND _v.active)',
+		@extschema@._ad_job_explanation(j, given));
+
+	PERFORM set_config('search_path', j.search_path, true);
+	IF kind = 'at' THEN
+		EXECUTE sql INTO r USING j.id, j.model, j.batch_size, from_at, clock_at, s.at, rule_value, lag.at, until_at, seen;
+	ELSE
+		EXECUTE sql INTO r USING j.id, j.model, j.batch_size, from_no, clock_at, s.no, rule_value, lag.no, until_at, seen;
+	END IF;
+	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+	IF r.no_key THEN
+		RAISE EXCEPTION 'source of job "%" has rows whose key "%" is NULL', j.name, j.key_column
+			USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave them out with WHERE.';
+	END IF;
+	IF r.n = 0 THEN
+		RETURN false;
+	END IF;
+
+	IF kind = 'at' THEN
+		UPDATE @extschema@._ad_own_state o SET at = r.place WHERE o.job_id = j.id;
+		DELETE FROM @extschema@._ad_own_seen o WHERE o.job_id = j.id AND o.at < r.place - lag.at;
+	ELSE
+		UPDATE @extschema@._ad_own_state o SET no = r.place WHERE o.job_id = j.id;
+		DELETE FROM @extschema@._ad_own_seen o WHERE o.job_id = j.id AND o.no < r.place - lag.no;
+	END IF;
+	PERFORM @extschema@._ad_job_alerts(j, $2, r.n, coalesce(r.hits, '[]'));
+	RETURN r.n = j.batch_size;
+END $$;
+COMMENT ON FUNCTION _ad_job_batch_model(_ad_own_job, integer, timestamptz) IS
+'scores one batch of a job; whether there may be more';
+
+CREATE FUNCTION _ad_job_explanation(j _ad_own_job, given text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF j.explain = 0 THEN
+		RETURN 'NULL';
+	END IF;
+	RETURN format($sql$(
+		SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('feature', _x.feature, 'value', _x.value,
+				'contribution', _x.contribution, 'direction', _x.direction, 'typical', _x.typical) ORDER BY _x.rank)
+		FROM @extschema@.ad_explain($2, %L::pg_catalog.jsonb, %s) _x)$sql$,
+		jsonb_build_object('top', j.explain), given);
+END $$;
+COMMENT ON FUNCTION _ad_job_explanation(_ad_own_job, text) IS 'the expression that explains a row of a batch';
+
+CREATE FUNCTION _ad_job_batch(id integer, run integer, until timestamptz)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	j @extschema@._ad_own_job;
+BEGIN
+	SELECT * INTO j FROM @extschema@._ad_own_job o WHERE o.id = $1;
+	-- another may have got it since the last batch
+	IF j.id IS NULL OR j.owner::oid <> (SELECT oid FROM pg_roles WHERE rolname = current_user) THEN
+		RAISE EXCEPTION 'job was dropped or given to another role while it ran' USING ERRCODE = 'undefined_object';
+	END IF;
+	PERFORM @extschema@._ad_progress_set('job', j.name, 'batch', (SELECT o.rows FROM @extschema@._ad_own_run o WHERE o.job_id = j.id AND o.run = $2));
+	IF j.kind = 'layering' THEN
+		RETURN @extschema@._ad_job_batch_layering(j, $2, $3);
+	END IF;
+	RETURN @extschema@._ad_job_batch_model(j, $2, $3);
+END $$;
+COMMENT ON FUNCTION _ad_job_batch(integer, integer, timestamptz) IS
+'does one batch of a job; whether there may be more';
+
+CREATE PROCEDURE ad_run_job(name text, until timestamptz DEFAULT NULL)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	this pg_catalog.jsonb;
+	id pg_catalog.int4;
+	run pg_catalog.int4;
+	more pg_catalog.bool := true;
+	failed pg_catalog.bool := false;
+	e_code pg_catalog.text;
+	e_message pg_catalog.text;
+	e_detail pg_catalog.text;
+	e_hint pg_catalog.text;
+BEGIN
+	COMMIT;					-- in a transaction block this fails, before anything is done
+	this := @extschema@._ad_job_begin(name);
+	IF this IS NULL THEN
+		RETURN;
+	END IF;
+	id := (this OPERATOR(pg_catalog.->>) 'id')::pg_catalog.int4;
+	run := (this OPERATOR(pg_catalog.->>) 'run')::pg_catalog.int4;
+	COMMIT;
+	WHILE more LOOP
+		BEGIN
+			more := @extschema@._ad_job_batch(id, run, until);
+		EXCEPTION WHEN OTHERS OR query_canceled THEN
+			GET STACKED DIAGNOSTICS e_code = RETURNED_SQLSTATE, e_message = MESSAGE_TEXT,
+				e_detail = PG_EXCEPTION_DETAIL, e_hint = PG_EXCEPTION_HINT;
+			failed := true;
+			more := false;
+		END;
+		COMMIT;
+	END LOOP;
+	PERFORM @extschema@._ad_job_end(id, run, e_code, e_message);
+	COMMIT;
+	PERFORM pg_catalog.pg_advisory_unlock(1633970786, id);
+	-- none is not the same as an empty one
+	IF NOT failed THEN
+		RETURN;
+	ELSIF e_detail OPERATOR(pg_catalog.=) '' AND e_hint OPERATOR(pg_catalog.=) '' THEN
+		RAISE EXCEPTION USING ERRCODE = e_code, MESSAGE = e_message;
+	ELSIF e_hint OPERATOR(pg_catalog.=) '' THEN
+		RAISE EXCEPTION USING ERRCODE = e_code, MESSAGE = e_message, DETAIL = e_detail;
+	ELSIF e_detail OPERATOR(pg_catalog.=) '' THEN
+		RAISE EXCEPTION USING ERRCODE = e_code, MESSAGE = e_message, HINT = e_hint;
+	END IF;
+	RAISE EXCEPTION USING ERRCODE = e_code, MESSAGE = e_message, DETAIL = e_detail, HINT = e_hint;
+END $$;
+COMMENT ON PROCEDURE ad_run_job(text, timestamptz) IS
+'does what there is to do for a job, in batches of one transaction each; until: leaves rows after that time for later';

@@ -1,0 +1,164 @@
+-- Jobs and alerts: layering as a job.
+--
+-- A sequence is decided when all its windows have closed, a lag ago: not
+-- before start_time + horizon + lag, where the horizon is the sum of the three
+-- windows. The job's watermark is the time up to which sequences that start
+-- are decided.
+--
+-- Where a scan of a partition begins can decide what it finds, so it must not
+-- depend on when the job ran. The log is cut at midnight UTC. Each day is
+-- scanned by itself, from one horizon before it to one horizon after it, and
+-- has the sequences that start in it.
+
+CREATE FUNCTION _ad_layering_horizon(options jsonb)
+RETURNS interval
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT ($1 ->> 'orders_window')::interval + ($1 ->> 'cancel_window')::interval + ($1 ->> 'opposite_trade_window')::interval
+$$;
+COMMENT ON FUNCTION _ad_layering_horizon(jsonb) IS 'the longest that a layering sequence takes';
+
+-- No SET search_path: the source means what it means to the caller.
+CREATE FUNCTION ad_create_layering_job(
+    name text,
+    source text,
+    options jsonb DEFAULT NULL,
+    rule jsonb DEFAULT '{"score": 0}',
+    partition_by text[] DEFAULT NULL,
+    order_by text DEFAULT NULL,
+    lag text DEFAULT '1 minute',
+    cooldown interval DEFAULT NULL,
+    limit_per_hour integer DEFAULT NULL,
+    since text DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+AS $$
+DECLARE
+	j @extschema@._ad_own_job;
+BEGIN
+	j.name := $1;
+	j.kind := 'layering';
+	j.source := $2;
+	j.options := @extschema@._ad_layering_all($3);
+	j.rule := $4;
+	j.partition_by := $5;
+	j.order_by := $6;
+	j.lag := $7;
+	j.cooldown := $8;
+	j.limit_per_hour := $9;
+	j.since := $10;
+	j.watermark_column := 'ts';
+	j.batch_size := 1;
+	j.explain := 0;
+	j.search_path := pg_catalog.current_setting('search_path');
+	PERFORM @extschema@._ad_job_store(j);
+END $$;
+COMMENT ON FUNCTION ad_create_layering_job(text, text, jsonb, jsonb, text[], text, text, interval, integer, text) IS
+'makes a job that finds layering sequences in a table, view or query of order events, as ad_layering_sequences() reads it, once their windows have closed; the score is the severity';
+
+CREATE FUNCTION _ad_layering_all(options jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF $1 IS NOT NULL AND jsonb_typeof($1) <> 'object' THEN
+		RAISE EXCEPTION 'options must be an object' USING ERRCODE = 'invalid_parameter_value', HINT = 'Use ad_layering_options().';
+	END IF;
+	RETURN @extschema@.ad_layering_options() || coalesce($1, '{}');
+END $$;
+COMMENT ON FUNCTION _ad_layering_all(jsonb) IS 'options of layering with every default spelled out';
+
+CREATE FUNCTION _ad_job_layering_check(j _ad_own_job, sql text, columns text[], types regtype[])
+RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF @extschema@._ad_job_column($3, $4, 'ts', 'watermark') <> 'timestamptz'::regtype THEN
+		RAISE EXCEPTION 'watermark has type %', @extschema@._ad_job_column($3, $4, 'ts', 'watermark')
+			USING ERRCODE = 'datatype_mismatch', HINT = 'The column "ts" of order events is a timestamptz.';
+	END IF;
+	PERFORM set_config('search_path', j.search_path, true);
+	EXECUTE 'SELECT FROM @extschema@.ad_layering_sequences($1, $2, $3, $4)'
+		USING format(E'SELECT * FROM (\n%s\n) _q LIMIT 0', $2), j.options, j.partition_by,
+			coalesce(j.order_by, CASE WHEN 'id' = ANY ($3) THEN 'id' END);
+	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+END $$;
+COMMENT ON FUNCTION _ad_job_layering_check(_ad_own_job, text, text[], regtype[]) IS
+'an error if the source of a layering job is no order events';
+
+CREATE FUNCTION _ad_job_batch_layering(j _ad_own_job, run integer, until timestamptz)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+AS $$
+DECLARE
+	s @extschema@._ad_own_state;
+	q record;
+	horizon interval := @extschema@._ad_layering_horizon(j.options);
+	complete timestamptz;	-- all events before it are here
+	from_at timestamptz;	-- sequences that start before it are decided
+	to_at timestamptz;		-- after this batch
+	day timestamptz;
+	next_day timestamptz;
+	first timestamptz;
+	n bigint;
+	hits jsonb;
+BEGIN
+	SELECT * INTO STRICT s FROM @extschema@._ad_own_state o WHERE o.job_id = j.id FOR UPDATE;
+	SELECT * INTO q FROM @extschema@._ad_job_source(j.source, j.search_path);
+	PERFORM @extschema@._ad_job_layering_check(j, q.sql, q.columns, q.types);
+	complete := coalesce(until, clock_timestamp()) - (@extschema@._ad_job_lag(j.lag, 'at')).at;
+	from_at := greatest(s.at, (@extschema@._ad_job_since(j, 'at')).at);
+
+	IF (SELECT o.batches = 0 FROM @extschema@._ad_own_run o WHERE o.job_id = j.id AND o.run = $2)
+		AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.relation AND a.attname = 'ts' AND a.attnotnull)
+	THEN
+		PERFORM set_config('search_path', j.search_path, true);
+		EXECUTE format(E'SELECT count(*) FROM (\n%s\n) _q WHERE _q.ts IS NULL', q.sql) INTO n;
+		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+		IF n > 0 THEN
+			RAISE EXCEPTION 'source of job "%" has rows whose watermark "ts" is NULL', j.name
+				USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave them out with WHERE.';
+		END IF;
+	END IF;
+
+	-- from the next event on
+	PERFORM set_config('search_path', j.search_path, true);
+	EXECUTE format(E'SELECT pg_catalog.min(_q.ts) FROM (\n%s\n) _q WHERE _q.ts OPERATOR(pg_catalog.>=) coalesce($1, ''-infinity'')', q.sql)
+		INTO first USING from_at;
+	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+	IF first IS NULL OR first + horizon > complete THEN
+		RETURN false;
+	END IF;
+	from_at := greatest(from_at, first);
+	day := date_trunc('day', from_at);
+	next_day := day + interval '1 day';
+	to_at := least(next_day, complete - horizon + interval '1 microsecond');
+
+	PERFORM set_config('search_path', j.search_path, true);
+	EXECUTE format($sql$
+SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+		'key', coalesce(first_id, pg_catalog.concat(partition_key, ' ', side, ' ', start_time)), 'entity', account,
+		'score', severity, 'at', start_time, 'row', pg_catalog.to_jsonb(_l)) ORDER BY start_time, first_id)
+FROM @extschema@.ad_layering_sequences($1, $2, $3, $4) _l
+WHERE start_time OPERATOR(pg_catalog.>=) $5 AND start_time OPERATOR(pg_catalog.<) $6
+	AND severity OPERATOR(pg_catalog.>=) $7 $sql$)
+	INTO hits
+	USING format(E'SELECT * FROM (\n%s\n) _q WHERE _q.ts OPERATOR(pg_catalog.>=) %L::pg_catalog.timestamptz AND _q.ts OPERATOR(pg_catalog.<=) %L::pg_catalog.timestamptz',
+			q.sql, day - horizon, least(next_day + horizon, complete)),
+		j.options, j.partition_by,
+		coalesce(j.order_by, CASE WHEN 'id' = ANY (q.columns) THEN 'id' END),
+		from_at, to_at, (j.rule ->> 'score')::double precision;
+	EXECUTE format(E'SELECT pg_catalog.count(*) FROM (\n%s\n) _q WHERE _q.ts OPERATOR(pg_catalog.>=) $1 AND _q.ts OPERATOR(pg_catalog.<) $2', q.sql)
+		INTO n USING from_at, to_at;
+	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+
+	UPDATE @extschema@._ad_own_state o SET at = timezone('UTC', to_at) WHERE o.job_id = j.id;
+	PERFORM @extschema@._ad_job_alerts(j, $2, n, coalesce(hits, '[]'));
+	RETURN true;
+END $$;
+COMMENT ON FUNCTION _ad_job_batch_layering(_ad_own_job, integer, timestamptz) IS
+'finds the layering sequences of one day, as far as they are decided; whether there may be more';

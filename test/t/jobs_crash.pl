@@ -1,0 +1,199 @@
+# A job that is killed at any moment goes on as if nothing had been: the same
+# alerts as of a run that nobody disturbed. And what a killed, cancelled or
+# second run leaves behind.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+
+use AnomalyTest;
+use IPC::Run ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(usleep);
+
+my $kills = 20;
+
+seed();
+my $node = start_server('jobs', "shared_preload_libraries = 'anomaly'", 'fsync = on', 'restart_after_crash = on', 'autovacuum = off');
+
+# 30,000 rows, and a function that makes scoring slow enough to be hit
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE payment AS
+SELECT i AS id, 'C' || i % 50 AS customer, ad_random(1, i, 'normal') * CASE WHEN i % 97 = 0 THEN 20 ELSE 1 END AS amount,
+	ad_random(2, i, 'normal') AS other, timestamptz '2026-01-01' + (i / 3) * interval '1 second' AS ts
+FROM generate_series(1, 30000) i;
+CREATE INDEX ON payment (ts);
+SELECT ad_train('m', 'SELECT amount, other FROM payment WHERE id % 97 <> 0', ad_zscore() || ad_calibrate());
+CREATE FUNCTION pause(id int) RETURNS bool LANGUAGE plpgsql AS $$
+BEGIN
+	IF id % 200 = 0 THEN PERFORM pg_sleep(0.002); END IF;
+	RETURN true;
+END $$;
+SELECT ad_create_job(name, 'm', 'SELECT * FROM payment WHERE pause(id)', 'id', 'ts', rule => '{"p_value": 0.002}', entity => 'customer',
+	batch_size => 250, lag => '2 minutes', cooldown => '10 minutes', limit_per_hour => 200)
+FROM unnest('{undisturbed,killed}'::text[]) name;
+CHECKPOINT;
+SQL
+
+my $alerts = q{SELECT key, entity, score, p_value, "row", model_version, event_at, explanation FROM ad_alert
+	WHERE job = '%s' ORDER BY key};
+my $duration = time;
+$node->safe_psql('postgres', "CALL ad_run_job('undisturbed')");
+my $expected = $node->safe_psql('postgres', sprintf($alerts, 'undisturbed'));
+my @expected = split /\n/, $expected;
+cmp_ok(scalar @expected, '>', 100, 'a run that nobody disturbs finds ' . scalar(@expected) . ' alerts');
+is($node->safe_psql('postgres', "SELECT batches, rows FROM ad_job_run WHERE job = 'undisturbed'"),
+	'120|30000', 'in 120 batches');
+
+# What must hold at any time: the alerts so far are some of those expected,
+# each once, and are all up to the watermark.
+sub check
+{
+	my ($name) = @_;
+	my %so_far = map { $_ => 1 } split /\n/, $node->safe_psql('postgres', sprintf($alerts, 'killed'));
+	my @lost = grep { !$so_far{$_} } @expected;
+	my @more = grep { my $row = $_; !grep { $_ eq $row } @expected } keys %so_far;
+
+	is(scalar @more, 0, "$name: no alert that is not expected (" . scalar(keys %so_far) . ' so far)');
+	is( $node->safe_psql('postgres', <<'SQL'), 0, "$name: none is missing up to the watermark");
+SELECT count(*) FROM ad_alert u
+WHERE job = 'undisturbed' AND timezone('UTC', event_at) < (SELECT coalesce(watermark, '-infinity')::timestamp FROM ad_jobs WHERE name = 'killed')
+	AND NOT EXISTS (SELECT FROM ad_alert k WHERE k.job = 'killed' AND k.key = u.key)
+SQL
+}
+
+# Start a run in the background.
+sub start_run
+{
+	my ($job) = @_;
+	my ($out, $err) = ('', '');
+
+	return {
+		harness => IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', "CALL ad_run_job('$job')" ],
+			'<', \undef, '>', \$out, '2>', \$err), out => \$out, err => \$err };
+}
+
+# Wait until the server takes connections again.
+sub wait_for_server
+{
+	for (1 .. 600)
+	{
+		return if $node->psql('postgres', 'SELECT 1') == 0;
+		usleep(100_000);
+	}
+	die 'the server did not come back';
+}
+
+my $interrupted = 0;
+foreach my $i (1 .. $kills)
+{
+	my $run = start_run('killed');
+
+	usleep(int(rand(250_000)) + 5_000);
+	if ($i % 2)
+	{
+		my $pid = $node->safe_psql('postgres',
+			"SELECT pid FROM pg_stat_activity WHERE query LIKE 'CALL ad_run_job%' AND state = 'active' LIMIT 1");
+		kill 'KILL', $pid if $pid;
+		$interrupted++ if $pid;
+	}
+	else
+	{
+		$interrupted++;
+		$node->stop('immediate') if $i % 4;
+		$node->kill9 if $i % 4 == 0;
+		$run->{harness}->finish;
+		# processes of the killed server still end
+		for (1 .. 100)
+		{
+			usleep(100_000);
+			last if $node->start(fail_ok => 1);
+			# the file of the killed one is no server's
+			delete $node->{_pid};
+		}
+	}
+	eval { $run->{harness}->finish };
+	wait_for_server();
+	check("kill $i") if $i % 5 == 0;
+}
+note "$interrupted of $kills runs were interrupted";
+cmp_ok($interrupted, '>=', 10, 'most kills hit a run');
+cmp_ok($node->safe_psql('postgres', "SELECT count(*) FROM ad_job_run WHERE job = 'killed' AND error_code = '57P01'"),
+	'>=', 5, 'the log says of killed runs that their server process ended');
+$node->safe_psql('postgres', "CALL ad_run_job('killed')");
+is($node->safe_psql('postgres', sprintf($alerts, 'killed')), $expected, 'in the end the alerts are the same');
+is( $node->safe_psql('postgres', "SELECT sum(rows), sum(alerts), sum(suppressed) FROM ad_job_run WHERE job = 'killed'"),
+	$node->safe_psql('postgres', "SELECT sum(rows), sum(alerts), sum(suppressed) FROM ad_job_run WHERE job = 'undisturbed'"),
+	'and the log counts each row once');
+
+# Two runs do not overlap.
+$node->safe_psql('postgres', <<'SQL');
+CREATE FUNCTION crawl(id int) RETURNS bool LANGUAGE plpgsql AS $$
+BEGIN
+	IF id % 20 = 0 THEN PERFORM pg_sleep(0.01); END IF;
+	RETURN true;
+END $$;
+SELECT ad_create_job('slow', 'm', 'SELECT * FROM payment WHERE id <= 3000 AND crawl(id)', 'id', 'ts', rule => '{"p_value": 0.002}', batch_size => 100);
+SQL
+my $first = start_run('slow');
+$node->poll_query_until('postgres', "SELECT count(*) > 0 FROM ad_job_run WHERE job = 'slow' AND batches > 0");
+is( $node->safe_psql('postgres', "SELECT kind, name, phase, rows_done > 0 FROM ad_progress WHERE kind = 'job'"),
+	'job|slow|batch|t', 'a running job is in ad_progress');
+my ($status, $out, $err) = $node->psql('postgres', "CALL ad_run_job('slow')");
+is($status, 0, 'a second run returns');
+like($err, qr/NOTICE:  job "slow" is already running.*PID \d+/s, 'and says that there is one');
+is($node->safe_psql('postgres', "SELECT count(*) FROM ad_job_run WHERE job = 'slow'"), 1, 'without a line in the log');
+
+# Cancelled, it says so, has kept what it did, and another session can go on.
+$node->safe_psql('postgres',
+	"SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL ad_run_job%' AND state = 'active' AND pid <> pg_backend_pid()");
+$first->{harness}->finish;
+like(${ $first->{err} }, qr/canceling statement due to user request/, 'a cancelled run ends');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM ad_progress'), 0, 'it is in ad_progress no more');
+is( $node->safe_psql('postgres', "SELECT status, error_code FROM ad_job_run WHERE job = 'slow'"),
+	'failed|57014', 'and is in the log');
+$node->safe_psql('postgres', "SELECT ad_alter_job('slow', '{\"source\": \"SELECT * FROM payment WHERE id <= 3000\"}')");
+$node->safe_psql('postgres', "CALL ad_run_job('slow')");
+is($node->safe_psql('postgres', "SELECT sum(rows) FROM ad_job_run WHERE job = 'slow'"), 3000, 'every row is scored once');
+
+# A statement timeout, in one session that lives on.
+($status, $out, $err) = $node->psql('postgres', <<'SQL', on_error_stop => 0);
+SELECT ad_create_job('timed', 'm', 'SELECT * FROM payment WHERE id <= 3000 AND crawl(id)', 'id', 'ts', rule => '{"p_value": 0.002}', batch_size => 10);
+SET statement_timeout = '300ms';
+CALL ad_run_job('timed');
+RESET statement_timeout;
+SELECT 'locks: ' || count(*) FROM pg_locks WHERE locktype = 'advisory';
+SQL
+like($err, qr/statement timeout/, 'a timed out run ends');
+is($out =~ /locks: (\d+)/ ? $1 : '', 0, 'and leaves no lock');
+
+# Who listens is told at the commit of a batch, and then the alerts are there.
+($status, $out, $err) = $node->psql('postgres', <<'SQL');
+SELECT ad_create_job('loud', 'm', 'SELECT * FROM payment WHERE id <= 3000', 'id', 'ts', rule => '{"p_value": 0.002}', batch_size => 1000);
+LISTEN ad_alert;
+CALL ad_run_job('loud');
+SQL
+my @told = $out =~ /notification "ad_alert" with payload "(\{.*?\})"/g;
+is(scalar @told, 3, 'three batches, three notifications');
+like($told[0] // '', qr/^\{"job": "loud", "alerts": \d+, "scored_at": "[^"]+"\}$/, 'with job, number and time');
+my ($n, $at) = ($told[0] // '') =~ /"alerts": (\d+), "scored_at": "([^"]+)"/;
+is($node->safe_psql('postgres', "SELECT count(*) FROM ad_alert WHERE job = 'loud' AND scored_at = '$at'"), $n, 'that lead to the alerts');
+
+# Dump and restore keep jobs, watermarks and alerts; the restored job goes on.
+$node->safe_psql('postgres', "CREATE ROLE keeper LOGIN; CREATE DATABASE copy; SELECT ad_grant_job('killed', 'keeper');");
+my $dump = $node->basedir . '/dump.sql';
+$node->command_ok([ 'pg_dump', '-d', $node->connstr('postgres'), '-f', $dump ], 'pg_dump');
+$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('copy'), '-f', $dump ], 'restore');
+is($node->safe_psql('copy', sprintf($alerts, 'killed')), $expected, 'a restore has the alerts');
+$node->safe_psql('copy', q{INSERT INTO payment VALUES (900001, 'new', 99, 0, '2026-01-01 02:46:41+00'); CALL ad_run_job('killed')});
+is($node->safe_psql('copy', "SELECT rows, alerts FROM ad_job_run WHERE job = 'killed' ORDER BY run DESC LIMIT 1"), '1|1', 'and goes on where it was');
+$node->safe_psql('copy', "SELECT ad_create_job('another', 'm', 'payment', 'id', 'ts', rule => '{\"p_value\": 0.002}')");
+is($node->safe_psql('copy', 'SELECT count(*), count(DISTINCT id) FROM _ad_job'), '6|6', 'numbers of jobs go on too');
+is($node->safe_psql('copy', 'SET ROLE keeper; SELECT count(*) > 0 FROM ad_alert'), 't', 'and so do grants');
+
+$node->stop;
+done_testing();
