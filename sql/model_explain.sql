@@ -169,4 +169,15 @@ GROUP BY country ORDER BY country;
 SELECT (ad_explain(model, 500.00, 1)).feature FROM by_country WHERE country = 'DE';
 SELECT (e).direction, (e).rank FROM (SELECT ad_explain(model, '{"top": 1}'::jsonb, amount, 1) AS e FROM by_country, (VALUES (500.00), (-3)) v(amount) WHERE country = 'DE') q;
 
-DROP TABLE payments, strange, models, rows, probes, typed, odd, typed_model, before, by_country;
+-- A call site that has let go of a model knows it from another at the same address: nothing is cached, and the second
+-- model gets no row, so that nothing is said of it.
+SET anomaly.model_cache_size = 0;
+CREATE TABLE narrow_wide AS
+SELECT 1 AS n, ad_fit('zscore', ARRAY[i, 0]) AS model, ARRAY[500, 0] AS row FROM generate_series(1, 100) i
+UNION ALL SELECT 2, ad_fit('zscore', ARRAY[i, 0, 0]), NULL FROM generate_series(1, 100) i
+UNION ALL SELECT 3, ad_fit('zscore', array_fill(0, ARRAY[39]) || i), array_fill(0, ARRAY[39]) || 500 FROM generate_series(1, 100) i;
+SELECT n, ad_why(model, row) FROM (SELECT * FROM narrow_wide ORDER BY n OFFSET 0) q;
+SELECT n, e.* FROM (SELECT * FROM narrow_wide ORDER BY n OFFSET 0) q, ad_explain(model, '{"top": 1}'::jsonb, row) e;
+RESET anomaly.model_cache_size;
+
+DROP TABLE narrow_wide, payments, strange, models, rows, probes, typed, odd, typed_model, before, by_country;
