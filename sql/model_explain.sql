@@ -180,4 +180,11 @@ SELECT n, ad_why(model, row) FROM (SELECT * FROM narrow_wide ORDER BY n OFFSET 0
 SELECT n, e.* FROM (SELECT * FROM narrow_wide ORDER BY n OFFSET 0) q, ad_explain(model, '{"top": 1}'::jsonb, row) e;
 RESET anomaly.model_cache_size;
 
+-- An ensemble would leave b out, its member does not: b is to blame, as without the ensemble's ad_prepare().
+SELECT o, feature, direction FROM (VALUES (1, ad_prepare()), (2, ad_prepare(drop_correlated => 0.9))) p(o, prepare), LATERAL (
+	SELECT ad_fit(ad_ensemble(ARRAY[ad_zscore() || ad_prepare(scale => 'standard')], 'max') || prepare, r)
+	FROM (SELECT i AS a, 2 * i AS b, i % 11 AS c FROM generate_series(1, 100) i) r) f(m),
+	ad_explain(m, '{"top": 1}'::jsonb, (SELECT r FROM (SELECT 50 AS a, 1000 AS b, 5 AS c) r))
+ORDER BY o;
+
 DROP TABLE narrow_wide, payments, strange, models, rows, probes, typed, odd, typed_model, before, by_country;
