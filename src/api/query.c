@@ -140,7 +140,8 @@ ad_query_features(AdQuery *q, int key)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s has no column beside the key", q->what)));
 	q->key = key;
-	q->features = "_f";
+	/* with the star, since a column may have that name too */
+	q->features = "_f.*";
 	if (n == 1)
 	{
 		AdSource	source;
