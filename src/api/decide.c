@@ -114,5 +114,7 @@ ad_threshold(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("contamination is out of range: %g", share),
 				 errdetail("Allowed: greater than 0 and at most 0.5.")));
+	if (share == m->calibration.contamination)
+		PG_RETURN_FLOAT8(m->calibration.threshold);
 	PG_RETURN_FLOAT8(ad_scores_threshold(&m->calibration.training, share));
 }

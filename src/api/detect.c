@@ -25,6 +25,7 @@
 #include "operate/ad_progress.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
 
@@ -63,6 +64,31 @@ key_column(const AdQuery *q, const char *name)
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("query has no column \"%s\" to be the key", name)));
 	return found;
+}
+
+/*
+ * A spec argument: a jsonb; or a text, which names a detector or is the text
+ * of a spec (a literal without a type is a text).
+ */
+static Jsonb *
+spec_argument(FunctionCallInfo fcinfo, int arg)
+{
+	StringInfoData json;
+	Oid		   *types;
+	int			nargs;
+	char	   *name;
+
+	(void) get_func_signature(fcinfo->flinfo->fn_oid, &types, &nargs);
+	if (types[arg] != TEXTOID)
+		return PG_GETARG_JSONB_P(arg);
+	name = text_to_cstring(PG_GETARG_TEXT_PP(arg));
+	if (name[strspn(name, " \t\r\n")] == '{')
+		return ad_jsonb_from_text(name);
+	initStringInfo(&json);
+	appendStringInfoString(&json, "{\"detector\": ");
+	escape_json(&json, name);
+	appendStringInfoChar(&json, '}');
+	return ad_jsonb_from_text(json.data);
 }
 
 /* A spec with the contamination of this call; calibrated, if it is not. */
@@ -168,7 +194,7 @@ score_rows(const char *schema, const AdQuery *q, bytea *bytes,
 }
 
 /*
- * ad_detect(query, spec, contamination, key) -> (key, score, p_value,
+ * ad_detect(query, spec or detector, contamination, key) -> (key, score, p_value,
  * is_anomaly, explanation) for each row of the query.
  */
 Datum
@@ -209,7 +235,7 @@ ad_detect(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("contamination is out of range: %g", contamination),
 				 errdetail("Allowed: greater than 0 and at most 0.5.")));
-	spec = calibrated(PG_GETARG_JSONB_P(1), contamination);
+	spec = calibrated(spec_argument(fcinfo, 1), contamination);
 	ad_spec_parse(&spec->root, true, &parsed);
 
 	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
