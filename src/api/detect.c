@@ -112,27 +112,11 @@ calibrated(Jsonb *spec, double contamination)
 static bytea *
 fit_rows(const char *schema, const AdQuery *q, Jsonb *spec, bool keyed)
 {
-	Oid			types[1] = {JSONBOID};
-	Datum		values[1] = {JsonbPGetDatum(spec)};
 	char	   *key = keyed ? psprintf("_q._c%d, ", q->key + 1) : "";
-	SPIPlanPtr	plan;
-	bool		isnull;
-	Datum		model;
-	int			result;
+	char	   *sql = psprintf("SELECT %s.ad_fit($1, %s%s)%s", schema, key,
+							   q->features, ad_query_from(q));
 
-	plan = SPI_prepare_cursor(psprintf("SELECT %s.ad_fit($1, %s%s)%s", schema,
-									   key, q->features, ad_query_from(q)),
-							  1, types, CURSOR_OPT_PARALLEL_OK);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s",
-			 SPI_result_code_string(SPI_result));
-	result = SPI_execute_plan(plan, values, NULL, true, 0);
-	if (result != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "SPI_execute_plan failed: %s",
-			 SPI_result_code_string(result));
-	model = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
-						  &isnull);
-	return isnull ? NULL : DatumGetByteaP(model);
+	return ad_query_fit(sql, JSONBOID, JsonbPGetDatum(spec));
 }
 
 /* Score the rows of a query into a tuplestore. */
