@@ -9,14 +9,20 @@
 # only when something is missing); the other targets never install anything.
 
 EXTENSION  = anomaly
-EXTVERSION = 0.1.0
+EXTVERSION = 0.2.0
 MODULE_big = anomaly
 
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
 
 INSTALL_SQL = $(sort $(wildcard sql/install/*.sql))
-DATA_built  = sql/$(EXTENSION)--$(EXTVERSION).sql
-DATA        = $(wildcard sql/upgrade/*--*--*.sql)
+# Topics that came after the last release: with what sql/upgrade says of the
+# older ones they are the upgrade script, which a release freezes.
+RELEASED    = 0.1.0
+NEW_SQL     = $(sort $(wildcard $(addprefix sql/install/, 11-*.sql \
+                30-planner.sql 31-*.sql 35-*.sql 44-*.sql 71-*.sql 8*.sql 9*.sql)))
+UPGRADE     = sql/$(EXTENSION)--$(RELEASED)--$(EXTVERSION).sql
+DATA_built  = sql/$(EXTENSION)--$(EXTVERSION).sql $(UPGRADE)
+DATA        = $(wildcard sql/released/*.sql)
 
 REGRESS      = $(sort $(basename $(notdir $(wildcard sql/*_*.sql))))
 REGRESS_OPTS = --inputdir=. --load-extension=anomaly
@@ -28,7 +34,7 @@ PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server)
 PG_CFLAGS   = -Wall -Wextra -ffp-contract=off
 SHLIB_LINK  = -llapack -lm
 
-EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql tmp_check log results
+EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql $(UPGRADE) tmp_check log results
 
 GOALS_WITHOUT_PG = demo test bench bench-report
 PG_CONFIG ?= pg_config
@@ -74,5 +80,8 @@ src/math/simd_linear.o: CFLAGS += -O3
 
 # The install script: the topics in order.
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL)
+	cat $^ > $@
+
+$(UPGRADE): sql/upgrade/$(RELEASED)--$(EXTVERSION).sql $(NEW_SQL)
 	cat $^ > $@
 endif

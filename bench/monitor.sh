@@ -1,15 +1,17 @@
 #!/bin/bash
 #
-# What watching costs: scoring and fitting 1,000,000 rows on a server that has
-# the library preloaded, and so counts, against one that has not. Writes
-# bench/results/monitor.md.
+# What watching costs: scoring 1,000,000 rows that are counted, against the same
+# with anomaly.stat_models off, which is what a server does that has not
+# preloaded the library; and fitting on a server that has, against one that has
+# not. Writes bench/results/monitor.md.
 #
 #	bench/monitor.sh           21 rounds
 #	BENCH_ROUNDS=5 bench/monitor.sh
 #
 # The two take turns, the first of a round being the second of the next, and
 # what is compared is processor time of the backend within a round, so that a
-# busy machine disturbs little.
+# busy machine disturbs little. Scores are compared within one session: where
+# tables and models lie in memory makes more difference than counting.
 
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../test/lib.sh"
@@ -53,27 +55,52 @@ for host in "$plain" "$preloaded"; do
 	SQL
 done
 
-# Milliseconds of processor time that a statement takes on a server.
+# Milliseconds of processor time that statements take, in a session of a
+# server; arguments: the server, then pairs of a setting and a statement.
 measure() {
-	PGHOST=$1 ad_psql -qAt <<-SQL
-		SELECT 1 \g /dev/null
-		SELECT split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::bigint AS before \gset
-		$2 \g /dev/null
-		SELECT (split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::bigint - :before) / 1e6;
-	SQL
+	local host=$1
+	shift
+	{
+		while [ $# -gt 0 ]; do
+			cat <<-SQL
+				$1 \g /dev/null
+				SELECT split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::bigint AS before \gset
+				$2 \g /dev/null
+				SELECT (split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::bigint - :before) / 1e6;
+			SQL
+			shift 2
+		done
+	} | PGHOST=$host ad_psql -qAt
 }
 
+off='SET anomaly.stat_models = off'
+on='SET anomaly.stat_models = on'
 for n in "${!statements[@]}"; do
+	statement=${statements[n]}
+	if [[ $statement == *ad_score* ]]; then
+		rounds_of=("SELECT 1" "$statement")
+		for ((round = 1; round <= rounds; round++)); do
+			if ((round % 2)); then
+				rounds_of+=("$off" "$statement" "$on" "$statement")
+			else
+				rounds_of+=("$on" "$statement" "$off" "$statement")
+			fi
+		done
+		# the first one warms up; then pairs, every second one turned round
+		measure "$preloaded" "${rounds_of[@]}" | sed 1d | paste -d' ' - - |
+			awk -v n="$n" 'NR % 2 { print n, $1, $2; next } { print n, $2, $1 }'
+		continue
+	fi
 	for host in "$plain" "$preloaded"; do
-		measure "$host" "${statements[n]}" >/dev/null
+		measure "$host" "SELECT 1" "$statement" >/dev/null
 	done
 	for ((round = 1; round <= rounds; round++)); do
 		if ((round % 2)); then
-			a=$(measure "$plain" "${statements[n]}")
-			b=$(measure "$preloaded" "${statements[n]}")
+			a=$(measure "$plain" "SELECT 1" "$statement")
+			b=$(measure "$preloaded" "SELECT 1" "$statement")
 		else
-			b=$(measure "$preloaded" "${statements[n]}")
-			a=$(measure "$plain" "${statements[n]}")
+			b=$(measure "$preloaded" "SELECT 1" "$statement")
+			a=$(measure "$plain" "SELECT 1" "$statement")
 		fi
 		echo "$n $a $b"
 	done
@@ -83,9 +110,10 @@ done >"$ad_work/times"
 	echo "# What watching costs"
 	echo
 	echo "PostgreSQL $("$PG_CONFIG" --version | cut -d' ' -f2), $(uname -m), $(nproc) processors; written by bench/monitor.sh."
-	echo "1,000,000 rows, one process, processor time; $rounds rounds in which both servers take a turn."
+	echo "1,000,000 rows, one process, processor time; $rounds rounds in which both take a turn. Scores: counted or not, in one session;"
+	echo "fits: a server that has preloaded the library, or one that has not."
 	echo
-	echo "| statement | not preloaded, ms | preloaded, ms | ratio: median | quartiles |"
+	echo "| statement | unwatched, ms | watched, ms | ratio: median | quartiles |"
 	echo "|---|---|---|---|---|"
 	printf '%s\n' "${statements[@]}" >"$ad_work/statements"
 	/usr/bin/python3 - "$ad_work/times" "$ad_work/statements" <<-'PYTHON'

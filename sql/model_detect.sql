@@ -20,7 +20,19 @@ FROM ad_detect('SELECT amount, hour, id FROM payments ORDER BY substr(id, 2)::in
 SELECT key, score IS NOT NULL AS scored, p_value FROM ad_detect('SELECT id, amount FROM payments WHERE hour = 1 UNION ALL SELECT NULL, NULL', ad_zscore(), key => 'id')
 WHERE key IS NULL;
 SELECT count(*), count(score) FROM ad_detect('SELECT id, CASE WHEN hour > 5 THEN ARRAY[amount, hour] END FROM payments', ad_pca(), key => 'id');
+-- columns may be called as the query around them calls its own
+SELECT DISTINCT e ->> 'feature' AS feature FROM ad_detect('SELECT id, amount AS _f, hour AS _q FROM payments', ad_zscore(), 0.01, 'id'), jsonb_array_elements(explanation) e ORDER BY 1;
 SELECT * FROM ad_detect('SELECT id, amount FROM payments WHERE false', ad_zscore());
+-- a detector's name, or a spec without a type, is as good; the contamination is the call's
+SELECT count(*) AS rows, count(DISTINCT s) AS specs, sum(anomalies) AS anomalies
+FROM (SELECT key, count(DISTINCT score) AS s, count(*) FILTER (WHERE is_anomaly) AS anomalies
+      FROM (SELECT * FROM ad_detect('SELECT id, amount FROM payments', 'zscore', 0.01, 'id')
+            UNION ALL SELECT * FROM ad_detect('SELECT id, amount FROM payments', '{"detector": "zscore"}', 0.01, 'id')
+            UNION ALL SELECT * FROM ad_detect('SELECT id, amount FROM payments', spec => 'zscore', contamination => 0.01, key => 'id')
+            UNION ALL SELECT * FROM ad_detect('SELECT id, amount FROM payments', ad_zscore() || ad_calibrate(contamination => 0.4), 0.01, 'id')) d
+      GROUP BY key) k;
+SELECT * FROM ad_detect('SELECT id, amount FROM payments', 'zcore');
+SELECT * FROM ad_detect('SELECT id, amount FROM payments', '{"detector": "zscore"');
 -- without a key every column is a feature, and rows have no number
 SELECT count(*), count(key), count(score) FROM ad_detect('SELECT amount, hour FROM payments', ad_zscore());
 -- as the spec says: without p-values, as an ensemble, with the key to sample by

@@ -169,4 +169,22 @@ GROUP BY country ORDER BY country;
 SELECT (ad_explain(model, 500.00, 1)).feature FROM by_country WHERE country = 'DE';
 SELECT (e).direction, (e).rank FROM (SELECT ad_explain(model, '{"top": 1}'::jsonb, amount, 1) AS e FROM by_country, (VALUES (500.00), (-3)) v(amount) WHERE country = 'DE') q;
 
-DROP TABLE payments, strange, models, rows, probes, typed, odd, typed_model, before, by_country;
+-- A call site that has let go of a model knows it from another at the same address: nothing is cached, and the second
+-- model gets no row, so that nothing is said of it.
+SET anomaly.model_cache_size = 0;
+CREATE TABLE narrow_wide AS
+SELECT 1 AS n, ad_fit('zscore', ARRAY[i, 0]) AS model, ARRAY[500, 0] AS row FROM generate_series(1, 100) i
+UNION ALL SELECT 2, ad_fit('zscore', ARRAY[i, 0, 0]), NULL FROM generate_series(1, 100) i
+UNION ALL SELECT 3, ad_fit('zscore', array_fill(0, ARRAY[39]) || i), array_fill(0, ARRAY[39]) || 500 FROM generate_series(1, 100) i;
+SELECT n, ad_why(model, row) FROM (SELECT * FROM narrow_wide ORDER BY n OFFSET 0) q;
+SELECT n, e.* FROM (SELECT * FROM narrow_wide ORDER BY n OFFSET 0) q, ad_explain(model, '{"top": 1}'::jsonb, row) e;
+RESET anomaly.model_cache_size;
+
+-- An ensemble would leave b out, its member does not: b is to blame, as without the ensemble's ad_prepare().
+SELECT o, feature, direction FROM (VALUES (1, ad_prepare()), (2, ad_prepare(drop_correlated => 0.9))) p(o, prepare), LATERAL (
+	SELECT ad_fit(ad_ensemble(ARRAY[ad_zscore() || ad_prepare(scale => 'standard')], 'max') || prepare, r)
+	FROM (SELECT i AS a, 2 * i AS b, i % 11 AS c FROM generate_series(1, 100) i) r) f(m),
+	ad_explain(m, '{"top": 1}'::jsonb, (SELECT r FROM (SELECT 50 AS a, 1000 AS b, 5 AS c) r))
+ORDER BY o;
+
+DROP TABLE narrow_wide, payments, strange, models, rows, probes, typed, odd, typed_model, before, by_country;

@@ -35,7 +35,8 @@ WHERE e.extname = 'anomaly' AND d.deptype = 'e' AND a.object_names[array_upper(a
 ORDER BY 1;
 -- every setting has its prefix, a default and a description
 LOAD 'anomaly';
-SELECT name, setting, boot_val, unit, context, short_desc FROM pg_settings WHERE name LIKE 'anomaly.%' ORDER BY 1;
+SELECT name, setting, boot_val, unit, replace(context, 'postmaster', 'sighup') AS context, -- if preloaded
+       short_desc FROM pg_settings WHERE name LIKE 'anomaly.%' ORDER BY 1;
 
 CREATE TABLE readings (id int PRIMARY KEY, a float8, b float8);
 INSERT INTO readings

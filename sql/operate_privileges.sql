@@ -150,6 +150,13 @@ fraud		score
 fraud	ad_test_gone	score
 \.
 SELECT name, role, privilege FROM _ad_model_grant ORDER BY role::text;
+-- the owner of a database may write these tables, to restore a dump: a name too long for a model is none
+INSERT INTO _ad_model_version SELECT repeat('x', 1000), version, model, spec, query, rows, features, digest, trained_at, trained_by
+FROM _ad_model_version;
+INSERT INTO _ad_model_name VALUES (repeat('x', 1000), 1, 1);
+SELECT ad_score(repeat('x', 1000), 100);
+DELETE FROM _ad_model_name WHERE name <> 'fraud';
+DELETE FROM _ad_model_version WHERE name <> 'fraud';
 
 SELECT ad_drop_model('fraud');
 DROP FUNCTION payment_score, as_whom;

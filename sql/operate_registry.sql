@@ -150,6 +150,11 @@ SELECT * FROM ad_compare('c', 1, 1, 'SELECT * FROM payments WHERE false');
 SELECT * FROM ad_compare('c', 1, 1, 'DELETE FROM payments RETURNING *');
 SELECT * FROM ad_compare('c', 1, 1, 'TABLE payments', label => 'odd');
 SELECT * FROM ad_compare('c', 1, 1, 'TABLE payments', k => 0);
+-- columns may be called as the queries around them call theirs
+SELECT ad_train('t', 'SELECT amount AS t, id AS _f, id % 7 AS _q FROM payments', 'zscore');
+SELECT features FROM ad_models WHERE name = 't';
+SELECT rank_correlation FROM ad_compare('t', 1, 1, 'SELECT amount AS t, id AS _f, id % 7 AS _q FROM payments');
+SELECT ad_drop_model('t');
 SELECT * FROM ad_compare('c', 1, NULL, 'TABLE payments');
 SELECT * FROM ad_compare('nobody', 1, 2, 'TABLE payments');
 -- the path of the caller is the query's, and no more

@@ -34,13 +34,3 @@ AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION ad_sampling(integer, integer, bigint, boolean) IS
 'part of a spec: size and seed of the sample that a sketch keeps; keyed: the first argument is a row key; compose with ||';
-
-
-CREATE FUNCTION ad_calibrate(
-    share double precision DEFAULT 0.2,
-    contamination double precision DEFAULT 0.1)
-RETURNS jsonb
-AS 'MODULE_PATHNAME', 'ad_spec_constructor'
-LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_calibrate(double precision, double precision) IS
-'part of a spec: share of the sampled rows held out of the fit for p-values (0: none), and contamination that ad_is_anomaly() goes by; compose with ||';

@@ -61,18 +61,10 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION ad_fit_sketch(text, bytea) IS
 'model of a detector with its default options, fitted to a stored sketch';
 
-CREATE FUNCTION _ad_model_support(internal)
-RETURNS internal
-AS 'MODULE_PATHNAME', 'ad_model_support'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION _ad_model_support(internal) IS
-'planner support: costs and selectivities from a constant model';
-
 CREATE FUNCTION ad_score(model bytea, VARIADIC "any")
 RETURNS double precision
 AS 'MODULE_PATHNAME'
-LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50
-SUPPORT _ad_model_support;
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION ad_score(bytea, VARIADIC "any") IS
 'score of a row under a model, higher is more anomalous; features as in the fit (a row by attribute names); a NULL feature is imputed; NULL model, array or row: NULL';
 

@@ -24,13 +24,3 @@ AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION ad_fair_forest(integer, integer, integer, integer, double precision) IS
 'spec of a fair-cut forest (Cortes 2021): an isolation forest that splits by pooled gain';
-
-
-CREATE FUNCTION ad_ensemble(
-    specs jsonb[],
-    combine text DEFAULT 'mean')
-RETURNS jsonb
-AS 'MODULE_PATHNAME', 'ad_spec_constructor'
-LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_ensemble(jsonb[], text) IS
-'spec of several detectors fitted to the same sample and scored as one; combine: mean, max or median of their standardised scores, vote (share above their thresholds) or pvalue (mean of -ln p)';

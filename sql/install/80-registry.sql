@@ -387,7 +387,7 @@ BEGIN
 		-- a row is matched by name; features without names came as one array
 		given[i] := CASE WHEN features[i] OPERATOR(pg_catalog.->) 0 OPERATOR(pg_catalog.->>) 'name' IS NULL
 			THEN (SELECT pg_catalog.format('t.%I', c) FROM pg_catalog.unnest(q.columns) c
-				  WHERE c IS DISTINCT FROM $6 LIMIT 1) ELSE 't' END;
+				  WHERE c IS DISTINCT FROM $6 LIMIT 1) ELSE 't.*' END;
 	END LOOP;
 	feature_changes := @extschema@._ad_feature_changes(features[1], features[2]);
 

@@ -131,6 +131,7 @@ typedef struct AdModelCall
 {
 	AdModelArg	model;
 	AdModel    *matched;		/* model the arguments are matched to */
+	uint64		changes;		/* of it: an address may come back for another */
 	AdArgs		args;
 	AdStatSite	stat;			/* counts of the call site */
 	void	   *extra;			/* the function's own; NULL at first */

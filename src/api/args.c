@@ -516,6 +516,7 @@ ad_model_call_row(FunctionCallInfo fcinfo, int first, AdModelCall **result)
 					  call->model.version);
 		ad_args_match(a, m);
 		call->matched = m;
+		call->changes++;
 	}
 	if (!ad_args_next(a, fcinfo, m))
 	{

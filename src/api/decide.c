@@ -20,7 +20,7 @@ need_scores(const AdModel *m)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("model does not hold the scores of its fit"),
-				 errhint("It was made by an old version; fit it again.")));
+				 errhint("It is of format 1; fit it again.")));
 }
 
 /* The score of a call's row, counted. */
@@ -114,5 +114,7 @@ ad_threshold(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("contamination is out of range: %g", share),
 				 errdetail("Allowed: greater than 0 and at most 0.5.")));
+	if (share == m->calibration.contamination)
+		PG_RETURN_FLOAT8(m->calibration.threshold);
 	PG_RETURN_FLOAT8(ad_scores_threshold(&m->calibration.training, share));
 }

@@ -25,6 +25,7 @@
 #include "operate/ad_progress.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
 
@@ -65,6 +66,31 @@ key_column(const AdQuery *q, const char *name)
 	return found;
 }
 
+/*
+ * A spec argument: a jsonb; or a text, which names a detector or is the text
+ * of a spec (a literal without a type is a text).
+ */
+static Jsonb *
+spec_argument(FunctionCallInfo fcinfo, int arg)
+{
+	StringInfoData json;
+	Oid		   *types;
+	int			nargs;
+	char	   *name;
+
+	(void) get_func_signature(fcinfo->flinfo->fn_oid, &types, &nargs);
+	if (types[arg] != TEXTOID)
+		return PG_GETARG_JSONB_P(arg);
+	name = text_to_cstring(PG_GETARG_TEXT_PP(arg));
+	if (name[strspn(name, " \t\r\n")] == '{')
+		return ad_jsonb_from_text(name);
+	initStringInfo(&json);
+	appendStringInfoString(&json, "{\"detector\": ");
+	escape_json(&json, name);
+	appendStringInfoChar(&json, '}');
+	return ad_jsonb_from_text(json.data);
+}
+
 /* A spec with the contamination of this call; calibrated, if it is not. */
 static Jsonb *
 calibrated(Jsonb *spec, double contamination)
@@ -86,27 +112,11 @@ calibrated(Jsonb *spec, double contamination)
 static bytea *
 fit_rows(const char *schema, const AdQuery *q, Jsonb *spec, bool keyed)
 {
-	Oid			types[1] = {JSONBOID};
-	Datum		values[1] = {JsonbPGetDatum(spec)};
 	char	   *key = keyed ? psprintf("_q._c%d, ", q->key + 1) : "";
-	SPIPlanPtr	plan;
-	bool		isnull;
-	Datum		model;
-	int			result;
+	char	   *sql = psprintf("SELECT %s.ad_fit($1, %s%s)%s", schema, key,
+							   q->features, ad_query_from(q));
 
-	plan = SPI_prepare_cursor(psprintf("SELECT %s.ad_fit($1, %s%s)%s", schema,
-									   key, q->features, ad_query_from(q)),
-							  1, types, CURSOR_OPT_PARALLEL_OK);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s",
-			 SPI_result_code_string(SPI_result));
-	result = SPI_execute_plan(plan, values, NULL, true, 0);
-	if (result != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "SPI_execute_plan failed: %s",
-			 SPI_result_code_string(result));
-	model = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
-						  &isnull);
-	return isnull ? NULL : DatumGetByteaP(model);
+	return ad_query_fit(sql, JSONBOID, JsonbPGetDatum(spec));
 }
 
 /* Score the rows of a query into a tuplestore. */
@@ -168,7 +178,7 @@ score_rows(const char *schema, const AdQuery *q, bytea *bytes,
 }
 
 /*
- * ad_detect(query, spec, contamination, key) -> (key, score, p_value,
+ * ad_detect(query, spec or detector, contamination, key) -> (key, score, p_value,
  * is_anomaly, explanation) for each row of the query.
  */
 Datum
@@ -209,7 +219,7 @@ ad_detect(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("contamination is out of range: %g", contamination),
 				 errdetail("Allowed: greater than 0 and at most 0.5.")));
-	spec = calibrated(PG_GETARG_JSONB_P(1), contamination);
+	spec = calibrated(spec_argument(fcinfo, 1), contamination);
 	ad_spec_parse(&spec->root, true, &parsed);
 
 	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);

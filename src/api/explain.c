@@ -49,7 +49,7 @@ typedef struct ExplainCall
 	ExplainOptions options;
 	struct varlena *given;		/* they were read from, flat; or NULL */
 	TupleDesc	desc;
-	AdModel    *model;			/* that the following is of */
+	uint64		changes;		/* of the call's model; 0: not made for any */
 	MemoryContext mcxt;			/* of the following */
 	double	   *contribution;
 	int		   *order;			/* features, greatest contribution first */
@@ -94,10 +94,10 @@ explain_call(FunctionCallInfo fcinfo, AdModelCall *call, AdModel *m)
 							&e->options);
 		call->extra = e;
 	}
-	if (e->model == m)
+	if (e->changes == call->changes)
 		return e;
 
-	e->model = NULL;
+	e->changes = 0;
 	ad_model_words(m);
 	MemoryContextReset(e->mcxt);
 	old = MemoryContextSwitchTo(e->mcxt);
@@ -119,7 +119,7 @@ explain_call(FunctionCallInfo fcinfo, AdModelCall *call, AdModel *m)
 	for (int i = 0; i < AD_DIRECTIONS; i++)
 		e->directions[i] = CStringGetTextDatum(ad_direction_names[i]);
 	MemoryContextSwitchTo(old);
-	e->model = m;
+	e->changes = call->changes;
 	return e;
 }
 

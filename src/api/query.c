@@ -140,7 +140,8 @@ ad_query_features(AdQuery *q, int key)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s has no column beside the key", q->what)));
 	q->key = key;
-	q->features = "_f";
+	/* with the star, since a column may have that name too */
+	q->features = "_f.*";
 	if (n == 1)
 	{
 		AdSource	source;
@@ -176,4 +177,34 @@ ad_query_from(const AdQuery *q)
 	}
 	appendStringInfoString(&sql, ") _f");
 	return sql.data;
+}
+
+/*
+ * Run a query that fits: its one row is a model, or NULL if there was nothing
+ * to fit to.  $1 is the spec.  In parallel if the planner likes, and in what
+ * for its duration is a read-only transaction; an error ends the
+ * (sub)transaction, which puts that back.  Within SPI.
+ */
+bytea *
+ad_query_fit(const char *sql, Oid spec_type, Datum spec)
+{
+	bool		was_read_only = XactReadOnly;
+	SPIPlanPtr	plan;
+	Datum		model;
+	bool		isnull;
+	int			result;
+
+	XactReadOnly = true;
+	plan = SPI_prepare_cursor(sql, 1, &spec_type, CURSOR_OPT_PARALLEL_OK);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s",
+			 SPI_result_code_string(SPI_result));
+	result = SPI_execute_plan(plan, &spec, NULL, true, 0);
+	if (result != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "SPI_execute_plan failed: %s",
+			 SPI_result_code_string(result));
+	XactReadOnly = was_read_only;
+	model = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+						  &isnull);
+	return isnull ? NULL : DatumGetByteaP(model);
 }

@@ -22,5 +22,6 @@ typedef struct AdQuery
 extern void ad_query_read(const char *sql, const char *what, AdQuery *out);
 extern void ad_query_features(AdQuery *q, int key);
 extern char *ad_query_from(const AdQuery *q);
+extern bytea *ad_query_fit(const char *sql, Oid spec_type, Datum spec);
 
 #endif							/* AD_QUERY_API_H */

@@ -44,13 +44,8 @@ fit_rows(Oid schema, const char *name, const char *sql, Datum spec,
 		 Oid spec_type, bool keyed, AdQuery *query)
 {
 	ErrorContextCallback callback;
-	bool		was_read_only = XactReadOnly;
 	char	   *fit;
-	SPIPlanPtr	plan;
-	Datum		values[1] = {spec};
-	bool		isnull;
-	Datum		model;
-	int			result;
+	bytea	   *model;
 
 	callback.callback = error_context;
 	callback.arg = (void *) name;
@@ -81,23 +76,9 @@ fit_rows(Oid schema, const char *name, const char *sql, Datum spec,
 					   ad_query_from(query));
 	}
 
-	/* an error ends the (sub)transaction, which puts this back */
-	XactReadOnly = true;
-	plan = SPI_prepare_cursor(fit, 1, &spec_type,
-							  CURSOR_OPT_PARALLEL_OK);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s",
-			 SPI_result_code_string(SPI_result));
-	result = SPI_execute_plan(plan, values, NULL, true, 0);
-	if (result != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "SPI_execute_plan failed: %s",
-			 SPI_result_code_string(result));
-	XactReadOnly = was_read_only;
-
-	model = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
-						  &isnull);
+	model = ad_query_fit(fit, spec_type, spec);
 	error_context_stack = callback.previous;
-	return isnull ? NULL : DatumGetByteaPP(model);
+	return model;
 }
 
 /* The names and types of a model's features as jsonb. */

@@ -109,6 +109,7 @@ typedef struct AdReader
 	Size		len;			/* bytes in all */
 	Size		pos;			/* next byte */
 	const char *what;			/* "model" or "sketch", for messages */
+	uint16		version;		/* of the format; of bytes just made: the last */
 } AdReader;
 
 extern void ad_wr_u8(StringInfo w, uint8 v);

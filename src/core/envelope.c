@@ -318,6 +318,7 @@ ad_envelope_reader(const AdEnvelope *e, uint32 id, const char *what,
 		if (e->sections[i].id == id)
 		{
 			ad_rd_init(r, e->sections[i].data, e->sections[i].len, what);
+			r->version = e->version;
 			return;
 		}
 	ereport(ERROR,

@@ -15,7 +15,7 @@
  * way is an option, with which its scores are met to the last digits.
  *
  * Payload: u8 counting, f64 tol; per column f64 low, f64 high, u32 bins, and
- * the bins' scores as f64, and their mean over the fit's rows as f64.
+ * the bins' scores as f64; since version 2 their mean over the fit's rows.
  *
  *-------------------------------------------------------------------------
  */
@@ -147,7 +147,7 @@ hbos_load(AdReader *r, int cols)
 				ad_rd_corrupt(r, "the score of a bin is out of range");
 			hc->outside = Max(hc->outside, scores[b]);
 		}
-		hc->mean = ad_rd_f64(r);
+		hc->mean = r->version >= 2 ? ad_rd_f64(r) : 0;
 		if (!(fabs(hc->mean) <= MOST_SCORE))
 			ad_rd_corrupt(r, "the mean score of a column is out of range");
 		edges = ad_palloc_array(double, hc->bins + 1);

@@ -506,6 +506,16 @@ loda_describe(const void *scorer, StringInfo json)
 					 l->projections, l->terms, bins);
 }
 
+/* More rows make more bins, and smaller ones. */
+static void
+loda_common_scale(const void *scorer,
+				  const void *options pg_attribute_unused(),
+				  double *shift, double *unit)
+{
+	*shift = ((const Loda *) scorer)->mean_of_all;
+	*unit = 1;
+}
+
 static const char *const widths[] = {"equal", "random", NULL};
 static const char *const missings[] = {"skip", "impute", NULL};
 
@@ -546,6 +556,7 @@ const AdDetector ad_detector_loda = {
 	.fit = loda_fit,
 	.load = loda_load,
 	.score = loda_score,
+	.common_scale = loda_common_scale,
 	.explain = loda_explain,
 	.describe = loda_describe,
 };

@@ -572,6 +572,18 @@ ocsvm_describe(const void *scorer, StringInfo json)
 		appendStringInfo(json, ", \"objective\": %.17g", s->objective);
 }
 
+/* The exact form adds up weights whose sum grows with the rows. */
+static void
+ocsvm_common_scale(const void *scorer, const void *options, double *shift,
+				   double *unit)
+{
+	const Ocsvm *s = scorer;
+	const OcsvmOptions *o = options;
+
+	*shift = 0;
+	*unit = isnan(s->objective) ? 1 : o->nu * s->rows;
+}
+
 static const char *const kernel_names[] = {"rbf", "linear", NULL};
 
 static const AdOption ocsvm_options[] = {
@@ -608,5 +620,6 @@ const AdDetector ad_detector_ocsvm = {
 	.fit = ocsvm_fit,
 	.load = ocsvm_load,
 	.score = ocsvm_score,
+	.common_scale = ocsvm_common_scale,
 	.describe = ocsvm_describe,
 };

@@ -102,6 +102,14 @@ typedef struct AdDetector
 	 */
 	double		(*score_known) (void *scorer, const double *x);
 
+	/*
+	 * What to subtract from a score and then to divide it by, so that it can
+	 * be compared with those of fits to more or fewer rows of the same kind.
+	 * NULL: such scores compare as they are.
+	 */
+	void		(*common_scale) (const void *scorer, const void *options,
+								 double *shift, double *unit);
+
 	/* Append members of a JSON object about the fitted model, or NULL. */
 	void		(*describe) (const void *scorer, StringInfo json);
 } AdDetector;

@@ -18,7 +18,7 @@
 #include "pgtime.h"
 #include "sketch/ad_sketch.h"
 
-#define AD_MODEL_VERSION		1
+#define AD_MODEL_VERSION		2		/* 1 had no calibration */
 #define AD_MODEL_CONTAINS_ROWS	0x0001	/* flag */
 #define AD_MODEL_FLAGS			AD_MODEL_CONTAINS_ROWS
 #define AD_MAX_MODEL_VALUES		4096	/* categories kept per feature */
@@ -88,6 +88,7 @@ typedef struct AdCalibration
 extern void ad_scores_build(AdScores *s, double *scores, Size n, uint32 most);
 extern uint64 ad_scores_at_least(const AdScores *s, double score);
 extern double ad_scores_threshold(const AdScores *s, double share);
+extern double ad_sorted_threshold(const double *scores, Size n, double share);
 extern double ad_scores_share_above(const AdScores *s, double score);
 extern double ad_scores_pvalue(const AdScores *s, double score);
 extern double ad_scores_standard(const AdScores *s, double score);

@@ -152,6 +152,25 @@ score_at(const AdScores *s, Size rank)
 		((double) (rank - at) / (double) (next - at));
 }
 
+/* Where among n scores that which a share of them exceeds lies. */
+static double
+position_of(Size n, double share, Size *rank)
+{
+	double		position = (1 - share) * (double) (n - 1);
+
+	*rank = (Size) Max(0, Min(position, (double) (n - 1)));
+	return position - (double) *rank;
+}
+
+/* Between two scores, which may be far apart. */
+static double
+between(double low, double high, double t)
+{
+	double		v = low + (high - low) * t;
+
+	return isfinite(v) ? v : low;
+}
+
 /*
  * The score that a share of the scores exceeds, interpolated between
  * neighbours as numpy.percentile does (and so PyOD's threshold).
@@ -159,13 +178,21 @@ score_at(const AdScores *s, Size rank)
 double
 ad_scores_threshold(const AdScores *s, double share)
 {
-	double		position = (1 - share) * (double) (s->n - 1);
-	Size		rank = (Size) Max(0, Min(position, (double) (s->n - 1)));
-	double		low = score_at(s, rank);
-	double		high = score_at(s, Min(rank + 1, (Size) s->n - 1));
-	double		t = low + (high - low) * (position - (double) rank);
+	Size		rank;
+	double		t = position_of(s->n, share, &rank);
 
-	return isfinite(t) ? t : low;
+	return between(score_at(s, rank),
+				   score_at(s, Min(rank + 1, (Size) s->n - 1)), t);
+}
+
+/* The same of n > 0 scores in ascending order, which are all known. */
+double
+ad_sorted_threshold(const double *scores, Size n, double share)
+{
+	Size		rank;
+	double		t = position_of(n, share, &rank);
+
+	return between(scores[rank], scores[Min(rank + 1, n - 1)], t);
 }
 
 /* The share of the scores that exceed one, 0 to 1, as near as is known. */
@@ -242,6 +269,7 @@ ad_calibration_write(StringInfo buf, const AdCalibration *c)
 {
 	ad_wr_u32(buf, c->method);
 	ad_wr_f64(buf, c->contamination);
+	ad_wr_f64(buf, c->threshold);
 	write_scores(buf, &c->training);
 	if (c->method != AD_CALIBRATION_NONE)
 		write_scores(buf, &c->held_out);
@@ -285,9 +313,9 @@ ad_calibration_read(AdReader *r, AdCalibration *c)
 	c->contamination = ad_rd_f64(r);
 	if (!(c->contamination > 0 && c->contamination <= 0.5))
 		ad_rd_corrupt(r, "its contamination is out of range");
+	c->threshold = ad_rd_finite(r);
 	read_scores(r, &c->training);
 	if (c->method != AD_CALIBRATION_NONE)
 		read_scores(r, &c->held_out);
 	ad_rd_end(r);
-	c->threshold = ad_scores_threshold(&c->training, c->contamination);
 }

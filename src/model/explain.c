@@ -43,6 +43,21 @@ bounded(double v)
 }
 
 /*
+ * Whether a feature makes a difference to the score: of an ensemble, whose
+ * members prepare for themselves, if it does to one of them.
+ */
+static bool
+is_used(const AdModel *m, int feature)
+{
+	if (m->nmembers == 0)
+		return m->features[feature].encoding != AD_ENC_DROPPED;
+	for (int k = 0; k < m->nmembers; k++)
+		if (is_used(m->members[k], feature))
+			return true;
+	return false;
+}
+
+/*
  * Change contributions so that they add up to total, both finite: what is
  * missing is shared in proportion to their sizes.  If all are 0, those that
  * may contribute share it equally.  Features that were dropped contribute
@@ -65,13 +80,12 @@ settle(const AdModel *m, double *c, double total)
 	for (int j = 0; j < n; j++)
 	{
 		most = Max(most, fabs(c[j]));
-		able += m->features[j].encoding != AD_ENC_DROPPED;
+		able += is_used(m, j);
 	}
 	if (most == 0)
 	{
 		for (int j = 0; j < n; j++)
-			c[j] = m->features[j].encoding != AD_ENC_DROPPED ?
-				total / able : 0;
+			c[j] = is_used(m, j) ? total / able : 0;
 		return;
 	}
 	for (int j = 0; j < n; j++)
@@ -183,7 +197,7 @@ leave_out(AdModel *m, const double *raw, double score, double *contribution)
 	for (int j = 0; j < m->nfeatures; j++)
 	{
 		contribution[j] = 0;
-		if (m->features[j].encoding == AD_ENC_DROPPED || raw[j] == e->typical[j])
+		if (!is_used(m, j) || raw[j] == e->typical[j])
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		e->row[j] = e->typical[j];
@@ -196,8 +210,7 @@ leave_out(AdModel *m, const double *raw, double score, double *contribution)
 		memcpy(e->row, e->typical, m->nfeatures * sizeof(double));
 		for (int j = 0; j < m->nfeatures; j++)
 		{
-			if (m->features[j].encoding == AD_ENC_DROPPED ||
-				raw[j] == e->typical[j])
+			if (!is_used(m, j) || raw[j] == e->typical[j])
 				continue;
 			CHECK_FOR_INTERRUPTS();
 			e->row[j] = raw[j];

@@ -255,7 +255,25 @@ draw(const Size *rows, Size n, Size most, uint64 seed, Size *drawn,
 			rest[o++] = rows[i];
 }
 
-/* Score every row by a fit to the other folds. */
+/*
+ * The shift and unit by which scores of the rows last fitted to compare with
+ * those of other fits.
+ */
+static void
+common_scale(const Fit *fit, double *shift, double *unit)
+{
+	const AdDetector *d = fit->spec->detector;
+
+	*shift = 0;
+	*unit = 1;
+	if (fit->nmembers == 0 && d->common_scale)
+		d->common_scale(fit->scorer, fit->spec->options, shift, unit);
+}
+
+/*
+ * Score every row by a fit to the other folds; less the shift of that fit,
+ * and in its unit.
+ */
 static void
 score_folds(Fit *fit, const Size *rows, Size n, double share, double *scores)
 {
@@ -278,16 +296,19 @@ score_folds(Fit *fit, const Size *rows, Size n, double share, double *scores)
 	for (Size f = 0; f < folds; f++)
 	{
 		Size		nothers = 0;
+		double		shift;
+		double		unit;
 
 		for (Size i = 0; i < n; i++)
 			if (fold[i] != f)
 				others[nothers++] = rows[i];
 		fit_rows(fit, others, nothers);
+		common_scale(fit, &shift, &unit);
 		for (Size i = 0; i < n; i++)
 		{
 			AD_CHECK_EVERY_1024(i);
 			if (fold[i] == f)
-				scores[i] = score_row(fit, rows[i], false);
+				scores[i] = (score_row(fit, rows[i], false) - shift) / unit;
 		}
 	}
 	pfree(fold);
@@ -321,9 +342,16 @@ calibrate(Fit *fit, const Size *rows, Size n)
 			AD_CALIBRATION_CROSS;
 		if (c.method == AD_CALIBRATION_CROSS)
 		{
+			double		shift;
+			double		unit;
+
 			held = n;
 			score_folds(fit, rows, n, o->share, scores);
 			fit_rows(fit, fitted, n);
+			common_scale(fit, &shift, &unit);
+			for (Size i = 0; i < n; i++)
+				scores[i] = Max(-DBL_MAX,
+								Min(scores[i] * unit + shift, DBL_MAX));
 		}
 		else
 		{
@@ -356,7 +384,7 @@ calibrate(Fit *fit, const Size *rows, Size n)
 		scores[i] = score_row(fit, fitted[i], true);
 	}
 	ad_scores_build(&c.training, scores, n, most);
-	c.threshold = ad_scores_threshold(&c.training, c.contamination);
+	c.threshold = ad_sorted_threshold(scores, n, c.contamination);
 	fit->calibration = c;
 	pfree(fitted);
 	pfree(held_out);
@@ -495,7 +523,7 @@ score_in_sample(Fit *fit, double *scores)
 			ad_scores_build(&scale[k].training, sorted, n, AD_MOST_SCORES);
 			scale[k].held_out = scale[k].training;
 			scale[k].threshold =
-				ad_scores_threshold(&scale[k].training,
+				ad_sorted_threshold(sorted, n,
 									fit->spec->calibrate.contamination);
 			fit->scales[k] = &scale[k];
 		}

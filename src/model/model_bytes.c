@@ -8,7 +8,7 @@
  *	2	schema: encoding, rows, and per feature name, type, class, statistics
  *		and dictionary
  *	3	preparation: imputation, zone, encoding per feature, scale per column
- *	4	calibration: summaries of scores; models of old have none
+ *	4	calibration: summaries of scores; since version 2
  *	5	the detector's payload
  *	6	shares: what part of each number's sample its quantiles bound, to
  *		compare later data with; models of old have none
@@ -314,7 +314,7 @@ read_model(const uint8 *data, Size len, bool is_member)
 	read_schema(&r, m);
 	ad_envelope_reader(&e, AD_SECTION_PREPARATION, "model", &r);
 	read_preparation(&r, m);
-	if (ad_envelope_has(&e, AD_SECTION_CALIBRATION))
+	if (m->version >= 2)
 	{
 		ad_envelope_reader(&e, AD_SECTION_CALIBRATION, "model", &r);
 		ad_calibration_read(&r, &m->calibration);

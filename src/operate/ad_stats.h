@@ -17,7 +17,9 @@
 
 #define AD_STAT_NAME		64	/* bytes of a model's name, with the end */
 #define AD_STAT_TIMED_FIRST 16	/* rows of a call site timed one by one, */
-#define AD_STAT_TIMED_EVERY 64	/* then one in so many */
+#define AD_STAT_TIMED_EVERY 64	/* then one in so many, */
+#define AD_STAT_MANY		4096	/* and after so many rows */
+#define AD_STAT_TIMED_SELDOM 512	/* one in so many */
 #define AD_STAT_BUCKETS		320 /* of latency: 8 to an octave */
 
 /* Whom counts belong to; hashed as bytes, so zeroed first. */
@@ -41,13 +43,18 @@ typedef struct AdStatMoments
 /* What one call site counts of one model. */
 typedef struct AdStatCounts
 {
+	/* what every row changes, together */
+	uint64		rows;			/* scored */
+	double		sum;			/* of scores, less the shift */
+	double		squares;
+	double		shift;			/* first score */
+	double		threshold;		/* a score is an anomaly above it; NaN: none */
+	uint32		until;			/* rows until one is timed */
+
 	AdStatKey	key;
 	uint16		detector;		/* id, or 0 */
 	double		usual_mean;		/* of scores, as the model remembers; */
 	double		usual_sd;		/* 0: it does not */
-	uint32		until;			/* rows until one is timed */
-	double		threshold;		/* a score is an anomaly above it; NaN: none */
-	uint64		rows;			/* scored */
 	uint64		anomalies;
 	uint64		errors;
 	uint64		timed;			/* rows timed after the first ones */
@@ -55,9 +62,6 @@ typedef struct AdStatCounts
 	double		least_ns;		/* of the fastest of them */
 	double		later_ns;		/* time of the timed after them, each of */
 	double		excess_ns;		/* them cut to a limit, and what was cut */
-	double		shift;			/* first score */
-	double		sum;			/* of scores, less the shift */
-	double		squares;
 } AdStatCounts;
 
 /* One call site; zeroed at first. */
@@ -65,11 +69,11 @@ typedef struct AdStatSite
 {
 	bool		on;				/* counts at all */
 	bool		inside;			/* in a call that has not returned */
+	AdStatCounts now;			/* of the model in use */
 	instr_time	start;			/* of the row being timed */
 	instr_time	begun;			/* of the site */
 	MemoryContext mcxt;			/* of the call site */
 	MemoryContextCallback callback;
-	AdStatCounts now;			/* of the model in use */
 	AdStatCounts *others;		/* of models used before: a hash table */
 	int			nothers;
 	int			capacity;		/* power of 2, or 0 */
@@ -126,9 +130,10 @@ ad_stat_enter(AdStatSite *site)
 {
 	if (site->on)
 	{
-		site->now.errors += site->inside;
+		if (unlikely(site->inside))
+			site->now.errors++;
 		site->inside = true;
-		if (--site->now.until == 0)
+		if (unlikely(--site->now.until == 0))
 			INSTR_TIME_SET_CURRENT(site->start);
 	}
 }
@@ -144,8 +149,9 @@ ad_stat_score(AdStatSite *site, double score)
 		site->now.rows++;
 		site->now.sum += d;
 		site->now.squares += d * d;
-		site->now.anomalies += (score > site->now.threshold);
-		if (site->now.until == 0)
+		if (unlikely(score > site->now.threshold))
+			site->now.anomalies++;
+		if (unlikely(site->now.until == 0))
 			ad_stat_timed(site, score);
 		site->inside = false;
 	}
@@ -157,7 +163,7 @@ ad_stat_none(AdStatSite *site)
 {
 	if (site->on)
 	{
-		if (site->now.until == 0)
+		if (unlikely(site->now.until == 0))
 			site->now.until = 1;
 		site->inside = false;
 	}

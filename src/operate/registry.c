@@ -184,7 +184,9 @@ void
 ad_registry_check(Oid schema, const text *name, Snapshot snapshot,
 				  AdPrivilege need, AdRegistryName *out)
 {
-	if (!ad_registry_name(schema, name, snapshot, out))
+	/* a longer one may stand in the table, but not by our hand */
+	if (VARSIZE_ANY_EXHDR(name) > AD_MAX_MODEL_NAME ||
+		!ad_registry_name(schema, name, snapshot, out))
 	{
 		char	   *s = text_to_cstring(name);
 

@@ -10,10 +10,11 @@
  *
  * Time.  Two readings of the clock cost as much as scoring a row by a small
  * model, so not every row is timed: the first 16 of a call site are, one by
- * one (the first loads the model), then one in 64, and the rest is taken to
- * be like those.  A row during which the process had to wait stands for
- * itself, not for 64.  What is called the latency of a call is the time that
- * one call site of one query spent in scoring functions, in one process.
+ * one (the first loads the model), then one in 64, later one in 512, and the
+ * rest is taken to be like those.  A row during which the process had to wait
+ * stands for itself, not for so many.  What is called the latency of a call
+ * is the time that one call site of one query spent in scoring functions, in
+ * one process.
  *
  * The table is a hash table of a fixed number of entries; the least recently
  * used one makes room.  Its structure is guarded by an LWLock, an entry's
@@ -631,7 +632,8 @@ ad_stat_timed(AdStatSite *site, double score)
 		c->later_ns += counted;
 		c->excess_ns += ns - counted;
 	}
-	c->until = c->rows < AD_STAT_TIMED_FIRST ? 1 : AD_STAT_TIMED_EVERY;
+	c->until = c->rows < AD_STAT_TIMED_FIRST ? 1 :
+		c->rows < AD_STAT_MANY ? AD_STAT_TIMED_EVERY : AD_STAT_TIMED_SELDOM;
 }
 
 /* A copy of all entries, palloc'd. */

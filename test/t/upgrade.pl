@@ -1,0 +1,123 @@
+# A database of every released version becomes one of this version with ALTER
+# EXTENSION, object by object; and what released versions wrote (fixtures in
+# test/models) is read, with scores equal to the last bit.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+
+use AnomalyTest;
+use IO::Uncompress::Gunzip qw(gunzip);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my @released = ('0.1.0');
+
+my $node = start_server('upgrade');
+my $version = sql_value($node, "SELECT default_version FROM pg_available_extensions WHERE name = 'anomaly'");
+
+# Every object of the extension, and all there is to know of it, a line each.
+my $catalogue = <<'SQL';
+WITH object AS (
+	SELECT d.classid, d.objid, pg_describe_object(d.classid, d.objid, 0) AS name,
+	       coalesce(obj_description(d.objid, d.classid::regclass::name), '-') AS comment
+	FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
+	WHERE e.extname = 'anomaly' AND d.deptype = 'e')
+SELECT regexp_replace(concat_ws(' | ', name, comment, detail), '\s+', ' ', 'g')
+FROM object LEFT JOIN LATERAL (
+	SELECT concat_ws(' | ', CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) END, p.prosupport::regproc, p.proacl,
+	       pg_get_userbyid(p.proowner), pg_get_function_arguments(p.oid), a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn,
+	       a.aggdeserialfn, a.aggtransspace, a.aggfinalmodify, a.aggkind, p.proparallel) AS detail
+	FROM pg_proc p LEFT JOIN pg_aggregate a ON a.aggfnoid = p.oid WHERE classid = 'pg_proc'::regclass AND p.oid = objid
+	UNION ALL
+	SELECT concat_ws(' | ', c.relkind, c.relacl, c.reloptions, CASE WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) END,
+	       (SELECT string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attstorage, attacl,
+	                          col_description(c.oid, attnum), pg_get_expr(adbin, adrelid)), ', ' ORDER BY attnum)
+	        FROM pg_attribute a LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum WHERE attrelid = c.oid AND attnum > 0),
+	       (SELECT string_agg(pg_get_constraintdef(o.oid), ', ' ORDER BY conname) FROM pg_constraint o WHERE conrelid = c.oid),
+	       (SELECT string_agg(pg_get_indexdef(indexrelid), ', ' ORDER BY indexrelid::regclass::text) FROM pg_index WHERE indrelid = c.oid),
+	       (SELECT string_agg(pg_get_triggerdef(t.oid), ', ' ORDER BY tgname) FROM pg_trigger t WHERE tgrelid = c.oid AND NOT tgisinternal),
+	       (SELECT true FROM pg_extension WHERE extname = 'anomaly' AND c.oid = ANY (extconfig)))
+	FROM pg_class c WHERE classid = 'pg_class'::regclass AND c.oid = objid
+	UNION ALL
+	SELECT concat_ws(' | ', t.typtype, t.typlen, t.typbyval, t.typalign, t.typstorage, t.typinput, t.typoutput, t.typreceive, t.typsend,
+	       t.typcategory, t.typacl)
+	FROM pg_type t WHERE classid = 'pg_type'::regclass AND t.oid = objid
+	UNION ALL
+	SELECT concat_ws(' | ', castfunc, castcontext, castmethod) FROM pg_cast c WHERE classid = 'pg_cast'::regclass AND c.oid = objid
+) d ON true
+ORDER BY 1
+SQL
+
+$node->safe_psql('postgres', 'CREATE DATABASE fresh');
+$node->safe_psql('fresh', 'CREATE EXTENSION anomaly');
+my $fresh = $node->safe_psql('fresh', $catalogue);
+cmp_ok(scalar(split /\n/, $fresh), '>', 100, 'a fresh database has objects');
+
+for my $old (@released)
+{
+	my $database = "from_$old";
+
+	$node->safe_psql('postgres', "CREATE DATABASE \"$database\"");
+	$node->safe_psql($database, <<"SQL");
+CREATE EXTENSION anomaly VERSION '$old';
+CREATE TABLE payments AS SELECT i, ad_random(1, i, 'normal') AS amount, i % 24 AS hour FROM generate_series(1, 2000) i;
+CREATE TABLE models AS SELECT ad_fit('iforest', amount, hour) AS model FROM payments;
+CREATE TABLE sketches AS SELECT ad_sketch(amount, hour) AS sketch FROM payments;
+CREATE VIEW scores AS SELECT i, ad_score(model, amount, hour) AS score FROM payments, models;
+SQL
+	my $scores = "SELECT md5(string_agg(encode(float8send(score), 'hex'), '' ORDER BY i)) FROM scores";
+	my $before = $node->safe_psql($database, $scores);
+
+	$node->safe_psql($database, "ALTER EXTENSION anomaly UPDATE");
+	is($node->safe_psql($database, "SELECT extversion FROM pg_extension WHERE extname = 'anomaly'"), $version, "$old: updated");
+	is($node->safe_psql($database, $scores), $before, "$old: scores are as they were");
+	is($node->safe_psql($database, $catalogue), $fresh, "$old: every object is as in a fresh database");
+	like($node->safe_psql($database, <<'SQL'), qr/^1\nt\nt$/, "$old: what is new works");
+SELECT ad_train('payments', 'SELECT amount, hour FROM payments', ad_iforest() || ad_calibrate());
+SELECT ad_pvalue('payments', 20, 3) < 0.05;
+SELECT ad_fit_sketch('iforest', sketch) = ad_fit('iforest', amount, hour) FROM sketches, payments GROUP BY sketch;
+SQL
+
+	# what that version wrote
+	my $fixture;
+	gunzip("$FindBin::RealBin/../models/$old.tsv.gz" => \$fixture) or die "fixture of $old is missing";
+	$node->safe_psql($database, <<'SQL');
+CREATE TABLE rows AS
+SELECT i, ad_random(1, i, 'normal') AS x, (i * 7919 % 101)::float8 AS y,
+       (ARRAY['red', 'green', 'blue', 'red'])[1 + i % 4] AS colour,
+       timestamptz '2026-01-01 00:00+00' + i * interval '1 hour' AS ts
+FROM generate_series(1, 300) i;
+CREATE TABLE probes AS
+SELECT i, x, y, colour, ts FROM rows WHERE i <= 10
+UNION ALL VALUES (11, 9, -500, 'violet', timestamptz '2030-05-05 03:00+00'), (12, NULL, NULL, NULL, NULL);
+CREATE TABLE fixture (name text PRIMARY KEY, value bytea);
+SQL
+	my $models = 0;
+	for my $line (split /\n/, $fixture)
+	{
+		my ($name, $hex, $expected) = split /\t/, $line, -1;
+
+		$node->safe_psql($database, "INSERT INTO fixture VALUES (\$\$$name\$\$, '\\x$hex')");
+		my $value = "(SELECT value FROM fixture WHERE name = \$\$$name\$\$)";
+		if ($expected eq '')
+		{
+			is($node->safe_psql($database, "SELECT ad_info(ad_fit_sketch('iforest', ad_merge(value))) ->> 'features' FROM fixture WHERE name = \$\$$name\$\$"), 4, "$old: $name can be merged and fitted to");
+			next;
+		}
+		$models++;
+		is($node->safe_psql($database, "SELECT string_agg(encode(float8send(ad_score($value, p)), 'hex'), ' ' ORDER BY i) FROM probes p"),
+			$expected, "$old: $name scores as it did");
+		is($node->safe_psql($database, "SELECT bool_and(abs(contribution) < 'Infinity') FROM probes p, ad_explain($value, p)"),
+			't', "$old: $name can be explained");
+		like(($node->psql($database, "SELECT ad_threshold($value)"))[2],
+			qr/model does not hold the scores of its fit/, "$old: $name has no threshold");
+	}
+	cmp_ok($models, '>', 15, "$old: models of every detector");
+}
+
+$node->stop;
+done_testing();
