@@ -14,6 +14,19 @@
 -- takes back together. A time never moves the watermark past the clock: one
 -- row dated 2099 is scored, and does not hide what comes after it.
 
+CREATE FUNCTION _ad_job_lock(id integer)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'ad_job_lock'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION _ad_job_lock(integer) IS
+'takes the lock of a job of one''s own for this session, until _ad_job_unlock() or a transaction that fails; false if it is taken';
+
+CREATE FUNCTION _ad_job_unlock()
+RETURNS void
+AS 'MODULE_PATHNAME', 'ad_job_unlock'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION _ad_job_unlock() IS 'lets go of the lock of a job, if this session has one';
+
 CREATE FUNCTION _ad_job_begin(name text)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -32,11 +45,10 @@ BEGIN
 			DETAIL = format('It belongs to role "%s", the current user is "%s".', j.owner, current_user),
 			HINT = 'SET ROLE, or let ad_alter_job() give it another owner.';
 	END IF;
-	SELECT l.pid INTO holder FROM pg_locks l
-	WHERE l.locktype = 'advisory' AND l.classid = 1633970786 AND l.objid = j.id AND l.objsubid = 2 AND l.granted
-		AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
-	-- one that this session has kept serves again
-	IF holder IS DISTINCT FROM pg_backend_pid() AND NOT pg_try_advisory_lock(1633970786, j.id) THEN
+	IF NOT @extschema@._ad_job_lock(j.id) THEN
+		SELECT l.pid INTO holder FROM pg_locks l
+		WHERE l.locktype = 'object' AND l.classid = '@extschema@._ad_job'::regclass AND l.objid = j.id::oid AND l.granted
+			AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
 		RAISE NOTICE 'job "%" is already running', j.name
 			USING DETAIL = coalesce(format('It runs in the server process with PID %s.', holder), '');
 		RETURN NULL;
@@ -367,7 +379,7 @@ BEGIN
 	END LOOP;
 	PERFORM @extschema@._ad_job_end(id, run, e_code, e_message);
 	COMMIT;
-	PERFORM pg_catalog.pg_advisory_unlock(1633970786, id);
+	PERFORM @extschema@._ad_job_unlock();
 	-- none is not the same as an empty one
 	IF NOT failed THEN
 		RETURN;
