@@ -30,7 +30,7 @@ BEGIN
 			sought := true;
 			SELECT * INTO q FROM @extschema@._ad_job_source(j.source, j.search_path);
 			PERFORM set_config('search_path', j.search_path, true);
-			EXECUTE format(E'SELECT pg_catalog.to_jsonb(_q) FROM (\n%s\n) _q WHERE _q.%I::pg_catalog.text OPERATOR(pg_catalog.=) $1 LIMIT 1',
+			EXECUTE format(E'SELECT pg_catalog.to_jsonb(_q.*) FROM (\n%s\n) _q WHERE _q.%I::pg_catalog.text OPERATOR(pg_catalog.=) $1 LIMIT 1',
 				q.sql, j.key_column) INTO labelled USING $2;
 			PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 		END IF;
@@ -130,7 +130,7 @@ SELECT _d.ks FROM @extschema@.ad_drift($1, (SELECT @extschema@.ad_merge(_t._c) F
 		INTO drift USING champion.model;
 	ELSE
 		given := CASE WHEN champion.features OPERATOR(pg_catalog.->) 0 OPERATOR(pg_catalog.->>) 'name' IS NULL
-			THEN pg_catalog.format('_t.%I', q.columns[pg_catalog.cardinality(q.columns)]) ELSE '_t' END;
+			THEN pg_catalog.format('_t.%I', q.columns[pg_catalog.cardinality(q.columns)]) ELSE '_t.*' END;
 		EXECUTE pg_catalog.format($sql$
 SELECT greatest(0, pg_catalog.max(greatest(_above OPERATOR(pg_catalog.-) _k, _k OPERATOR(pg_catalog.-) _least)))
 FROM (SELECT _k, pg_catalog.avg(CASE WHEN _s OPERATOR(pg_catalog.>) _v THEN 1.0::pg_catalog.float8 ELSE 0.0::pg_catalog.float8 END) AS _above,
