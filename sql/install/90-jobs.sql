@@ -6,6 +6,8 @@
 -- granted is read through ad_jobs, ad_alert, ad_job_run and ad_labels. So all
 -- that follows runs as whoever calls it. A job's query runs as its owner only.
 
+-- No foreign keys between the tables: pg_restore with several jobs loads them
+-- in any order. ad_drop_job() deletes what belongs to a job.
 CREATE SEQUENCE _ad_job_id AS integer;
 COMMENT ON SEQUENCE _ad_job_id IS 'numbers of jobs';
 
@@ -39,8 +41,7 @@ COMMENT ON TABLE _ad_job IS 'jobs as they were asked for';
 
 -- at: a time (a timestamptz in UTC), no: an integer; one of the two
 CREATE TABLE _ad_job_state (
-    job_id integer CONSTRAINT _ad_job_state_pkey PRIMARY KEY
-        REFERENCES _ad_job ON DELETE CASCADE,
+    job_id integer CONSTRAINT _ad_job_state_pkey PRIMARY KEY,
     at timestamp,
     no bigint,
     failures integer NOT NULL DEFAULT 0
@@ -48,7 +49,7 @@ CREATE TABLE _ad_job_state (
 COMMENT ON TABLE _ad_job_state IS 'how far jobs have come: the watermark, failures in a row';
 
 CREATE TABLE _ad_job_seen (
-    job_id integer NOT NULL REFERENCES _ad_job ON DELETE CASCADE,
+    job_id integer NOT NULL,
     key text COLLATE "C" NOT NULL,
     at timestamp,
     no bigint,
@@ -59,7 +60,7 @@ ALTER TABLE _ad_job_seen SET (autovacuum_vacuum_scale_factor = 0.05);
 COMMENT ON TABLE _ad_job_seen IS 'keys that a job has scored and that lie within its lag';
 
 CREATE TABLE _ad_job_run (
-    job_id integer NOT NULL REFERENCES _ad_job ON DELETE CASCADE,
+    job_id integer NOT NULL,
     run integer NOT NULL,
     pid integer NOT NULL,
     started timestamptz NOT NULL,
@@ -75,7 +76,7 @@ CREATE TABLE _ad_job_run (
 COMMENT ON TABLE _ad_job_run IS 'the log of runs';
 
 CREATE TABLE _ad_alert (
-    job_id integer NOT NULL REFERENCES _ad_job ON DELETE CASCADE,
+    job_id integer NOT NULL,
     key text COLLATE "C" NOT NULL,
     entity text,
     score double precision NOT NULL,
@@ -93,7 +94,7 @@ CREATE INDEX _ad_alert_scored_at ON _ad_alert (job_id, scored_at);
 COMMENT ON TABLE _ad_alert IS 'what jobs found, once a key';
 
 CREATE TABLE _ad_label (
-    job_id integer NOT NULL REFERENCES _ad_job ON DELETE CASCADE,
+    job_id integer NOT NULL,
     key text COLLATE "C" NOT NULL,
     is_anomaly boolean NOT NULL,
     "row" jsonb NOT NULL,
@@ -105,7 +106,7 @@ CREATE TABLE _ad_label (
 COMMENT ON TABLE _ad_label IS 'what people say of rows';
 
 CREATE TABLE _ad_job_grant (
-    job_id integer NOT NULL REFERENCES _ad_job ON DELETE CASCADE,
+    job_id integer NOT NULL,
     role _ad_role NOT NULL,
     privilege text COLLATE "C" NOT NULL CHECK (privilege IN ('read', 'label')),
     CONSTRAINT _ad_job_grant_pkey PRIMARY KEY (job_id, role, privilege)
@@ -706,7 +707,14 @@ DECLARE
 BEGIN
 	j := @extschema@._ad_job_get($1);
 	PERFORM @extschema@._ad_job_unschedule(j.name);
-	SELECT count(*) INTO n FROM @extschema@._ad_own_alert a WHERE a.job_id = j.id;
+	-- this waits for a batch that is being done, after which there are no more
+	DELETE FROM @extschema@._ad_own_state o WHERE o.job_id = j.id;
+	DELETE FROM @extschema@._ad_own_seen o WHERE o.job_id = j.id;
+	DELETE FROM @extschema@._ad_own_run o WHERE o.job_id = j.id;
+	DELETE FROM @extschema@._ad_own_alert o WHERE o.job_id = j.id;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	DELETE FROM @extschema@._ad_label_of_job o WHERE o.job_id = j.id;
+	DELETE FROM @extschema@._ad_own_grant o WHERE o.job_id = j.id;
 	DELETE FROM @extschema@._ad_own_job o WHERE o.id = j.id;
 	RETURN n;
 END $$;

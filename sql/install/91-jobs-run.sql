@@ -154,7 +154,10 @@ DECLARE
 	r record;
 	found boolean;
 BEGIN
-	SELECT * INTO STRICT s FROM @extschema@._ad_own_state o WHERE o.job_id = j.id FOR UPDATE;
+	SELECT * INTO s FROM @extschema@._ad_own_state o WHERE o.job_id = j.id FOR UPDATE;
+	IF s.job_id IS NULL THEN
+		RAISE EXCEPTION 'job was dropped or given to another role while it ran' USING ERRCODE = 'undefined_object';
+	END IF;
 	SELECT * INTO q FROM @extschema@._ad_job_source(j.source, j.search_path);
 	type := @extschema@._ad_job_column(q.columns, q.types, j.watermark_column, 'watermark');
 	kind := @extschema@._ad_job_watermark_kind(type);

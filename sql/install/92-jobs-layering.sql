@@ -111,7 +111,10 @@ DECLARE
 	n bigint;
 	hits jsonb;
 BEGIN
-	SELECT * INTO STRICT s FROM @extschema@._ad_own_state o WHERE o.job_id = j.id FOR UPDATE;
+	SELECT * INTO s FROM @extschema@._ad_own_state o WHERE o.job_id = j.id FOR UPDATE;
+	IF s.job_id IS NULL THEN
+		RAISE EXCEPTION 'job was dropped or given to another role while it ran' USING ERRCODE = 'undefined_object';
+	END IF;
 	SELECT * INTO q FROM @extschema@._ad_job_source(j.source, j.search_path);
 	PERFORM @extschema@._ad_job_layering_check(j, q.sql, q.columns, q.types);
 	complete := coalesce(until, clock_timestamp()) - (@extschema@._ad_job_lag(j.lag, 'at')).at;

@@ -226,5 +226,25 @@ $node->safe_psql('copy', "SELECT ad_create_job('another', 'm', 'payment', 'id', 
 is($node->safe_psql('copy', 'SELECT count(*), count(DISTINCT id) FROM _ad_job'), '7|7', 'numbers of jobs go on too');
 is($node->safe_psql('copy', 'SET ROLE keeper; SELECT count(*) > 0 FROM ad_alert'), 't', 'and so do grants');
 
+# So does a restore by several processes, which load the tables in any order.
+my $archive = $node->basedir . '/dump.custom';
+$node->safe_psql('postgres', "SELECT ad_label('killed', key, true) FROM ad_alert WHERE job = 'killed'; CREATE DATABASE parallel_copy");
+$node->command_ok([ 'pg_dump', '-Fc', '-d', $node->connstr('postgres'), '-f', $archive ], 'pg_dump to an archive');
+$node->command_ok([ 'pg_restore', '-j', 4, '-d', $node->connstr('parallel_copy'), $archive ], 'pg_restore with four jobs');
+is( $node->safe_psql('parallel_copy', 'SELECT (SELECT count(*) FROM _ad_alert), (SELECT count(*) FROM _ad_label), (SELECT count(*) FROM _ad_job_seen)'),
+	$node->safe_psql('postgres', 'SELECT (SELECT count(*) FROM _ad_alert), (SELECT count(*) FROM _ad_label), (SELECT count(*) FROM _ad_job_seen)'),
+	'has alerts, labels and keys');
+
+# Of a job that is dropped while it runs nothing is left.
+$first = start_run('slow') if $node->safe_psql('postgres',
+	"SELECT ad_alter_job('slow', '{\"source\": \"SELECT * FROM payment WHERE id BETWEEN 3001 AND 6000 AND crawl(id)\"}') IS NOT NULL") eq 't';
+$node->poll_query_until('postgres', "SELECT count(*) > 0 FROM ad_job_run WHERE job = 'slow' AND finished IS NULL AND batches > 0");
+$node->safe_psql('postgres', "SELECT ad_drop_job('slow')");
+$first->{harness}->finish;
+like(${ $first->{err} }, qr/job was dropped/, 'a run of a dropped job ends');
+is( $node->safe_psql('postgres', 'SELECT count(*) FROM (SELECT job_id FROM _ad_alert UNION ALL SELECT job_id FROM _ad_job_run UNION ALL
+		SELECT job_id FROM _ad_job_seen UNION ALL SELECT job_id FROM _ad_job_state UNION ALL SELECT job_id FROM _ad_label) x WHERE job_id NOT IN (SELECT id FROM _ad_job)'),
+	0, 'and leaves nothing');
+
 $node->stop;
 done_testing();
