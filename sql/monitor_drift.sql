@@ -103,9 +103,16 @@ SELECT ad_drift(m, m) FROM sides;
 SELECT ad_drift(r, ad_sketch(1, 2)) FROM sides GROUP BY r LIMIT 1;
 SELECT ad_drift(ad_sketch(1), ad_sketch('x'::text));
 SELECT ad_drift(ad_sketch(a), ad_sketch(b)) FROM (SELECT 1 AS x, 2 AS y) a, (SELECT 1 AS x, 'q' AS y) b;
-SELECT ad_drift('', ad_sketch(1));
-SELECT ad_drift('not a sketch, not a model', ad_sketch(1));
+SELECT ad_drift(''::bytea, ad_sketch(1));
+SELECT ad_drift('not a sketch, not a model'::bytea, ad_sketch(1));
 SELECT count(*) FROM ad_drift(NULL, NULL);
+
+-- a model may have a name
+SELECT ad_train('drifting', 'SELECT i * 37 % 101 AS a FROM generate_series(1, 500) i', 'hbos');
+SELECT (SELECT array_agg(d) FROM ad_drift('drifting', s) d) = (SELECT array_agg(d) FROM ad_drift(ad_model('drifting'), s) d) AS same
+FROM (SELECT ad_sketch(f) AS s FROM (SELECT i * 37 % 101 + 50 AS a FROM generate_series(1, 500) i) f) q;
+SELECT ad_drift('drifted', ad_sketch(1));
+SELECT ad_drop_model('drifting');
 
 DROP VIEW ours;
 DROP TABLE golden_rows, golden, sides, days, joint;

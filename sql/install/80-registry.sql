@@ -108,7 +108,7 @@ END $$;
 CREATE FUNCTION ad_train(
     name text,
     query text,
-    spec jsonb,
+    spec jsonb DEFAULT @extschema@.ad_iforest() OPERATOR(pg_catalog.||) @extschema@.ad_calibrate(),
     notes text DEFAULT NULL,
     keep integer DEFAULT NULL,
     activate boolean DEFAULT true)

@@ -255,3 +255,29 @@ AS 'MODULE_PATHNAME', 'ad_drift_rows'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
 COMMENT ON FUNCTION ad_drift(bytea, bytea, jsonb) IS
 'how the rows of a sketch differ from those of another sketch or of a model: a row a feature, one for the scores under the model, one over all (part is feature, score or overall) with a verdict: stable, moderate or significant';
+
+CREATE FUNCTION ad_drift(
+    reference text,
+    current bytea,
+    options jsonb DEFAULT '{}',
+    OUT part text,
+    OUT "position" integer,
+    OUT feature text,
+    OUT psi double precision,
+    OUT psi_noise double precision,
+    OUT ks double precision,
+    OUT js double precision,
+    OUT missing_reference double precision,
+    OUT missing_current double precision,
+    OUT missing_change double precision,
+    OUT new_categories text[],
+    OUT new_share double precision,
+    OUT vanished_categories text[],
+    OUT verdict text,
+    OUT reason text)
+RETURNS SETOF record
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100000 ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT * FROM @extschema@.ad_drift(@extschema@.ad_model($1), $2, $3) $$;
+COMMENT ON FUNCTION ad_drift(text, bytea, jsonb) IS
+'the same for the active version of a named model; needs the privilege read';

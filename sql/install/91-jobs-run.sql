@@ -14,6 +14,19 @@
 -- takes back together. A time never moves the watermark past the clock: one
 -- row dated 2099 is scored, and does not hide what comes after it.
 
+CREATE FUNCTION _ad_job_lock(id integer)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'ad_job_lock'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION _ad_job_lock(integer) IS
+'takes the lock of a job of one''s own for this session, until _ad_job_unlock() or a transaction that fails; false if it is taken';
+
+CREATE FUNCTION _ad_job_unlock()
+RETURNS void
+AS 'MODULE_PATHNAME', 'ad_job_unlock'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION _ad_job_unlock() IS 'lets go of the lock of a job, if this session has one';
+
 CREATE FUNCTION _ad_job_begin(name text)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -32,11 +45,10 @@ BEGIN
 			DETAIL = format('It belongs to role "%s", the current user is "%s".', j.owner, current_user),
 			HINT = 'SET ROLE, or let ad_alter_job() give it another owner.';
 	END IF;
-	SELECT l.pid INTO holder FROM pg_locks l
-	WHERE l.locktype = 'advisory' AND l.classid = 1633970786 AND l.objid = j.id AND l.objsubid = 2 AND l.granted
-		AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
-	-- one that this session has kept serves again
-	IF holder IS DISTINCT FROM pg_backend_pid() AND NOT pg_try_advisory_lock(1633970786, j.id) THEN
+	IF NOT @extschema@._ad_job_lock(j.id) THEN
+		SELECT l.pid INTO holder FROM pg_locks l
+		WHERE l.locktype = 'object' AND l.classid = '@extschema@._ad_job'::regclass AND l.objid = j.id::oid AND l.granted
+			AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
 		RAISE NOTICE 'job "%" is already running', j.name
 			USING DETAIL = coalesce(format('It runs in the server process with PID %s.', holder), '');
 		RETURN NULL;
@@ -137,6 +149,7 @@ DECLARE
 	rule_name text;
 	rule_value double precision;
 	seen text[];
+	alias text := '_q';		-- of the source
 	sql text;
 	r record;
 	found boolean;
@@ -161,6 +174,10 @@ BEGIN
 	-- where to begin and to end
 	lag := @extschema@._ad_job_lag(j.lag, kind);
 	since := @extschema@._ad_job_since(j, kind);
+	IF type = 'date'::regtype THEN
+		lag.at := make_interval(days => ceil(extract(epoch FROM lag.at) / 86400)::int);	-- whole days
+		since.at := date_trunc('day', since.at);
+	END IF;
 	from_at := greatest(s.at - lag.at, since.at);
 	from_no := greatest(s.no - lag.no, since.no);
 	PERFORM set_config('timezone', j.timezone, true);
@@ -171,7 +188,7 @@ BEGIN
 		clock_at := timezone('UTC', clock_timestamp());
 		until_at := timezone('UTC', until);
 	ELSE
-		clock_at := clock_timestamp()::timestamp;
+		clock_at := CASE WHEN type = 'date'::regtype THEN current_date::timestamp ELSE clock_timestamp()::timestamp END;
 		until_at := until::timestamp;
 	END IF;
 	CASE type
@@ -180,7 +197,7 @@ BEGIN
 			unplace := 'pg_catalog.timezone(''UTC'', %s)';
 		WHEN 'date'::regtype THEN
 			place := '%s::pg_catalog.timestamp';
-			unplace := '%s::pg_catalog.date';
+			unplace := '%s';		-- a date is compared with a time of day
 		WHEN 'timestamp'::regtype THEN
 			place := '%s';
 			unplace := '%s';
@@ -205,8 +222,12 @@ BEGIN
 	SELECT o.spec INTO m FROM @extschema@.ad_models o
 	WHERE o.name = j.model AND o.active;
 	SELECT key, (value #>> '{}')::double precision INTO rule_name, rule_value FROM jsonb_each(j.rule);
-	given := CASE WHEN j.features IS NULL THEN '_b._q'
-			 ELSE (SELECT string_agg(format('(_b._q).%I', f), ', ' ORDER BY i) FROM unnest(j.features) WITH ORDINALITY u(f, i)) END;
+	-- its row has a name that no column has
+	WHILE alias = ANY (q.columns) LOOP
+		alias := alias || '_';
+	END LOOP;
+	given := CASE WHEN j.features IS NULL THEN '_b.' || alias
+			 ELSE (SELECT string_agg(format('(_b.%s).%I', alias, f), ', ' ORDER BY i) FROM unnest(j.features) WITH ORDINALITY u(f, i)) END;
 
 	-- as an array, whose length the planner knows: the table's statistics, when
 	-- a run begins, are those of an empty one
@@ -214,14 +235,14 @@ BEGIN
 	sql := format($sql$
 WITH _s AS MATERIALIZED (
 	SELECT _b.*, @extschema@.ad_score($2, %1$s) AS _score, %2$s AS _p
-	FROM (SELECT _q, _q.%3$I::pg_catalog.text AS _k, _q.%4$I AS _w, %5$s AS _e
+	FROM (SELECT %15$s, %15$s.%3$I::pg_catalog.text AS _k, %15$s.%4$I AS _w, %5$s AS _e
 		  FROM (
 %6$s
-		  ) _q
+		  ) %15$s
 		  WHERE %7$s
 			AND NOT EXISTS (SELECT FROM pg_catalog.unnest($10) _n(_k)
-							WHERE _n._k OPERATOR(pg_catalog.=) (_q.%3$I::pg_catalog.text COLLATE "C"))
-		  ORDER BY _q.%4$I, _q.%3$I::pg_catalog.text COLLATE "C"
+							WHERE _n._k OPERATOR(pg_catalog.=) (%15$s.%3$I::pg_catalog.text COLLATE "C"))
+		  ORDER BY %15$s.%4$I, %15$s.%3$I::pg_catalog.text COLLATE "C"
 		  LIMIT $3) _b),
 _m AS MATERIALIZED (
 	SELECT pg_catalog.count(*) AS n, pg_catalog.max(%8$s) AS place, pg_catalog.bool_or(_k IS NULL) AS no_key FROM _s),
@@ -239,22 +260,22 @@ _d AS (
 	SELECT DISTINCT ON (_k COLLATE "C") * FROM _h ORDER BY _k COLLATE "C", _w)
 SELECT _n.n, _n.no_key, _n.place,
 	(SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('key', _b._k, 'entity', _b._e, 'score', _b._score, 'p_value', _b._p,
-				'at', %12$s, 'row', pg_catalog.to_jsonb(_b._q), 'version', %13$s, 'explanation', %14$s)
+				'at', %12$s, 'row', pg_catalog.to_jsonb(_b.%15$s), 'version', %13$s, 'explanation', %14$s)
 			ORDER BY _b._w, _b._k COLLATE "C") FROM _d _b) AS hits
 FROM _n$sql$,
 		given,
 		CASE WHEN rule_name <> 'score' OR m.spec -> 'calibrate' IS NOT NULL
 			THEN format('@extschema@.ad_pvalue($2, %s)', given) ELSE 'NULL::pg_catalog.float8' END,
 		j.key_column, j.watermark_column,
-		CASE WHEN j.entity_column IS NULL THEN 'NULL::pg_catalog.text' ELSE format('_q.%I::pg_catalog.text', j.entity_column) END,
+		CASE WHEN j.entity_column IS NULL THEN 'NULL::pg_catalog.text' ELSE format('%s.%I::pg_catalog.text', alias, j.entity_column) END,
 		q.sql,
-		concat_ws(' AND ', format('_q.%I IS NOT NULL', j.watermark_column),
+		concat_ws(' AND ', format('%s.%I IS NOT NULL', alias, j.watermark_column),
 			CASE WHEN kind = 'at' AND from_at IS NOT NULL
-				THEN format('_q.%I OPERATOR(pg_catalog.>=) ', j.watermark_column) || format(unplace, '$4') END,
+				THEN format('%s.%I OPERATOR(pg_catalog.>=) ', alias, j.watermark_column) || format(unplace, '$4') END,
 			CASE WHEN kind = 'no' AND from_no IS NOT NULL
-				THEN format('_q.%I OPERATOR(pg_catalog.>=) $4', j.watermark_column) END,
+				THEN format('%s.%I OPERATOR(pg_catalog.>=) $4', alias, j.watermark_column) END,
 			CASE WHEN until IS NOT NULL
-				THEN format('_q.%I OPERATOR(pg_catalog.<=) ', j.watermark_column) || format(unplace, '$9') END),
+				THEN format('%s.%I OPERATOR(pg_catalog.<=) ', alias, j.watermark_column) || format(unplace, '$9') END),
 		format(place, '_s._w'),
 		CASE WHEN kind = 'at' THEN 'least(place, $5)' ELSE 'place' END,
 		kind,
@@ -263,7 +284,7 @@ FROM _n$sql$,
 			ELSE '_score OPERATOR(pg_catalog.>=) $7' END,
 		CASE kind WHEN 'at' THEN '_b._w::pg_catalog.timestamptz' ELSE 'NULL' END,
 		'(SELECT _v.version FROM @extschema@.ad_models _v WHERE _v.name OPERATOR(pg_catalog.=) $2 AND _v.active)',
-		@extschema@._ad_job_explanation(j, given));
+		@extschema@._ad_job_explanation(j, given), alias);
 
 	PERFORM set_config('search_path', j.search_path, true);
 	IF kind = 'at' THEN
@@ -367,7 +388,7 @@ BEGIN
 	END LOOP;
 	PERFORM @extschema@._ad_job_end(id, run, e_code, e_message);
 	COMMIT;
-	PERFORM pg_catalog.pg_advisory_unlock(1633970786, id);
+	PERFORM @extschema@._ad_job_unlock();
 	-- none is not the same as an empty one
 	IF NOT failed THEN
 		RETURN;

@@ -81,9 +81,13 @@ BEGIN
 			USING ERRCODE = 'datatype_mismatch', HINT = 'The column "ts" of order events is a timestamptz.';
 	END IF;
 	PERFORM set_config('search_path', j.search_path, true);
+	-- not on the source itself: even planning it calls functions, and who
+	-- changes a job need not be the one who wrote it
 	EXECUTE 'SELECT FROM @extschema@.ad_layering_sequences($1, $2, $3, $4)'
-		USING format(E'SELECT * FROM (\n%s\n) _q LIMIT 0', $2), j.options, j.partition_by,
-			coalesce(j.order_by, CASE WHEN 'id' = ANY ($3) THEN 'id' END);
+		USING (SELECT format('SELECT %s LIMIT 0', string_agg(format('NULL::%s AS %I',
+					CASE WHEN (SELECT y.typtype FROM pg_type y WHERE y.oid = t) = 'p' THEN 'text'::regtype ELSE t END, c), ', ' ORDER BY i))
+			   FROM unnest($3, $4) WITH ORDINALITY u(c, t, i)),
+			j.options, j.partition_by, coalesce(j.order_by, CASE WHEN 'id' = ANY ($3) THEN 'id' END);
 	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 END $$;
 COMMENT ON FUNCTION _ad_job_layering_check(_ad_own_job, text, text[], regtype[]) IS

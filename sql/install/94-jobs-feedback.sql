@@ -9,6 +9,7 @@ DECLARE
 	p record;
 	j @extschema@._ad_own_job;
 	q record;
+	sought boolean := false;
 	labelled jsonb;
 BEGIN
 	IF $1 IS NULL OR $2 IS NULL THEN
@@ -26,9 +27,10 @@ BEGIN
 	IF labelled IS NULL AND p.privilege = 'own' THEN
 		j := @extschema@._ad_job_get($1);
 		IF j.kind = 'model' AND j.owner::oid = (SELECT oid FROM pg_roles WHERE rolname = current_user) THEN
+			sought := true;
 			SELECT * INTO q FROM @extschema@._ad_job_source(j.source, j.search_path);
 			PERFORM set_config('search_path', j.search_path, true);
-			EXECUTE format(E'SELECT pg_catalog.to_jsonb(_q) FROM (\n%s\n) _q WHERE _q.%I::pg_catalog.text OPERATOR(pg_catalog.=) $1 LIMIT 1',
+			EXECUTE format(E'SELECT pg_catalog.to_jsonb(_q.*) FROM (\n%s\n) _q WHERE _q.%I::pg_catalog.text OPERATOR(pg_catalog.=) $1 LIMIT 1',
 				q.sql, j.key_column) INTO labelled USING $2;
 			PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 		END IF;
@@ -39,7 +41,7 @@ BEGIN
 	IF labelled IS NULL THEN
 		RAISE EXCEPTION 'job "%" has no alert with key "%"', $1, $2
 			USING ERRCODE = 'no_data_found',
-			DETAIL = CASE WHEN p.privilege = 'own' THEN 'There is no such row in its source either.'
+			DETAIL = CASE WHEN sought THEN 'There is no such row in its source either.'
 					 ELSE 'Rows without an alert can be labelled by its owner.' END;
 	END IF;
 	DELETE FROM @extschema@._ad_label_of_job l WHERE l.job_id = p.job_id AND l.key = $2;
@@ -50,6 +52,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION ad_label(text, text, boolean, text) IS
 'says of the row with a key whether it is an anomaly, in place of what was said before; NULL takes that back; needs the privilege label, and for a row without an alert to own the job';
+
+CREATE FUNCTION ad_label(job text, key bigint, is_anomaly boolean, note text DEFAULT NULL)
+RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT @extschema@.ad_label($1, $2::text, $3, $4) $$;
+COMMENT ON FUNCTION ad_label(text, bigint, boolean, text) IS
+'the same for a key that is a number';
 
 CREATE FUNCTION _ad_retrain_metrics(name text, champion bytea, challenger bytea, features0 jsonb, features1 jsonb,
     OUT labels bigint, OUT anomalies bigint, OUT roc_auc0 double precision, OUT roc_auc1 double precision,
@@ -120,7 +130,7 @@ SELECT _d.ks FROM @extschema@.ad_drift($1, (SELECT @extschema@.ad_merge(_t._c) F
 		INTO drift USING champion.model;
 	ELSE
 		given := CASE WHEN champion.features OPERATOR(pg_catalog.->) 0 OPERATOR(pg_catalog.->>) 'name' IS NULL
-			THEN pg_catalog.format('_t.%I', q.columns[pg_catalog.cardinality(q.columns)]) ELSE '_t' END;
+			THEN pg_catalog.format('_t.%I', q.columns[pg_catalog.cardinality(q.columns)]) ELSE '_t.*' END;
 		EXECUTE pg_catalog.format($sql$
 SELECT greatest(0, pg_catalog.max(greatest(_above OPERATOR(pg_catalog.-) _k, _k OPERATOR(pg_catalog.-) _least)))
 FROM (SELECT _k, pg_catalog.avg(CASE WHEN _s OPERATOR(pg_catalog.>) _v THEN 1.0::pg_catalog.float8 ELSE 0.0::pg_catalog.float8 END) AS _above,
@@ -143,6 +153,9 @@ CREATE FUNCTION _ad_retrain_champion(name text, margin double precision, max_dri
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	trained_by text;
+	trainer oid;
 BEGIN
 	IF $1 IS NULL THEN
 		RAISE EXCEPTION 'name cannot be NULL' USING ERRCODE = 'null_value_not_allowed';
@@ -157,10 +170,18 @@ BEGIN
 		RAISE EXCEPTION 'min_labels is %, must be at least 2', coalesce($4::text, 'NULL') USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	model := @extschema@.ad_model($1);		-- which says what is missing
-	SELECT m.version, m.query, m.spec, m.features INTO version, query, spec, features
+	SELECT m.version, m.query, m.spec, m.features, m.trained_by INTO version, query, spec, features, trained_by
 	FROM @extschema@.ad_models m WHERE m.name = $1 AND m.active;
 	IF version IS NULL THEN
 		RAISE EXCEPTION 'model "%" has no active version', $1 USING ERRCODE = 'undefined_object';
+	END IF;
+	-- the query would run with the rights of the caller: who wrote it must have them
+	SELECT r.oid INTO trainer FROM pg_roles r WHERE r.rolname = trained_by;
+	IF trainer IS NULL OR NOT pg_has_role(trainer, (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user), 'USAGE') THEN
+		RAISE EXCEPTION 'training query of model "%" is that of role "%"', $1, trained_by
+			USING ERRCODE = 'insufficient_privilege',
+			DETAIL = format('It would run with the rights of "%s".', current_user),
+			HINT = 'SET ROLE to it; or read the query in ad_models, and train with ad_train().';
 	END IF;
 END $$;
 COMMENT ON FUNCTION _ad_retrain_champion(text, double precision, double precision, integer) IS
