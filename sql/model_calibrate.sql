@@ -76,7 +76,7 @@ SELECT ad_info(ad_fit(ad_zscore() || ad_calibrate(), a)) -> 'calibration' AS few
 
 -- a p-value is a count over the calibration rows, and falls as the score rises
 SELECT bool_and(abs(p * 2001 - round(p * 2001)) < 1e-9) AS counts, min(p * 2001) AS least, bool_and(p <= before) AS falls
-FROM (SELECT ad_pvalue(model, a, b, c) AS p, lag(ad_pvalue(model, a, b, c), 1, 1) OVER (ORDER BY ad_score(model, a, b, c)) AS before
+FROM (SELECT ad_pvalue(model, a, b, c) AS p, lag(ad_pvalue(model, a, b, c), 1, float8 '1') OVER (ORDER BY ad_score(model, a, b, c)) AS before
       FROM models, (SELECT a, b, c FROM normal UNION ALL SELECT 9, 9, 9) s) t;
 
 -- Gaussian scaling, with the error function as a series
