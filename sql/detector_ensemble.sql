@@ -74,6 +74,6 @@ SELECT ad_ensemble(ARRAY[ad_iforest() || ad_calibrate()]);
 SELECT ad_ensemble(ARRAY[ad_iforest()], 'sum');
 SELECT ad_ensemble(array_fill(ad_zscore(), ARRAY[33]));
 SELECT ad_fit('ensemble', a) FROM readings;
-SELECT ad_fit(ad_ensemble(ARRAY[ad_zscore()], 'pvalue'), a) FROM readings WHERE i = 1;
+SELECT ad_score(ad_fit(ad_ensemble(ARRAY[ad_zscore()], 'pvalue'), a), 1e9) AS one_row FROM readings WHERE i = 1;
 
 DROP TABLE readings, ensembles, alone;

@@ -7,12 +7,12 @@
 \set golden `gzip -dc "${PG_ABS_SRCDIR:-.}/test/data/golden/linear_breast_cancer.csv.gz"`
 CREATE TABLE kmeans_breast_cancer AS
 SELECT n - 1 AS row, x[1:cardinality(x) - 1] AS x
-FROM string_to_table(:'data', E'\n') WITH ORDINALITY t(line, n),
+FROM unnest(string_to_array(:'data', E'\n')) WITH ORDINALITY t(line, n),
      LATERAL (SELECT string_to_array(line, ',')::float8[] AS x) v
 WHERE n > 1 AND line <> '';
 CREATE TABLE kmeans_breast_cancer_golden AS
 SELECT g[1] AS row, g
-FROM string_to_table(:'golden', E'\n') WITH ORDINALITY t(line, n),
+FROM unnest(string_to_array(:'golden', E'\n')) WITH ORDINALITY t(line, n),
      LATERAL (SELECT string_to_array(line, ',')::float8[] AS g) v
 WHERE n > 1 AND line <> '';
 SELECT 'kmeans' AS golden, count(*), max(abs(s - g[6]) / greatest(g[6], 1e-3)) < 1e-9 AS equal
@@ -37,7 +37,7 @@ CREATE TABLE kmeans_edges AS
 SELECT i, (i * 7919 % 101)::float8 AS a, 5.0::float8 AS constant, (i * 104729 % 97)::float8 AS b FROM generate_series(1, 100) i;
 SELECT what, count(*), bool_and(s > '-Infinity' AND s < 'Infinity') AS finite
 FROM kmeans_edges, (VALUES ('typical', 50, 5, 50), ('missing', NULL, NULL, NULL), ('off the constant', 50, 6, 50),
-	('infinite', 'Infinity', 5, '-Infinity'), ('infinite constant', 50, '-Infinity', 50),
+	('infinite', float8 'Infinity', 5, float8 '-Infinity'), ('infinite constant', 50, float8 '-Infinity', 50),
 	('huge', 1e308, 5, -1e308), ('far', 1e200, 1e200, 1e200)) p(what, pa, pc, pb),
 	LATERAL (SELECT pa::float8 AS qa, pc::float8 AS qc, pb::float8 AS qb) q,
 	(SELECT ad_fit(ad_kmeans(), a, constant, b) AS mixed, ad_fit(ad_kmeans(), a, a, b) AS equal_columns,
@@ -63,7 +63,7 @@ CREATE TABLE cblof_edges AS
 SELECT i, (i * 7919 % 101)::float8 AS a, 5.0::float8 AS constant, (i * 104729 % 97)::float8 AS b FROM generate_series(1, 100) i;
 SELECT what, count(*), bool_and(s > '-Infinity' AND s < 'Infinity') AS finite
 FROM cblof_edges, (VALUES ('typical', 50, 5, 50), ('missing', NULL, NULL, NULL), ('off the constant', 50, 6, 50),
-	('infinite', 'Infinity', 5, '-Infinity'), ('infinite constant', 50, '-Infinity', 50),
+	('infinite', float8 'Infinity', 5, float8 '-Infinity'), ('infinite constant', 50, float8 '-Infinity', 50),
 	('huge', 1e308, 5, -1e308), ('far', 1e200, 1e200, 1e200)) p(what, pa, pc, pb),
 	LATERAL (SELECT pa::float8 AS qa, pc::float8 AS qc, pb::float8 AS qb) q,
 	(SELECT ad_fit(ad_kmeans(method => 'cblof', use_weights => true), a, constant, b) AS mixed, ad_fit(ad_kmeans(method => 'cblof', use_weights => true), a, a, b) AS equal_columns,

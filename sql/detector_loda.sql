@@ -15,7 +15,7 @@ WHERE n > 1 AND line <> '';
 SELECT v, round(ad_score(m, v)::numeric, 6) AS score, round(-ln(share)::numeric, 6) AS expected
 FROM (SELECT ad_fit(ad_loda(20, bins => 4), x) AS m FROM unnest('{0, 0, 0, 0, 0, 0, 1.5, 2.6, 2.7, 4}'::float8[]) x) f,
      (VALUES (0, 0.6), (0.4, 0.6), (1.5, 0.1), (2.5, 0.2), (3.5, 0.1), (4, 0.1), (-0.1, 0.05), (4.1, 0.05),
-             ('Infinity', 0.05), ('-Infinity', 0.05)) e(v, share);
+             (float8 'Infinity', 0.05), ('-Infinity', 0.05)) e(v, share);
 -- the same rows and seed give the same model, another seed another
 SELECT a = b AS same, a <> c AS other
 FROM (SELECT ad_fit(ad_loda(), x ORDER BY i) AS a, ad_fit(ad_loda(), x ORDER BY -i) AS b, ad_fit(ad_loda() || ad_sampling(seed => 1), x) AS c FROM rows WHERE dataset = 'glass') f;

@@ -22,11 +22,13 @@ SELECT proname, prokind, pronargs, provariadic <> 0 AS variadic, proisstrict AS 
 FROM pg_proc WHERE proname IN ('ad_iforest', 'ad_prepare', 'ad_sampling', 'ad_sketch', 'ad_merge', 'ad_fit',
                                'ad_fit_sketch', 'ad_score', 'ad_info', 'ad_features')
 ORDER BY proname, pronargs, provolatile;
--- every object has a comment, and a name that is the extension's
+-- every object has a comment, and a name that is the extension's; from 17 on row and array types, which come with others, are objects too
 SELECT pg_describe_object(d.classid, d.objid, 0) AS without_comment
 FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
 WHERE e.extname = 'anomaly' AND d.deptype = 'e'
   AND NOT EXISTS (SELECT FROM pg_description c WHERE c.classoid = d.classid AND c.objoid = d.objid AND c.objsubid = 0)
+  AND NOT EXISTS (SELECT FROM pg_type t LEFT JOIN pg_class r ON r.oid = t.typrelid
+                  WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid AND (t.typcategory = 'A' OR r.relkind <> 'c'))
 ORDER BY 1;
 SELECT pg_describe_object(d.classid, d.objid, 0) AS misnamed
 FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass,
@@ -53,9 +55,9 @@ DECLARE
 BEGIN
 	EXECUTE format('ALTER TABLE guarded ADD CONSTRAINT usual CHECK (ad_score(%L::bytea, a, b) < 0.72)', m);
 	EXECUTE format('ALTER TABLE guarded ADD COLUMN score float8 GENERATED ALWAYS AS (ad_score(%L::bytea, a, b)) STORED', m);
-	-- an index's definition must fit into 8 kB, a function's need not
+	-- an index's definition must fit into 8 kB, a function's need not; from 17 on it is built in a search path without our schema
 	EXECUTE format('CREATE FUNCTION reading_score(a float8, b float8) RETURNS float8 '
-				   'LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $f$ SELECT ad_score(%L::bytea, a, b) $f$', m);
+				   'LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $f$ SELECT public.ad_score(%L::bytea, a, b) $f$', m);
 END $$;
 CREATE INDEX by_score ON readings (reading_score(a, b));
 CREATE INDEX strange ON readings (id) WHERE reading_score(a, b) > 0.6;

@@ -29,6 +29,16 @@ SELECT name, new_categories, vanished_categories FROM sides, ad_drift(r, c) WHER
 -- nothing differs from itself
 SELECT count(*), max(psi) AS psi, max(ks) AS ks, max(js) AS js, max(verdict) AS verdict FROM sides, ad_drift(r, r);
 
+-- a number that was frequent and now is less: below is as far as above
+CREATE TABLE flags AS
+SELECT ad_sketch(was, low, high) AS r, ad_sketch(now, high, low) AS c, ad_fit('hbos', was, low, high) AS m
+FROM (SELECT i % 33 <> 0 AS was, false AS now, 3 AS low, 5 AS high FROM generate_series(1, 1000) i) t;
+SELECT part, "position", ks, verdict FROM flags, ad_drift(r, c);
+SELECT part, "position", ks, verdict FROM flags, ad_drift(m, c) WHERE part <> 'score';
+-- and the scores themselves: all equal, then all lower
+SELECT round(ks::numeric, 3) AS ks, verdict
+FROM (SELECT ad_fit(ad_knn(neighbors => 1) || ad_prepare(scale => 'none'), i::float8) AS m, ad_sketch(500 + i / 1e6) AS c FROM generate_series(1, 1000) i) t, ad_drift(m, c) WHERE part = 'score';
+
 -- named features are matched by name: order does not matter, others are not looked at
 CREATE TABLE days AS
 SELECT ad_sketch(a) AS monday, ad_sketch(b) AS tuesday

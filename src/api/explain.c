@@ -281,6 +281,7 @@ ad_why(PG_FUNCTION_ARGS)
 	ExplainCall *e;
 	double		greatest = 0;
 	int			said = 0;
+	int			usual = -1;		/* the greatest that is usual */
 
 	if (m == NULL)
 		PG_RETURN_NULL();
@@ -296,17 +297,23 @@ ad_why(PG_FUNCTION_ARGS)
 
 		if (!(c > 0) || c < greatest * LEAST_PART)
 			continue;
-		/* what is usual in itself is worth a word only if it counts most */
-		if (said > 0 && (direction == AD_DIR_WITHIN ||
-						 direction == AD_DIR_USUAL))
-			continue;
 		greatest = Max(greatest, c);
+		if (direction == AD_DIR_WITHIN || direction == AD_DIR_USUAL)
+		{
+			if (usual < 0)
+				usual = j;
+			continue;
+		}
 		if (said++ > 0)
 			appendStringInfoString(&e->text, "; ");
 		ad_words_sentence(m, j, call->args.x[j], &call->args.category[j],
 						  &e->text);
 	}
-	if (said == 0)
+	/* what is usual in itself is worth a word if there is nothing else */
+	if (said == 0 && usual >= 0)
+		ad_words_sentence(m, usual, call->args.x[usual],
+						  &call->args.category[usual], &e->text);
+	else if (said == 0)
 		appendStringInfoString(&e->text, "nothing is unusual");
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(e->text.data, e->text.len));
 }

@@ -54,7 +54,8 @@ this_moment(AdMoment *now)
 #if PG_VERSION_NUM >= 140000
 	now->completed = snapshot->snapXactCompletionCount;
 #else
-	now->completed = 0;
+	/* on a standby the transactions that run are counted as subtransactions */
+	now->completed = (uint64) snapshot->subxcnt;
 #endif
 	now->subtransaction = GetCurrentSubTransactionId();
 	now->transaction = GetCurrentTransactionStartTimestamp();

@@ -18,6 +18,7 @@
 
 #include "access/xact.h"
 #include "executor/spi.h"
+#include "parser/scansup.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -73,6 +74,8 @@ ad_query_read(const char *sql, const char *what, AdQuery *out)
 {
 	List	   *statements = parse(sql);
 	RawStmt    *raw;
+	const char *start;
+	const char *end;
 	SPIPlanPtr	plan;
 	CachedPlanSource *source;
 	Query	   *query;
@@ -84,9 +87,12 @@ ad_query_read(const char *sql, const char *what, AdQuery *out)
 	memset(out, 0, sizeof(*out));
 	out->what = what;
 	out->key = -1;
-	out->text = pstrdup(sql + raw->stmt_location);
-	if (raw->stmt_len > 0)
-		out->text[raw->stmt_len] = '\0';
+	/* from 18 on it begins at its first word; so it does here before */
+	start = sql + raw->stmt_location;
+	end = raw->stmt_len > 0 ? start + raw->stmt_len : start + strlen(start);
+	while (start < end && scanner_isspace(*start))
+		start++;
+	out->text = pnstrdup(start, end - start);
 
 	plan = SPI_prepare(out->text, 0, NULL);
 	if (plan == NULL)

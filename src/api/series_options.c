@@ -19,12 +19,21 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
-/* An interval as text that reads back equal under every IntervalStyle. */
+/*
+ * An interval as text that reads back equal under every IntervalStyle.  13
+ * and 14 read no more than 32 bits of a number, so there is none of
+ * microseconds alone.
+ */
 static char *
 interval_text(const Interval *i)
 {
-	return psprintf("%d mons %d days %lld microseconds", i->month, i->day,
-					(long long) i->time);
+	int64		second = i->time / USECS_PER_SEC;
+
+	return psprintf("%d mons %d days %lld hours %d secs %d microseconds",
+					i->month, i->day,
+					(long long) (second / SECS_PER_HOUR),
+					(int) (second % SECS_PER_HOUR),
+					(int) (i->time % USECS_PER_SEC));
 }
 
 /* One value of a supported type as a JSON scalar. */

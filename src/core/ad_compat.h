@@ -19,11 +19,28 @@
 #include "varatt.h"
 #endif
 
-/* 14 replaced the sha2 functions by a generic interface. */
+/*
+ * 14 replaced the sha2 functions by a generic interface.  The header of 13
+ * includes OpenSSL's, which need not be there where the server's are, for no
+ * more than the state; so this stands for it, at more than twice its size.
+ */
 #if PG_VERSION_NUM >= 140000
 #include "common/cryptohash.h"
-#endif
 #include "common/sha2.h"
+#else
+#define PG_SHA256_DIGEST_LENGTH	32
+
+typedef union pg_sha256_ctx
+{
+	uint64		align;
+	uint8		state[256];
+} pg_sha256_ctx;
+
+extern void pg_sha256_init(pg_sha256_ctx *ctx);
+extern void pg_sha256_update(pg_sha256_ctx *ctx, const uint8 *data,
+							 size_t len);
+extern void pg_sha256_final(pg_sha256_ctx *ctx, uint8 *dest);
+#endif
 
 /* 18 replaced this attribute by pg_noreturn, which stands elsewhere. */
 #ifndef pg_attribute_noreturn

@@ -199,21 +199,41 @@ ad_sorted_threshold(const double *scores, Size n, double share)
 double
 ad_scores_share_above(const AdScores *s, double score)
 {
-	double		above;
+	Size		rest = below_tail(s);
+	uint32		low = 0;
+	uint32		high = s->ngrid;
+	double		rank;
+	double		t;
 
 	if (isnan(score))
 		return 0;
 	if (s->ntail > 0 && score >= s->tail[s->ntail - 1])
 	{
-		uint32		i = 0;
-
-		while (i < s->ntail && s->tail[i] > score)
-			i++;
-		above = i;
+		while (low < s->ntail && s->tail[low] > score)
+			low++;
+		return low / (double) s->n;
 	}
-	else
-		above = (double) ad_scores_at_least(s, score);
-	return above / (double) s->n;
+
+	/* the first quantile above the score */
+	while (low < high)
+	{
+		uint32		mid = (low + high) / 2;
+
+		if (s->grid[mid] <= score)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low == 0)
+		return 1;
+	rank = (double) grid_rank(rest, s->ngrid, low - 1);
+	if (low < s->ngrid)
+	{
+		t = (score - s->grid[low - 1]) / (s->grid[low] - s->grid[low - 1]);
+		if (t >= 0 && t <= 1)
+			rank += t * ((double) grid_rank(rest, s->ngrid, low) - rank);
+	}
+	return ((double) s->n - 1 - rank) / (double) s->n;
 }
 
 /*

@@ -333,11 +333,6 @@ calibrate(Fit *fit, const Size *rows, Size n)
 	memcpy(fitted, rows, n * sizeof(Size));
 	if (o->share > 0)
 	{
-		if (n < 2)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("calibration needs at least 2 rows, there is 1"),
-					 errhint("Leave ad_calibrate() out, or say share => 0.")));
 		c.method = held >= LEAST_HELD_OUT ? AD_CALIBRATION_SPLIT :
 			AD_CALIBRATION_CROSS;
 		if (c.method == AD_CALIBRATION_CROSS)
@@ -346,12 +341,16 @@ calibrate(Fit *fit, const Size *rows, Size n)
 			double		unit;
 
 			held = n;
-			score_folds(fit, rows, n, o->share, scores);
+			if (n > 1)
+				score_folds(fit, rows, n, o->share, scores);
 			fit_rows(fit, fitted, n);
 			common_scale(fit, &shift, &unit);
-			for (Size i = 0; i < n; i++)
+			for (Size i = 0; i < n && n > 1; i++)
 				scores[i] = Max(-DBL_MAX,
 								Min(scores[i] * unit + shift, DBL_MAX));
+			/* a row with no others to fit to: nothing is stranger, p is 1 */
+			if (n == 1)
+				scores[0] = DBL_MAX;
 		}
 		else
 		{

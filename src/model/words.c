@@ -437,18 +437,28 @@ ad_model_words(AdModel *m)
 		return m->words;
 	old = MemoryContextSwitchTo(m->mcxt);
 	m->words = ad_palloc0_array(AdWords, m->nfeatures);
-	for (int j = 0; j < m->nfeatures; j++)
+	PG_TRY();
 	{
-		AdWords    *w = &m->words[j];
+		for (int j = 0; j < m->nfeatures; j++)
+		{
+			AdWords    *w = &m->words[j];
 
-		w->kind = kind_of(&m->features[j]);
-		w->name = m->features[j].name[0] ? m->features[j].name :
-			psprintf("feature %d", j + 1);
-		if (w->kind == KIND_CATEGORY)
-			category_words(m, j);
-		else
-			number_words(m, j);
+			w->kind = kind_of(&m->features[j]);
+			w->name = m->features[j].name[0] ? m->features[j].name :
+				psprintf("feature %d", j + 1);
+			if (w->kind == KIND_CATEGORY)
+				category_words(m, j);
+			else
+				number_words(m, j);
+		}
 	}
+	PG_CATCH();
+	{
+		/* the model stays in the cache: nobody may find them half made */
+		m->words = NULL;
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 	MemoryContextSwitchTo(old);
 	return m->words;
 }

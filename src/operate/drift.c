@@ -12,7 +12,10 @@
  *
  * A model remembers less than a sketch: of a number, what share of the
  * sample its five quantiles bound.  Those are its bins, and the KS statistic
- * is taken at them, so it is a lower bound.
+ * is taken at them, so it is a lower bound.  A number that several quantiles
+ * are has a bin of its own; the share below it is not known but to be the
+ * first one's level at most, so it is taken to be as near to the current
+ * share as that allows.
  *
  * Small samples differ by chance.  If nothing has changed,
  * PSI / (1/n + 1/m) is about chi-square with bins - 1 degrees of freedom
@@ -28,6 +31,8 @@
  *-------------------------------------------------------------------------
  */
 #include "operate/ad_drift.h"
+
+#include <float.h>
 
 #include "math/ad_math.h"
 
@@ -257,6 +262,13 @@ at_most(const double *v, Size n, double x)
 	return low;
 }
 
+/* Just below a number: by more than what rounding makes of it. */
+static double
+just_below(double x)
+{
+	return x - Max(fabs(x) * 1e-12, DBL_MIN);
+}
+
 /* The numbers of a feature in the sample of a sketch, ascending. */
 static double *
 sorted_numbers(const AdView *v, int j, Size *n)
@@ -275,8 +287,10 @@ sorted_numbers(const AdView *v, int j, Size *n)
 }
 
 /*
- * The upper edges of all bins but the last, which has none: the distinct
- * numbers if they are few, else quantiles.  Returns how many.
+ * The upper edges of all bins but the last, which has none: quantiles; or if
+ * the distinct numbers are few, each with what is just below it before it,
+ * so that a bin is one number, and others are in bins between.  Returns how
+ * many, at most 2 * bins.
  */
 static int
 make_edges(const double *x, Size n, int bins, double *edges)
@@ -288,11 +302,14 @@ make_edges(const double *x, Size n, int bins, double *edges)
 		if (i == 0 || x[i] != x[i - 1])
 		{
 			if (distinct < bins)
-				edges[distinct] = x[i];
+			{
+				edges[2 * distinct] = just_below(x[i]);
+				edges[2 * distinct + 1] = x[i];
+			}
 			distinct++;
 		}
 	if (distinct <= bins)
-		return distinct;
+		return 2 * distinct;
 	for (int i = 1; i < bins; i++)
 	{
 		double		at = (double) i / bins * (double) (n - 1);
@@ -359,9 +376,9 @@ static void
 compare_numbers(AdDriftRow *row, const double *x, Size n, const double *y,
 				Size m, const AdDriftOptions *o)
 {
-	double	   *edges = ad_palloc_array(double, o->bins);
-	double	   *p = ad_palloc_array(double, o->bins);
-	double	   *q = ad_palloc_array(double, o->bins);
+	double	   *edges = ad_palloc_array(double, 2 * o->bins);
+	double	   *p = ad_palloc_array(double, 2 * o->bins);
+	double	   *q = ad_palloc_array(double, 2 * o->bins);
 	int			k = make_edges(x, n, o->bins, edges);
 	Bins		b;
 
@@ -383,24 +400,41 @@ compare_with_quantiles(AdDriftRow *row, const AdModel *model, int feature,
 	const AdModelFeature *f = &model->features[feature];
 	double		edges[AD_MODEL_SHARES] = {f->stats.q05, f->stats.q25,
 	f->stats.median, f->stats.q75, f->stats.q95};
-	double		p[AD_MODEL_SHARES];
-	double		q[AD_MODEL_SHARES];
+	static const double levels[AD_MODEL_SHARES] = {0.05, 0.25, 0.5, 0.75, 0.95};
+	double		p[2 * AD_MODEL_SHARES];
+	double		q[2 * AD_MODEL_SHARES];
+	int			last = 0;
 	int			k = 0;
 	Bins		b;
 
+	row->ks = 0;
 	for (int i = 0; i < AD_MODEL_SHARES; i++)
 	{
 		double		share = f->shares[i];
 
 		if (isnan(share))
+		{
+			row->ks = NAN;
 			return;
+		}
 		/* equal quantiles may differ by rounding; their shares are one */
-		if (k > 0 && edges[i] <= edges[k - 1])
+		if (i > 0 && edges[i] <= edges[last])
 			continue;
-		edges[k] = edges[i];
+		last = i;
+		if (i + 1 < AD_MODEL_SHARES && edges[i + 1] <= edges[i])
+		{
+			/* a number that is frequent: what is below is the level at most */
+			double		below = (double) at_most(y, m, just_below(edges[i])) /
+				(double) m;
+
+			q[k] = k == 0 ? below : Max(below, q[k - 1]);
+			p[k] = Max(k == 0 ? 0 : p[k - 1], Min(q[k], Min(levels[i], share)));
+			row->ks = Max(row->ks, fabs(p[k] - q[k]));
+			k++;
+		}
 		p[k] = share;
 		q[k] = (double) at_most(y, m, edges[i]) / (double) m;
-		row->ks = k == 0 ? fabs(p[k] - q[k]) : Max(row->ks, fabs(p[k] - q[k]));
+		row->ks = Max(row->ks, fabs(p[k] - q[k]));
 		k++;
 	}
 	bins_of_cumulative(&b, p, q, k);
@@ -716,27 +750,37 @@ static void
 compare_scores(AdDriftRow *row, const AdScores *s, const double *y, Size m,
 			   const AdDriftOptions *o)
 {
-	double	   *edges = ad_palloc_array(double, o->bins);
-	double	   *p = ad_palloc_array(double, o->bins);
-	double	   *q = ad_palloc_array(double, o->bins);
+	double	   *p = ad_palloc_array(double, 2 * o->bins);
+	double	   *q = ad_palloc_array(double, 2 * o->bins);
+	double		last = 0;
 	int			k = 0;
 	Bins		b;
 
+	row->ks = 0;
 	for (int i = 1; i < o->bins; i++)
 	{
 		double		e = ad_scores_threshold(s, 1 - (double) i / o->bins);
+		double		below = just_below(e);
+		bool		frequent = scores_at_most(s, e) -
+			scores_at_most(s, below) > 0.5 / o->bins;
 
-		if (k > 0 && e <= edges[k - 1])
+		if (k > 0 && e <= last)
 			continue;
-		edges[k] = e;
-		p[k] = scores_at_most(s, e);
-		q[k] = (double) at_most(y, m, e) / (double) m;
-		k++;
+		last = e;
+		/* a score that is frequent has a bin of its own */
+		for (int at = !frequent; at < 2; at++)
+		{
+			double		v = at == 0 ? below : e;
+
+			p[k] = scores_at_most(s, v);
+			q[k] = (double) at_most(y, m, v) / (double) m;
+			row->ks = Max(row->ks, fabs(p[k] - q[k]));
+			k++;
+		}
 	}
 	bins_of_cumulative(&b, p, q, k);
 	compare_bins(row, &b, (double) s->n, (double) m, o);
 
-	row->ks = 0;
 	for (uint32 i = 0; i < s->ngrid + s->ntail; i++)
 	{
 		double		v = i < s->ngrid ? s->grid[i] : s->tail[i - s->ngrid];

@@ -16,14 +16,8 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "port/pg_crc32c.h"
-#if PG_VERSION_NUM >= 140000
-#include "common/cryptohash.h"
-#endif
-#include "common/sha2.h"
 
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
+#include "core/ad_compat.h"
 
 PG_MODULE_MAGIC;
 

@@ -85,6 +85,8 @@ def numbers(x, y):
     edges = np.unique(x)
     if len(edges) > 10:
         edges = np.unique(np.quantile(x, np.arange(1, 10) / 10))
+    else:               # a bin for each, and those between
+        edges = np.sort(np.append(edges, np.nextafter(edges, -np.inf)))
     result = measures(between(at_most(x, edges)), between(at_most(y, edges)),
                       len(x), len(y))
     result["ks"] = ks_2samp(x, y).statistic
@@ -94,8 +96,17 @@ def numbers(x, y):
 def model(x, y):
     total = len(x)
     x, y = x[~np.isnan(x)], y[~np.isnan(y)]
-    edges = np.unique(np.quantile(x, [.05, .25, .5, .75, .95]))
-    p, q = at_most(x, edges), at_most(y, edges)
+    levels = np.array([.05, .25, .5, .75, .95])
+    edges, first, times = np.unique(np.quantile(x, levels), return_index=True,
+                                    return_counts=True)
+    p, q = [], []
+    for edge, level, n in zip(edges, levels[first], times):
+        if n > 1:       # frequent: what is below is its level at most
+            q.append(np.mean(y < edge))
+            p.append(max(p[-1] if p else 0, min(q[-1], level)))
+        p.append(np.mean(x <= edge))
+        q.append(np.mean(y <= edge))
+    p, q = np.array(p), np.array(q)
     result = measures(between(p), between(q), len(x), len(y))
     result["ks"] = np.abs(p - q).max()
     return result

@@ -48,6 +48,7 @@ my $dir = PostgreSQL::Test::Utils::tempdir();
 copy("$FindBin::RealBin/../fuzz/$_", $dir) or die "$_: $!"
   for qw(mutate.c Makefile);
 system_or_bail('make', '-s', '-C', $dir, 'with_llvm=no',
+	"ANOMALY_SRC=$FindBin::RealBin/../../src",
 	'PG_CONFIG=' . ($ENV{PG_CONFIG} // 'pg_config'));
 
 my $node = start_server('hostile', 'autovacuum = off');

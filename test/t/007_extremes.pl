@@ -65,7 +65,7 @@ for my $detector (detectors($node))
 WITH t AS (SELECT ($values)::float8 AS x, i FROM generate_series(1, 100) i),
 	m AS MATERIALIZED (SELECT ad_fit('$detector', x, i) AS m FROM t)
 SELECT bool_and(ad_score(m, v, 1) IS NOT NULL AND ad_score(m, v, 1) <> 'NaN')
-FROM m, (SELECT x FROM t UNION ALL VALUES ('Infinity'), ('-Infinity'), ('NaN'), (NULL), (1e308), (-1e308)) p(v)
+FROM m, (SELECT x FROM t UNION ALL VALUES (float8 'Infinity'), ('-Infinity'), ('NaN'), (NULL), (1e308), (-1e308)) p(v)
 SQL
 		like("$out$stderr", qr/^t$|ERROR:  values are too large for/, "$detector of $values");
 	}

@@ -20,12 +20,12 @@ my $seed = seed();
 
 my $dir = PostgreSQL::Test::Utils::tempdir();
 copy("$FindBin::RealBin/../oracle/$_", $dir) or die "$_: $!"
-  for qw(neighbors.c Makefile);
+  for qw(neighbors_oracle.c Makefile);
 system_or_bail('make', '-s', '-C', $dir, 'with_llvm=no',
 	"ANOMALY_SRC=$FindBin::RealBin/../../src",
 	'PG_CONFIG=' . ($ENV{PG_CONFIG} // 'pg_config'));
 
-my $node = start_server('neighbors', "session_preload_libraries = 'anomaly'");
+my $node = start_server('neighbors');
 $node->safe_psql('postgres', <<"SQL");
 CREATE FUNCTION ad_test_neighbors(rows int, columns int, kind int, metric int, p float8, k int, seed bigint)
 	RETURNS text AS '$dir/neighbors' LANGUAGE C STRICT;
@@ -40,6 +40,7 @@ SQL
 for my $simd (qw(auto avx2 off))
 {
 	my $wrong = $node->safe_psql('postgres', <<"SQL");
+LOAD '$dir/neighbors';
 SET anomaly.simd = $simd;
 SELECT format('%s rows, %s columns, kind %s, metric %s, p %s, k %s: %s', n, columns, kind, metric, p, k, wrong)
 FROM (SELECT *, ad_test_neighbors(n, columns, kind, metric, p, k, $seed) AS wrong FROM task OFFSET 0) t

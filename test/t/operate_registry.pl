@@ -240,7 +240,7 @@ SELECT ad_train('fraud', 'SELECT i AS a FROM generate_series(1, 100) i', 'zscore
 SQL
 $node->command_ok([ 'pg_dump', '--no-sync', '-f', "$dir/app4.sql", '-d', $node->connstr('app4') . ' user=reader' ],
 	'a later owner of the database dumps it too');
-$node->command_fails_like([ 'pg_dump', '--no-sync', '-f', "$dir/no.sql", '-d', $node->connstr('app4') . ' user=scorer2' ],
+command_fails_like([ 'pg_dump', '--no-sync', '-f', "$dir/no.sql", '-d', $node->connstr('app4') . ' user=scorer2' ],
 	qr/permission denied for (table|sequence) _ad_/, 'and nobody else');
 
 # A server where nobody is known.

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * neighbors.c
+ * neighbors_oracle.c
  *		Test of the neighbour search against a naive one.
  *
  * ad_test_neighbors(rows, columns, kind of data, metric, p, k, seed) builds
@@ -20,11 +20,21 @@
 #include "utils/builtins.h"
 
 #include "math/ad_neighbors.h"
+#include "math/ad_simd.h"
 
 PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(ad_test_neighbors);
 PG_FUNCTION_INFO_V1(ad_test_neighbors_time);
+
+extern PGDLLEXPORT void _PG_init(void);
+
+/* Define anomaly.simd for the functions linked into this library. */
+void
+_PG_init(void)
+{
+	ad_simd_init();
+}
 
 typedef struct Pair
 {
