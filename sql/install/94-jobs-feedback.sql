@@ -69,9 +69,15 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	types text;
+	jobs text[];
 BEGIN
+	-- anybody can have a job that names the model: it counts if its owner may use the model
+	jobs := ARRAY(SELECT j.name FROM @extschema@.ad_jobs j JOIN pg_roles r ON r.rolname = j.owner
+				  WHERE j.kind = 'model' AND j.model = $1
+					AND (r.rolsuper OR EXISTS (SELECT FROM @extschema@.ad_model_grants g LEFT JOIN pg_roles o ON o.rolname = g.role
+											   WHERE g.name = $1 AND (g.role = 'public' OR pg_has_role(r.oid, o.oid, 'USAGE')))));
 	SELECT count(*), count(*) FILTER (WHERE l.is_anomaly) INTO labels, anomalies
-	FROM @extschema@.ad_labels l JOIN @extschema@.ad_jobs j ON j.name = l.job WHERE j.kind = 'model' AND j.model = $1;
+	FROM @extschema@.ad_labels l WHERE l.job = ANY (jobs);
 	-- a row is made of the JSON again, with the types of the features
 	SELECT string_agg(format('%I %s', f ->> 'name', coalesce(to_regtype(f ->> 'type')::text, 'text')), ', ') INTO types
 	FROM (SELECT DISTINCT ON (e ->> 'name') e AS f FROM jsonb_array_elements($4 || $5) e) d;
@@ -86,8 +92,8 @@ FROM (SELECT l.is_anomaly AS a, @extschema@.ad_score($2, f) AS s0, @extschema@.a
            CROSS JOIN LATERAL jsonb_to_record(CASE WHEN j.features IS NULL THEN l."row" ELSE
                (SELECT jsonb_object_agg($4 -> (i - 1)::int ->> 'name', l."row" -> c)
                 FROM unnest(j.features) WITH ORDINALITY u(c, i)) END) AS f(%s)
-      WHERE j.kind = 'model' AND j.model = $1) s$sql$, types)
-	INTO roc_auc0, roc_auc1, average_precision0, average_precision1 USING $1, $2, $3, $4;
+      WHERE j.name = ANY ($1)) s$sql$, types)
+	INTO roc_auc0, roc_auc1, average_precision0, average_precision1 USING jobs, $2, $3, $4;
 END $$;
 COMMENT ON FUNCTION _ad_retrain_metrics(text, bytea, bytea, jsonb, jsonb) IS
 'metrics of two versions of a model on the labelled rows of its jobs; NULL without labels of both kinds';
