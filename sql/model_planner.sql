@@ -39,7 +39,7 @@ SELECT abs(expected - actual) < 0.2 * actual + 60 AS near
 FROM estimate(ad_dbscan() || ad_sampling(rows => 2000), 'readings', 'ad_is_anomaly($m, a, b)');
 SELECT from_, detector, abs(expected - actual) < 0.2 * actual + 60 AS near
 FROM (VALUES ('halves'), ('halves_2'), ('readings r JOIN (VALUES (1), (2)) v(x) ON x = 1'),
-             ('(SELECT id, a, b FROM readings) s')) f(from_),
+             ('(SELECT id, a, b FROM readings) s'), ('(VALUES (1)) v(x) LEFT JOIN readings r ON x < id')) f(from_),
      (VALUES ('zscore'), ('pca')) d(detector),
      LATERAL estimate(jsonb_build_object('detector', detector) || ad_calibrate(), from_, 'ad_score($m, a, b) > $t');
 

@@ -35,6 +35,7 @@
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/plancat.h"
+#include "rewrite/rewriteManip.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -188,15 +189,17 @@ scores_of(PlannerInfo *root, Index relid)
 	find_scores((Node *) root->parse->jointree, &found);
 	foreach(lc, found.calls)
 	{
-		Bitmapset  *relids = pull_varnos(
-#if PG_VERSION_NUM >= 140000
-										 root,
-#endif
-										 (Node *) lfirst(lc));
+		Node	   *call = copyObject(lfirst(lc));
+		Bitmapset  *relids = ad_pull_varnos(root, call);
 		int			only;
 
+#if PG_VERSION_NUM >= 160000
+		/* columns know of the outer joins above; statistics do not */
+		call = remove_nulling_relids(call, relids, NULL);
+		relids = ad_pull_varnos(root, call);
+#endif
 		if (bms_get_singleton_member(relids, &only) && only == (int) relid)
-			result = lappend(result, copyObject(lfirst(lc)));
+			result = lappend(result, call);
 	}
 	return result;
 }
