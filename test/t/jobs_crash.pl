@@ -82,7 +82,8 @@ sub wait_for_server
 {
 	for (1 .. 600)
 	{
-		return if $node->psql('postgres', 'SELECT 1') == 0;
+		# not through a pipe, which breaks if there is no server to connect to
+		return if system("psql -XAtqc 'SELECT 1' -d '" . $node->connstr('postgres') . "' >/dev/null 2>&1") == 0;
 		usleep(100_000);
 	}
 	die 'the server did not come back';
