@@ -258,7 +258,7 @@ FROM _ad_job_run r JOIN _ad_job j ON j.id = r.job_id
 WHERE r.job_id IN (SELECT p.job_id FROM _ad_job_privilege p);
 COMMENT ON VIEW ad_job_run IS 'the runs, of the last 30 days, of the jobs that the current user may see';
 COMMENT ON COLUMN ad_job_run.suppressed IS 'alerts not written because of cooldown or limit_per_hour';
-COMMENT ON COLUMN ad_job_run.status IS 'ok, failed, or unfinished: it runs, or ended with its server process';
+COMMENT ON COLUMN ad_job_run.status IS 'ok, failed, or unfinished: it runs, or ended with its server process or between two batches';
 
 CREATE VIEW ad_labels WITH (security_barrier) AS
 SELECT j.name AS job, l.key, l.is_anomaly, l."row", l.note, l.labelled_by, l.labelled_at
