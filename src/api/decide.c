@@ -6,6 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include "api/ad_api.h"
+#include "api/result_api.h"
 
 PG_FUNCTION_INFO_V1(ad_pvalue);
 PG_FUNCTION_INFO_V1(ad_probability);
@@ -109,11 +110,7 @@ ad_threshold(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(1))
 		PG_RETURN_FLOAT8(m->calibration.threshold);
 	share = PG_GETARG_FLOAT8(1);
-	if (!(share > 0 && share <= 0.5))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("contamination is out of range: %g", share),
-				 errdetail("Allowed: greater than 0 and at most 0.5.")));
+	ad_check_contamination(share);
 	if (share == m->calibration.contamination)
 		PG_RETURN_FLOAT8(m->calibration.threshold);
 	PG_RETURN_FLOAT8(ad_scores_threshold(&m->calibration.training, share));

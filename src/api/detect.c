@@ -16,18 +16,16 @@
  */
 #include "api/ad_api.h"
 #include "api/query_api.h"
+#include "api/result_api.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "funcapi.h"
-#include "miscadmin.h"
 #include "operate/ad_progress.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
-#include "utils/tuplestore.h"
 
 #define BATCH		1000		/* rows fetched at a time */
 #define COLUMNS		5
@@ -185,13 +183,11 @@ Datum
 ad_detect(PG_FUNCTION_ARGS)
 {
 	static const char *const arguments[] = {"query", "spec", "contamination"};
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	Oid			function = fcinfo->flinfo->fn_oid;
 	const char *schema = quote_identifier(get_namespace_name(get_func_namespace(function)));
 	ErrorContextCallback callback;
 	const char *doing = "parsing";
 	bool		was_read_only = XactReadOnly;
-	MemoryContext old;
 	TupleDesc	desc;
 	Tuplestorestate *store;
 	double		contamination;
@@ -201,35 +197,13 @@ ad_detect(PG_FUNCTION_ARGS)
 	bytea	   *bytes;
 	int			progress;
 
-	for (int i = 0; i < (int) lengthof(arguments); i++)
-		if (PG_ARGISNULL(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s cannot be NULL", arguments[i])));
-	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) ||
-		(rsinfo->allowedModes & SFRM_Materialize) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in context that cannot accept a set")));
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
+	ad_check_not_null(fcinfo, arguments, lengthof(arguments));
 	contamination = PG_GETARG_FLOAT8(2);
-	if (!(contamination > 0 && contamination <= 0.5))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("contamination is out of range: %g", contamination),
-				 errdetail("Allowed: greater than 0 and at most 0.5.")));
+	ad_check_contamination(contamination);
 	spec = calibrated(spec_argument(fcinfo, 1), contamination);
 	ad_spec_parse(&spec->root, true, &parsed);
 
-	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
-	desc = CreateTupleDescCopy(desc);
-	store = tuplestore_begin_heap((rsinfo->allowedModes & SFRM_Materialize_Random) != 0,
-								  false, work_mem);
-	rsinfo->returnMode = SFRM_Materialize;
-	rsinfo->setResult = store;
-	rsinfo->setDesc = desc;
-	MemoryContextSwitchTo(old);
+	store = ad_result_begin(fcinfo, COLUMNS, &desc);
 
 	callback.callback = error_context;
 	callback.arg = &doing;

@@ -6,14 +6,13 @@
  *-------------------------------------------------------------------------
  */
 #include "api/ad_api.h"
+#include "api/result_api.h"
 
 #include "catalog/pg_type.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "operate/ad_drift.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(ad_drift_rows);
 
@@ -61,7 +60,6 @@ Datum
 ad_drift_rows(PG_FUNCTION_ARGS)
 {
 	static const char *const parts[] = {"feature", "score", "overall"};
-	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
 	MemoryContext scratch;
 	MemoryContext old;
 	TupleDesc	desc;
@@ -73,23 +71,10 @@ ad_drift_rows(PG_FUNCTION_ARGS)
 	AdDriftRow *rows;
 	int			n;
 
-	if (info == NULL || !IsA(info, ReturnSetInfo) ||
-		!(info->allowedModes & SFRM_Materialize))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in context that cannot accept a set")));
-	old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
-		desc->natts != DRIFT_COLUMNS)
-		elog(ERROR, "unexpected result type");
-	desc = CreateTupleDescCopy(desc);
-	store = tuplestore_begin_heap(true, false, work_mem);
-	info->returnMode = SFRM_Materialize;
-	info->setResult = store;
-	info->setDesc = desc;
-	scratch = AllocSetContextCreate(old, "anomaly drift",
+	store = ad_result_begin(fcinfo, DRIFT_COLUMNS, &desc);
+	scratch = AllocSetContextCreate(CurrentMemoryContext, "anomaly drift",
 									ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(scratch);
+	old = MemoryContextSwitchTo(scratch);
 
 	ad_drift_options(&PG_GETARG_JSONB_P(2)->root, &options);
 	reference = PG_GETARG_BYTEA_PP(0);

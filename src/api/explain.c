@@ -11,6 +11,7 @@
  *-------------------------------------------------------------------------
  */
 #include "api/ad_api.h"
+#include "api/result_api.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
@@ -216,7 +217,6 @@ begin_result(FunctionCallInfo fcinfo, ExplainCall *e)
 Datum
 ad_explain(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	bool		options = PG_NARGS() > 1 &&
 		get_fn_expr_argtype(fcinfo->flinfo, 1) == JSONBOID;
 	AdModelCall *call;
@@ -227,12 +227,7 @@ ad_explain(PG_FUNCTION_ARGS)
 	bool		nulls[COLUMNS] = {false};
 	int			n;
 
-	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) ||
-		!(rsinfo->allowedModes & SFRM_Materialize))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in context that cannot accept a set")));
-	rsinfo->returnMode = SFRM_Materialize;
+	ad_result_info(fcinfo)->returnMode = SFRM_Materialize;
 	m = ad_model_call_row(fcinfo, options ? 2 : 1, &call);
 	if (m == NULL)
 		return (Datum) 0;

@@ -15,6 +15,7 @@
  *-------------------------------------------------------------------------
  */
 #include "api/market_api.h"
+#include "api/result_api.h"
 
 #include "access/tupdesc.h"
 #include "catalog/pg_type.h"
@@ -554,7 +555,6 @@ describe_columns(Reader *r, TupleDesc desc)
 Datum
 ad_layering_sequences(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	Reader	   *r;
 	char	   *query;
 	char	   *order_by = NULL;
@@ -563,13 +563,8 @@ ad_layering_sequences(PG_FUNCTION_ARGS)
 	Portal		portal;
 	TupleDesc	desc;
 	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext old;
 
-	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) ||
-		!(rsinfo->allowedModes & SFRM_Materialize))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in context that cannot accept a set")));
+	(void) ad_result_info(fcinfo);
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -592,18 +587,8 @@ ad_layering_sequences(PG_FUNCTION_ARGS)
 	r->pub.rDestroy = receive_nothing;
 	r->pub.mydest = DestNone;
 
-	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
-		desc->natts != FRONT_COLUMNS + AD_SEQUENCE_COLUMNS)
-		elog(ERROR, "ad_layering_sequences has a wrong result type");
-	r->result_desc = CreateTupleDescCopy(desc);
-	r->result = tuplestore_begin_heap((rsinfo->allowedModes &
-									   SFRM_Materialize_Random) != 0,
-									  false, work_mem);
-	rsinfo->returnMode = SFRM_Materialize;
-	rsinfo->setResult = r->result;
-	rsinfo->setDesc = r->result_desc;
-	MemoryContextSwitchTo(old);
+	r->result = ad_result_begin(fcinfo, FRONT_COLUMNS + AD_SEQUENCE_COLUMNS,
+								&r->result_desc);
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");

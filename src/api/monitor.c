@@ -10,10 +10,10 @@
  *-------------------------------------------------------------------------
  */
 #include "api/ad_api.h"
+#include "api/result_api.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_authid.h"
-#include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "operate/ad_progress.h"
@@ -22,7 +22,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
-#include "utils/tuplestore.h"
 
 #define STAT_COLUMNS		20
 #define PROGRESS_COLUMNS	10
@@ -33,30 +32,6 @@ PG_FUNCTION_INFO_V1(ad_preloaded);
 PG_FUNCTION_INFO_V1(ad_progress_rows_running);
 PG_FUNCTION_INFO_V1(ad_progress_set);
 PG_FUNCTION_INFO_V1(ad_progress_finish);
-
-/* A place for the rows of a set-returning call, and their form. */
-static Tuplestorestate *
-begin_result(FunctionCallInfo fcinfo, int columns, TupleDesc *desc)
-{
-	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext old;
-
-	if (info == NULL || !IsA(info, ReturnSetInfo) ||
-		!(info->allowedModes & SFRM_Materialize))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in context that cannot accept a set")));
-	old = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, desc) != TYPEFUNC_COMPOSITE ||
-		(*desc)->natts != columns)
-		elog(ERROR, "unexpected result type");
-	*desc = CreateTupleDescCopy(*desc);
-	info->returnMode = SFRM_Materialize;
-	info->setResult = tuplestore_begin_heap(true, false, work_mem);
-	info->setDesc = *desc;
-	MemoryContextSwitchTo(old);
-	return info->setResult;
-}
 
 /* Whether the current user may see what another role did. */
 static bool
@@ -119,7 +94,7 @@ ad_stat_models(PG_FUNCTION_ARGS)
 	int			visible = 0;
 
 	ad_shared_require("ad_stat_models");
-	store = begin_result(fcinfo, STAT_COLUMNS, &desc);
+	store = ad_result_begin(fcinfo, STAT_COLUMNS, &desc);
 	e = ad_stat_read(&n);
 	for (int i = 0; i < n; i++)
 		if (may_see_entry(&e[i].key, schema))
@@ -267,7 +242,7 @@ ad_progress_rows_running(PG_FUNCTION_ARGS)
 	int			n;
 
 	ad_shared_require("ad_progress");
-	store = begin_result(fcinfo, PROGRESS_COLUMNS, &desc);
+	store = ad_result_begin(fcinfo, PROGRESS_COLUMNS, &desc);
 	p = ad_progress_read(&n);
 	rename_workers(p, n);
 	for (int i = 0; i < n; i++)

@@ -10,6 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "api/result_api.h"
 #include "api/series_api.h"
 
 #include <ctype.h>
@@ -18,7 +19,6 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
-#include "utils/tuplestore.h"
 
 #define OUT_COLUMNS		14
 #define BATCH			1000	/* rows a fetch */
@@ -187,7 +187,7 @@ PG_FUNCTION_INFO_V1(ad_decompose);
 Datum
 ad_decompose(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
+	ReturnSetInfo *info = ad_result_info(fcinfo);
 	char	   *query = bare_query(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	Jsonb	   *options = PG_GETARG_JSONB_P(1);
 	DecomposeCall *call;
@@ -201,12 +201,6 @@ ad_decompose(PG_FUNCTION_ARGS)
 	bool		started = false;
 	Rows		rows;
 
-	if (info == NULL || !IsA(info, ReturnSetInfo) ||
-		!(info->allowedModes & SFRM_Materialize))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in context that cannot accept a set")));
-
 	context = info->econtext->ecxt_per_query_memory;
 	old = MemoryContextSwitchTo(context);
 	call = palloc0(sizeof(DecomposeCall));
@@ -216,13 +210,7 @@ ad_decompose(PG_FUNCTION_ARGS)
 		call->zone = ad_series_zone(call->o.timezone);
 	call->series = AllocSetContextCreate(context, "anomaly decompose",
 										 ALLOCSET_DEFAULT_SIZES);
-	if (get_call_result_type(fcinfo, NULL, &call->desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	call->desc = BlessTupleDesc(CreateTupleDescCopy(call->desc));
-	call->store = tuplestore_begin_heap(true, false, work_mem);
-	info->returnMode = SFRM_Materialize;
-	info->setResult = call->store;
-	info->setDesc = call->desc;
+	call->store = ad_result_begin(fcinfo, OUT_COLUMNS, &call->desc);
 	MemoryContextSwitchTo(old);
 
 	if (SPI_connect() != SPI_OK_CONNECT)

@@ -15,6 +15,7 @@
 #include "api/ad_api.h"
 #include "api/query_api.h"
 #include "api/registry_api.h"
+#include "api/result_api.h"
 
 #include "access/htup_details.h"
 #include "access/xact.h"
@@ -206,11 +207,7 @@ ad_train(PG_FUNCTION_ARGS)
 	int32		version;
 	int			progress;
 
-	for (int i = 0; i < (int) lengthof(arguments); i++)
-		if (PG_ARGISNULL(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("%s cannot be NULL", arguments[i])));
+	ad_check_not_null(fcinfo, arguments, lengthof(arguments));
 	name = PG_GETARG_TEXT_PP(0);
 	sql = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	spec_value = PG_DETOAST_DATUM(PG_GETARG_DATUM(2));
