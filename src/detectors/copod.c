@@ -17,32 +17,36 @@
 #include "detectors/ad_detectors.h"
 #include "detectors/ecdf.h"
 
+/* The greater of the skewed tail and the mean of both. */
+static inline double
+term(const AdEcdfColumn *ec, const AdEcdfTails *t)
+{
+	double		skewed = t->left * ec->use_left + t->right * ec->use_right;
+	double		mean = (t->left + t->right) / 2;
+
+	return Max(skewed, mean);
+}
+
+/* The mean of the greater of one tail and the mean of both. */
+static double
+term_mean(const AdEcdfColumn *ec, const AdEcdfMeans *m)
+{
+	double		other = ec->use_left == 1 ? m->right : m->left;
+
+	if (ec->use_left + ec->use_right == 2)
+		return m->left + m->right;
+	return (m->left + m->right) / 2 + (m->greater - other) / 2;
+}
+
 /* The score of a row: 0 or more, finite. */
 static double
 copod_score(void *scorer, const double *x)
 {
 	const AdEcdf *e = scorer;
-	AdEcdfTails tails[AD_ECDF_BLOCK];
-	double		sum = 0;
 
 	if (e->variant == AD_ECDF_PAPER)
 		return ad_ecdf_paper(e, x);
-	for (int first = 0; first < e->cols; first += AD_ECDF_BLOCK)
-	{
-		const AdEcdfColumn *columns = e->columns + first;
-		int			n = Min(e->cols - first, AD_ECDF_BLOCK);
-
-		ad_ecdf_tails(columns, x + first, n, tails);
-		for (int c = 0; c < n; c++)
-		{
-			double		skewed = tails[c].left * columns[c].use_left +
-				tails[c].right * columns[c].use_right;
-			double		mean = (tails[c].left + tails[c].right) / 2;
-
-			sum += Max(skewed, mean);
-		}
-	}
-	return sum;
+	return ad_ecdf_sum(e, x, term);
 }
 
 /* What each column adds to the score, less what it adds on average. */
@@ -51,33 +55,10 @@ copod_explain(void *scorer, const double *x,
 			  bool path pg_attribute_unused(), double *contribution)
 {
 	const AdEcdf *e = scorer;
-	double		baseline = 0;
 
 	if (e->variant == AD_ECDF_PAPER)
 		return ad_ecdf_explain_paper(e, x, contribution);
-	for (int c = 0; c < e->cols; c++)
-	{
-		const AdEcdfColumn *ec = &e->columns[c];
-		const AdEcdfMeans *m = &e->means[c];
-		double		mean;
-		AdEcdfTails t;
-		double		skewed;
-
-		ad_ecdf_tails(ec, x + c, 1, &t);
-		skewed = t.left * ec->use_left + t.right * ec->use_right;
-		if (ec->use_left + ec->use_right == 2)
-			mean = m->left + m->right;
-		else
-		{
-			/* the greater of one tail and the mean of both */
-			double		other = ec->use_left == 1 ? m->right : m->left;
-
-			mean = (m->left + m->right) / 2 + (m->greater - other) / 2;
-		}
-		contribution[c] = Max(skewed, (t.left + t.right) / 2) - mean;
-		baseline += mean;
-	}
-	return baseline;
+	return ad_ecdf_explain(e, x, term, term_mean, contribution);
 }
 
 const AdDetector ad_detector_copod = {

@@ -112,4 +112,55 @@ ad_ecdf_tails(const AdEcdfColumn *columns, const double *x, int n,
 	}
 }
 
+/* What a column adds to the score of a row with these tails in it. */
+typedef double (*AdEcdfTerm) (const AdEcdfColumn *ec, const AdEcdfTails *t);
+
+/* The mean of that over the rows of the fit. */
+typedef double (*AdEcdfTermMean) (const AdEcdfColumn *ec,
+								  const AdEcdfMeans *m);
+
+/*
+ * The sum of the columns' terms at x.  Inlined, so that the term is: this is
+ * done for every row scored.
+ */
+static pg_attribute_always_inline double
+ad_ecdf_sum(const AdEcdf *e, const double *x, AdEcdfTerm term)
+{
+	AdEcdfTails tails[AD_ECDF_BLOCK];
+	double		sum = 0;
+
+	for (int first = 0; first < e->cols; first += AD_ECDF_BLOCK)
+	{
+		const AdEcdfColumn *columns = e->columns + first;
+		int			n = Min(e->cols - first, AD_ECDF_BLOCK);
+
+		ad_ecdf_tails(columns, x + first, n, tails);
+		for (int c = 0; c < n; c++)
+			sum += term(&columns[c], &tails[c]);
+	}
+	return sum;
+}
+
+/*
+ * What each column adds to that sum, less what it adds on average; returns
+ * the sum of the averages.
+ */
+static inline double
+ad_ecdf_explain(const AdEcdf *e, const double *x, AdEcdfTerm term,
+				AdEcdfTermMean term_mean, double *contribution)
+{
+	double		baseline = 0;
+
+	for (int c = 0; c < e->cols; c++)
+	{
+		double		mean = term_mean(&e->columns[c], &e->means[c]);
+		AdEcdfTails t;
+
+		ad_ecdf_tails(&e->columns[c], x + c, 1, &t);
+		contribution[c] = term(&e->columns[c], &t) - mean;
+		baseline += mean;
+	}
+	return baseline;
+}
+
 #endif							/* AD_ECDF_H */

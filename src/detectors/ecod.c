@@ -17,33 +17,33 @@
 #include "detectors/ad_detectors.h"
 #include "detectors/ecdf.h"
 
+/* The greatest of both tails and the skewed one. */
+static inline double
+term(const AdEcdfColumn *ec, const AdEcdfTails *t)
+{
+	double		skewed = t->left * ec->use_left + t->right * ec->use_right;
+	double		greater = Max(t->left, t->right);
+
+	/* the skewed one is greater only if it is both together */
+	return Max(greater, skewed);
+}
+
+/* The mean of that. */
+static double
+term_mean(const AdEcdfColumn *ec, const AdEcdfMeans *m)
+{
+	return ec->use_left + ec->use_right == 2 ? m->left + m->right : m->greater;
+}
+
 /* The score of a row: 0 or more, finite. */
 static double
 ecod_score(void *scorer, const double *x)
 {
 	const AdEcdf *e = scorer;
-	AdEcdfTails tails[AD_ECDF_BLOCK];
-	double		sum = 0;
 
 	if (e->variant == AD_ECDF_PAPER)
 		return ad_ecdf_paper(e, x);
-	for (int first = 0; first < e->cols; first += AD_ECDF_BLOCK)
-	{
-		const AdEcdfColumn *columns = e->columns + first;
-		int			n = Min(e->cols - first, AD_ECDF_BLOCK);
-
-		ad_ecdf_tails(columns, x + first, n, tails);
-		for (int c = 0; c < n; c++)
-		{
-			double		skewed = tails[c].left * columns[c].use_left +
-				tails[c].right * columns[c].use_right;
-			double		greater = Max(tails[c].left, tails[c].right);
-
-			/* the skewed one is greater only if it is both together */
-			sum += Max(greater, skewed);
-		}
-	}
-	return sum;
+	return ad_ecdf_sum(e, x, term);
 }
 
 /* What each column adds to the score, less what it adds on average. */
@@ -52,24 +52,10 @@ ecod_explain(void *scorer, const double *x,
 			 bool path pg_attribute_unused(), double *contribution)
 {
 	const AdEcdf *e = scorer;
-	double		baseline = 0;
 
 	if (e->variant == AD_ECDF_PAPER)
 		return ad_ecdf_explain_paper(e, x, contribution);
-	for (int c = 0; c < e->cols; c++)
-	{
-		const AdEcdfColumn *ec = &e->columns[c];
-		const AdEcdfMeans *m = &e->means[c];
-		bool		both = ec->use_left + ec->use_right == 2;
-		double		mean = both ? m->left + m->right : m->greater;
-		AdEcdfTails t;
-
-		ad_ecdf_tails(ec, x + c, 1, &t);
-		contribution[c] = (both ? t.left + t.right : Max(t.left, t.right)) -
-			mean;
-		baseline += mean;
-	}
-	return baseline;
+	return ad_ecdf_explain(e, x, term, term_mean, contribution);
 }
 
 const AdDetector ad_detector_ecod = {
