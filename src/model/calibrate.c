@@ -195,26 +195,24 @@ ad_sorted_threshold(const double *scores, Size n, double share)
 	return between(scores[rank], scores[Min(rank + 1, n - 1)], t);
 }
 
-/* The share of the scores that exceed one, 0 to 1, as near as is known. */
-double
-ad_scores_share_above(const AdScores *s, double score)
+/* How many of the highest scores, which are all known, exceed one. */
+uint32
+ad_scores_tail_above(const AdScores *s, double score)
 {
-	Size		rest = below_tail(s);
+	uint32		above = 0;
+
+	while (above < s->ntail && s->tail[above] > score)
+		above++;
+	return above;
+}
+
+/* The first quantile that exceeds a score; their number if none does. */
+uint32
+ad_scores_grid_above(const AdScores *s, double score)
+{
 	uint32		low = 0;
 	uint32		high = s->ngrid;
-	double		rank;
-	double		t;
 
-	if (isnan(score))
-		return 0;
-	if (s->ntail > 0 && score >= s->tail[s->ntail - 1])
-	{
-		while (low < s->ntail && s->tail[low] > score)
-			low++;
-		return low / (double) s->n;
-	}
-
-	/* the first quantile above the score */
 	while (low < high)
 	{
 		uint32		mid = (low + high) / 2;
@@ -224,6 +222,23 @@ ad_scores_share_above(const AdScores *s, double score)
 		else
 			high = mid;
 	}
+	return low;
+}
+
+/* The share of the scores that exceed one, 0 to 1, as near as is known. */
+double
+ad_scores_share_above(const AdScores *s, double score)
+{
+	Size		rest = below_tail(s);
+	uint32		low;
+	double		rank;
+	double		t;
+
+	if (isnan(score))
+		return 0;
+	if (s->ntail > 0 && score >= s->tail[s->ntail - 1])
+		return ad_scores_tail_above(s, score) / (double) s->n;
+	low = ad_scores_grid_above(s, score);
 	if (low == 0)
 		return 1;
 	rank = (double) grid_rank(rest, s->ngrid, low - 1);

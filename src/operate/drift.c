@@ -712,27 +712,12 @@ static double
 scores_at_most(const AdScores *s, double score)
 {
 	double		rest = (double) s->n - s->ntail;
-	uint32		low = 0;
-	uint32		high = s->ngrid;
+	uint32		low;
 	double		count;
 
 	if (score >= s->tail[s->ntail - 1])
-	{
-		uint32		above = 0;
-
-		while (above < s->ntail && s->tail[above] > score)
-			above++;
-		return 1 - above / (double) s->n;
-	}
-	while (low < high)
-	{
-		uint32		mid = (low + high) / 2;
-
-		if (s->grid[mid] <= score)
-			low = mid + 1;
-		else
-			high = mid;
-	}
+		return 1 - ad_scores_tail_above(s, score) / (double) s->n;
+	low = ad_scores_grid_above(s, score);
 	if (low == 0)
 		return 0;
 	/* low quantiles are at most the score; the first has rank 0 */
