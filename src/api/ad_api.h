@@ -64,7 +64,6 @@ extern void ad_args_init(AdArgs *a, FunctionCallInfo fcinfo, int first,
 						 MemoryContext mcxt);
 extern bool ad_args_next(AdArgs *a, FunctionCallInfo fcinfo,
 						 const AdModel *m);
-extern void ad_args_match(AdArgs *a, const AdModel *m);
 extern AdFeature *ad_args_features(const AdArgs *a);
 
 /* How argument 0 of a function over a model says which. */

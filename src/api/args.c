@@ -200,8 +200,8 @@ wrong_number(const AdModel *m, int given)
  * Match columns to a model: number and classes, by position.  To be called
  * when the model changes; rows and arrays are matched as they come.
  */
-void
-ad_args_match(AdArgs *a, const AdModel *m)
+static void
+match_args(AdArgs *a, const AdModel *m)
 {
 	if (a->form == AD_FORM_ROW)
 	{
@@ -514,7 +514,7 @@ ad_model_call_row(FunctionCallInfo fcinfo, int first, AdModelCall **result)
 		call->matched = NULL;
 		ad_stat_model(&call->stat, m, ad_model_argument_name(&call->model),
 					  call->model.version);
-		ad_args_match(a, m);
+		match_args(a, m);
 		call->matched = m;
 		call->changes++;
 	}

@@ -45,14 +45,9 @@ extern void ad_series_span(AdSpan *span, const char *key);
 extern const double *ad_series_values(ArrayType *array, Size *n,
 									  Size *nmissing);
 extern bool ad_series_any_finite(const double *y, Size n);
-extern void ad_series_local_array(const int64 *t, Size n, void *zone,
-								  int64 *local);
 extern bool ad_series_array_periods(const AdStlOptions *o, const double *y,
 									Size n, Size *periods, int *nperiods,
 									AdSeriesProblem *problem);
-extern bool ad_series_periods(const AdStlOptions *o, const AdGrid *grid,
-							  AdTimeKind kind, Size *periods, int *nperiods,
-							  AdSeriesProblem *problem);
 extern void *ad_series_zone(const char *name);
 extern Size ad_series_array_bytes(Size items, Size present, Size width,
 								  int ndim);

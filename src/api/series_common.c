@@ -84,8 +84,8 @@ ad_series_zone(const char *name)
  * Instants as the local wall clock shows them, in microseconds.  The offset
  * is looked up once between two changes of the clock.
  */
-void
-ad_series_local_array(const int64 *t, Size n, void *zone, int64 *local)
+static void
+local_array(const int64 *t, Size n, void *zone, int64 *local)
 {
 	int64		from = 1;		/* the offset holds in [from, until) */
 	int64		until = 0;
@@ -129,9 +129,9 @@ ad_series_local_array(const int64 *t, Size n, void *zone, int64 *local)
  * The periods that the options ask of a grid, ascending and without
  * repeats.  False with the problem if one cannot be had.
  */
-bool
-ad_series_periods(const AdStlOptions *o, const AdGrid *grid, AdTimeKind kind,
-				  Size *periods, int *nperiods, AdSeriesProblem *problem)
+static bool
+periods_of(const AdStlOptions *o, const AdGrid *grid, AdTimeKind kind,
+		   Size *periods, int *nperiods, AdSeriesProblem *problem)
 {
 	*nperiods = 0;
 	if (grid->n < 2)
@@ -358,7 +358,7 @@ ad_series_run(FmgrInfo *flinfo, const AdStlOptions *o, AdTimeKind kind,
 	if (zone)
 	{
 		local = ad_palloc_array(int64, n);
-		ad_series_local_array(time, n, zone, local);
+		local_array(time, n, zone, local);
 	}
 	good = ad_grid_build(local, time, value, n, o->duplicates,
 						 kind != AD_TIME_NUMBER, &run->grid, problem);
@@ -367,7 +367,7 @@ ad_series_run(FmgrInfo *flinfo, const AdStlOptions *o, AdTimeKind kind,
 	m = run->grid.n;
 	if (!good || m == 0)
 		return good;
-	if (!ad_series_periods(o, &run->grid, kind, periods, &nperiods, problem))
+	if (!periods_of(o, &run->grid, kind, periods, &nperiods, problem))
 		return false;
 
 	if (!ad_series_affordable(ad_stl_bytes(m, periods, nperiods) +

@@ -199,7 +199,6 @@ extern StringInfo ad_envelope_begin(AdEnvelopeWriter *w, int nsections,
 extern void ad_envelope_section(AdEnvelopeWriter *w, uint32 id);
 extern bytea *ad_envelope_end(AdEnvelopeWriter *w, const char *magic,
 							  uint16 version, uint16 kind, uint32 flags);
-extern void ad_envelope_seal(uint8 *data, Size len);
 extern void ad_envelope_open(AdEnvelope *e, const uint8 *data, Size len,
 							 const char *magic, const char *what,
 							 uint16 max_version, uint32 known_flags);

@@ -121,8 +121,8 @@ ad_envelope_section(AdEnvelopeWriter *w, uint32 id)
 }
 
 /* Recompute digest and CRC of an envelope in place. */
-void
-ad_envelope_seal(uint8 *data, Size len)
+static void
+seal(uint8 *data, Size len)
 {
 	/* sketches (kind 0) are exchanged between workers and not cached */
 	if (data[OFF_KIND] != 0 || data[OFF_KIND + 1] != 0)
@@ -165,7 +165,7 @@ ad_envelope_end(AdEnvelopeWriter *w, const char *magic, uint16 version,
 		put_u64(e + 16, w->ends[i] - w->starts[i]);
 	}
 	if (is_sealed(flags))
-		ad_envelope_seal(data, len);
+		seal(data, len);
 	SET_VARSIZE(w->buf.data, w->buf.len);
 	return (bytea *) w->buf.data;
 }

@@ -160,7 +160,6 @@ extern void *ad_forest_load(AdReader *r, int cols, bool hyperplanes,
 extern void *ad_iforest_load(AdReader *r, int cols);
 extern double ad_iforest_score(void *scorer, const double *x);
 extern void ad_iforest_describe(const void *scorer, StringInfo json);
-extern double ad_iforest_expected_depth(double n);
 extern int	ad_iforest_depth_limit(int psi);
 
 /* iforest_explain.c */

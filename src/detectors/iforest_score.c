@@ -41,8 +41,8 @@ typedef struct Loader
  * c(n): the expected depth of an unsuccessful search in a binary search
  * tree of n keys.
  */
-double
-ad_iforest_expected_depth(double n)
+static double
+expected_depth(double n)
 {
 	if (n <= 1)
 		return 0;
@@ -94,7 +94,7 @@ length_code(Loader *l, int depth, uint32 rows)
 			l->f->leaves = ad_repalloc_array(l->f->leaves, AdForestLeaf,
 											 l->maxcodes);
 		}
-		l->f->lengths[l->ncodes] = depth + ad_iforest_expected_depth(rows);
+		l->f->lengths[l->ncodes] = depth + expected_depth(rows);
 		l->f->leaves[l->ncodes].depth = depth;
 		l->f->leaves[l->ncodes].rows = rows;
 		*code = (uint16) l->ncodes++;
@@ -201,7 +201,7 @@ load_hyper(AdReader *r, AdForest *f, int depth)
 			ad_rd_corrupt(r, "a leaf has more rows than a subsample");
 		node->right = 0;
 		node->first = rows;
-		node->threshold = depth + ad_iforest_expected_depth(rows);
+		node->threshold = depth + expected_depth(rows);
 		return at;
 	}
 	if (k > f->cols)
@@ -263,7 +263,7 @@ ad_forest_load(AdReader *r, int cols, bool hyperplanes,
 		f->ntrees < 1 || f->ntrees > AD_IFOREST_MAX_TREES ||
 		f->ndim < 1 || f->ndim > AD_MAX_COLUMNS)
 		ad_rd_corrupt(r, "a forest parameter is out of range");
-	f->normal = ad_iforest_expected_depth(f->psi);
+	f->normal = expected_depth(f->psi);
 	f->depth = limit_depth((int) f->psi);
 	f->hyperplanes = hyperplanes || f->ndim > 1;
 	if (!f->hyperplanes)

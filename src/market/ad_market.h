@@ -352,7 +352,6 @@ extern void ad_layering_find(AdEvent *events, uint32 n,
 							 const AdLayeringConfig *c, AdSequences *out);
 extern AdSequence *ad_sequences_add(AdSequences *out);
 extern void ad_sequences_member(AdSequences *out, uint32 pos, uint32 seq);
-extern void ad_sequences_sort_members(AdSequences *out);
 extern const char *ad_found_word(AdFound found);
 extern uint32 ad_tape_first_at(const AdTape *tape, int64 ts, uint32 near);
 extern uint32 ad_tape_first_after(const AdTape *tape, int64 ts, uint32 near);
@@ -397,7 +396,6 @@ extern bool ad_anchored_feed(AdAnchored *a, const AdEvent *event,
 extern void ad_anchored_prefetch(const AdAnchored *a, AdEvent *events,
 								 uint32 i, uint32 n);
 extern void ad_anchored_measure(AdAnchored *a, AdSequence *s);
-extern Size ad_anchored_state(const AdAnchored *a);
 
 /* wash.c */
 typedef struct AdWashConfig

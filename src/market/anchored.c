@@ -351,10 +351,3 @@ ad_anchored_measure(AdAnchored *a, AdSequence *s)
 {
 	ad_measure(&a->tape, &a->c, s, &a->scratch, &a->credit);
 }
-
-/* Slots of the ring and entries of the matcher: what the state grows with. */
-Size
-ad_anchored_state(const AdAnchored *a)
-{
-	return (Size) a->tape.mask + 1 + a->matcher.capacity;
-}

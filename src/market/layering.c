@@ -180,8 +180,8 @@ compare_members(const void *a, const void *b)
 }
 
 /* Orders the members by position, then sequence. */
-void
-ad_sequences_sort_members(AdSequences *out)
+static void
+sort_members(AdSequences *out)
 {
 	if (out->nmembers > 1)
 		qsort(out->members, out->nmembers, sizeof(AdMember), compare_members);
@@ -690,5 +690,5 @@ ad_layering_find(AdEvent *events, uint32 n, const AdLayeringConfig *c,
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch_cxt);
 	if (out->want_members)
-		ad_sequences_sort_members(out);
+		sort_members(out);
 }

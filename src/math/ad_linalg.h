@@ -82,8 +82,6 @@ extern void ad_check_columns(int cols, const char *detector);
 extern void ad_column_means(const double *x, Size n, int cols, double *mean);
 extern void ad_covariance(const double *x, Size n, int cols,
 						  const double *mean, double divisor, double *cov);
-extern void ad_scatter_matrix(const double *s, int cols, double divisor,
-							  double *a);
 extern bool ad_all_finite(const double *v, Size n);
 extern void ad_too_large(const char *detector) pg_attribute_noreturn();
 extern void ad_eigen(double *a, int n, double *values);

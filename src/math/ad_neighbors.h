@@ -53,7 +53,6 @@ extern int	ad_neighbors_nearest(const AdNeighbors *nb, AdNeighborScratch *s,
 extern int	ad_neighbors_within(const AdNeighbors *nb, AdNeighborScratch *s,
 								const double *q, double radius, uint32 self,
 								int most);
-extern Size ad_neighbors_count(const AdNeighbors *nb);
 extern const char *ad_neighbors_plan(const AdNeighbors *nb);
 extern Size ad_neighbors_order(const AdNeighbors *nb, Size i);
 

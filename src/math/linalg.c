@@ -167,8 +167,8 @@ ad_column_means(const double *x, Size n, int cols, double *mean)
 }
 
 /* A scatter's upper blocks as a whole matrix, divided. */
-void
-ad_scatter_matrix(const double *s, int cols, double divisor, double *a)
+static void
+scatter_matrix(const double *s, int cols, double divisor, double *a)
 {
 	Size		lanes = AD_PAD_LANES(cols);
 
@@ -192,7 +192,7 @@ ad_covariance(const double *x, Size n, int cols, const double *mean,
 		CHECK_FOR_INTERRUPTS();
 		ad_scatter_add(x + i * cols, Min(block, n - i), cols, mean, NULL, s);
 	}
-	ad_scatter_matrix(s, cols, divisor, cov);
+	scatter_matrix(s, cols, divisor, cov);
 	pfree(s);
 }
 

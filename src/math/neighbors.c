@@ -413,13 +413,6 @@ ad_neighbors_within(const AdNeighbors *nb, AdNeighborScratch *s,
 	return Min(s->within, most);
 }
 
-/* How many rows there are. */
-Size
-ad_neighbors_count(const AdNeighbors *nb)
-{
-	return nb->n;
-}
-
 /* Which structure was chosen, in words. */
 const char *
 ad_neighbors_plan(const AdNeighbors *nb)

@@ -86,7 +86,6 @@ typedef struct AdCalibration
 } AdCalibration;
 
 extern void ad_scores_build(AdScores *s, double *scores, Size n, uint32 most);
-extern uint64 ad_scores_at_least(const AdScores *s, double score);
 extern double ad_scores_threshold(const AdScores *s, double share);
 extern double ad_sorted_threshold(const double *scores, Size n, double share);
 extern uint32 ad_scores_tail_above(const AdScores *s, double score);
@@ -127,7 +126,6 @@ typedef struct AdEnsembleOptions
 	int			combine;		/* AdCombine */
 } AdEnsembleOptions;
 
-extern const AdDetector *ad_detector_by_name(const char *name);
 extern const AdDetector *ad_detector_by_id(uint16 id);
 extern void ad_spec_parse(JsonbContainer *spec, bool need_detector,
 						  AdSpec *out);

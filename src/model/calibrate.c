@@ -88,8 +88,8 @@ ad_scores_build(AdScores *s, double *scores, Size n, uint32 most)
  * How many of the scores are at least as high as one; where only quantiles
  * are known, at most how many.
  */
-uint64
-ad_scores_at_least(const AdScores *s, double score)
+static uint64
+scores_at_least(const AdScores *s, double score)
 {
 	uint32		low = 0;
 	uint32		high;
@@ -259,8 +259,7 @@ double
 ad_scores_pvalue(const AdScores *s, double score)
 {
 	score -= fabs(score) * 1e-12;
-	return (1.0 + (double) ad_scores_at_least(s, score)) /
-		((double) s->n + 1.0);
+	return (1.0 + (double) scores_at_least(s, score)) / ((double) s->n + 1.0);
 }
 
 /* The score in standard deviations from the mean; 0 or 1 without spread. */

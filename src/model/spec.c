@@ -40,8 +40,8 @@ static const char *const ensemble_keys[] = {
 };
 
 /* The detector of a name; an error names the nearest. */
-const AdDetector *
-ad_detector_by_name(const char *name)
+static const AdDetector *
+detector_by_name(const char *name)
 {
 	const char *words[64] = {NULL};
 	int			n = 0;
@@ -222,7 +222,7 @@ ad_spec_parse(JsonbContainer *spec, bool need_detector, AdSpec *out)
 	if (v != NULL && v->type == jbvString)
 	{
 		char	   *name = pnstrdup(v->val.string.val, v->val.string.len);
-		const AdDetector *d = ad_detector_by_name(name);
+		const AdDetector *d = detector_by_name(name);
 
 		out->detector = d;
 		out->options = palloc0(d->options_size);
@@ -266,7 +266,7 @@ ad_spec_defaults(const char *detector, AdSpec *out)
 	memset(out, 0, sizeof(*out));
 	if (detector)
 	{
-		out->detector = ad_detector_by_name(detector);
+		out->detector = detector_by_name(detector);
 		out->options = palloc0(out->detector->options_size);
 		ad_options_defaults(out->detector->options,
 							out->detector->noptions, out->options);

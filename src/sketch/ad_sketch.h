@@ -156,14 +156,11 @@ extern AdSketch *ad_sketch_create(const AdSampling *sampling,
 extern void ad_sketch_add(AdSketch *s, double *x, const AdCategory *category,
 						  uint64 key);
 extern void ad_sketch_merge(AdSketch *a, const AdSketch *b);
-extern void ad_sketch_track(AdSketch *s, const double *row);
 
 /* sample.c */
 extern void ad_sample_append(AdSketch *s, uint64 priority, const double *row);
 extern void ad_sample_cut(AdSketch *s);
 extern Size *ad_sample_order(const AdSketch *s);
-extern int	ad_row_compare(const AdSketch *s, const double *a,
-						   const double *b);
 
 /* sketch_bytes.c */
 extern bytea *ad_sketch_write(AdSketch *s, const void *extra, Size extra_len);

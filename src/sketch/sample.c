@@ -27,8 +27,8 @@ buffer_rows(const AdSketch *s)
  * Total order of two rows by content: numbers by value, categories by
  * bytes, missing last.  Codes are not compared, they depend on the plan.
  */
-int
-ad_row_compare(const AdSketch *s, const double *a, const double *b)
+static int
+compare_values(const AdSketch *s, const double *a, const double *b)
 {
 	for (int j = 0; j < s->nfeatures; j++)
 	{
@@ -73,7 +73,7 @@ compare_rows(const void *a, const void *b, void *arg)
 
 	CHECK_FOR_INTERRUPTS();
 
-	return ad_row_compare(t->s,
+	return compare_values(t->s,
 						  t->x + *(const Size *) a * t->s->nfeatures,
 						  t->x + *(const Size *) b * t->s->nfeatures);
 }

@@ -116,8 +116,8 @@ needs_tracking(const AdSketch *s, const double *row)
 }
 
 /* Put one row into the tails and number sets; infinities are NaN by now. */
-void
-ad_sketch_track(AdSketch *s, const double *row)
+static void
+track(AdSketch *s, const double *row)
 {
 	if (!needs_tracking(s, row))
 		return;
@@ -193,7 +193,7 @@ become_large(AdSketch *s)
 	for (Size i = 0; i < s->n; i++)
 	{
 		AD_CHECK_EVERY_1024(i);
-		ad_sketch_track(s, s->x + i * d);
+		track(s, s->x + i * d);
 	}
 	check_overflow(s);
 	MemoryContextSwitchTo(old);
@@ -298,7 +298,7 @@ ad_sketch_add(AdSketch *s, double *x, const AdCategory *category, uint64 key)
 	}
 
 	if (s->large)
-		ad_sketch_track(s, x);
+		track(s, x);
 	if (keep)
 	{
 		MemoryContext old = MemoryContextSwitchTo(s->mcxt);
@@ -425,7 +425,7 @@ ad_sketch_merge(AdSketch *a, const AdSketch *b)
 		}
 		/* a small b's rows are all here: its tails come from them */
 		if (a->large && !b->large)
-			ad_sketch_track(a, row);
+			track(a, row);
 		if (priority <= a->threshold)
 		{
 			Size		before = a->n;
