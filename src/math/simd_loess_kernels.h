@@ -3,14 +3,8 @@
  * simd_loess_kernels.h
  *		The bodies of the LOESS kernels, included once per SIMD level.
  *
- * The includer defines
- *		KERNEL(name)	the function's name at this level
- *		TARGET			its target attribute, or nothing
- *		VT, VI			vectors of WIDTH doubles and WIDTH int64
- *		WIDTH			1, 2, 4 or 8 doubles
- *		SELECT(m,a,b)	a where the mask m is set, b elsewhere
- * NV vectors make up the eight lanes.  Loads go through VT, whose alignment
- * is that of a double.
+ * See simd_widths.h for what is defined.  NV vectors make up the eight lanes.
+ * Loads go through VT, whose alignment is that of a double.
  *
  *-------------------------------------------------------------------------
  */
@@ -443,11 +437,3 @@ static const AdLoessKernels KERNEL(kernels) = {
 #undef LOAD
 #undef STORE
 #undef UNROLL
-#undef KERNEL
-#undef TARGET
-#undef VT
-#undef VI
-#undef WIDTH
-#undef ZERO
-#undef ONE
-#undef SELECT

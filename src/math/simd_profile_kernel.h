@@ -3,11 +3,8 @@
  * simd_profile_kernel.h
  *		The body of the matrix profile's row, included once per SIMD level.
  *
- * See simd_loess_kernels.h for what the includer defines; here also
- *		NONE			a VI of zeros
- *		ANY(m)			is any lane of the mask m set?
- * Indexes are
- * doubles, so that one mask selects values and indexes alike.
+ * See simd_widths.h for what is defined.  Indexes are doubles, so that one
+ * mask selects values and indexes alike.
  *
  *-------------------------------------------------------------------------
  */
@@ -108,13 +105,3 @@ KERNEL(row) (double *cov, Size n, double df_i, double dg_i, double inv_i,
 #undef LOAD
 #undef STORE
 #undef UNROLL
-#undef KERNEL
-#undef TARGET
-#undef VT
-#undef VI
-#undef WIDTH
-#undef ZERO
-#undef ONE
-#undef SELECT
-#undef NONE
-#undef ANY
