@@ -9,17 +9,17 @@
 # only when something is missing); the other targets never install anything.
 
 EXTENSION  = anomaly
-EXTVERSION = 0.2.0
+EXTVERSION = 0.3.0
 MODULE_big = anomaly
 
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
 
 INSTALL_SQL = $(sort $(wildcard sql/install/*.sql))
-# Topics that came after the last release: with what sql/upgrade says of the
-# older ones they are the upgrade script, which a release freezes.
-RELEASED    = 0.1.0
-NEW_SQL     = $(sort $(wildcard $(addprefix sql/install/, 11-*.sql \
-                30-planner.sql 31-*.sql 35-*.sql 44-*.sql 71-*.sql 8*.sql 9*.sql)))
+# The last release. The upgrade from it is what sql/upgrade says of objects that
+# move or go, then every function, aggregate, view and comment of today put in
+# place of the old one (sql/upgrade/replace.awk). A release freezes it in
+# sql/released.
+RELEASED    = 0.2.0
 UPGRADE     = sql/$(EXTENSION)--$(RELEASED)--$(EXTVERSION).sql
 DATA_built  = sql/$(EXTENSION)--$(EXTVERSION).sql $(UPGRADE)
 DATA        = $(wildcard sql/released/*.sql)
@@ -82,6 +82,6 @@ src/math/simd_linear.o: CFLAGS += -O3
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL)
 	cat $^ > $@
 
-$(UPGRADE): sql/upgrade/$(RELEASED)--$(EXTVERSION).sql $(NEW_SQL)
-	cat $^ > $@
+$(UPGRADE): sql/upgrade/$(RELEASED)--$(EXTVERSION).sql sql/upgrade/replace.awk $(INSTALL_SQL)
+	awk -f sql/upgrade/replace.awk $< $(INSTALL_SQL) > $@
 endif
