@@ -34,8 +34,8 @@ SELECT bool_and(cardinality(fit_ms) = 3 AND cardinality(score_us) = 3 AND cardin
                 cardinality(column_exponents) = 3 AND 0 < ALL (fit_ms) AND 0 < ALL (score_us) AND
                 0 < ALL (model_bytes)) AS complete,
        count(*) = count(DISTINCT detector) AS once
-FROM _ad_measured();
-SELECT round(_ad_measured_at('{1, 10, 100}', 1, n, 10)::numeric, 3) AS at
+FROM _anomaly._ad_measured();
+SELECT round(_anomaly._ad_measured_at('{1, 10, 100}', 1, n, 10)::numeric, 3) AS at
 FROM unnest('{1, 1000, 3162, 10000, 50000, 100000000}'::bigint[]) n;
 -- where there are too few rows for a detector, it is not proposed
 SELECT bool_or(detector = 'mahalanobis') IS TRUE AS proposed FROM ad_recommend(10, 10);

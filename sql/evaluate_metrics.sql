@@ -200,10 +200,10 @@ SELECT pg_temp.expect_error($$SELECT * FROM ad_roc_curve(ARRAY[1, 2, 3], '{t,f}'
 SELECT pg_temp.expect_error($$SELECT * FROM ad_pr_curve(ARRAY[[1, 2]], '{t,f}')$$);
 SELECT pg_temp.expect_error($$SELECT * FROM ad_pr_curve(ARRAY[1, 'NaN'::float8], '{t,f}')$$);
 SELECT pg_temp.expect_error($$SELECT * FROM ad_pr_curve(ARRAY[1, 2], '{t,f}', points => 2)$$);
-SELECT pg_temp.expect_error('SELECT _ad_confusion_transfn(ARRAY[1, 2, 3]::bigint[], true, true)');
-SELECT pg_temp.expect_error('SELECT _ad_confusion_combinefn(''{0,0,0,0}'', ''{0,0,0,NULL}'')');
-SELECT pg_temp.expect_error('SELECT _ad_confusion_finalfn(''{{1,2},{3,4}}'')');
-SELECT _ad_confusion_finalfn('{1,2,3,4}');
+SELECT pg_temp.expect_error('SELECT _anomaly._ad_confusion_transfn(ARRAY[1, 2, 3]::bigint[], true, true)');
+SELECT pg_temp.expect_error('SELECT _anomaly._ad_confusion_combinefn(''{0,0,0,0}'', ''{0,0,0,NULL}'')');
+SELECT pg_temp.expect_error('SELECT _anomaly._ad_confusion_finalfn(''{{1,2},{3,4}}'')');
+SELECT _anomaly._ad_confusion_finalfn('{1,2,3,4}');
 
 -- a curve of more points than an array of them may have
 SELECT pg_temp.expect_error('SELECT ad_pr_curve(i, i % 2 = 0) FROM generate_series(1, 1000001) i');

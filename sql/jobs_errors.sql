@@ -127,10 +127,10 @@ BEGIN
 	END IF;
 	RETURN NEW;
 END $$;
-CREATE TRIGGER full_disk BEFORE INSERT ON _ad_alert FOR EACH ROW EXECUTE FUNCTION full_disk();
+CREATE TRIGGER full_disk BEFORE INSERT ON _anomaly._ad_alert FOR EACH ROW EXECUTE FUNCTION full_disk();
 CALL ad_run_job('j');
 SELECT * FROM last_run;
-DROP TRIGGER full_disk ON _ad_alert;
+DROP TRIGGER full_disk ON _anomaly._ad_alert;
 -- and when all is well again, nothing is lost and nothing doubled
 CALL ad_run_job('j');
 SELECT * FROM last_run;

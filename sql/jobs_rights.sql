@@ -25,9 +25,9 @@ SELECT rows FROM ad_job_run;
 -- others see nothing and can do nothing
 SET ROLE jobs_other;
 SELECT (SELECT count(*) FROM ad_jobs) AS jobs, (SELECT count(*) FROM ad_alert) AS alerts, (SELECT count(*) FROM ad_job_run) AS runs,
-       (SELECT count(*) FROM ad_job_stats) AS stats, (SELECT count(*) FROM ad_labels) AS labels, (SELECT count(*) FROM _ad_job_privilege) AS privileges,
-       (SELECT count(*) FROM _ad_own_job) AS own_jobs, (SELECT count(*) FROM _ad_own_state) AS states, (SELECT count(*) FROM _ad_own_seen) AS seen,
-       (SELECT count(*) FROM _ad_own_run) AS own_runs, (SELECT count(*) FROM _ad_own_alert) AS own_alerts, (SELECT count(*) FROM _ad_own_grant) AS grants;
+       (SELECT count(*) FROM ad_job_stats) AS stats, (SELECT count(*) FROM ad_labels) AS labels, (SELECT count(*) FROM _anomaly._ad_job_privilege) AS privileges,
+       (SELECT count(*) FROM _anomaly._ad_own_job) AS own_jobs, (SELECT count(*) FROM _anomaly._ad_own_state) AS states, (SELECT count(*) FROM _anomaly._ad_own_seen) AS seen,
+       (SELECT count(*) FROM _anomaly._ad_own_run) AS own_runs, (SELECT count(*) FROM _anomaly._ad_own_alert) AS own_alerts, (SELECT count(*) FROM _anomaly._ad_own_grant) AS grants;
 CALL ad_run_job('j');
 SELECT ad_drop_job('j');
 SELECT ad_alter_job('j', '{"rule": {"score": 0}}');
@@ -37,23 +37,23 @@ SELECT ad_create_job('mine', 'j_model', 'account', 'id', 'at', rule => '{"score"
 SELECT ad_schedule_job('j', '* * * * *');
 -- nor by the tables and views behind
 \set VERBOSITY terse
-SELECT count(*) FROM _ad_alert;
-SELECT count(*) FROM _ad_job;
-INSERT INTO _ad_job (id, name) VALUES (1, 'x');
-SELECT nextval('_ad_job_id');
+SELECT count(*) FROM _anomaly._ad_alert;
+SELECT count(*) FROM _anomaly._ad_job;
+INSERT INTO _anomaly._ad_job (id, name) VALUES (1, 'x');
+SELECT nextval('_anomaly._ad_job_id');
 RESET ROLE;
-SELECT id AS j_id FROM _ad_job WHERE name = 'j' \gset
+SELECT id AS j_id FROM _anomaly._ad_job WHERE name = 'j' \gset
 SET ROLE jobs_other;
-INSERT INTO _ad_own_alert (job_id, key, score, "row", event_at, scored_at) VALUES (:j_id, 'forged', 1, '{}', now(), now());
-INSERT INTO _ad_own_grant VALUES (:j_id, 'jobs_other', 'label');
-INSERT INTO _ad_may_label VALUES (:j_id, '500', false, '{}', NULL, current_user, now());
-UPDATE _ad_own_state SET failures = 99;
-DELETE FROM _ad_own_alert;
+INSERT INTO _anomaly._ad_own_alert (job_id, key, score, "row", event_at, scored_at) VALUES (:j_id, 'forged', 1, '{}', now(), now());
+INSERT INTO _anomaly._ad_own_grant VALUES (:j_id, 'jobs_other', 'label');
+INSERT INTO _anomaly._ad_may_label VALUES (:j_id, '500', false, '{}', NULL, current_user, now());
+UPDATE _anomaly._ad_own_state SET failures = 99;
+DELETE FROM _anomaly._ad_own_alert;
 \set VERBOSITY default
 -- a leak through a view would show here
 CREATE FUNCTION pg_temp.leak(text) RETURNS bool LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RAISE NOTICE 'leaked %', $1; RETURN true; END $$;
 SELECT count(*) FROM ad_alert WHERE pg_temp.leak(key);
-SELECT count(*) FROM _ad_own_alert WHERE pg_temp.leak(key);
+SELECT count(*) FROM _anomaly._ad_own_alert WHERE pg_temp.leak(key);
 SELECT count(*) FROM ad_jobs WHERE pg_temp.leak(name);
 DROP FUNCTION pg_temp.leak;
 
@@ -76,7 +76,7 @@ SELECT ad_label('j', '500', true, 'called the customer');
 SELECT ad_label('j', '502', true);
 SELECT ad_label('j', '4', true);
 \set VERBOSITY terse
-INSERT INTO _ad_may_label SELECT :j_id, '4', true, '{}', NULL, 'jobs_owner', now();
+INSERT INTO _anomaly._ad_may_label SELECT :j_id, '4', true, '{}', NULL, 'jobs_owner', now();
 \set VERBOSITY default
 SET ROLE jobs_owner;
 SELECT ad_label('j', '502', false);

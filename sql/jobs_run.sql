@@ -117,7 +117,7 @@ CALL ad_run_job('fraud');
 SELECT count(*) FROM alert WHERE job = 'fraud';
 SELECT ad_drop_job('limited');
 SELECT name FROM ad_jobs ORDER BY name;
-SELECT count(*) FROM _ad_job_seen s WHERE NOT EXISTS (SELECT FROM _ad_job j WHERE j.id = s.job_id);
+SELECT count(*) FROM _anomaly._ad_job_seen s WHERE NOT EXISTS (SELECT FROM _anomaly._ad_job j WHERE j.id = s.job_id);
 
 SELECT ad_drop_job(name) IS NOT NULL AS dropped FROM ad_jobs;
 SELECT ad_drop_model('payments');

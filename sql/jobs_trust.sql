@@ -54,27 +54,27 @@ RESET ROLE;
 TRUNCATE ran_as;
 
 -- the lock of a running job is for who owns the job
-SELECT id AS job_id FROM _ad_job WHERE name = 'trust job' \gset
+SELECT id AS job_id FROM _anomaly._ad_job WHERE name = 'trust job' \gset
 SET ROLE trust_bob;
 \set VERBOSITY sqlstate
-SELECT _ad_job_lock(:job_id) IS NULL AS never;
+SELECT _anomaly._ad_job_lock(:job_id) IS NULL AS never;
 \set VERBOSITY default
 -- a run that cannot even write its log lets go of it
 RESET ROLE;
 CREATE FUNCTION trust.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full; END $$;
-CREATE TRIGGER refuse BEFORE UPDATE ON _ad_job_run FOR EACH ROW WHEN (NEW.finished IS NOT NULL) EXECUTE FUNCTION trust.refuse();
+CREATE TRIGGER refuse BEFORE UPDATE ON _anomaly._ad_job_run FOR EACH ROW WHEN (NEW.finished IS NOT NULL) EXECUTE FUNCTION trust.refuse();
 SET ROLE trust_mallory;
 CALL ad_run_job('trust job');
 SELECT count(*) FROM pg_locks WHERE locktype IN ('object', 'advisory') AND pid = pg_backend_pid();
 RESET ROLE;
-DROP TRIGGER refuse ON _ad_job_run;
+DROP TRIGGER refuse ON _anomaly._ad_job_run;
 -- an alert that cannot be written: the batch is undone, the run is in the log, the next run writes it, once
-CREATE TRIGGER refuse BEFORE INSERT ON _ad_alert FOR EACH ROW EXECUTE FUNCTION trust.refuse();
+CREATE TRIGGER refuse BEFORE INSERT ON _anomaly._ad_alert FOR EACH ROW EXECUTE FUNCTION trust.refuse();
 SET ROLE trust_mallory;
 INSERT INTO trust.thing VALUES (1000, 5000, '2026-01-03');
 CALL ad_run_job('trust job');
 RESET ROLE;
-DROP TRIGGER refuse ON _ad_alert;
+DROP TRIGGER refuse ON _anomaly._ad_alert;
 SET ROLE trust_mallory;
 CALL ad_run_job('trust job');
 CALL ad_run_job('trust job');
@@ -92,7 +92,7 @@ SELECT detector, spec -> 'calibrate' IS NOT NULL AS calibrated FROM ad_models WH
 
 -- nor do the labels of a job count whose owner may not use the model
 SET ROLE trust_mallory;
-UPDATE _ad_own_job SET model = 'plain' WHERE name = 'trust job';
+UPDATE _anomaly._ad_own_job SET model = 'plain' WHERE name = 'trust job';
 RESET ROLE;
 SELECT ad_retrain('plain') -> 'labels' AS labels;
 SELECT ad_grant_model('plain', 'trust_mallory', 'score');

@@ -92,13 +92,13 @@ FROM t GROUP BY g ORDER BY g;
 -- no aggregate's internals can be called; the error is another one before 14
 DO $$
 BEGIN
-	PERFORM _ad_fit_finalfn(NULL);
+	PERFORM _anomaly._ad_fit_finalfn(NULL);
 	RAISE 'called';
 EXCEPTION WHEN undefined_function OR feature_not_supported THEN NULL;
 END $$;
 DO $$
 BEGIN
-	PERFORM _ad_sketch_transfn(NULL, 1);
+	PERFORM _anomaly._ad_sketch_transfn(NULL, 1);
 	RAISE 'called';
 EXCEPTION WHEN undefined_function OR feature_not_supported THEN NULL;
 END $$;

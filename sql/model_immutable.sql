@@ -33,7 +33,8 @@ ORDER BY 1;
 SELECT pg_describe_object(d.classid, d.objid, 0) AS misnamed
 FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass,
      pg_identify_object_as_address(d.classid, d.objid, 0) a
-WHERE e.extname = 'anomaly' AND d.deptype = 'e' AND a.object_names[array_upper(a.object_names, 1)] !~ '(^|\.)_?ad_'
+WHERE e.extname = 'anomaly' AND d.deptype = 'e' AND d.classid <> 'pg_namespace'::regclass
+  AND a.object_names[array_upper(a.object_names, 1)] !~ '(^|\.)_?ad_'
 ORDER BY 1;
 -- every setting has its prefix, a default and a description
 LOAD 'anomaly';

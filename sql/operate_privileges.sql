@@ -22,9 +22,9 @@ SELECT name, version, rows, trained_by, privilege, query FROM ad_models;
 TABLE ad_model_grants;
 SELECT ad_score('fraud', 100) IS NOT NULL AS scored, length(ad_model('fraud')) > 0 AS bytes;
 -- the tables themselves are nobody's
-SELECT count(*) FROM _ad_model_version;
-SELECT count(*) FROM _ad_model_name;
-INSERT INTO _ad_model_grant VALUES ('fraud', 'public', 'own');
+SELECT count(*) FROM _anomaly._ad_model_version;
+SELECT count(*) FROM _anomaly._ad_model_name;
+INSERT INTO _anomaly._ad_model_grant VALUES ('fraud', 'public', 'own');
 
 -- bob has nothing
 SET ROLE ad_test_bob;
@@ -144,19 +144,19 @@ RESET ROLE;
 SELECT role, privilege FROM ad_model_grants ORDER BY 1;
 SELECT ad_grant_model('fraud', 'ad_test_team', 'own');
 -- what a dump has of a role that is gone, or is not there when restored
-SELECT count(*) FROM _ad_model_grant WHERE role::text = '';
-COPY _ad_model_grant FROM stdin;
+SELECT count(*) FROM _anomaly._ad_model_grant WHERE role::text = '';
+COPY _anomaly._ad_model_grant FROM stdin;
 fraud		score
 fraud	ad_test_gone	score
 \.
-SELECT name, role, privilege FROM _ad_model_grant ORDER BY role::text;
+SELECT name, role, privilege FROM _anomaly._ad_model_grant ORDER BY role::text;
 -- the owner of a database may write these tables, to restore a dump: a name too long for a model is none
-INSERT INTO _ad_model_version SELECT repeat('x', 1000), version, model, spec, query, rows, features, digest, trained_at, trained_by
-FROM _ad_model_version;
-INSERT INTO _ad_model_name VALUES (repeat('x', 1000), 1, 1);
+INSERT INTO _anomaly._ad_model_version SELECT repeat('x', 1000), version, model, spec, query, rows, features, digest, trained_at, trained_by
+FROM _anomaly._ad_model_version;
+INSERT INTO _anomaly._ad_model_name VALUES (repeat('x', 1000), 1, 1);
 SELECT ad_score(repeat('x', 1000), 100);
-DELETE FROM _ad_model_name WHERE name <> 'fraud';
-DELETE FROM _ad_model_version WHERE name <> 'fraud';
+DELETE FROM _anomaly._ad_model_name WHERE name <> 'fraud';
+DELETE FROM _anomaly._ad_model_version WHERE name <> 'fraud';
 
 SELECT ad_drop_model('fraud');
 DROP FUNCTION payment_score, as_whom;

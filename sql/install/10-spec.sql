@@ -1,6 +1,6 @@
 -- Specs: constructors that return jsonb and compose with ||.
 
-CREATE FUNCTION ad_iforest(
+CREATE FUNCTION @extschema@.ad_iforest(
     trees integer DEFAULT 100,
     sample_size integer DEFAULT 256,
     ndim integer DEFAULT 1,
@@ -8,10 +8,10 @@ CREATE FUNCTION ad_iforest(
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_iforest(integer, integer, integer, double precision) IS
+COMMENT ON FUNCTION @extschema@.ad_iforest(integer, integer, integer, double precision) IS
 'spec of an isolation forest (Liu, Ting and Zhou 2008); ndim > 1: extended forest (Hariri et al. 2019)';
 
-CREATE FUNCTION ad_prepare(
+CREATE FUNCTION @extschema@.ad_prepare(
     impute text DEFAULT 'median',
     scale text DEFAULT 'auto',
     calendar boolean DEFAULT false,
@@ -21,10 +21,10 @@ CREATE FUNCTION ad_prepare(
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_prepare(text, text, boolean, text, integer, double precision) IS
+COMMENT ON FUNCTION @extschema@.ad_prepare(text, text, boolean, text, integer, double precision) IS
 'part of a spec: how features are imputed, encoded and scaled; compose with ||';
 
-CREATE FUNCTION ad_sampling(
+CREATE FUNCTION @extschema@.ad_sampling(
     rows integer DEFAULT 65536,
     memory_mb integer DEFAULT 64,
     seed bigint DEFAULT 0,
@@ -32,5 +32,5 @@ CREATE FUNCTION ad_sampling(
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_sampling(integer, integer, bigint, boolean) IS
+COMMENT ON FUNCTION @extschema@.ad_sampling(integer, integer, bigint, boolean) IS
 'part of a spec: size and seed of the sample that a sketch keeps; keyed: the first argument is a row key; compose with ||';

@@ -1,90 +1,90 @@
 -- Sketches: bounded, mergeable summaries of rows.
 
-CREATE FUNCTION _ad_sketch_transfn(internal, VARIADIC "any")
+CREATE FUNCTION _anomaly._ad_sketch_transfn(internal, VARIADIC "any")
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_sketch_transfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION _ad_sketch_transfn(internal, VARIADIC "any") IS
+COMMENT ON FUNCTION _anomaly._ad_sketch_transfn(internal, VARIADIC "any") IS
 'transition of ad_sketch(VARIADIC "any")';
 
-CREATE FUNCTION _ad_sketch_spec_transfn(internal, jsonb, VARIADIC "any")
+CREATE FUNCTION _anomaly._ad_sketch_spec_transfn(internal, jsonb, VARIADIC "any")
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_sketch_spec_transfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION _ad_sketch_spec_transfn(internal, jsonb, VARIADIC "any") IS
+COMMENT ON FUNCTION _anomaly._ad_sketch_spec_transfn(internal, jsonb, VARIADIC "any") IS
 'transition of ad_sketch(jsonb, VARIADIC "any")';
 
-CREATE FUNCTION _ad_merge_transfn(internal, bytea)
+CREATE FUNCTION _anomaly._ad_merge_transfn(internal, bytea)
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_merge_transfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100;
-COMMENT ON FUNCTION _ad_merge_transfn(internal, bytea) IS
+COMMENT ON FUNCTION _anomaly._ad_merge_transfn(internal, bytea) IS
 'transition of ad_merge(bytea)';
 
-CREATE FUNCTION _ad_fit_combinefn(internal, internal)
+CREATE FUNCTION _anomaly._ad_fit_combinefn(internal, internal)
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_fit_combinefn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION _ad_fit_combinefn(internal, internal) IS
+COMMENT ON FUNCTION _anomaly._ad_fit_combinefn(internal, internal) IS
 'combines partial states of the aggregates over rows';
 
-CREATE FUNCTION _ad_fit_serialfn(internal)
+CREATE FUNCTION _anomaly._ad_fit_serialfn(internal)
 RETURNS bytea
 AS 'MODULE_PATHNAME', 'ad_fit_serialfn'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION _ad_fit_serialfn(internal) IS
+COMMENT ON FUNCTION _anomaly._ad_fit_serialfn(internal) IS
 'writes a partial state of the aggregates over rows';
 
-CREATE FUNCTION _ad_fit_deserialfn(bytea, internal)
+CREATE FUNCTION _anomaly._ad_fit_deserialfn(bytea, internal)
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_fit_deserialfn'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION _ad_fit_deserialfn(bytea, internal) IS
+COMMENT ON FUNCTION _anomaly._ad_fit_deserialfn(bytea, internal) IS
 'reads a partial state of the aggregates over rows';
 
-CREATE FUNCTION _ad_sketch_finalfn(internal)
+CREATE FUNCTION _anomaly._ad_sketch_finalfn(internal)
 RETURNS bytea
 AS 'MODULE_PATHNAME', 'ad_sketch_finalfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION _ad_sketch_finalfn(internal) IS
+COMMENT ON FUNCTION _anomaly._ad_sketch_finalfn(internal) IS
 'the sketch of a state';
 
-CREATE AGGREGATE ad_sketch(VARIADIC "any") (
-    SFUNC = _ad_sketch_transfn,
+CREATE AGGREGATE @extschema@.ad_sketch(VARIADIC "any") (
+    SFUNC = _anomaly._ad_sketch_transfn,
     STYPE = internal,
     SSPACE = 32768,
-    FINALFUNC = _ad_sketch_finalfn,
-    COMBINEFUNC = _ad_fit_combinefn,
-    SERIALFUNC = _ad_fit_serialfn,
-    DESERIALFUNC = _ad_fit_deserialfn,
+    FINALFUNC = _anomaly._ad_sketch_finalfn,
+    COMBINEFUNC = _anomaly._ad_fit_combinefn,
+    SERIALFUNC = _anomaly._ad_fit_serialfn,
+    DESERIALFUNC = _anomaly._ad_fit_deserialfn,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE ad_sketch(VARIADIC "any") IS
+COMMENT ON AGGREGATE @extschema@.ad_sketch(VARIADIC "any") IS
 'sketch of rows: features as columns, one array of numbers, or one row; NULL is missing; no rows: NULL';
 
-CREATE AGGREGATE ad_sketch(spec jsonb, VARIADIC "any") (
-    SFUNC = _ad_sketch_spec_transfn,
+CREATE AGGREGATE @extschema@.ad_sketch(spec jsonb, VARIADIC "any") (
+    SFUNC = _anomaly._ad_sketch_spec_transfn,
     STYPE = internal,
     SSPACE = 32768,
-    FINALFUNC = _ad_sketch_finalfn,
-    COMBINEFUNC = _ad_fit_combinefn,
-    SERIALFUNC = _ad_fit_serialfn,
-    DESERIALFUNC = _ad_fit_deserialfn,
+    FINALFUNC = _anomaly._ad_sketch_finalfn,
+    COMBINEFUNC = _anomaly._ad_fit_combinefn,
+    SERIALFUNC = _anomaly._ad_fit_serialfn,
+    DESERIALFUNC = _anomaly._ad_fit_deserialfn,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE ad_sketch(jsonb, VARIADIC "any") IS
+COMMENT ON AGGREGATE @extschema@.ad_sketch(jsonb, VARIADIC "any") IS
 'sketch of rows, sampled as ad_sampling() in the spec says';
 
-CREATE AGGREGATE ad_merge(sketch bytea) (
-    SFUNC = _ad_merge_transfn,
+CREATE AGGREGATE @extschema@.ad_merge(sketch bytea) (
+    SFUNC = _anomaly._ad_merge_transfn,
     STYPE = internal,
     SSPACE = 1048576,
-    FINALFUNC = _ad_sketch_finalfn,
-    COMBINEFUNC = _ad_fit_combinefn,
-    SERIALFUNC = _ad_fit_serialfn,
-    DESERIALFUNC = _ad_fit_deserialfn,
+    FINALFUNC = _anomaly._ad_sketch_finalfn,
+    COMBINEFUNC = _anomaly._ad_fit_combinefn,
+    SERIALFUNC = _anomaly._ad_fit_serialfn,
+    DESERIALFUNC = _anomaly._ad_fit_deserialfn,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE ad_merge(bytea) IS
+COMMENT ON AGGREGATE @extschema@.ad_merge(bytea) IS
 'one sketch of many, the same as a sketch of all their rows; NULL is passed over';
 

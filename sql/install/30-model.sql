@@ -1,81 +1,81 @@
 -- Models: fit, score, inspect.
 
-CREATE FUNCTION _ad_fit_transfn(internal, jsonb, VARIADIC "any")
+CREATE FUNCTION _anomaly._ad_fit_transfn(internal, jsonb, VARIADIC "any")
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_fit_transfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION _ad_fit_transfn(internal, jsonb, VARIADIC "any") IS
+COMMENT ON FUNCTION _anomaly._ad_fit_transfn(internal, jsonb, VARIADIC "any") IS
 'transition of ad_fit(jsonb, VARIADIC "any")';
 
-CREATE FUNCTION _ad_fit_transfn(internal, text, VARIADIC "any")
+CREATE FUNCTION _anomaly._ad_fit_transfn(internal, text, VARIADIC "any")
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_fit_transfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION _ad_fit_transfn(internal, text, VARIADIC "any") IS
+COMMENT ON FUNCTION _anomaly._ad_fit_transfn(internal, text, VARIADIC "any") IS
 'transition of ad_fit(text, VARIADIC "any")';
 
-CREATE FUNCTION _ad_fit_finalfn(internal)
+CREATE FUNCTION _anomaly._ad_fit_finalfn(internal)
 RETURNS bytea
 AS 'MODULE_PATHNAME', 'ad_fit_finalfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
-COMMENT ON FUNCTION _ad_fit_finalfn(internal) IS
+COMMENT ON FUNCTION _anomaly._ad_fit_finalfn(internal) IS
 'the model fitted to a state';
 
-CREATE AGGREGATE ad_fit(spec jsonb, VARIADIC "any") (
-    SFUNC = _ad_fit_transfn,
+CREATE AGGREGATE @extschema@.ad_fit(spec jsonb, VARIADIC "any") (
+    SFUNC = _anomaly._ad_fit_transfn,
     STYPE = internal,
     SSPACE = 32768,
-    FINALFUNC = _ad_fit_finalfn,
-    COMBINEFUNC = _ad_fit_combinefn,
-    SERIALFUNC = _ad_fit_serialfn,
-    DESERIALFUNC = _ad_fit_deserialfn,
+    FINALFUNC = _anomaly._ad_fit_finalfn,
+    COMBINEFUNC = _anomaly._ad_fit_combinefn,
+    SERIALFUNC = _anomaly._ad_fit_serialfn,
+    DESERIALFUNC = _anomaly._ad_fit_deserialfn,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE ad_fit(jsonb, VARIADIC "any") IS
+COMMENT ON AGGREGATE @extschema@.ad_fit(jsonb, VARIADIC "any") IS
 'model fitted to rows: features as columns, one array of numbers, or one row (names are kept); NULL is missing; no rows: NULL';
 
-CREATE AGGREGATE ad_fit(detector text, VARIADIC "any") (
-    SFUNC = _ad_fit_transfn,
+CREATE AGGREGATE @extschema@.ad_fit(detector text, VARIADIC "any") (
+    SFUNC = _anomaly._ad_fit_transfn,
     STYPE = internal,
     SSPACE = 32768,
-    FINALFUNC = _ad_fit_finalfn,
-    COMBINEFUNC = _ad_fit_combinefn,
-    SERIALFUNC = _ad_fit_serialfn,
-    DESERIALFUNC = _ad_fit_deserialfn,
+    FINALFUNC = _anomaly._ad_fit_finalfn,
+    COMBINEFUNC = _anomaly._ad_fit_combinefn,
+    SERIALFUNC = _anomaly._ad_fit_serialfn,
+    DESERIALFUNC = _anomaly._ad_fit_deserialfn,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE ad_fit(text, VARIADIC "any") IS
+COMMENT ON AGGREGATE @extschema@.ad_fit(text, VARIADIC "any") IS
 'model of a detector with its default options, fitted to rows';
 
-CREATE FUNCTION ad_fit_sketch(spec jsonb, sketch bytea)
+CREATE FUNCTION @extschema@.ad_fit_sketch(spec jsonb, sketch bytea)
 RETURNS bytea
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
-COMMENT ON FUNCTION ad_fit_sketch(jsonb, bytea) IS
+COMMENT ON FUNCTION @extschema@.ad_fit_sketch(jsonb, bytea) IS
 'model fitted to a stored sketch, the same as ad_fit() of its rows';
 
-CREATE FUNCTION ad_fit_sketch(detector text, sketch bytea)
+CREATE FUNCTION @extschema@.ad_fit_sketch(detector text, sketch bytea)
 RETURNS bytea
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
-COMMENT ON FUNCTION ad_fit_sketch(text, bytea) IS
+COMMENT ON FUNCTION @extschema@.ad_fit_sketch(text, bytea) IS
 'model of a detector with its default options, fitted to a stored sketch';
 
-CREATE FUNCTION ad_score(model bytea, VARIADIC "any")
+CREATE FUNCTION @extschema@.ad_score(model bytea, VARIADIC "any")
 RETURNS double precision
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
-COMMENT ON FUNCTION ad_score(bytea, VARIADIC "any") IS
+COMMENT ON FUNCTION @extschema@.ad_score(bytea, VARIADIC "any") IS
 'score of a row under a model, higher is more anomalous; features as in the fit (a row by attribute names); a NULL feature is imputed; NULL model, array or row: NULL';
 
-CREATE FUNCTION ad_info(model bytea)
+CREATE FUNCTION @extschema@.ad_info(model bytea)
 RETURNS jsonb
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
-COMMENT ON FUNCTION ad_info(bytea) IS
+COMMENT ON FUNCTION @extschema@.ad_info(bytea) IS
 'what a model is: detector, spec, rows seen and sampled, features, bytes, format version, whether it contains training rows';
 
-CREATE FUNCTION ad_features(
+CREATE FUNCTION @extschema@.ad_features(
     model bytea,
     OUT "position" integer,
     OUT name text,
@@ -90,20 +90,20 @@ CREATE FUNCTION ad_features(
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
-COMMENT ON FUNCTION ad_features(bytea) IS
+COMMENT ON FUNCTION @extschema@.ad_features(bytea) IS
 'the features of a model: one row each with counts, range, and how it enters the detector; distinct is NULL when there are more than are counted; temporal values are in seconds';
 
-CREATE FUNCTION ad_outlier(spec jsonb, VARIADIC "any")
+CREATE FUNCTION @extschema@.ad_outlier(spec jsonb, VARIADIC "any")
 RETURNS double precision
 AS 'MODULE_PATHNAME'
 LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE COST 100;
-COMMENT ON FUNCTION ad_outlier(jsonb, VARIADIC "any") IS
+COMMENT ON FUNCTION @extschema@.ad_outlier(jsonb, VARIADIC "any") IS
 'score of a row under the detector fitted to its own window partition, in-sample (a row is not its own neighbour); NULL array or row: NULL; the frame is of no effect';
 
-CREATE FUNCTION ad_outlier(detector text, VARIADIC "any")
+CREATE FUNCTION @extschema@.ad_outlier(detector text, VARIADIC "any")
 RETURNS double precision
 AS 'MODULE_PATHNAME'
 LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE COST 100;
-COMMENT ON FUNCTION ad_outlier(text, VARIADIC "any") IS
+COMMENT ON FUNCTION @extschema@.ad_outlier(text, VARIADIC "any") IS
 'the same with the default options of a detector';
 

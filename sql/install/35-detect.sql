@@ -1,6 +1,6 @@
 -- One call: fit to a query's rows and judge them.
 
-CREATE FUNCTION ad_detect(
+CREATE FUNCTION @extschema@.ad_detect(
     query text,
     spec jsonb,
     contamination double precision DEFAULT 0.1,
@@ -13,10 +13,10 @@ CREATE FUNCTION ad_detect(
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 1000;
-COMMENT ON FUNCTION ad_detect(text, jsonb, double precision, text) IS
+COMMENT ON FUNCTION @extschema@.ad_detect(text, jsonb, double precision, text) IS
 'fits a detector to the rows of a query and judges each of them; the query runs as the caller, read-only, twice under one snapshot; key: the column that tells rows apart and is no feature; NULL: every column is one; explanation: of anomalies, the five features that contribute most';
 
-CREATE FUNCTION ad_detect(
+CREATE FUNCTION @extschema@.ad_detect(
     query text,
     spec text,
     contamination double precision DEFAULT 0.1,
@@ -29,5 +29,5 @@ CREATE FUNCTION ad_detect(
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 1000;
-COMMENT ON FUNCTION ad_detect(text, text, double precision, text) IS
+COMMENT ON FUNCTION @extschema@.ad_detect(text, text, double precision, text) IS
 'fits a detector, named or by the text of a spec, to the rows of a query and judges each of them; the query runs as the caller, read-only, twice under one snapshot; key: the column that tells rows apart and is no feature; NULL: every column is one; explanation: of anomalies, the five features that contribute most';

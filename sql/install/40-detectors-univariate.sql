@@ -1,16 +1,16 @@
 -- Specs of the detectors that look at columns, or projections, one by one.
 
-CREATE FUNCTION ad_zscore(
+CREATE FUNCTION @extschema@.ad_zscore(
     method text DEFAULT 'zscore',
     combine text DEFAULT 'max',
     zero_spread text DEFAULT 'skip')
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_zscore(text, text, text) IS
+COMMENT ON FUNCTION @extschema@.ad_zscore(text, text, text) IS
 'spec of univariate statistics: the distance from the centre in units of the spread (method zscore, mad or iqr), combined over the columns by max or mean; zero_spread: columns whose MAD or IQR is 0 are left out (skip) or measured by their mean deviation (mean)';
 
-CREATE FUNCTION ad_hbos(
+CREATE FUNCTION @extschema@.ad_hbos(
     bins integer DEFAULT 10,
     alpha double precision DEFAULT 0.1,
     tol double precision DEFAULT 0.5,
@@ -18,24 +18,24 @@ CREATE FUNCTION ad_hbos(
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_hbos(integer, double precision, double precision, text) IS
+COMMENT ON FUNCTION @extschema@.ad_hbos(integer, double precision, double precision, text) IS
 'spec of a histogram-based outlier score (Goldstein and Dengel 2012); bins 0: automatic; counting pyod: that library''s figures to the last digits';
 
-CREATE FUNCTION ad_ecod(variant text DEFAULT 'dimensionwise')
+CREATE FUNCTION @extschema@.ad_ecod(variant text DEFAULT 'dimensionwise')
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_ecod(text) IS
+COMMENT ON FUNCTION @extschema@.ad_ecod(text) IS
 'spec of empirical-CDF outlier detection (Li et al. 2022); variant dimensionwise (as PyOD) or paper';
 
-CREATE FUNCTION ad_copod(variant text DEFAULT 'dimensionwise')
+CREATE FUNCTION @extschema@.ad_copod(variant text DEFAULT 'dimensionwise')
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_copod(text) IS
+COMMENT ON FUNCTION @extschema@.ad_copod(text) IS
 'spec of copula-based outlier detection (Li et al. 2020); variant dimensionwise (as PyOD) or paper';
 
-CREATE FUNCTION ad_loda(
+CREATE FUNCTION @extschema@.ad_loda(
     projections integer DEFAULT 100,
     bins integer DEFAULT 0,
     widths text DEFAULT 'equal',
@@ -43,5 +43,5 @@ CREATE FUNCTION ad_loda(
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_loda(integer, integer, text, text) IS
+COMMENT ON FUNCTION @extschema@.ad_loda(integer, integer, text, text) IS
 'spec of histograms of random projections (Pevny 2016); bins 0: automatic; widths equal or random; missing skip: score by the projections that need no missing value';

@@ -1,23 +1,23 @@
 -- Detectors: linear maps and mixtures.
 
-CREATE FUNCTION ad_pca(
+CREATE FUNCTION @extschema@.ad_pca(
     components double precision DEFAULT NULL,
     method text DEFAULT 'weighted')
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_pca(double precision, text) IS
+COMMENT ON FUNCTION @extschema@.ad_pca(double precision, text) IS
 'spec of principal components (Shyu et al. 2003): squared distance weighted by variance, or squared reconstruction error; components: how many, or below 1 the share of the variance; NULL: all, for reconstruction 0.9';
 
-CREATE FUNCTION ad_mahalanobis(
+CREATE FUNCTION @extschema@.ad_mahalanobis(
     robust boolean DEFAULT false)
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_mahalanobis(boolean) IS
+COMMENT ON FUNCTION @extschema@.ad_mahalanobis(boolean) IS
 'spec of the squared Mahalanobis distance; robust: minimum covariance determinant (Rousseeuw and Van Driessen 1999)';
 
-CREATE FUNCTION ad_kmeans(
+CREATE FUNCTION @extschema@.ad_kmeans(
     clusters integer DEFAULT 8,
     restarts integer DEFAULT 3,
     method text DEFAULT 'kmeans',
@@ -31,10 +31,10 @@ CREATE FUNCTION ad_kmeans(
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_kmeans(integer, integer, text, boolean, double precision, double precision, boolean, text, integer, double precision) IS
+COMMENT ON FUNCTION @extschema@.ad_kmeans(integer, integer, text, boolean, double precision, double precision, boolean, text, integer, double precision) IS
 'spec of k-means: distance to the nearest centre; method cblof: cluster-based local outlier factor (He, Xu and Deng 2003), which alpha, beta and use_weights are for; init first: from the least distinct rows';
 
-CREATE FUNCTION ad_gmm(
+CREATE FUNCTION @extschema@.ad_gmm(
     components integer DEFAULT 1,
     restarts integer DEFAULT 1,
     reg_covar double precision DEFAULT 0.000001,
@@ -44,6 +44,6 @@ CREATE FUNCTION ad_gmm(
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_gmm(integer, integer, double precision, integer, double precision, text) IS
+COMMENT ON FUNCTION @extschema@.ad_gmm(integer, integer, double precision, integer, double precision, text) IS
 'spec of a Gaussian mixture with full covariances, fitted by EM: minus the log density';
 

@@ -1,6 +1,6 @@
 -- Detectors that look at a row's neighbours.
 
-CREATE FUNCTION ad_knn(
+CREATE FUNCTION @extschema@.ad_knn(
     neighbors integer DEFAULT 5,
     method text DEFAULT 'largest',
     metric text DEFAULT 'euclidean',
@@ -9,10 +9,10 @@ CREATE FUNCTION ad_knn(
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_knn(integer, text, text, integer, double precision) IS
+COMMENT ON FUNCTION @extschema@.ad_knn(integer, text, text, integer, double precision) IS
 'spec of the distance to the nearest neighbours (Ramaswamy et al. 2000); models contain rows';
 
-CREATE FUNCTION ad_lof(
+CREATE FUNCTION @extschema@.ad_lof(
     neighbors integer DEFAULT 20,
     metric text DEFAULT 'euclidean',
     reference_rows integer DEFAULT 10000,
@@ -20,10 +20,10 @@ CREATE FUNCTION ad_lof(
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_lof(integer, text, integer, double precision) IS
+COMMENT ON FUNCTION @extschema@.ad_lof(integer, text, integer, double precision) IS
 'spec of the local outlier factor (Breunig et al. 2000); models contain rows';
 
-CREATE FUNCTION ad_dbscan(
+CREATE FUNCTION @extschema@.ad_dbscan(
     eps double precision DEFAULT NULL,
     min_samples integer DEFAULT 5,
     metric text DEFAULT 'euclidean',
@@ -32,14 +32,14 @@ CREATE FUNCTION ad_dbscan(
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_dbscan(double precision, integer, text, integer, double precision) IS
+COMMENT ON FUNCTION @extschema@.ad_dbscan(double precision, integer, text, integer, double precision) IS
 'spec of DBSCAN (Ester et al. 1996) as a score: distance to the nearest core point over eps, noise above 1; models contain rows';
 
-CREATE FUNCTION ad_inne(
+CREATE FUNCTION @extschema@.ad_inne(
     estimators integer DEFAULT 200,
     sample_size integer DEFAULT 8)
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_inne(integer, integer) IS
+COMMENT ON FUNCTION @extschema@.ad_inne(integer, integer) IS
 'spec of isolation by nearest-neighbour ensembles (Bandaragoda et al. 2018); models contain rows';

@@ -1,6 +1,6 @@
 -- Specs of the detectors that belong to no other family.
 
-CREATE FUNCTION ad_ocsvm(
+CREATE FUNCTION @extschema@.ad_ocsvm(
     nu double precision DEFAULT 0.5,
     kernel text DEFAULT 'rbf',
     gamma double precision DEFAULT NULL,
@@ -10,10 +10,10 @@ CREATE FUNCTION ad_ocsvm(
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_ocsvm(double precision, text, double precision, integer, integer, double precision) IS
+COMMENT ON FUNCTION @extschema@.ad_ocsvm(double precision, text, double precision, integer, integer, double precision) IS
 'spec of a one-class support vector machine (Schoelkopf et al. 2001); beyond exact_rows rows, random features and gradient descent';
 
-CREATE FUNCTION ad_fair_forest(
+CREATE FUNCTION @extschema@.ad_fair_forest(
     trees integer DEFAULT 200,
     sample_size integer DEFAULT 256,
     ndim integer DEFAULT 2,
@@ -22,5 +22,5 @@ CREATE FUNCTION ad_fair_forest(
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_fair_forest(integer, integer, integer, integer, double precision) IS
+COMMENT ON FUNCTION @extschema@.ad_fair_forest(integer, integer, integer, integer, double precision) IS
 'spec of a fair-cut forest (Cortes 2021): an isolation forest that splits by pooled gain';

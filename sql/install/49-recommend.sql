@@ -9,7 +9,14 @@
 -- detectors but promise nothing. A detector or a figure that was not
 -- measured is not there.
 
-CREATE FUNCTION _ad_measured(
+CREATE FUNCTION _anomaly._ad_detectors()
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'ad_detector_names'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION _anomaly._ad_detectors() IS
+'names of the detectors that the library has, but the ensemble';
+
+CREATE FUNCTION _anomaly._ad_measured(
     OUT detector text,
     OUT mean_auc double precision,
     OUT mean_ap double precision,
@@ -61,13 +68,13 @@ JOIN (VALUES
     ('zscore', '{1.19, 6.01, 32.6}', '{0.422, 0.409, 0.528}', '{2088, 2088, 2088}', '{0.69, 0.36, 0.86}', '3')
     ) c(detector, fit_ms, score_us, model_bytes, column_exponents, least_rows) USING (detector)
 $$;
-COMMENT ON FUNCTION _ad_measured() IS
+COMMENT ON FUNCTION _anomaly._ad_measured() IS
 'measured accuracy and cost of the detectors: milliseconds of a fit, microseconds of a score and bytes of a model at 1,000, 10,000 and 50,000 rows of ten columns';
 
 -- A measured figure at a number of rows and columns: between the sizes
 -- measured along a power law, beyond them as at the nearest, but that a
 -- sample is what a detector sees of more than 65,536 rows.
-CREATE FUNCTION _ad_measured_at(figures double precision[], exponent double precision,
+CREATE FUNCTION _anomaly._ad_measured_at(figures double precision[], exponent double precision,
     rows bigint, features integer)
 RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
@@ -79,10 +86,10 @@ SELECT CASE WHEN n <= 10000
        (features / 10.0::float8) ^ exponent
 FROM (SELECT least(greatest(rows, 1000), 65536)::float8 AS n) c
 $$;
-COMMENT ON FUNCTION _ad_measured_at(double precision[], double precision, bigint, integer) IS
+COMMENT ON FUNCTION _anomaly._ad_measured_at(double precision[], double precision, bigint, integer) IS
 'a measured figure brought to a number of rows and columns';
 
-CREATE FUNCTION ad_recommend(
+CREATE FUNCTION @extschema@.ad_recommend(
     rows bigint,
     features integer,
     priority text DEFAULT 'balanced',
@@ -119,13 +126,13 @@ BEGIN
     RETURN QUERY
     WITH cost AS (
         SELECT m.detector, m.mean_auc, m.mean_ap,
-               @extschema@._ad_measured_at(m.fit_ms, m.column_exponents[1], rows, features) / 1e3 +
+               _anomaly._ad_measured_at(m.fit_ms, m.column_exponents[1], rows, features) / 1e3 +
                -- beyond the sample a fit still reads every row: measured with ten columns
                greatest(rows - 65536, 0) * 8e-7 * features / 10 AS fit,
-               @extschema@._ad_measured_at(m.score_us, m.column_exponents[2], rows, features) AS score,
-               @extschema@._ad_measured_at(m.model_bytes, m.column_exponents[3], rows, features) AS bytes
-        FROM @extschema@._ad_measured() m
-        WHERE to_regproc('@extschema@.ad_' || m.detector) IS NOT NULL
+               _anomaly._ad_measured_at(m.score_us, m.column_exponents[2], rows, features) AS score,
+               _anomaly._ad_measured_at(m.model_bytes, m.column_exponents[3], rows, features) AS bytes
+        FROM _anomaly._ad_measured() m
+        WHERE m.detector = ANY (_anomaly._ad_detectors())
           AND rows >= CASE m.least_rows WHEN 'features' THEN features + 2 ELSE m.least_rows::int END
     ), ranked AS (
         SELECT c.*, c.fit + rows * c.score / 1e6 AS total,
@@ -150,5 +157,5 @@ BEGIN
     FROM ranked r ORDER BY r.place;
 END
 $$;
-COMMENT ON FUNCTION ad_recommend(bigint, integer, text) IS
+COMMENT ON FUNCTION @extschema@.ad_recommend(bigint, integer, text) IS
 'detectors for a number of rows and features, best first, by priority (accuracy, speed, memory or balanced), from measured accuracy and cost';

@@ -1,6 +1,6 @@
 -- Time series: decomposition, periods, streaming, shapes.
 
-CREATE TYPE ad_stl_point AS (
+CREATE TYPE @extschema@.ad_stl_point AS (
 	trend float8,
 	seasonal float8,
 	seasonals float8[],
@@ -12,9 +12,9 @@ CREATE TYPE ad_stl_point AS (
 	window_score float8,
 	anomaly smallint
 );
-COMMENT ON TYPE ad_stl_point IS 'one row of a decomposition: trend + seasonal + remainder is the value';
+COMMENT ON TYPE @extschema@.ad_stl_point IS 'one row of a decomposition: trend + seasonal + remainder is the value';
 
-CREATE TYPE ad_stl_arrays AS (
+CREATE TYPE @extschema@.ad_stl_arrays AS (
 	trend float8[],
 	seasonal float8[],
 	seasonals float8[],
@@ -26,9 +26,9 @@ CREATE TYPE ad_stl_arrays AS (
 	window_score float8[],
 	anomaly smallint[]
 );
-COMMENT ON TYPE ad_stl_arrays IS 'a whole decomposition: each array has one element a point, seasonals one row a season';
+COMMENT ON TYPE @extschema@.ad_stl_arrays IS 'a whole decomposition: each array has one element a point, seasonals one row a season';
 
-CREATE FUNCTION ad_stl_options(
+CREATE FUNCTION @extschema@.ad_stl_options(
 	period "any" DEFAULT 'auto'::text,
 	robust boolean DEFAULT NULL,
 	seasonal_window "any" DEFAULT NULL::text,
@@ -53,83 +53,83 @@ CREATE FUNCTION ad_stl_options(
 RETURNS jsonb
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ad_stl_options';
-COMMENT ON FUNCTION ad_stl_options("any", boolean, "any", int, int, int, int, int, int, int, int, int, int, int, float8, text, int, text, text, "any", text)
+COMMENT ON FUNCTION @extschema@.ad_stl_options("any", boolean, "any", int, int, int, int, int, int, int, int, int, int, int, float8, text, int, text, text, "any", text)
 IS 'options of a decomposition, checked; a period is a number of points, an interval, auto, none, or an array';
 
-CREATE FUNCTION ad_stl(value float8, "time" timestamptz, options jsonb DEFAULT '{}')
-RETURNS ad_stl_point
+CREATE FUNCTION @extschema@.ad_stl(value float8, "time" timestamptz, options jsonb DEFAULT '{}')
+RETURNS @extschema@.ad_stl_point
 LANGUAGE c STABLE WINDOW PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'ad_stl';
-COMMENT ON FUNCTION ad_stl(float8, timestamptz, jsonb) IS 'decomposes a partition into trend, seasons and remainder; the row''s point';
+COMMENT ON FUNCTION @extschema@.ad_stl(float8, timestamptz, jsonb) IS 'decomposes a partition into trend, seasons and remainder; the row''s point';
 
-CREATE FUNCTION ad_stl(value float8, "time" timestamp, options jsonb DEFAULT '{}')
-RETURNS ad_stl_point
+CREATE FUNCTION @extschema@.ad_stl(value float8, "time" timestamp, options jsonb DEFAULT '{}')
+RETURNS @extschema@.ad_stl_point
 LANGUAGE c STABLE WINDOW PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'ad_stl';
-COMMENT ON FUNCTION ad_stl(float8, timestamp, jsonb) IS 'decomposes a partition into trend, seasons and remainder; the row''s point';
+COMMENT ON FUNCTION @extschema@.ad_stl(float8, timestamp, jsonb) IS 'decomposes a partition into trend, seasons and remainder; the row''s point';
 
-CREATE FUNCTION ad_stl(value float8, "time" bigint, options jsonb DEFAULT '{}')
-RETURNS ad_stl_point
+CREATE FUNCTION @extschema@.ad_stl(value float8, "time" bigint, options jsonb DEFAULT '{}')
+RETURNS @extschema@.ad_stl_point
 LANGUAGE c STABLE WINDOW PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'ad_stl';
-COMMENT ON FUNCTION ad_stl(float8, bigint, jsonb) IS 'decomposes a partition with numbered points; the row''s point';
+COMMENT ON FUNCTION @extschema@.ad_stl(float8, bigint, jsonb) IS 'decomposes a partition with numbered points; the row''s point';
 
-CREATE FUNCTION ad_stl_array(series float8[], options jsonb DEFAULT '{}')
-RETURNS ad_stl_arrays
+CREATE FUNCTION @extschema@.ad_stl_array(series float8[], options jsonb DEFAULT '{}')
+RETURNS @extschema@.ad_stl_arrays
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10000
 AS 'MODULE_PATHNAME', 'ad_stl_array';
-COMMENT ON FUNCTION ad_stl_array(float8[], jsonb) IS 'decomposes a packed series into trend, seasons and remainder';
+COMMENT ON FUNCTION @extschema@.ad_stl_array(float8[], jsonb) IS 'decomposes a packed series into trend, seasons and remainder';
 
-CREATE TYPE ad_period AS (
+CREATE TYPE @extschema@.ad_period AS (
 	points bigint,
 	period interval,
 	strength float8
 );
-COMMENT ON TYPE ad_period IS 'a period of a series: its length and the autocorrelation there, 1 being perfect';
+COMMENT ON TYPE @extschema@.ad_period IS 'a period of a series: its length and the autocorrelation there, 1 being perfect';
 
-CREATE FUNCTION _ad_periods_tz_transfn(internal, float8, timestamptz)
+CREATE FUNCTION _anomaly._ad_periods_tz_transfn(internal, float8, timestamptz)
 RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ad_periods_tz_transfn';
-COMMENT ON FUNCTION _ad_periods_tz_transfn(internal, float8, timestamptz) IS 'internal: transition of ad_periods';
-CREATE FUNCTION _ad_periods_local_transfn(internal, float8, timestamp)
+COMMENT ON FUNCTION _anomaly._ad_periods_tz_transfn(internal, float8, timestamptz) IS 'internal: transition of ad_periods';
+CREATE FUNCTION _anomaly._ad_periods_local_transfn(internal, float8, timestamp)
 RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ad_periods_local_transfn';
-COMMENT ON FUNCTION _ad_periods_local_transfn(internal, float8, timestamp) IS 'internal: transition of ad_periods';
-CREATE FUNCTION _ad_periods_number_transfn(internal, float8, bigint)
+COMMENT ON FUNCTION _anomaly._ad_periods_local_transfn(internal, float8, timestamp) IS 'internal: transition of ad_periods';
+CREATE FUNCTION _anomaly._ad_periods_number_transfn(internal, float8, bigint)
 RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ad_periods_number_transfn';
-COMMENT ON FUNCTION _ad_periods_number_transfn(internal, float8, bigint) IS 'internal: transition of ad_periods';
-CREATE FUNCTION _ad_periods_finalfn(internal)
-RETURNS ad_period[] LANGUAGE c IMMUTABLE PARALLEL SAFE
+COMMENT ON FUNCTION _anomaly._ad_periods_number_transfn(internal, float8, bigint) IS 'internal: transition of ad_periods';
+CREATE FUNCTION _anomaly._ad_periods_finalfn(internal)
+RETURNS @extschema@.ad_period[] LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ad_periods_finalfn';
-COMMENT ON FUNCTION _ad_periods_finalfn(internal) IS 'internal: result of ad_periods';
+COMMENT ON FUNCTION _anomaly._ad_periods_finalfn(internal) IS 'internal: result of ad_periods';
 
-CREATE AGGREGATE ad_periods(value float8, "time" timestamptz) (
-	SFUNC = _ad_periods_tz_transfn, STYPE = internal, SSPACE = 65536,
-	FINALFUNC = _ad_periods_finalfn, PARALLEL = SAFE
+CREATE AGGREGATE @extschema@.ad_periods(value float8, "time" timestamptz) (
+	SFUNC = _anomaly._ad_periods_tz_transfn, STYPE = internal, SSPACE = 65536,
+	FINALFUNC = _anomaly._ad_periods_finalfn, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE ad_periods(float8, timestamptz) IS 'the periods of a series, strongest first; none if it has none';
-CREATE AGGREGATE ad_periods(value float8, "time" timestamp) (
-	SFUNC = _ad_periods_local_transfn, STYPE = internal, SSPACE = 65536,
-	FINALFUNC = _ad_periods_finalfn, PARALLEL = SAFE
+COMMENT ON AGGREGATE @extschema@.ad_periods(float8, timestamptz) IS 'the periods of a series, strongest first; none if it has none';
+CREATE AGGREGATE @extschema@.ad_periods(value float8, "time" timestamp) (
+	SFUNC = _anomaly._ad_periods_local_transfn, STYPE = internal, SSPACE = 65536,
+	FINALFUNC = _anomaly._ad_periods_finalfn, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE ad_periods(float8, timestamp) IS 'the periods of a series, strongest first; none if it has none';
-CREATE AGGREGATE ad_periods(value float8, "time" bigint) (
-	SFUNC = _ad_periods_number_transfn, STYPE = internal, SSPACE = 65536,
-	FINALFUNC = _ad_periods_finalfn, PARALLEL = SAFE
+COMMENT ON AGGREGATE @extschema@.ad_periods(float8, timestamp) IS 'the periods of a series, strongest first; none if it has none';
+CREATE AGGREGATE @extschema@.ad_periods(value float8, "time" bigint) (
+	SFUNC = _anomaly._ad_periods_number_transfn, STYPE = internal, SSPACE = 65536,
+	FINALFUNC = _anomaly._ad_periods_finalfn, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE ad_periods(float8, bigint) IS 'the periods of a series with numbered points, strongest first';
+COMMENT ON AGGREGATE @extschema@.ad_periods(float8, bigint) IS 'the periods of a series with numbered points, strongest first';
 
-CREATE TYPE ad_stream_point AS (
+CREATE TYPE @extschema@.ad_stream_point AS (
 	expected float8,
 	expected_low float8,
 	expected_high float8,
 	score float8,
 	anomaly smallint
 );
-COMMENT ON TYPE ad_stream_point IS 'one row of a stream: what was expected before the row was seen, and the verdict';
+COMMENT ON TYPE @extschema@.ad_stream_point IS 'one row of a stream: what was expected before the row was seen, and the verdict';
 
-CREATE FUNCTION ad_stream_options(
+CREATE FUNCTION @extschema@.ad_stream_options(
 	period "any" DEFAULT NULL::text,
 	step "any" DEFAULT NULL::text,
 	q float8 DEFAULT NULL,
@@ -142,73 +142,73 @@ CREATE FUNCTION ad_stream_options(
 RETURNS jsonb
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ad_stream_options';
-COMMENT ON FUNCTION ad_stream_options("any", "any", float8, float8, float8, float8, float8, int, text)
+COMMENT ON FUNCTION @extschema@.ad_stream_options("any", "any", float8, float8, float8, float8, float8, int, text)
 IS 'options of a stream, checked; q is the risk of flagging a normal point';
 
-CREATE FUNCTION ad_stream(value float8, "time" timestamptz, options jsonb DEFAULT '{}')
-RETURNS ad_stream_point
+CREATE FUNCTION @extschema@.ad_stream(value float8, "time" timestamptz, options jsonb DEFAULT '{}')
+RETURNS @extschema@.ad_stream_point
 LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 10
 AS 'MODULE_PATHNAME', 'ad_stream';
-COMMENT ON FUNCTION ad_stream(float8, timestamptz, jsonb) IS 'scores each row from the rows before it alone';
-CREATE FUNCTION ad_stream(value float8, "time" timestamp, options jsonb DEFAULT '{}')
-RETURNS ad_stream_point
+COMMENT ON FUNCTION @extschema@.ad_stream(float8, timestamptz, jsonb) IS 'scores each row from the rows before it alone';
+CREATE FUNCTION @extschema@.ad_stream(value float8, "time" timestamp, options jsonb DEFAULT '{}')
+RETURNS @extschema@.ad_stream_point
 LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 10
 AS 'MODULE_PATHNAME', 'ad_stream';
-COMMENT ON FUNCTION ad_stream(float8, timestamp, jsonb) IS 'scores each row from the rows before it alone';
+COMMENT ON FUNCTION @extschema@.ad_stream(float8, timestamp, jsonb) IS 'scores each row from the rows before it alone';
 
-CREATE FUNCTION ad_stream_update(state bytea, times timestamptz[], "values" float8[], options jsonb DEFAULT '{}',
+CREATE FUNCTION @extschema@.ad_stream_update(state bytea, times timestamptz[], "values" float8[], options jsonb DEFAULT '{}',
 	OUT new_state bytea, OUT scores float8[], OUT anomalies smallint[])
 RETURNS record
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME', 'ad_stream_update';
-COMMENT ON FUNCTION ad_stream_update(bytea, timestamptz[], float8[], jsonb)
+COMMENT ON FUNCTION @extschema@.ad_stream_update(bytea, timestamptz[], float8[], jsonb)
 IS 'runs a batch through a stored stream; a NULL state starts one with the options';
 
-CREATE FUNCTION ad_stream_info(state bytea)
+CREATE FUNCTION @extschema@.ad_stream_info(state bytea)
 RETURNS jsonb
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ad_stream_info';
-COMMENT ON FUNCTION ad_stream_info(bytea) IS 'counters of a stored stream: points, late, missing, anomalies';
+COMMENT ON FUNCTION @extschema@.ad_stream_info(bytea) IS 'counters of a stored stream: points, late, missing, anomalies';
 
-CREATE TYPE ad_discord_point AS (
+CREATE TYPE @extschema@.ad_discord_point AS (
 	distance float8,
 	neighbor bigint,
 	score float8
 );
-COMMENT ON TYPE ad_discord_point IS 'the window that starts at a row: distance to the most similar other window, and its row number';
+COMMENT ON TYPE @extschema@.ad_discord_point IS 'the window that starts at a row: distance to the most similar other window, and its row number';
 
-CREATE FUNCTION ad_discord(value float8, m int, options jsonb DEFAULT '{}')
-RETURNS ad_discord_point
+CREATE FUNCTION @extschema@.ad_discord(value float8, m int, options jsonb DEFAULT '{}')
+RETURNS @extschema@.ad_discord_point
 LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME', 'ad_discord';
-COMMENT ON FUNCTION ad_discord(float8, int, jsonb) IS 'exact matrix profile over windows of m rows: shapes that occur only once are far from all others';
+COMMENT ON FUNCTION @extschema@.ad_discord(float8, int, jsonb) IS 'exact matrix profile over windows of m rows: shapes that occur only once are far from all others';
 
-CREATE FUNCTION ad_subpca(value float8, m int)
+CREATE FUNCTION @extschema@.ad_subpca(value float8, m int)
 RETURNS float8
 LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME', 'ad_subpca';
-COMMENT ON FUNCTION ad_subpca(float8, int) IS 'sub-sequence PCA over windows of m rows: how unusual the shapes around a row are';
+COMMENT ON FUNCTION @extschema@.ad_subpca(float8, int) IS 'sub-sequence PCA over windows of m rows: how unusual the shapes around a row are';
 
-CREATE FUNCTION ad_changepoints(series float8[], method text DEFAULT 'pelt', penalty float8 DEFAULT NULL, min_segment int DEFAULT 2)
+CREATE FUNCTION @extschema@.ad_changepoints(series float8[], method text DEFAULT 'pelt', penalty float8 DEFAULT NULL, min_segment int DEFAULT 2)
 RETURNS int[]
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10000
 AS 'MODULE_PATHNAME', 'ad_changepoints';
-COMMENT ON FUNCTION ad_changepoints(float8[], text, float8, int) IS 'positions at which the level of a series changes';
+COMMENT ON FUNCTION @extschema@.ad_changepoints(float8[], text, float8, int) IS 'positions at which the level of a series changes';
 
-CREATE FUNCTION ad_decompose(query text, options jsonb DEFAULT '{}',
+CREATE FUNCTION @extschema@.ad_decompose(query text, options jsonb DEFAULT '{}',
 	OUT series text, OUT "time" timestamptz, OUT value float8, OUT observed boolean,
 	OUT trend float8, OUT seasonal float8, OUT seasonals float8[], OUT remainder float8, OUT weight float8,
 	OUT expected_low float8, OUT expected_high float8, OUT score float8, OUT window_score float8, OUT anomaly smallint)
 RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT COST 10000 ROWS 10000
 AS 'MODULE_PATHNAME', 'ad_decompose';
-COMMENT ON FUNCTION ad_decompose(text, jsonb)
+COMMENT ON FUNCTION @extschema@.ad_decompose(text, jsonb)
 IS 'decomposes what a query returns, (time, value) or (series, time, value), onto a regular grid with the gaps filled in';
 
-CREATE FUNCTION ad_stl_plot(series float8[], options jsonb DEFAULT '{}', title text DEFAULT NULL,
+CREATE FUNCTION @extschema@.ad_stl_plot(series float8[], options jsonb DEFAULT '{}', title text DEFAULT NULL,
 	width int DEFAULT 900, height int DEFAULT 560, first_label text DEFAULT NULL, last_label text DEFAULT NULL)
 RETURNS text
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10000
 AS 'MODULE_PATHNAME', 'ad_stl_plot';
-COMMENT ON FUNCTION ad_stl_plot(float8[], jsonb, text, int, int, text, text)
+COMMENT ON FUNCTION @extschema@.ad_stl_plot(float8[], jsonb, text, int, int, text, text)
 IS 'draws a decomposition as SVG: value, trend, season, remainder, anomalies marked';

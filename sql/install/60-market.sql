@@ -2,71 +2,71 @@
 -- Market surveillance: order events, layering, wash trades.
 --
 
-CREATE TYPE ad_order_event;
+CREATE TYPE @extschema@.ad_order_event;
 
-CREATE FUNCTION ad_order_event_in(cstring) RETURNS ad_order_event
+CREATE FUNCTION @extschema@.ad_order_event_in(cstring) RETURNS @extschema@.ad_order_event
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION ad_order_event_in(cstring) IS
+COMMENT ON FUNCTION @extschema@.ad_order_event_in(cstring) IS
 	'I/O: reads event_type,side,price,quantity,ts[,order_id]';
 
-CREATE FUNCTION ad_order_event_out(ad_order_event) RETURNS cstring
+CREATE FUNCTION @extschema@.ad_order_event_out(@extschema@.ad_order_event) RETURNS cstring
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION ad_order_event_out(ad_order_event) IS
+COMMENT ON FUNCTION @extschema@.ad_order_event_out(@extschema@.ad_order_event) IS
 	'I/O: writes event_type,side,price,quantity,ts[,order_id], the time in UTC';
 
-CREATE FUNCTION ad_order_event_recv(internal) RETURNS ad_order_event
+CREATE FUNCTION @extschema@.ad_order_event_recv(internal) RETURNS @extschema@.ad_order_event
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION ad_order_event_recv(internal) IS
+COMMENT ON FUNCTION @extschema@.ad_order_event_recv(internal) IS
 	'I/O: reads the binary form, every field checked';
 
-CREATE FUNCTION ad_order_event_send(ad_order_event) RETURNS bytea
+CREATE FUNCTION @extschema@.ad_order_event_send(@extschema@.ad_order_event) RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION ad_order_event_send(ad_order_event) IS
+COMMENT ON FUNCTION @extschema@.ad_order_event_send(@extschema@.ad_order_event) IS
 	'I/O: writes the binary form';
 
-CREATE TYPE ad_order_event (
-	INPUT = ad_order_event_in,
-	OUTPUT = ad_order_event_out,
-	RECEIVE = ad_order_event_recv,
-	SEND = ad_order_event_send,
+CREATE TYPE @extschema@.ad_order_event (
+	INPUT = @extschema@.ad_order_event_in,
+	OUTPUT = @extschema@.ad_order_event_out,
+	RECEIVE = @extschema@.ad_order_event_recv,
+	SEND = @extschema@.ad_order_event_send,
 	INTERNALLENGTH = VARIABLE,
 	ALIGNMENT = double,
 	STORAGE = plain
 );
-COMMENT ON TYPE ad_order_event IS
+COMMENT ON TYPE @extschema@.ad_order_event IS
 	'one order event, packed into a single compact value: the fast argument of the market window functions';
 
 -- Price and quantity may each be numeric, bigint, integer, smallint, double
 -- precision or real; the function looks at their types once per query.
-CREATE FUNCTION ad_order_event(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz)
-	RETURNS ad_order_event
+CREATE FUNCTION @extschema@.ad_order_event(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz)
+	RETURNS @extschema@.ad_order_event
 	AS 'MODULE_PATHNAME', 'ad_order_event_make'
 	LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
-COMMENT ON FUNCTION ad_order_event(text, text, anyelement, anycompatible, timestamptz) IS
+COMMENT ON FUNCTION @extschema@.ad_order_event(text, text, anyelement, anycompatible, timestamptz) IS
 	'packs an order event for the market window functions';
 
-CREATE FUNCTION ad_order_event(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, options jsonb)
-	RETURNS ad_order_event
+CREATE FUNCTION @extschema@.ad_order_event(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, options jsonb)
+	RETURNS @extschema@.ad_order_event
 	AS 'MODULE_PATHNAME', 'ad_order_event_make'
 	LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
-COMMENT ON FUNCTION ad_order_event(text, text, anyelement, anycompatible, timestamptz, jsonb) IS
+COMMENT ON FUNCTION @extschema@.ad_order_event(text, text, anyelement, anycompatible, timestamptz, jsonb) IS
 	'packs an order event for the market window functions; options "words" and "on_bad" apply';
 
-CREATE FUNCTION ad_order_event(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text)
-	RETURNS ad_order_event
+CREATE FUNCTION @extschema@.ad_order_event(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text)
+	RETURNS @extschema@.ad_order_event
 	AS 'MODULE_PATHNAME', 'ad_order_event_make'
 	LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
-COMMENT ON FUNCTION ad_order_event(text, text, anyelement, anycompatible, timestamptz, text) IS
+COMMENT ON FUNCTION @extschema@.ad_order_event(text, text, anyelement, anycompatible, timestamptz, text) IS
 	'packs an order event for the market window functions';
 
-CREATE FUNCTION ad_order_event(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text, options jsonb)
-	RETURNS ad_order_event
+CREATE FUNCTION @extschema@.ad_order_event(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text, options jsonb)
+	RETURNS @extschema@.ad_order_event
 	AS 'MODULE_PATHNAME', 'ad_order_event_make'
 	LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
-COMMENT ON FUNCTION ad_order_event(text, text, anyelement, anycompatible, timestamptz, text, jsonb) IS
+COMMENT ON FUNCTION @extschema@.ad_order_event(text, text, anyelement, anycompatible, timestamptz, text, jsonb) IS
 	'packs an order event for the market window functions; options "words" and "on_bad" apply';
 
-CREATE TYPE ad_layering_sequence AS (
+CREATE TYPE @extschema@.ad_layering_sequence AS (
 	sequence_no bigint,
 	side text,
 	start_time timestamptz,
@@ -111,54 +111,54 @@ CREATE TYPE ad_layering_sequence AS (
 	size_cv double precision,
 	skipped_rows bigint
 );
-COMMENT ON TYPE ad_layering_sequence IS
+COMMENT ON TYPE @extschema@.ad_layering_sequence IS
 	'one layering sequence with its metrics, as ad_layering finds it; no column is null, a ratio that does not exist is NaN';
 
-COMMENT ON COLUMN ad_layering_sequence.sequence_no IS 'number of the sequence in its partition, from 1';
-COMMENT ON COLUMN ad_layering_sequence.side IS 'side of the orders that were layered: BUY or SELL';
-COMMENT ON COLUMN ad_layering_sequence.start_time IS 'time of the first order';
-COMMENT ON COLUMN ad_layering_sequence.end_time IS 'time of detection';
-COMMENT ON COLUMN ad_layering_sequence.duration IS 'end_time - start_time';
-COMMENT ON COLUMN ad_layering_sequence.orders IS 'orders of the sequence';
-COMMENT ON COLUMN ad_layering_sequence.cancelled_orders IS 'metric: cancels of the side in [start_time, end_time]';
-COMMENT ON COLUMN ad_layering_sequence.cancelled_qty IS 'metric: their quantity';
-COMMENT ON COLUMN ad_layering_sequence.opposite_qty IS 'quantity of opposite trades that the rule counts';
-COMMENT ON COLUMN ad_layering_sequence.total_buy_qty IS 'BUY sequence: counted_cancel_qty; SELL sequence: opposite_qty';
-COMMENT ON COLUMN ad_layering_sequence.total_sell_qty IS 'SELL sequence: counted_cancel_qty; BUY sequence: opposite_qty';
-COMMENT ON COLUMN ad_layering_sequence.order_times IS 'times of the orders';
-COMMENT ON COLUMN ad_layering_sequence.trade_time IS 'time of the opposite trade that completes the sequence';
-COMMENT ON COLUMN ad_layering_sequence.rule IS 'how it was found: after, before, strict or anchored';
-COMMENT ON COLUMN ad_layering_sequence.severity IS '0 to 100: rank by it';
-COMMENT ON COLUMN ad_layering_sequence.first_row IS 'row of the first order in the partition, from 1';
-COMMENT ON COLUMN ad_layering_sequence.trade_row IS 'row of the completing trade in the partition, from 1';
-COMMENT ON COLUMN ad_layering_sequence.counted_cancels IS 'cancels that the rule counts: for strict and anchored those matched to the orders';
-COMMENT ON COLUMN ad_layering_sequence.counted_cancel_qty IS 'quantity of the counted cancels';
-COMMENT ON COLUMN ad_layering_sequence.duration_s IS 'metric: duration in seconds';
-COMMENT ON COLUMN ad_layering_sequence.placed_orders IS 'metric: orders of the side in [start_time, end_time]';
-COMMENT ON COLUMN ad_layering_sequence.placed_qty IS 'metric: their quantity';
-COMMENT ON COLUMN ad_layering_sequence.matched_cancels IS 'metric: of those orders, how many were cancelled by end_time';
-COMMENT ON COLUMN ad_layering_sequence.cancel_ratio IS 'metric: matched_cancels / placed_orders';
-COMMENT ON COLUMN ad_layering_sequence.cancel_qty_ratio IS 'metric: cancelled_qty / placed_qty';
-COMMENT ON COLUMN ad_layering_sequence.price_levels IS 'metric: distinct prices of the orders';
-COMMENT ON COLUMN ad_layering_sequence.price_span_bps IS 'metric: (highest - lowest) / lowest price, in basis points';
-COMMENT ON COLUMN ad_layering_sequence.median_time_to_cancel_s IS 'metric: median seconds from order to its cancel';
-COMMENT ON COLUMN ad_layering_sequence.max_time_to_cancel_s IS 'metric: longest of them';
-COMMENT ON COLUMN ad_layering_sequence.opp_trades IS 'metric: opposite trades in [start_time, end_time]';
-COMMENT ON COLUMN ad_layering_sequence.opp_trade_qty IS 'metric: their quantity';
-COMMENT ON COLUMN ad_layering_sequence.opp_trade_vwap IS 'metric: their volume-weighted price';
-COMMENT ON COLUMN ad_layering_sequence.spoof_to_trade_qty_ratio IS 'metric: placed_qty / opp_trade_qty';
-COMMENT ON COLUMN ad_layering_sequence.spoof_side_fill_qty IS 'metric: quantity traded on the side of the orders';
-COMMENT ON COLUMN ad_layering_sequence.spoof_side_fill_ratio IS 'metric: spoof_side_fill_qty / placed_qty';
-COMMENT ON COLUMN ad_layering_sequence.own_order_imbalance IS 'metric: (placed_qty - opposite placed quantity) / their sum';
-COMMENT ON COLUMN ad_layering_sequence.order_to_trade_ratio IS 'metric: (orders + cancels) / trades of both sides';
-COMMENT ON COLUMN ad_layering_sequence.cancel_to_trade_gap_s IS 'metric: seconds from the last cancel to end_time; NaN for rule before';
-COMMENT ON COLUMN ad_layering_sequence.cancelled_after_trade_qty_ratio IS 'metric: share of cancelled_qty at or after the first opposite trade';
-COMMENT ON COLUMN ad_layering_sequence.mean_distance_bps IS 'metric: how far the orders were priced behind the opposite trades, in basis points';
-COMMENT ON COLUMN ad_layering_sequence.mean_placement_gap_s IS 'metric: mean seconds between orders';
-COMMENT ON COLUMN ad_layering_sequence.size_cv IS 'metric: coefficient of variation of the order quantities';
-COMMENT ON COLUMN ad_layering_sequence.skipped_rows IS 'rows of the partition passed over because of on_bad';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.sequence_no IS 'number of the sequence in its partition, from 1';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.side IS 'side of the orders that were layered: BUY or SELL';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.start_time IS 'time of the first order';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.end_time IS 'time of detection';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.duration IS 'end_time - start_time';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.orders IS 'orders of the sequence';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.cancelled_orders IS 'metric: cancels of the side in [start_time, end_time]';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.cancelled_qty IS 'metric: their quantity';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.opposite_qty IS 'quantity of opposite trades that the rule counts';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.total_buy_qty IS 'BUY sequence: counted_cancel_qty; SELL sequence: opposite_qty';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.total_sell_qty IS 'SELL sequence: counted_cancel_qty; BUY sequence: opposite_qty';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.order_times IS 'times of the orders';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.trade_time IS 'time of the opposite trade that completes the sequence';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.rule IS 'how it was found: after, before, strict or anchored';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.severity IS '0 to 100: rank by it';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.first_row IS 'row of the first order in the partition, from 1';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.trade_row IS 'row of the completing trade in the partition, from 1';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.counted_cancels IS 'cancels that the rule counts: for strict and anchored those matched to the orders';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.counted_cancel_qty IS 'quantity of the counted cancels';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.duration_s IS 'metric: duration in seconds';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.placed_orders IS 'metric: orders of the side in [start_time, end_time]';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.placed_qty IS 'metric: their quantity';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.matched_cancels IS 'metric: of those orders, how many were cancelled by end_time';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.cancel_ratio IS 'metric: matched_cancels / placed_orders';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.cancel_qty_ratio IS 'metric: cancelled_qty / placed_qty';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.price_levels IS 'metric: distinct prices of the orders';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.price_span_bps IS 'metric: (highest - lowest) / lowest price, in basis points';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.median_time_to_cancel_s IS 'metric: median seconds from order to its cancel';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.max_time_to_cancel_s IS 'metric: longest of them';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.opp_trades IS 'metric: opposite trades in [start_time, end_time]';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.opp_trade_qty IS 'metric: their quantity';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.opp_trade_vwap IS 'metric: their volume-weighted price';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.spoof_to_trade_qty_ratio IS 'metric: placed_qty / opp_trade_qty';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.spoof_side_fill_qty IS 'metric: quantity traded on the side of the orders';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.spoof_side_fill_ratio IS 'metric: spoof_side_fill_qty / placed_qty';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.own_order_imbalance IS 'metric: (placed_qty - opposite placed quantity) / their sum';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.order_to_trade_ratio IS 'metric: (orders + cancels) / trades of both sides';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.cancel_to_trade_gap_s IS 'metric: seconds from the last cancel to end_time; NaN for rule before';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.cancelled_after_trade_qty_ratio IS 'metric: share of cancelled_qty at or after the first opposite trade';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.mean_distance_bps IS 'metric: how far the orders were priced behind the opposite trades, in basis points';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.mean_placement_gap_s IS 'metric: mean seconds between orders';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.size_cv IS 'metric: coefficient of variation of the order quantities';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.skipped_rows IS 'rows of the partition passed over because of on_bad';
 
-CREATE FUNCTION ad_layering_options(
+CREATE FUNCTION @extschema@.ad_layering_options(
 	rule text DEFAULT 'window',
 	trade_rule text DEFAULT 'after',
 	orders_window interval DEFAULT '10 seconds',
@@ -173,93 +173,93 @@ CREATE FUNCTION ad_layering_options(
 	max_partition_rows integer DEFAULT 10000000)
 	RETURNS jsonb
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_layering_options(text, text, interval, interval, interval, integer, integer, text, jsonb, boolean, interval, integer) IS
+COMMENT ON FUNCTION @extschema@.ad_layering_options(text, text, interval, interval, interval, integer, integer, text, jsonb, boolean, interval, integer) IS
 	'options of ad_layering, ad_layering_member, ad_layering_sequences and ad_layering_timeline';
 
-CREATE FUNCTION ad_layering(event ad_order_event)
-	RETURNS ad_layering_sequence
+CREATE FUNCTION @extschema@.ad_layering(event @extschema@.ad_order_event)
+	RETURNS @extschema@.ad_layering_sequence
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_layering(ad_order_event) IS
+COMMENT ON FUNCTION @extschema@.ad_layering(@extschema@.ad_order_event) IS
 	'layering sequence that the row reports (its first order; for rule anchored its trade), or null';
 
-CREATE FUNCTION ad_layering(event ad_order_event, options jsonb)
-	RETURNS ad_layering_sequence
+CREATE FUNCTION @extschema@.ad_layering(event @extschema@.ad_order_event, options jsonb)
+	RETURNS @extschema@.ad_layering_sequence
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_layering(ad_order_event, jsonb) IS
+COMMENT ON FUNCTION @extschema@.ad_layering(@extschema@.ad_order_event, jsonb) IS
 	'layering sequence that the row reports (its first order; for rule anchored its trade), or null';
 
-CREATE FUNCTION ad_layering(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz)
-	RETURNS ad_layering_sequence
+CREATE FUNCTION @extschema@.ad_layering(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz)
+	RETURNS @extschema@.ad_layering_sequence
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_layering(text, text, anyelement, anycompatible, timestamptz) IS
+COMMENT ON FUNCTION @extschema@.ad_layering(text, text, anyelement, anycompatible, timestamptz) IS
 	'layering sequence that the row reports (its first order; for rule anchored its trade), or null';
 
-CREATE FUNCTION ad_layering(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, options jsonb)
-	RETURNS ad_layering_sequence
+CREATE FUNCTION @extschema@.ad_layering(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, options jsonb)
+	RETURNS @extschema@.ad_layering_sequence
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_layering(text, text, anyelement, anycompatible, timestamptz, jsonb) IS
+COMMENT ON FUNCTION @extschema@.ad_layering(text, text, anyelement, anycompatible, timestamptz, jsonb) IS
 	'layering sequence that the row reports (its first order; for rule anchored its trade), or null';
 
-CREATE FUNCTION ad_layering(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text)
-	RETURNS ad_layering_sequence
+CREATE FUNCTION @extschema@.ad_layering(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text)
+	RETURNS @extschema@.ad_layering_sequence
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_layering(text, text, anyelement, anycompatible, timestamptz, text) IS
+COMMENT ON FUNCTION @extschema@.ad_layering(text, text, anyelement, anycompatible, timestamptz, text) IS
 	'layering sequence that the row reports (its first order; for rule anchored its trade), or null';
 
-CREATE FUNCTION ad_layering(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text, options jsonb)
-	RETURNS ad_layering_sequence
+CREATE FUNCTION @extschema@.ad_layering(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text, options jsonb)
+	RETURNS @extschema@.ad_layering_sequence
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_layering(text, text, anyelement, anycompatible, timestamptz, text, jsonb) IS
+COMMENT ON FUNCTION @extschema@.ad_layering(text, text, anyelement, anycompatible, timestamptz, text, jsonb) IS
 	'layering sequence that the row reports (its first order; for rule anchored its trade), or null';
 
-CREATE TYPE ad_layering_membership AS (
+CREATE TYPE @extschema@.ad_layering_membership AS (
 	sequence_no bigint,
 	role text,
 	other_sequences bigint[]
 );
-COMMENT ON TYPE ad_layering_membership IS
+COMMENT ON TYPE @extschema@.ad_layering_membership IS
 	'layering sequence that an event belongs to, and its role';
-COMMENT ON COLUMN ad_layering_membership.sequence_no IS 'number of the first sequence it belongs to';
-COMMENT ON COLUMN ad_layering_membership.role IS 'order, cancel or trade';
-COMMENT ON COLUMN ad_layering_membership.other_sequences IS 'numbers of further sequences that share it';
+COMMENT ON COLUMN @extschema@.ad_layering_membership.sequence_no IS 'number of the first sequence it belongs to';
+COMMENT ON COLUMN @extschema@.ad_layering_membership.role IS 'order, cancel or trade';
+COMMENT ON COLUMN @extschema@.ad_layering_membership.other_sequences IS 'numbers of further sequences that share it';
 
-CREATE FUNCTION ad_layering_member(event ad_order_event)
-	RETURNS ad_layering_membership
+CREATE FUNCTION @extschema@.ad_layering_member(event @extschema@.ad_order_event)
+	RETURNS @extschema@.ad_layering_membership
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_layering_member(ad_order_event) IS
+COMMENT ON FUNCTION @extschema@.ad_layering_member(@extschema@.ad_order_event) IS
 	'layering sequence that the row belongs to and its role (order, cancel, trade), or null';
 
-CREATE FUNCTION ad_layering_member(event ad_order_event, options jsonb)
-	RETURNS ad_layering_membership
+CREATE FUNCTION @extschema@.ad_layering_member(event @extschema@.ad_order_event, options jsonb)
+	RETURNS @extschema@.ad_layering_membership
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_layering_member(ad_order_event, jsonb) IS
+COMMENT ON FUNCTION @extschema@.ad_layering_member(@extschema@.ad_order_event, jsonb) IS
 	'layering sequence that the row belongs to and its role (order, cancel, trade), or null';
 
-CREATE FUNCTION ad_layering_member(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz)
-	RETURNS ad_layering_membership
+CREATE FUNCTION @extschema@.ad_layering_member(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz)
+	RETURNS @extschema@.ad_layering_membership
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_layering_member(text, text, anyelement, anycompatible, timestamptz) IS
+COMMENT ON FUNCTION @extschema@.ad_layering_member(text, text, anyelement, anycompatible, timestamptz) IS
 	'layering sequence that the row belongs to and its role (order, cancel, trade), or null';
 
-CREATE FUNCTION ad_layering_member(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, options jsonb)
-	RETURNS ad_layering_membership
+CREATE FUNCTION @extschema@.ad_layering_member(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, options jsonb)
+	RETURNS @extschema@.ad_layering_membership
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_layering_member(text, text, anyelement, anycompatible, timestamptz, jsonb) IS
+COMMENT ON FUNCTION @extschema@.ad_layering_member(text, text, anyelement, anycompatible, timestamptz, jsonb) IS
 	'layering sequence that the row belongs to and its role (order, cancel, trade), or null';
 
-CREATE FUNCTION ad_layering_member(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text)
-	RETURNS ad_layering_membership
+CREATE FUNCTION @extschema@.ad_layering_member(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text)
+	RETURNS @extschema@.ad_layering_membership
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_layering_member(text, text, anyelement, anycompatible, timestamptz, text) IS
+COMMENT ON FUNCTION @extschema@.ad_layering_member(text, text, anyelement, anycompatible, timestamptz, text) IS
 	'layering sequence that the row belongs to and its role (order, cancel, trade), or null';
 
-CREATE FUNCTION ad_layering_member(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text, options jsonb)
-	RETURNS ad_layering_membership
+CREATE FUNCTION @extschema@.ad_layering_member(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text, options jsonb)
+	RETURNS @extschema@.ad_layering_membership
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_layering_member(text, text, anyelement, anycompatible, timestamptz, text, jsonb) IS
+COMMENT ON FUNCTION @extschema@.ad_layering_member(text, text, anyelement, anycompatible, timestamptz, text, jsonb) IS
 	'layering sequence that the row belongs to and its role (order, cancel, trade), or null';
 
-CREATE FUNCTION ad_layering_sequences(
+CREATE FUNCTION @extschema@.ad_layering_sequences(
 	query text,
 	options jsonb DEFAULT NULL,
 	partition_by text[] DEFAULT NULL,
@@ -315,10 +315,10 @@ CREATE FUNCTION ad_layering_sequences(
 		size_cv double precision,
 		skipped_rows bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
-COMMENT ON FUNCTION ad_layering_sequences(text, jsonb, text[], text, boolean) IS
+COMMENT ON FUNCTION @extschema@.ad_layering_sequences(text, jsonb, text[], text, boolean) IS
 	'layering sequences of every partition of a query, read through an ordered cursor';
 
-CREATE TYPE ad_wash_trade_window AS (
+CREATE TYPE @extschema@.ad_wash_trade_window AS (
 	window_no bigint,
 	start_time timestamptz,
 	end_time timestamptz,
@@ -338,17 +338,17 @@ CREATE TYPE ad_wash_trade_window AS (
 	windows bigint,
 	skipped_rows bigint
 );
-COMMENT ON TYPE ad_wash_trade_window IS
+COMMENT ON TYPE @extschema@.ad_wash_trade_window IS
 	'one window of wash trading, as ad_wash_trade finds it';
-COMMENT ON COLUMN ad_wash_trade_window.window_no IS 'number of the window in its partition, from 1';
-COMMENT ON COLUMN ad_wash_trade_window.alternation_percentage IS 'side switches in percent of trades - 1';
-COMMENT ON COLUMN ad_wash_trade_window.price_change_percentage IS '|last - first| / first price in percent; null below price_change_threshold';
-COMMENT ON COLUMN ad_wash_trade_window.first_row IS 'row of the first trade in the partition, from 1';
-COMMENT ON COLUMN ad_wash_trade_window.last_row IS 'row of the last trade in the partition, from 1';
-COMMENT ON COLUMN ad_wash_trade_window.windows IS 'with merge: how many windows were joined; else 1';
-COMMENT ON COLUMN ad_wash_trade_window.skipped_rows IS 'rows of the partition passed over because of on_bad';
+COMMENT ON COLUMN @extschema@.ad_wash_trade_window.window_no IS 'number of the window in its partition, from 1';
+COMMENT ON COLUMN @extschema@.ad_wash_trade_window.alternation_percentage IS 'side switches in percent of trades - 1';
+COMMENT ON COLUMN @extschema@.ad_wash_trade_window.price_change_percentage IS '|last - first| / first price in percent; null below price_change_threshold';
+COMMENT ON COLUMN @extschema@.ad_wash_trade_window.first_row IS 'row of the first trade in the partition, from 1';
+COMMENT ON COLUMN @extschema@.ad_wash_trade_window.last_row IS 'row of the last trade in the partition, from 1';
+COMMENT ON COLUMN @extschema@.ad_wash_trade_window.windows IS 'with merge: how many windows were joined; else 1';
+COMMENT ON COLUMN @extschema@.ad_wash_trade_window.skipped_rows IS 'rows of the partition passed over because of on_bad';
 
-CREATE FUNCTION ad_wash_trade_options(
+CREATE FUNCTION @extschema@.ad_wash_trade_options(
 	min_buy_trades integer DEFAULT 3,
 	min_sell_trades integer DEFAULT 3,
 	min_alternation_percentage double precision DEFAULT 60,
@@ -361,35 +361,35 @@ CREATE FUNCTION ad_wash_trade_options(
 	max_partition_rows integer DEFAULT 10000000)
 	RETURNS jsonb
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_wash_trade_options(integer, integer, double precision, double precision, interval, double precision, boolean, text, jsonb, integer) IS
+COMMENT ON FUNCTION @extschema@.ad_wash_trade_options(integer, integer, double precision, double precision, interval, double precision, boolean, text, jsonb, integer) IS
 	'options of ad_wash_trade';
 
-CREATE FUNCTION ad_wash_trade(event ad_order_event)
-	RETURNS ad_wash_trade_window
+CREATE FUNCTION @extschema@.ad_wash_trade(event @extschema@.ad_order_event)
+	RETURNS @extschema@.ad_wash_trade_window
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_wash_trade(ad_order_event) IS
+COMMENT ON FUNCTION @extschema@.ad_wash_trade(@extschema@.ad_order_event) IS
 	'window of wash trading that the row''s trade starts, or null';
 
-CREATE FUNCTION ad_wash_trade(event ad_order_event, options jsonb)
-	RETURNS ad_wash_trade_window
+CREATE FUNCTION @extschema@.ad_wash_trade(event @extschema@.ad_order_event, options jsonb)
+	RETURNS @extschema@.ad_wash_trade_window
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_wash_trade(ad_order_event, jsonb) IS
+COMMENT ON FUNCTION @extschema@.ad_wash_trade(@extschema@.ad_order_event, jsonb) IS
 	'window of wash trading that the row''s trade starts, or null';
 
-CREATE FUNCTION ad_wash_trade(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz)
-	RETURNS ad_wash_trade_window
+CREATE FUNCTION @extschema@.ad_wash_trade(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz)
+	RETURNS @extschema@.ad_wash_trade_window
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_wash_trade(text, text, anyelement, anycompatible, timestamptz) IS
+COMMENT ON FUNCTION @extschema@.ad_wash_trade(text, text, anyelement, anycompatible, timestamptz) IS
 	'window of wash trading that the row''s trade starts, or null';
 
-CREATE FUNCTION ad_wash_trade(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, options jsonb)
-	RETURNS ad_wash_trade_window
+CREATE FUNCTION @extschema@.ad_wash_trade(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, options jsonb)
+	RETURNS @extschema@.ad_wash_trade_window
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION ad_wash_trade(text, text, anyelement, anycompatible, timestamptz, jsonb) IS
+COMMENT ON FUNCTION @extschema@.ad_wash_trade(text, text, anyelement, anycompatible, timestamptz, jsonb) IS
 	'window of wash trading that the row''s trade starts, or null';
 
-CREATE FUNCTION ad_layering_timeline(
-	events ad_order_event[],
+CREATE FUNCTION @extschema@.ad_layering_timeline(
+	events @extschema@.ad_order_event[],
 	options jsonb DEFAULT NULL,
 	sequence_no integer DEFAULT NULL,
 	title text DEFAULT NULL,
@@ -397,5 +397,5 @@ CREATE FUNCTION ad_layering_timeline(
 	height integer DEFAULT 460)
 	RETURNS text
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION ad_layering_timeline(ad_order_event[], jsonb, integer, text, integer, integer) IS
+COMMENT ON FUNCTION @extschema@.ad_layering_timeline(@extschema@.ad_order_event[], jsonb, integer, text, integer, integer) IS
 	'SVG picture of an episode: orders, cancels and trades over time and price';

@@ -1,32 +1,32 @@
 
 -- Evaluation: metrics of labelled scores, false discovery rates, made-up data.
 
-CREATE TYPE ad_best_f1_result AS (
+CREATE TYPE @extschema@.ad_best_f1_result AS (
     threshold double precision,
     precision double precision,
     recall double precision,
     f1 double precision
 );
-COMMENT ON TYPE ad_best_f1_result IS
+COMMENT ON TYPE @extschema@.ad_best_f1_result IS
 'result of ad_best_f1: rows that score at least the threshold are called anomalies';
 
-CREATE TYPE ad_roc_point AS (
+CREATE TYPE @extschema@.ad_roc_point AS (
     fpr double precision,
     tpr double precision,
     threshold double precision
 );
-COMMENT ON TYPE ad_roc_point IS
+COMMENT ON TYPE @extschema@.ad_roc_point IS
 'point of a ROC curve: the shares of normal rows and of anomalies that score at least the threshold';
 
-CREATE TYPE ad_pr_point AS (
+CREATE TYPE @extschema@.ad_pr_point AS (
     precision double precision,
     recall double precision,
     threshold double precision
 );
-COMMENT ON TYPE ad_pr_point IS
+COMMENT ON TYPE @extschema@.ad_pr_point IS
 'point of a precision-recall curve; the end of the curve has no threshold';
 
-CREATE TYPE ad_confusion_result AS (
+CREATE TYPE @extschema@.ad_confusion_result AS (
     tp bigint,
     fp bigint,
     tn bigint,
@@ -37,238 +37,238 @@ CREATE TYPE ad_confusion_result AS (
     balanced_accuracy double precision,
     mcc double precision
 );
-COMMENT ON TYPE ad_confusion_result IS
+COMMENT ON TYPE @extschema@.ad_confusion_result IS
 'result of ad_confusion: counts of true and false positives and negatives, and what follows from them';
 
-CREATE FUNCTION _ad_ranking_transfn(internal, double precision, boolean)
+CREATE FUNCTION _anomaly._ad_ranking_transfn(internal, double precision, boolean)
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_ranking_transfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION _ad_ranking_transfn(internal, double precision, boolean) IS
+COMMENT ON FUNCTION _anomaly._ad_ranking_transfn(internal, double precision, boolean) IS
 'transition of the aggregates over labelled scores';
 
-CREATE FUNCTION _ad_ranking_k_transfn(internal, double precision, boolean, bigint)
+CREATE FUNCTION _anomaly._ad_ranking_k_transfn(internal, double precision, boolean, bigint)
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_ranking_k_transfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION _ad_ranking_k_transfn(internal, double precision, boolean, bigint) IS
+COMMENT ON FUNCTION _anomaly._ad_ranking_k_transfn(internal, double precision, boolean, bigint) IS
 'transition of ad_precision_at';
 
-CREATE FUNCTION _ad_ranking_points_transfn(internal, double precision, boolean, bigint)
+CREATE FUNCTION _anomaly._ad_ranking_points_transfn(internal, double precision, boolean, bigint)
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_ranking_points_transfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION _ad_ranking_points_transfn(internal, double precision, boolean, bigint) IS
+COMMENT ON FUNCTION _anomaly._ad_ranking_points_transfn(internal, double precision, boolean, bigint) IS
 'transition of the curves with a number of points';
 
-CREATE FUNCTION _ad_ranking_combinefn(internal, internal)
+CREATE FUNCTION _anomaly._ad_ranking_combinefn(internal, internal)
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_ranking_combinefn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION _ad_ranking_combinefn(internal, internal) IS
+COMMENT ON FUNCTION _anomaly._ad_ranking_combinefn(internal, internal) IS
 'combines partial states of the aggregates over labelled scores';
 
-CREATE FUNCTION _ad_ranking_serialfn(internal)
+CREATE FUNCTION _anomaly._ad_ranking_serialfn(internal)
 RETURNS bytea
 AS 'MODULE_PATHNAME', 'ad_ranking_serialfn'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION _ad_ranking_serialfn(internal) IS
+COMMENT ON FUNCTION _anomaly._ad_ranking_serialfn(internal) IS
 'writes a partial state of the aggregates over labelled scores';
 
-CREATE FUNCTION _ad_ranking_deserialfn(bytea, internal)
+CREATE FUNCTION _anomaly._ad_ranking_deserialfn(bytea, internal)
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_ranking_deserialfn'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION _ad_ranking_deserialfn(bytea, internal) IS
+COMMENT ON FUNCTION _anomaly._ad_ranking_deserialfn(bytea, internal) IS
 'reads a partial state of the aggregates over labelled scores';
 
-CREATE FUNCTION _ad_roc_auc_finalfn(internal)
+CREATE FUNCTION _anomaly._ad_roc_auc_finalfn(internal)
 RETURNS double precision
 AS 'MODULE_PATHNAME', 'ad_roc_auc_finalfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION _ad_roc_auc_finalfn(internal) IS
+COMMENT ON FUNCTION _anomaly._ad_roc_auc_finalfn(internal) IS
 'result of ad_roc_auc';
 
-CREATE FUNCTION _ad_average_precision_finalfn(internal)
+CREATE FUNCTION _anomaly._ad_average_precision_finalfn(internal)
 RETURNS double precision
 AS 'MODULE_PATHNAME', 'ad_average_precision_finalfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION _ad_average_precision_finalfn(internal) IS
+COMMENT ON FUNCTION _anomaly._ad_average_precision_finalfn(internal) IS
 'result of ad_average_precision';
 
-CREATE FUNCTION _ad_precision_at_finalfn(internal)
+CREATE FUNCTION _anomaly._ad_precision_at_finalfn(internal)
 RETURNS double precision
 AS 'MODULE_PATHNAME', 'ad_precision_at_finalfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION _ad_precision_at_finalfn(internal) IS
+COMMENT ON FUNCTION _anomaly._ad_precision_at_finalfn(internal) IS
 'result of ad_precision_at';
 
-CREATE FUNCTION _ad_best_f1_finalfn(internal)
-RETURNS ad_best_f1_result
+CREATE FUNCTION _anomaly._ad_best_f1_finalfn(internal)
+RETURNS @extschema@.ad_best_f1_result
 AS 'MODULE_PATHNAME', 'ad_best_f1_finalfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION _ad_best_f1_finalfn(internal) IS
+COMMENT ON FUNCTION _anomaly._ad_best_f1_finalfn(internal) IS
 'result of ad_best_f1';
 
-CREATE FUNCTION _ad_roc_curve_finalfn(internal)
-RETURNS ad_roc_point[]
+CREATE FUNCTION _anomaly._ad_roc_curve_finalfn(internal)
+RETURNS @extschema@.ad_roc_point[]
 AS 'MODULE_PATHNAME', 'ad_roc_curve_finalfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION _ad_roc_curve_finalfn(internal) IS
+COMMENT ON FUNCTION _anomaly._ad_roc_curve_finalfn(internal) IS
 'result of ad_roc_curve';
 
-CREATE FUNCTION _ad_pr_curve_finalfn(internal)
-RETURNS ad_pr_point[]
+CREATE FUNCTION _anomaly._ad_pr_curve_finalfn(internal)
+RETURNS @extschema@.ad_pr_point[]
 AS 'MODULE_PATHNAME', 'ad_pr_curve_finalfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION _ad_pr_curve_finalfn(internal) IS
+COMMENT ON FUNCTION _anomaly._ad_pr_curve_finalfn(internal) IS
 'result of ad_pr_curve';
 
-CREATE FUNCTION _ad_confusion_transfn(bigint[], boolean, boolean)
+CREATE FUNCTION _anomaly._ad_confusion_transfn(bigint[], boolean, boolean)
 RETURNS bigint[]
 AS 'MODULE_PATHNAME', 'ad_confusion_transfn'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION _ad_confusion_transfn(bigint[], boolean, boolean) IS
+COMMENT ON FUNCTION _anomaly._ad_confusion_transfn(bigint[], boolean, boolean) IS
 'transition of ad_confusion';
 
-CREATE FUNCTION _ad_confusion_combinefn(bigint[], bigint[])
+CREATE FUNCTION _anomaly._ad_confusion_combinefn(bigint[], bigint[])
 RETURNS bigint[]
 AS 'MODULE_PATHNAME', 'ad_confusion_combinefn'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION _ad_confusion_combinefn(bigint[], bigint[]) IS
+COMMENT ON FUNCTION _anomaly._ad_confusion_combinefn(bigint[], bigint[]) IS
 'combines partial states of ad_confusion';
 
-CREATE FUNCTION _ad_confusion_finalfn(bigint[])
-RETURNS ad_confusion_result
+CREATE FUNCTION _anomaly._ad_confusion_finalfn(bigint[])
+RETURNS @extschema@.ad_confusion_result
 AS 'MODULE_PATHNAME', 'ad_confusion_finalfn'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION _ad_confusion_finalfn(bigint[]) IS
+COMMENT ON FUNCTION _anomaly._ad_confusion_finalfn(bigint[]) IS
 'result of ad_confusion';
 
-CREATE AGGREGATE ad_roc_auc(score double precision, is_anomaly boolean) (
-    SFUNC = _ad_ranking_transfn,
+CREATE AGGREGATE @extschema@.ad_roc_auc(score double precision, is_anomaly boolean) (
+    SFUNC = _anomaly._ad_ranking_transfn,
     STYPE = internal,
     SSPACE = 1024,
-    FINALFUNC = _ad_roc_auc_finalfn,
-    COMBINEFUNC = _ad_ranking_combinefn,
-    SERIALFUNC = _ad_ranking_serialfn,
-    DESERIALFUNC = _ad_ranking_deserialfn,
+    FINALFUNC = _anomaly._ad_roc_auc_finalfn,
+    COMBINEFUNC = _anomaly._ad_ranking_combinefn,
+    SERIALFUNC = _anomaly._ad_ranking_serialfn,
+    DESERIALFUNC = _anomaly._ad_ranking_deserialfn,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE ad_roc_auc(double precision, boolean) IS
+COMMENT ON AGGREGATE @extschema@.ad_roc_auc(double precision, boolean) IS
 'area under the ROC curve: share of pairs of an anomaly and a normal row in which the anomaly scores higher, ties counting half; one class only: NULL';
 
-CREATE AGGREGATE ad_average_precision(score double precision, is_anomaly boolean) (
-    SFUNC = _ad_ranking_transfn,
+CREATE AGGREGATE @extschema@.ad_average_precision(score double precision, is_anomaly boolean) (
+    SFUNC = _anomaly._ad_ranking_transfn,
     STYPE = internal,
     SSPACE = 1024,
-    FINALFUNC = _ad_average_precision_finalfn,
-    COMBINEFUNC = _ad_ranking_combinefn,
-    SERIALFUNC = _ad_ranking_serialfn,
-    DESERIALFUNC = _ad_ranking_deserialfn,
+    FINALFUNC = _anomaly._ad_average_precision_finalfn,
+    COMBINEFUNC = _anomaly._ad_ranking_combinefn,
+    SERIALFUNC = _anomaly._ad_ranking_serialfn,
+    DESERIALFUNC = _anomaly._ad_ranking_deserialfn,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE ad_average_precision(double precision, boolean) IS
+COMMENT ON AGGREGATE @extschema@.ad_average_precision(double precision, boolean) IS
 'average precision: precision at each threshold, weighted by the gain of recall; one class only: NULL';
 
-CREATE AGGREGATE ad_precision_at(score double precision, is_anomaly boolean, k bigint) (
-    SFUNC = _ad_ranking_k_transfn,
+CREATE AGGREGATE @extschema@.ad_precision_at(score double precision, is_anomaly boolean, k bigint) (
+    SFUNC = _anomaly._ad_ranking_k_transfn,
     STYPE = internal,
     SSPACE = 1024,
-    FINALFUNC = _ad_precision_at_finalfn,
-    COMBINEFUNC = _ad_ranking_combinefn,
-    SERIALFUNC = _ad_ranking_serialfn,
-    DESERIALFUNC = _ad_ranking_deserialfn,
+    FINALFUNC = _anomaly._ad_precision_at_finalfn,
+    COMBINEFUNC = _anomaly._ad_ranking_combinefn,
+    SERIALFUNC = _anomaly._ad_ranking_serialfn,
+    DESERIALFUNC = _anomaly._ad_ranking_deserialfn,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE ad_precision_at(double precision, boolean, bigint) IS
+COMMENT ON AGGREGATE @extschema@.ad_precision_at(double precision, boolean, bigint) IS
 'share of anomalies among the k rows that score highest; ties at the k-th place count in proportion; one class only: NULL';
 
-CREATE AGGREGATE ad_best_f1(score double precision, is_anomaly boolean) (
-    SFUNC = _ad_ranking_transfn,
+CREATE AGGREGATE @extschema@.ad_best_f1(score double precision, is_anomaly boolean) (
+    SFUNC = _anomaly._ad_ranking_transfn,
     STYPE = internal,
     SSPACE = 1024,
-    FINALFUNC = _ad_best_f1_finalfn,
-    COMBINEFUNC = _ad_ranking_combinefn,
-    SERIALFUNC = _ad_ranking_serialfn,
-    DESERIALFUNC = _ad_ranking_deserialfn,
+    FINALFUNC = _anomaly._ad_best_f1_finalfn,
+    COMBINEFUNC = _anomaly._ad_ranking_combinefn,
+    SERIALFUNC = _anomaly._ad_ranking_serialfn,
+    DESERIALFUNC = _anomaly._ad_ranking_deserialfn,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE ad_best_f1(double precision, boolean) IS
+COMMENT ON AGGREGATE @extschema@.ad_best_f1(double precision, boolean) IS
 'threshold with the greatest F1 (the highest of several), with its precision, recall and F1; one class only: NULL';
 
-CREATE AGGREGATE ad_roc_curve(score double precision, is_anomaly boolean) (
-    SFUNC = _ad_ranking_transfn,
+CREATE AGGREGATE @extschema@.ad_roc_curve(score double precision, is_anomaly boolean) (
+    SFUNC = _anomaly._ad_ranking_transfn,
     STYPE = internal,
     SSPACE = 1024,
-    FINALFUNC = _ad_roc_curve_finalfn,
-    COMBINEFUNC = _ad_ranking_combinefn,
-    SERIALFUNC = _ad_ranking_serialfn,
-    DESERIALFUNC = _ad_ranking_deserialfn,
+    FINALFUNC = _anomaly._ad_roc_curve_finalfn,
+    COMBINEFUNC = _anomaly._ad_ranking_combinefn,
+    SERIALFUNC = _anomaly._ad_ranking_serialfn,
+    DESERIALFUNC = _anomaly._ad_ranking_deserialfn,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE ad_roc_curve(double precision, boolean) IS
+COMMENT ON AGGREGATE @extschema@.ad_roc_curve(double precision, boolean) IS
 'ROC curve, for unnest(): points from (0, 0) to (1, 1) by falling threshold; one class only: NULL';
 
-CREATE AGGREGATE ad_roc_curve(score double precision, is_anomaly boolean, points bigint) (
-    SFUNC = _ad_ranking_points_transfn,
+CREATE AGGREGATE @extschema@.ad_roc_curve(score double precision, is_anomaly boolean, points bigint) (
+    SFUNC = _anomaly._ad_ranking_points_transfn,
     STYPE = internal,
     SSPACE = 1024,
-    FINALFUNC = _ad_roc_curve_finalfn,
-    COMBINEFUNC = _ad_ranking_combinefn,
-    SERIALFUNC = _ad_ranking_serialfn,
-    DESERIALFUNC = _ad_ranking_deserialfn,
+    FINALFUNC = _anomaly._ad_roc_curve_finalfn,
+    COMBINEFUNC = _anomaly._ad_ranking_combinefn,
+    SERIALFUNC = _anomaly._ad_ranking_serialfn,
+    DESERIALFUNC = _anomaly._ad_ranking_deserialfn,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE ad_roc_curve(double precision, boolean, bigint) IS
+COMMENT ON AGGREGATE @extschema@.ad_roc_curve(double precision, boolean, bigint) IS
 'ROC curve thinned to at most that many points';
 
-CREATE AGGREGATE ad_pr_curve(score double precision, is_anomaly boolean) (
-    SFUNC = _ad_ranking_transfn,
+CREATE AGGREGATE @extschema@.ad_pr_curve(score double precision, is_anomaly boolean) (
+    SFUNC = _anomaly._ad_ranking_transfn,
     STYPE = internal,
     SSPACE = 1024,
-    FINALFUNC = _ad_pr_curve_finalfn,
-    COMBINEFUNC = _ad_ranking_combinefn,
-    SERIALFUNC = _ad_ranking_serialfn,
-    DESERIALFUNC = _ad_ranking_deserialfn,
+    FINALFUNC = _anomaly._ad_pr_curve_finalfn,
+    COMBINEFUNC = _anomaly._ad_ranking_combinefn,
+    SERIALFUNC = _anomaly._ad_ranking_serialfn,
+    DESERIALFUNC = _anomaly._ad_ranking_deserialfn,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE ad_pr_curve(double precision, boolean) IS
+COMMENT ON AGGREGATE @extschema@.ad_pr_curve(double precision, boolean) IS
 'precision-recall curve, for unnest(): points by rising threshold, then precision 1 and recall 0; one class only: NULL';
 
-CREATE AGGREGATE ad_pr_curve(score double precision, is_anomaly boolean, points bigint) (
-    SFUNC = _ad_ranking_points_transfn,
+CREATE AGGREGATE @extschema@.ad_pr_curve(score double precision, is_anomaly boolean, points bigint) (
+    SFUNC = _anomaly._ad_ranking_points_transfn,
     STYPE = internal,
     SSPACE = 1024,
-    FINALFUNC = _ad_pr_curve_finalfn,
-    COMBINEFUNC = _ad_ranking_combinefn,
-    SERIALFUNC = _ad_ranking_serialfn,
-    DESERIALFUNC = _ad_ranking_deserialfn,
+    FINALFUNC = _anomaly._ad_pr_curve_finalfn,
+    COMBINEFUNC = _anomaly._ad_ranking_combinefn,
+    SERIALFUNC = _anomaly._ad_ranking_serialfn,
+    DESERIALFUNC = _anomaly._ad_ranking_deserialfn,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE ad_pr_curve(double precision, boolean, bigint) IS
+COMMENT ON AGGREGATE @extschema@.ad_pr_curve(double precision, boolean, bigint) IS
 'precision-recall curve thinned to at most that many points';
 
-CREATE AGGREGATE ad_confusion(predicted boolean, actual boolean) (
-    SFUNC = _ad_confusion_transfn,
+CREATE AGGREGATE @extschema@.ad_confusion(predicted boolean, actual boolean) (
+    SFUNC = _anomaly._ad_confusion_transfn,
     STYPE = bigint[],
     SSPACE = 64,
     INITCOND = '{0,0,0,0}',
-    FINALFUNC = _ad_confusion_finalfn,
-    COMBINEFUNC = _ad_confusion_combinefn,
+    FINALFUNC = _anomaly._ad_confusion_finalfn,
+    COMBINEFUNC = _anomaly._ad_confusion_combinefn,
     PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE ad_confusion(boolean, boolean) IS
+COMMENT ON AGGREGATE @extschema@.ad_confusion(boolean, boolean) IS
 'confusion table of decisions: counts, precision, recall, F1, balanced accuracy, Matthews correlation; what would divide by zero is NULL; no rows: NULL';
 
-CREATE FUNCTION ad_fdr(p double precision, method text DEFAULT 'bh')
+CREATE FUNCTION @extschema@.ad_fdr(p double precision, method text DEFAULT 'bh')
 RETURNS double precision
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE WINDOW PARALLEL SAFE COST 10;
-COMMENT ON FUNCTION ad_fdr(double precision, text) IS
+COMMENT ON FUNCTION @extschema@.ad_fdr(double precision, text) IS
 'p-value of the row adjusted for the false discovery rate in its partition: method bh (Benjamini and Hochberg) or by (Benjamini and Yekutieli); NULL stays NULL and does not count';
 
-CREATE FUNCTION ad_random(
+CREATE FUNCTION @extschema@.ad_random(
     seed bigint,
     i bigint,
     distribution text DEFAULT 'uniform',
@@ -278,17 +278,17 @@ CREATE FUNCTION ad_random(
 RETURNS double precision
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2;
-COMMENT ON FUNCTION ad_random(bigint, bigint, text, double precision, double precision) IS
+COMMENT ON FUNCTION @extschema@.ad_random(bigint, bigint, text, double precision, double precision) IS
 'random value i of a seed: uniform from location to location + scale, normal with mean location and standard deviation scale, or exponential with mean scale, from location up';
 
-CREATE FUNCTION _ad_generate_support(internal)
+CREATE FUNCTION _anomaly._ad_generate_support(internal)
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_generate_support'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION _ad_generate_support(internal) IS
+COMMENT ON FUNCTION _anomaly._ad_generate_support(internal) IS
 'planner support of the generators: the number of rows';
 
-CREATE FUNCTION ad_generate_blobs(
+CREATE FUNCTION @extschema@.ad_generate_blobs(
     rows bigint,
     features integer DEFAULT 2,
     contamination double precision DEFAULT 0.1,
@@ -301,11 +301,11 @@ CREATE FUNCTION ad_generate_blobs(
 )
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT _ad_generate_support;
-COMMENT ON FUNCTION ad_generate_blobs(bigint, integer, double precision, bigint, integer, double precision) IS
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT _anomaly._ad_generate_support;
+COMMENT ON FUNCTION @extschema@.ad_generate_blobs(bigint, integer, double precision, bigint, integer, double precision) IS
 'labelled rows: normal ones around cluster centers, anomalies anywhere else; row i depends on i and the other arguments, not on rows';
 
-CREATE FUNCTION ad_generate_series(
+CREATE FUNCTION @extschema@.ad_generate_series(
     rows bigint,
     seed bigint DEFAULT 0,
     noise text DEFAULT 'normal',
@@ -325,6 +325,6 @@ CREATE FUNCTION ad_generate_series(
 )
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT _ad_generate_support;
-COMMENT ON FUNCTION ad_generate_series(bigint, bigint, text, double precision, double precision, double precision, double precision, double precision, double precision, double precision, double precision, double precision) IS
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT _anomaly._ad_generate_support;
+COMMENT ON FUNCTION @extschema@.ad_generate_series(bigint, bigint, text, double precision, double precision, double precision, double precision, double precision, double precision, double precision, double precision, double precision) IS
 'labelled series: level + trend * i + amplitude * sin(2 pi i / period) + ad_random(seed, i, noise, 0, noise_scale), with spikes and level shifts; row i depends on i and the other arguments, not on rows';

@@ -2,47 +2,47 @@
 -- The tables are read by number of column: see src/operate/registry.c.
 
 -- A role that survives a dump: stored as its OID, written as its name.
-CREATE FUNCTION _ad_role_in(cstring)
-RETURNS _ad_role
+CREATE FUNCTION _anomaly._ad_role_in(cstring)
+RETURNS _anomaly._ad_role
 AS 'MODULE_PATHNAME', 'ad_role_in'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
 
-CREATE FUNCTION _ad_role_out(_ad_role)
+CREATE FUNCTION _anomaly._ad_role_out(_anomaly._ad_role)
 RETURNS cstring
 AS 'MODULE_PATHNAME', 'ad_role_out'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
 
-COMMENT ON FUNCTION _ad_role_in(cstring) IS
+COMMENT ON FUNCTION _anomaly._ad_role_in(cstring) IS
 'input of _ad_role: a name, or public; a role that does not exist is a warning, and nobody';
-COMMENT ON FUNCTION _ad_role_out(_ad_role) IS
+COMMENT ON FUNCTION _anomaly._ad_role_out(_anomaly._ad_role) IS
 'output of _ad_role: the name of the role now; empty for one that was dropped';
 
-CREATE TYPE _ad_role (
-    INPUT = _ad_role_in,
-    OUTPUT = _ad_role_out,
+CREATE TYPE _anomaly._ad_role (
+    INPUT = _anomaly._ad_role_in,
+    OUTPUT = _anomaly._ad_role_out,
     INTERNALLENGTH = 4,
     PASSEDBYVALUE,
     ALIGNMENT = int4
 );
-COMMENT ON TYPE _ad_role IS
+COMMENT ON TYPE _anomaly._ad_role IS
 'a role that models are granted to; one that does not exist where a dump is restored becomes nobody';
 
-CREATE CAST (_ad_role AS oid) WITHOUT FUNCTION AS IMPLICIT;
-COMMENT ON CAST (_ad_role AS oid) IS
+CREATE CAST (_anomaly._ad_role AS oid) WITHOUT FUNCTION AS IMPLICIT;
+COMMENT ON CAST (_anomaly._ad_role AS oid) IS
 'the OID of a role; 0 is public';
 
 -- No foreign keys between them: pg_restore with several jobs loads the tables
 -- in any order. The functions that write them lock the row of the name first.
-CREATE TABLE _ad_model_name (
+CREATE TABLE _anomaly._ad_model_name (
     name text COLLATE "C" CONSTRAINT _ad_model_name_pkey PRIMARY KEY,
     active integer CHECK (active > 0),
     last_version integer NOT NULL CHECK (last_version > 0),
     keep integer CHECK (keep > 0)
 );
-COMMENT ON TABLE _ad_model_name IS
+COMMENT ON TABLE _anomaly._ad_model_name IS
 'named models: the active version, the highest version given, how many to keep';
 
-CREATE TABLE _ad_model_version (
+CREATE TABLE _anomaly._ad_model_version (
     name text COLLATE "C" NOT NULL,
     version integer NOT NULL CHECK (version > 0),
     model bytea NOT NULL,
@@ -57,40 +57,40 @@ CREATE TABLE _ad_model_version (
     CONSTRAINT _ad_model_version_pkey PRIMARY KEY (name, version)
 );
 -- not compressed, so that its header can be read alone
-ALTER TABLE _ad_model_version ALTER COLUMN model SET STORAGE EXTERNAL;
-COMMENT ON TABLE _ad_model_version IS
+ALTER TABLE _anomaly._ad_model_version ALTER COLUMN model SET STORAGE EXTERNAL;
+COMMENT ON TABLE _anomaly._ad_model_version IS
 'versions of named models: the bytes and how they came about';
 
-CREATE TABLE _ad_model_grant (
+CREATE TABLE _anomaly._ad_model_grant (
     name text COLLATE "C" NOT NULL,
-    role _ad_role NOT NULL,
+    role _anomaly._ad_role NOT NULL,
     privilege text COLLATE "C" NOT NULL CHECK (privilege IN ('score', 'read', 'own')),
     CONSTRAINT _ad_model_grant_pkey PRIMARY KEY (name, role, privilege)
 );
-COMMENT ON TABLE _ad_model_grant IS
+COMMENT ON TABLE _anomaly._ad_model_grant IS
 'who may score with, read, or own a named model';
 
 -- A restore, or a subscription, goes on where a role is missing.
-CREATE FUNCTION _ad_model_grant_skip()
+CREATE FUNCTION _anomaly._ad_model_grant_skip()
 RETURNS trigger
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$ BEGIN RETURN NULL; END $$;
-COMMENT ON FUNCTION _ad_model_grant_skip() IS
+COMMENT ON FUNCTION _anomaly._ad_model_grant_skip() IS
 'leaves out a grant to nobody';
 
 CREATE TRIGGER _ad_model_grant_skip
-BEFORE INSERT ON _ad_model_grant
+BEFORE INSERT ON _anomaly._ad_model_grant
 FOR EACH ROW WHEN (NEW.role::oid = 4294967295::oid)
-EXECUTE FUNCTION _ad_model_grant_skip();
-ALTER TABLE _ad_model_grant ENABLE ALWAYS TRIGGER _ad_model_grant_skip;
+EXECUTE FUNCTION _anomaly._ad_model_grant_skip();
+ALTER TABLE _anomaly._ad_model_grant ENABLE ALWAYS TRIGGER _ad_model_grant_skip;
 
-SELECT pg_catalog.pg_extension_config_dump('_ad_model_name', '');
-SELECT pg_catalog.pg_extension_config_dump('_ad_model_version', '');
-SELECT pg_catalog.pg_extension_config_dump('_ad_model_grant', '');
+SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_model_name', '');
+SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_model_version', '');
+SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_model_grant', '');
 
 -- Nobody but the owner of the database, who must be able to dump and restore.
-REVOKE ALL ON _ad_model_name, _ad_model_version, _ad_model_grant FROM PUBLIC;
+REVOKE ALL ON _anomaly._ad_model_name, _anomaly._ad_model_version, _anomaly._ad_model_grant FROM PUBLIC;
 DO $$
 DECLARE
 	dumper text := 'pg_database_owner';
@@ -99,26 +99,27 @@ BEGIN
 		SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(datdba)) INTO dumper
 		FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database();
 	END IF;
-	EXECUTE 'GRANT SELECT, INSERT ON @extschema@._ad_model_name, @extschema@._ad_model_version, '
-		'@extschema@._ad_model_grant TO ' || dumper;
+	EXECUTE 'GRANT SELECT, INSERT ON _anomaly._ad_model_name, _anomaly._ad_model_version, '
+		'_anomaly._ad_model_grant TO ' || dumper;
 END $$;
 
 -- Training and keeping.
 
-CREATE FUNCTION ad_train(
+CREATE FUNCTION @extschema@.ad_train(
     name text,
     query text,
-    spec jsonb DEFAULT @extschema@.ad_iforest() OPERATOR(pg_catalog.||) @extschema@.ad_calibrate(),
+    spec jsonb DEFAULT '{"detector": "iforest", "trees": 100, "sample_size": 256, "ndim": 1, "max_features": 1,
+                        "calibrate": {"share": 0.2, "contamination": 0.1}}',
     notes text DEFAULT NULL,
     keep integer DEFAULT NULL,
     activate boolean DEFAULT true)
 RETURNS integer
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
-COMMENT ON FUNCTION ad_train(text, text, jsonb, text, integer, boolean) IS
+COMMENT ON FUNCTION @extschema@.ad_train(text, text, jsonb, text, integer, boolean) IS
 'fits a model to the rows of a query, run read-only as the caller, and stores it as the next version of a name; returns the version; keep: how many versions remain, from now on';
 
-CREATE FUNCTION ad_train(
+CREATE FUNCTION @extschema@.ad_train(
     name text,
     query text,
     detector text,
@@ -128,126 +129,136 @@ CREATE FUNCTION ad_train(
 RETURNS integer
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
-COMMENT ON FUNCTION ad_train(text, text, text, text, integer, boolean) IS
+COMMENT ON FUNCTION @extschema@.ad_train(text, text, text, text, integer, boolean) IS
 'the same with the default options of a detector';
 
-CREATE FUNCTION ad_activate(name text, version integer)
+CREATE FUNCTION @extschema@.ad_activate(name text, version integer)
 RETURNS integer
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000;
-COMMENT ON FUNCTION ad_activate(text, integer) IS
+COMMENT ON FUNCTION @extschema@.ad_activate(text, integer) IS
 'makes a version of a model the one that its name means; returns the one before, or NULL';
 
-CREATE FUNCTION ad_drop_model(name text, version integer DEFAULT NULL)
+CREATE FUNCTION @extschema@.ad_drop_model(name text, version integer DEFAULT NULL)
 RETURNS integer
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
-COMMENT ON FUNCTION ad_drop_model(text, integer) IS
+COMMENT ON FUNCTION @extschema@.ad_drop_model(text, integer) IS
 'drops a version of a model that is not active, or without a version the model and its grants; returns how many versions are gone';
 
-CREATE FUNCTION ad_rename_model(name text, new_name text)
+CREATE FUNCTION @extschema@.ad_rename_model(name text, new_name text)
 RETURNS void
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000;
-COMMENT ON FUNCTION ad_rename_model(text, text) IS
+COMMENT ON FUNCTION @extschema@.ad_rename_model(text, text) IS
 'gives a model, with its versions and grants, another name';
 
-CREATE FUNCTION ad_grant_model(name text, role text, privilege text)
+CREATE FUNCTION @extschema@.ad_grant_model(name text, role text, privilege text)
 RETURNS void
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000;
-COMMENT ON FUNCTION ad_grant_model(text, text, text) IS
+COMMENT ON FUNCTION @extschema@.ad_grant_model(text, text, text) IS
 'lets a role, or public, score with a model, read it (bytes, training query, statistics of its features), or own it; each includes those before';
 
-CREATE FUNCTION ad_revoke_model(name text, role text, privilege text)
+CREATE FUNCTION @extschema@.ad_revoke_model(name text, role text, privilege text)
 RETURNS void
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000;
-COMMENT ON FUNCTION ad_revoke_model(text, text, text) IS
+COMMENT ON FUNCTION @extschema@.ad_revoke_model(text, text, text) IS
 'takes a privilege away from a role, as it was granted';
 
 -- Looking.
 
-CREATE FUNCTION ad_model(name text, version integer DEFAULT NULL)
+CREATE FUNCTION @extschema@.ad_model(name text, version integer DEFAULT NULL)
 RETURNS bytea
 AS 'MODULE_PATHNAME', 'ad_model_by_name'
 LANGUAGE C STABLE PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION ad_model(text, integer) IS
+COMMENT ON FUNCTION @extschema@.ad_model(text, integer) IS
 'the bytes of a named model, of the active version or another; needs the privilege read; NULL name: NULL';
 
-CREATE FUNCTION _ad_model_privilege(name text)
+CREATE FUNCTION _anomaly._ad_model_privilege(name text)
 RETURNS text
 AS 'MODULE_PATHNAME', 'ad_model_privilege'
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
-COMMENT ON FUNCTION _ad_model_privilege(text) IS
+COMMENT ON FUNCTION _anomaly._ad_model_privilege(text) IS
 'the most the current user may do with a named model: score, read, own; NULL: nothing';
 
-CREATE VIEW ad_models WITH (security_barrier) AS
+CREATE VIEW _anomaly._ad_visible_model WITH (security_barrier) AS
 SELECT v.name, v.version, v.version IS NOT DISTINCT FROM n.active AS active,
        v.spec ->> 'detector' AS detector, v.rows, v.features,
        octet_length(v.model) AS bytes, v.spec, v.digest, v.trained_at, v.trained_by, v.notes,
        p.privilege, CASE WHEN p.privilege IN ('read', 'own') THEN v.query END AS query
-FROM _ad_model_name n
-     CROSS JOIN LATERAL (SELECT _ad_model_privilege(n.name) AS privilege OFFSET 0) p
-     JOIN _ad_model_version v ON v.name = n.name
+FROM _anomaly._ad_model_name n
+     CROSS JOIN LATERAL (SELECT _anomaly._ad_model_privilege(n.name) AS privilege OFFSET 0) p
+     JOIN _anomaly._ad_model_version v ON v.name = n.name
 WHERE p.privilege IS NOT NULL;
-COMMENT ON VIEW ad_models IS
-'the versions of the named models that the current user may score with, read or own';
-COMMENT ON COLUMN ad_models.features IS 'names and types of the features';
-COMMENT ON COLUMN ad_models.privilege IS 'the most the current user may do with it';
-COMMENT ON COLUMN ad_models.query IS 'the training query; NULL without the privilege read';
-GRANT SELECT ON ad_models TO PUBLIC;
+COMMENT ON VIEW _anomaly._ad_visible_model IS 'what ad_models shows, for our own use';
+GRANT SELECT ON _anomaly._ad_visible_model TO PUBLIC;
 
-CREATE VIEW ad_model_grants WITH (security_barrier) AS
+CREATE VIEW @extschema@.ad_models WITH (security_barrier) AS
+SELECT * FROM _anomaly._ad_visible_model;
+COMMENT ON VIEW @extschema@.ad_models IS
+'the versions of the named models that the current user may score with, read or own';
+COMMENT ON COLUMN @extschema@.ad_models.features IS 'names and types of the features';
+COMMENT ON COLUMN @extschema@.ad_models.privilege IS 'the most the current user may do with it';
+COMMENT ON COLUMN @extschema@.ad_models.query IS 'the training query; NULL without the privilege read';
+GRANT SELECT ON @extschema@.ad_models TO PUBLIC;
+
+CREATE VIEW _anomaly._ad_visible_grant WITH (security_barrier) AS
 SELECT g.name, g.role::text AS role, g.privilege
-FROM _ad_model_grant g
-WHERE _ad_model_privilege(g.name) IS NOT NULL AND g.role::text <> '';
-COMMENT ON VIEW ad_model_grants IS
+FROM _anomaly._ad_model_grant g
+WHERE _anomaly._ad_model_privilege(g.name) IS NOT NULL AND g.role::text <> '';
+COMMENT ON VIEW _anomaly._ad_visible_grant IS 'what ad_model_grants shows, for our own use';
+GRANT SELECT ON _anomaly._ad_visible_grant TO PUBLIC;
+
+CREATE VIEW @extschema@.ad_model_grants WITH (security_barrier) AS
+SELECT * FROM _anomaly._ad_visible_grant;
+COMMENT ON VIEW @extschema@.ad_model_grants IS
 'who may score with, read, or own the named models that the current user may see';
-GRANT SELECT ON ad_model_grants TO PUBLIC;
+GRANT SELECT ON @extschema@.ad_model_grants TO PUBLIC;
 
 -- Names in place of models.
 
-CREATE FUNCTION ad_score(model text, VARIADIC "any")
+CREATE FUNCTION @extschema@.ad_score(model text, VARIADIC "any")
 RETURNS double precision
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 50
-SUPPORT _ad_model_support;
-COMMENT ON FUNCTION ad_score(text, VARIADIC "any") IS
+SUPPORT _anomaly._ad_model_support;
+COMMENT ON FUNCTION @extschema@.ad_score(text, VARIADIC "any") IS
 'score of a row under the active version of a named model, as the running query sees it; needs the privilege score';
 
-CREATE FUNCTION ad_pvalue(model text, VARIADIC "any")
+CREATE FUNCTION @extschema@.ad_pvalue(model text, VARIADIC "any")
 RETURNS double precision
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 50
-SUPPORT _ad_model_support;
-COMMENT ON FUNCTION ad_pvalue(text, VARIADIC "any") IS
+SUPPORT _anomaly._ad_model_support;
+COMMENT ON FUNCTION @extschema@.ad_pvalue(text, VARIADIC "any") IS
 'conformal p-value of a row under the active version of a named model; needs the privilege score';
 
-CREATE FUNCTION ad_is_anomaly(model text, VARIADIC "any")
+CREATE FUNCTION @extschema@.ad_is_anomaly(model text, VARIADIC "any")
 RETURNS boolean
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 50
-SUPPORT _ad_model_support;
-COMMENT ON FUNCTION ad_is_anomaly(text, VARIADIC "any") IS
+SUPPORT _anomaly._ad_model_support;
+COMMENT ON FUNCTION @extschema@.ad_is_anomaly(text, VARIADIC "any") IS
 'whether a row is an anomaly under the active version of a named model; needs the privilege score';
 
-CREATE FUNCTION ad_probability(model text, VARIADIC "any")
+CREATE FUNCTION @extschema@.ad_probability(model text, VARIADIC "any")
 RETURNS double precision
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 50
-SUPPORT _ad_model_support;
-COMMENT ON FUNCTION ad_probability(text, VARIADIC "any") IS
+SUPPORT _anomaly._ad_model_support;
+COMMENT ON FUNCTION @extschema@.ad_probability(text, VARIADIC "any") IS
 'outlier probability of a row under the active version of a named model; needs the privilege score';
 
-CREATE FUNCTION ad_threshold(model text, contamination double precision DEFAULT NULL)
+CREATE FUNCTION @extschema@.ad_threshold(model text, contamination double precision DEFAULT NULL)
 RETURNS double precision
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 100;
-COMMENT ON FUNCTION ad_threshold(text, double precision) IS
+COMMENT ON FUNCTION @extschema@.ad_threshold(text, double precision) IS
 'the score that a share of the training rows of the active version of a named model exceeds; needs the privilege score';
 
-CREATE FUNCTION ad_explain(
+CREATE FUNCTION @extschema@.ad_explain(
     model text,
     VARIADIC features "any",
     OUT rank integer,
@@ -259,10 +270,10 @@ CREATE FUNCTION ad_explain(
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10;
-COMMENT ON FUNCTION ad_explain(text, VARIADIC "any") IS
+COMMENT ON FUNCTION @extschema@.ad_explain(text, VARIADIC "any") IS
 'what each feature contributes to a row''s score under the active version of a named model; needs the privilege score';
 
-CREATE FUNCTION ad_explain(
+CREATE FUNCTION @extschema@.ad_explain(
     model text,
     options jsonb,
     VARIADIC features "any",
@@ -275,24 +286,24 @@ CREATE FUNCTION ad_explain(
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10;
-COMMENT ON FUNCTION ad_explain(text, jsonb, VARIADIC "any") IS
+COMMENT ON FUNCTION @extschema@.ad_explain(text, jsonb, VARIADIC "any") IS
 'the same with options: method ("shap", or "path": cheap, for forests) and top (number of features)';
 
-CREATE FUNCTION ad_why(model text, VARIADIC features "any")
+CREATE FUNCTION @extschema@.ad_why(model text, VARIADIC features "any")
 RETURNS text
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION ad_why(text, VARIADIC "any") IS
+COMMENT ON FUNCTION @extschema@.ad_why(text, VARIADIC "any") IS
 'a sentence on what raises a row''s score most under the active version of a named model; needs the privilege score';
 
-CREATE FUNCTION ad_info(model text)
+CREATE FUNCTION @extschema@.ad_info(model text)
 RETURNS jsonb
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
-COMMENT ON FUNCTION ad_info(text) IS
+COMMENT ON FUNCTION @extschema@.ad_info(text) IS
 'what the active version of a named model is; needs the privilege read';
 
-CREATE FUNCTION ad_features(
+CREATE FUNCTION @extschema@.ad_features(
     model text,
     OUT "position" integer,
     OUT name text,
@@ -307,18 +318,18 @@ CREATE FUNCTION ad_features(
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
-COMMENT ON FUNCTION ad_features(text) IS
+COMMENT ON FUNCTION @extschema@.ad_features(text) IS
 'the features of the active version of a named model; needs the privilege read';
 
 -- Comparing.
 
-CREATE FUNCTION _ad_query(query text, what text, OUT sql text, OUT columns text[], OUT types regtype[])
+CREATE FUNCTION _anomaly._ad_query(query text, what text, OUT sql text, OUT columns text[], OUT types regtype[])
 AS 'MODULE_PATHNAME', 'ad_query'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000;
-COMMENT ON FUNCTION _ad_query(text, text) IS
+COMMENT ON FUNCTION _anomaly._ad_query(text, text) IS
 'a query without what follows it, for use as a subquery, and its columns; an error, which calls it what it is, unless it is one SELECT';
 
-CREATE FUNCTION _ad_feature_changes(features1 jsonb, features2 jsonb)
+CREATE FUNCTION _anomaly._ad_feature_changes(features1 jsonb, features2 jsonb)
 RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -334,12 +345,12 @@ FROM (SELECT coalesce(f ->> 'name', 'feature ' || i) AS name, f ->> 'type' AS ty
       FROM jsonb_array_elements(features2) WITH ORDINALITY e(f, i)) b USING (name)
 WHERE a.type IS DISTINCT FROM b.type
 $$;
-COMMENT ON FUNCTION _ad_feature_changes(jsonb, jsonb) IS
+COMMENT ON FUNCTION _anomaly._ad_feature_changes(jsonb, jsonb) IS
 'how the features of one version differ from those of another, in words; NULL: not at all';
 
 -- No SET search_path here: the query means what it means to the caller. All
 -- names and operators are qualified instead.
-CREATE FUNCTION ad_compare(
+CREATE FUNCTION @extschema@.ad_compare(
     name text,
     v1 integer,
     v2 integer,
@@ -358,7 +369,7 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 AS $$
 #variable_conflict use_column
 DECLARE
-	models bytea[] := ARRAY[@extschema@.ad_model($1, $2), @extschema@.ad_model($1, $3)];
+	models bytea[] := ARRAY[_anomaly._ad_model($1, $2), _anomaly._ad_model($1, $3)];
 	features pg_catalog.jsonb[];
 	q pg_catalog.record;
 	given pg_catalog.text[];
@@ -370,18 +381,18 @@ BEGIN
 	IF $5 IS NULL OR $5 OPERATOR(pg_catalog.<) 1 THEN
 		RAISE EXCEPTION 'k is %, must be at least 1', $5 USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	q := @extschema@._ad_query($4, 'query to compare on');
+	q := _anomaly._ad_query($4, 'query to compare on');
 	IF $6 IS NOT NULL THEN
 		IF NOT $6 OPERATOR(pg_catalog.=) ANY (q.columns) THEN
 			RAISE EXCEPTION 'query to compare on has no column "%"', $6
 				USING ERRCODE = 'undefined_column', HINT = 'label names a column that says which rows are anomalies.';
 		END IF;
-		metrics := '@extschema@.ad_roc_auc(s1, l), @extschema@.ad_roc_auc(s2, l), '
-			'@extschema@.ad_average_precision(s1, l), @extschema@.ad_average_precision(s2, l)';
+		metrics := '_anomaly._ad_roc_auc(s1, l), _anomaly._ad_roc_auc(s2, l), '
+			'_anomaly._ad_average_precision(s1, l), _anomaly._ad_average_precision(s2, l)';
 	END IF;
 
 	FOR i IN 1..2 LOOP
-		features[i] := (SELECT m.features FROM @extschema@.ad_models m
+		features[i] := (SELECT m.features FROM _anomaly._ad_visible_model m
 						WHERE m.name OPERATOR(pg_catalog.=) $1
 							AND m.version OPERATOR(pg_catalog.=) (ARRAY[$2, $3])[i]);
 		-- a row is matched by name; features without names came as one array
@@ -389,7 +400,7 @@ BEGIN
 			THEN (SELECT pg_catalog.format('t.%I', c) FROM pg_catalog.unnest(q.columns) c
 				  WHERE c IS DISTINCT FROM $6 LIMIT 1) ELSE 't.*' END;
 	END LOOP;
-	feature_changes := @extschema@._ad_feature_changes(features[1], features[2]);
+	feature_changes := _anomaly._ad_feature_changes(features[1], features[2]);
 
 	EXECUTE pg_catalog.format($q$
 SELECT pg_catalog.count(*), pg_catalog.corr(r1, r2),
@@ -404,7 +415,7 @@ FROM (SELECT s1, s2, l,
                  ((pg_catalog.count(*) OVER (PARTITION BY s2))::pg_catalog.float8 OPERATOR(pg_catalog./) 2) AS r2,
              pg_catalog.row_number() OVER (ORDER BY s1 DESC, n) AS p1,
              pg_catalog.row_number() OVER (ORDER BY s2 DESC, n) AS p2
-      FROM (SELECT @extschema@.ad_score($1, %s) AS s1, @extschema@.ad_score($2, %s) AS s2, %s AS l,
+      FROM (SELECT _anomaly._ad_score($1, %s) AS s1, _anomaly._ad_score($2, %s) AS s2, %s AS l,
                    pg_catalog.row_number() OVER () AS n
             FROM (
 %s
@@ -418,5 +429,5 @@ FROM (SELECT s1, s2, l,
 		RAISE EXCEPTION 'query to compare on returned no rows' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 END $$;
-COMMENT ON FUNCTION ad_compare(text, integer, integer, text, integer, text) IS
+COMMENT ON FUNCTION @extschema@.ad_compare(text, integer, integer, text, integer, text) IS
 'two versions of a model on the rows of a query: Spearman''s rank correlation of their scores, the share of the k strangest that is in both, ROC AUC and average precision by a label column, and how their features differ; needs the privilege read';

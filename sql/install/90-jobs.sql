@@ -8,14 +8,14 @@
 
 -- No foreign keys between the tables: pg_restore with several jobs loads them
 -- in any order. ad_drop_job() deletes what belongs to a job.
-CREATE SEQUENCE _ad_job_id AS integer;
-COMMENT ON SEQUENCE _ad_job_id IS 'numbers of jobs';
+CREATE SEQUENCE _anomaly._ad_job_id AS integer;
+COMMENT ON SEQUENCE _anomaly._ad_job_id IS 'numbers of jobs';
 
-CREATE TABLE _ad_job (
+CREATE TABLE _anomaly._ad_job (
     id integer CONSTRAINT _ad_job_pkey PRIMARY KEY,
     name text COLLATE "C" NOT NULL CONSTRAINT _ad_job_name_key UNIQUE
         CHECK (octet_length(name) BETWEEN 1 AND 63),
-    owner _ad_role NOT NULL,
+    owner _anomaly._ad_role NOT NULL,
     kind text NOT NULL CHECK (kind IN ('model', 'layering')),
     model text,
     source text NOT NULL,
@@ -37,18 +37,18 @@ CREATE TABLE _ad_job (
     timezone text NOT NULL,
     created_at timestamptz NOT NULL
 );
-COMMENT ON TABLE _ad_job IS 'jobs as they were asked for';
+COMMENT ON TABLE _anomaly._ad_job IS 'jobs as they were asked for';
 
 -- at: a time (a timestamptz in UTC), no: an integer; one of the two
-CREATE TABLE _ad_job_state (
+CREATE TABLE _anomaly._ad_job_state (
     job_id integer CONSTRAINT _ad_job_state_pkey PRIMARY KEY,
     at timestamp,
     no bigint,
     failures integer NOT NULL DEFAULT 0
 );
-COMMENT ON TABLE _ad_job_state IS 'how far jobs have come: the watermark, failures in a row';
+COMMENT ON TABLE _anomaly._ad_job_state IS 'how far jobs have come: the watermark, failures in a row';
 
-CREATE TABLE _ad_job_seen (
+CREATE TABLE _anomaly._ad_job_seen (
     job_id integer NOT NULL,
     key text COLLATE "C" NOT NULL,
     at timestamp,
@@ -56,10 +56,10 @@ CREATE TABLE _ad_job_seen (
     CONSTRAINT _ad_job_seen_pkey PRIMARY KEY (job_id, key)
 );
 -- keys come and go with every batch
-ALTER TABLE _ad_job_seen SET (autovacuum_vacuum_scale_factor = 0.05);
-COMMENT ON TABLE _ad_job_seen IS 'keys that a job has scored and that lie within its lag';
+ALTER TABLE _anomaly._ad_job_seen SET (autovacuum_vacuum_scale_factor = 0.05);
+COMMENT ON TABLE _anomaly._ad_job_seen IS 'keys that a job has scored and that lie within its lag';
 
-CREATE TABLE _ad_job_run (
+CREATE TABLE _anomaly._ad_job_run (
     job_id integer NOT NULL,
     run integer NOT NULL,
     pid integer NOT NULL,
@@ -73,9 +73,9 @@ CREATE TABLE _ad_job_run (
     error_code text,
     CONSTRAINT _ad_job_run_pkey PRIMARY KEY (job_id, run)
 );
-COMMENT ON TABLE _ad_job_run IS 'the log of runs';
+COMMENT ON TABLE _anomaly._ad_job_run IS 'the log of runs';
 
-CREATE TABLE _ad_alert (
+CREATE TABLE _anomaly._ad_alert (
     job_id integer NOT NULL,
     key text COLLATE "C" NOT NULL,
     entity text,
@@ -88,12 +88,12 @@ CREATE TABLE _ad_alert (
     scored_at timestamptz NOT NULL,
     CONSTRAINT _ad_alert_pkey PRIMARY KEY (job_id, key)
 );
-CREATE INDEX _ad_alert_event_at ON _ad_alert (job_id, event_at);
-CREATE INDEX _ad_alert_entity ON _ad_alert (job_id, entity, event_at) WHERE entity IS NOT NULL;
-CREATE INDEX _ad_alert_scored_at ON _ad_alert (job_id, scored_at);
-COMMENT ON TABLE _ad_alert IS 'what jobs found, once a key';
+CREATE INDEX _ad_alert_event_at ON _anomaly._ad_alert (job_id, event_at);
+CREATE INDEX _ad_alert_entity ON _anomaly._ad_alert (job_id, entity, event_at) WHERE entity IS NOT NULL;
+CREATE INDEX _ad_alert_scored_at ON _anomaly._ad_alert (job_id, scored_at);
+COMMENT ON TABLE _anomaly._ad_alert IS 'what jobs found, once a key';
 
-CREATE TABLE _ad_label (
+CREATE TABLE _anomaly._ad_label (
     job_id integer NOT NULL,
     key text COLLATE "C" NOT NULL,
     is_anomaly boolean NOT NULL,
@@ -103,45 +103,45 @@ CREATE TABLE _ad_label (
     labelled_at timestamptz NOT NULL,
     CONSTRAINT _ad_label_pkey PRIMARY KEY (job_id, key)
 );
-COMMENT ON TABLE _ad_label IS 'what people say of rows';
+COMMENT ON TABLE _anomaly._ad_label IS 'what people say of rows';
 
-CREATE TABLE _ad_job_grant (
+CREATE TABLE _anomaly._ad_job_grant (
     job_id integer NOT NULL,
-    role _ad_role NOT NULL,
+    role _anomaly._ad_role NOT NULL,
     privilege text COLLATE "C" NOT NULL CHECK (privilege IN ('read', 'label')),
     CONSTRAINT _ad_job_grant_pkey PRIMARY KEY (job_id, role, privilege)
 );
-COMMENT ON TABLE _ad_job_grant IS 'who may see the alerts of a job, or label them';
+COMMENT ON TABLE _anomaly._ad_job_grant IS 'who may see the alerts of a job, or label them';
 
 CREATE TRIGGER _ad_job_grant_skip
-BEFORE INSERT ON _ad_job_grant
+BEFORE INSERT ON _anomaly._ad_job_grant
 FOR EACH ROW WHEN (NEW.role::oid = 4294967295::oid)
-EXECUTE FUNCTION _ad_model_grant_skip();
+EXECUTE FUNCTION _anomaly._ad_model_grant_skip();
 
 -- The number is given here, so that nobody needs rights on the sequence.
-CREATE FUNCTION _ad_job_number()
+CREATE FUNCTION _anomaly._ad_job_number()
 RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS $$ BEGIN NEW.id := nextval('@extschema@._ad_job_id'); RETURN NEW; END $$;
-COMMENT ON FUNCTION _ad_job_number() IS 'gives a new job its number';
+AS $$ BEGIN NEW.id := nextval('_anomaly._ad_job_id'); RETURN NEW; END $$;
+COMMENT ON FUNCTION _anomaly._ad_job_number() IS 'gives a new job its number';
 
 CREATE TRIGGER _ad_job_number
-BEFORE INSERT ON _ad_job
-FOR EACH ROW WHEN (NEW.id IS NULL OR NOT has_table_privilege('_ad_job'::regclass::oid, 'INSERT'))
-EXECUTE FUNCTION _ad_job_number();
+BEFORE INSERT ON _anomaly._ad_job
+FOR EACH ROW WHEN (NEW.id IS NULL OR NOT has_table_privilege('_anomaly._ad_job'::regclass::oid, 'INSERT'))
+EXECUTE FUNCTION _anomaly._ad_job_number();
 
-SELECT pg_catalog.pg_extension_config_dump('_ad_job_id', '');
-SELECT pg_catalog.pg_extension_config_dump('_ad_job', '');
-SELECT pg_catalog.pg_extension_config_dump('_ad_job_state', '');
-SELECT pg_catalog.pg_extension_config_dump('_ad_job_seen', '');
-SELECT pg_catalog.pg_extension_config_dump('_ad_job_run', '');
-SELECT pg_catalog.pg_extension_config_dump('_ad_alert', '');
-SELECT pg_catalog.pg_extension_config_dump('_ad_label', '');
-SELECT pg_catalog.pg_extension_config_dump('_ad_job_grant', '');
+SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job_id', '');
+SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job', '');
+SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job_state', '');
+SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job_seen', '');
+SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job_run', '');
+SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_alert', '');
+SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_label', '');
+SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job_grant', '');
 
-REVOKE ALL ON SEQUENCE _ad_job_id FROM PUBLIC;
-REVOKE ALL ON _ad_job, _ad_job_state, _ad_job_seen, _ad_job_run, _ad_alert, _ad_label, _ad_job_grant FROM PUBLIC;
+REVOKE ALL ON SEQUENCE _anomaly._ad_job_id FROM PUBLIC;
+REVOKE ALL ON _anomaly._ad_job, _anomaly._ad_job_state, _anomaly._ad_job_seen, _anomaly._ad_job_run, _anomaly._ad_alert, _anomaly._ad_label, _anomaly._ad_job_grant FROM PUBLIC;
 DO $$
 DECLARE
 	dumper text := 'pg_database_owner';
@@ -150,160 +150,175 @@ BEGIN
 		SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(datdba)) INTO dumper
 		FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database();
 	END IF;
-	EXECUTE 'GRANT SELECT, UPDATE ON SEQUENCE @extschema@._ad_job_id TO ' || dumper;
-	EXECUTE 'GRANT SELECT, INSERT ON @extschema@._ad_job, @extschema@._ad_job_state, @extschema@._ad_job_seen, '
-		'@extschema@._ad_job_run, @extschema@._ad_alert, @extschema@._ad_label, @extschema@._ad_job_grant TO ' || dumper;
+	EXECUTE 'GRANT SELECT, UPDATE ON SEQUENCE _anomaly._ad_job_id TO ' || dumper;
+	EXECUTE 'GRANT SELECT, INSERT ON _anomaly._ad_job, _anomaly._ad_job_state, _anomaly._ad_job_seen, '
+		'_anomaly._ad_job_run, _anomaly._ad_alert, _anomaly._ad_label, _anomaly._ad_job_grant TO ' || dumper;
 END $$;
 
 -- What is one's own.
 
-CREATE VIEW _ad_own_job WITH (security_barrier) AS
-SELECT * FROM _ad_job WHERE pg_has_role(owner, 'USAGE')
+CREATE VIEW _anomaly._ad_own_job WITH (security_barrier) AS
+SELECT * FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE')
 WITH CASCADED CHECK OPTION;
-COMMENT ON VIEW _ad_own_job IS 'jobs of roles that the current user has the rights of';
+COMMENT ON VIEW _anomaly._ad_own_job IS 'jobs of roles that the current user has the rights of';
 
-CREATE VIEW _ad_own_state WITH (security_barrier) AS
-SELECT * FROM _ad_job_state WHERE job_id IN (SELECT id FROM _ad_job WHERE pg_has_role(owner, 'USAGE'))
+CREATE VIEW _anomaly._ad_own_state WITH (security_barrier) AS
+SELECT * FROM _anomaly._ad_job_state WHERE job_id IN (SELECT id FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE'))
 WITH CASCADED CHECK OPTION;
-COMMENT ON VIEW _ad_own_state IS 'how far one''s own jobs have come';
+COMMENT ON VIEW _anomaly._ad_own_state IS 'how far one''s own jobs have come';
 
-CREATE VIEW _ad_own_seen WITH (security_barrier) AS
-SELECT * FROM _ad_job_seen WHERE job_id IN (SELECT id FROM _ad_job WHERE pg_has_role(owner, 'USAGE'))
+CREATE VIEW _anomaly._ad_own_seen WITH (security_barrier) AS
+SELECT * FROM _anomaly._ad_job_seen WHERE job_id IN (SELECT id FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE'))
 WITH CASCADED CHECK OPTION;
-COMMENT ON VIEW _ad_own_seen IS 'keys that one''s own jobs have scored and that lie within their lag';
+COMMENT ON VIEW _anomaly._ad_own_seen IS 'keys that one''s own jobs have scored and that lie within their lag';
 
-CREATE VIEW _ad_own_run WITH (security_barrier) AS
-SELECT * FROM _ad_job_run WHERE job_id IN (SELECT id FROM _ad_job WHERE pg_has_role(owner, 'USAGE'))
+CREATE VIEW _anomaly._ad_own_run WITH (security_barrier) AS
+SELECT * FROM _anomaly._ad_job_run WHERE job_id IN (SELECT id FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE'))
 WITH CASCADED CHECK OPTION;
-COMMENT ON VIEW _ad_own_run IS 'runs of one''s own jobs';
+COMMENT ON VIEW _anomaly._ad_own_run IS 'runs of one''s own jobs';
 
-CREATE VIEW _ad_own_alert WITH (security_barrier) AS
-SELECT * FROM _ad_alert WHERE job_id IN (SELECT id FROM _ad_job WHERE pg_has_role(owner, 'USAGE'))
+CREATE VIEW _anomaly._ad_own_alert WITH (security_barrier) AS
+SELECT * FROM _anomaly._ad_alert WHERE job_id IN (SELECT id FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE'))
 WITH CASCADED CHECK OPTION;
-COMMENT ON VIEW _ad_own_alert IS 'alerts of one''s own jobs';
+COMMENT ON VIEW _anomaly._ad_own_alert IS 'alerts of one''s own jobs';
 
-CREATE VIEW _ad_own_grant WITH (security_barrier) AS
-SELECT * FROM _ad_job_grant WHERE job_id IN (SELECT id FROM _ad_job WHERE pg_has_role(owner, 'USAGE'))
+CREATE VIEW _anomaly._ad_own_grant WITH (security_barrier) AS
+SELECT * FROM _anomaly._ad_job_grant WHERE job_id IN (SELECT id FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE'))
 WITH CASCADED CHECK OPTION;
-COMMENT ON VIEW _ad_own_grant IS 'what is granted on one''s own jobs';
+COMMENT ON VIEW _anomaly._ad_own_grant IS 'what is granted on one''s own jobs';
 
 GRANT SELECT, INSERT, DELETE, UPDATE (owner, model, source, search_path, rule, entity_column, batch_size, lag, cooldown,
-    limit_per_hour, explain, features, options) ON _ad_own_job TO PUBLIC;
-GRANT SELECT, INSERT, UPDATE, DELETE ON _ad_own_state, _ad_own_seen, _ad_own_run, _ad_own_alert,
-    _ad_own_grant TO PUBLIC;
+    limit_per_hour, explain, features, options) ON _anomaly._ad_own_job TO PUBLIC;
+GRANT SELECT, INSERT, UPDATE, DELETE ON _anomaly._ad_own_state, _anomaly._ad_own_seen, _anomaly._ad_own_run, _anomaly._ad_own_alert,
+    _anomaly._ad_own_grant TO PUBLIC;
 
 -- own: as above; label and read: granted
-CREATE VIEW _ad_job_privilege WITH (security_barrier) AS
+CREATE VIEW _anomaly._ad_job_privilege WITH (security_barrier) AS
 SELECT p.job_id, p.name, p.privilege
 FROM (SELECT j.id AS job_id, j.name,
              CASE WHEN pg_has_role(j.owner, 'USAGE') THEN 'own'
-                  ELSE (SELECT min(g.privilege) FROM _ad_job_grant g
+                  ELSE (SELECT min(g.privilege) FROM _anomaly._ad_job_grant g
                         WHERE g.job_id = j.id AND (g.role::oid = 0::oid OR pg_has_role(g.role, 'USAGE'))) END AS privilege
-      FROM _ad_job j) p
+      FROM _anomaly._ad_job j) p
 WHERE p.privilege IS NOT NULL;
-COMMENT ON VIEW _ad_job_privilege IS
+COMMENT ON VIEW _anomaly._ad_job_privilege IS
 'the most the current user may do with each job: read, label, own';
-GRANT SELECT ON _ad_job_privilege TO PUBLIC;
+GRANT SELECT ON _anomaly._ad_job_privilege TO PUBLIC;
 
 -- By whom it was labelled cannot be made up.
-CREATE VIEW _ad_may_label WITH (security_barrier) AS
-SELECT * FROM _ad_label
+CREATE VIEW _anomaly._ad_may_label WITH (security_barrier) AS
+SELECT * FROM _anomaly._ad_label
 WHERE labelled_by = current_user
-  AND job_id IN (SELECT p.job_id FROM _ad_job_privilege p WHERE p.privilege IN ('label', 'own'))
+  AND job_id IN (SELECT p.job_id FROM _anomaly._ad_job_privilege p WHERE p.privilege IN ('label', 'own'))
 WITH CASCADED CHECK OPTION;
-COMMENT ON VIEW _ad_may_label IS 'one''s own labels of jobs that one may label';
-CREATE VIEW _ad_label_of_job WITH (security_barrier) AS
-SELECT job_id, key FROM _ad_label
-WHERE job_id IN (SELECT p.job_id FROM _ad_job_privilege p WHERE p.privilege IN ('label', 'own'));
-COMMENT ON VIEW _ad_label_of_job IS 'labels, to be taken back, of jobs that one may label';
-GRANT SELECT, INSERT, DELETE ON _ad_may_label TO PUBLIC;
-GRANT SELECT, DELETE ON _ad_label_of_job TO PUBLIC;
+COMMENT ON VIEW _anomaly._ad_may_label IS 'one''s own labels of jobs that one may label';
+CREATE VIEW _anomaly._ad_label_of_job WITH (security_barrier) AS
+SELECT job_id, key FROM _anomaly._ad_label
+WHERE job_id IN (SELECT p.job_id FROM _anomaly._ad_job_privilege p WHERE p.privilege IN ('label', 'own'));
+COMMENT ON VIEW _anomaly._ad_label_of_job IS 'labels, to be taken back, of jobs that one may label';
+GRANT SELECT, INSERT, DELETE ON _anomaly._ad_may_label TO PUBLIC;
+GRANT SELECT, DELETE ON _anomaly._ad_label_of_job TO PUBLIC;
 
 -- What may be seen.
 
-CREATE VIEW ad_jobs WITH (security_barrier) AS
+CREATE VIEW _anomaly._ad_visible_job WITH (security_barrier) AS
 SELECT j.name, j.owner::text AS owner, j.kind, j.model, j.rule, j.entity_column AS entity,
        CASE WHEN p.privilege = 'own' THEN j.source END AS source,
        j.key_column AS key, j.watermark_column AS watermark_column, j.batch_size, j.lag, j.cooldown, j.limit_per_hour,
        j.explain, j.features, j.options, j.created_at, p.privilege,
        coalesce(s.at::text, s.no::text) AS watermark, s.failures,
        r.started AS last_started, r.finished AS last_finished, r.error AS last_error
-FROM _ad_job j
-     JOIN _ad_job_privilege p ON p.job_id = j.id
-     JOIN _ad_job_state s ON s.job_id = j.id
-     LEFT JOIN LATERAL (SELECT * FROM _ad_job_run r WHERE r.job_id = j.id ORDER BY r.run DESC LIMIT 1) r ON true;
-COMMENT ON VIEW ad_jobs IS 'the jobs that the current user may see, and how far they have come';
-COMMENT ON COLUMN ad_jobs.source IS 'the query; NULL to others than the owner';
-COMMENT ON COLUMN ad_jobs.watermark IS 'how far it has come: a time (timestamptz in UTC) or an integer';
-COMMENT ON COLUMN ad_jobs.failures IS 'how many runs have failed since the last that did not';
+FROM _anomaly._ad_job j
+     JOIN _anomaly._ad_job_privilege p ON p.job_id = j.id
+     JOIN _anomaly._ad_job_state s ON s.job_id = j.id
+     LEFT JOIN LATERAL (SELECT * FROM _anomaly._ad_job_run r WHERE r.job_id = j.id ORDER BY r.run DESC LIMIT 1) r ON true;
+COMMENT ON VIEW _anomaly._ad_visible_job IS 'what ad_jobs shows, for our own use';
+GRANT SELECT ON _anomaly._ad_visible_job TO PUBLIC;
 
-CREATE VIEW ad_alert WITH (security_barrier) AS
+CREATE VIEW @extschema@.ad_jobs WITH (security_barrier) AS
+SELECT * FROM _anomaly._ad_visible_job;
+COMMENT ON VIEW @extschema@.ad_jobs IS 'the jobs that the current user may see, and how far they have come';
+COMMENT ON COLUMN @extschema@.ad_jobs.source IS 'the query; NULL to others than the owner';
+COMMENT ON COLUMN @extschema@.ad_jobs.watermark IS 'how far it has come: a time (timestamptz in UTC) or an integer';
+COMMENT ON COLUMN @extschema@.ad_jobs.failures IS 'how many runs have failed since the last that did not';
+
+CREATE VIEW _anomaly._ad_visible_alert WITH (security_barrier) AS
 SELECT j.name AS job, a.key, a.entity, a.score, a.p_value, a.explanation, a."row", a.model_version, a.event_at, a.scored_at,
        l.is_anomaly AS label
-FROM _ad_alert a
-     JOIN _ad_job j ON j.id = a.job_id
-     LEFT JOIN _ad_label l ON l.job_id = a.job_id AND l.key = a.key
-WHERE a.job_id IN (SELECT p.job_id FROM _ad_job_privilege p);
-COMMENT ON VIEW ad_alert IS 'the alerts of the jobs that the current user may see';
-COMMENT ON COLUMN ad_alert.explanation IS 'the features that contribute most to the score, greatest first';
-COMMENT ON COLUMN ad_alert."row" IS 'the row of the job''s source, as it was scored';
-COMMENT ON COLUMN ad_alert.event_at IS 'the row''s watermark as a time; for an integer watermark the time of scoring';
-COMMENT ON COLUMN ad_alert.label IS 'what ad_label() said of it';
+FROM _anomaly._ad_alert a
+     JOIN _anomaly._ad_job j ON j.id = a.job_id
+     LEFT JOIN _anomaly._ad_label l ON l.job_id = a.job_id AND l.key = a.key
+WHERE a.job_id IN (SELECT p.job_id FROM _anomaly._ad_job_privilege p);
+COMMENT ON VIEW _anomaly._ad_visible_alert IS 'what ad_alert shows, for our own use';
+GRANT SELECT ON _anomaly._ad_visible_alert TO PUBLIC;
 
-CREATE VIEW ad_job_run WITH (security_barrier) AS
+CREATE VIEW @extschema@.ad_alert WITH (security_barrier) AS
+SELECT * FROM _anomaly._ad_visible_alert;
+COMMENT ON VIEW @extschema@.ad_alert IS 'the alerts of the jobs that the current user may see';
+COMMENT ON COLUMN @extschema@.ad_alert.explanation IS 'the features that contribute most to the score, greatest first';
+COMMENT ON COLUMN @extschema@.ad_alert."row" IS 'the row of the job''s source, as it was scored';
+COMMENT ON COLUMN @extschema@.ad_alert.event_at IS 'the row''s watermark as a time; for an integer watermark the time of scoring';
+COMMENT ON COLUMN @extschema@.ad_alert.label IS 'what ad_label() said of it';
+
+CREATE VIEW @extschema@.ad_job_run WITH (security_barrier) AS
 SELECT j.name AS job, r.run, r.started, r.finished, r.batches, r.rows, r.alerts, r.suppressed,
        CASE WHEN r.error IS NOT NULL THEN 'failed' WHEN r.finished IS NULL THEN 'unfinished' ELSE 'ok' END AS status,
        r.error, r.error_code, r.pid
-FROM _ad_job_run r JOIN _ad_job j ON j.id = r.job_id
-WHERE r.job_id IN (SELECT p.job_id FROM _ad_job_privilege p);
-COMMENT ON VIEW ad_job_run IS 'the runs, of the last 30 days, of the jobs that the current user may see';
-COMMENT ON COLUMN ad_job_run.suppressed IS 'alerts not written because of cooldown or limit_per_hour';
-COMMENT ON COLUMN ad_job_run.status IS 'ok, failed, or unfinished: it runs, or ended with its server process or between two batches';
+FROM _anomaly._ad_job_run r JOIN _anomaly._ad_job j ON j.id = r.job_id
+WHERE r.job_id IN (SELECT p.job_id FROM _anomaly._ad_job_privilege p);
+COMMENT ON VIEW @extschema@.ad_job_run IS 'the runs, of the last 30 days, of the jobs that the current user may see';
+COMMENT ON COLUMN @extschema@.ad_job_run.suppressed IS 'alerts not written because of cooldown or limit_per_hour';
+COMMENT ON COLUMN @extschema@.ad_job_run.status IS 'ok, failed, or unfinished: it runs, or ended with its server process or between two batches';
 
-CREATE VIEW ad_labels WITH (security_barrier) AS
+CREATE VIEW _anomaly._ad_visible_label WITH (security_barrier) AS
 SELECT j.name AS job, l.key, l.is_anomaly, l."row", l.note, l.labelled_by, l.labelled_at
-FROM _ad_label l JOIN _ad_job j ON j.id = l.job_id
-WHERE l.job_id IN (SELECT p.job_id FROM _ad_job_privilege p);
-COMMENT ON VIEW ad_labels IS 'the labels of the jobs that the current user may see';
+FROM _anomaly._ad_label l JOIN _anomaly._ad_job j ON j.id = l.job_id
+WHERE l.job_id IN (SELECT p.job_id FROM _anomaly._ad_job_privilege p);
+COMMENT ON VIEW _anomaly._ad_visible_label IS 'what ad_labels shows, for our own use';
+GRANT SELECT ON _anomaly._ad_visible_label TO PUBLIC;
 
-CREATE VIEW ad_job_stats WITH (security_barrier) AS
+CREATE VIEW @extschema@.ad_labels WITH (security_barrier) AS
+SELECT * FROM _anomaly._ad_visible_label;
+COMMENT ON VIEW @extschema@.ad_labels IS 'the labels of the jobs that the current user may see';
+
+CREATE VIEW @extschema@.ad_job_stats WITH (security_barrier) AS
 SELECT j.name AS job, r.runs, r.failed_runs, r.rows, a.alerts, r.suppressed, a.labelled, a.confirmed,
        a.confirmed::double precision / nullif(a.labelled, 0) AS "precision",
        l.missed, a.mean_time_to_alert, a.max_time_to_alert, a.last_alert
-FROM _ad_job j
+FROM _anomaly._ad_job j
      CROSS JOIN LATERAL (SELECT count(*) AS runs, count(r.error) AS failed_runs, coalesce(sum(r.rows), 0) AS rows,
                                 coalesce(sum(r.suppressed), 0) AS suppressed
-                         FROM _ad_job_run r WHERE r.job_id = j.id) r
+                         FROM _anomaly._ad_job_run r WHERE r.job_id = j.id) r
      CROSS JOIN LATERAL (SELECT count(*) AS alerts, count(b.is_anomaly) AS labelled,
                                 count(*) FILTER (WHERE b.is_anomaly) AS confirmed,
                                 avg(a.scored_at - a.event_at) AS mean_time_to_alert,
                                 max(a.scored_at - a.event_at) AS max_time_to_alert, max(a.scored_at) AS last_alert
-                         FROM _ad_alert a LEFT JOIN _ad_label b ON b.job_id = a.job_id AND b.key = a.key
+                         FROM _anomaly._ad_alert a LEFT JOIN _anomaly._ad_label b ON b.job_id = a.job_id AND b.key = a.key
                          WHERE a.job_id = j.id) a
-     CROSS JOIN LATERAL (SELECT count(*) AS missed FROM _ad_label l
+     CROSS JOIN LATERAL (SELECT count(*) AS missed FROM _anomaly._ad_label l
                          WHERE l.job_id = j.id AND l.is_anomaly
-                           AND NOT EXISTS (SELECT FROM _ad_alert a WHERE a.job_id = j.id AND a.key = l.key)) l
-WHERE j.id IN (SELECT p.job_id FROM _ad_job_privilege p);
-COMMENT ON VIEW ad_job_stats IS
+                           AND NOT EXISTS (SELECT FROM _anomaly._ad_alert a WHERE a.job_id = j.id AND a.key = l.key)) l
+WHERE j.id IN (SELECT p.job_id FROM _anomaly._ad_job_privilege p);
+COMMENT ON VIEW @extschema@.ad_job_stats IS
 'what became of each job: runs and rows of the last 30 days, alerts, how many of the labelled ones were confirmed, anomalies it missed, time from event to alert';
-GRANT SELECT ON ad_jobs, ad_alert, ad_job_run, ad_labels, ad_job_stats TO PUBLIC;
+GRANT SELECT ON @extschema@.ad_jobs, @extschema@.ad_alert, @extschema@.ad_job_run, @extschema@.ad_labels, @extschema@.ad_job_stats TO PUBLIC;
 
 -- Creating and changing.
 
-CREATE FUNCTION _ad_job_get(name text)
-RETURNS _ad_own_job
+CREATE FUNCTION _anomaly._ad_job_get(name text)
+RETURNS _anomaly._ad_own_job
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	j @extschema@._ad_own_job;
+	j _anomaly._ad_own_job;
 BEGIN
 	IF $1 IS NULL THEN
 		RAISE EXCEPTION 'name of the job cannot be NULL' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	SELECT * INTO j FROM @extschema@._ad_own_job o WHERE o.name = $1;
+	SELECT * INTO j FROM _anomaly._ad_own_job o WHERE o.name = $1;
 	IF j.id IS NULL THEN
-		IF EXISTS (SELECT FROM @extschema@.ad_jobs o WHERE o.name = $1) THEN
+		IF EXISTS (SELECT FROM _anomaly._ad_visible_job o WHERE o.name = $1) THEN
 			RAISE EXCEPTION 'permission denied for job "%"', $1
 				USING ERRCODE = 'insufficient_privilege', DETAIL = 'Only its owner may do that.';
 		END IF;
@@ -311,9 +326,9 @@ BEGIN
 	END IF;
 	RETURN j;
 END $$;
-COMMENT ON FUNCTION _ad_job_get(text) IS 'a job of one''s own; an error if there is none of that name';
+COMMENT ON FUNCTION _anomaly._ad_job_get(text) IS 'a job of one''s own; an error if there is none of that name';
 
-CREATE FUNCTION _ad_job_source(source text, search_path text, OUT sql text, OUT columns text[], OUT types regtype[], OUT relation regclass)
+CREATE FUNCTION _anomaly._ad_job_source(source text, search_path text, OUT sql text, OUT columns text[], OUT types regtype[], OUT relation regclass)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -332,13 +347,13 @@ BEGIN
 		given := format('SELECT * FROM %s', relation);
 	END IF;
 	PERFORM set_config('search_path', $2, true);
-	SELECT q.sql, q.columns, q.types INTO sql, columns, types FROM @extschema@._ad_query(given, 'source') q;
+	SELECT q.sql, q.columns, q.types INTO sql, columns, types FROM _anomaly._ad_query(given, 'source') q;
 	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 END $$;
-COMMENT ON FUNCTION _ad_job_source(text, text) IS
+COMMENT ON FUNCTION _anomaly._ad_job_source(text, text) IS
 'a job''s source as a query, with its columns, read with a search path; relation: if it is one';
 
-CREATE FUNCTION _ad_job_column(columns text[], types regtype[], name text, what text)
+CREATE FUNCTION _anomaly._ad_job_column(columns text[], types regtype[], name text, what text)
 RETURNS regtype
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -357,10 +372,10 @@ BEGIN
 	END IF;
 	RETURN $2[array_position($1, $3)];
 END $$;
-COMMENT ON FUNCTION _ad_job_column(text[], regtype[], text, text) IS
+COMMENT ON FUNCTION _anomaly._ad_job_column(text[], regtype[], text, text) IS
 'type of a column of a job''s source; an error if it is not there';
 
-CREATE FUNCTION _ad_job_watermark_kind(type regtype)
+CREATE FUNCTION _anomaly._ad_job_watermark_kind(type regtype)
 RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -374,10 +389,10 @@ BEGIN
 	RAISE EXCEPTION 'watermark has type %', $1
 		USING ERRCODE = 'datatype_mismatch', HINT = 'It is a timestamptz, timestamp, date, bigint, integer or smallint that grows.';
 END $$;
-COMMENT ON FUNCTION _ad_job_watermark_kind(regtype) IS 'at for a type of time, no for an integer; an error for others';
+COMMENT ON FUNCTION _anomaly._ad_job_watermark_kind(regtype) IS 'at for a type of time, no for an integer; an error for others';
 
 -- What is wrong with a job is said when it is made.
-CREATE FUNCTION _ad_job_check(j _ad_own_job)
+CREATE FUNCTION _anomaly._ad_job_check(j _anomaly._ad_own_job)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -430,30 +445,30 @@ BEGIN
 	END IF;
 
 	-- the source
-	SELECT * INTO q FROM @extschema@._ad_job_source(j.source, j.search_path);
-	kind := @extschema@._ad_job_watermark_kind(@extschema@._ad_job_column(q.columns, q.types, j.watermark_column, 'watermark'));
-	PERFORM @extschema@._ad_job_lag(j.lag, kind);
-	PERFORM @extschema@._ad_job_since(j, kind);
+	SELECT * INTO q FROM _anomaly._ad_job_source(j.source, j.search_path);
+	kind := _anomaly._ad_job_watermark_kind(_anomaly._ad_job_column(q.columns, q.types, j.watermark_column, 'watermark'));
+	PERFORM _anomaly._ad_job_lag(j.lag, kind);
+	PERFORM _anomaly._ad_job_since(j, kind);
 	IF j.kind = 'layering' THEN
 		IF rule_name <> 'score' THEN
 			RAISE EXCEPTION 'rule is %, must be on the score', j.rule
 				USING ERRCODE = 'invalid_parameter_value', HINT = 'The score of layering is its severity, 0 to 100: {"score": 50}.';
 		END IF;
-		PERFORM @extschema@._ad_job_layering_check(j, q.sql, q.columns, q.types);
+		PERFORM _anomaly._ad_job_layering_check(j, q.sql, q.columns, q.types);
 		RETURN;
 	END IF;
-	PERFORM @extschema@._ad_job_column(q.columns, q.types, j.key_column, 'key');
+	PERFORM _anomaly._ad_job_column(q.columns, q.types, j.key_column, 'key');
 	IF j.entity_column IS NOT NULL THEN
-		PERFORM @extschema@._ad_job_column(q.columns, q.types, j.entity_column, 'entity');
+		PERFORM _anomaly._ad_job_column(q.columns, q.types, j.entity_column, 'entity');
 	END IF;
 
 	-- the model
 	IF j.model IS NULL THEN
 		RAISE EXCEPTION 'model cannot be NULL' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	SELECT * INTO m FROM @extschema@.ad_models o WHERE o.name = j.model AND o.active;
+	SELECT * INTO m FROM _anomaly._ad_visible_model o WHERE o.name = j.model AND o.active;
 	IF m.name IS NULL THEN
-		PERFORM @extschema@.ad_threshold(j.model);	-- says whether it is missing or denied
+		PERFORM _anomaly._ad_threshold(j.model, NULL);	-- says whether it is missing or denied
 		RAISE EXCEPTION 'model "%" has no active version', j.model USING ERRCODE = 'undefined_object';
 	END IF;
 	IF j.features IS NULL THEN
@@ -469,7 +484,7 @@ BEGIN
 				HINT = 'Use a query that gives them the names they had in training, or say which columns they are: features => ARRAY[''a'', ''b''].';
 		END IF;
 	ELSE
-		PERFORM @extschema@._ad_job_column(q.columns, q.types, f, 'feature') FROM unnest(j.features) f;
+		PERFORM _anomaly._ad_job_column(q.columns, q.types, f, 'feature') FROM unnest(j.features) f;
 	END IF;
 	IF rule_name <> 'score' THEN
 		IF m.spec -> 'calibrate' IS NULL THEN
@@ -479,7 +494,7 @@ BEGIN
 		END IF;
 		-- the least p-value that there is
 		IF m.privilege IN ('read', 'own') THEN
-			n := (@extschema@.ad_info(j.model) #>> '{calibration,rows}')::bigint;
+			n := (_anomaly._ad_info(j.model) #>> '{calibration,rows}')::bigint;
 			IF rule_name = 'p_value' AND 1.0 / (n + 1) > rule_value THEN
 				RAISE EXCEPTION 'no p-value of model "%" is as low as %', j.model, rule_value
 					USING ERRCODE = 'invalid_parameter_value',
@@ -489,9 +504,9 @@ BEGIN
 		END IF;
 	END IF;
 END $$;
-COMMENT ON FUNCTION _ad_job_check(_ad_own_job) IS 'an error if a job cannot work';
+COMMENT ON FUNCTION _anomaly._ad_job_check(_anomaly._ad_own_job) IS 'an error if a job cannot work';
 
-CREATE FUNCTION _ad_job_lag(lag text, kind text, OUT at interval, OUT no bigint)
+CREATE FUNCTION _anomaly._ad_job_lag(lag text, kind text, OUT at interval, OUT no bigint)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -515,9 +530,9 @@ BEGIN
 		RAISE EXCEPTION 'lag is %, cannot be negative', $1 USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 END $$;
-COMMENT ON FUNCTION _ad_job_lag(text, text) IS 'a lag, of the kind of the watermark';
+COMMENT ON FUNCTION _anomaly._ad_job_lag(text, text) IS 'a lag, of the kind of the watermark';
 
-CREATE FUNCTION _ad_job_since(j _ad_own_job, kind text, OUT at timestamp, OUT no bigint)
+CREATE FUNCTION _anomaly._ad_job_since(j _anomaly._ad_own_job, kind text, OUT at timestamp, OUT no bigint)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
 AS $$
@@ -527,8 +542,8 @@ BEGIN
 	IF j.since IS NULL THEN
 		RETURN;
 	END IF;
-	type := (SELECT @extschema@._ad_job_column(q.columns, q.types, j.watermark_column, 'watermark')
-			 FROM @extschema@._ad_job_source(j.source, j.search_path) q);
+	type := (SELECT _anomaly._ad_job_column(q.columns, q.types, j.watermark_column, 'watermark')
+			 FROM _anomaly._ad_job_source(j.source, j.search_path) q);
 	PERFORM set_config('timezone', j.timezone, true);
 	IF $2 = 'no' THEN
 		no := j.since::bigint;
@@ -540,9 +555,9 @@ BEGIN
 EXCEPTION WHEN data_exception THEN
 	RAISE EXCEPTION 'since is "%", must be a value of type %', j.since, type USING ERRCODE = 'invalid_parameter_value';
 END $$;
-COMMENT ON FUNCTION _ad_job_since(_ad_own_job, text) IS 'where a job begins; NULL: with the first row';
+COMMENT ON FUNCTION _anomaly._ad_job_since(_anomaly._ad_own_job, text) IS 'where a job begins; NULL: with the first row';
 
-CREATE FUNCTION _ad_job_store(j _ad_own_job)
+CREATE FUNCTION _anomaly._ad_job_store(j _anomaly._ad_own_job)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -556,25 +571,25 @@ BEGIN
 	IF j.source IS NULL THEN
 		RAISE EXCEPTION 'source cannot be NULL' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	j.owner := current_user::text::@extschema@._ad_role;
+	j.owner := current_user::text::_anomaly._ad_role;
 	j.created_at := clock_timestamp();
 	j.timezone := current_setting('timezone');
 	-- "now" is now, not the time of the first run
 	IF lower(btrim(j.since)) = 'now' THEN
 		j.since := clock_timestamp()::text;
 	END IF;
-	PERFORM @extschema@._ad_job_check(j);
+	PERFORM _anomaly._ad_job_check(j);
 	BEGIN
-		INSERT INTO @extschema@._ad_own_job SELECT j.* RETURNING id INTO number;
+		INSERT INTO _anomaly._ad_own_job SELECT j.* RETURNING id INTO number;
 	EXCEPTION WHEN unique_violation THEN
 		RAISE EXCEPTION 'job "%" already exists', j.name USING ERRCODE = 'duplicate_object';
 	END;
-	INSERT INTO @extschema@._ad_own_state (job_id) VALUES (number);
+	INSERT INTO _anomaly._ad_own_state (job_id) VALUES (number);
 END $$;
-COMMENT ON FUNCTION _ad_job_store(_ad_own_job) IS 'stores a new job, if it can work';
+COMMENT ON FUNCTION _anomaly._ad_job_store(_anomaly._ad_own_job) IS 'stores a new job, if it can work';
 
 -- No SET search_path: the source means what it means to the caller.
-CREATE FUNCTION ad_create_job(
+CREATE FUNCTION @extschema@.ad_create_job(
     name text,
     model text,
     source text,
@@ -593,7 +608,7 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
-	j @extschema@._ad_own_job;
+	j _anomaly._ad_own_job;
 BEGIN
 	j.name := $1;
 	j.kind := 'model';
@@ -611,13 +626,13 @@ BEGIN
 	j.since := $13;
 	j.features := $14;
 	j.search_path := pg_catalog.current_setting('search_path');
-	PERFORM @extschema@._ad_job_store(@extschema@._ad_job_defaults(j));
+	PERFORM _anomaly._ad_job_store(_anomaly._ad_job_defaults(j));
 END $$;
-COMMENT ON FUNCTION ad_create_job(text, text, text, text, text, jsonb, text, integer, text, interval, integer, integer, text, text[]) IS
+COMMENT ON FUNCTION @extschema@.ad_create_job(text, text, text, text, text, jsonb, text, integer, text, interval, integer, integer, text, text[]) IS
 'makes a job that scores new rows of a table, view or query by a named model and writes alerts; the rule is {"p_value": p}, {"fdr": q} or {"score": s}';
 
-CREATE FUNCTION _ad_job_defaults(j _ad_own_job)
-RETURNS _ad_own_job
+CREATE FUNCTION _anomaly._ad_job_defaults(j _anomaly._ad_own_job)
+RETURNS _anomaly._ad_own_job
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -625,35 +640,35 @@ DECLARE
 	q record;
 BEGIN
 	IF j.lag IS NULL AND j.source IS NOT NULL THEN
-		SELECT * INTO q FROM @extschema@._ad_job_source(j.source, j.search_path);
-		j.lag := CASE @extschema@._ad_job_watermark_kind(
-			@extschema@._ad_job_column(q.columns, q.types, j.watermark_column, 'watermark'))
+		SELECT * INTO q FROM _anomaly._ad_job_source(j.source, j.search_path);
+		j.lag := CASE _anomaly._ad_job_watermark_kind(
+			_anomaly._ad_job_column(q.columns, q.types, j.watermark_column, 'watermark'))
 			WHEN 'at' THEN '5 minutes' ELSE '1000' END;
 	END IF;
 	RETURN j;
 END $$;
-COMMENT ON FUNCTION _ad_job_defaults(_ad_own_job) IS 'a job with the defaults that depend on its source and model';
+COMMENT ON FUNCTION _anomaly._ad_job_defaults(_anomaly._ad_own_job) IS 'a job with the defaults that depend on its source and model';
 
-CREATE FUNCTION ad_alter_job(name text, changes jsonb)
+CREATE FUNCTION @extschema@.ad_alter_job(name text, changes jsonb)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 BEGIN
-	PERFORM @extschema@._ad_job_alter($1, $2, pg_catalog.current_setting('search_path'));
+	PERFORM _anomaly._ad_job_alter($1, $2, pg_catalog.current_setting('search_path'));
 END $$;
-COMMENT ON FUNCTION ad_alter_job(text, jsonb) IS
+COMMENT ON FUNCTION @extschema@.ad_alter_job(text, jsonb) IS
 'changes a job: an object with any of owner, model, source, rule, entity, batch_size, lag, cooldown, limit_per_hour, explain, features, options';
 
-CREATE FUNCTION _ad_job_alter(name text, changes jsonb, search_path text)
+CREATE FUNCTION _anomaly._ad_job_alter(name text, changes jsonb, search_path text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	j @extschema@._ad_own_job;
+	j _anomaly._ad_own_job;
 	c record;
 BEGIN
-	j := @extschema@._ad_job_get($1);
+	j := _anomaly._ad_job_get($1);
 	IF jsonb_typeof($2) IS DISTINCT FROM 'object' THEN
 		RAISE EXCEPTION 'changes of job "%" must be an object', $1 USING ERRCODE = 'invalid_parameter_value';
 	END IF;
@@ -666,7 +681,7 @@ BEGIN
 				IF NOT pg_has_role(to_regrole(quote_ident(c.text)), 'MEMBER') THEN
 					RAISE EXCEPTION 'must be member of role "%"', c.text USING ERRCODE = 'insufficient_privilege';
 				END IF;
-				j.owner := c.text::@extschema@._ad_role;
+				j.owner := c.text::_anomaly._ad_role;
 			WHEN 'model' THEN j.model := c.text;
 			WHEN 'source' THEN
 				j.source := c.text;
@@ -687,102 +702,102 @@ BEGIN
 					HINT = 'There are owner, model, source, rule, entity, batch_size, lag, cooldown, limit_per_hour, explain, features and options.';
 		END CASE;
 	END LOOP;
-	PERFORM @extschema@._ad_job_check(j);
-	UPDATE @extschema@._ad_own_job o
+	PERFORM _anomaly._ad_job_check(j);
+	UPDATE _anomaly._ad_own_job o
 	SET owner = j.owner, model = j.model, source = j.source, search_path = j.search_path, rule = j.rule,
 		entity_column = j.entity_column, batch_size = j.batch_size, lag = j.lag, cooldown = j.cooldown,
 		limit_per_hour = j.limit_per_hour, explain = j.explain, features = j.features, options = j.options
 	WHERE o.id = j.id;
 END $$;
-COMMENT ON FUNCTION _ad_job_alter(text, jsonb, text) IS 'ad_alter_job() with the search path of its caller';
+COMMENT ON FUNCTION _anomaly._ad_job_alter(text, jsonb, text) IS 'ad_alter_job() with the search path of its caller';
 
-CREATE FUNCTION ad_drop_job(name text)
+CREATE FUNCTION @extschema@.ad_drop_job(name text)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	j @extschema@._ad_own_job;
+	j _anomaly._ad_own_job;
 	n bigint;
 BEGIN
-	j := @extschema@._ad_job_get($1);
-	PERFORM @extschema@._ad_job_unschedule(j.name);
+	j := _anomaly._ad_job_get($1);
+	PERFORM _anomaly._ad_job_unschedule(j.name);
 	-- this waits for a batch that is being done, after which there are no more
-	DELETE FROM @extschema@._ad_own_state o WHERE o.job_id = j.id;
-	DELETE FROM @extschema@._ad_own_seen o WHERE o.job_id = j.id;
-	DELETE FROM @extschema@._ad_own_run o WHERE o.job_id = j.id;
-	DELETE FROM @extschema@._ad_own_alert o WHERE o.job_id = j.id;
+	DELETE FROM _anomaly._ad_own_state o WHERE o.job_id = j.id;
+	DELETE FROM _anomaly._ad_own_seen o WHERE o.job_id = j.id;
+	DELETE FROM _anomaly._ad_own_run o WHERE o.job_id = j.id;
+	DELETE FROM _anomaly._ad_own_alert o WHERE o.job_id = j.id;
 	GET DIAGNOSTICS n = ROW_COUNT;
-	DELETE FROM @extschema@._ad_label_of_job o WHERE o.job_id = j.id;
-	DELETE FROM @extschema@._ad_own_grant o WHERE o.job_id = j.id;
-	DELETE FROM @extschema@._ad_own_job o WHERE o.id = j.id;
+	DELETE FROM _anomaly._ad_label_of_job o WHERE o.job_id = j.id;
+	DELETE FROM _anomaly._ad_own_grant o WHERE o.job_id = j.id;
+	DELETE FROM _anomaly._ad_own_job o WHERE o.id = j.id;
 	RETURN n;
 END $$;
-COMMENT ON FUNCTION ad_drop_job(text) IS
+COMMENT ON FUNCTION @extschema@.ad_drop_job(text) IS
 'drops a job with its alerts, labels, grants and log, and its schedule; returns how many alerts are gone';
 
-CREATE FUNCTION ad_purge_job(name text, before timestamptz)
+CREATE FUNCTION @extschema@.ad_purge_job(name text, before timestamptz)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	j @extschema@._ad_own_job;
+	j _anomaly._ad_own_job;
 	n bigint;
 BEGIN
-	j := @extschema@._ad_job_get($1);
-	DELETE FROM @extschema@._ad_own_alert a WHERE a.job_id = j.id AND a.scored_at < $2;
+	j := _anomaly._ad_job_get($1);
+	DELETE FROM _anomaly._ad_own_alert a WHERE a.job_id = j.id AND a.scored_at < $2;
 	GET DIAGNOSTICS n = ROW_COUNT;
 	RETURN n;
 END $$;
-COMMENT ON FUNCTION ad_purge_job(text, timestamptz) IS
+COMMENT ON FUNCTION @extschema@.ad_purge_job(text, timestamptz) IS
 'deletes the alerts that a job wrote before a time; labels stay; returns how many are gone';
 
-CREATE FUNCTION _ad_job_grant(name text, role text, privilege text)
-RETURNS _ad_own_grant
+CREATE FUNCTION _anomaly._ad_job_grant(name text, role text, privilege text)
+RETURNS _anomaly._ad_own_grant
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	g @extschema@._ad_own_grant;
+	g _anomaly._ad_own_grant;
 BEGIN
-	g.job_id := (@extschema@._ad_job_get($1)).id;
+	g.job_id := (_anomaly._ad_job_get($1)).id;
 	IF $3 NOT IN ('read', 'label') THEN
 		RAISE EXCEPTION 'privilege is "%", must be "read" or "label"', $3 USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	IF $2 <> 'public' AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = $2) THEN
 		RAISE EXCEPTION 'role "%" does not exist', $2 USING ERRCODE = 'undefined_object';
 	END IF;
-	g.role := $2::@extschema@._ad_role;
+	g.role := $2::_anomaly._ad_role;
 	g.privilege := $3;
 	RETURN g;
 END $$;
-COMMENT ON FUNCTION _ad_job_grant(text, text, text) IS 'what is to be granted or revoked, if it can be';
+COMMENT ON FUNCTION _anomaly._ad_job_grant(text, text, text) IS 'what is to be granted or revoked, if it can be';
 
-CREATE FUNCTION ad_grant_job(name text, role text, privilege text DEFAULT 'read')
+CREATE FUNCTION @extschema@.ad_grant_job(name text, role text, privilege text DEFAULT 'read')
 RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	g @extschema@._ad_own_grant;
+	g _anomaly._ad_own_grant;
 BEGIN
-	g := @extschema@._ad_job_grant($1, $2, $3);
-	INSERT INTO @extschema@._ad_own_grant SELECT g.* ON CONFLICT DO NOTHING;
+	g := _anomaly._ad_job_grant($1, $2, $3);
+	INSERT INTO _anomaly._ad_own_grant SELECT g.* ON CONFLICT DO NOTHING;
 END $$;
-COMMENT ON FUNCTION ad_grant_job(text, text, text) IS
+COMMENT ON FUNCTION @extschema@.ad_grant_job(text, text, text) IS
 'lets a role, or public, see the alerts and the log of a job (read), or also label its alerts (label)';
 
-CREATE FUNCTION ad_revoke_job(name text, role text, privilege text DEFAULT 'read')
+CREATE FUNCTION @extschema@.ad_revoke_job(name text, role text, privilege text DEFAULT 'read')
 RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	g @extschema@._ad_own_grant;
+	g _anomaly._ad_own_grant;
 BEGIN
-	g := @extschema@._ad_job_grant($1, $2, $3);
-	DELETE FROM @extschema@._ad_own_grant o
+	g := _anomaly._ad_job_grant($1, $2, $3);
+	DELETE FROM _anomaly._ad_own_grant o
 	WHERE o.job_id = g.job_id AND o.role::oid = g.role::oid AND o.privilege = g.privilege;
 END $$;
-COMMENT ON FUNCTION ad_revoke_job(text, text, text) IS 'takes a privilege on a job away from a role, as it was granted';
+COMMENT ON FUNCTION @extschema@.ad_revoke_job(text, text, text) IS 'takes a privilege on a job away from a role, as it was granted';

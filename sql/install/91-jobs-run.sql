@@ -14,30 +14,30 @@
 -- takes back together. A time never moves the watermark past the clock: one
 -- row dated 2099 is scored, and does not hide what comes after it.
 
-CREATE FUNCTION _ad_job_lock(id integer)
+CREATE FUNCTION _anomaly._ad_job_lock(id integer)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'ad_job_lock'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION _ad_job_lock(integer) IS
+COMMENT ON FUNCTION _anomaly._ad_job_lock(integer) IS
 'takes the lock of a job of one''s own for this session, until _ad_job_unlock() or a transaction that fails; false if it is taken';
 
-CREATE FUNCTION _ad_job_unlock()
+CREATE FUNCTION _anomaly._ad_job_unlock()
 RETURNS void
 AS 'MODULE_PATHNAME', 'ad_job_unlock'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION _ad_job_unlock() IS 'lets go of the lock of a job, if this session has one';
+COMMENT ON FUNCTION _anomaly._ad_job_unlock() IS 'lets go of the lock of a job, if this session has one';
 
-CREATE FUNCTION _ad_job_begin(name text)
+CREATE FUNCTION _anomaly._ad_job_begin(name text)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	j @extschema@._ad_own_job;
+	j _anomaly._ad_own_job;
 	holder integer;
 	number integer;
 BEGIN
-	j := @extschema@._ad_job_get($1);
+	j := _anomaly._ad_job_get($1);
 	-- the query is the owner's: it must not run with the rights of others
 	IF j.owner::oid <> (SELECT oid FROM pg_roles WHERE rolname = current_user) THEN
 		RAISE EXCEPTION 'job "%" is run by its owner only', j.name
@@ -45,40 +45,40 @@ BEGIN
 			DETAIL = format('It belongs to role "%s", the current user is "%s".', j.owner, current_user),
 			HINT = 'SET ROLE, or let ad_alter_job() give it another owner.';
 	END IF;
-	IF NOT @extschema@._ad_job_lock(j.id) THEN
+	IF NOT _anomaly._ad_job_lock(j.id) THEN
 		SELECT l.pid INTO holder FROM pg_locks l
-		WHERE l.locktype = 'object' AND l.classid = '@extschema@._ad_job'::regclass AND l.objid = j.id::oid AND l.granted
+		WHERE l.locktype = 'object' AND l.classid = '_anomaly._ad_job'::regclass AND l.objid = j.id::oid AND l.granted
 			AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
 		RAISE NOTICE 'job "%" is already running', j.name
 			USING DETAIL = coalesce(format('It runs in the server process with PID %s.', holder), '');
 		RETURN NULL;
 	END IF;
-	UPDATE @extschema@._ad_own_run r
+	UPDATE _anomaly._ad_own_run r
 	SET finished = clock_timestamp(), error = 'the server process ended', error_code = '57P01'
 	WHERE r.job_id = j.id AND r.finished IS NULL;
-	DELETE FROM @extschema@._ad_own_run r WHERE r.job_id = j.id AND r.started < clock_timestamp() - interval '30 days';
-	SELECT coalesce(max(r.run), 0) + 1 INTO number FROM @extschema@._ad_own_run r WHERE r.job_id = j.id;
-	INSERT INTO @extschema@._ad_own_run (job_id, run, pid, started)
+	DELETE FROM _anomaly._ad_own_run r WHERE r.job_id = j.id AND r.started < clock_timestamp() - interval '30 days';
+	SELECT coalesce(max(r.run), 0) + 1 INTO number FROM _anomaly._ad_own_run r WHERE r.job_id = j.id;
+	INSERT INTO _anomaly._ad_own_run (job_id, run, pid, started)
 	VALUES (j.id, number, pg_backend_pid(), clock_timestamp());
 	RETURN jsonb_build_object('id', j.id, 'run', number);
 END $$;
-COMMENT ON FUNCTION _ad_job_begin(text) IS
+COMMENT ON FUNCTION _anomaly._ad_job_begin(text) IS
 'locks a job for this session and begins a line of its log; NULL if it is running';
 
-CREATE FUNCTION _ad_job_end(id integer, run integer, error_code text, error text)
+CREATE FUNCTION _anomaly._ad_job_end(id integer, run integer, error_code text, error text)
 RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-UPDATE @extschema@._ad_own_run r SET finished = clock_timestamp(), error_code = $3, error = $4
+UPDATE _anomaly._ad_own_run r SET finished = clock_timestamp(), error_code = $3, error = $4
 WHERE r.job_id = $1 AND r.run = $2;
-UPDATE @extschema@._ad_own_state s SET failures = CASE WHEN $3 IS NULL THEN 0 ELSE s.failures + 1 END
+UPDATE _anomaly._ad_own_state s SET failures = CASE WHEN $3 IS NULL THEN 0 ELSE s.failures + 1 END
 WHERE s.job_id = $1;
-SELECT @extschema@._ad_progress_end('job', j.name) FROM @extschema@._ad_own_job j WHERE j.id = $1
+SELECT _anomaly._ad_progress_end('job', j.name) FROM _anomaly._ad_own_job j WHERE j.id = $1
 $$;
-COMMENT ON FUNCTION _ad_job_end(integer, integer, text, text) IS 'ends the line of a run in the log';
+COMMENT ON FUNCTION _anomaly._ad_job_end(integer, integer, text, text) IS 'ends the line of a run in the log';
 
-CREATE FUNCTION _ad_job_alerts(j _ad_own_job, run integer, rows bigint, hits jsonb)
+CREATE FUNCTION _anomaly._ad_job_alerts(j _anomaly._ad_own_job, run integer, rows bigint, hits jsonb)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -95,44 +95,44 @@ BEGIN
 			e -> 'row' AS "row", (e ->> 'version')::integer AS version, coalesce((e ->> 'at')::timestamptz, now) AS at
 		FROM jsonb_array_elements($4) WITH ORDINALITY x(e, i) ORDER BY x.i
 	LOOP
-		IF EXISTS (SELECT FROM @extschema@._ad_own_alert a WHERE a.job_id = j.id AND a.key = h.key) THEN
+		IF EXISTS (SELECT FROM _anomaly._ad_own_alert a WHERE a.job_id = j.id AND a.key = h.key) THEN
 			CONTINUE;
 		END IF;
 		-- whichever comes first, two alerts of an entity are not closer; in an
 		-- hour of the clock there are not more
 		IF (j.cooldown IS NOT NULL AND h.entity IS NOT NULL AND EXISTS (
-				SELECT FROM @extschema@._ad_own_alert a
+				SELECT FROM _anomaly._ad_own_alert a
 				WHERE a.job_id = j.id AND a.entity = h.entity
 					AND a.event_at > h.at - j.cooldown AND a.event_at < h.at + j.cooldown))
 			OR (j.limit_per_hour IS NOT NULL AND isfinite(h.at) AND (
-				SELECT count(*) FROM @extschema@._ad_own_alert a
+				SELECT count(*) FROM _anomaly._ad_own_alert a
 				WHERE a.job_id = j.id AND a.event_at >= date_trunc('hour', h.at, 'UTC')
 					AND a.event_at < date_trunc('hour', h.at, 'UTC') + interval '1 hour') >= j.limit_per_hour)
 		THEN
 			held := held + 1;
 			CONTINUE;
 		END IF;
-		INSERT INTO @extschema@._ad_own_alert (job_id, key, entity, score, p_value, explanation, "row", model_version, event_at, scored_at)
+		INSERT INTO _anomaly._ad_own_alert (job_id, key, entity, score, p_value, explanation, "row", model_version, event_at, scored_at)
 		VALUES (j.id, h.key, h.entity, h.score, h.p_value, h.explanation, h."row", h.version, h.at, now);
 		written := written + 1;
 	END LOOP;
-	UPDATE @extschema@._ad_own_run r
+	UPDATE _anomaly._ad_own_run r
 	SET batches = r.batches + 1, rows = r.rows + $3, alerts = r.alerts + written, suppressed = r.suppressed + held
 	WHERE r.job_id = j.id AND r.run = $2;
 	IF written > 0 THEN
 		PERFORM pg_notify('ad_alert', jsonb_build_object('job', j.name, 'alerts', written, 'scored_at', now)::text);
 	END IF;
 END $$;
-COMMENT ON FUNCTION _ad_job_alerts(_ad_own_job, integer, bigint, jsonb) IS
+COMMENT ON FUNCTION _anomaly._ad_job_alerts(_anomaly._ad_own_job, integer, bigint, jsonb) IS
 'writes the alerts of a batch that are new and that cooldown and limit let pass, counts them in the log, notifies';
 
-CREATE FUNCTION _ad_job_batch_model(j _ad_own_job, run integer, until timestamptz)
+CREATE FUNCTION _anomaly._ad_job_batch_model(j _anomaly._ad_own_job, run integer, until timestamptz)
 RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
 AS $$
 DECLARE
-	s @extschema@._ad_own_state;
+	s _anomaly._ad_own_state;
 	q record;
 	m record;
 	type regtype;			-- of the watermark
@@ -154,29 +154,29 @@ DECLARE
 	r record;
 	found boolean;
 BEGIN
-	SELECT * INTO s FROM @extschema@._ad_own_state o WHERE o.job_id = j.id FOR UPDATE;
+	SELECT * INTO s FROM _anomaly._ad_own_state o WHERE o.job_id = j.id FOR UPDATE;
 	IF s.job_id IS NULL THEN
 		RAISE EXCEPTION 'job was dropped or given to another role while it ran' USING ERRCODE = 'undefined_object';
 	END IF;
-	SELECT * INTO q FROM @extschema@._ad_job_source(j.source, j.search_path);
-	type := @extschema@._ad_job_column(q.columns, q.types, j.watermark_column, 'watermark');
-	kind := @extschema@._ad_job_watermark_kind(type);
+	SELECT * INTO q FROM _anomaly._ad_job_source(j.source, j.search_path);
+	type := _anomaly._ad_job_column(q.columns, q.types, j.watermark_column, 'watermark');
+	kind := _anomaly._ad_job_watermark_kind(type);
 	IF (kind = 'at' AND s.no IS NOT NULL) OR (kind = 'no' AND s.at IS NOT NULL) THEN
 		RAISE EXCEPTION 'watermark of job "%" has become another type', j.name
 			USING ERRCODE = 'datatype_mismatch', DETAIL = format('The job has come to %s; the column "%s" is of type %s.',
 				coalesce(s.at::text, s.no::text), j.watermark_column, type);
 	END IF;
-	PERFORM @extschema@._ad_job_column(q.columns, q.types, j.key_column, 'key');
+	PERFORM _anomaly._ad_job_column(q.columns, q.types, j.key_column, 'key');
 	IF j.entity_column IS NOT NULL THEN
-		PERFORM @extschema@._ad_job_column(q.columns, q.types, j.entity_column, 'entity');
+		PERFORM _anomaly._ad_job_column(q.columns, q.types, j.entity_column, 'entity');
 	END IF;
 	IF j.features IS NOT NULL THEN
-		PERFORM @extschema@._ad_job_column(q.columns, q.types, f, 'feature') FROM unnest(j.features) f;
+		PERFORM _anomaly._ad_job_column(q.columns, q.types, f, 'feature') FROM unnest(j.features) f;
 	END IF;
 
 	-- where to begin and to end
-	lag := @extschema@._ad_job_lag(j.lag, kind);
-	since := @extschema@._ad_job_since(j, kind);
+	lag := _anomaly._ad_job_lag(j.lag, kind);
+	since := _anomaly._ad_job_since(j, kind);
 	IF type = 'date'::regtype THEN
 		lag.at := make_interval(days => ceil(extract(epoch FROM lag.at) / 86400)::int);	-- whole days
 		since.at := date_trunc('day', since.at);
@@ -211,7 +211,7 @@ BEGIN
 
 	-- what no comparison finds would never be scored
 	IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.relation AND a.attname = j.watermark_column AND a.attnotnull)
-		AND (SELECT o.batches = 0 FROM @extschema@._ad_own_run o WHERE o.job_id = j.id AND o.run = $2)
+		AND (SELECT o.batches = 0 FROM _anomaly._ad_own_run o WHERE o.job_id = j.id AND o.run = $2)
 	THEN
 		PERFORM set_config('search_path', j.search_path, true);
 		EXECUTE format(E'SELECT EXISTS (SELECT FROM (\n%s\n) _q WHERE _q.%I IS NULL)', q.sql, j.watermark_column) INTO found;
@@ -222,7 +222,7 @@ BEGIN
 		END IF;
 	END IF;
 
-	SELECT o.spec INTO m FROM @extschema@.ad_models o
+	SELECT o.spec INTO m FROM _anomaly._ad_visible_model o
 	WHERE o.name = j.model AND o.active;
 	SELECT key, (value #>> '{}')::double precision INTO rule_name, rule_value FROM jsonb_each(j.rule);
 	-- its row has a name that no column has
@@ -234,10 +234,10 @@ BEGIN
 
 	-- as an array, whose length the planner knows: the table's statistics, when
 	-- a run begins, are those of an empty one
-	seen := ARRAY(SELECT o.key FROM @extschema@._ad_own_seen o WHERE o.job_id = j.id);
+	seen := ARRAY(SELECT o.key FROM _anomaly._ad_own_seen o WHERE o.job_id = j.id);
 	sql := format($sql$
 WITH _s AS MATERIALIZED (
-	SELECT _b.*, @extschema@.ad_score($2, %1$s) AS _score, %2$s AS _p
+	SELECT _b.*, _anomaly._ad_score($2, %1$s) AS _score, %2$s AS _p
 	FROM (SELECT %15$s, %15$s.%3$I::pg_catalog.text AS _k, %15$s.%4$I AS _w, %5$s AS _e
 		  FROM (
 %6$s
@@ -252,7 +252,7 @@ _m AS MATERIALIZED (
 _n AS MATERIALIZED (
 	SELECT n, no_key, greatest($6, %9$s) AS place FROM _m),
 _i AS (
-	INSERT INTO @extschema@._ad_own_seen (job_id, key, %10$I)
+	INSERT INTO _anomaly._ad_own_seen (job_id, key, %10$I)
 	SELECT $1, _s._k, %8$s FROM _s, _n
 	WHERE _s._k IS NOT NULL AND %8$s OPERATOR(pg_catalog.>=) (_n.place OPERATOR(pg_catalog.-) $8)
 	ON CONFLICT DO NOTHING),
@@ -268,7 +268,7 @@ SELECT _n.n, _n.no_key, _n.place,
 FROM _n$sql$,
 		given,
 		CASE WHEN rule_name <> 'score' OR m.spec -> 'calibrate' IS NOT NULL
-			THEN format('@extschema@.ad_pvalue($2, %s)', given) ELSE 'NULL::pg_catalog.float8' END,
+			THEN format('_anomaly._ad_pvalue($2, %s)', given) ELSE 'NULL::pg_catalog.float8' END,
 		j.key_column, j.watermark_column,
 		CASE WHEN j.entity_column IS NULL THEN 'NULL::pg_catalog.text' ELSE format('%s.%I::pg_catalog.text', alias, j.entity_column) END,
 		q.sql,
@@ -283,11 +283,11 @@ FROM _n$sql$,
 		CASE WHEN kind = 'at' THEN 'least(place, $5)' ELSE 'place' END,
 		kind,
 		CASE rule_name WHEN 'p_value' THEN '_p OPERATOR(pg_catalog.<=) $7'
-			WHEN 'fdr' THEN '@extschema@.ad_fdr(_p) OVER () OPERATOR(pg_catalog.<=) $7'
+			WHEN 'fdr' THEN '_anomaly._ad_fdr(_p, ''bh'') OVER () OPERATOR(pg_catalog.<=) $7'
 			ELSE '_score OPERATOR(pg_catalog.>=) $7' END,
 		CASE kind WHEN 'at' THEN '_b._w::pg_catalog.timestamptz' ELSE 'NULL' END,
-		'(SELECT _v.version FROM @extschema@.ad_models _v WHERE _v.name OPERATOR(pg_catalog.=) $2 AND _v.active)',
-		@extschema@._ad_job_explanation(j, given), alias);
+		'(SELECT _v.version FROM _anomaly._ad_visible_model _v WHERE _v.name OPERATOR(pg_catalog.=) $2 AND _v.active)',
+		_anomaly._ad_job_explanation(j, given), alias);
 
 	PERFORM set_config('search_path', j.search_path, true);
 	IF kind = 'at' THEN
@@ -305,19 +305,19 @@ FROM _n$sql$,
 	END IF;
 
 	IF kind = 'at' THEN
-		UPDATE @extschema@._ad_own_state o SET at = r.place WHERE o.job_id = j.id;
-		DELETE FROM @extschema@._ad_own_seen o WHERE o.job_id = j.id AND o.at < r.place - lag.at;
+		UPDATE _anomaly._ad_own_state o SET at = r.place WHERE o.job_id = j.id;
+		DELETE FROM _anomaly._ad_own_seen o WHERE o.job_id = j.id AND o.at < r.place - lag.at;
 	ELSE
-		UPDATE @extschema@._ad_own_state o SET no = r.place WHERE o.job_id = j.id;
-		DELETE FROM @extschema@._ad_own_seen o WHERE o.job_id = j.id AND o.no < r.place - lag.no;
+		UPDATE _anomaly._ad_own_state o SET no = r.place WHERE o.job_id = j.id;
+		DELETE FROM _anomaly._ad_own_seen o WHERE o.job_id = j.id AND o.no < r.place - lag.no;
 	END IF;
-	PERFORM @extschema@._ad_job_alerts(j, $2, r.n, coalesce(r.hits, '[]'));
+	PERFORM _anomaly._ad_job_alerts(j, $2, r.n, coalesce(r.hits, '[]'));
 	RETURN r.n = j.batch_size;
 END $$;
-COMMENT ON FUNCTION _ad_job_batch_model(_ad_own_job, integer, timestamptz) IS
+COMMENT ON FUNCTION _anomaly._ad_job_batch_model(_anomaly._ad_own_job, integer, timestamptz) IS
 'scores one batch of a job; whether there may be more';
 
-CREATE FUNCTION _ad_job_explanation(j _ad_own_job, given text)
+CREATE FUNCTION _anomaly._ad_job_explanation(j _anomaly._ad_own_job, given text)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -329,34 +329,34 @@ BEGIN
 	RETURN format($sql$(
 		SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('feature', _x.feature, 'value', _x.value,
 				'contribution', _x.contribution, 'direction', _x.direction, 'typical', _x.typical) ORDER BY _x.rank)
-		FROM @extschema@.ad_explain($2, %L::pg_catalog.jsonb, %s) _x)$sql$,
+		FROM _anomaly._ad_explain($2, %L::pg_catalog.jsonb, %s) _x)$sql$,
 		jsonb_build_object('top', j.explain), given);
 END $$;
-COMMENT ON FUNCTION _ad_job_explanation(_ad_own_job, text) IS 'the expression that explains a row of a batch';
+COMMENT ON FUNCTION _anomaly._ad_job_explanation(_anomaly._ad_own_job, text) IS 'the expression that explains a row of a batch';
 
-CREATE FUNCTION _ad_job_batch(id integer, run integer, until timestamptz)
+CREATE FUNCTION _anomaly._ad_job_batch(id integer, run integer, until timestamptz)
 RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	j @extschema@._ad_own_job;
+	j _anomaly._ad_own_job;
 BEGIN
-	SELECT * INTO j FROM @extschema@._ad_own_job o WHERE o.id = $1;
+	SELECT * INTO j FROM _anomaly._ad_own_job o WHERE o.id = $1;
 	-- another may have got it since the last batch
 	IF j.id IS NULL OR j.owner::oid <> (SELECT oid FROM pg_roles WHERE rolname = current_user) THEN
 		RAISE EXCEPTION 'job was dropped or given to another role while it ran' USING ERRCODE = 'undefined_object';
 	END IF;
-	PERFORM @extschema@._ad_progress_set('job', j.name, 'batch', (SELECT o.rows FROM @extschema@._ad_own_run o WHERE o.job_id = j.id AND o.run = $2));
+	PERFORM _anomaly._ad_progress_set('job', j.name, 'batch', (SELECT o.rows FROM _anomaly._ad_own_run o WHERE o.job_id = j.id AND o.run = $2));
 	IF j.kind = 'layering' THEN
-		RETURN @extschema@._ad_job_batch_layering(j, $2, $3);
+		RETURN _anomaly._ad_job_batch_layering(j, $2, $3);
 	END IF;
-	RETURN @extschema@._ad_job_batch_model(j, $2, $3);
+	RETURN _anomaly._ad_job_batch_model(j, $2, $3);
 END $$;
-COMMENT ON FUNCTION _ad_job_batch(integer, integer, timestamptz) IS
+COMMENT ON FUNCTION _anomaly._ad_job_batch(integer, integer, timestamptz) IS
 'does one batch of a job; whether there may be more';
 
-CREATE PROCEDURE ad_run_job(name text, until timestamptz DEFAULT NULL)
+CREATE PROCEDURE _anomaly._ad_run_job(name text, until timestamptz)
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -371,7 +371,7 @@ DECLARE
 	e_hint pg_catalog.text;
 BEGIN
 	COMMIT;					-- in a transaction block this fails, before anything is done
-	this := @extschema@._ad_job_begin(name);
+	this := _anomaly._ad_job_begin(name);
 	IF this IS NULL THEN
 		RETURN;
 	END IF;
@@ -380,7 +380,7 @@ BEGIN
 	COMMIT;
 	WHILE more LOOP
 		BEGIN
-			more := @extschema@._ad_job_batch(id, run, until);
+			more := _anomaly._ad_job_batch(id, run, until);
 		EXCEPTION WHEN OTHERS OR query_canceled THEN
 			GET STACKED DIAGNOSTICS e_code = RETURNED_SQLSTATE, e_message = MESSAGE_TEXT,
 				e_detail = PG_EXCEPTION_DETAIL, e_hint = PG_EXCEPTION_HINT;
@@ -389,9 +389,9 @@ BEGIN
 		END;
 		COMMIT;
 	END LOOP;
-	PERFORM @extschema@._ad_job_end(id, run, e_code, e_message);
+	PERFORM _anomaly._ad_job_end(id, run, e_code, e_message);
 	COMMIT;
-	PERFORM @extschema@._ad_job_unlock();
+	PERFORM _anomaly._ad_job_unlock();
 	-- none is not the same as an empty one
 	IF NOT failed THEN
 		RETURN;
@@ -404,5 +404,10 @@ BEGIN
 	END IF;
 	RAISE EXCEPTION USING ERRCODE = e_code, MESSAGE = e_message, DETAIL = e_detail, HINT = e_hint;
 END $$;
-COMMENT ON PROCEDURE ad_run_job(text, timestamptz) IS
+COMMENT ON PROCEDURE _anomaly._ad_run_job(text, timestamptz) IS 'does what ad_run_job() says';
+
+CREATE PROCEDURE @extschema@.ad_run_job(name text, until timestamptz DEFAULT NULL)
+LANGUAGE plpgsql
+AS $$ BEGIN CALL _anomaly._ad_run_job(name, until); END $$;
+COMMENT ON PROCEDURE @extschema@.ad_run_job(text, timestamptz) IS
 'does what there is to do for a job, in batches of one transaction each; until: leaves rows after that time for later';

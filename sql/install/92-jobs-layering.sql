@@ -10,17 +10,17 @@
 -- scanned by itself, from one horizon before it to one horizon after it, and
 -- has the sequences that start in it.
 
-CREATE FUNCTION _ad_layering_horizon(options jsonb)
+CREATE FUNCTION _anomaly._ad_layering_horizon(options jsonb)
 RETURNS interval
 LANGUAGE sql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT ($1 ->> 'orders_window')::interval + ($1 ->> 'cancel_window')::interval + ($1 ->> 'opposite_trade_window')::interval
 $$;
-COMMENT ON FUNCTION _ad_layering_horizon(jsonb) IS 'the longest that a layering sequence takes';
+COMMENT ON FUNCTION _anomaly._ad_layering_horizon(jsonb) IS 'the longest that a layering sequence takes';
 
 -- No SET search_path: the source means what it means to the caller.
-CREATE FUNCTION ad_create_layering_job(
+CREATE FUNCTION @extschema@.ad_create_layering_job(
     name text,
     source text,
     options jsonb DEFAULT NULL,
@@ -35,12 +35,12 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
-	j @extschema@._ad_own_job;
+	j _anomaly._ad_own_job;
 BEGIN
 	j.name := $1;
 	j.kind := 'layering';
 	j.source := $2;
-	j.options := @extschema@._ad_layering_all($3);
+	j.options := _anomaly._ad_layering_all($3);
 	j.rule := $4;
 	j.partition_by := $5;
 	j.order_by := $6;
@@ -52,12 +52,12 @@ BEGIN
 	j.batch_size := 1;
 	j.explain := 0;
 	j.search_path := pg_catalog.current_setting('search_path');
-	PERFORM @extschema@._ad_job_store(j);
+	PERFORM _anomaly._ad_job_store(j);
 END $$;
-COMMENT ON FUNCTION ad_create_layering_job(text, text, jsonb, jsonb, text[], text, text, interval, integer, text) IS
+COMMENT ON FUNCTION @extschema@.ad_create_layering_job(text, text, jsonb, jsonb, text[], text, text, interval, integer, text) IS
 'makes a job that finds layering sequences in a table, view or query of order events, as ad_layering_sequences() reads it, once their windows have closed; the score is the severity';
 
-CREATE FUNCTION _ad_layering_all(options jsonb)
+CREATE FUNCTION _anomaly._ad_layering_all(options jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -66,42 +66,42 @@ BEGIN
 	IF $1 IS NOT NULL AND jsonb_typeof($1) <> 'object' THEN
 		RAISE EXCEPTION 'options must be an object' USING ERRCODE = 'invalid_parameter_value', HINT = 'Use ad_layering_options().';
 	END IF;
-	RETURN @extschema@.ad_layering_options() || coalesce($1, '{}');
+	RETURN _anomaly._ad_layering_options() || coalesce($1, '{}');
 END $$;
-COMMENT ON FUNCTION _ad_layering_all(jsonb) IS 'options of layering with every default spelled out';
+COMMENT ON FUNCTION _anomaly._ad_layering_all(jsonb) IS 'options of layering with every default spelled out';
 
-CREATE FUNCTION _ad_job_layering_check(j _ad_own_job, sql text, columns text[], types regtype[])
+CREATE FUNCTION _anomaly._ad_job_layering_check(j _anomaly._ad_own_job, sql text, columns text[], types regtype[])
 RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF @extschema@._ad_job_column($3, $4, 'ts', 'watermark') <> 'timestamptz'::regtype THEN
-		RAISE EXCEPTION 'watermark has type %', @extschema@._ad_job_column($3, $4, 'ts', 'watermark')
+	IF _anomaly._ad_job_column($3, $4, 'ts', 'watermark') <> 'timestamptz'::regtype THEN
+		RAISE EXCEPTION 'watermark has type %', _anomaly._ad_job_column($3, $4, 'ts', 'watermark')
 			USING ERRCODE = 'datatype_mismatch', HINT = 'The column "ts" of order events is a timestamptz.';
 	END IF;
 	PERFORM set_config('search_path', j.search_path, true);
 	-- not on the source itself: even planning it calls functions, and who
 	-- changes a job need not be the one who wrote it
-	EXECUTE 'SELECT FROM @extschema@.ad_layering_sequences($1, $2, $3, $4)'
+	EXECUTE 'SELECT FROM _anomaly._ad_layering_sequences($1, $2, $3, $4, false)'
 		USING (SELECT format('SELECT %s LIMIT 0', string_agg(format('NULL::%s AS %I',
 					CASE WHEN (SELECT y.typtype FROM pg_type y WHERE y.oid = t) = 'p' THEN 'text'::regtype ELSE t END, c), ', ' ORDER BY i))
 			   FROM unnest($3, $4) WITH ORDINALITY u(c, t, i)),
 			j.options, j.partition_by, coalesce(j.order_by, CASE WHEN 'id' = ANY ($3) THEN 'id' END);
 	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 END $$;
-COMMENT ON FUNCTION _ad_job_layering_check(_ad_own_job, text, text[], regtype[]) IS
+COMMENT ON FUNCTION _anomaly._ad_job_layering_check(_anomaly._ad_own_job, text, text[], regtype[]) IS
 'an error if the source of a layering job is no order events';
 
-CREATE FUNCTION _ad_job_batch_layering(j _ad_own_job, run integer, until timestamptz)
+CREATE FUNCTION _anomaly._ad_job_batch_layering(j _anomaly._ad_own_job, run integer, until timestamptz)
 RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
 AS $$
 DECLARE
-	s @extschema@._ad_own_state;
+	s _anomaly._ad_own_state;
 	q record;
-	horizon interval := @extschema@._ad_layering_horizon(j.options);
+	horizon interval := _anomaly._ad_layering_horizon(j.options);
 	complete timestamptz;	-- all events before it are here
 	from_at timestamptz;	-- sequences that start before it are decided
 	to_at timestamptz;		-- after this batch
@@ -111,16 +111,16 @@ DECLARE
 	n bigint;
 	hits jsonb;
 BEGIN
-	SELECT * INTO s FROM @extschema@._ad_own_state o WHERE o.job_id = j.id FOR UPDATE;
+	SELECT * INTO s FROM _anomaly._ad_own_state o WHERE o.job_id = j.id FOR UPDATE;
 	IF s.job_id IS NULL THEN
 		RAISE EXCEPTION 'job was dropped or given to another role while it ran' USING ERRCODE = 'undefined_object';
 	END IF;
-	SELECT * INTO q FROM @extschema@._ad_job_source(j.source, j.search_path);
-	PERFORM @extschema@._ad_job_layering_check(j, q.sql, q.columns, q.types);
-	complete := coalesce(until, clock_timestamp()) - (@extschema@._ad_job_lag(j.lag, 'at')).at;
-	from_at := greatest(s.at, (@extschema@._ad_job_since(j, 'at')).at);
+	SELECT * INTO q FROM _anomaly._ad_job_source(j.source, j.search_path);
+	PERFORM _anomaly._ad_job_layering_check(j, q.sql, q.columns, q.types);
+	complete := coalesce(until, clock_timestamp()) - (_anomaly._ad_job_lag(j.lag, 'at')).at;
+	from_at := greatest(s.at, (_anomaly._ad_job_since(j, 'at')).at);
 
-	IF (SELECT o.batches = 0 FROM @extschema@._ad_own_run o WHERE o.job_id = j.id AND o.run = $2)
+	IF (SELECT o.batches = 0 FROM _anomaly._ad_own_run o WHERE o.job_id = j.id AND o.run = $2)
 		AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.relation AND a.attname = 'ts' AND a.attnotnull)
 	THEN
 		PERFORM set_config('search_path', j.search_path, true);
@@ -150,7 +150,7 @@ BEGIN
 SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
 		'key', coalesce(first_id, pg_catalog.concat(partition_key, ' ', side, ' ', start_time)), 'entity', account,
 		'score', severity, 'at', start_time, 'row', pg_catalog.to_jsonb(_l)) ORDER BY start_time, first_id)
-FROM @extschema@.ad_layering_sequences($1, $2, $3, $4) _l
+FROM _anomaly._ad_layering_sequences($1, $2, $3, $4, false) _l
 WHERE start_time OPERATOR(pg_catalog.>=) $5 AND start_time OPERATOR(pg_catalog.<) $6
 	AND severity OPERATOR(pg_catalog.>=) $7 $sql$)
 	INTO hits
@@ -163,9 +163,9 @@ WHERE start_time OPERATOR(pg_catalog.>=) $5 AND start_time OPERATOR(pg_catalog.<
 		INTO n USING from_at, to_at;
 	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 
-	UPDATE @extschema@._ad_own_state o SET at = timezone('UTC', to_at) WHERE o.job_id = j.id;
-	PERFORM @extschema@._ad_job_alerts(j, $2, n, coalesce(hits, '[]'));
+	UPDATE _anomaly._ad_own_state o SET at = timezone('UTC', to_at) WHERE o.job_id = j.id;
+	PERFORM _anomaly._ad_job_alerts(j, $2, n, coalesce(hits, '[]'));
 	RETURN true;
 END $$;
-COMMENT ON FUNCTION _ad_job_batch_layering(_ad_own_job, integer, timestamptz) IS
+COMMENT ON FUNCTION _anomaly._ad_job_batch_layering(_anomaly._ad_own_job, integer, timestamptz) IS
 'finds the layering sequences of one day, as far as they are decided; whether there may be more';

@@ -1,13 +1,13 @@
 -- Jobs and alerts: labels, and training again with what they say.
 
-CREATE FUNCTION ad_label(job text, key text, is_anomaly boolean, note text DEFAULT NULL)
+CREATE FUNCTION _anomaly._ad_set_label(job text, key text, is_anomaly boolean, note text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	p record;
-	j @extschema@._ad_own_job;
+	j _anomaly._ad_own_job;
 	q record;
 	sought boolean := false;
 	labelled jsonb;
@@ -15,20 +15,20 @@ BEGIN
 	IF $1 IS NULL OR $2 IS NULL THEN
 		RAISE EXCEPTION 'job and key cannot be NULL' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	SELECT * INTO p FROM @extschema@._ad_job_privilege o WHERE o.name = $1;
+	SELECT * INTO p FROM _anomaly._ad_job_privilege o WHERE o.name = $1;
 	IF p.job_id IS NULL THEN
 		RAISE EXCEPTION 'job "%" does not exist', $1 USING ERRCODE = 'undefined_object';
 	ELSIF p.privilege = 'read' THEN
 		RAISE EXCEPTION 'permission denied for job "%"', $1
 			USING ERRCODE = 'insufficient_privilege', DETAIL = 'Labelling needs the privilege label.';
 	END IF;
-	SELECT a."row" INTO labelled FROM @extschema@.ad_alert a WHERE a.job = $1 AND a.key = $2;
+	SELECT a."row" INTO labelled FROM _anomaly._ad_visible_alert a WHERE a.job = $1 AND a.key = $2;
 	-- an anomaly that was missed has no alert: its owner reads it again
 	IF labelled IS NULL AND p.privilege = 'own' THEN
-		j := @extschema@._ad_job_get($1);
+		j := _anomaly._ad_job_get($1);
 		IF j.kind = 'model' AND j.owner::oid = (SELECT oid FROM pg_roles WHERE rolname = current_user) THEN
 			sought := true;
-			SELECT * INTO q FROM @extschema@._ad_job_source(j.source, j.search_path);
+			SELECT * INTO q FROM _anomaly._ad_job_source(j.source, j.search_path);
 			PERFORM set_config('search_path', j.search_path, true);
 			EXECUTE format(E'SELECT pg_catalog.to_jsonb(_q.*) FROM (\n%s\n) _q WHERE _q.%I::pg_catalog.text OPERATOR(pg_catalog.=) $1 LIMIT 1',
 				q.sql, j.key_column) INTO labelled USING $2;
@@ -36,7 +36,7 @@ BEGIN
 		END IF;
 	END IF;
 	IF labelled IS NULL THEN
-		SELECT l."row" INTO labelled FROM @extschema@.ad_labels l WHERE l.job = $1 AND l.key = $2;
+		SELECT l."row" INTO labelled FROM _anomaly._ad_visible_label l WHERE l.job = $1 AND l.key = $2;
 	END IF;
 	IF labelled IS NULL THEN
 		RAISE EXCEPTION 'job "%" has no alert with key "%"', $1, $2
@@ -44,24 +44,31 @@ BEGIN
 			DETAIL = CASE WHEN sought THEN 'There is no such row in its source either.'
 					 ELSE 'Rows without an alert can be labelled by its owner.' END;
 	END IF;
-	DELETE FROM @extschema@._ad_label_of_job l WHERE l.job_id = p.job_id AND l.key = $2;
+	DELETE FROM _anomaly._ad_label_of_job l WHERE l.job_id = p.job_id AND l.key = $2;
 	IF $3 IS NOT NULL THEN
-		INSERT INTO @extschema@._ad_may_label (job_id, key, is_anomaly, "row", note, labelled_by, labelled_at)
+		INSERT INTO _anomaly._ad_may_label (job_id, key, is_anomaly, "row", note, labelled_by, labelled_at)
 		VALUES (p.job_id, $2, $3, labelled, $4, current_user, clock_timestamp());
 	END IF;
 END $$;
-COMMENT ON FUNCTION ad_label(text, text, boolean, text) IS
+COMMENT ON FUNCTION _anomaly._ad_set_label(text, text, boolean, text) IS 'does what ad_label() says';
+
+CREATE FUNCTION @extschema@.ad_label(job text, key text, is_anomaly boolean, note text DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$ BEGIN PERFORM _anomaly._ad_set_label($1, $2, $3, $4); END $$;
+COMMENT ON FUNCTION @extschema@.ad_label(text, text, boolean, text) IS
 'says of the row with a key whether it is an anomaly, in place of what was said before; NULL takes that back; needs the privilege label, and for a row without an alert to own the job';
 
-CREATE FUNCTION ad_label(job text, key bigint, is_anomaly boolean, note text DEFAULT NULL)
+CREATE FUNCTION @extschema@.ad_label(job text, key bigint, is_anomaly boolean, note text DEFAULT NULL)
 RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT @extschema@.ad_label($1, $2::text, $3, $4) $$;
-COMMENT ON FUNCTION ad_label(text, bigint, boolean, text) IS
+AS $$ SELECT _anomaly._ad_set_label($1, $2::text, $3, $4) $$;
+COMMENT ON FUNCTION @extschema@.ad_label(text, bigint, boolean, text) IS
 'the same for a key that is a number';
 
-CREATE FUNCTION _ad_retrain_metrics(name text, champion bytea, challenger bytea, features0 jsonb, features1 jsonb,
+CREATE FUNCTION _anomaly._ad_retrain_metrics(name text, champion bytea, challenger bytea, features0 jsonb, features1 jsonb,
     OUT labels bigint, OUT anomalies bigint, OUT roc_auc0 double precision, OUT roc_auc1 double precision,
     OUT average_precision0 double precision, OUT average_precision1 double precision)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
@@ -72,12 +79,12 @@ DECLARE
 	jobs text[];
 BEGIN
 	-- anybody can have a job that names the model: it counts if its owner may use the model
-	jobs := ARRAY(SELECT j.name FROM @extschema@.ad_jobs j JOIN pg_roles r ON r.rolname = j.owner
+	jobs := ARRAY(SELECT j.name FROM _anomaly._ad_visible_job j JOIN pg_roles r ON r.rolname = j.owner
 				  WHERE j.kind = 'model' AND j.model = $1
-					AND (r.rolsuper OR EXISTS (SELECT FROM @extschema@.ad_model_grants g LEFT JOIN pg_roles o ON o.rolname = g.role
+					AND (r.rolsuper OR EXISTS (SELECT FROM _anomaly._ad_visible_grant g LEFT JOIN pg_roles o ON o.rolname = g.role
 											   WHERE g.name = $1 AND (g.role = 'public' OR pg_has_role(r.oid, o.oid, 'USAGE')))));
 	SELECT count(*), count(*) FILTER (WHERE l.is_anomaly) INTO labels, anomalies
-	FROM @extschema@.ad_labels l WHERE l.job = ANY (jobs);
+	FROM _anomaly._ad_visible_label l WHERE l.job = ANY (jobs);
 	-- a row is made of the JSON again, with the types of the features
 	SELECT string_agg(format('%I %s', f ->> 'name', coalesce(to_regtype(f ->> 'type')::text, 'text')), ', ') INTO types
 	FROM (SELECT DISTINCT ON (e ->> 'name') e AS f FROM jsonb_array_elements($4 || $5) e) d;
@@ -85,21 +92,21 @@ BEGIN
 		RETURN;
 	END IF;
 	EXECUTE format($sql$
-SELECT @extschema@.ad_roc_auc(s0, a), @extschema@.ad_roc_auc(s1, a),
-       @extschema@.ad_average_precision(s0, a), @extschema@.ad_average_precision(s1, a)
-FROM (SELECT l.is_anomaly AS a, @extschema@.ad_score($2, f) AS s0, @extschema@.ad_score($3, f) AS s1
-      FROM @extschema@.ad_labels l JOIN @extschema@.ad_jobs j ON j.name = l.job
+SELECT _anomaly._ad_roc_auc(s0, a), _anomaly._ad_roc_auc(s1, a),
+       _anomaly._ad_average_precision(s0, a), _anomaly._ad_average_precision(s1, a)
+FROM (SELECT l.is_anomaly AS a, _anomaly._ad_score($2, f) AS s0, _anomaly._ad_score($3, f) AS s1
+      FROM _anomaly._ad_visible_label l JOIN _anomaly._ad_visible_job j ON j.name = l.job
            CROSS JOIN LATERAL jsonb_to_record(CASE WHEN j.features IS NULL THEN l."row" ELSE
                (SELECT jsonb_object_agg($4 -> (i - 1)::int ->> 'name', l."row" -> c)
                 FROM unnest(j.features) WITH ORDINALITY u(c, i)) END) AS f(%s)
       WHERE j.name = ANY ($1)) s$sql$, types)
 	INTO roc_auc0, roc_auc1, average_precision0, average_precision1 USING jobs, $2, $3, $4;
 END $$;
-COMMENT ON FUNCTION _ad_retrain_metrics(text, bytea, bytea, jsonb, jsonb) IS
+COMMENT ON FUNCTION _anomaly._ad_retrain_metrics(text, bytea, bytea, jsonb, jsonb) IS
 'metrics of two versions of a model on the labelled rows of its jobs; NULL without labels of both kinds';
 
 -- No SET search_path: the training query means what it means to the caller.
-CREATE FUNCTION ad_retrain(
+CREATE FUNCTION @extschema@.ad_retrain(
     name text,
     margin double precision DEFAULT 0.02,
     max_drift double precision DEFAULT 0.2,
@@ -114,14 +121,14 @@ DECLARE
 	drift pg_catalog.float8;
 	given pg_catalog.text;
 BEGIN
-	champion := @extschema@._ad_retrain_champion($1, $2, $3, $4);
-	challenger := @extschema@.ad_train($1, champion.query, champion.spec, notes => 'ad_retrain', activate => false);
+	champion := _anomaly._ad_retrain_champion($1, $2, $3, $4);
+	challenger := _anomaly._ad_train($1, champion.query, champion.spec, 'ad_retrain', NULL, false);
 
 	-- how the rows that it was trained on look to the champion: of its own
 	-- rows a share _k lies above its threshold, those on it left out or not
-	q := @extschema@._ad_query(champion.query, 'training query');
-	IF @extschema@._ad_feature_changes(champion.features,
-			(SELECT m.features FROM @extschema@.ad_models m
+	q := _anomaly._ad_query(champion.query, 'training query');
+	IF _anomaly._ad_feature_changes(champion.features,
+			(SELECT m.features FROM _anomaly._ad_visible_model m
 			 WHERE m.name OPERATOR(pg_catalog.=) $1 AND m.version OPERATOR(pg_catalog.=) challenger)) IS NOT NULL
 	THEN
 		NULL;				-- not like for like
@@ -130,9 +137,9 @@ BEGIN
 	THEN
 		-- sketches: the distance of the scores of the rows in their sample
 		EXECUTE pg_catalog.format($sql$
-SELECT _d.ks FROM @extschema@.ad_drift($1, (SELECT @extschema@.ad_merge(_t._c) FROM (
+SELECT _d.ks FROM _anomaly._ad_drift($1, (SELECT _anomaly._ad_merge(_t._c) FROM (
 %s
-) _t(_c))) _d WHERE _d.part OPERATOR(pg_catalog.=) 'score'$sql$, q.sql)
+) _t(_c)), '{}'::pg_catalog.jsonb) _d WHERE _d.part OPERATOR(pg_catalog.=) 'score'$sql$, q.sql)
 		INTO drift USING champion.model;
 	ELSE
 		given := CASE WHEN champion.features OPERATOR(pg_catalog.->) 0 OPERATOR(pg_catalog.->>) 'name' IS NULL
@@ -141,20 +148,20 @@ SELECT _d.ks FROM @extschema@.ad_drift($1, (SELECT @extschema@.ad_merge(_t._c) F
 SELECT greatest(0, pg_catalog.max(greatest(_above OPERATOR(pg_catalog.-) _k, _k OPERATOR(pg_catalog.-) _least)))
 FROM (SELECT _k, pg_catalog.avg(CASE WHEN _s OPERATOR(pg_catalog.>) _v THEN 1.0::pg_catalog.float8 ELSE 0.0::pg_catalog.float8 END) AS _above,
              pg_catalog.avg(CASE WHEN _s OPERATOR(pg_catalog.>=) _v THEN 1.0::pg_catalog.float8 ELSE 0.0::pg_catalog.float8 END) AS _least
-      FROM (SELECT @extschema@.ad_score($1, %s) AS _s FROM (
+      FROM (SELECT _anomaly._ad_score($1, %s) AS _s FROM (
 %s
             ) _t) _r,
-           (SELECT _k, @extschema@.ad_threshold($1, _k) AS _v
+           (SELECT _k, _anomaly._ad_threshold($1, _k) AS _v
             FROM pg_catalog.unnest('{0.01,0.02,0.05,0.1,0.2,0.3,0.4,0.5}'::pg_catalog.float8[]) _k) _q
       WHERE _s IS NOT NULL GROUP BY _k) _g$sql$, given, q.sql)
 		INTO drift USING champion.model;
 	END IF;
-	RETURN @extschema@._ad_retrain_decide($1, champion.version, challenger, drift, $2, $3, $4);
+	RETURN _anomaly._ad_retrain_decide($1, champion.version, challenger, drift, $2, $3, $4);
 END $$;
-COMMENT ON FUNCTION ad_retrain(text, double precision, double precision, integer) IS
+COMMENT ON FUNCTION @extschema@.ad_retrain(text, double precision, double precision, integer) IS
 'trains a named model again with its spec and training query, and activates the new version unless scores have drifted too far or the labelled rows say that it is worse; returns what it decided, and why';
 
-CREATE FUNCTION _ad_retrain_champion(name text, margin double precision, max_drift double precision, min_labels integer,
+CREATE FUNCTION _anomaly._ad_retrain_champion(name text, margin double precision, max_drift double precision, min_labels integer,
     OUT version integer, OUT query text, OUT spec jsonb, OUT features jsonb, OUT model bytea)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -175,9 +182,9 @@ BEGIN
 	IF $4 IS NULL OR $4 < 2 THEN
 		RAISE EXCEPTION 'min_labels is %, must be at least 2', coalesce($4::text, 'NULL') USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	model := @extschema@.ad_model($1);		-- which says what is missing
+	model := _anomaly._ad_model($1, NULL);		-- which says what is missing
 	SELECT m.version, m.query, m.spec, m.features, m.trained_by INTO version, query, spec, features, trained_by
-	FROM @extschema@.ad_models m WHERE m.name = $1 AND m.active;
+	FROM _anomaly._ad_visible_model m WHERE m.name = $1 AND m.active;
 	IF version IS NULL THEN
 		RAISE EXCEPTION 'model "%" has no active version', $1 USING ERRCODE = 'undefined_object';
 	END IF;
@@ -190,10 +197,10 @@ BEGIN
 			HINT = 'SET ROLE to it; or read the query in ad_models, and train with ad_train().';
 	END IF;
 END $$;
-COMMENT ON FUNCTION _ad_retrain_champion(text, double precision, double precision, integer) IS
+COMMENT ON FUNCTION _anomaly._ad_retrain_champion(text, double precision, double precision, integer) IS
 'the active version of a model';
 
-CREATE FUNCTION _ad_retrain_decide(name text, champion integer, challenger integer, drift double precision,
+CREATE FUNCTION _anomaly._ad_retrain_decide(name text, champion integer, challenger integer, drift double precision,
     margin double precision, max_drift double precision, min_labels integer)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -204,12 +211,12 @@ DECLARE
 	remarks text[] := '{}';
 	m record;
 	changes text;
-	model0 bytea := @extschema@.ad_model($1, $2);
-	model1 bytea := @extschema@.ad_model($1, $3);
-	features0 jsonb := (SELECT o.features FROM @extschema@.ad_models o WHERE o.name = $1 AND o.version = $2);
-	features1 jsonb := (SELECT o.features FROM @extschema@.ad_models o WHERE o.name = $1 AND o.version = $3);
+	model0 bytea := _anomaly._ad_model($1, $2);
+	model1 bytea := _anomaly._ad_model($1, $3);
+	features0 jsonb := (SELECT o.features FROM _anomaly._ad_visible_model o WHERE o.name = $1 AND o.version = $2);
+	features1 jsonb := (SELECT o.features FROM _anomaly._ad_visible_model o WHERE o.name = $1 AND o.version = $3);
 BEGIN
-	changes := @extschema@._ad_feature_changes(features0, features1);
+	changes := _anomaly._ad_feature_changes(features0, features1);
 	IF changes IS NOT NULL THEN
 		against := against || format('its features have changed (%s)', changes);
 	END IF;
@@ -223,7 +230,7 @@ BEGIN
 	SELECT NULL::bigint AS labels, NULL::double precision AS roc_auc0, NULL::double precision AS roc_auc1,
 		NULL::double precision AS average_precision0, NULL::double precision AS average_precision1 INTO m;
 	IF changes IS NULL THEN
-		SELECT * INTO m FROM @extschema@._ad_retrain_metrics($1, model0, model1, features0, features1);
+		SELECT * INTO m FROM _anomaly._ad_retrain_metrics($1, model0, model1, features0, features1);
 		IF m.roc_auc0 IS NULL OR m.labels < $7 THEN
 			remarks := remarks || format('%s labelled rows, of which %s anomalies, are too few to compare metrics', m.labels, m.anomalies);
 		ELSIF m.average_precision1 < m.average_precision0 - $5 THEN
@@ -238,12 +245,12 @@ BEGIN
 		END IF;
 	END IF;
 	IF against = '{}' THEN
-		PERFORM @extschema@.ad_activate($1, $3);
+		PERFORM _anomaly._ad_activate($1, $3);
 	END IF;
 	RETURN jsonb_build_object('model', $1, 'champion', $2, 'version', $3, 'activated', against = '{}',
 		'reasons', to_jsonb(against || remarks), 'score_drift', $4, 'labels', m.labels,
 		'average_precision', jsonb_build_array(m.average_precision0, m.average_precision1),
 		'roc_auc', jsonb_build_array(m.roc_auc0, m.roc_auc1));
 END $$;
-COMMENT ON FUNCTION _ad_retrain_decide(text, integer, integer, double precision, double precision, double precision, integer) IS
+COMMENT ON FUNCTION _anomaly._ad_retrain_decide(text, integer, integer, double precision, double precision, double precision, integer) IS
 'activates a new version if nothing is against it; says what it decided, and why';

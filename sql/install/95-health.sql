@@ -1,18 +1,18 @@
 -- Health: of jobs, and all of it.
 
 -- names and numbers, for who monitors too; no rows
-CREATE VIEW _ad_job_health WITH (security_barrier) AS
+CREATE VIEW _anomaly._ad_job_health WITH (security_barrier) AS
 SELECT j.name, s.failures,
-       clock_timestamp() - coalesce((SELECT max(r.finished) FROM _ad_job_run r WHERE r.job_id = j.id AND r.error IS NULL),
+       clock_timestamp() - coalesce((SELECT max(r.finished) FROM _anomaly._ad_job_run r WHERE r.job_id = j.id AND r.error IS NULL),
                                     j.created_at) AS lag,
-       (SELECT r.error FROM _ad_job_run r WHERE r.job_id = j.id AND r.error IS NOT NULL ORDER BY r.run DESC LIMIT 1) AS error,
-       (SELECT count(*) FROM _ad_alert a WHERE a.job_id = j.id AND a.scored_at > clock_timestamp() - interval '1 hour') AS alerts
-FROM _ad_job j JOIN _ad_job_state s ON s.job_id = j.id
+       (SELECT r.error FROM _anomaly._ad_job_run r WHERE r.job_id = j.id AND r.error IS NOT NULL ORDER BY r.run DESC LIMIT 1) AS error,
+       (SELECT count(*) FROM _anomaly._ad_alert a WHERE a.job_id = j.id AND a.scored_at > clock_timestamp() - interval '1 hour') AS alerts
+FROM _anomaly._ad_job j JOIN _anomaly._ad_job_state s ON s.job_id = j.id
 WHERE pg_has_role(j.owner, 'USAGE') OR pg_has_role('pg_monitor', 'USAGE');
-COMMENT ON VIEW _ad_job_health IS 'lag, failures and alerts of one''s own jobs, or with pg_monitor of all';
-GRANT SELECT ON _ad_job_health TO PUBLIC;
+COMMENT ON VIEW _anomaly._ad_job_health IS 'lag, failures and alerts of one''s own jobs, or with pg_monitor of all';
+GRANT SELECT ON _anomaly._ad_job_health TO PUBLIC;
 
-CREATE FUNCTION _ad_health_jobs()
+CREATE FUNCTION _anomaly._ad_health_jobs()
 RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -20,9 +20,9 @@ AS $$
 DECLARE
     worst record;
 BEGIN
-    SELECT h.* INTO worst FROM @extschema@._ad_job_health h ORDER BY h.lag DESC LIMIT 1;
+    SELECT h.* INTO worst FROM _anomaly._ad_job_health h ORDER BY h.lag DESC LIMIT 1;
     "check" := 'job lag';
-    status := @extschema@._ad_health_status(extract(epoch FROM worst.lag)::float8,
+    status := _anomaly._ad_health_status(extract(epoch FROM worst.lag)::float8,
         extract(epoch FROM current_setting('anomaly.health_job_lag_warning')::interval)::float8,
         extract(epoch FROM current_setting('anomaly.health_job_lag_critical')::interval)::float8);
     detail := CASE WHEN worst.name IS NULL THEN 'There is no job.'
@@ -30,9 +30,9 @@ BEGIN
     hint := CASE WHEN status <> 'ok' THEN 'Is it scheduled? See ad_schedule_job(), cron.job_run_details and ad_job_run.' END;
     RETURN NEXT;
 
-    SELECT h.* INTO worst FROM @extschema@._ad_job_health h ORDER BY h.failures DESC LIMIT 1;
+    SELECT h.* INTO worst FROM _anomaly._ad_job_health h ORDER BY h.failures DESC LIMIT 1;
     "check" := 'failing job';
-    status := @extschema@._ad_health_status(worst.failures,
+    status := _anomaly._ad_health_status(worst.failures,
         current_setting('anomaly.health_job_failures_warning')::float8,
         current_setting('anomaly.health_job_failures_critical')::float8);
     detail := CASE WHEN worst.name IS NULL THEN 'There is no job.'
@@ -41,9 +41,9 @@ BEGIN
     hint := CASE WHEN status <> 'ok' THEN 'See ad_job_run. The job goes on where it was once the cause is gone.' END;
     RETURN NEXT;
 
-    SELECT h.* INTO worst FROM @extschema@._ad_job_health h ORDER BY h.alerts DESC LIMIT 1;
+    SELECT h.* INTO worst FROM _anomaly._ad_job_health h ORDER BY h.alerts DESC LIMIT 1;
     "check" := 'alert flood';
-    status := @extschema@._ad_health_status(worst.alerts,
+    status := _anomaly._ad_health_status(worst.alerts,
         current_setting('anomaly.health_alerts_warning')::float8,
         current_setting('anomaly.health_alerts_critical')::float8);
     detail := CASE WHEN worst.name IS NULL THEN 'There is no job.'
@@ -53,17 +53,17 @@ BEGIN
     RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION _ad_health_jobs() IS
+COMMENT ON FUNCTION _anomaly._ad_health_jobs() IS
 'the checks of ad_health() over jobs';
 
-CREATE FUNCTION ad_health()
+CREATE FUNCTION @extschema@.ad_health()
 RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT * FROM @extschema@._ad_health_scoring()
-    UNION ALL SELECT * FROM @extschema@._ad_health_models()
-    UNION ALL SELECT * FROM @extschema@._ad_health_jobs()
+    SELECT * FROM _anomaly._ad_health_scoring()
+    UNION ALL SELECT * FROM _anomaly._ad_health_models()
+    UNION ALL SELECT * FROM _anomaly._ad_health_jobs()
 $$;
-COMMENT ON FUNCTION ad_health() IS
+COMMENT ON FUNCTION @extschema@.ad_health() IS
 'what is wrong, if anything: a row a check with status ok, warning or critical, the facts, and what to do; limits are the settings anomaly.health_*';

@@ -92,7 +92,6 @@ typedef struct AdModelArg
 {
 	AdModelRef	ref;
 	AdModelForm form;
-	Oid			schema;			/* the extension's, of a name */
 	int32		version;		/* resolved; 0: none yet, or not a name */
 	AdMoment	moment;			/* when it was resolved */
 	Size		name_length;

@@ -111,7 +111,7 @@ static bytea *
 fit_rows(const char *schema, const AdQuery *q, Jsonb *spec, bool keyed)
 {
 	char	   *key = keyed ? psprintf("_q._c%d, ", q->key + 1) : "";
-	char	   *sql = psprintf("SELECT %s.ad_fit($1, %s%s)%s", schema, key,
+	char	   *sql = psprintf("SELECT %s._ad_fit($1, %s%s)%s", schema, key,
 							   q->features, ad_query_from(q));
 
 	return ad_query_fit(sql, JSONBOID, JsonbPGetDatum(spec));
@@ -135,11 +135,11 @@ score_rows(const char *schema, const AdQuery *q, bytea *bytes,
 					 "CASE WHEN _s.score > $2 THEN (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object("
 					 "'feature', _e.feature, 'value', _e.value, 'contribution', _e.contribution, "
 					 "'direction', _e.direction, 'typical', _e.typical) ORDER BY _e.rank) "
-					 "FROM %s.ad_explain($1, '{\"top\": 5}'::pg_catalog.jsonb, %s) _e) END",
+					 "FROM %s._ad_explain($1, '{\"top\": 5}'::pg_catalog.jsonb, %s) _e) END",
 					 q->key < 0 ? "NULL" : psprintf("_q._c%d", q->key + 1),
 					 schema, q->features);
 	/* OFFSET 0: score once */
-	appendStringInfo(&sql, "%s, LATERAL (SELECT %s.ad_score($1, %s) AS score OFFSET 0) _s",
+	appendStringInfo(&sql, "%s, LATERAL (SELECT %s._ad_score($1, %s) AS score OFFSET 0) _s",
 					 ad_query_from(q), schema, q->features);
 	portal = SPI_cursor_open_with_args(NULL, sql.data, 2, types, values, NULL,
 									   true, 0);
@@ -183,8 +183,7 @@ Datum
 ad_detect(PG_FUNCTION_ARGS)
 {
 	static const char *const arguments[] = {"query", "spec", "contamination"};
-	Oid			function = fcinfo->flinfo->fn_oid;
-	const char *schema = quote_identifier(get_namespace_name(get_func_namespace(function)));
+	const char *schema = ad_internal_schema();
 	ErrorContextCallback callback;
 	const char *doing = "parsing";
 	bool		was_read_only = XactReadOnly;

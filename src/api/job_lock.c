@@ -70,16 +70,15 @@ Datum
 ad_job_lock(PG_FUNCTION_ARGS)
 {
 	static bool registered = false;
-	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 	Oid			types[1] = {INT4OID};
 	Datum		values[1] = {PG_GETARG_DATUM(0)};
-	Oid			rel = get_relname_relid("_ad_job", schema);
+	Oid			rel = ad_own_relation(AD_REL_JOB);
 	LOCKTAG		tag;
 
 	PreventCommandIfReadOnly("ad_run_job()");
 	SPI_connect();
 	if (SPI_execute_with_args(psprintf("SELECT 1 FROM %s._ad_own_job o WHERE o.id OPERATOR(pg_catalog.=) $1",
-									   quote_identifier(get_namespace_name(schema))),
+									   ad_own_schema()),
 							  1, types, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_with_args failed");
 	if (SPI_processed != 1)

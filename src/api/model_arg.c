@@ -75,7 +75,6 @@ resolve_form(FunctionCallInfo fcinfo, AdModelArg *arg)
 	(void) get_func_signature(function, &types, &n);
 	if (n < 1)
 		elog(ERROR, "function %u has no model argument", function);
-	arg->schema = get_func_namespace(function);
 	arg->form = types[0] == TEXTOID ? AD_MODEL_BY_NAME : AD_MODEL_BY_BYTES;
 	pfree(types);
 }
@@ -108,7 +107,7 @@ ad_model_argument_slow(FunctionCallInfo fcinfo, AdModelArg *arg,
 		return arg->ref.model;
 
 	arg->version = 0;
-	value = ad_registry_model(arg->schema, name, &version, need);
+	value = ad_registry_model(name, &version, need);
 	(void) ad_model_get(&arg->ref, (struct varlena *) DatumGetPointer(value),
 						owner);
 	pfree(DatumGetPointer(value));

@@ -46,12 +46,12 @@ may_see(Oid role)
  * who owns a named model of this database sees what others did with it.
  */
 static bool
-may_see_entry(const AdStatKey *key, Oid schema)
+may_see_entry(const AdStatKey *key)
 {
 	if (may_see(key->user))
 		return true;
 	return key->name[0] != '\0' && key->database == MyDatabaseId &&
-		ad_registry_privilege(schema, cstring_to_text(key->name), NULL,
+		ad_registry_privilege(cstring_to_text(key->name), NULL,
 							  GetUserId()) == AD_PRIVILEGE_OWN;
 }
 
@@ -88,7 +88,6 @@ ad_stat_models(PG_FUNCTION_ARGS)
 	static const uint8 no_digest[AD_DIGEST_LENGTH];
 	Tuplestorestate *store;
 	TupleDesc	desc;
-	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 	AdStatEntry *e;
 	int			n;
 	int			visible = 0;
@@ -97,7 +96,7 @@ ad_stat_models(PG_FUNCTION_ARGS)
 	store = ad_result_begin(fcinfo, STAT_COLUMNS, &desc);
 	e = ad_stat_read(&n);
 	for (int i = 0; i < n; i++)
-		if (may_see_entry(&e[i].key, schema))
+		if (may_see_entry(&e[i].key))
 			e[visible++] = e[i];
 	qsort(e, visible, sizeof(AdStatEntry), compare_entries);
 

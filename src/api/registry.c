@@ -41,14 +41,13 @@ PG_FUNCTION_INFO_V1(ad_role_out);
 
 /*
  * Run a statement over the registry's tables as their owner; "%s" in it is
- * the extension's schema.  Within SPI.  Returns the rows it is about; what
+ * their schema.  Within SPI.  Returns the rows it is about; what
  * it returns is in SPI_tuptable.
  */
 uint64
-ad_registry_run(Oid schema, const char *statement, int nargs,
-				const Oid *types, const Datum *values, const char *nulls)
+ad_registry_run(const char *statement, int nargs, const Oid *types, const Datum *values, const char *nulls)
 {
-	const char *q = quote_identifier(get_namespace_name(schema));
+	const char *q = ad_own_schema();
 	Oid			user;
 	int			context;
 	int			nestlevel = NewGUCNestLevel();
@@ -68,7 +67,7 @@ ad_registry_run(Oid schema, const char *statement, int nargs,
 	}
 
 	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(ad_registry_owner(schema),
+	SetUserIdAndSecContext(ad_registry_owner(),
 						   context | SECURITY_LOCAL_USERID_CHANGE);
 	(void) set_config_option("search_path", "pg_catalog, pg_temp",
 							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
@@ -113,24 +112,16 @@ ad_registry_check_name(const text *name)
 
 /* Lock a name for a change, as its owner; errors as ad_registry_check(). */
 static void
-lock_owned(Oid schema, text *name, AdRegistryName *out)
+lock_owned(text *name, AdRegistryName *out)
 {
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1] = {PointerGetDatum(name)};
 
 	/* who may not change it cannot hold it up either */
-	ad_registry_check(schema, name, NULL, AD_PRIVILEGE_OWN, out);
-	(void) ad_registry_run(schema,
-						   "SELECT 1 FROM %s._ad_model_name WHERE name = $1 FOR UPDATE",
+	ad_registry_check(name, NULL, AD_PRIVILEGE_OWN, out);
+	(void) ad_registry_run("SELECT 1 FROM %s._ad_model_name WHERE name = $1 FOR UPDATE",
 						   1, types, values, NULL);
-	ad_registry_check(schema, name, NULL, AD_PRIVILEGE_OWN, out);
-}
-
-/* The schema of the function that is called: the extension's. */
-static Oid
-extension_schema(FunctionCallInfo fcinfo)
-{
-	return get_func_namespace(fcinfo->flinfo->fn_oid);
+	ad_registry_check(name, NULL, AD_PRIVILEGE_OWN, out);
 }
 
 /* Error for a version that is not there. */
@@ -147,7 +138,6 @@ no_version(const text *name, int32 version)
 Datum
 ad_activate(PG_FUNCTION_ARGS)
 {
-	Oid			schema = extension_schema(fcinfo);
 	text	   *name = PG_GETARG_TEXT_PP(0);
 	int32		version = PG_GETARG_INT32(1);
 	AdRegistryName row;
@@ -155,12 +145,11 @@ ad_activate(PG_FUNCTION_ARGS)
 	Datum		values[2] = {PointerGetDatum(name), Int32GetDatum(version)};
 
 	SPI_connect();
-	lock_owned(schema, name, &row);
-	if (!ad_registry_version(schema, name, version, NULL, NULL))
+	lock_owned(name, &row);
+	if (!ad_registry_version(name, version, NULL, NULL))
 		no_version(name, version);
 	if (version != row.active)
-		(void) ad_registry_run(schema,
-							   "UPDATE %s._ad_model_name SET active = $2 WHERE name = $1",
+		(void) ad_registry_run("UPDATE %s._ad_model_name SET active = $2 WHERE name = $1",
 							   2, types, values, NULL);
 	SPI_finish();
 	if (row.active == 0)
@@ -172,7 +161,6 @@ ad_activate(PG_FUNCTION_ARGS)
 Datum
 ad_drop_model(PG_FUNCTION_ARGS)
 {
-	Oid			schema = extension_schema(fcinfo);
 	text	   *name;
 	AdRegistryName row;
 	Oid			types[2] = {TEXTOID, INT4OID};
@@ -184,17 +172,14 @@ ad_drop_model(PG_FUNCTION_ARGS)
 	name = PG_GETARG_TEXT_PP(0);
 	values[0] = PointerGetDatum(name);
 	SPI_connect();
-	lock_owned(schema, name, &row);
+	lock_owned(name, &row);
 	if (PG_ARGISNULL(1))
 	{
-		n = ad_registry_run(schema,
-							"DELETE FROM %s._ad_model_version WHERE name = $1",
+		n = ad_registry_run("DELETE FROM %s._ad_model_version WHERE name = $1",
 							1, types, values, NULL);
-		(void) ad_registry_run(schema,
-							   "DELETE FROM %s._ad_model_grant WHERE name = $1",
+		(void) ad_registry_run("DELETE FROM %s._ad_model_grant WHERE name = $1",
 							   1, types, values, NULL);
-		(void) ad_registry_run(schema,
-							   "DELETE FROM %s._ad_model_name WHERE name = $1",
+		(void) ad_registry_run("DELETE FROM %s._ad_model_name WHERE name = $1",
 							   1, types, values, NULL);
 	}
 	else
@@ -208,8 +193,7 @@ ad_drop_model(PG_FUNCTION_ARGS)
 					 errmsg("version %d of model \"%s\" is active",
 							version, text_to_cstring(name)),
 					 errhint("Activate another, or drop the model without a version.")));
-		n = ad_registry_run(schema,
-							"DELETE FROM %s._ad_model_version WHERE name = $1 AND version = $2",
+		n = ad_registry_run("DELETE FROM %s._ad_model_version WHERE name = $1 AND version = $2",
 							2, types, values, NULL);
 		if (n == 0)
 			no_version(name, version);
@@ -227,7 +211,6 @@ ad_rename_model(PG_FUNCTION_ARGS)
 		"UPDATE %s._ad_model_version SET name = $2 WHERE name = $1",
 		"UPDATE %s._ad_model_grant SET name = $2 WHERE name = $1"
 	};
-	Oid			schema = extension_schema(fcinfo);
 	text	   *name = PG_GETARG_TEXT_PP(0);
 	text	   *new_name = PG_GETARG_TEXT_PP(1);
 	AdRegistryName row;
@@ -237,14 +220,14 @@ ad_rename_model(PG_FUNCTION_ARGS)
 
 	ad_registry_check_name(new_name);
 	SPI_connect();
-	lock_owned(schema, name, &row);
-	if (ad_registry_name(schema, new_name, NULL, &other))
+	lock_owned(name, &row);
+	if (ad_registry_name(new_name, NULL, &other))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("model \"%s\" already exists",
 						text_to_cstring(new_name))));
 	for (int i = 0; i < (int) lengthof(statements); i++)
-		(void) ad_registry_run(schema, statements[i], 2, types, values, NULL);
+		(void) ad_registry_run(statements[i], 2, types, values, NULL);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -257,7 +240,6 @@ ad_rename_model(PG_FUNCTION_ARGS)
 static void
 change_grant(FunctionCallInfo fcinfo, const char *statement)
 {
-	Oid			schema = extension_schema(fcinfo);
 	text	   *name = PG_GETARG_TEXT_PP(0);
 	char	   *role = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	char	   *privilege = text_to_cstring(PG_GETARG_TEXT_PP(2));
@@ -270,13 +252,11 @@ change_grant(FunctionCallInfo fcinfo, const char *statement)
 	if (strcmp(role, "public") != 0)
 		(void) get_role_oid(role, false);
 	SPI_connect();
-	lock_owned(schema, name, &row);
-	(void) ad_registry_run(schema,
-						   "DELETE FROM %s._ad_model_grant WHERE name = $1 AND role::text = ''",
+	lock_owned(name, &row);
+	(void) ad_registry_run("DELETE FROM %s._ad_model_grant WHERE name = $1 AND role::text = ''",
 						   1, types, values, NULL);
-	(void) ad_registry_run(schema, statement, 3, types, values, NULL);
-	if (ad_registry_run(schema,
-						"SELECT 1 FROM %s._ad_model_grant WHERE name = $1 AND privilege = 'own'",
+	(void) ad_registry_run(statement, 3, types, values, NULL);
+	if (ad_registry_run("SELECT 1 FROM %s._ad_model_grant WHERE name = $1 AND privilege = 'own'",
 						1, types, values, NULL) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -313,8 +293,7 @@ ad_model_by_name(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	version = PG_ARGISNULL(1) ? AD_VERSION_ACTIVE : PG_GETARG_INT32(1);
-	PG_RETURN_DATUM(ad_registry_model(extension_schema(fcinfo),
-									  PG_GETARG_TEXT_PP(0), &version,
+	PG_RETURN_DATUM(ad_registry_model(PG_GETARG_TEXT_PP(0), &version,
 									  AD_PRIVILEGE_READ));
 }
 
@@ -322,8 +301,7 @@ ad_model_by_name(PG_FUNCTION_ARGS)
 Datum
 ad_model_privilege(PG_FUNCTION_ARGS)
 {
-	AdPrivilege privilege = ad_registry_privilege(extension_schema(fcinfo),
-												  PG_GETARG_TEXT_PP(0),
+	AdPrivilege privilege = ad_registry_privilege(PG_GETARG_TEXT_PP(0),
 												  GetActiveSnapshot(),
 												  GetUserId());
 

@@ -15,7 +15,7 @@
 	"VALUES ($1, $2::%s._ad_role, $3) ON CONFLICT DO NOTHING"
 
 /* registry.c */
-extern uint64 ad_registry_run(Oid schema, const char *statement, int nargs,
+extern uint64 ad_registry_run(const char *statement, int nargs,
 							  const Oid *types, const Datum *values,
 							  const char *nulls);
 extern int32 ad_registry_result(int column);

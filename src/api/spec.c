@@ -23,6 +23,7 @@
 #include "utils/syscache.h"
 
 PG_FUNCTION_INFO_V1(ad_spec_constructor);
+PG_FUNCTION_INFO_V1(ad_detector_names);
 
 /* A jsonb from JSON text; errors as jsonb's input has. */
 Jsonb *
@@ -149,4 +150,23 @@ ad_spec_constructor(PG_FUNCTION_ARGS)
 	spec = ad_jsonb_from_text(buf.data);
 	ad_spec_parse(&spec->root, !part, &parsed);
 	PG_RETURN_JSONB_P(spec);
+}
+
+/* _ad_detectors() -> names of the detectors, without the ensemble. */
+Datum
+ad_detector_names(PG_FUNCTION_ARGS)
+{
+	Datum	   *names;
+	int			n = 0;
+
+	(void) fcinfo;
+	while (ad_detectors[n] != NULL)
+		n++;
+	names = ad_palloc_array(Datum, n);
+	n = 0;
+	for (int i = 0; ad_detectors[i] != NULL; i++)
+		if (ad_detectors[i] != &ad_detector_ensemble)
+			names[n++] = CStringGetTextDatum(ad_detectors[i]->name);
+	PG_RETURN_ARRAYTYPE_P(construct_array(names, n, TEXTOID, -1, false,
+										  TYPALIGN_INT));
 }

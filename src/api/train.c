@@ -41,9 +41,10 @@ error_context(void *arg)
 
 /* Fit the rows of a query; the model's bytes, or NULL if there are no rows. */
 static bytea *
-fit_rows(Oid schema, const char *name, const char *sql, Datum spec,
-		 Oid spec_type, bool keyed, AdQuery *query)
+fit_rows(const char *name, const char *sql, Datum spec, Oid spec_type,
+		 bool keyed, AdQuery *query)
 {
+	const char *internal = ad_internal_schema();
 	ErrorContextCallback callback;
 	char	   *fit;
 	bytea	   *model;
@@ -58,10 +59,8 @@ fit_rows(Oid schema, const char *name, const char *sql, Datum spec,
 		TupleDescAttr(query->columns, 0)->atttypid == BYTEAOID)
 	{
 		/* sketches; a comment may end the query, so a line ends it too */
-		const char *q = quote_identifier(get_namespace_name(schema));
-
-		fit = psprintf("SELECT %s.ad_fit_sketch($1, %s.ad_merge(_q._c1)) FROM (\n%s\n) _q(_c1)",
-					   q, q, query->text);
+		fit = psprintf("SELECT %s._ad_fit_sketch($1, %s._ad_merge(_q._c1)) FROM (\n%s\n) _q(_c1)",
+					   internal, internal, query->text);
 	}
 	else
 	{
@@ -71,8 +70,7 @@ fit_rows(Oid schema, const char *name, const char *sql, Datum spec,
 					 errmsg("keyed sampling needs a row key before the features"),
 					 errhint("The first column of the training query is the key.")));
 		ad_query_features(query, keyed ? 0 : -1);
-		fit = psprintf("SELECT %s.ad_fit($1, %s%s)%s",
-					   quote_identifier(get_namespace_name(schema)),
+		fit = psprintf("SELECT %s._ad_fit($1, %s%s)%s", internal,
 					   keyed ? "_q._c1, " : "", query->features,
 					   ad_query_from(query));
 	}
@@ -110,7 +108,7 @@ features_json(const AdModel *m)
  * to the current user, if it is new.  Returns the version.  Within SPI.
  */
 static int32
-store(Oid schema, text *name, bytea *bytes, const AdModel *m,
+store(text *name, bytea *bytes, const AdModel *m,
 	  const char *query, Datum notes, bool notes_null, Datum keep,
 	  bool keep_null, bool activate)
 {
@@ -127,8 +125,7 @@ store(Oid schema, text *name, bytea *bytes, const AdModel *m,
 
 	/* this waits for another training of the name, and then is the next */
 	name_nulls[1] = keep_null ? 'n' : ' ';
-	(void) ad_registry_run(schema,
-						   "INSERT INTO %s._ad_model_name AS n (name, last_version, keep) "
+	(void) ad_registry_run("INSERT INTO %s._ad_model_name AS n (name, last_version, keep) "
 						   "VALUES ($1, 1, $2) "
 						   "ON CONFLICT (name) DO UPDATE "
 						   "SET last_version = n.last_version + 1, keep = coalesce($2, n.keep) "
@@ -143,14 +140,14 @@ store(Oid schema, text *name, bytea *bytes, const AdModel *m,
 		grant_values[0] = PointerGetDatum(name);
 		grant_values[1] = CStringGetTextDatum(user);
 		grant_values[2] = CStringGetTextDatum("own");
-		(void) ad_registry_run(schema, AD_REGISTRY_GRANT, 3, grant_types,
+		(void) ad_registry_run(AD_REGISTRY_GRANT, 3, grant_types,
 							   grant_values, NULL);
 	}
 	else
 	{
 		AdRegistryName row;
 
-		ad_registry_check(schema, name, NULL, AD_PRIVILEGE_OWN, &row);
+		ad_registry_check(name, NULL, AD_PRIVILEGE_OWN, &row);
 	}
 
 	initStringInfo(&digest);
@@ -167,19 +164,16 @@ store(Oid schema, text *name, bytea *bytes, const AdModel *m,
 	values[8] = CStringGetTextDatum(user);
 	values[9] = notes;
 	nulls[9] = notes_null ? 'n' : ' ';
-	(void) ad_registry_run(schema,
-						   "INSERT INTO %s._ad_model_version (name, version, model, spec, query, rows, "
+	(void) ad_registry_run("INSERT INTO %s._ad_model_version (name, version, model, spec, query, rows, "
 						   "features, digest, trained_at, trained_by, notes) "
 						   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp(), $9, $10)",
 						   10, types, values, nulls);
 	if (activate)
-		(void) ad_registry_run(schema,
-							   "UPDATE %s._ad_model_name SET active = $2 WHERE name = $1",
+		(void) ad_registry_run("UPDATE %s._ad_model_name SET active = $2 WHERE name = $1",
 							   2, types, values, NULL);
 
 	/* the active one stays, however old */
-	(void) ad_registry_run(schema,
-						   "DELETE FROM %s._ad_model_version v USING %s._ad_model_name n "
+	(void) ad_registry_run("DELETE FROM %s._ad_model_version v USING %s._ad_model_name n "
 						   "WHERE n.name = $1 AND v.name = $1 AND v.version IS DISTINCT FROM n.active "
 						   "AND v.version NOT IN (SELECT w.version FROM %s._ad_model_version w "
 						   "WHERE w.name = $1 ORDER BY w.version DESC LIMIT n.keep)",
@@ -194,7 +188,6 @@ Datum
 ad_train(PG_FUNCTION_ARGS)
 {
 	static const char *const arguments[] = {"name", "query", "spec"};
-	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 	Oid		   *types;
 	int			nargs;
 	text	   *name;
@@ -221,15 +214,15 @@ ad_train(PG_FUNCTION_ARGS)
 	ad_spec_from_value(spec_value, types[2] == TEXTOID, true, &spec);
 	ad_registry_check_name(name);
 	PreventCommandIfReadOnly("ad_train()");
-	if (ad_registry_name(schema, name, NULL, &row))
-		ad_registry_check(schema, name, NULL, AD_PRIVILEGE_OWN, &row);
+	if (ad_registry_name(name, NULL, &row))
+		ad_registry_check(name, NULL, AD_PRIVILEGE_OWN, &row);
 
 	progress = ad_progress_begin_in(CurrentMemoryContext, "train",
 									text_to_cstring(name), NAN);
 	ad_progress_phase(progress, "planning");
 	ad_progress_around_fit = progress;
 	SPI_connect();
-	bytes = fit_rows(schema, text_to_cstring(name), sql,
+	bytes = fit_rows(text_to_cstring(name), sql,
 					 PointerGetDatum(spec_value), types[2],
 					 spec.sampling.keyed, &query);
 	ad_progress_around_fit = -1;
@@ -239,7 +232,7 @@ ad_train(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("training query of model \"%s\" returned no rows",
 						text_to_cstring(name))));
-	version = store(schema, name, bytes,
+	version = store(name, bytes,
 					ad_model_read((const uint8 *) VARDATA_ANY(bytes),
 								  VARSIZE_ANY_EXHDR(bytes)),
 					query.text,

@@ -33,20 +33,38 @@ typedef struct AdRegistryName
 	int32		last_version;	/* highest ever given */
 } AdRegistryName;
 
+/* Relations of the extension that C reads or writes. */
+typedef enum AdOwnRelation
+{
+	AD_REL_MODEL_NAME,
+	AD_REL_MODEL_NAME_KEY,
+	AD_REL_MODEL_VERSION,
+	AD_REL_MODEL_VERSION_KEY,
+	AD_REL_MODEL_GRANT,
+	AD_REL_MODEL_GRANT_KEY,
+	AD_REL_JOB,
+	AD_REL_JOB_ID,
+	AD_RELATIONS				/* how many there are */
+} AdOwnRelation;
+
+/* objects.c */
+extern Oid	ad_own_relation(AdOwnRelation which);
+extern const char *ad_own_schema(void);
+extern const char *ad_internal_schema(void);
+
 /* registry.c */
 extern const char *ad_privilege_name(AdPrivilege privilege);
 extern AdPrivilege ad_privilege_by_name(const char *name);
-extern bool ad_registry_name(Oid schema, const text *name, Snapshot snapshot,
+extern bool ad_registry_name(const text *name, Snapshot snapshot,
 							 AdRegistryName *out);
-extern AdPrivilege ad_registry_privilege(Oid schema, const text *name,
-										 Snapshot snapshot, Oid user);
-extern void ad_registry_check(Oid schema, const text *name,
-							  Snapshot snapshot, AdPrivilege need,
-							  AdRegistryName *out);
-extern bool ad_registry_version(Oid schema, const text *name, int32 version,
+extern AdPrivilege ad_registry_privilege(const text *name, Snapshot snapshot,
+										 Oid user);
+extern void ad_registry_check(const text *name, Snapshot snapshot,
+							  AdPrivilege need, AdRegistryName *out);
+extern bool ad_registry_version(const text *name, int32 version,
 								Snapshot snapshot, Datum *model);
-extern Datum ad_registry_model(Oid schema, const text *name, int32 *version,
+extern Datum ad_registry_model(const text *name, int32 *version,
 							   AdPrivilege need);
-extern Oid	ad_registry_owner(Oid schema);
+extern Oid	ad_registry_owner(void);
 
 #endif							/* AD_OPERATE_H */

@@ -3,7 +3,7 @@
  * registry.c
  *		Reading the registry of named models.
  *
- * Three tables in the extension's schema: _ad_model_name (a row a name, with
+ * Three tables in the private schema: _ad_model_name (a row a name, with
  * the active version), _ad_model_version (a row a version, with the bytes)
  * and _ad_model_grant.  No user has rights on them; what a role may do with
  * a model is decided here, from the grants, for the current user.  So the
@@ -34,10 +34,6 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-
-#define NAME_TABLE		"_ad_model_name"
-#define VERSION_TABLE	"_ad_model_version"
-#define GRANT_TABLE		"_ad_model_grant"
 
 /* column numbers */
 #define NAME_NAME			1
@@ -72,35 +68,23 @@ ad_privilege_by_name(const char *name)
 			 errhint("Privileges of a model are \"score\", \"read\" and \"own\".")));
 }
 
-/* A relation of the registry, which is there unless a superuser took it. */
-static Oid
-relation_oid(Oid schema, const char *name)
-{
-	Oid			rel = get_relname_relid(name, schema);
-
-	if (!OidIsValid(rel))
-		elog(ERROR, "relation \"%s\" of the anomaly extension is missing",
-			 name);
-	return rel;
-}
-
 /*
  * Begin a scan of the rows of a name, by primary key; *rel is to be closed
  * with the scan.  version 0: all of them.  snapshot NULL: as they are now.
  */
 static SysScanDesc
-begin_scan(Oid schema, const char *table, const char *index,
-		   const text *name, int32 version, Snapshot snapshot, Relation *rel)
+begin_scan(AdOwnRelation table, AdOwnRelation index, const text *name,
+		   int32 version, Snapshot snapshot, Relation *rel)
 {
 	ScanKeyData key[2];
 
-	*rel = table_open(relation_oid(schema, table), AccessShareLock);
+	*rel = table_open(ad_own_relation(table), AccessShareLock);
 	ScanKeyInit(&key[0], 1, BTEqualStrategyNumber, F_TEXTEQ,
 				PointerGetDatum(name));
 	if (version != 0)
 		ScanKeyInit(&key[1], VERSION_VERSION, BTEqualStrategyNumber,
 					F_INT4EQ, Int32GetDatum(version));
-	return systable_beginscan(*rel, relation_oid(schema, index), true,
+	return systable_beginscan(*rel, ad_own_relation(index), true,
 							  snapshot, version != 0 ? 2 : 1, key);
 }
 
@@ -114,12 +98,12 @@ end_scan(SysScanDesc scan, Relation rel)
 
 /* The row of a name, or false. */
 bool
-ad_registry_name(Oid schema, const text *name, Snapshot snapshot,
+ad_registry_name(const text *name, Snapshot snapshot,
 				 AdRegistryName *out)
 {
 	Relation	rel;
-	SysScanDesc scan = begin_scan(schema, NAME_TABLE, NAME_TABLE "_pkey",
-								  name, 0, snapshot, &rel);
+	SysScanDesc scan = begin_scan(AD_REL_MODEL_NAME, AD_REL_MODEL_NAME_KEY,
+							  name, 0, snapshot, &rel);
 	HeapTuple	tuple = systable_getnext(scan);
 	bool		found = HeapTupleIsValid(tuple);
 
@@ -140,7 +124,7 @@ ad_registry_name(Oid schema, const text *name, Snapshot snapshot,
 
 /* The most a user may do with a model; O(grants of the model). */
 AdPrivilege
-ad_registry_privilege(Oid schema, const text *name, Snapshot snapshot,
+ad_registry_privilege(const text *name, Snapshot snapshot,
 					  Oid user)
 {
 	AdPrivilege result = AD_PRIVILEGE_NONE;
@@ -150,8 +134,8 @@ ad_registry_privilege(Oid schema, const text *name, Snapshot snapshot,
 
 	if (superuser_arg(user))
 		return AD_PRIVILEGE_OWN;
-	scan = begin_scan(schema, GRANT_TABLE, GRANT_TABLE "_pkey",
-					  name, 0, snapshot, &rel);
+	scan = begin_scan(AD_REL_MODEL_GRANT, AD_REL_MODEL_GRANT_KEY,
+							  name, 0, snapshot, &rel);
 	while (result != AD_PRIVILEGE_OWN &&
 		   HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
@@ -181,12 +165,12 @@ ad_registry_privilege(Oid schema, const text *name, Snapshot snapshot,
  * it; then its row.
  */
 void
-ad_registry_check(Oid schema, const text *name, Snapshot snapshot,
+ad_registry_check(const text *name, Snapshot snapshot,
 				  AdPrivilege need, AdRegistryName *out)
 {
 	/* a longer one may stand in the table, but not by our hand */
 	if (VARSIZE_ANY_EXHDR(name) > AD_MAX_MODEL_NAME ||
-		!ad_registry_name(schema, name, snapshot, out))
+		!ad_registry_name(name, snapshot, out))
 	{
 		char	   *s = text_to_cstring(name);
 
@@ -197,7 +181,7 @@ ad_registry_check(Oid schema, const text *name, Snapshot snapshot,
 				 strncmp(s, "\\x", 2) == 0 ?
 				 errhint("A string without a type is the name of a model. Cast the bytes of one to bytea.") : 0));
 	}
-	if (ad_registry_privilege(schema, name, snapshot, GetUserId()) < need)
+	if (ad_registry_privilege(name, snapshot, GetUserId()) < need)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for model \"%s\"",
@@ -213,7 +197,7 @@ ad_registry_check(Oid schema, const text *name, Snapshot snapshot,
  * NULL to ask just that.
  */
 bool
-ad_registry_version(Oid schema, const text *name, int32 version,
+ad_registry_version(const text *name, int32 version,
 					Snapshot snapshot, Datum *model)
 {
 	Relation	rel;
@@ -223,8 +207,8 @@ ad_registry_version(Oid schema, const text *name, int32 version,
 
 	if (version <= 0)
 		return false;
-	scan = begin_scan(schema, VERSION_TABLE, VERSION_TABLE "_pkey",
-					  name, version, snapshot, &rel);
+	scan = begin_scan(AD_REL_MODEL_VERSION, AD_REL_MODEL_VERSION_KEY,
+							  name, version, snapshot, &rel);
 	tuple = systable_getnext(scan);
 	found = HeapTupleIsValid(tuple);
 	if (found && model)
@@ -244,14 +228,14 @@ ad_registry_version(Oid schema, const text *name, int32 version,
  * *version AD_VERSION_ACTIVE is replaced.  As ad_registry_version().
  */
 Datum
-ad_registry_model(Oid schema, const text *name, int32 *version,
+ad_registry_model(const text *name, int32 *version,
 				  AdPrivilege need)
 {
 	Snapshot	snapshot = GetActiveSnapshot();
 	AdRegistryName row;
 	Datum		model;
 
-	ad_registry_check(schema, name, snapshot, need, &row);
+	ad_registry_check(name, snapshot, need, &row);
 	if (*version == AD_VERSION_ACTIVE)
 	{
 		if (row.active == 0)
@@ -262,7 +246,7 @@ ad_registry_model(Oid schema, const text *name, int32 *version,
 					 errhint("Choose one with ad_activate().")));
 		*version = row.active;
 	}
-	if (!ad_registry_version(schema, name, *version, snapshot, &model))
+	if (!ad_registry_version(name, *version, snapshot, &model))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("model \"%s\" has no version %d",
@@ -272,9 +256,9 @@ ad_registry_model(Oid schema, const text *name, int32 *version,
 
 /* Who owns the tables, so as whom they are written. */
 Oid
-ad_registry_owner(Oid schema)
+ad_registry_owner(void)
 {
-	Relation	rel = table_open(relation_oid(schema, NAME_TABLE),
+	Relation	rel = table_open(ad_own_relation(AD_REL_MODEL_NAME),
 								 AccessShareLock);
 	Oid			owner = rel->rd_rel->relowner;
 

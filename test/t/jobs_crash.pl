@@ -168,7 +168,7 @@ SELECT ad_create_job('timed', 'm', 'SELECT * FROM payment WHERE id <= 3000 AND c
 SET statement_timeout = '300ms';
 CALL ad_run_job('timed');
 RESET statement_timeout;
-SELECT 'locks: ' || count(*) FROM pg_locks WHERE locktype = 'object' AND classid = '_ad_job'::regclass;
+SELECT 'locks: ' || count(*) FROM pg_locks WHERE locktype = 'object' AND classid = '_anomaly._ad_job'::regclass;
 SQL
 like($err, qr/statement timeout/, 'a timed out run ends');
 is($out =~ /locks: (\d+)/ ? $1 : '', 0, 'and leaves no lock');
@@ -225,7 +225,7 @@ is($node->safe_psql('copy', sprintf($alerts, 'killed')), $expected, 'a restore h
 $node->safe_psql('copy', q{INSERT INTO payment VALUES (900001, 'new', 99, 0, '2026-01-01 02:46:41+00'); CALL ad_run_job('killed')});
 is($node->safe_psql('copy', "SELECT rows, alerts FROM ad_job_run WHERE job = 'killed' ORDER BY run DESC LIMIT 1"), '1|1', 'and goes on where it was');
 $node->safe_psql('copy', "SELECT ad_create_job('another', 'm', 'payment', 'id', 'ts', rule => '{\"p_value\": 0.002}')");
-is($node->safe_psql('copy', 'SELECT count(*), count(DISTINCT id) FROM _ad_job'), '7|7', 'numbers of jobs go on too');
+is($node->safe_psql('copy', 'SELECT count(*), count(DISTINCT id) FROM _anomaly._ad_job'), '7|7', 'numbers of jobs go on too');
 is($node->safe_psql('copy', 'SET ROLE keeper; SELECT count(*) > 0 FROM ad_alert'), 't', 'and so do grants');
 
 # So does a restore by several processes, which load the tables in any order.
@@ -233,8 +233,8 @@ my $archive = $node->basedir . '/dump.custom';
 $node->safe_psql('postgres', "SELECT ad_label('killed', key, true) FROM ad_alert WHERE job = 'killed'; CREATE DATABASE parallel_copy");
 $node->command_ok([ 'pg_dump', '-Fc', '-d', $node->connstr('postgres'), '-f', $archive ], 'pg_dump to an archive');
 $node->command_ok([ 'pg_restore', '-j', 4, '-d', $node->connstr('parallel_copy'), $archive ], 'pg_restore with four jobs');
-is( $node->safe_psql('parallel_copy', 'SELECT (SELECT count(*) FROM _ad_alert), (SELECT count(*) FROM _ad_label), (SELECT count(*) FROM _ad_job_seen)'),
-	$node->safe_psql('postgres', 'SELECT (SELECT count(*) FROM _ad_alert), (SELECT count(*) FROM _ad_label), (SELECT count(*) FROM _ad_job_seen)'),
+is( $node->safe_psql('parallel_copy', 'SELECT (SELECT count(*) FROM _anomaly._ad_alert), (SELECT count(*) FROM _anomaly._ad_label), (SELECT count(*) FROM _anomaly._ad_job_seen)'),
+	$node->safe_psql('postgres', 'SELECT (SELECT count(*) FROM _anomaly._ad_alert), (SELECT count(*) FROM _anomaly._ad_label), (SELECT count(*) FROM _anomaly._ad_job_seen)'),
 	'has alerts, labels and keys');
 
 # Of a job that is dropped while it runs nothing is left.
@@ -244,8 +244,8 @@ $node->poll_query_until('postgres', "SELECT count(*) > 0 FROM ad_job_run WHERE j
 $node->safe_psql('postgres', "SELECT ad_drop_job('slow')");
 $first->{harness}->finish;
 like(${ $first->{err} }, qr/job was dropped/, 'a run of a dropped job ends');
-is( $node->safe_psql('postgres', 'SELECT count(*) FROM (SELECT job_id FROM _ad_alert UNION ALL SELECT job_id FROM _ad_job_run UNION ALL
-		SELECT job_id FROM _ad_job_seen UNION ALL SELECT job_id FROM _ad_job_state UNION ALL SELECT job_id FROM _ad_label) x WHERE job_id NOT IN (SELECT id FROM _ad_job)'),
+is( $node->safe_psql('postgres', 'SELECT count(*) FROM (SELECT job_id FROM _anomaly._ad_alert UNION ALL SELECT job_id FROM _anomaly._ad_job_run UNION ALL
+		SELECT job_id FROM _anomaly._ad_job_seen UNION ALL SELECT job_id FROM _anomaly._ad_job_state UNION ALL SELECT job_id FROM _anomaly._ad_label) x WHERE job_id NOT IN (SELECT id FROM _anomaly._ad_job)'),
 	0, 'and leaves nothing');
 
 $node->stop;

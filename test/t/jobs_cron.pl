@@ -27,7 +27,7 @@ SQL
 
 my ($status, $out, $err) = $node->psql('postgres', q{SET ROLE fraud_team; SELECT ad_schedule_job('fraud', '* * * * *')});
 like($err, qr/cannot schedule job "fraud" without pg_cron/, 'without pg_cron: an error');
-like($err, qr/HINT:  .*shared_preload_libraries.*CALL public.ad_run_job\('fraud'\)/s, 'with a hint');
+like($err, qr/HINT:  .*shared_preload_libraries.*CALL ad_run_job\('fraud'\)/s, 'with a hint');
 
 SKIP:
 {
@@ -52,7 +52,7 @@ CONF
 
 	$node->safe_psql('postgres', q{SET ROLE fraud_team; SELECT ad_schedule_job('fraud', '* * * * *')});
 	is( $node->safe_psql('postgres', 'SELECT jobname, schedule, command, username FROM cron.job'),
-		q{anomaly fraud|* * * * *|CALL public.ad_run_job('fraud')|fraud_team}, 'pg_cron knows the job');
+		q{anomaly fraud|* * * * *|CALL _anomaly._ad_run_job('fraud', NULL)|fraud_team}, 'pg_cron knows the job');
 
 	$node->safe_psql('postgres', q{INSERT INTO payment VALUES (10001, 'strange', 1000), (10002, 'usual', 0)});
 	ok( $node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM ad_alert WHERE key = '10001'}),

@@ -53,7 +53,7 @@ is( sql_value($plain, 'SELECT string_agg(concat_ws(\'|\', "check", status, hint)
 	'statistics|warning|Add anomaly to shared_preload_libraries and restart the server.,stale model|ok,job lag|ok,failing job|ok,alert flood|ok', 'ad_health warns');
 is( sql_value($plain, 'SELECT count(ad_score(m, x)) FROM (SELECT ad_fit(ad_zscore(), x) AS m FROM generate_series(1, 10) x) f, generate_series(1, 10) x'),
 	10, 'scoring works');
-is(sql_value($plain, "SELECT _ad_progress_set('job', 'j', 'x', 1, 2), _ad_progress_end('job', 'j')"), '|', 'progress is not shown');
+is(sql_value($plain, "SELECT _anomaly._ad_progress_set('job', 'j', 'x', 1, 2), _anomaly._ad_progress_end('job', 'j')"), '|', 'progress is not shown');
 $plain->stop;
 
 my $node = start_server('preloaded', "shared_preload_libraries = 'anomaly'", 'anomaly.stat_models_max = 16',
@@ -234,20 +234,20 @@ is( $node->safe_psql('postgres', "$health; SELECT score_shift > 1 FROM ad_stat_m
 
 # In one session: nested, failing, shown by SQL.
 is( $node->safe_psql('postgres', <<'SQL'),
-SELECT _ad_progress_set('job', 'fraud', 'scoring', 10, 40);
-SELECT _ad_progress_set('job', 'fraud', rows_done => 20);
+SELECT _anomaly._ad_progress_set('job', 'fraud', 'scoring', 10, 40);
+SELECT _anomaly._ad_progress_set('job', 'fraud', rows_done => 20);
 SELECT kind, name, phase, rows_done, rows_expected, percent FROM ad_progress;
 DO $$ BEGIN PERFORM ad_fit(ad_zscore(), 1 / (5 - i)) FROM generate_series(1, 10) i; EXCEPTION WHEN division_by_zero THEN NULL; END $$;
 SELECT count(*) FROM ad_progress;
-BEGIN; SELECT _ad_progress_set('train', repeat('é', 500), repeat('ü', 100)); SELECT length(name), length(phase) FROM ad_progress WHERE kind = 'train';
+BEGIN; SELECT _anomaly._ad_progress_set('train', repeat('é', 500), repeat('ü', 100)); SELECT length(name), length(phase) FROM ad_progress WHERE kind = 'train';
 ROLLBACK;
 SELECT count(*) FROM ad_progress;
-SELECT _ad_progress_set('job', 'fraud'); SELECT _ad_progress_end('job', 'fraud');
+SELECT _anomaly._ad_progress_set('job', 'fraud'); SELECT _anomaly._ad_progress_end('job', 'fraud');
 SELECT count(*) FROM ad_progress;
 SQL
 	"\n\njob|fraud|scoring|20|40|50.0\n1\n\n31|15\n0\n\n\n0", 'progress of jobs, errors and aborts');
-like(error_of($node, "SELECT _ad_progress_set(repeat('k', 16), 'x');"), qr/22023: kind "k+" is longer than 15 bytes/, 'a kind is short');
-is( $node->safe_psql('postgres', "SELECT count(_ad_progress_set('job', i::text)) FROM generate_series(1, 300) i; SELECT count(*) FROM ad_progress"),
+like(error_of($node, "SELECT _anomaly._ad_progress_set(repeat('k', 16), 'x');"), qr/22023: kind "k+" is longer than 15 bytes/, 'a kind is short');
+is( $node->safe_psql('postgres', "SELECT count(_anomaly._ad_progress_set('job', i::text)) FROM generate_series(1, 300) i; SELECT count(*) FROM ad_progress"),
 	"300\n256", 'what has no slot is not shown, and does not fail');
 becomes($node, 'SELECT count(*) FROM ad_progress', 0, 'a session takes its progress with it');
 
@@ -274,7 +274,7 @@ is(sql_value($node, 'SELECT rows, anomalies FROM s'), '5|5', '... but is again')
 my $exporter = 'prometheus-postgres-exporter';
 my $port = PostgreSQL::Test::Cluster::get_free_port();
 my $log = PostgreSQL::Test::Utils::tempdir() . '/exporter.log';
-$node->safe_psql('postgres', "CREATE ROLE exporter LOGIN IN ROLE pg_monitor; SELECT _ad_progress_set('job', 'gone', 'x', 1, 2)");
+$node->safe_psql('postgres', "CREATE ROLE exporter LOGIN IN ROLE pg_monitor; SELECT _anomaly._ad_progress_set('job', 'gone', 'x', 1, 2)");
 my $run = IPC::Run::start([ $exporter, "--web.listen-address=127.0.0.1:$port", '--disable-default-metrics', '--disable-settings-metrics',
 		"--extend.query-path=$FindBin::RealBin/../../docs/monitoring/queries.yaml" ],
 	'>', $log, '2>', $log,

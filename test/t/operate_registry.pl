@@ -111,7 +111,7 @@ BEGIN;
 DECLARE c CURSOR FOR SELECT ad_info('fraud') #>> '{iforest,trees}' FROM payment;
 FETCH c;
 other SELECT ad_activate('fraud', 2), ad_drop_model('fraud', 1);
-other VACUUM _ad_model_version;
+other VACUUM _anomaly._ad_model_version;
 FETCH 2 FROM c;
 COMMIT;
 SELECT ad_info('fraud') #>> '{iforest,trees}';
@@ -257,7 +257,7 @@ $node->safe_psql('postgres', <<'SQL');
 CREATE ROLE trainer;
 GRANT SELECT ON payment TO trainer;
 SELECT ad_grant_model('fraud', 'trainer', 'own');
-CREATE PUBLICATION models FOR TABLE _ad_model_name, _ad_model_version, _ad_model_grant;
+CREATE PUBLICATION models FOR TABLE _anomaly._ad_model_name, _anomaly._ad_model_version, _anomaly._ad_model_grant;
 SQL
 $bare->safe_psql('postgres', "CREATE SUBSCRIPTION models CONNECTION \$\$" . $node->connstr('postgres') . "\$\$ PUBLICATION models");
 $bare->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_subscription_rel WHERE srsubstate NOT IN ('r', 's')");
