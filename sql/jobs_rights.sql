@@ -46,7 +46,8 @@ SELECT id AS j_id FROM _anomaly._ad_job WHERE name = 'j' \gset
 SET ROLE jobs_other;
 INSERT INTO _anomaly._ad_own_alert (job_id, key, score, "row", event_at, scored_at) VALUES (:j_id, 'forged', 1, '{}', now(), now());
 INSERT INTO _anomaly._ad_own_grant VALUES (:j_id, 'jobs_other', 'label');
-INSERT INTO _anomaly._ad_may_label VALUES (:j_id, '500', false, '{}', NULL, current_user, now());
+SELECT _anomaly._ad_label_store(:j_id, '500', false, NULL);
+INSERT INTO _anomaly._ad_label VALUES (:j_id, '500', false, '{}', NULL, current_user, now());
 UPDATE _anomaly._ad_own_state SET failures = 99;
 DELETE FROM _anomaly._ad_own_alert;
 \set VERBOSITY default
@@ -76,7 +77,8 @@ SELECT ad_label('j', '500', true, 'called the customer');
 SELECT ad_label('j', '502', true);
 SELECT ad_label('j', '4', true);
 \set VERBOSITY terse
-INSERT INTO _anomaly._ad_may_label SELECT :j_id, '4', true, '{}', NULL, 'jobs_owner', now();
+SELECT _anomaly._ad_label_store(:j_id, '4', true, NULL);
+DELETE FROM _anomaly._ad_label_of_job;
 \set VERBOSITY default
 SET ROLE jobs_owner;
 SELECT ad_label('j', '502', false);

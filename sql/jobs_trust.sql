@@ -90,13 +90,18 @@ RESET ROLE;
 SELECT ad_train('plain', 'SELECT a, a % 7 AS b FROM trust.thing');
 SELECT detector, spec -> 'calibrate' IS NOT NULL AS calibrated FROM ad_models WHERE name = 'plain';
 
--- nor do the labels of a job count whose owner may not use the model
+-- nor do the labels of a job count whose owner may only score: that takes the privilege label
 SET ROLE trust_mallory;
 UPDATE _anomaly._ad_own_job SET model = 'plain' WHERE name = 'trust job';
 RESET ROLE;
 SELECT ad_retrain('plain') -> 'labels' AS labels;
 SELECT ad_grant_model('plain', 'trust_mallory', 'score');
 SELECT ad_retrain('plain') -> 'labels' AS labels;
+SELECT ad_grant_model('plain', 'trust_mallory', 'label');
+SELECT ad_retrain('plain') -> 'labels' AS labels;
+-- a label whose row no longer fits the features does not stop it
+UPDATE _anomaly._ad_label SET "row" = '{"a": "abc", "b": 1}' WHERE key = '7';
+SELECT r -> 'labels' AS labels, r -> 'reasons' AS reasons FROM ad_retrain('plain', min_labels => 2) r;
 
 SELECT ad_drop_job(name) IS NOT NULL AS dropped FROM ad_jobs WHERE name LIKE 'trust%';
 SELECT ad_drop_model('trust'), ad_drop_model('plain');

@@ -51,7 +51,7 @@ CREATE TABLE _anomaly._ad_model_version (
     rows bigint NOT NULL,
     features jsonb NOT NULL,
     digest text NOT NULL,
-    trained_at timestamptz NOT NULL,
+    trained_at timestamptz NOT NULL CHECK (isfinite(trained_at)),
     trained_by text NOT NULL,
     notes text,
     CONSTRAINT _ad_model_version_pkey PRIMARY KEY (name, version)
@@ -64,11 +64,11 @@ COMMENT ON TABLE _anomaly._ad_model_version IS
 CREATE TABLE _anomaly._ad_model_grant (
     name text COLLATE "C" NOT NULL,
     role _anomaly._ad_role NOT NULL,
-    privilege text COLLATE "C" NOT NULL CHECK (privilege IN ('score', 'read', 'own')),
+    privilege text COLLATE "C" NOT NULL CHECK (privilege IN ('score', 'label', 'read', 'own')),
     CONSTRAINT _ad_model_grant_pkey PRIMARY KEY (name, role, privilege)
 );
 COMMENT ON TABLE _anomaly._ad_model_grant IS
-'who may score with, read, or own a named model';
+'who may score with, label for, read, or own a named model';
 
 -- A restore, or a subscription, goes on where a role is missing.
 CREATE FUNCTION _anomaly._ad_model_grant_skip()
@@ -84,6 +84,19 @@ BEFORE INSERT ON _anomaly._ad_model_grant
 FOR EACH ROW WHEN (NEW.role::oid = 4294967295::oid)
 EXECUTE FUNCTION _anomaly._ad_model_grant_skip();
 ALTER TABLE _anomaly._ad_model_grant ENABLE ALWAYS TRIGGER _ad_model_grant_skip;
+
+-- See src/api/guard.c.
+CREATE FUNCTION _anomaly._ad_version_guard()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'ad_version_guard'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION _anomaly._ad_version_guard() IS
+'refuses a version trained by a role whose rights the inserter does not have';
+REVOKE ALL ON FUNCTION _anomaly._ad_version_guard() FROM PUBLIC;
+
+CREATE TRIGGER _ad_version_guard
+BEFORE INSERT ON _anomaly._ad_model_version
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_version_guard();
 
 SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_model_name', '');
 SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_model_version', '');
@@ -158,7 +171,7 @@ RETURNS void
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000;
 COMMENT ON FUNCTION @extschema@.ad_grant_model(text, text, text) IS
-'lets a role, or public, score with a model, read it (bytes, training query, statistics of its features), or own it; each includes those before';
+'lets a role, or public, score with a model (score), also count its labels in ad_retrain() (label), read it: bytes, training query, statistics of its features (read), or own it (own); each includes to score';
 
 CREATE FUNCTION @extschema@.ad_revoke_model(name text, role text, privilege text)
 RETURNS void

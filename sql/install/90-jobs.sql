@@ -35,7 +35,7 @@ CREATE TABLE _anomaly._ad_job (
     since text,
     search_path text NOT NULL,
     timezone text NOT NULL,
-    created_at timestamptz NOT NULL
+    created_at timestamptz NOT NULL CHECK (isfinite(created_at))
 );
 COMMENT ON TABLE _anomaly._ad_job IS 'jobs as they were asked for';
 
@@ -63,8 +63,8 @@ CREATE TABLE _anomaly._ad_job_run (
     job_id integer NOT NULL,
     run integer NOT NULL,
     pid integer NOT NULL,
-    started timestamptz NOT NULL,
-    finished timestamptz,
+    started timestamptz NOT NULL CHECK (isfinite(started)),
+    finished timestamptz CHECK (isfinite(finished)),
     batches integer NOT NULL DEFAULT 0,
     rows bigint NOT NULL DEFAULT 0,
     alerts bigint NOT NULL DEFAULT 0,
@@ -85,7 +85,7 @@ CREATE TABLE _anomaly._ad_alert (
     "row" jsonb NOT NULL,
     model_version integer,
     event_at timestamptz NOT NULL,
-    scored_at timestamptz NOT NULL,
+    scored_at timestamptz NOT NULL CHECK (isfinite(scored_at)),
     CONSTRAINT _ad_alert_pkey PRIMARY KEY (job_id, key)
 );
 CREATE INDEX _ad_alert_event_at ON _anomaly._ad_alert (job_id, event_at);
@@ -100,7 +100,7 @@ CREATE TABLE _anomaly._ad_label (
     "row" jsonb NOT NULL,
     note text,
     labelled_by text NOT NULL,
-    labelled_at timestamptz NOT NULL,
+    labelled_at timestamptz NOT NULL CHECK (isfinite(labelled_at)),
     CONSTRAINT _ad_label_pkey PRIMARY KEY (job_id, key)
 );
 COMMENT ON TABLE _anomaly._ad_label IS 'what people say of rows';
@@ -118,18 +118,19 @@ BEFORE INSERT ON _anomaly._ad_job_grant
 FOR EACH ROW WHEN (NEW.role::oid = 4294967295::oid)
 EXECUTE FUNCTION _anomaly._ad_model_grant_skip();
 
--- The number is given here, so that nobody needs rights on the sequence.
+-- The number is given here, so that nobody needs rights on the sequence; who
+-- restores brings his own. See src/api/guard.c.
 CREATE FUNCTION _anomaly._ad_job_number()
 RETURNS trigger
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$ BEGIN NEW.id := nextval('_anomaly._ad_job_id'); RETURN NEW; END $$;
-COMMENT ON FUNCTION _anomaly._ad_job_number() IS 'gives a new job its number';
+AS 'MODULE_PATHNAME', 'ad_job_number'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION _anomaly._ad_job_number() IS
+'gives a new job its number and time, and refuses one in the name of a role whose rights the inserter does not have';
+REVOKE ALL ON FUNCTION _anomaly._ad_job_number() FROM PUBLIC;
 
 CREATE TRIGGER _ad_job_number
 BEFORE INSERT ON _anomaly._ad_job
-FOR EACH ROW WHEN (NEW.id IS NULL OR NOT has_table_privilege('_anomaly._ad_job'::regclass::oid, 'INSERT'))
-EXECUTE FUNCTION _anomaly._ad_job_number();
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_number();
 
 SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job_id', '');
 SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job', '');
@@ -205,19 +206,31 @@ COMMENT ON VIEW _anomaly._ad_job_privilege IS
 'the most the current user may do with each job: read, label, own';
 GRANT SELECT ON _anomaly._ad_job_privilege TO PUBLIC;
 
--- By whom it was labelled cannot be made up.
-CREATE VIEW _anomaly._ad_may_label WITH (security_barrier) AS
-SELECT * FROM _anomaly._ad_label
-WHERE labelled_by = current_user
-  AND job_id IN (SELECT p.job_id FROM _anomaly._ad_job_privilege p WHERE p.privilege IN ('label', 'own'))
-WITH CASCADED CHECK OPTION;
-COMMENT ON VIEW _anomaly._ad_may_label IS 'one''s own labels of jobs that one may label';
 CREATE VIEW _anomaly._ad_label_of_job WITH (security_barrier) AS
 SELECT job_id, key FROM _anomaly._ad_label
-WHERE job_id IN (SELECT p.job_id FROM _anomaly._ad_job_privilege p WHERE p.privilege IN ('label', 'own'));
-COMMENT ON VIEW _anomaly._ad_label_of_job IS 'labels, to be taken back, of jobs that one may label';
-GRANT SELECT, INSERT, DELETE ON _anomaly._ad_may_label TO PUBLIC;
+WHERE job_id IN (SELECT id FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE'));
+COMMENT ON VIEW _anomaly._ad_label_of_job IS 'labels of one''s own jobs, to be deleted with them';
 GRANT SELECT, DELETE ON _anomaly._ad_label_of_job TO PUBLIC;
+
+-- A time may be infinite, and two may be too far apart for an interval.
+CREATE FUNCTION _anomaly._ad_seconds_between(since timestamptz, until timestamptz)
+RETURNS double precision
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT CASE WHEN isfinite($1) AND isfinite($2)
+            THEN extract(epoch FROM $2)::double precision - extract(epoch FROM $1)::double precision END
+$$;
+COMMENT ON FUNCTION _anomaly._ad_seconds_between(timestamptz, timestamptz) IS
+'seconds from one time to another; NULL if one of them is infinite';
+
+CREATE FUNCTION _anomaly._ad_interval(seconds double precision)
+RETURNS interval
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT justify_hours(make_interval(secs => least(greatest($1, -9e12), 9e12))) $$;
+COMMENT ON FUNCTION _anomaly._ad_interval(double precision) IS
+'an interval of so many seconds, cut at some 285,000 years';
 
 -- What may be seen.
 
@@ -291,8 +304,9 @@ FROM _anomaly._ad_job j
                          FROM _anomaly._ad_job_run r WHERE r.job_id = j.id) r
      CROSS JOIN LATERAL (SELECT count(*) AS alerts, count(b.is_anomaly) AS labelled,
                                 count(*) FILTER (WHERE b.is_anomaly) AS confirmed,
-                                avg(a.scored_at - a.event_at) AS mean_time_to_alert,
-                                max(a.scored_at - a.event_at) AS max_time_to_alert, max(a.scored_at) AS last_alert
+                                _anomaly._ad_interval(avg(_anomaly._ad_seconds_between(a.event_at, a.scored_at))) AS mean_time_to_alert,
+                                _anomaly._ad_interval(max(_anomaly._ad_seconds_between(a.event_at, a.scored_at))) AS max_time_to_alert,
+                                max(a.scored_at) AS last_alert
                          FROM _anomaly._ad_alert a LEFT JOIN _anomaly._ad_label b ON b.job_id = a.job_id AND b.key = a.key
                          WHERE a.job_id = j.id) a
      CROSS JOIN LATERAL (SELECT count(*) AS missed FROM _anomaly._ad_label l
@@ -337,18 +351,18 @@ DECLARE
 BEGIN
 	-- one name, perhaps with a schema, is a table
 	IF given ~ '^\s*([[:alpha:]_][[:alnum:]_$]*|"([^"]|"")+")(\.([[:alpha:]_][[:alnum:]_$]*|"([^"]|"")+"))?\s*$' THEN
-		PERFORM set_config('search_path', $2, true);
-		relation := to_regclass(given);
-		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+		PERFORM pg_catalog.set_config('search_path', $2, true);
+		relation := pg_catalog.to_regclass(given);
+		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		IF relation IS NULL THEN
 			RAISE EXCEPTION 'relation "%" does not exist', btrim(given)
 				USING ERRCODE = 'undefined_table', HINT = 'source is a table, a view, or a query.';
 		END IF;
 		given := format('SELECT * FROM %s', relation);
 	END IF;
-	PERFORM set_config('search_path', $2, true);
+	PERFORM pg_catalog.set_config('search_path', $2, true);
 	SELECT q.sql, q.columns, q.types INTO sql, columns, types FROM _anomaly._ad_query(given, 'source') q;
-	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 END $$;
 COMMENT ON FUNCTION _anomaly._ad_job_source(text, text) IS
 'a job''s source as a query, with its columns, read with a search path; relation: if it is one';
@@ -722,7 +736,12 @@ DECLARE
 BEGIN
 	j := _anomaly._ad_job_get($1);
 	PERFORM _anomaly._ad_job_unschedule(j.name);
-	-- this waits for a batch that is being done, after which there are no more
+	-- this waits for a batch that is being done, and for a label that is being
+	-- written; each of them locks the row of the job first, so there are no more
+	PERFORM FROM _anomaly._ad_own_job o WHERE o.id = j.id FOR UPDATE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'job "%" does not exist', $1 USING ERRCODE = 'undefined_object';
+	END IF;
 	DELETE FROM _anomaly._ad_own_state o WHERE o.job_id = j.id;
 	DELETE FROM _anomaly._ad_own_seen o WHERE o.job_id = j.id;
 	DELETE FROM _anomaly._ad_own_run o WHERE o.job_id = j.id;

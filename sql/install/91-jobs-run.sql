@@ -4,6 +4,11 @@
 -- commits can have no search_path of its own, so it only calls functions that
 -- have one, and everything in it is qualified.
 --
+-- A source means what it means to the job's owner, so it is run in the search
+-- path that he had. What stands between the two set_config() is found in that
+-- path: nothing but an EXECUTE of text that is there, with plain variables.
+-- An operator or a function in an expression could be somebody else's.
+--
 -- Watermark and lag. A batch takes the first batch_size rows, in the order of
 -- (watermark, key), whose watermark is at least that of the job less the lag
 -- and whose keys are not among those already scored there (_ad_job_seen). The
@@ -44,6 +49,11 @@ BEGIN
 			USING ERRCODE = 'insufficient_privilege',
 			DETAIL = format('It belongs to role "%s", the current user is "%s".', j.owner, current_user),
 			HINT = 'SET ROLE, or let ad_alter_job() give it another owner.';
+	END IF;
+	-- it is not dropped while this writes what would stay behind
+	PERFORM FROM _anomaly._ad_own_job o WHERE o.id = j.id FOR KEY SHARE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'job "%" does not exist', $1 USING ERRCODE = 'undefined_object';
 	END IF;
 	IF NOT _anomaly._ad_job_lock(j.id) THEN
 		SELECT l.pid INTO holder FROM pg_locks l
@@ -213,9 +223,10 @@ BEGIN
 	IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.relation AND a.attname = j.watermark_column AND a.attnotnull)
 		AND (SELECT o.batches = 0 FROM _anomaly._ad_own_run o WHERE o.job_id = j.id AND o.run = $2)
 	THEN
-		PERFORM set_config('search_path', j.search_path, true);
-		EXECUTE format(E'SELECT EXISTS (SELECT FROM (\n%s\n) _q WHERE _q.%I IS NULL)', q.sql, j.watermark_column) INTO found;
-		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+		sql := format(E'SELECT EXISTS (SELECT FROM (\n%s\n) _q WHERE _q.%I IS NULL)', q.sql, j.watermark_column);
+		PERFORM pg_catalog.set_config('search_path', j.search_path, true);
+		EXECUTE sql INTO found;
+		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		IF found THEN
 			RAISE EXCEPTION 'source of job "%" has rows whose watermark "%" is NULL', j.name, j.watermark_column
 				USING ERRCODE = 'null_value_not_allowed', HINT = 'They would never be scored: give them one, or leave them out with WHERE.';
@@ -289,13 +300,13 @@ FROM _n$sql$,
 		'(SELECT _v.version FROM _anomaly._ad_visible_model _v WHERE _v.name OPERATOR(pg_catalog.=) $2 AND _v.active)',
 		_anomaly._ad_job_explanation(j, given), alias);
 
-	PERFORM set_config('search_path', j.search_path, true);
+	PERFORM pg_catalog.set_config('search_path', j.search_path, true);
 	IF kind = 'at' THEN
 		EXECUTE sql INTO r USING j.id, j.model, j.batch_size, from_at, clock_at, s.at, rule_value, lag.at, until_at, seen;
 	ELSE
 		EXECUTE sql INTO r USING j.id, j.model, j.batch_size, from_no, clock_at, s.no, rule_value, lag.no, until_at, seen;
 	END IF;
-	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 	IF r.no_key THEN
 		RAISE EXCEPTION 'source of job "%" has rows whose key "%" is NULL', j.name, j.key_column
 			USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave them out with WHERE.';
@@ -342,7 +353,7 @@ AS $$
 DECLARE
 	j _anomaly._ad_own_job;
 BEGIN
-	SELECT * INTO j FROM _anomaly._ad_own_job o WHERE o.id = $1;
+	SELECT * INTO j FROM _anomaly._ad_own_job o WHERE o.id = $1 FOR KEY SHARE;
 	-- another may have got it since the last batch
 	IF j.id IS NULL OR j.owner::oid <> (SELECT oid FROM pg_roles WHERE rolname = current_user) THEN
 		RAISE EXCEPTION 'job was dropped or given to another role while it ran' USING ERRCODE = 'undefined_object';

@@ -75,20 +75,24 @@ RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	empty text;				-- a query of no rows with the columns of the source
+	order_by text;
 BEGIN
 	IF _anomaly._ad_job_column($3, $4, 'ts', 'watermark') <> 'timestamptz'::regtype THEN
 		RAISE EXCEPTION 'watermark has type %', _anomaly._ad_job_column($3, $4, 'ts', 'watermark')
 			USING ERRCODE = 'datatype_mismatch', HINT = 'The column "ts" of order events is a timestamptz.';
 	END IF;
-	PERFORM set_config('search_path', j.search_path, true);
 	-- not on the source itself: even planning it calls functions, and who
 	-- changes a job need not be the one who wrote it
-	EXECUTE 'SELECT FROM _anomaly._ad_layering_sequences($1, $2, $3, $4, false)'
-		USING (SELECT format('SELECT %s LIMIT 0', string_agg(format('NULL::%s AS %I',
+	empty := (SELECT format('SELECT %s LIMIT 0', string_agg(format('NULL::%s AS %I',
 					CASE WHEN (SELECT y.typtype FROM pg_type y WHERE y.oid = t) = 'p' THEN 'text'::regtype ELSE t END, c), ', ' ORDER BY i))
-			   FROM unnest($3, $4) WITH ORDINALITY u(c, t, i)),
-			j.options, j.partition_by, coalesce(j.order_by, CASE WHEN 'id' = ANY ($3) THEN 'id' END);
-	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+			   FROM unnest($3, $4) WITH ORDINALITY u(c, t, i));
+	order_by := coalesce(j.order_by, CASE WHEN 'id' = ANY ($3) THEN 'id' END);
+	PERFORM pg_catalog.set_config('search_path', j.search_path, true);
+	EXECUTE 'SELECT FROM _anomaly._ad_layering_sequences($1, $2, $3, $4, false)'
+		USING empty, j.options, j.partition_by, order_by;
+	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 END $$;
 COMMENT ON FUNCTION _anomaly._ad_job_layering_check(_anomaly._ad_own_job, text, text[], regtype[]) IS
 'an error if the source of a layering job is no order events';
@@ -108,6 +112,10 @@ DECLARE
 	day timestamptz;
 	next_day timestamptz;
 	first timestamptz;
+	part text;				-- of the source, as a query
+	stmt text;
+	order_by text;
+	least_score double precision;
 	n bigint;
 	hits jsonb;
 BEGIN
@@ -123,9 +131,10 @@ BEGIN
 	IF (SELECT o.batches = 0 FROM _anomaly._ad_own_run o WHERE o.job_id = j.id AND o.run = $2)
 		AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.relation AND a.attname = 'ts' AND a.attnotnull)
 	THEN
-		PERFORM set_config('search_path', j.search_path, true);
-		EXECUTE format(E'SELECT count(*) FROM (\n%s\n) _q WHERE _q.ts IS NULL', q.sql) INTO n;
-		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+		stmt := format(E'SELECT pg_catalog.count(*) FROM (\n%s\n) _q WHERE _q.ts IS NULL', q.sql);
+		PERFORM pg_catalog.set_config('search_path', j.search_path, true);
+		EXECUTE stmt INTO n;
+		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		IF n > 0 THEN
 			RAISE EXCEPTION 'source of job "%" has rows whose watermark "ts" is NULL', j.name
 				USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave them out with WHERE.';
@@ -133,10 +142,10 @@ BEGIN
 	END IF;
 
 	-- from the next event on
-	PERFORM set_config('search_path', j.search_path, true);
-	EXECUTE format(E'SELECT pg_catalog.min(_q.ts) FROM (\n%s\n) _q WHERE _q.ts OPERATOR(pg_catalog.>=) coalesce($1, ''-infinity'')', q.sql)
-		INTO first USING from_at;
-	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+	stmt := format(E'SELECT pg_catalog.min(_q.ts) FROM (\n%s\n) _q WHERE _q.ts OPERATOR(pg_catalog.>=) coalesce($1, ''-infinity'')', q.sql);
+	PERFORM pg_catalog.set_config('search_path', j.search_path, true);
+	EXECUTE stmt INTO first USING from_at;
+	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 	IF first IS NULL OR first + horizon > complete THEN
 		RETURN false;
 	END IF;
@@ -145,23 +154,22 @@ BEGIN
 	next_day := day + interval '1 day';
 	to_at := least(next_day, complete - horizon + interval '1 microsecond');
 
-	PERFORM set_config('search_path', j.search_path, true);
-	EXECUTE format($sql$
+	part := format(E'SELECT * FROM (\n%s\n) _q WHERE _q.ts OPERATOR(pg_catalog.>=) %L::pg_catalog.timestamptz AND _q.ts OPERATOR(pg_catalog.<=) %L::pg_catalog.timestamptz',
+		q.sql, day - horizon, least(next_day + horizon, complete));
+	order_by := coalesce(j.order_by, CASE WHEN 'id' = ANY (q.columns) THEN 'id' END);
+	least_score := (j.rule ->> 'score')::double precision;
+	stmt := format(E'SELECT pg_catalog.count(*) FROM (\n%s\n) _q WHERE _q.ts OPERATOR(pg_catalog.>=) $1 AND _q.ts OPERATOR(pg_catalog.<) $2', q.sql);
+	PERFORM pg_catalog.set_config('search_path', j.search_path, true);
+	EXECUTE $sql$
 SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
 		'key', coalesce(first_id, pg_catalog.concat(partition_key, ' ', side, ' ', start_time)), 'entity', account,
 		'score', severity, 'at', start_time, 'row', pg_catalog.to_jsonb(_l)) ORDER BY start_time, first_id)
 FROM _anomaly._ad_layering_sequences($1, $2, $3, $4, false) _l
 WHERE start_time OPERATOR(pg_catalog.>=) $5 AND start_time OPERATOR(pg_catalog.<) $6
-	AND severity OPERATOR(pg_catalog.>=) $7 $sql$)
-	INTO hits
-	USING format(E'SELECT * FROM (\n%s\n) _q WHERE _q.ts OPERATOR(pg_catalog.>=) %L::pg_catalog.timestamptz AND _q.ts OPERATOR(pg_catalog.<=) %L::pg_catalog.timestamptz',
-			q.sql, day - horizon, least(next_day + horizon, complete)),
-		j.options, j.partition_by,
-		coalesce(j.order_by, CASE WHEN 'id' = ANY (q.columns) THEN 'id' END),
-		from_at, to_at, (j.rule ->> 'score')::double precision;
-	EXECUTE format(E'SELECT pg_catalog.count(*) FROM (\n%s\n) _q WHERE _q.ts OPERATOR(pg_catalog.>=) $1 AND _q.ts OPERATOR(pg_catalog.<) $2', q.sql)
-		INTO n USING from_at, to_at;
-	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+	AND severity OPERATOR(pg_catalog.>=) $7 $sql$
+		INTO hits USING part, j.options, j.partition_by, order_by, from_at, to_at, least_score;
+	EXECUTE stmt INTO n USING from_at, to_at;
+	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 
 	UPDATE _anomaly._ad_own_state o SET at = timezone('UTC', to_at) WHERE o.job_id = j.id;
 	PERFORM _anomaly._ad_job_alerts(j, $2, n, coalesce(hits, '[]'));

@@ -1,5 +1,38 @@
 -- Jobs and alerts: labels, and training again with what they say.
 
+CREATE FUNCTION _anomaly._ad_job_row(id integer, key text)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	j _anomaly._ad_own_job;
+	q record;
+	stmt text;
+	found jsonb;
+BEGIN
+	SELECT * INTO j FROM _anomaly._ad_own_job o
+	WHERE o.id = $1 AND o.kind = 'model' AND o.owner::oid = (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user);
+	IF j.id IS NOT NULL THEN
+		SELECT * INTO q FROM _anomaly._ad_job_source(j.source, j.search_path);
+		stmt := format(E'SELECT pg_catalog.to_jsonb(_q.*) FROM (\n%s\n) _q WHERE _q.%I::pg_catalog.text OPERATOR(pg_catalog.=) $1 LIMIT 1',
+			q.sql, j.key_column);
+		PERFORM pg_catalog.set_config('search_path', j.search_path, true);
+		EXECUTE stmt INTO found USING $2;
+		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+	END IF;
+	RETURN found;
+END $$;
+COMMENT ON FUNCTION _anomaly._ad_job_row(integer, text) IS
+'the row of a job''s source with a key, for the job''s owner, as whom the source is read';
+
+CREATE FUNCTION _anomaly._ad_label_store(job_id integer, key text, is_anomaly boolean, note text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'ad_label_store'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION _anomaly._ad_label_store(integer, text, boolean, text) IS
+'labels a row of a job, which is read from the alert or the source; NULL takes a label back';
+
 CREATE FUNCTION _anomaly._ad_set_label(job text, key text, is_anomaly boolean, note text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -7,10 +40,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	p record;
-	j _anomaly._ad_own_job;
-	q record;
-	sought boolean := false;
-	labelled jsonb;
 BEGIN
 	IF $1 IS NULL OR $2 IS NULL THEN
 		RAISE EXCEPTION 'job and key cannot be NULL' USING ERRCODE = 'null_value_not_allowed';
@@ -22,33 +51,7 @@ BEGIN
 		RAISE EXCEPTION 'permission denied for job "%"', $1
 			USING ERRCODE = 'insufficient_privilege', DETAIL = 'Labelling needs the privilege label.';
 	END IF;
-	SELECT a."row" INTO labelled FROM _anomaly._ad_visible_alert a WHERE a.job = $1 AND a.key = $2;
-	-- an anomaly that was missed has no alert: its owner reads it again
-	IF labelled IS NULL AND p.privilege = 'own' THEN
-		j := _anomaly._ad_job_get($1);
-		IF j.kind = 'model' AND j.owner::oid = (SELECT oid FROM pg_roles WHERE rolname = current_user) THEN
-			sought := true;
-			SELECT * INTO q FROM _anomaly._ad_job_source(j.source, j.search_path);
-			PERFORM set_config('search_path', j.search_path, true);
-			EXECUTE format(E'SELECT pg_catalog.to_jsonb(_q.*) FROM (\n%s\n) _q WHERE _q.%I::pg_catalog.text OPERATOR(pg_catalog.=) $1 LIMIT 1',
-				q.sql, j.key_column) INTO labelled USING $2;
-			PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-		END IF;
-	END IF;
-	IF labelled IS NULL THEN
-		SELECT l."row" INTO labelled FROM _anomaly._ad_visible_label l WHERE l.job = $1 AND l.key = $2;
-	END IF;
-	IF labelled IS NULL THEN
-		RAISE EXCEPTION 'job "%" has no alert with key "%"', $1, $2
-			USING ERRCODE = 'no_data_found',
-			DETAIL = CASE WHEN sought THEN 'There is no such row in its source either.'
-					 ELSE 'Rows without an alert can be labelled by its owner.' END;
-	END IF;
-	DELETE FROM _anomaly._ad_label_of_job l WHERE l.job_id = p.job_id AND l.key = $2;
-	IF $3 IS NOT NULL THEN
-		INSERT INTO _anomaly._ad_may_label (job_id, key, is_anomaly, "row", note, labelled_by, labelled_at)
-		VALUES (p.job_id, $2, $3, labelled, $4, current_user, clock_timestamp());
-	END IF;
+	PERFORM _anomaly._ad_label_store(p.job_id, $2, $3, $4);
 END $$;
 COMMENT ON FUNCTION _anomaly._ad_set_label(text, text, boolean, text) IS 'does what ad_label() says';
 
@@ -77,30 +80,55 @@ AS $$
 DECLARE
 	types text;
 	jobs text[];
+	labelled text;
+	one record;
+	unfit jsonb := '[]';	-- pairs of job and key
 BEGIN
-	-- anybody can have a job that names the model: it counts if its owner may use the model
+	-- anybody can have a job that names the model: it counts if its owner owns
+	-- the model, or was granted that its labels count
 	jobs := ARRAY(SELECT j.name FROM _anomaly._ad_visible_job j JOIN pg_roles r ON r.rolname = j.owner
 				  WHERE j.kind = 'model' AND j.model = $1
 					AND (r.rolsuper OR EXISTS (SELECT FROM _anomaly._ad_visible_grant g LEFT JOIN pg_roles o ON o.rolname = g.role
-											   WHERE g.name = $1 AND (g.role = 'public' OR pg_has_role(r.oid, o.oid, 'USAGE')))));
-	SELECT count(*), count(*) FILTER (WHERE l.is_anomaly) INTO labels, anomalies
-	FROM _anomaly._ad_visible_label l WHERE l.job = ANY (jobs);
+											   WHERE g.name = $1 AND g.privilege IN ('label', 'own')
+												 AND (g.role = 'public' OR pg_has_role(r.oid, o.oid, 'USAGE')))));
 	-- a row is made of the JSON again, with the types of the features
 	SELECT string_agg(format('%I %s', f ->> 'name', coalesce(to_regtype(f ->> 'type')::text, 'text')), ', ') INTO types
-	FROM (SELECT DISTINCT ON (e ->> 'name') e AS f FROM jsonb_array_elements($4 || $5) e) d;
-	IF labels = 0 OR anomalies IN (0, labels) OR ($4 || $5) @> '[{"name": null}]' THEN
-		RETURN;
-	END IF;
-	EXECUTE format($sql$
-SELECT _anomaly._ad_roc_auc(s0, a), _anomaly._ad_roc_auc(s1, a),
-       _anomaly._ad_average_precision(s0, a), _anomaly._ad_average_precision(s1, a)
-FROM (SELECT l.is_anomaly AS a, _anomaly._ad_score($2, f) AS s0, _anomaly._ad_score($3, f) AS s1
-      FROM _anomaly._ad_visible_label l JOIN _anomaly._ad_visible_job j ON j.name = l.job
-           CROSS JOIN LATERAL jsonb_to_record(CASE WHEN j.features IS NULL THEN l."row" ELSE
-               (SELECT jsonb_object_agg($4 -> (i - 1)::int ->> 'name', l."row" -> c)
-                FROM unnest(j.features) WITH ORDINALITY u(c, i)) END) AS f(%s)
-      WHERE j.name = ANY ($1)) s$sql$, types)
-	INTO roc_auc0, roc_auc1, average_precision0, average_precision1 USING jobs, $2, $3, $4;
+	FROM (SELECT DISTINCT ON (e ->> 'name') e AS f FROM jsonb_array_elements($4 || $5) e) d
+	WHERE f ->> 'name' IS NOT NULL;
+	labelled := format($sql$
+FROM _anomaly._ad_visible_label l JOIN _anomaly._ad_visible_job j ON j.name = l.job
+     CROSS JOIN LATERAL jsonb_to_record(CASE WHEN j.features IS NULL THEN l."row" ELSE
+         (SELECT jsonb_object_agg($4 -> (i - 1)::int ->> 'name', l."row" -> c)
+          FROM unnest(j.features) WITH ORDINALITY u(c, i)) END) AS f(%s)
+WHERE j.name = ANY ($1) AND NOT $5 @> jsonb_build_array(jsonb_build_array(l.job, l.key))$sql$, types);
+	FOR attempt IN 1..2 LOOP
+		SELECT count(*), count(*) FILTER (WHERE l.is_anomaly) INTO labels, anomalies
+		FROM _anomaly._ad_visible_label l
+		WHERE l.job = ANY (jobs) AND NOT unfit @> jsonb_build_array(jsonb_build_array(l.job, l.key));
+		EXIT WHEN labels = 0 OR anomalies IN (0, labels) OR ($4 || $5) @> '[{"name": null}]';
+		BEGIN
+			EXECUTE 'SELECT _anomaly._ad_roc_auc(s0, a), _anomaly._ad_roc_auc(s1, a), '
+				'_anomaly._ad_average_precision(s0, a), _anomaly._ad_average_precision(s1, a) '
+				'FROM (SELECT l.is_anomaly AS a, _anomaly._ad_score($2, f) AS s0, _anomaly._ad_score($3, f) AS s1'
+				|| labelled || ') s'
+				INTO roc_auc0, roc_auc1, average_precision0, average_precision1 USING jobs, $2, $3, $4, unfit;
+			EXIT;
+		EXCEPTION WHEN data_exception THEN
+			-- the table may have changed since; one row must not stop it for ever
+			IF attempt = 2 THEN
+				RAISE;
+			END IF;
+			FOR one IN SELECT o.job, o.key FROM _anomaly._ad_visible_label o WHERE o.job = ANY (jobs) LOOP
+				BEGIN
+					EXECUTE 'SELECT min(_anomaly._ad_score($2, f) + _anomaly._ad_score($3, f))' || labelled || ' AND l.key = $6'
+						USING ARRAY[one.job], $2, $3, $4, unfit, one.key;
+				EXCEPTION WHEN data_exception THEN
+					unfit := unfit || jsonb_build_array(jsonb_build_array(one.job, one.key));
+				END;
+			END LOOP;
+			RAISE WARNING '% labelled rows do not fit the features of model "%" and are left out', jsonb_array_length(unfit), $1;
+		END;
+	END LOOP;
 END $$;
 COMMENT ON FUNCTION _anomaly._ad_retrain_metrics(text, bytea, bytea, jsonb, jsonb) IS
 'metrics of two versions of a model on the labelled rows of its jobs; NULL without labels of both kinds';

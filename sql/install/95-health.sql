@@ -56,6 +56,25 @@ $$;
 COMMENT ON FUNCTION _anomaly._ad_health_jobs() IS
 'the checks of ad_health() over jobs';
 
+CREATE FUNCTION _anomaly._ad_health_schema()
+RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'schema', CASE WHEN s.others IS NULL THEN 'ok' ELSE 'warning' END,
+           CASE WHEN s.others IS NULL THEN format('Only the owner may create in schema %s.', s.name)
+                ELSE format('Others than the owner may create in schema %s, where the extension is: %s.', s.name, s.others) END,
+           CASE WHEN s.others IS NOT NULL THEN
+               format('A function of theirs with a better match is called in place of one of the extension. REVOKE CREATE ON SCHEMA %s.', s.name) END
+    FROM (SELECT quote_ident(n.nspname) AS name,
+                 (SELECT string_agg(coalesce(quote_ident(r.rolname), 'PUBLIC'), ', ' ORDER BY r.rolname)
+                  FROM aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+                  WHERE a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner AND r.rolsuper IS NOT TRUE) AS others
+          FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'anomaly') s
+$$;
+COMMENT ON FUNCTION _anomaly._ad_health_schema() IS
+'the check of ad_health() on who may create in the extension''s schema';
+
 CREATE FUNCTION @extschema@.ad_health()
 RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -64,6 +83,7 @@ AS $$
     SELECT * FROM _anomaly._ad_health_scoring()
     UNION ALL SELECT * FROM _anomaly._ad_health_models()
     UNION ALL SELECT * FROM _anomaly._ad_health_jobs()
+    UNION ALL SELECT * FROM _anomaly._ad_health_schema()
 $$;
 COMMENT ON FUNCTION @extschema@.ad_health() IS
 'what is wrong, if anything: a row a check with status ok, warning or critical, the facts, and what to do; limits are the settings anomaly.health_*';

@@ -41,3 +41,80 @@ BEGIN
 		$sql$;
 	END IF;
 END $$;
+
+-- A trigger function that ran with the rights of the bootstrap superuser, for
+-- anybody who hung it on a table of his own. It becomes one in C that does its
+-- work on one table. It keeps its name: where somebody has hung it on another
+-- table, the trigger stays, and does nothing but raise an error.
+CREATE OR REPLACE FUNCTION _anomaly._ad_job_number()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'ad_job_number'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+CREATE FUNCTION _anomaly._ad_version_guard()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'ad_version_guard'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+DROP TRIGGER _ad_job_number ON _anomaly._ad_job;
+CREATE TRIGGER _ad_job_number
+BEFORE INSERT ON _anomaly._ad_job
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_number();
+CREATE TRIGGER _ad_version_guard
+BEFORE INSERT ON _anomaly._ad_model_version
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_version_guard();
+
+-- Labels are written by C. What else used the view can only look on.
+DO $$
+BEGIN
+	DROP VIEW _anomaly._ad_may_label;
+EXCEPTION WHEN dependent_objects_still_exist THEN
+	REVOKE ALL ON _anomaly._ad_may_label FROM PUBLIC;
+	RAISE WARNING 'view _anomaly._ad_may_label is kept, since other objects depend on it'
+		USING HINT = 'Nothing uses it any more: DROP VIEW _anomaly._ad_may_label CASCADE.';
+END $$;
+
+-- Infinite times broke views for everybody who saw the job.
+UPDATE _anomaly._ad_job SET created_at = now() WHERE NOT isfinite(created_at);
+UPDATE _anomaly._ad_job_run SET started = now() WHERE NOT isfinite(started);
+UPDATE _anomaly._ad_job_run SET finished = now() WHERE NOT isfinite(finished);
+UPDATE _anomaly._ad_alert SET scored_at = now() WHERE NOT isfinite(scored_at);
+UPDATE _anomaly._ad_label SET labelled_at = now() WHERE NOT isfinite(labelled_at);
+UPDATE _anomaly._ad_model_version SET trained_at = now() WHERE NOT isfinite(trained_at);
+ALTER TABLE _anomaly._ad_job ADD CHECK (isfinite(created_at));
+ALTER TABLE _anomaly._ad_job_run ADD CHECK (isfinite(started)), ADD CHECK (isfinite(finished));
+ALTER TABLE _anomaly._ad_alert ADD CHECK (isfinite(scored_at));
+ALTER TABLE _anomaly._ad_label ADD CHECK (isfinite(labelled_at));
+ALTER TABLE _anomaly._ad_model_version ADD CHECK (isfinite(trained_at));
+
+-- A new privilege on models: that a role's labels count in ad_retrain().
+ALTER TABLE _anomaly._ad_model_grant DROP CONSTRAINT _ad_model_grant_privilege_check,
+	ADD CHECK (privilege IN ('score', 'label', 'read', 'own'));
+
+-- What jobs that are gone left behind, which nobody could see or delete.
+DELETE FROM _anomaly._ad_job_state s WHERE NOT EXISTS (SELECT FROM _anomaly._ad_job j WHERE j.id = s.job_id);
+DELETE FROM _anomaly._ad_job_seen s WHERE NOT EXISTS (SELECT FROM _anomaly._ad_job j WHERE j.id = s.job_id);
+DELETE FROM _anomaly._ad_job_run s WHERE NOT EXISTS (SELECT FROM _anomaly._ad_job j WHERE j.id = s.job_id);
+DELETE FROM _anomaly._ad_alert s WHERE NOT EXISTS (SELECT FROM _anomaly._ad_job j WHERE j.id = s.job_id);
+DELETE FROM _anomaly._ad_label s WHERE NOT EXISTS (SELECT FROM _anomaly._ad_job j WHERE j.id = s.job_id);
+DELETE FROM _anomaly._ad_job_grant s WHERE NOT EXISTS (SELECT FROM _anomaly._ad_job j WHERE j.id = s.job_id);
+
+-- Rows that the owner of the database may have planted, to be run by a role
+-- with more rights than he has.
+DO $$
+DECLARE
+	planted text;
+BEGIN
+	SELECT string_agg(p.what, '; ' ORDER BY p.what) INTO planted
+	FROM pg_database d, LATERAL (
+		SELECT format('job "%s" of role "%s"', j.name, j.owner::text) AS what
+		FROM _anomaly._ad_job j WHERE j.owner::oid NOT IN (0, 4294967295) AND NOT pg_has_role(d.datdba, j.owner::oid, 'USAGE')
+		UNION ALL
+		SELECT format('version %s of model "%s" by role "%s"', v.version, v.name, v.trained_by)
+		FROM _anomaly._ad_model_version v JOIN pg_roles r ON r.rolname = v.trained_by
+		WHERE NOT pg_has_role(d.datdba, r.oid, 'USAGE')) p
+	WHERE d.datname = current_database();
+	IF planted IS NOT NULL THEN
+		RAISE WARNING 'rows in the name of roles whose rights the owner of the database does not have: %', planted
+			USING DETAIL = 'Until version 0.3.0 the owner of the database could insert such rows, and their queries run with the rights of that role.',
+				HINT = 'Read the queries in ad_jobs and ad_models before the jobs are run and the models trained again.';
+	END IF;
+END $$;

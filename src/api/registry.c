@@ -20,8 +20,11 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -124,6 +127,22 @@ lock_owned(text *name, AdRegistryName *out)
 	ad_registry_check(name, NULL, AD_PRIVILEGE_OWN, out);
 }
 
+/*
+ * Lock a name that may not be there yet until the transaction ends, so that
+ * who makes it second finds it.  Two names that hash alike wait for each other
+ * without need.
+ */
+void
+ad_registry_lock_name(const text *name)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ad_own_relation(AD_REL_MODEL_NAME),
+					   hash_bytes((const unsigned char *) VARDATA_ANY(name),
+								  VARSIZE_ANY_EXHDR(name)), 0);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
 /* Error for a version that is not there. */
 static void
 no_version(const text *name, int32 version)
@@ -221,6 +240,7 @@ ad_rename_model(PG_FUNCTION_ARGS)
 	ad_registry_check_name(new_name);
 	SPI_connect();
 	lock_owned(name, &row);
+	ad_registry_lock_name(new_name);
 	if (ad_registry_name(new_name, NULL, &other))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),

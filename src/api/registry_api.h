@@ -20,5 +20,6 @@ extern uint64 ad_registry_run(const char *statement, int nargs,
 							  const char *nulls);
 extern int32 ad_registry_result(int column);
 extern void ad_registry_check_name(const text *name);
+extern void ad_registry_lock_name(const text *name);
 
 #endif							/* AD_REGISTRY_API_H */

@@ -124,6 +124,7 @@ store(text *name, bytea *bytes, const AdModel *m,
 	int32		version;
 
 	/* this waits for another training of the name, and then is the next */
+	ad_registry_lock_name(name);
 	name_nulls[1] = keep_null ? 'n' : ' ';
 	(void) ad_registry_run("INSERT INTO %s._ad_model_name AS n (name, last_version, keep) "
 						   "VALUES ($1, 1, $2) "

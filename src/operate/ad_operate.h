@@ -17,11 +17,12 @@
 
 #define AD_VERSION_ACTIVE	PG_INT32_MIN	/* whichever is active */
 
-/* What a role may do with a model; each includes those before it. */
+/* What a role may do with a model; each includes to score. */
 typedef enum AdPrivilege
 {
 	AD_PRIVILEGE_NONE,
 	AD_PRIVILEGE_SCORE,
+	AD_PRIVILEGE_LABEL,			/* its labels count in ad_retrain() */
 	AD_PRIVILEGE_READ,
 	AD_PRIVILEGE_OWN
 } AdPrivilege;

@@ -46,7 +46,8 @@
 #define GRANT_ROLE			2
 #define GRANT_PRIVILEGE		3
 
-static const char *const privilege_names[] = {"none", "score", "read", "own"};
+static const char *const privilege_names[] = {"none", "score", "label", "read",
+"own"};
 
 /* The word for a privilege. */
 const char *
@@ -65,7 +66,7 @@ ad_privilege_by_name(const char *name)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unknown privilege \"%s\"", name),
-			 errhint("Privileges of a model are \"score\", \"read\" and \"own\".")));
+			 errhint("Privileges of a model are \"score\", \"label\", \"read\" and \"own\".")));
 }
 
 /*

@@ -49,8 +49,10 @@ for my $what ('ad_stat_models', 'ad_progress')
 	like($err, qr/HINT:  Add anomaly to shared_preload_libraries and restart the server\./, '... and how');
 }
 like(error_of($plain, 'SELECT ad_stat_reset();'), qr/55000/, 'so does ad_stat_reset');
+# until 14 everybody may create in public
+$plain->safe_psql('postgres', 'REVOKE CREATE ON SCHEMA public FROM PUBLIC');
 is( sql_value($plain, 'SELECT string_agg(concat_ws(\'|\', "check", status, hint), \',\') FROM ad_health()'),
-	'statistics|warning|Add anomaly to shared_preload_libraries and restart the server.,stale model|ok,job lag|ok,failing job|ok,alert flood|ok', 'ad_health warns');
+	'statistics|warning|Add anomaly to shared_preload_libraries and restart the server.,stale model|ok,job lag|ok,failing job|ok,alert flood|ok,schema|ok', 'ad_health warns');
 is( sql_value($plain, 'SELECT count(ad_score(m, x)) FROM (SELECT ad_fit(ad_zscore(), x) AS m FROM generate_series(1, 10) x) f, generate_series(1, 10) x'),
 	10, 'scoring works');
 is(sql_value($plain, "SELECT _anomaly._ad_progress_set('job', 'j', 'x', 1, 2), _anomaly._ad_progress_end('job', 'j')"), '|', 'progress is not shown');
@@ -144,7 +146,7 @@ for ([ 'alice', '2|8' ], [ 'bob', '1|11' ], [ 'watcher', '3|19' ], [ 'postgres',
 	is($node->safe_psql('postgres', 'SELECT calls, rows FROM ad_stat_models', extra_params => [ '-U', $role ]), $seen, "what $role sees");
 }
 like(error_of($node, 'SELECT ad_stat_reset();', extra_params => [ '-U', 'alice' ]), qr/42501/, 'not everybody may reset');
-is($node->safe_psql('postgres', 'SELECT count(*) FROM ad_health()', extra_params => [ '-U', 'alice' ]), 8, 'everybody may ask for health');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM ad_health()', extra_params => [ '-U', 'alice' ]), 9, 'everybody may ask for health');
 
 # Start psql on its own; returns its handle.
 sub background
