@@ -1,11 +1,11 @@
 # Shared by setup.sh, run.sh, demo.sh and bench/run.sh (sourced, bash).
 #
-# Nothing here touches a server, a data directory or a file of the checkout
-# that was there before: the source is built in a temporary copy, the server
-# is a private one, owned by an unprivileged user, on a unix socket in a
-# temporary directory, and both are removed when the script ends, however it
-# ends. Only "make install" writes elsewhere: into PostgreSQL's own
-# directories.
+# Nothing here touches a server, a data directory, an installation of
+# PostgreSQL or a file of the checkout that was there before: the source is
+# built in a temporary copy, "make install" writes into a temporary copy of
+# PostgreSQL, the server is a private one of that copy, owned by an
+# unprivileged user, on a unix socket in the same temporary directory, and all
+# of it is removed when the script ends, however it ends.
 
 ad_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 ad_work=             # temporary directory, once ad_make_work has run
@@ -39,7 +39,10 @@ ad_find_pg() {
 	local candidate
 
 	if [ -n "${PG_CONFIG:-}" ] && [ "$PG_CONFIG" != pg_config ]; then
-		ad_pg_usable "$PG_CONFIG"
+		ad_pg_usable "$PG_CONFIG" || return
+		case $PG_CONFIG in /*) ;; *) PG_CONFIG=$(command -v "$PG_CONFIG") ;; esac
+		case $PG_CONFIG in /*) ;; *) PG_CONFIG=$PWD/$PG_CONFIG ;; esac
+		export PG_CONFIG
 		return
 	fi
 	for candidate in pg_config \
@@ -74,13 +77,13 @@ ad_as_user() {
 	fi
 }
 
-# Makes the temporary directory and promises its removal. The name is short:
-# a unix socket's path must fit in 107 bytes.
+# Makes the temporary directory, promises its removal, and puts a private
+# PostgreSQL there. The name is short: a unix socket's path must fit in 107
+# bytes.
 ad_make_work() {
 	ad_find_pg || ad_die "no PostgreSQL with server headers found (test/setup.sh)"
 	ad_find_user
-	ad_bindir=$("$PG_CONFIG" --bindir)
-	ad_work=$(mktemp -d /tmp/adXXXXXX)
+	ad_work=$(cd "$(mktemp -d /tmp/adXXXXXX)" && pwd -P)
 	trap ad_cleanup EXIT
 	trap 'exit 129' HUP
 	trap 'exit 130' INT
@@ -91,6 +94,78 @@ ad_make_work() {
 	# Anything started from here must not stand in a directory the
 	# unprivileged user cannot enter.
 	cd "$ad_work"
+	ad_copy_pg
+}
+
+# The deepest directory that holds all of the arguments; nothing for /.
+ad_common_directory() {
+	local directory=$1 path
+
+	for path in "$@"; do
+		while [[ $path/ != "$directory"/* ]]; do
+			directory=${directory%/*}
+		done
+	done
+	echo "$directory"
+}
+
+# Makes a private copy of PostgreSQL in $ad_work/pg and lets PG_CONFIG and
+# ad_bindir name it, so that what is installed is installed there.
+#
+# PostgreSQL's programs look for everything else by its place relative to
+# themselves, so a copy with the same layout keeps to itself. The programs are
+# real copies, for they follow symbolic links to find out where they are; the
+# libraries and shared files are real directories of symbolic links, which an
+# installation replaces one by one; headers are only read, so their directory
+# is one link. An extension "anomaly" already installed is not copied.
+ad_copy_pg() {
+	local from to=$ad_work/pg directory file bin share lib
+
+	bin=$("$PG_CONFIG" --bindir)
+	share=$("$PG_CONFIG" --sharedir)
+	lib=$("$PG_CONFIG" --pkglibdir)
+	from=$(ad_common_directory "$bin" "$share" "$lib")
+
+	for directory in "$bin" "$share" "$lib"; do
+		ad_as_user mkdir -p "$to${directory#"$from"}"
+	done
+	for file in "$bin"/{postgres,initdb,psql,pgbench,createdb,dropdb,createuser,dropuser,clusterdb,reindexdb,vacuumdb,pg_*}
+	do
+		[ ! -f "$file" ] || ad_as_user cp -L "$file" "$to${bin#"$from"}/"
+	done
+	# the pg_config that was named, where it has a name of its own
+	if [ "$bin" -ef "$(dirname "$PG_CONFIG")" ]; then
+		ad_as_user cp -L "$PG_CONFIG" "$to${bin#"$from"}/pg_config"
+	fi
+	for directory in "$share" "$lib"; do
+		ad_as_user cp -Rs "$directory/." "$to${directory#"$from"}/"
+	done
+	for directory in "$("$PG_CONFIG" --includedir)" "$("$PG_CONFIG" --pkgincludedir)" \
+		"$("$PG_CONFIG" --includedir-server)" "$("$PG_CONFIG" --libdir)"
+	do
+		case $directory in "$from"/*) ;; *) continue ;; esac
+		[ ! -e "$to${directory#"$from"}" ] || continue
+		ad_as_user mkdir -p "$(dirname "$to${directory#"$from"}")"
+		ad_as_user ln -s "$directory" "$to${directory#"$from"}"
+	done
+	# where the programs have been told to look for libpq beside themselves
+	for file in "$("$PG_CONFIG" --libdir)"/lib{pq,pg,ecpg}*; do
+		directory=$to${file#"$from"}
+		[ ! -e "$file" ] || [ -e "$directory" ] || [ ! -d "${directory%/*}" ] ||
+			ad_as_user ln -s "$file" "$directory"
+	done
+	bin=$to${bin#"$from"} share=$to${share#"$from"} lib=$to${lib#"$from"}
+	rm -rf "$lib"/anomaly.* "$lib"/bitcode/anomaly* "$share"/extension/anomaly[.-]*
+
+	if [ "$("$bin/pg_config" --sharedir)" != "$share" ] ||
+		[ "$("$bin/pg_config" --pkglibdir)" != "$lib" ]
+	then
+		ad_die "a copy of the PostgreSQL of $PG_CONFIG does not work in $to; \
+use make install and make installcheck"
+	fi
+	ad_bindir=$bin
+	PG_CONFIG=$bin/pg_config
+	export PG_CONFIG
 }
 
 ad_cleanup() {
@@ -107,14 +182,19 @@ ad_cleanup() {
 	exit "$status"
 }
 
-# Copies the checkout, without what git ignores, to $ad_work/src and builds
-# it there. Arguments go to make. Output is shown only if it fails.
-ad_build() {
-	mkdir "$ad_work/src"
+# Copies the checkout, without what git ignores, into a directory.
+ad_copy_checkout() {
+	mkdir -p "$1"
 	tar -C "$ad_root" --exclude=./.git --exclude='*.o' --exclude='*.bc' \
 		--exclude='*.so' --exclude='./sql/anomaly--*.sql' --exclude=./results \
 		--exclude=./tmp_check --exclude=./log --exclude='./regression.*' \
-		-cf - . | tar -C "$ad_work/src" -xf -
+		-cf - . | tar -C "$1" -xf -
+}
+
+# Builds a copy of the checkout in $ad_work/src. Arguments go to make. Output
+# is shown only if it fails.
+ad_build() {
+	ad_copy_checkout "$ad_work/src"
 	if [ "$(id -u)" = 0 ]; then
 		chown -R "$ad_user:" "$ad_work/src"
 	fi
@@ -128,19 +208,9 @@ ad_build() {
 	grep -A 4 'warning:' "$ad_work/build.log" >&2 || true
 }
 
-# Installs what ad_build made, with sudo only where it must.
+# Installs what ad_build made into the private PostgreSQL.
 ad_install() {
-	local sudo=
-
-	if [ "$(id -u)" != 0 ] &&
-		! { [ -w "$("$PG_CONFIG" --pkglibdir)" ] &&
-			[ -w "$("$PG_CONFIG" --sharedir)/extension" ]; }
-	then
-		sudo -n true 2>/dev/null ||
-			ad_die "cannot write to $("$PG_CONFIG" --pkglibdir): run as root, or set PG_CONFIG to a PostgreSQL of your own"
-		sudo='sudo -n'
-	fi
-	if ! $sudo make -C "$ad_work/src" PG_CONFIG="$PG_CONFIG" install "$@" \
+	if ! ad_as_user make -C "$ad_work/src" PG_CONFIG="$PG_CONFIG" install "$@" \
 		>"$ad_work/install.log" 2>&1
 	then
 		cat "$ad_work/install.log" >&2
