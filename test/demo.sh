@@ -1,10 +1,14 @@
 #!/bin/bash
 #
-# Shows the extension at work on real data: builds and installs it, starts a
-# private server, runs demo.sql and removes the server again.
+# Shows the extension at work on real data: installs the packages that are
+# missing (setup.sh), builds and installs the extension into a private
+# PostgreSQL, runs demo.sql there and removes it again. The last lines say what
+# stays.
 
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+packages=$("$ad_root/test/setup.sh" demo | tr '\n' ' ')
 
 bold='' dim='' plain=''
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
@@ -26,8 +30,8 @@ load() {
 
 ad_make_work
 ad_say "Building and starting a private server ..."
-ad_build
-ad_install
+ad_build with_llvm=no
+ad_install with_llvm=no
 ad_start_server "shared_buffers = '256MB'" "shared_preload_libraries = 'anomaly'"
 
 ad_psql -q -c 'CREATE EXTENSION anomaly'
@@ -44,4 +48,10 @@ export DEMO_PSQL=$ad_bindir/psql
 ad_psql -q -v bold="$bold" -v dim="$dim" -v plain="$plain" \
 	-v processors="$(nproc)" -f "$ad_root/test/demo.sql"
 echo
-echo "The server is stopped and removed again. Nothing else was touched."
+if [ -n "$packages" ]; then
+	echo "The server and its directory are removed again. The packages installed for it"
+	echo "stay, with no service enabled. Who does not want them says, as root:"
+	echo "apt-get purge --autoremove ${packages% }"
+else
+	echo "The server and its directory are removed again. Nothing else was touched."
+fi

@@ -1,9 +1,9 @@
 #!/bin/bash
 #
-# Runs every test: builds with warnings as errors, installs, starts a private
-# server, runs the regression tests (sql/ against expected/), then the TAP
-# tests (test/t). Ends with "N passed, N failed": a regression test counts as
-# one, and so does each assertion of a TAP test.
+# Runs every test: builds with warnings as errors, installs into a private
+# PostgreSQL, starts a server of it, runs the regression tests (sql/ against
+# expected/), then the TAP tests (test/t). Ends with "N passed, N failed": a
+# regression test counts as one, and so does each assertion of a TAP test.
 #
 # An argument that matches a file's name runs only those: test/run.sh cancel
 
@@ -106,6 +106,7 @@ run_tap() {
 				tail -n 20 || true
 		else
 			grep -iE '^# .*seed' "$log" || true
+			grep -oiE '# skip .*' "$log" | sort -u || true
 		fi
 	done
 }

@@ -1,17 +1,27 @@
 #!/bin/bash
 #
-# Installs what the tests and the demo need (with the argument "bench" also
-# what the benchmarks need) on Debian and its relatives. Does nothing, and
-# needs no root, when everything is there.
+# Installs what is missing, on Debian and its relatives: test/setup.sh [WHAT]
+#
+#   demo     a compiler, LAPACK, PostgreSQL and its headers
+#   test     (the default) that, and what the tests use
+#   bench    that, and what the benchmarks compare with
+#
+# Does nothing, and needs no root, when everything is there. The packages that
+# it installed it prints, a line each, less those they depend on. No service of a package installed here is
+# started or stays enabled, and no cluster is made; those that were there
+# before are none of its business.
 #
 # PG_CONFIG names a PostgreSQL to use instead of the one found; its server
-# headers must be there. No cluster is made, started or stopped.
+# headers must be there.
 
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-missing=()
-need() { missing+=("$@"); }
+what=${1:-test}
+case $what in demo | test | bench) ;; *) ad_die "expected demo, test or bench, not \"$what\"" ;; esac
+
+missing=()           # packages to install
+wished=()            # those that Debian need not have: their tests are skipped
 
 links() {
 	echo 'int main(void) { return 0; }' |
@@ -34,69 +44,168 @@ postgres_version() {
 		sed -n 's/.*Depends: postgresql-\([0-9][0-9]*\)$/\1/p' | head -n 1
 }
 
+# Looks at all that is needed, with the server that is there or that will be.
 find_missing() {
-	local version
+	local version lib
 
-	missing=()
-	command -v gcc >/dev/null || need gcc libc6-dev
-	command -v make >/dev/null || need make
-	command -v perl >/dev/null && command -v prove >/dev/null || need perl
-	perl -MIPC::Run -e 1 2>/dev/null || need libipc-run-perl
-	links -llapack || need liblapack-dev
-	command -v prometheus-postgres-exporter >/dev/null || need prometheus-postgres-exporter
-	if ! ad_find_pg; then
-		[ "${PG_CONFIG:-pg_config}" = pg_config ] ||
-			ad_die "$PG_CONFIG is not the pg_config of a PostgreSQL server with its headers"
-		version=$(postgres_version)
-		need "postgresql-${version:-N}" "postgresql-server-dev-${version:-N}"
-	fi
-	# pg_cron for a server of Debian's; others go without
+	missing=() wished=()
+	links || missing+=(gcc libc6-dev)
+	links -llapack || missing+=(liblapack-dev)
+	command -v make >/dev/null || missing+=(make)
 	if ad_find_pg; then
-		version=$("$PG_CONFIG" --pkglibdir)
-		case $version in
-			/usr/lib/postgresql/*/lib)
-				[ -f "$version/pg_cron.so" ] || need "postgresql-$(basename "${version%/lib}")-cron" ;;
-		esac
+		lib=$("$PG_CONFIG" --pkglibdir)
+	elif [ "${PG_CONFIG:-pg_config}" != pg_config ]; then
+		ad_die "$PG_CONFIG is not the pg_config of a PostgreSQL server with its headers"
+	else
+		version=$(postgres_version)
+		missing+=("postgresql${version:+-$version}" "postgresql-server-dev-${version:-all}")
+		lib=${version:+/usr/lib/postgresql/$version/lib}
 	fi
-	if [ "${1:-}" = bench ]; then
-		/usr/bin/python3 -c 'import sklearn' 2>/dev/null || need python3-sklearn
-		/usr/bin/python3 -c 'import statsmodels' 2>/dev/null || need python3-statsmodels
-		/usr/bin/python3 -c 'import matplotlib' 2>/dev/null || need python3-matplotlib
-		command -v Rscript >/dev/null || need r-base-core
-	fi
+	[ "$what" != demo ] || return 0
+
+	{ command -v perl && command -v prove; } >/dev/null || missing+=(perl)
+	perl -MIPC::Run -e 1 2>/dev/null || missing+=(libipc-run-perl)
+	command -v prometheus-postgres-exporter >/dev/null ||
+		wished+=(prometheus-postgres-exporter)
+	# pg_cron for a server of Debian's; others go without
+	case $lib in
+		/usr/lib/postgresql/*/lib)
+			version=$(basename "${lib%/lib}")
+			[ -f "$lib/pg_cron.so" ] || wished+=("postgresql-$version-cron") ;;
+	esac
+	[ "$what" = bench ] || return 0
+
+	/usr/bin/python3 -c 'import sklearn' 2>/dev/null || missing+=(python3-sklearn)
+	/usr/bin/python3 -c 'import statsmodels' 2>/dev/null || missing+=(python3-statsmodels)
+	/usr/bin/python3 -c 'import matplotlib' 2>/dev/null || missing+=(python3-matplotlib)
+	command -v Rscript >/dev/null || missing+=(r-base-core)
 }
 
-find_missing "$@"
-[ ${#missing[@]} -gt 0 ] || exit 0
+# Moves a wished package to the missing ones if Debian has it.
+find_wished() {
+	local package
+
+	for package in ${wished[@]+"${wished[@]}"}; do
+		if [ -n "$(apt-cache madison "$package" 2>/dev/null)" ]; then
+			missing+=("$package")
+		else
+			ad_say "There is no package $package here: its test will be skipped."
+		fi
+	done
+}
+
+installed() {
+	dpkg-query -W -f '${db:Status-Abbrev} ${binary:Package}\n' |
+		sed -n 's/^ii *//p' | sort
+}
+
+# Names of services, and links by which services start with the machine.
+services() {
+	ls /etc/init.d /etc/systemd/system /lib/systemd/system \
+		/usr/lib/systemd/system 2>/dev/null | sed 's/\.service$//' | sort -u
+}
+start_links() {
+	find /etc/systemd/system /etc/systemd/user /etc/rc[2345S].d -type l \
+		! -name 'K*' 2>/dev/null | sort
+}
+
+policy=/usr/sbin/policy-rc.d
+cluster=/etc/postgresql-common/createcluster.d/zz-anomaly-setup.conf
+work=
+
+clean_up() {
+	local status=$?
+
+	rm -f "$cluster"
+	if [ -f "$work/policy" ]; then
+		rm -f "$policy"
+		[ ! -e "$policy.anomaly" ] || mv "$policy.anomaly" "$policy"
+	fi
+	rm -rf "$work"
+	exit "$status"
+}
+
+# Packages start and enable their services when they are installed, and
+# PostgreSQL makes a cluster. All of them ask first; this is the answer, for
+# this run only. A service that was there before is answered as before.
+keep_quiet() {
+	work=$(mktemp -d)
+	trap clean_up EXIT
+	trap 'exit 130' HUP INT TERM
+
+	mkdir -p "${cluster%/*}"
+	echo 'create_main_cluster = false' >"$cluster"
+
+	services >"$work/services"
+	cat >"$work/policy" <<-END
+		#!/bin/sh
+		# Stands here while test/setup.sh of the extension anomaly installs.
+		for name; do
+		    case \$name in --*) ;; *) break ;; esac
+		done
+		name=\${name%.service}
+		case \$name in *@*) name=\${name%%@*}@ ;; esac
+		[ ! -f '$work/services' ] || grep -qxF -e "\$name" '$work/services' || exit 101
+		[ ! -x '$policy.anomaly' ] || exec '$policy.anomaly' "\$@"
+	END
+	[ ! -e "$policy" ] || [ -e "$policy.anomaly" ] || mv "$policy" "$policy.anomaly"
+	install -m 755 "$work/policy" "$policy"
+}
+
+# Takes back the links that the packages made; what they made is what
+# "systemctl disable" and "update-rc.d disable" take away.
+disable_new() {
+	local link
+
+	comm -13 "$work/links" <(start_links) | while read -r link; do
+		case $link in
+			/etc/rc*)
+				# the name without S and two digits
+				update-rc.d "$(basename "$link" | cut -c 4-)" disable >/dev/null 2>&1 || true ;;
+			*)
+				rm -f "$link" ;;
+		esac
+	done
+	[ ! -d /run/systemd/system ] || systemctl daemon-reload || true
+}
+
+find_missing
+[ ${#missing[@]} -gt 0 ] || [ ${#wished[@]} -gt 0 ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
-	ad_die "missing: ${missing[*]} (names of Debian's packages; install your system's equivalents)"
+	[ ${#missing[@]} -eq 0 ] || ad_die \
+		"missing: ${missing[*]} (names of Debian's packages; install your system's equivalents)"
+	ad_say "Without ${wished[*]} (names of Debian's packages) their tests are skipped."
+	exit 0
 elif [ "$(id -u)" != 0 ]; then
-	ad_die "missing: ${missing[*]}; as root, run: apt-get install ${missing[*]}"
+	[ ${#missing[@]} -eq 0 ] || ad_die "missing: ${missing[*]}
+Run as root, once: $ad_root/test/setup.sh $what
+or install these packages yourself. Everything else needs no root."
+	ad_say "Without ${wished[*]} their tests are skipped; as root, $ad_root/test/setup.sh installs them."
+	exit 0
 fi
 
-export DEBIAN_FRONTEND=noninteractive
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 ad_say "Refreshing the list of packages ..."
-apt-get -qq update >&2
-find_missing "$@"           # Debian's default version is known only now
+apt-get -qq update >&2 || true     # a broken source need not matter
+find_missing                       # Debian's default version is known only now
+find_wished
+[ ${#missing[@]} -gt 0 ] || exit 0
 
-# Installing a server makes and starts a cluster, unless told not to. Tell it
-# for this run only.
-switch=/etc/postgresql-common/createcluster.d/zz-anomaly-setup.conf
-mkdir -p "${switch%/*}"
-echo 'create_main_cluster = false' >"$switch"
-trap 'rm -f "$switch"' EXIT
-
+keep_quiet
+installed >"$work/packages"
+start_links >"$work/links"
 ad_say "Installing ${missing[*]} ..."
-log=$(mktemp)
-if ! apt-get -qq -y --no-install-recommends install "${missing[@]}" \
-	>"$log" 2>&1 </dev/null
-then
-	cat "$log" >&2
-	rm -f "$log"
+status=0
+apt-get -qq -y --no-install-recommends install "${missing[@]}" \
+	>"$work/log" 2>&1 </dev/null || status=$?
+disable_new
+if [ "$status" -ne 0 ]; then
+	cat "$work/log" >&2
 	ad_die "could not install ${missing[*]}"
 fi
-rm -f "$log"
+ad_say "Installed $(comm -13 "$work/packages" <(installed) | wc -l) packages, with those they need."
+printf '%s\n' "${missing[@]}"
 
-find_missing "$@"
+find_missing
 [ ${#missing[@]} -eq 0 ] || ad_die "still missing: ${missing[*]}"

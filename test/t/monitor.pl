@@ -274,38 +274,45 @@ is(sql_value($node, 'SELECT rows, anomalies FROM s'), '5|5', '... but is again')
 
 # Prometheus.
 my $exporter = 'prometheus-postgres-exporter';
-my $port = PostgreSQL::Test::Cluster::get_free_port();
-my $log = PostgreSQL::Test::Utils::tempdir() . '/exporter.log';
-$node->safe_psql('postgres', "CREATE ROLE exporter LOGIN IN ROLE pg_monitor; SELECT _anomaly._ad_progress_set('job', 'gone', 'x', 1, 2)");
-my $run = IPC::Run::start([ $exporter, "--web.listen-address=127.0.0.1:$port", '--disable-default-metrics', '--disable-settings-metrics',
-		"--extend.query-path=$FindBin::RealBin/../../docs/monitoring/queries.yaml" ],
-	'>', $log, '2>', $log,
-	init => sub {
-		$ENV{DATA_SOURCE_NAME} = sprintf "host='%s' port=%d user=exporter dbname=postgres sslmode=disable", $node->host, $node->port;
-	});
-my $page = '';
-for (1 .. 100)
-{
-	my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 5);
 
-	if ($socket)
+SKIP:
+{
+	skip "$exporter is not installed", 6
+	  unless grep { -x "$_/$exporter" } split /:/, $ENV{PATH};
+
+	my $port = PostgreSQL::Test::Cluster::get_free_port();
+	my $log = PostgreSQL::Test::Utils::tempdir() . '/exporter.log';
+	$node->safe_psql('postgres', "CREATE ROLE exporter LOGIN IN ROLE pg_monitor; SELECT _anomaly._ad_progress_set('job', 'gone', 'x', 1, 2)");
+	my $run = IPC::Run::start([ $exporter, "--web.listen-address=127.0.0.1:$port", '--disable-default-metrics', '--disable-settings-metrics',
+			"--extend.query-path=$FindBin::RealBin/../../docs/monitoring/queries.yaml" ],
+		'>', $log, '2>', $log,
+		init => sub {
+			$ENV{DATA_SOURCE_NAME} = sprintf "host='%s' port=%d user=exporter dbname=postgres sslmode=disable", $node->host, $node->port;
+		});
+	my $page = '';
+	for (1 .. 100)
 	{
-		print $socket "GET /metrics HTTP/1.0\r\n\r\n";
-		$page = do { local $/; <$socket> };
-		last if $page =~ /^anomaly_model_rows/m;
+		my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 5);
+
+		if ($socket)
+		{
+			print $socket "GET /metrics HTTP/1.0\r\n\r\n";
+			$page = do { local $/; <$socket> };
+			last if $page =~ /^anomaly_model_rows/m;
+		}
+		sleep 0.1;
 	}
-	sleep 0.1;
+	my $digest = sql_value($node, 'SELECT digest FROM ad_stat_models');
+	like($page, qr/^anomaly_model_rows\{database="postgres",detector="zscore",digest="$digest",model="",(?:server="[^"]*",)?version=""\} 5$/m,
+		'the exporter shows what was scored');
+	like($page, qr/^anomaly_model_anomalies\{.*digest="$digest".*\} 5$/m, '... how much of it was anomalous');
+	like($page, qr/^anomaly_model_seconds\{.*digest="$digest".*\} \d/m, '... and how long it took');
+	like($page, qr/^anomaly_health_status\{check="latency"(?:,server="[^"]*")?\} 0$/m, '... and health');
+	unlike($page, qr/^pg_exporter_user_queries_load_error\{[^}]*\} 1/m, 'the file of queries was read');
+	like($page, qr/^pg_exporter_last_scrape_error(?:\{[^}]*\})? 0$/m, 'every query of it ran');
+	$run->kill_kill;
+	diag(slurp_file($log)) if !Test::More->builder->is_passing;
 }
-my $digest = sql_value($node, 'SELECT digest FROM ad_stat_models');
-like($page, qr/^anomaly_model_rows\{database="postgres",detector="zscore",digest="$digest",model="",(?:server="[^"]*",)?version=""\} 5$/m,
-	'the exporter shows what was scored');
-like($page, qr/^anomaly_model_anomalies\{.*digest="$digest".*\} 5$/m, '... how much of it was anomalous');
-like($page, qr/^anomaly_model_seconds\{.*digest="$digest".*\} \d/m, '... and how long it took');
-like($page, qr/^anomaly_health_status\{check="latency"(?:,server="[^"]*")?\} 0$/m, '... and health');
-unlike($page, qr/^pg_exporter_user_queries_load_error\{[^}]*\} 1/m, 'the file of queries was read');
-like($page, qr/^pg_exporter_last_scrape_error(?:\{[^}]*\})? 0$/m, 'every query of it ran');
-$run->kill_kill;
-diag(slurp_file($log)) if !Test::More->builder->is_passing;
 
 $node->stop;
 done_testing();
