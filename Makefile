@@ -1,12 +1,23 @@
 # anomaly: PGXS build.
 #
-#   make && make install && make installcheck     on a machine with PostgreSQL
-#   make demo                                     fresh machine, two minutes
-#   make test                                     fresh machine, everything
-#   make bench-report                             writes docs/benchmark.md
+# Help begins.
+#   make                 builds
+#   make install         into the PostgreSQL of PG_CONFIG
+#   make installcheck    after it: the regression tests, on a running server, as
+#                        a superuser
+#   make uninstall, make clean
 #
-# demo, test and the benches set the machine up (test/setup.sh, which needs root
-# only when something is missing); the other targets never install anything.
+#   make demo            shows it on real data, in two minutes
+#   make test            runs every test
+#   make bench           measures speed (bench/results)
+#   make bench-report    measures accuracy and speed (docs/benchmark.md)
+#
+# The first ones need PostgreSQL's server headers and LAPACK; say
+# PG_CONFIG=/path/to/pg_config if there are several. The others start from a
+# fresh machine: they install the packages that are missing (test/setup.sh,
+# which needs root only then), and build, install and run in a temporary copy
+# of PostgreSQL. An existing server or installation is not touched.
+# Help ends.
 
 EXTENSION  = anomaly
 EXTVERSION = 0.3.0
@@ -36,17 +47,18 @@ SHLIB_LINK  = -llapack -lm
 
 EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql $(UPGRADE) tmp_check log results
 
-GOALS_WITHOUT_PG = demo test bench bench-report
+GOALS_WITHOUT_PG = help demo test bench bench-report
 PG_CONFIG ?= pg_config
 
 ifneq ($(filter $(GOALS_WITHOUT_PG),$(MAKECMDGOALS)),)
+.PHONY: $(GOALS_WITHOUT_PG)
+help:
+	@sed -n '/^# Help begins/,/^# Help ends/{/^# Help/d;s/^# \{0,1\}//;p}' Makefile
 # These install what is missing first, then call make again.
-.PHONY: demo test bench bench-report
 demo:
-	test/setup.sh
 	test/demo.sh
 test:
-	test/setup.sh
+	test/setup.sh test
 	test/run.sh
 bench:
 	test/setup.sh bench
@@ -55,13 +67,13 @@ bench-report:
 	test/setup.sh bench
 	bench/run.sh report
 else
-ifeq ($(shell command -v $(PG_CONFIG) 2>/dev/null),)
-$(error $(PG_CONFIG) not found: install PostgreSQL's server headers \
-(Debian: apt-get install postgresql-server-dev-all liblapack-dev; or, as \
-root, "make test" installs what it needs) or say \
-make PG_CONFIG=/path/to/pg_config)
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifeq ($(wildcard $(PGXS)),)
+$(error $(PG_CONFIG) is not the pg_config of a PostgreSQL with its server \
+headers: install them (Debian: apt-get install postgresql-server-dev-all \
+liblapack-dev) or say make PG_CONFIG=/path/to/pg_config; "make help" lists \
+what needs neither)
 endif
-PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 $(OBJS): $(wildcard src/*/*.h)
@@ -77,6 +89,12 @@ src/math/simd_kernel.o: CFLAGS += -O3 -fno-trapping-math
 src/math/simd_neighbors.o src/math/neighbors_scan.o: CFLAGS += -O3
 # So are these, compiled for several instruction sets.
 src/math/simd_linear.o: CFLAGS += -O3
+
+# What installcheck needs is said before it fails for the lack of it.
+installcheck: installcheck-needs
+.PHONY: installcheck-needs
+installcheck-needs:
+	@$(srcdir)/test/needs.sh '$(bindir)/psql' '$(EXTENSION)' '$(EXTVERSION)' '$(MAJORVERSION)'
 
 # The install script: the topics in order.
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL)
