@@ -46,6 +46,13 @@ FROM (SELECT ad_outlier('iforest', a::float8, b) OVER () AS c,
 			 ad_outlier('iforest', a, b) OVER (ORDER BY id ROWS 1 PRECEDING) AS f
 	  FROM (SELECT r.id, r.a, r.b, p FROM readings r, LATERAL (SELECT r.a::float8, r.b) p) s) t;
 
+-- nor is how values are passed: by value, by reference
+SELECT count(*) AS rows, count(*) FILTER (WHERE v = n AND v = r) AS equal
+FROM (SELECT ad_outlier('iforest', a::float8, b, id) OVER () AS v,
+			 ad_outlier('iforest', a, b::numeric, id) OVER () AS n,
+			 ad_outlier('iforest', a, b, id::numeric) OVER () AS r
+	  FROM readings) s;
+
 -- another seed, another forest
 SELECT count(*) FILTER (WHERE x <> y) > 500 AS differs
 FROM (SELECT ad_outlier(ad_iforest() || ad_sampling(seed => 1), a, b) OVER () AS x,

@@ -18,7 +18,8 @@
 #include "api/market_api.h"
 
 #include "catalog/pg_type.h"
-#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
 
 #define BLOCK_ROWS		128
 #define ARENA_CHUNK		8192
@@ -137,8 +138,10 @@ column_value(WindowObject winobj, int64 row, int column, bool current,
 }
 
 /*
- * Reads one row, the current one or any of the partition.  e->id points
- * into the current context.  Sets *isout if the partition has no such row.
+ * Reads one row, the current one or any of the partition.  e->id points into
+ * the order id's value, which is there until another column is asked for: a
+ * column is read into the event before the next one is pulled.  Sets *isout
+ * if the partition has no such row.
  */
 AdBadRow
 ad_window_row(WindowObject winobj, AdWindowSite *site, int64 row,
@@ -178,18 +181,19 @@ ad_window_refuse(WindowObject winobj, AdWindowSite *site, int64 row,
 	{
 		static const Oid plain[] = {TEXTOID, TEXTOID, 0, 0, TIMESTAMPTZOID,
 		TEXTOID};
+		int16		len;
+		bool		by_value;
 
-		/* by-reference values stay readable until the slot is reused */
 		values[c] = column_value(winobj, row, c, false, &nulls[c], &isout);
 		types[c] = plain[c];
 		if (c == 2)
 			types[c] = site->reader.price_type;
 		if (c == 3)
 			types[c] = site->reader.quantity_type;
-		if (!nulls[c] && (c == 0 || c == 1 || c == 5))
-			values[c] = PointerGetDatum(cstring_to_text(TextDatumGetCString(values[c])));
-		else if (!nulls[c] && types[c] == NUMERICOID)
-			values[c] = PointerGetDatum(PG_DETOAST_DATUM_COPY(values[c]));
+		/* the next pull frees what this one points to */
+		get_typlenbyval(types[c], &len, &by_value);
+		if (!nulls[c])
+			values[c] = datumCopy(values[c], by_value, len);
 	}
 	ad_row_refuse(bad, &site->options.words,
 				  ad_row_content(values, nulls, types,

@@ -9,14 +9,28 @@
  * row.  On PostgreSQL 15 each argument that is pulled copies the tuple, 0.4
  * µs a row, so the array and row forms are the faster ones for many columns.
  *
+ * A pull frees the tuple of the pull before, and with it what the arguments
+ * by reference point to.  So those are copied as they are pulled, all but the
+ * last, which is read before anything else is pulled.
+ *
  *-------------------------------------------------------------------------
  */
 #include "api/ad_api.h"
 
 #include "catalog/pg_type.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
 #include "windowapi.h"
 
 #define BATCH	1024			/* rows between resets of scratch memory */
+#define BATCH_BYTES	(1024 * 1024)	/* of it, when rows are wide */
+
+/* How the values of an argument are passed. */
+typedef struct ArgumentType
+{
+	int16		len;
+	bool		copy;			/* by reference, and not pulled last */
+} ArgumentType;
 
 typedef struct OutlierState
 {
@@ -50,6 +64,23 @@ read_spec(WindowObject winobj, FunctionCallInfo fcinfo, AdSpec *spec)
 				 errhint("Leave keyed out of ad_sampling(); every row of the partition is used.")));
 }
 
+/* How the arguments from 1 on are passed; in the current context. */
+static ArgumentType *
+argument_types(FunctionCallInfo fcinfo)
+{
+	ArgumentType *types = ad_palloc0_array(ArgumentType, PG_NARGS());
+
+	for (int a = 1; a < PG_NARGS() - 1; a++)
+	{
+		bool		by_value;
+
+		get_typlenbyval(get_fn_expr_argtype(fcinfo->flinfo, a),
+						&types[a].len, &by_value);
+		types[a].copy = !by_value;
+	}
+	return types;
+}
+
 /*
  * Read the partition and score it.  Everything lasting goes to mcxt, the
  * partition's own context.
@@ -65,6 +96,7 @@ score_partition(OutlierState *state, WindowObject winobj,
 	MemoryContext old = MemoryContextSwitchTo(work);
 	AdSpec		spec;
 	AdArgs		args;
+	ArgumentType *types;
 	AdSketch   *sketch = NULL;
 	double	   *scores;
 	int64		present = 0;
@@ -77,24 +109,28 @@ score_partition(OutlierState *state, WindowObject winobj,
 				 errhint("Fit a model with ad_fit() and score with ad_score().")));
 	read_spec(winobj, fcinfo, &spec);
 	ad_args_init(&args, fcinfo, 1, work);
+	types = argument_types(fcinfo);
 	state->present = MemoryContextAllocZero(mcxt, rows);
 
 	MemoryContextSwitchTo(batch);
 	for (int64 i = 0; i < rows; i++)
 	{
-		if (i % BATCH == 0)
+		if (i % BATCH == 0 ||
+			MemoryContextMemAllocated(batch, false) > BATCH_BYTES)
 		{
 			CHECK_FOR_INTERRUPTS();
 			MemoryContextReset(batch);
 		}
 		for (int a = 1; a < PG_NARGS(); a++)
 		{
+			NullableDatum *arg = &fcinfo->args[a];
 			bool		isout;
 
-			fcinfo->args[a].value =
-				WinGetFuncArgInPartition(winobj, a, (int) i,
-										 WINDOW_SEEK_HEAD, false,
-										 &fcinfo->args[a].isnull, &isout);
+			arg->value = WinGetFuncArgInPartition(winobj, a, (int) i,
+												  WINDOW_SEEK_HEAD, false,
+												  &arg->isnull, &isout);
+			if (types[a].copy && !arg->isnull)
+				arg->value = datumCopy(arg->value, false, types[a].len);
 		}
 		if (!ad_args_next(&args, fcinfo, NULL))
 			continue;
