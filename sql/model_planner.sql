@@ -1,4 +1,4 @@
--- The planner knows how many rows a score lets pass, if the model is a constant.
+-- What the planner knows of a constant model: the share of anomalies and the cost of a call.
 \set SHOW_CONTEXT never
 
 CREATE TABLE readings AS
@@ -12,38 +12,80 @@ INSERT INTO halves SELECT * FROM readings;
 ANALYZE readings;
 ANALYZE halves;
 
--- rows the planner expects, over rows there are; the model comes as a literal, as in a prepared statement
-CREATE FUNCTION expected_rows(query text) RETURNS float8 LANGUAGE plpgsql AS $$
+-- rows and cost that the planner expects; the model comes as a literal, as in a prepared statement
+CREATE FUNCTION expected_rows(query text, OUT rows float8, OUT cost float8) LANGUAGE plpgsql AS $$
 DECLARE
 	plan json;
 BEGIN
 	EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
-	RETURN (plan #>> '{0,Plan,Plan Rows}')::float8;
+	rows := plan #>> '{0,Plan,Plan Rows}';
+	cost := plan #>> '{0,Plan,Total Cost}';
 END $$;
+CREATE FUNCTION condition(spec jsonb, condition text) RETURNS text LANGUAGE sql AS $$
+	SELECT replace(replace(condition, '$m', format('%L::bytea', m)), '$t', ad_threshold(m, 0.02)::text)
+	FROM (SELECT ad_fit(spec, a, b) AS m FROM readings) f $$;
 CREATE FUNCTION estimate(spec jsonb, from_ text, condition text, OUT expected float8, OUT actual float8) LANGUAGE plpgsql AS $$
 DECLARE
-	query text;
+	query text := format('SELECT id FROM %s WHERE %s', from_, condition(spec, condition));
 BEGIN
-	SELECT format('SELECT id FROM %s WHERE ', from_) || replace(replace(condition, '$m', format('%L::bytea', m)), '$t', ad_threshold(m, 0.02)::text)
-		INTO query FROM (SELECT ad_fit(spec, a, b) AS m FROM readings) f;
-	expected := expected_rows(query);
+	expected := (expected_rows(query)).rows;
 	EXECUTE format('SELECT count(*) FROM (%s) q', query) INTO actual;
 END $$;
 SELECT condition, abs(expected - actual) < 0.2 * actual + 60 AS near
-FROM (VALUES ('ad_score($m, a, b) > $t'), ('ad_score($m, a, b) <= $t'), ('$t < ad_score($m, a, b)'),
-             ('ad_score($m, a, b) > $t AND id <= 10000'), ('ad_score($m, a, b) BETWEEN 0.45 AND 0.5'),
-             ('ad_score($m, a, b) > 2'), ('ad_is_anomaly($m, a, b)'), ('NOT ad_is_anomaly($m, a, b)')) v(condition),
-     LATERAL estimate(ad_iforest(50), 'readings', condition);
--- many scores are equal, here that of the threshold
-SELECT abs(expected - actual) < 0.2 * actual + 60 AS near
-FROM estimate(ad_dbscan() || ad_sampling(rows => 2000), 'readings', 'ad_is_anomaly($m, a, b)');
+FROM (VALUES ('ad_is_anomaly($m, a, b)'), ('NOT ad_is_anomaly($m, a, b)'), ('ad_is_anomaly($m, ARRAY[a, b])'),
+             ('ad_is_anomaly($m, a, b) AND id <= 10000'), ('ad_is_anomaly($m, a, b) OR id <= 10000')) v(condition),
+     LATERAL estimate(ad_iforest(50) || ad_calibrate(contamination => 0.03), 'readings', condition);
 SELECT from_, detector, abs(expected - actual) < 0.2 * actual + 60 AS near
 FROM (VALUES ('halves'), ('halves_2'), ('readings r JOIN (VALUES (1), (2)) v(x) ON x = 1'),
              ('(SELECT id, a, b FROM readings) s'), ('(VALUES (1)) v(x) LEFT JOIN readings r ON x < id')) f(from_),
      (VALUES ('zscore'), ('pca')) d(detector),
-     LATERAL estimate(jsonb_build_object('detector', detector) || ad_calibrate(), from_, 'ad_score($m, a, b) > $t');
+     LATERAL estimate(jsonb_build_object('detector', detector) || ad_calibrate(), from_, 'ad_is_anomaly($m, a, b)');
+SELECT abs(expected - actual) < 0.2 * actual + 60 AS near
+FROM estimate(ad_ensemble(ARRAY[ad_zscore(), ad_pca()]), 'readings', 'ad_is_anomaly($m, a, b)');
+-- many scores are equal, here that of the threshold
+SELECT abs(expected - actual) < 0.2 * actual + 60 AS near
+FROM estimate(ad_dbscan() || ad_sampling(rows => 2000), 'readings', 'ad_is_anomaly($m, a, b)');
 
--- no such index is there or used, and a real one is used as ever
+-- nothing is known of a score's distribution, nor made up
+SELECT abs(expected - 20000 / 3) < 10 AS a_third FROM estimate(ad_zscore(), 'readings', 'ad_score($m, a, b) > $t');
+SELECT abs(expected - 20000 / 3) < 10 AS a_third FROM estimate(ad_zscore(), 'halves', 'ad_score($m, a, b) > $t');
+
+-- but by what a table keeps of it: an index, extended statistics, a generated column
+CREATE FUNCTION near(condition text) RETURNS boolean LANGUAGE sql AS $$
+	SELECT abs(expected - actual) < 0.2 * actual + 60 FROM estimate(ad_zscore(), 'readings', condition) $$;
+DO $$
+BEGIN
+	EXECUTE format('CREATE INDEX by_score ON readings (%s)', condition(ad_zscore(), 'ad_score($m, a, b)'));
+END $$;
+ANALYZE readings;
+SELECT near('ad_score($m, a, b) > $t') AS index, near('ad_score($m, a, b) <= $t'), near('$t < ad_score($m, a, b)'),
+       near('ad_score($m, a, b) BETWEEN 1 AND 1.5'), near('ad_score($m, a, b) > $t AND id <= 10000');
+DROP INDEX by_score;
+SELECT near('ad_score($m, a, b) > $t') AS without;
+DO $$
+BEGIN
+	IF current_setting('server_version_num')::int >= 140000 THEN
+		-- of any size, other than an index
+		EXECUTE format('CREATE STATISTICS of_score ON (%s) FROM readings', condition(ad_iforest(50), 'ad_score($m, a, b)'));
+		ANALYZE readings;
+		IF NOT (SELECT abs(expected - actual) < 0.2 * actual + 60 FROM estimate(ad_iforest(50), 'readings', 'ad_score($m, a, b) > $t')) THEN
+			RAISE 'the estimate is far off';
+		END IF;
+		DROP STATISTICS of_score;
+	END IF;
+	EXECUTE format('ALTER TABLE readings ADD score float8 GENERATED ALWAYS AS (%s) STORED', condition(ad_iforest(50), 'ad_score($m, a, b)'));
+END $$;
+ANALYZE readings;
+SELECT abs(expected - actual) < 0.2 * actual + 60 AS generated_column FROM estimate(ad_iforest(50), 'readings', 'score > $t');
+
+-- a call costs what its detector does, an ensemble what its members do
+CREATE FUNCTION cost(spec jsonb) RETURNS float8 LANGUAGE sql AS $$
+	SELECT (expected_rows(format('SELECT %s FROM readings', condition(spec || ad_sampling(rows => 500), 'ad_score($m, a, b)')))).cost
+		 - (expected_rows('SELECT id FROM readings')).cost $$;
+SELECT cost(ad_hbos()) * 5 < cost(ad_knn()) AS neighbours_cost_more,
+       round((cost(ad_ensemble(ARRAY[ad_hbos(), ad_knn(), ad_lof()])) / (cost(ad_hbos()) + cost(ad_knn()) + cost(ad_lof())))::numeric, 3) AS ensemble;
+
+-- plans have nothing but what there is
 CREATE FUNCTION plan_nodes(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	plan json;
@@ -56,27 +98,10 @@ SELECT format('SELECT id FROM readings WHERE ad_score(%L::bytea, a, b) > 0.65 OR
 SET enable_seqscan = off;
 SELECT plan_nodes(:'query');
 RESET enable_seqscan;
-CREATE INDEX by_id ON readings (id);
-SELECT plan_nodes(:'query' || ' ') AS before, plan_nodes('SELECT id FROM readings WHERE id = 7') AS by_id;
-UPDATE readings SET a = 0 WHERE ad_score((SELECT ad_fit('zscore', a, b) FROM readings), a, b) > 100;
-INSERT INTO readings SELECT * FROM readings WHERE id = 1 ON CONFLICT DO NOTHING;
-
--- a call costs what its detector does
-CREATE FUNCTION expected_cost(query text) RETURNS float8 LANGUAGE plpgsql AS $$
-DECLARE
-	plan json;
-BEGIN
-	EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
-	RETURN (plan #>> '{0,Plan,Total Cost}')::float8;
-END $$;
-WITH m AS MATERIALIZED (
-	SELECT ad_fit('hbos', a, b) AS hbos, ad_fit('knn', a, b) AS knn FROM readings WHERE id <= 500)
-SELECT expected_cost(format('SELECT ad_score(%L::bytea, a, b) FROM readings', hbos)) * 5 <
-       expected_cost(format('SELECT ad_score(%L::bytea, a, b) FROM readings', knn)) AS neighbours_cost_more FROM m;
 
 -- a damaged literal is an error, in planning as in scoring
 EXPLAIN SELECT id FROM readings WHERE ad_score('\x00'::bytea, a, b) > 1;
 EXPLAIN (COSTS OFF) SELECT id FROM readings WHERE ad_score(NULL::bytea, a, b) > 1;
 
 DROP TABLE readings, halves;
-DROP FUNCTION expected_rows, estimate, plan_nodes, expected_cost;
+DROP FUNCTION expected_rows, condition, estimate, near, cost, plan_nodes;

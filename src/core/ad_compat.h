@@ -58,11 +58,4 @@ extern void pg_sha256_final(pg_sha256_ctx *ctx, uint8 *dest);
 #define AD_ROLE_READ_ALL_STATS	DEFAULT_ROLE_READ_ALL_STATS
 #endif
 
-/* 14 gave this the planner's state. */
-#if PG_VERSION_NUM >= 140000
-#define ad_pull_varnos(root, node)	pull_varnos(root, node)
-#else
-#define ad_pull_varnos(root, node)	pull_varnos(node)
-#endif
-
 #endif							/* AD_COMPAT_H */
