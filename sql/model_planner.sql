@@ -85,6 +85,12 @@ CREATE FUNCTION cost(spec jsonb) RETURNS float8 LANGUAGE sql AS $$
 SELECT cost(ad_hbos()) * 5 < cost(ad_knn()) AS neighbours_cost_more,
        round((cost(ad_ensemble(ARRAY[ad_hbos(), ad_knn(), ad_lof()])) / (cost(ad_hbos()) + cost(ad_knn()) + cost(ad_lof())))::numeric, 3) AS ensemble;
 
+-- the setting
+SET anomaly.planner_support = off;
+SELECT cost(ad_hbos()) = cost(ad_knn()) AS same_cost;
+SELECT abs(expected - 20000 / 3) < 10 AS a_third FROM estimate(ad_zscore(), 'readings', 'ad_is_anomaly($m, a, b)');
+RESET anomaly.planner_support;
+
 -- plans have nothing but what there is
 CREATE FUNCTION plan_nodes(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -99,9 +105,39 @@ SET enable_seqscan = off;
 SELECT plan_nodes(:'query');
 RESET enable_seqscan;
 
--- a damaged literal is an error, in planning as in scoring
-EXPLAIN SELECT id FROM readings WHERE ad_score('\x00'::bytea, a, b) > 1;
+-- a damaged literal is no error until a row is scored; there are other estimates then, or the same
+EXPLAIN (COSTS OFF) SELECT id FROM readings WHERE ad_score('\x00'::bytea, a, b) > 1;
+SELECT count(*) FROM readings WHERE ad_score('\x00'::bytea, a, b) > 1;
+SELECT count(*) FROM readings WHERE id < 0 AND ad_is_anomaly('\x00'::bytea, a, b);
 EXPLAIN (COSTS OFF) SELECT id FROM readings WHERE ad_score(NULL::bytea, a, b) > 1;
+CREATE FUNCTION plans_damaged(spec jsonb) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	model bytea := (SELECT ad_fit(spec || ad_sampling(rows => 100), a, b) FROM readings);
+	damaged bytea;
+	plan json;
+	at int;
+	n bigint := 0;
+BEGIN
+	-- the header, the table of sections, the beginning of each section: a byte, a large number, the end
+	FOR at IN
+		SELECT i FROM generate_series(0, 63 + 24 * get_byte(model, 24)) i
+		UNION
+		SELECT i + get_byte(model, t) + 256 * get_byte(model, t + 1)
+		FROM generate_series(64 + 8, 63 + 24 * get_byte(model, 24), 24) t, generate_series(0, 99) i
+		WHERE i + get_byte(model, t) + 256 * get_byte(model, t + 1) < length(model)
+	LOOP
+		FOREACH damaged IN ARRAY ARRAY[set_byte(model, at, 0), set_byte(model, at, 1 + get_byte(model, at) % 255),
+			overlay(model PLACING '\xffffffffffffffff'::bytea FROM at + 1), substr(model, 1, at)] LOOP
+			EXECUTE 'EXPLAIN (FORMAT JSON) SELECT ad_score($1, a, b) FROM readings WHERE ad_is_anomaly($1, a, b)' INTO plan USING damaged;
+			IF (plan #>> '{0,Plan,Plan Rows}')::float8 NOT BETWEEN 1 AND 20000 OR (plan #>> '{0,Plan,Total Cost}')::float8 NOT BETWEEN 0 AND 1e6 THEN
+				RAISE 'byte %: %', at, plan;
+			END IF;
+			n := n + 1;
+		END LOOP;
+	END LOOP;
+	RETURN n;
+END $$;
+SELECT plans_damaged(ad_zscore()) > 2000 AS planned, plans_damaged(ad_ensemble(ARRAY[ad_zscore(), ad_hbos()])) > 2000 AS planned;
 
 DROP TABLE readings, halves;
-DROP FUNCTION expected_rows, condition, estimate, near, cost, plan_nodes;
+DROP FUNCTION expected_rows, condition, estimate, near, cost, plan_nodes, plans_damaged;

@@ -28,6 +28,7 @@ _PG_init(void)
 	ad_cache_init();
 	ad_simd_init();
 	ad_shared_init();
+	ad_planner_init();
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("anomaly");
 #else

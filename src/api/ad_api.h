@@ -138,6 +138,9 @@ typedef struct AdModelCall
 extern AdModel *ad_model_call_row(FunctionCallInfo fcinfo, int first,
 								  AdModelCall **call);
 
+/* planner.c */
+extern void ad_planner_init(void);
+
 extern void ad_spec_from_value(struct varlena *value, bool is_text,
 							   bool need_detector, AdSpec *spec);
 extern Jsonb *ad_jsonb_from_text(const char *text);

@@ -22,73 +22,75 @@
 #include "nodes/primnodes.h"
 #include "nodes/supportnodes.h"
 #include "optimizer/optimizer.h"
+#include "utils/guc.h"
 
 #define OPERATORS_A_MICROSECOND 60	/* of cpu_operator_cost, about */
+#define ANOMALIES_OF_UNKNOWN	0.1 /* share of rows */
 
 PG_FUNCTION_INFO_V1(ad_model_support);
 
-/*
- * The model of a call's first argument if that is a constant, or NULL.  It is
- * held as long as the planner's memory.  Errors as loading has.
- */
-static AdModel *
+static bool planner_support = true;
+
+/* The value of a call's first argument if that is a constant model. */
+static struct varlena *
 constant_model(List *args)
 {
 	Const	   *c = args == NIL ? NULL : (Const *) linitial(args);
-	AdModelRef *ref;
 
 	if (c == NULL || !IsA(c, Const) || c->constisnull ||
 		c->consttype != BYTEAOID)
 		return NULL;
-	ref = palloc0(sizeof(AdModelRef));
-	return ad_model_get(ref, (struct varlena *) DatumGetPointer(c->constvalue),
-						CurrentMemoryContext);
+	return (struct varlena *) DatumGetPointer(c->constvalue);
 }
 
-/* The time of a score, in microseconds. */
-static double
-score_time(const AdModel *m)
-{
-	double		time = m->detector->time;
-
-	for (int k = 0; k < m->nmembers; k++)
-		time += score_time(m->members[k]);
-	return time;
-}
-
-/* The support function of the functions over a model and a row. */
+/*
+ * The support function of the functions over a model and a row.  It is asked
+ * for every partition and path, so it does not load the model, and it has no
+ * errors: scoring has.
+ */
 Datum
 ad_model_support(PG_FUNCTION_ARGS)
 {
 	Node	   *request = (Node *) PG_GETARG_POINTER(0);
 
+	if (!planner_support)
+		PG_RETURN_POINTER(NULL);
 	if (IsA(request, SupportRequestCost))
 	{
 		SupportRequestCost *r = (SupportRequestCost *) request;
-		AdModel    *m;
+		struct varlena *model;
+		double		time;
 
 		if (r->node == NULL || !IsA(r->node, FuncExpr))
 			PG_RETURN_POINTER(NULL);
-		m = constant_model(((FuncExpr *) r->node)->args);
-		if (m == NULL)
+		model = constant_model(((FuncExpr *) r->node)->args);
+		time = model ? ad_glance_time(model) : 0;
+		if (time == 0)
 			PG_RETURN_POINTER(NULL);
 		r->startup = 0;
-		r->per_tuple = score_time(m) * OPERATORS_A_MICROSECOND *
-			cpu_operator_cost;
+		r->per_tuple = time * OPERATORS_A_MICROSECOND * cpu_operator_cost;
 		PG_RETURN_POINTER(r);
 	}
 	if (IsA(request, SupportRequestSelectivity))
 	{
-		SupportRequestSelectivity *r = (SupportRequestSelectivity *) request;
-		AdModel    *m = constant_model(r->args);
-
 		/* ad_is_anomaly(): the only one that returns a boolean */
-		r->selectivity = 0.1;
-		if (m != NULL && m->has_scores)
-			r->selectivity =
-				ad_scores_share_above(&m->calibration.training,
-									  m->calibration.threshold);
+		SupportRequestSelectivity *r = (SupportRequestSelectivity *) request;
+		struct varlena *model = constant_model(r->args);
+		double		share = model ? ad_glance_anomalies(model) : NAN;
+
+		r->selectivity = isnan(share) ? ANOMALIES_OF_UNKNOWN : share;
 		PG_RETURN_POINTER(r);
 	}
 	PG_RETURN_POINTER(NULL);
+}
+
+/* Define the setting; at load. */
+void
+ad_planner_init(void)
+{
+	DefineCustomBoolVariable("anomaly.planner_support",
+							 "Sets whether the planner is told what scores cost and how many rows are anomalies.",
+							 NULL,
+							 &planner_support,
+							 true, PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
 }

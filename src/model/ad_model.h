@@ -226,6 +226,10 @@ extern AdModel *ad_model_new(MemoryContext mcxt);
 #define AD_SECTION_PAYLOAD		5
 #define AD_SECTION_SHARES		6
 
+/* glance.c: for estimates, of any bytes */
+extern double ad_glance_time(struct varlena *value);
+extern double ad_glance_anomalies(struct varlena *value);
+
 /* cache.c */
 extern int	ad_model_cache_size;	/* kB */
 extern void ad_cache_init(void);

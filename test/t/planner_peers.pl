@@ -146,6 +146,7 @@ sub prepared
 # Settings that bring about other plans; all in one order of the two.
 my @settings = (
 	'',
+	'SET anomaly.planner_support = off;',
 	'SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_partitionwise_join = on;',
 	'SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET enable_partitionwise_aggregate = on;');
 
@@ -226,11 +227,12 @@ cmp_ok($bytes, '>', 500_000, 'a large model');
 # Bytes that planning a condition over all partitions takes.
 sub memory
 {
-	my ($condition) = @_;
+	my ($condition, $settings) = @_;
 	my $err = '';
 
 	$node->psql('postgres', <<"SQL", stderr => \$err);
 LOAD 'anomaly';
+$settings
 SELECT format('SELECT count(*) FROM p WHERE $condition', m) AS sql FROM model \\gset
 SET plan_walk.report = on;
 :sql;
@@ -245,9 +247,13 @@ my %other = (
 	'ad_is_anomaly(%L::bytea, x, y)' => 'other_condition(%L::bytea, x, y)');
 for my $condition (sort keys %other)
 {
-	my $others = memory($other{$condition});
+	my $others = memory($other{$condition}, '');
 
-	cmp_ok(memory($condition), '<', $others + 5 * $bytes, "$condition: memory of planning");
+	for my $support ('', 'SET anomaly.planner_support = off;')
+	{
+		cmp_ok(memory($condition, $support), '<', $others + 5 * $bytes,
+			"$condition: memory of planning $support");
+	}
 }
 
 $node->stop;
