@@ -138,6 +138,9 @@ typedef struct AdModelCall
 extern AdModel *ad_model_call_row(FunctionCallInfo fcinfo, int first,
 								  AdModelCall **call);
 
+/* job_lock.c */
+extern const char *ad_job_running(void);
+
 /* planner.c */
 extern void ad_planner_init(void);
 

@@ -32,6 +32,7 @@ PG_FUNCTION_INFO_V1(ad_job_unlock);
 
 static bool held = false;
 static LOCKTAG held_tag;		/* if held */
+static char held_name[NAMEDATALEN];	/* of the job, if held; cut to fit */
 
 /* Let go of the lock, if there is one. */
 static void
@@ -42,6 +43,13 @@ release(void)
 		held = false;
 		(void) LockRelease(&held_tag, ExclusiveLock, true);
 	}
+}
+
+/* The name of the job that this session runs, or NULL. */
+const char *
+ad_job_running(void)
+{
+	return held ? held_name : NULL;
 }
 
 /* A session that ends between two transactions still has it. */
@@ -74,10 +82,11 @@ ad_job_lock(PG_FUNCTION_ARGS)
 	Datum		values[1] = {PG_GETARG_DATUM(0)};
 	Oid			rel = ad_own_relation(AD_REL_JOB);
 	LOCKTAG		tag;
+	char		name[NAMEDATALEN];
 
 	PreventCommandIfReadOnly("ad_run_job()");
 	SPI_connect();
-	if (SPI_execute_with_args(psprintf("SELECT 1 FROM %s._ad_own_job o WHERE o.id OPERATOR(pg_catalog.=) $1",
+	if (SPI_execute_with_args(psprintf("SELECT o.name FROM %s._ad_own_job o WHERE o.id OPERATOR(pg_catalog.=) $1",
 									   ad_own_schema()),
 							  1, types, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_with_args failed");
@@ -85,6 +94,8 @@ ad_job_lock(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for job %d", PG_GETARG_INT32(0))));
+	strlcpy(name, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1),
+			sizeof(name));
 	SPI_finish();
 
 	if (held)
@@ -99,6 +110,7 @@ ad_job_lock(PG_FUNCTION_ARGS)
 	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 		PG_RETURN_BOOL(false);
 	held_tag = tag;
+	strlcpy(held_name, name, sizeof(held_name));
 	held = true;
 	PG_RETURN_BOOL(true);
 }

@@ -7,6 +7,9 @@
  * of the models it owns; a member of pg_monitor (or pg_read_all_stats) sees
  * all of them.
  *
+ * Anybody may call the functions behind the views, so each of them decides
+ * for itself what the role that calls it may see or do.
+ *
  *-------------------------------------------------------------------------
  */
 #include "api/ad_api.h"
@@ -306,30 +309,47 @@ ad_progress_rows_running(PG_FUNCTION_ARGS)
 }
 
 /*
- * _ad_progress_set(kind, name, phase, rows, expected): show this session's
- * progress, from the first call for a kind and name on until
+ * Only jobs show their progress through SQL: an error for what is of another
+ * kind.
+ */
+static void
+check_kind(const text *kind)
+{
+	char	   *s = text_to_cstring(kind);
+
+	if (strcmp(s, "job") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("kind of progress is \"%.*s\", must be \"job\"",
+						pg_mbcliplen(s, strlen(s), AD_MAX_MODEL_NAME), s)));
+}
+
+/*
+ * _ad_progress_set(kind, name, phase, rows, expected): show the progress of
+ * the job that this session runs, from the first call on until
  * _ad_progress_end() or an abort.  NULL: unchanged, or not known.
  */
 Datum
 ad_progress_set(PG_FUNCTION_ARGS)
 {
-	char	   *kind;
+	const char *running = ad_job_running();
 	char	   *name;
 	int			slot;
 
-	if (ad_shared == NULL || PG_ARGISNULL(0))
+	if (ad_shared == NULL || PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_VOID();
-	kind = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	if (strlen(kind) >= sizeof(((AdProgress *) 0)->kind))
+	check_kind(PG_GETARG_TEXT_PP(0));
+	name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	if (running == NULL || strcmp(name, running) != 0)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("kind \"%s\" is longer than %d bytes", kind,
-						(int) sizeof(((AdProgress *) 0)->kind) - 1)));
-	name = PG_ARGISNULL(1) ? pstrdup("") :
-		text_to_cstring(PG_GETARG_TEXT_PP(1));
-	slot = ad_progress_find(kind, name);
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for progress of job \"%.*s\"",
+						pg_mbcliplen(name, strlen(name), AD_MAX_MODEL_NAME),
+						name),
+				 errdetail("A session shows the progress of the job that it runs.")));
+	slot = ad_progress_find("job", name);
 	if (slot < 0)
-		slot = ad_progress_begin(kind, name, NAN);
+		slot = ad_progress_begin("job", name, NAN);
 	if (!PG_ARGISNULL(2))
 	{
 		char	   *phase = text_to_cstring(PG_GETARG_TEXT_PP(2));
@@ -349,8 +369,10 @@ ad_progress_set(PG_FUNCTION_ARGS)
 Datum
 ad_progress_finish(PG_FUNCTION_ARGS)
 {
-	if (ad_shared != NULL)
-		ad_progress_end(ad_progress_find(text_to_cstring(PG_GETARG_TEXT_PP(0)),
-										 text_to_cstring(PG_GETARG_TEXT_PP(1))));
+	if (ad_shared == NULL)
+		PG_RETURN_VOID();
+	check_kind(PG_GETARG_TEXT_PP(0));
+	ad_progress_end(ad_progress_find("job",
+									 text_to_cstring(PG_GETARG_TEXT_PP(1))));
 	PG_RETURN_VOID();
 }

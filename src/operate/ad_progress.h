@@ -9,10 +9,8 @@
  *	ad_progress_end(p);
  *
  * Everything accepts -1, which begin returns when the library is not
- * preloaded or no slot is free.  An abort of the transaction and the end of
- * the backend end what was begun.
- *
- *-------------------------------------------------------------------------
+ * preloaded or there is no slot for the role.  An abort of the transaction
+ * and the end of the backend end what was begun.
  */
 #ifndef AD_PROGRESS_H
 #define AD_PROGRESS_H

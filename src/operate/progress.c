@@ -8,6 +8,9 @@
  * count of rows, which changes most often, is one atomic store.  A backend
  * may have several at once (a job trains, training fits).
  *
+ * A role takes no more slots than it leaves free, so that however many it
+ * asks for, what others run is seen.
+ *
  * A handle is the slot's number and how often it was given out, so that a
  * handle kept too long finds nothing instead of somebody else's slot.
  *
@@ -119,12 +122,15 @@ slot_of(int handle)
 
 /*
  * Show that something of a kind begins; name and the number of rows to come
- * may be unknown (NULL, NaN).  Returns a handle, or -1 if it is not shown.
+ * may be unknown (NULL, NaN).  Returns a handle, or -1 if it is not shown:
+ * the role has as many slots as are free.
  */
 int
 ad_progress_begin(const char *kind, const char *name, double expected)
 {
 	int			handle = -1;
+	Oid			user = GetUserId();
+	int			left = 0;		/* free slots, less those of the role */
 
 	if (ad_shared == NULL || MyProc == NULL)
 		return -1;
@@ -137,6 +143,13 @@ ad_progress_begin(const char *kind, const char *name, double expected)
 	LWLockAcquire(ad_shared->progress_lock, LW_EXCLUSIVE);
 	for (int i = 0; i < AD_PROGRESS_SLOTS; i++)
 	{
+		if (slots[i].shown.pid == 0)
+			left++;
+		else if (slots[i].shown.user == user)
+			left--;
+	}
+	for (int i = 0; i < AD_PROGRESS_SLOTS && left > 0; i++)
+	{
 		Slot	   *s = &slots[i];
 		AdProgress *p = &s->shown;
 
@@ -144,7 +157,7 @@ ad_progress_begin(const char *kind, const char *name, double expected)
 			continue;
 		memset(p, 0, sizeof(*p));
 		p->database = MyDatabaseId;
-		p->user = GetUserId();
+		p->user = user;
 		p->leader = MyProc->lockGroupLeader ?
 			MyProc->lockGroupLeader->pid : MyProcPid;
 		strlcpy(p->kind, kind, sizeof(p->kind));

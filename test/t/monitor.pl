@@ -234,23 +234,51 @@ $node->safe_psql('postgres', "SELECT count(ad_score('waves', x * 3, y)) FROM row
 is( $node->safe_psql('postgres', "$health; SELECT score_shift > 1 FROM ad_stat_models WHERE model = 'waves'"),
 	"drift|critical\nstale model|ok\nt", '... and other rows are noticed');
 
-# In one session: nested, failing, shown by SQL.
+# In one session: nested, failing, shown by SQL, which only a running job does.
+$node->safe_psql('postgres', <<'SQL');
+SELECT ad_create_job('fraud', 'waves', 'rows', 'i', 'i', rule => '{"score": 1000}');
+CREATE FUNCTION lock_job() RETURNS boolean LANGUAGE sql AS 'SELECT _anomaly._ad_job_lock(id) FROM _anomaly._ad_own_job';
+SQL
 is( $node->safe_psql('postgres', <<'SQL'),
+SELECT lock_job();
 SELECT _anomaly._ad_progress_set('job', 'fraud', 'scoring', 10, 40);
 SELECT _anomaly._ad_progress_set('job', 'fraud', rows_done => 20);
 SELECT kind, name, phase, rows_done, rows_expected, percent FROM ad_progress;
 DO $$ BEGIN PERFORM ad_fit(ad_zscore(), 1 / (5 - i)) FROM generate_series(1, 10) i; EXCEPTION WHEN division_by_zero THEN NULL; END $$;
 SELECT count(*) FROM ad_progress;
-BEGIN; SELECT _anomaly._ad_progress_set('train', repeat('é', 500), repeat('ü', 100)); SELECT length(name), length(phase) FROM ad_progress WHERE kind = 'train';
+BEGIN; SELECT _anomaly._ad_progress_set('job', 'fraud', repeat('ü', 100)); SELECT length(phase) FROM ad_progress;
 ROLLBACK;
 SELECT count(*) FROM ad_progress;
+SELECT lock_job();
 SELECT _anomaly._ad_progress_set('job', 'fraud'); SELECT _anomaly._ad_progress_end('job', 'fraud');
 SELECT count(*) FROM ad_progress;
 SQL
-	"\n\njob|fraud|scoring|20|40|50.0\n1\n\n31|15\n0\n\n\n0", 'progress of jobs, errors and aborts');
-like(error_of($node, "SELECT _anomaly._ad_progress_set(repeat('k', 16), 'x');"), qr/22023: kind "k+" is longer than 15 bytes/, 'a kind is short');
-is( $node->safe_psql('postgres', "SELECT count(_anomaly._ad_progress_set('job', i::text)) FROM generate_series(1, 300) i; SELECT count(*) FROM ad_progress"),
-	"300\n256", 'what has no slot is not shown, and does not fail');
+	"t\n\n\njob|fraud|scoring|20|40|50.0\n1\n\n15\n0\nt\n\n\n0", 'progress of jobs, errors and aborts');
+like(error_of($node, "$_->[0];"), $_->[1], "no progress is made up: $_->[0]")
+  for [ "SELECT _anomaly._ad_progress_set('train', 'x')", qr/22023: kind of progress is "train", must be "job"/ ],
+  [ "SELECT _anomaly._ad_progress_end(repeat('k', 1000), 'x')", qr/22023: kind of progress is "k{63}", must be "job"/ ],
+  [ "SELECT _anomaly._ad_progress_set('job', 'fraud')", qr/42501: permission denied for progress of job "fraud"/ ],
+  [ "SELECT lock_job(); SELECT _anomaly._ad_progress_set('job', repeat('frauds', 100))", qr/42501: permission denied for progress of job "[frauds]{63}"/ ],
+  [ "SELECT lock_job(), _anomaly._ad_job_unlock(); SELECT _anomaly._ad_progress_set('job', 'fraud')", qr/42501/ ];
+
+# 256 slots; a role takes no more than it leaves to others.
+my $cursors = 0;
+
+# As a role, begin so many fits, which end with the transaction.
+sub fits
+{
+	my ($role, $n) = @_;
+	my $sql = "SET ROLE $role;";
+
+	for (1 .. $n)
+	{
+		$cursors++;
+		$sql .= "DECLARE c$cursors CURSOR FOR SELECT ad_fit(ad_zscore(), i) FROM generate_series(1, 9) i; FETCH c$cursors;";
+	}
+	return $sql;
+}
+like( $node->safe_psql('postgres', '\o /dev/null' . "\nBEGIN;" . fits('alice', 300) . fits('bob', 100) . fits('alice', 1) . "RESET ROLE;\n\\o\nSELECT role, count(*) FROM ad_progress GROUP BY role ORDER BY role;"),
+	qr/^alice\|128\nbob\|64$/m, 'what has no slot is not shown, and does not fail; other roles have some');
 becomes($node, 'SELECT count(*) FROM ad_progress', 0, 'a session takes its progress with it');
 
 # A crash: everything is as after a start.
@@ -282,7 +310,7 @@ SKIP:
 
 	my $port = PostgreSQL::Test::Cluster::get_free_port();
 	my $log = PostgreSQL::Test::Utils::tempdir() . '/exporter.log';
-	$node->safe_psql('postgres', "CREATE ROLE exporter LOGIN IN ROLE pg_monitor; SELECT _anomaly._ad_progress_set('job', 'gone', 'x', 1, 2)");
+	$node->safe_psql('postgres', "CREATE ROLE exporter LOGIN IN ROLE pg_monitor");
 	my $run = IPC::Run::start([ $exporter, "--web.listen-address=127.0.0.1:$port", '--disable-default-metrics', '--disable-settings-metrics',
 			"--extend.query-path=$FindBin::RealBin/../../docs/monitoring/queries.yaml" ],
 		'>', $log, '2>', $log,
