@@ -509,6 +509,7 @@ ad_model_call_row(FunctionCallInfo fcinfo, int first, AdModelCall **result)
 
 	m = ad_model_argument(fcinfo, &call->model, fcinfo->flinfo->fn_mcxt,
 						  AD_PRIVILEGE_SCORE);
+	ad_stat_found(&call->stat);
 	if (unlikely(m != call->matched))
 	{
 		call->matched = NULL;

@@ -29,7 +29,7 @@ typedef struct AdStatKey
 	Oid			user;
 	int32		version;		/* of a named model, or 0 */
 	uint8		digest[AD_DIGEST_LENGTH];	/* zero: no model was read */
-	char		name[AD_STAT_NAME]; /* "" if scored without a name */
+	char		name[AD_STAT_NAME]; /* "" unless found by one */
 } AdStatKey;
 
 /* Mean and deviation of scores that can be merged. */
@@ -64,11 +64,19 @@ typedef struct AdStatCounts
 	double		excess_ns;		/* them cut to a limit, and what was cut */
 } AdStatCounts;
 
+/* How far the call of a call site is that has not returned. */
+typedef enum AdStatStage
+{
+	AD_STAT_OUTSIDE,			/* there is none */
+	AD_STAT_READING,			/* it has no model yet */
+	AD_STAT_SCORING				/* it has; AdStatSite.now is its counts */
+} AdStatStage;
+
 /* One call site; zeroed at first. */
 typedef struct AdStatSite
 {
 	bool		on;				/* counts at all */
-	bool		inside;			/* in a call that has not returned */
+	uint8		stage;			/* an AdStatStage */
 	AdStatCounts now;			/* of the model in use */
 	instr_time	start;			/* of the row being timed */
 	instr_time	begun;			/* of the site */
@@ -77,6 +85,7 @@ typedef struct AdStatSite
 	AdStatCounts *others;		/* of models used before: a hash table */
 	int			nothers;
 	int			capacity;		/* power of 2, or 0 */
+	uint64		unread;			/* calls that failed without a model */
 } AdStatSite;
 
 /* An entry of the shared table, copied. */
@@ -117,6 +126,7 @@ extern void ad_stats_settings(bool preloading);
 extern void ad_stat_attach(AdStatSite *site, MemoryContext mcxt);
 extern void ad_stat_model(AdStatSite *site, const AdModel *m,
 						  const char *name, int32 version);
+extern void ad_stat_failed(AdStatSite *site);
 extern void ad_stat_timed(AdStatSite *site, double score);
 
 extern AdStatEntry *ad_stat_read(int *n);
@@ -130,12 +140,19 @@ ad_stat_enter(AdStatSite *site)
 {
 	if (site->on)
 	{
-		if (unlikely(site->inside))
-			site->now.errors++;
-		site->inside = true;
+		if (unlikely(site->stage != AD_STAT_OUTSIDE))
+			ad_stat_failed(site);
+		site->stage = AD_STAT_READING;
 		if (unlikely(--site->now.until == 0))
 			INSTR_TIME_SET_CURRENT(site->start);
 	}
+}
+
+/* The call has its model. */
+static inline void
+ad_stat_found(AdStatSite *site)
+{
+	site->stage = AD_STAT_SCORING;
 }
 
 /* The call returns a score. */
@@ -153,7 +170,7 @@ ad_stat_score(AdStatSite *site, double score)
 			site->now.anomalies++;
 		if (unlikely(site->now.until == 0))
 			ad_stat_timed(site, score);
-		site->inside = false;
+		site->stage = AD_STAT_OUTSIDE;
 	}
 }
 
@@ -165,7 +182,7 @@ ad_stat_none(AdStatSite *site)
 	{
 		if (unlikely(site->now.until == 0))
 			site->now.until = 1;
-		site->inside = false;
+		site->stage = AD_STAT_OUTSIDE;
 	}
 }
 

@@ -16,11 +16,20 @@
  * is the time that one call site of one query spent in scoring functions, in
  * one process.
  *
- * The table is a hash table of a fixed number of entries; the least recently
- * used one makes room.  Its structure is guarded by an LWLock, an entry's
- * numbers by the entry's spinlock, the order of use by a spinlock of its
- * own, so that adding counts to an entry that exists needs no exclusive
- * lock.
+ * The table is a hash table of a fixed number of entries.  Which one makes
+ * room for another decides what a role can do to what others see.  So an
+ * entry without a name never takes the place of one with a name, which is
+ * there by the registry's grants; and among those with a name, as among
+ * those without, the least recently used entry of the role that has most of
+ * them goes.  So a role takes from others until it has as many as they
+ * have, and then from itself.  For that the entries of a role that have a
+ * name, and those that have none, are an account each: a list in order of
+ * use; and the accounts of a size are a list, so that all of this takes
+ * constant time.
+ *
+ * The structure is guarded by an LWLock, an entry's numbers by the entry's
+ * spinlock, the order of use by a spinlock of its own, so that adding counts
+ * to an entry that exists needs no exclusive lock.
  *
  *-------------------------------------------------------------------------
  */
@@ -47,18 +56,35 @@
 #define PER_OCTAVE		8
 #define SLOW_ROW		32		/* times the fastest: the process waited */
 
+/* Whose entries: those of a role with a name, or those without. */
+typedef struct AccountKey
+{
+	Oid			user;
+	int32		named;			/* 0 or 1 */
+} AccountKey;
+
+typedef struct Account
+{
+	AccountKey	key;			/* hash key */
+	int			n;				/* entries, at least 1 */
+	dlist_node	peers;			/* among the accounts of that size */
+	dlist_head	lru;			/* its entries, most recently used first */
+} Account;
+
 typedef struct Entry
 {
 	AdStatKey	key;			/* hash key */
 	slock_t		mutex;			/* of the counts */
-	dlist_node	lru;			/* under the table's mutex */
+	Account    *account;
+	dlist_node	lru;			/* in it; under the table's mutex */
 	AdStatEntry counts;
 } Entry;
 
 typedef struct Table
 {
-	slock_t		mutex;			/* of the list */
-	dlist_head	lru;			/* most recently used first */
+	slock_t		mutex;			/* of the order of use */
+	int			largest[2];		/* size of the largest account, by named */
+	dlist_head	accounts[FLEXIBLE_ARRAY_MEMBER];	/* see peers_of() */
 } Table;
 
 bool		ad_stats_enabled = true;
@@ -82,6 +108,7 @@ static int	health_alerts_critical = 1000;
 static int	max_entries = 1000;
 static Table *table = NULL;		/* in shared memory */
 static HTAB *entries = NULL;
+static HTAB *accounts = NULL;
 static double clock_ns = 0;		/* what it takes to read the clock */
 
 /* Define the settings of the room. */
@@ -95,7 +122,7 @@ ad_stats_settings(bool preloading)
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("anomaly.stat_models_max",
 							"Sets the number of models that ad_stat_models keeps counts of.",
-							"The least recently used one makes room for another.",
+							"Models without a name make room for others first, then those of the role that has most.",
 							&max_entries, 1000, 16, 100000,
 							preloading ? PGC_POSTMASTER : PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
@@ -165,12 +192,30 @@ ad_stats_settings(bool preloading)
 							1000, 1, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
 }
 
+/* Bytes of the table without its entries. */
+static Size
+table_size(void)
+{
+	return offsetof(Table, accounts) +
+		2 * ((Size) max_entries + 1) * sizeof(dlist_head);
+}
+
+/* The accounts of n entries, 0 to max_entries; among them none of 0. */
+static dlist_head *
+peers_of(int named, int n)
+{
+	return &table->accounts[(Size) named * ((Size) max_entries + 1) + n];
+}
+
 /* Bytes of shared memory. */
 Size
 ad_stats_size(void)
 {
-	return ad_add_size(MAXALIGN(sizeof(Table)),
-					   hash_estimate_size(max_entries, sizeof(Entry)));
+	return ad_add_size(MAXALIGN(table_size()),
+					   ad_add_size(hash_estimate_size(max_entries,
+													  sizeof(Entry)),
+								   hash_estimate_size(max_entries,
+													  sizeof(Account))));
 }
 
 /* Measure what a reading of the clock takes, at its best. */
@@ -190,6 +235,18 @@ measure_clock(void)
 	}
 }
 
+/* Make the table empty of accounts. */
+static void
+init_accounts(void)
+{
+	for (int named = 0; named <= 1; named++)
+	{
+		table->largest[named] = 0;
+		for (int n = 0; n <= max_entries; n++)
+			dlist_init(peers_of(named, n));
+	}
+}
+
 /* Find the table, or make it; AddinShmemInitLock is held. */
 void
 ad_stats_startup(void)
@@ -199,17 +256,22 @@ ad_stats_startup(void)
 
 	measure_clock();
 
-	table = ShmemInitStruct("anomaly models", sizeof(Table), &found);
+	table = ShmemInitStruct("anomaly models", table_size(), &found);
 	if (!found)
 	{
 		SpinLockInit(&table->mutex);
-		dlist_init(&table->lru);
+		init_accounts();
 	}
 	memset(&ctl, 0, sizeof(ctl));
 	ctl.keysize = sizeof(AdStatKey);
 	ctl.entrysize = sizeof(Entry);
 	entries = ShmemInitHash("anomaly models by key", max_entries, max_entries,
 							&ctl, HASH_ELEM | HASH_BLOBS);
+	memset(&ctl, 0, sizeof(ctl));
+	ctl.keysize = sizeof(AccountKey);
+	ctl.entrysize = sizeof(Account);
+	accounts = ShmemInitHash("anomaly models by role", max_entries,
+							 max_entries, &ctl, HASH_ELEM | HASH_BLOBS);
 }
 
 /* The bucket of a latency: 8 to an octave, from 64 ns to 19 hours. */
@@ -328,31 +390,100 @@ time_of(const AdStatCounts *c, double passed)
 	return Min(ns, passed);
 }
 
-/* The entry of a key, made if need be; the lock is held exclusively. */
+/* An account has grown or shrunk by an entry, or is new; it goes when empty. */
+static void
+resize(Account *a, int by)
+{
+	int		   *largest = &table->largest[a->key.named];
+
+	if (a->n > 0)
+		dlist_delete(&a->peers);
+	a->n += by;
+	if (a->n > 0)
+		dlist_push_head(peers_of(a->key.named, a->n), &a->peers);
+	if (a->n > *largest)
+		*largest = a->n;
+	while (*largest > 0 && dlist_is_empty(peers_of(a->key.named, *largest)))
+		--*largest;
+	if (a->n == 0)
+		hash_search(accounts, &a->key, HASH_REMOVE, NULL);
+}
+
+/*
+ * The account that an entry goes from to make room for one of a role: the
+ * largest, and the role's own if none is larger; NULL if there is none.
+ */
+static Account *
+payer(Oid user, int named)
+{
+	int			n = table->largest[named];
+	AccountKey	key = {user, named};
+	Account    *own;
+
+	if (n == 0)
+		return NULL;
+	own = hash_search(accounts, &key, HASH_FIND, NULL);
+	return own && own->n == n ? own :
+		dlist_container(Account, peers, dlist_tail_node(peers_of(named, n)));
+}
+
+/* Make room for an entry of a role, if the table is full; false: there is none. */
+static bool
+make_place(Oid user, int named)
+{
+	Account    *a;
+	Entry	   *oldest;
+	AdStatKey	gone;
+
+	if (hash_get_num_entries(entries) < max_entries)
+		return true;
+	a = payer(user, 0);
+	if (a == NULL && named)
+		a = payer(user, 1);
+	if (a == NULL)
+		return false;
+	oldest = dlist_container(Entry, lru, dlist_tail_node(&a->lru));
+	gone = oldest->key;
+	dlist_delete(&oldest->lru);
+	resize(a, -1);
+	hash_search(entries, &gone, HASH_REMOVE, NULL);
+	return true;
+}
+
+/*
+ * The entry of a key, made if need be, or NULL if there is no room; the lock
+ * is held exclusively.
+ */
 static Entry *
 enter(const AdStatKey *key)
 {
-	Entry	   *e;
+	AccountKey	whose = {key->user, key->name[0] != '\0'};
+	Entry	   *e = hash_search(entries, key, HASH_FIND, NULL);
+	Account    *a;
 	bool		found;
 
-	if (hash_search(entries, key, HASH_FIND, NULL) == NULL &&
-		hash_get_num_entries(entries) >= max_entries)
+	if (e != NULL || !make_place(whose.user, whose.named))
+		return e;
+	a = hash_search(accounts, &whose, HASH_ENTER_NULL, &found);
+	if (a == NULL)
+		return NULL;
+	if (!found)
 	{
-		Entry	   *oldest = dlist_container(Entry, lru,
-											 dlist_tail_node(&table->lru));
-		AdStatKey	gone = oldest->key;
-
-		dlist_delete(&oldest->lru);
-		hash_search(entries, &gone, HASH_REMOVE, NULL);
+		a->n = 0;
+		dlist_init(&a->lru);
 	}
 	e = hash_search(entries, key, HASH_ENTER_NULL, &found);
-	if (e != NULL && !found)
+	if (e == NULL)
 	{
-		SpinLockInit(&e->mutex);
-		memset(&e->counts, 0, sizeof(e->counts));
-		e->counts.key = *key;
-		dlist_push_head(&table->lru, &e->lru);
+		resize(a, 0);
+		return NULL;
 	}
+	SpinLockInit(&e->mutex);
+	memset(&e->counts, 0, sizeof(e->counts));
+	e->counts.key = *key;
+	e->account = a;
+	dlist_push_head(&a->lru, &e->lru);
+	resize(a, 1);
 	return e;
 }
 
@@ -413,7 +544,7 @@ flush(const AdStatCounts *c, double passed)
 		SpinLockRelease(&e->mutex);
 
 		SpinLockAcquire(&table->mutex);
-		dlist_move_head(&table->lru, &e->lru);
+		dlist_move_head(&e->account->lru, &e->lru);
 		SpinLockRelease(&table->mutex);
 	}
 	LWLockRelease(ad_shared->stats_lock);
@@ -429,6 +560,28 @@ init_counts(AdStatCounts *c, const AdStatKey *key)
 	c->threshold = NAN;
 }
 
+/*
+ * Calls that failed before they had a model: a name that is not there or not
+ * granted, a value that is no model.  They are the role's, not those of the
+ * model that the call site used before.
+ */
+static void
+flush_unread(AdStatSite *site, double passed)
+{
+	AdStatKey	key;
+	AdStatCounts none;
+
+	if (site->unread == 0)
+		return;
+	memset(&key, 0, sizeof(key));
+	key.database = site->now.key.database;
+	key.user = site->now.key.user;
+	init_counts(&none, &key);
+	none.errors = site->unread;
+	site->unread = 0;
+	flush(&none, passed);
+}
+
 /* Flush all that a call site counted, and start again from nothing. */
 static void
 flush_site(AdStatSite *site)
@@ -440,6 +593,7 @@ flush_site(AdStatSite *site)
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, site->begun);
 	passed = INSTR_TIME_GET_DOUBLE(now) * 1e9;
+	flush_unread(site, passed);
 	flush(&site->now, passed);
 	for (int i = 0; i < site->capacity; i++)
 		if (OidIsValid(site->others[i].key.user))
@@ -448,6 +602,19 @@ flush_site(AdStatSite *site)
 		memset(site->others, 0, site->capacity * sizeof(AdStatCounts));
 	site->nothers = 0;
 	init_counts(&site->now, &key);
+}
+
+/* The call that is under way has failed; the next row is timed in its place. */
+void
+ad_stat_failed(AdStatSite *site)
+{
+	if (site->stage == AD_STAT_READING)
+		site->unread++;
+	else
+		site->now.errors++;
+	if (site->now.until == 0)
+		site->now.until = 1;
+	site->stage = AD_STAT_OUTSIDE;
 }
 
 /* The call site's memory goes. */
@@ -461,8 +628,8 @@ at_end(void *arg)
 	site->on = false;
 	if (MyProc == NULL)
 		return;
-	if (site->inside)
-		site->now.errors++;
+	if (site->stage != AD_STAT_OUTSIDE)
+		ad_stat_failed(site);
 	flush_site(site);
 }
 
@@ -534,9 +701,9 @@ make_room(AdStatSite *site)
 }
 
 /*
- * What follows is scored by model m, which has a name (with a version) or
- * NULL.  To be called within a call, when the model changes.  m may be NULL:
- * a name that was not found.
+ * What follows is scored by model m, which was found by a name (with a
+ * version) or has none (NULL).  To be called within a call, when the model
+ * changes.
  */
 void
 ad_stat_model(AdStatSite *site, const AdModel *m, const char *name,
@@ -552,8 +719,7 @@ ad_stat_model(AdStatSite *site, const AdModel *m, const char *name,
 	key.database = site->now.key.database;
 	key.user = site->now.key.user;
 	key.version = version;
-	if (m)
-		memcpy(key.digest, m->digest, AD_DIGEST_LENGTH);
+	memcpy(key.digest, m->digest, AD_DIGEST_LENGTH);
 	if (name)
 		strlcpy(key.name, name, pg_mbcliplen(name, strlen(name),
 											 AD_STAT_NAME - 1) + 1);
@@ -566,9 +732,9 @@ ad_stat_model(AdStatSite *site, const AdModel *m, const char *name,
 	 */
 	timed = (site->now.until == 0);
 	site->now.until++;
-	if (site->now.rows > 0)
+	if (site->now.rows > 0 || site->now.errors > 0)
 		make_room(site);
-	if (site->now.rows > 0)
+	if (site->now.rows > 0 || site->now.errors > 0)
 	{
 		c = place_of(site->others, site->capacity, &site->now.key);
 		if (!OidIsValid(c->key.user))
@@ -585,9 +751,8 @@ ad_stat_model(AdStatSite *site, const AdModel *m, const char *name,
 	}
 	else
 		init_counts(&site->now, &key);
-	if (m)
-		site->now.detector = m->detector->id;
-	if (m && m->has_scores)
+	site->now.detector = m->detector->id;
+	if (m->has_scores)
 	{
 		/* rows held out of the fit score as new ones do */
 		const AdScores *usual =
@@ -669,11 +834,15 @@ ad_stat_reset_all(void)
 {
 	HASH_SEQ_STATUS scan;
 	Entry	   *e;
+	Account    *a;
 
 	LWLockAcquire(ad_shared->stats_lock, LW_EXCLUSIVE);
 	hash_seq_init(&scan, entries);
 	while ((e = hash_seq_search(&scan)) != NULL)
 		hash_search(entries, &e->key, HASH_REMOVE, NULL);
-	dlist_init(&table->lru);
+	hash_seq_init(&scan, accounts);
+	while ((a = hash_seq_search(&scan)) != NULL)
+		hash_search(accounts, &a->key, HASH_REMOVE, NULL);
+	init_accounts();
 	LWLockRelease(ad_shared->stats_lock);
 }

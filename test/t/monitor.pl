@@ -71,6 +71,30 @@ GRANT SELECT ON rows, models, s TO PUBLIC;
 SELECT ad_stat_reset();
 SQL
 
+# What statements return that a role runs.
+sub as_role
+{
+	my ($role, @sql) = @_;
+
+	return scalar $node->safe_psql('postgres', join('; ', @sql), extra_params => [ '-U', $role ]);
+}
+
+# Let a role run statements that fail, so many times.
+sub fails
+{
+	my ($role, $sql, $times) = @_;
+
+	$node->psql('postgres', "$sql;\n" x $times, on_error_stop => 0, extra_params => [ '-U', $role ]);
+	return;
+}
+
+# Forget all counts.
+sub forget
+{
+	$node->safe_psql('postgres', 'SELECT ad_stat_reset()');
+	return;
+}
+
 # One query, one call site, all its rows.
 my $serial = 'SET max_parallel_workers_per_gather = 0;';
 my $expected = $node->safe_psql('postgres', <<"SQL");
@@ -126,6 +150,15 @@ like(sql_value($node, 'SELECT hint FROM ad_health() WHERE status <> \'ok\''), qr
 is( $node->safe_psql('postgres', "SET anomaly.health_latency_critical = 1000000; SET anomaly.health_latency_warning = 0;
 		SET anomaly.health_error_rate_critical = 1; SELECT \"check\", status FROM ad_health()"),
 	"statistics|ok\nerror rate|warning\nlatency|warning\ndrift|ok\nstale model|ok\njob lag|ok\nfailing job|ok\nalert flood|ok", 'limits are settings');
+
+# In one call site, too.
+forget();
+$node->safe_psql('postgres', "SELECT ad_train('named', 'SELECT x FROM rows WHERE i <= 100', 'zscore')");
+fails('postgres', "SELECT ad_score(n, 1::float8) FROM (VALUES ('named'), ('named'), ('lost')) v(n)", 1);
+fails('postgres', "SELECT ad_score(m, ARRAY[1, 1]::float8[]) FROM (VALUES ((SELECT m FROM models WHERE k = 1)), ('\\x00')) v(m)", 1);
+is( sql_value($node, 'SELECT coalesce(model, k::text, \'none\'), calls, rows, errors FROM s ORDER BY 1'),
+	"1|1|1|0\nnamed|1|2|0\nnone|2|0|2", 'a failed call is not that of the model before');
+$node->safe_psql('postgres', "SELECT ad_drop_model('named')");
 is( $node->safe_psql('postgres', 'SET anomaly.stat_models = off; SELECT ad_stat_reset(); SELECT count(ad_score(m, 1, 1)) FROM models; SELECT count(*) FROM ad_stat_models; SELECT status FROM ad_health() LIMIT 1'),
 	"\n20\n0\nwarning", 'counting can be switched off');
 
@@ -134,6 +167,34 @@ $node->safe_psql('postgres', "SELECT ad_score(m, 1, 1) FROM models WHERE k = $_"
 is( sql_value($node, 'SELECT string_agg(k::text, \' \' ORDER BY k) FROM s'),
 	join(' ', 1, 2, 7 .. 20), 'sixteen entries: the least recently used ones went');
 is(sql_value($node, 'SELECT sum(calls) FROM s'), 18, '... and with them their counts');
+
+# A role takes room from others until it has as many as they; without a name
+# it takes none of those that have one.
+$node->safe_psql('postgres', 'CREATE ROLE anna LOGIN; CREATE ROLE mallory LOGIN; CREATE ROLE guard LOGIN IN ROLE pg_monitor');
+my $kept = 'SELECT concat_ws(\'|\', coalesce(regexp_replace(model, \' .*\', \'\'), CASE WHEN digest IS NULL THEN \'none\' ELSE \'bytes\' END), count(*), sum(calls), sum(errors)) FROM ad_stat_models GROUP BY regexp_replace(model, \' .*\', \'\'), digest IS NULL ORDER BY 1';
+forget();
+as_role('anna', 'SELECT ad_score(m, 1, 1) FROM models WHERE k <= 3');
+as_role('mallory', 'SELECT ad_score(m, 1, 1) FROM models');
+is(as_role('anna', 'SELECT count(*) FROM ad_stat_models'), 3, 'models of one role without a name do not take the room of another\'s');
+is(as_role('mallory', 'SELECT count(*) FROM ad_stat_models'), 13, '... but its own');
+as_role('anna', "SELECT ad_train('anna ' || k, 'SELECT x, y * ' || k || ' FROM rows WHERE i <= 100', 'zscore') FROM generate_series(1, 9) k",
+	map { "SELECT ad_score('anna $_', 1::float8, 1::float8)" } 1 .. 9);
+as_role('mallory', 'SELECT ad_score(m, 1, 1) FROM models') for 1 .. 3;
+like(as_role('guard', $kept), qr/^anna\|9\|9\|0$/m, '... nor those with one');
+fails('mallory', "SELECT ad_score('anna ' || $_, 1); SELECT ad_score('no ' || $_, 1); SELECT ad_score('\\x0$_'::bytea, 1)", 3) for 1 .. 9;
+is(as_role('guard', $kept), "anna|9|9|0\nbytes|6|6|0\nnone|1|81|81", 'what was not found or is denied has no name');
+as_role('mallory', "SELECT ad_train('mallory ' || k, 'SELECT i * ' || k || ' FROM generate_series(1, 9) i', 'zscore') FROM generate_series(1, 30) k",
+	"SELECT ad_score('mallory ' || k, 1) FROM generate_series(1, 30) k");
+is(as_role('guard', $kept), "anna|8|8|0\nmallory|8|8|0", 'with a name room is shared evenly');
+as_role('mallory', "SELECT ad_score('mallory ' || k, 1) FROM generate_series(1, 30) k") for 1 .. 3;
+is(as_role('guard', "SELECT string_agg(model, ',' ORDER BY model) FROM ad_stat_models WHERE model < 'b'"),
+	join(',', map { "anna $_" } 2 .. 9), '... and what is used least goes first');
+as_role('anna', "SELECT ad_score(m, 1, 1) FROM models WHERE k = 1");
+is(as_role('guard', $kept), "anna|8|8|0\nmallory|8|8|0", 'what has no name is not counted where all have one');
+as_role('mallory', "SELECT ad_drop_model('mallory ' || k) FROM generate_series(1, 30) k");
+as_role('anna', "SELECT ad_drop_model('anna ' || k) FROM generate_series(1, 9) k");
+
+$node->safe_psql('postgres', 'DROP ROLE anna; DROP ROLE mallory; DROP ROLE guard');
 
 # Who sees what.
 $node->safe_psql('postgres', 'CREATE ROLE alice LOGIN; CREATE ROLE bob LOGIN; CREATE ROLE watcher LOGIN IN ROLE pg_monitor; SELECT ad_stat_reset()');
