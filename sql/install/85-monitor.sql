@@ -51,6 +51,24 @@ COMMENT ON VIEW @extschema@.ad_stat_models IS
 COMMENT ON COLUMN @extschema@.ad_stat_models.score_shift IS 'how far the mean score is above that of the fit, in its standard deviations';
 GRANT SELECT ON @extschema@.ad_stat_models TO PUBLIC;
 
+CREATE FUNCTION _anomaly._ad_stat_health(
+    OUT whose text,
+    OUT model text,
+    OUT version integer,
+    OUT digest text,
+    OUT detector text,
+    OUT calls bigint,
+    OUT rows bigint,
+    OUT errors bigint,
+    OUT role_id oid,
+    OUT p95_ms double precision,
+    OUT score_shift double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'ad_stat_health'
+LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 1000 ROWS 100;
+COMMENT ON FUNCTION _anomaly._ad_stat_health() IS
+'what ad_health() judges, of this database: the active versions of named models (whose is model); and other models, and calls that had none (digest is NULL), apart for the user (own) and other roles (others); role_id is the role that failed most';
+
 CREATE FUNCTION @extschema@.ad_stat_reset()
 RETURNS void
 AS 'MODULE_PATHNAME'
@@ -118,13 +136,39 @@ $$;
 COMMENT ON FUNCTION _anomaly._ad_health_status(double precision, double precision, double precision) IS
 'status of a value under two limits; NULL is ok';
 
+CREATE FUNCTION _anomaly._ad_health_of(whose text, value double precision, what text)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN whose = 'others' AND s = 'critical' THEN 'warning' ELSE s END
+    FROM _anomaly._ad_health_status(value, CASE what
+             WHEN 'latency' THEN extract(epoch FROM current_setting('anomaly.health_latency_warning')::interval)::float8 * 1000
+             ELSE current_setting('anomaly.health_' || what || '_warning')::float8 END, CASE what
+             WHEN 'latency' THEN extract(epoch FROM current_setting('anomaly.health_latency_critical')::interval)::float8 * 1000
+             ELSE current_setting('anomaly.health_' || what || '_critical')::float8 END) s
+$$;
+COMMENT ON FUNCTION _anomaly._ad_health_of(text, double precision, text) IS
+'status of a value of _ad_stat_health() under the settings of a check: error_rate, latency or score_shift';
+
+CREATE FUNCTION _anomaly._ad_health_model(whose text, model text, digest text)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE whose WHEN 'model' THEN 'model "' || model || '"'
+                      WHEN 'own' THEN 'the model with digest ' || digest
+                      ELSE 'the model of another role with digest ' || digest END
+$$;
+COMMENT ON FUNCTION _anomaly._ad_health_model(text, text, text) IS
+'what a row of _ad_stat_health() is about, in words';
+
 CREATE FUNCTION _anomaly._ad_health_scoring()
 RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    total record;
     worst record;
 BEGIN
     IF NOT _anomaly._ad_preloaded() THEN
@@ -149,61 +193,66 @@ BEGIN
     END IF;
     RETURN NEXT;
 
-    -- of this database: the model that fails most, and the slowest
-    SELECT coalesce(sum(s.errors), 0) AS errors, coalesce(sum(s.calls), 0) AS calls
-    INTO total
-    FROM _anomaly._ad_visible_stat s WHERE s.database = current_database();
+    -- Of this database, model by model. What anybody can bring about without a
+    -- right on a model, by calls with bytes of his own, is a warning at most to
+    -- others.
+    SELECT x.*, count(*) FILTER (WHERE x.status <> 'ok') OVER () AS bad INTO worst
+    FROM (SELECT j.*, _anomaly._ad_health_of(j.whose, j.errors / j.attempts::float8, 'error_rate') AS status
+          FROM (SELECT h.*, greatest(h.calls, h.errors) AS attempts FROM _anomaly._ad_stat_health() h
+                WHERE h.digest IS NOT NULL) j
+          WHERE j.attempts >= 20) x
+    ORDER BY array_position('{critical,warning,ok}', x.status), x.errors / x.attempts::float8 DESC, x.model, x.digest LIMIT 1;
     "check" := 'error rate';
-    status := _anomaly._ad_health_status(
-        CASE WHEN total.errors > 0 THEN total.errors / total.calls::float8 END,
-        current_setting('anomaly.health_error_rate_warning')::float8,
-        current_setting('anomaly.health_error_rate_critical')::float8);
-    detail := format('%s of %s scoring calls failed.', total.errors, total.calls);
-    hint := NULL;
-    IF status <> 'ok' THEN
-        SELECT coalesce(s.model, 'the model with digest ' || s.digest, 'a value or name that is no model') AS what, s.errors
-        INTO worst
-        FROM _anomaly._ad_visible_stat s WHERE s.database = current_database()
-        ORDER BY s.errors DESC, s.last_used DESC LIMIT 1;
-        hint := format('Most failed with %s: see ad_stat_models, and the server''s log for the errors.', worst.what);
-    END IF;
+    status := coalesce(worst.status, 'ok');
+    detail := CASE WHEN worst.status IS NULL THEN 'No model was called 20 times yet.'
+                   WHEN worst.errors = 0 THEN 'No call of a model that was called 20 times failed.'
+                   ELSE format('%s of %s scoring calls of %s failed%s.', worst.errors, worst.attempts, _anomaly._ad_health_model(worst.whose, worst.model, worst.digest),
+                               CASE WHEN worst.bad > 1 THEN format('; %s more above the limit', worst.bad - 1) END) END;
+    hint := CASE WHEN status <> 'ok' THEN
+        format('Most failed as role %s: see ad_stat_models, and the server''s log for the errors.', pg_get_userbyid(worst.role_id)) END;
     RETURN NEXT;
 
-    SELECT s.p95_ms, s.detector,
-           coalesce(s.model, 'the model with digest ' || s.digest, 'a value or name that is no model') AS what
-    INTO worst
-    FROM _anomaly._ad_visible_stat s
-    WHERE s.database = current_database() AND s.p95_ms IS NOT NULL
-    ORDER BY s.p95_ms DESC LIMIT 1;
+    SELECT coalesce(sum(h.errors) FILTER (WHERE h.whose = 'own' AND h.digest IS NULL), 0) AS own,
+           coalesce(sum(h.errors) FILTER (WHERE h.whose = 'others' AND h.digest IS NULL), 0) AS others,
+           -- those by name, too
+           (SELECT sum(greatest(s.calls, s.errors)) FROM _anomaly._ad_stat_health() s WHERE s.whose <> 'others') AS calls
+    INTO worst FROM _anomaly._ad_stat_health() h;
+    "check" := 'unknown model';
+    status := CASE WHEN worst.own >= 20 AND _anomaly._ad_health_of('own', worst.own / worst.calls::float8, 'error_rate') <> 'ok'
+                   THEN 'warning' ELSE 'ok' END;
+    detail := format('%s of your scoring calls named no model that you may use, or gave a value that is none%s.', worst.own,
+                     CASE WHEN worst.others > 0 THEN format('; of those of other roles %s', worst.others) END);
+    hint := CASE WHEN status <> 'ok' THEN 'Was a model dropped or renamed? ad_models lists those that you may use; the server''s log has the errors.' END;
+    RETURN NEXT;
+
+    SELECT x.* INTO worst
+    FROM (SELECT h.*, _anomaly._ad_health_of(h.whose, h.p95_ms, 'latency') AS status
+          FROM _anomaly._ad_stat_health() h WHERE h.p95_ms IS NOT NULL) x
+    ORDER BY array_position('{critical,warning,ok}', x.status), x.p95_ms DESC LIMIT 1;
     "check" := 'latency';
-    status := _anomaly._ad_health_status(worst.p95_ms,
-        extract(epoch FROM current_setting('anomaly.health_latency_warning')::interval)::float8 * 1000,
-        extract(epoch FROM current_setting('anomaly.health_latency_critical')::interval)::float8 * 1000);
+    status := coalesce(worst.status, 'ok');
     IF worst.p95_ms IS NULL THEN
         detail := 'Nothing was scored yet.';
     ELSE
         detail := format('95 %% of the scoring calls took at most %s ms (the slowest: %s).',
-                         round(worst.p95_ms::numeric, 3), worst.what);
+                         round(worst.p95_ms::numeric, 3), _anomaly._ad_health_model(worst.whose, worst.model, worst.digest));
     END IF;
     hint := CASE WHEN status <> 'ok' THEN
         format('A smaller model or another detector than %s scores faster; see ad_recommend.', worst.detector) END;
     RETURN NEXT;
 
     -- few scores, or chosen ones, say nothing about the rows
-    SELECT s.score_shift, coalesce(s.model, 'the model with digest ' || s.digest) AS what
-    INTO worst
-    FROM _anomaly._ad_visible_stat s
-    WHERE s.database = current_database() AND s.rows >= 1000 AND s.score_shift IS NOT NULL
-    ORDER BY abs(s.score_shift) DESC LIMIT 1;
+    SELECT x.* INTO worst
+    FROM (SELECT h.*, _anomaly._ad_health_of(h.whose, abs(h.score_shift), 'score_shift') AS status
+          FROM _anomaly._ad_stat_health() h WHERE h.rows >= 1000 AND h.score_shift IS NOT NULL) x
+    ORDER BY array_position('{critical,warning,ok}', x.status), abs(x.score_shift) DESC LIMIT 1;
     "check" := 'drift';
-    status := _anomaly._ad_health_status(abs(worst.score_shift),
-        current_setting('anomaly.health_score_shift_warning')::float8,
-        current_setting('anomaly.health_score_shift_critical')::float8);
+    status := coalesce(worst.status, 'ok');
     IF worst.score_shift IS NULL THEN
         detail := 'No model scored 1000 rows yet.';
     ELSE
         detail := format('The mean score is within %s standard deviations of that of the fit (farthest: %s).',
-                         round(abs(worst.score_shift)::numeric, 3), worst.what);
+                         round(abs(worst.score_shift)::numeric, 3), _anomaly._ad_health_model(worst.whose, worst.model, worst.digest));
     END IF;
     hint := CASE WHEN status <> 'ok' THEN
         'Compare the rows of today with the model by ad_drift(); if they have changed, train it again.' END;

@@ -27,9 +27,11 @@
 #include "utils/timestamp.h"
 
 #define STAT_COLUMNS		20
+#define HEALTH_COLUMNS		11
 #define PROGRESS_COLUMNS	10
 
 PG_FUNCTION_INFO_V1(ad_stat_models);
+PG_FUNCTION_INFO_V1(ad_stat_health);
 PG_FUNCTION_INFO_V1(ad_stat_reset);
 PG_FUNCTION_INFO_V1(ad_preloaded);
 PG_FUNCTION_INFO_V1(ad_progress_rows_running);
@@ -44,6 +46,21 @@ may_see(Oid role)
 		has_privs_of_role(GetUserId(), role);
 }
 
+/* A digest as hexadecimal digits, palloc'd; NULL for that of no model. */
+static char *
+hex_digest(const AdStatKey *key)
+{
+	static const uint8 none[AD_DIGEST_LENGTH];
+	char	   *hex;
+
+	if (memcmp(key->digest, none, AD_DIGEST_LENGTH) == 0)
+		return NULL;
+	hex = palloc(2 * AD_DIGEST_LENGTH + 1);
+	for (int i = 0; i < AD_DIGEST_LENGTH; i++)
+		sprintf(hex + 2 * i, "%02x", key->digest[i]);
+	return hex;
+}
+
 /*
  * Whether the current user may see the counts of an entry: as may_see(), and
  * who owns a named model of this database sees what others did with it.
@@ -51,11 +68,14 @@ may_see(Oid role)
 static bool
 may_see_entry(const AdStatKey *key)
 {
+	text	   *name;
+
 	if (may_see(key->user))
 		return true;
-	return key->name[0] != '\0' && key->database == MyDatabaseId &&
-		ad_registry_privilege(cstring_to_text(key->name), NULL,
-							  GetUserId()) == AD_PRIVILEGE_OWN;
+	if (key->name[0] == '\0' || key->database != MyDatabaseId)
+		return false;
+	name = cstring_to_text(key->name);
+	return ad_registry_privilege(name, NULL, GetUserId()) == AD_PRIVILEGE_OWN;
 }
 
 /* Order by whom counts belong to, whoever scored. */
@@ -84,11 +104,19 @@ milliseconds(double ns, bool *isnull)
 	return Float8GetDatum(ns / 1e6);
 }
 
+/* How far the scores are from those of the fit, in its deviations. */
+static Datum
+score_shift(const AdStatEntry *e, bool *isnull)
+{
+	*isnull = e->scores.n == 0 || !(e->usual_sd > 0);
+	return Float8GetDatum(*isnull ? 0 :
+						  (e->scores.mean - e->usual_mean) / e->usual_sd);
+}
+
 /* _ad_stat_models(): a row for each database, model and version. */
 Datum
 ad_stat_models(PG_FUNCTION_ARGS)
 {
-	static const uint8 no_digest[AD_DIGEST_LENGTH];
 	Tuplestorestate *store;
 	TupleDesc	desc;
 	AdStatEntry *e;
@@ -107,6 +135,7 @@ ad_stat_models(PG_FUNCTION_ARGS)
 	{
 		AdStatEntry *s = &e[i];
 		const AdDetector *d;
+		char	   *digest;
 		Datum		values[STAT_COLUMNS];
 		bool		nulls[STAT_COLUMNS] = {false};
 		int			c = 0;
@@ -120,16 +149,9 @@ ad_stat_models(PG_FUNCTION_ARGS)
 		values[c++] = CStringGetTextDatum(s->key.name);
 		nulls[c] = s->key.name[0] == '\0' || s->key.version == 0;
 		values[c++] = Int32GetDatum(s->key.version);
-		nulls[c] = memcmp(s->key.digest, no_digest, AD_DIGEST_LENGTH) == 0;
-		if (!nulls[c])
-		{
-			char		hex[2 * AD_DIGEST_LENGTH + 1];
-
-			for (int k = 0; k < AD_DIGEST_LENGTH; k++)
-				sprintf(hex + 2 * k, "%02x", s->key.digest[k]);
-			values[c] = CStringGetTextDatum(hex);
-		}
-		c++;
+		digest = hex_digest(&s->key);
+		nulls[c] = digest == NULL;
+		values[c++] = digest ? CStringGetTextDatum(digest) : (Datum) 0;
 		d = s->detector ? ad_detector_by_id(s->detector) : NULL;
 		nulls[c] = d == NULL;
 		values[c++] = d ? CStringGetTextDatum(d->name) : (Datum) 0;
@@ -155,14 +177,131 @@ ad_stat_models(PG_FUNCTION_ARGS)
 		values[c++] = Float8GetDatum(s->scores.n == 0 ? 0 :
 									 sqrt(s->scores.squares /
 										  (double) s->scores.n));
-		nulls[c] = s->scores.n == 0 || !(s->usual_sd > 0);
-		values[c] = Float8GetDatum(nulls[c] ? 0 :
-								   (s->scores.mean - s->usual_mean) /
-								   s->usual_sd);
+		values[c] = score_shift(s, &nulls[c]);
 		c++;
 		values[c++] = TimestampTzGetDatum(s->first);
 		values[c++] = TimestampTzGetDatum(s->last);
 		Assert(c == STAT_COLUMNS);
+		tuplestore_putvalues(store, desc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* Whose fault the counts of an entry can be; see ad_stat_health(). */
+typedef enum Whose
+{
+	WHOSE_MODEL,				/* that of a named model */
+	WHOSE_OWN,					/* that of the current user */
+	WHOSE_OTHERS				/* that of other roles */
+} Whose;
+
+static const char *const whose_names[] = {"model", "own", "others"};
+
+typedef struct Judged
+{
+	AdStatEntry *e;
+	Whose		whose;
+} Judged;
+
+/* Order by what is judged together. */
+static int
+compare_judged(const void *a, const void *b)
+{
+	const Judged *x = a;
+	const Judged *y = b;
+
+	if (x->whose != y->whose)
+		return x->whose < y->whose ? -1 : 1;
+	return compare_entries(x->e, y->e);
+}
+
+/*
+ * _ad_stat_health(): what ad_health() judges, of this database and what the
+ * user may see: a row for each named model, its active version; and for each
+ * other model, and for the calls that had none, a row for the user's own
+ * calls and one for those of other roles, since anybody can make those fail
+ * or take long.  With a row goes the role that failed most.
+ */
+Datum
+ad_stat_health(PG_FUNCTION_ARGS)
+{
+	Tuplestorestate *store;
+	TupleDesc	desc;
+	AdStatEntry *e;
+	Judged	   *judged;
+	int			n;
+	int			njudged = 0;
+
+	ad_shared_require("ad_stat_models");
+	store = ad_result_begin(fcinfo, HEALTH_COLUMNS, &desc);
+	e = ad_stat_read(&n);
+	judged = ad_palloc_array(Judged, n);
+	for (int i = 0; i < n; i++)
+	{
+		const AdStatKey *key = &e[i].key;
+		Whose		whose = key->user == GetUserId() ? WHOSE_OWN : WHOSE_OTHERS;
+
+		CHECK_FOR_INTERRUPTS();
+		if (key->database != MyDatabaseId || !may_see_entry(key))
+			continue;
+		if (key->name[0] != '\0')
+		{
+			text	   *name = cstring_to_text(key->name);
+			AdRegistryName row;
+
+			if (!ad_registry_name(name, NULL, &row) ||
+				row.active != key->version ||
+				!ad_registry_is(name, key->version, hex_digest(key)))
+				continue;
+			whose = WHOSE_MODEL;
+		}
+		judged[njudged].e = &e[i];
+		judged[njudged++].whose = whose;
+	}
+	qsort(judged, njudged, sizeof(Judged), compare_judged);
+
+	for (int i = 0; i < njudged;)
+	{
+		const Judged *first = &judged[i];
+		AdStatEntry *s = first->e;
+		Oid			role = s->key.user;
+		uint64		most = s->errors;
+		char	   *digest = hex_digest(&s->key);
+		const AdDetector *d;
+		Datum		values[HEALTH_COLUMNS];
+		bool		nulls[HEALTH_COLUMNS] = {false};
+		int			c = 0;
+
+		for (i++; i < njudged && compare_judged(first, &judged[i]) == 0; i++)
+		{
+			const AdStatEntry *other = judged[i].e;
+
+			if (other->errors > most)
+			{
+				most = other->errors;
+				role = other->key.user;
+			}
+			ad_stat_merge(s, other);
+		}
+		values[c++] = CStringGetTextDatum(whose_names[first->whose]);
+		nulls[c] = s->key.name[0] == '\0';
+		values[c++] = CStringGetTextDatum(s->key.name);
+		nulls[c] = s->key.name[0] == '\0';
+		values[c++] = Int32GetDatum(s->key.version);
+		nulls[c] = digest == NULL;
+		values[c++] = digest ? CStringGetTextDatum(digest) : (Datum) 0;
+		d = s->detector ? ad_detector_by_id(s->detector) : NULL;
+		nulls[c] = d == NULL;
+		values[c++] = d ? CStringGetTextDatum(d->name) : (Datum) 0;
+		values[c++] = Int64GetDatum((int64) s->calls);
+		values[c++] = Int64GetDatum((int64) s->rows);
+		values[c++] = Int64GetDatum((int64) s->errors);
+		values[c++] = ObjectIdGetDatum(role);
+		values[c] = milliseconds(ad_stat_quantile(s, 0.95), &nulls[c]);
+		c++;
+		values[c] = score_shift(s, &nulls[c]);
+		c++;
+		Assert(c == HEALTH_COLUMNS);
 		tuplestore_putvalues(store, desc, values, nulls);
 	}
 	return (Datum) 0;

@@ -64,6 +64,8 @@ extern void ad_registry_check(const text *name, Snapshot snapshot,
 							  AdPrivilege need, AdRegistryName *out);
 extern bool ad_registry_version(const text *name, int32 version,
 								Snapshot snapshot, Datum *model);
+extern bool ad_registry_is(const text *name, int32 version,
+						   const char *digest);
 extern Datum ad_registry_model(const text *name, int32 *version,
 							   AdPrivilege need);
 extern Oid	ad_registry_owner(void);

@@ -42,6 +42,7 @@
 #define VERSION_NAME		1
 #define VERSION_VERSION		2
 #define VERSION_MODEL		3
+#define VERSION_DIGEST		8
 #define GRANT_NAME			1
 #define GRANT_ROLE			2
 #define GRANT_PRIVILEGE		3
@@ -222,6 +223,36 @@ ad_registry_version(const text *name, int32 version,
 	}
 	end_scan(scan, rel);
 	return found;
+}
+
+/*
+ * Whether a version is there now and its model has a digest (as hexadecimal
+ * digits): a name, and the numbers of its versions, may come back for another
+ * model.
+ */
+bool
+ad_registry_is(const text *name, int32 version, const char *digest)
+{
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		result = false;
+
+	if (version <= 0)
+		return false;
+	scan = begin_scan(AD_REL_MODEL_VERSION, AD_REL_MODEL_VERSION_KEY,
+					  name, version, NULL, &rel);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+		Datum		d = heap_getattr(tuple, VERSION_DIGEST,
+									 RelationGetDescr(rel), &isnull);
+
+		result = !isnull && strcmp(TextDatumGetCString(d), digest) == 0;
+	}
+	end_scan(scan, rel);
+	return result;
 }
 
 /*
