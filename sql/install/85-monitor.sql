@@ -115,7 +115,7 @@ RETURNS void
 AS 'MODULE_PATHNAME', 'ad_progress_set'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION _anomaly._ad_progress_set(text, text, text, bigint, bigint) IS
-'show the progress of the job that this session runs in ad_progress until _anomaly._ad_progress_end() or an abort; does nothing if the library is not preloaded';
+'show the progress of the job that this session runs in ad_progress until _ad_progress_end() or an abort; does nothing if the library is not preloaded';
 
 CREATE FUNCTION _anomaly._ad_progress_end(kind text, name text)
 RETURNS void

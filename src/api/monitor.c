@@ -63,7 +63,8 @@ hex_digest(const AdStatKey *key)
 
 /*
  * Whether the current user may see the counts of an entry: as may_see(), and
- * who owns a named model of this database sees what others did with it.
+ * who owns a named model of this database sees what others did with the
+ * versions that it has.
  */
 static bool
 may_see_entry(const AdStatKey *key)
@@ -75,7 +76,8 @@ may_see_entry(const AdStatKey *key)
 	if (key->name[0] == '\0' || key->database != MyDatabaseId)
 		return false;
 	name = cstring_to_text(key->name);
-	return ad_registry_privilege(name, NULL, GetUserId()) == AD_PRIVILEGE_OWN;
+	return ad_registry_privilege(name, NULL, GetUserId()) == AD_PRIVILEGE_OWN &&
+		ad_registry_is(name, key->version, hex_digest(key));
 }
 
 /* Order by whom counts belong to, whoever scored. */

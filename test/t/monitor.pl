@@ -235,7 +235,12 @@ is(health('anna', 'error rate', 'concat(detail, hint)'),
 as_role('anna', "SELECT ad_train('anna 2', 'SELECT x, y FROM rows WHERE i <= 100', 'zscore')");
 is(health('anna', 'error rate', 'status'), 'ok', '... until there is a new version');
 
+# A name may come back: what was done with it before is not its new owner's.
+is(as_role('anna', "SELECT sum(calls) FROM ad_stat_models WHERE model = 'anna 2'"), 40, 'the owner of a model sees what others did with it');
 as_role('anna', "SELECT ad_drop_model('anna 2')");
+as_role('mallory', "SELECT ad_train('anna 2', 'SELECT 1.5 AS x', 'zscore')");
+is(as_role('mallory', "SELECT sum(calls) FROM ad_stat_models WHERE model = 'anna 2'"), 30, '... the owner of another of that name its own calls only');
+as_role('mallory', "SELECT ad_drop_model('anna 2')");
 as_role('anna', "SELECT ad_drop_model('anna ' || k) FROM generate_series(3, 9) k");
 $node->safe_psql('postgres', 'DROP ROLE anna; DROP ROLE mallory; DROP ROLE guard');
 
