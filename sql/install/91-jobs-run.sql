@@ -129,8 +129,9 @@ BEGIN
 	UPDATE _anomaly._ad_own_run r
 	SET batches = r.batches + 1, rows = r.rows + $3, alerts = r.alerts + written, suppressed = r.suppressed + held
 	WHERE r.job_id = j.id AND r.run = $2;
+	-- any role hears it
 	IF written > 0 THEN
-		PERFORM pg_notify('ad_alert', jsonb_build_object('job', j.name, 'alerts', written, 'scored_at', now)::text);
+		PERFORM pg_notify('ad_alert', jsonb_build_object('job', j.name, 'alerts', written)::text);
 	END IF;
 END $$;
 COMMENT ON FUNCTION _anomaly._ad_job_alerts(_anomaly._ad_own_job, integer, bigint, jsonb) IS

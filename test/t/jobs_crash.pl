@@ -181,9 +181,9 @@ CALL ad_run_job('loud');
 SQL
 my @told = $out =~ /notification "ad_alert" with payload "(\{.*?\})"/g;
 is(scalar @told, 3, 'three batches, three notifications');
-like($told[0] // '', qr/^\{"job": "loud", "alerts": \d+, "scored_at": "[^"]+"\}$/, 'with job, number and time');
-my ($n, $at) = ($told[0] // '') =~ /"alerts": (\d+), "scored_at": "([^"]+)"/;
-is($node->safe_psql('postgres', "SELECT count(*) FROM ad_alert WHERE job = 'loud' AND scored_at = '$at'"), $n, 'that lead to the alerts');
+is(scalar(grep { /^\{"job": "loud", "alerts": \d+\}$/ } @told), 3, 'with job and number, and nothing else: anybody hears it');
+is( $node->safe_psql('postgres', "SELECT string_agg(n::text, ',' ORDER BY scored_at) FROM (SELECT scored_at, count(*) AS n FROM ad_alert WHERE job = 'loud' GROUP BY scored_at) t"),
+	join(',', map { /"alerts": (\d+)/ } @told), 'of alerts that are there');
 
 # While others insert, in transactions of different lengths: every row once,
 # though many become visible after later ones have been scored.
