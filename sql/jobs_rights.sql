@@ -145,6 +145,40 @@ SELECT rows, status FROM ad_job_run WHERE job = 'here';
 SELECT ad_drop_job('here');
 DROP SCHEMA jobs_here CASCADE;
 
+-- what an error says may be data: it is the owner's, others get its class
+CREATE ROLE jobs_monitor IN ROLE pg_monitor;
+CREATE TABLE patient (id int, note text, b float8, at timestamptz NOT NULL);
+INSERT INTO patient VALUES (1, 'Smith, HIV', 1, '2026-01-01');
+GRANT SELECT ON patient TO jobs_owner;
+SET ROLE jobs_owner;
+SELECT ad_create_job('leaky', 'j_model', 'SELECT id, note::float8 AS a, b, at FROM patient', 'id', 'at', rule => '{"score": 10}');
+SELECT ad_grant_job('leaky', 'jobs_clerk', 'label');
+\set VERBOSITY terse
+CALL ad_run_job('leaky');
+\set VERBOSITY default
+CREATE FUNCTION pg_temp.errors() RETURNS TABLE (who text, what text) LANGUAGE sql AS $$
+	SELECT 'ad_jobs', last_error FROM ad_jobs WHERE name = 'leaky'
+	UNION ALL SELECT 'ad_job_run', error FROM ad_job_run WHERE job = 'leaky'
+	UNION ALL SELECT 'ad_health', detail FROM ad_health() WHERE "check" = 'failing job'
+	UNION ALL SELECT '_ad_job_health', error FROM _anomaly._ad_job_health WHERE name = 'leaky' $$;
+SELECT * FROM pg_temp.errors();
+SET ROLE jobs_team;
+SELECT * FROM pg_temp.errors();
+SET ROLE jobs_clerk;
+SELECT * FROM pg_temp.errors();
+SET ROLE jobs_monitor;
+SELECT * FROM pg_temp.errors();
+-- nor by a code that is none
+SET ROLE jobs_owner;
+UPDATE _anomaly._ad_own_run r SET error_code = E'\n<b>' FROM _anomaly._ad_own_job j WHERE j.id = r.job_id AND j.name = 'leaky';
+SET ROLE jobs_monitor;
+SELECT error FROM _anomaly._ad_job_health WHERE name = 'leaky';
+SET ROLE jobs_owner;
+SELECT ad_drop_job('leaky');
+RESET ROLE;
+DROP TABLE patient;
+DROP ROLE jobs_monitor;
+
 -- a role that is dropped leaves its job to nobody but superusers
 DROP OWNED BY jobs_other, jobs_owner, jobs_clerk, jobs_team;
 DROP ROLE jobs_other;

@@ -232,7 +232,53 @@ AS $$ SELECT justify_hours(make_interval(secs => least(greatest($1, -9e12), 9e12
 COMMENT ON FUNCTION _anomaly._ad_interval(double precision) IS
 'an interval of so many seconds, cut at some 285,000 years';
 
--- What may be seen.
+-- What may be seen. The text of an error may hold values of rows that are no
+-- alerts, or of other tables: it is its owner's.
+
+CREATE FUNCTION _anomaly._ad_error_class(code text)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT CASE WHEN code ~ '^[0-9A-Z]{5}$' THEN code || coalesce(' (' || CASE left(code, 2)
+    WHEN '02' THEN 'no data'
+    WHEN '08' THEN 'connection exception'
+    WHEN '09' THEN 'triggered action exception'
+    WHEN '0A' THEN 'feature not supported'
+    WHEN '0P' THEN 'invalid role specification'
+    WHEN '20' THEN 'case not found'
+    WHEN '21' THEN 'cardinality violation'
+    WHEN '22' THEN 'data exception'
+    WHEN '23' THEN 'integrity constraint violation'
+    WHEN '24' THEN 'invalid cursor state'
+    WHEN '25' THEN 'invalid transaction state'
+    WHEN '26' THEN 'invalid SQL statement name'
+    WHEN '28' THEN 'invalid authorization specification'
+    WHEN '2D' THEN 'invalid transaction termination'
+    WHEN '2F' THEN 'SQL routine exception'
+    WHEN '34' THEN 'invalid cursor name'
+    WHEN '38' THEN 'external routine exception'
+    WHEN '39' THEN 'external routine invocation exception'
+    WHEN '3D' THEN 'invalid catalog name'
+    WHEN '3F' THEN 'invalid schema name'
+    WHEN '40' THEN 'transaction rollback'
+    WHEN '42' THEN 'syntax error or access rule violation'
+    WHEN '44' THEN 'WITH CHECK OPTION violation'
+    WHEN '53' THEN 'insufficient resources'
+    WHEN '54' THEN 'program limit exceeded'
+    WHEN '55' THEN 'object not in prerequisite state'
+    WHEN '57' THEN 'operator intervention'
+    WHEN '58' THEN 'system error'
+    WHEN '72' THEN 'snapshot failure'
+    WHEN 'F0' THEN 'configuration file error'
+    WHEN 'HV' THEN 'foreign data wrapper error'
+    WHEN 'P0' THEN 'PL/pgSQL error'
+    WHEN 'XX' THEN 'internal error'
+    END || ')', '')
+    ELSE 'an error without a code' END
+$$;
+COMMENT ON FUNCTION _anomaly._ad_error_class(text) IS
+'SQLSTATE and class of an error, for who may not see its text';
 
 CREATE VIEW _anomaly._ad_visible_job WITH (security_barrier) AS
 SELECT j.name, j.owner::text AS owner, j.kind, j.model, j.rule, j.entity_column AS entity,
@@ -240,7 +286,8 @@ SELECT j.name, j.owner::text AS owner, j.kind, j.model, j.rule, j.entity_column 
        j.key_column AS key, j.watermark_column AS watermark_column, j.batch_size, j.lag, j.cooldown, j.limit_per_hour,
        j.explain, j.features, j.options, j.created_at, p.privilege,
        coalesce(s.at::text, s.no::text) AS watermark, s.failures,
-       r.started AS last_started, r.finished AS last_finished, r.error AS last_error
+       r.started AS last_started, r.finished AS last_finished,
+       CASE WHEN p.privilege = 'own' OR r.error IS NULL THEN r.error ELSE _anomaly._ad_error_class(r.error_code) END AS last_error
 FROM _anomaly._ad_job j
      JOIN _anomaly._ad_job_privilege p ON p.job_id = j.id
      JOIN _anomaly._ad_job_state s ON s.job_id = j.id
@@ -253,6 +300,7 @@ SELECT * FROM _anomaly._ad_visible_job;
 COMMENT ON VIEW @extschema@.ad_jobs IS 'the jobs that the current user may see, and how far they have come';
 COMMENT ON COLUMN @extschema@.ad_jobs.source IS 'the query; NULL to others than the owner';
 COMMENT ON COLUMN @extschema@.ad_jobs.watermark IS 'how far it has come: a time (timestamptz in UTC) or an integer';
+COMMENT ON COLUMN @extschema@.ad_jobs.last_error IS 'of the last run; SQLSTATE and class to others than the owner';
 COMMENT ON COLUMN @extschema@.ad_jobs.failures IS 'how many runs have failed since the last that did not';
 
 CREATE VIEW _anomaly._ad_visible_alert WITH (security_barrier) AS
@@ -276,11 +324,14 @@ COMMENT ON COLUMN @extschema@.ad_alert.label IS 'what ad_label() said of it';
 CREATE VIEW @extschema@.ad_job_run WITH (security_barrier) AS
 SELECT j.name AS job, r.run, r.started, r.finished, r.batches, r.rows, r.alerts, r.suppressed,
        CASE WHEN r.error IS NOT NULL THEN 'failed' WHEN r.finished IS NULL THEN 'unfinished' ELSE 'ok' END AS status,
-       r.error, r.error_code, r.pid
-FROM _anomaly._ad_job_run r JOIN _anomaly._ad_job j ON j.id = r.job_id
-WHERE r.job_id IN (SELECT p.job_id FROM _anomaly._ad_job_privilege p);
+       CASE WHEN p.privilege = 'own' OR r.error IS NULL THEN r.error ELSE _anomaly._ad_error_class(r.error_code) END AS error,
+       r.error_code, r.pid
+FROM _anomaly._ad_job_run r
+     JOIN _anomaly._ad_job j ON j.id = r.job_id
+     JOIN _anomaly._ad_job_privilege p ON p.job_id = r.job_id;
 COMMENT ON VIEW @extschema@.ad_job_run IS 'the runs, of the last 30 days, of the jobs that the current user may see';
 COMMENT ON COLUMN @extschema@.ad_job_run.suppressed IS 'alerts not written because of cooldown or limit_per_hour';
+COMMENT ON COLUMN @extschema@.ad_job_run.error IS 'why it failed; SQLSTATE and class to others than the owner of the job';
 COMMENT ON COLUMN @extschema@.ad_job_run.status IS 'ok, failed, or unfinished: it runs, or ended with its server process or between two batches';
 
 CREATE VIEW _anomaly._ad_visible_label WITH (security_barrier) AS

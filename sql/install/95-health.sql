@@ -1,15 +1,16 @@
 -- Health: of jobs, and all of it.
 
--- names and numbers, for who monitors too; no rows
+-- names, numbers and classes of errors, for who monitors too; no rows
 CREATE VIEW _anomaly._ad_job_health WITH (security_barrier) AS
 SELECT j.name, s.failures,
        clock_timestamp() - coalesce((SELECT max(r.finished) FROM _anomaly._ad_job_run r WHERE r.job_id = j.id AND r.error IS NULL),
                                     j.created_at) AS lag,
-       (SELECT r.error FROM _anomaly._ad_job_run r WHERE r.job_id = j.id AND r.error IS NOT NULL ORDER BY r.run DESC LIMIT 1) AS error,
+       (SELECT CASE WHEN pg_has_role(j.owner, 'USAGE') THEN r.error ELSE _anomaly._ad_error_class(r.error_code) END
+        FROM _anomaly._ad_job_run r WHERE r.job_id = j.id AND r.error IS NOT NULL ORDER BY r.run DESC LIMIT 1) AS error,
        (SELECT count(*) FROM _anomaly._ad_alert a WHERE a.job_id = j.id AND a.scored_at > clock_timestamp() - interval '1 hour') AS alerts
 FROM _anomaly._ad_job j JOIN _anomaly._ad_job_state s ON s.job_id = j.id
 WHERE pg_has_role(j.owner, 'USAGE') OR pg_has_role('pg_monitor', 'USAGE');
-COMMENT ON VIEW _anomaly._ad_job_health IS 'lag, failures and alerts of one''s own jobs, or with pg_monitor of all';
+COMMENT ON VIEW _anomaly._ad_job_health IS 'lag, failures and alerts of one''s own jobs, or with pg_monitor of all; of the last error its text, or SQLSTATE and class';
 GRANT SELECT ON _anomaly._ad_job_health TO PUBLIC;
 
 CREATE FUNCTION _anomaly._ad_health_jobs()
