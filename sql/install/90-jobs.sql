@@ -823,6 +823,43 @@ END $$;
 COMMENT ON FUNCTION @extschema@.ad_purge_job(text, timestamptz) IS
 'deletes the alerts that a job wrote before a time; labels stay; returns how many are gone';
 
+CREATE FUNCTION @extschema@.ad_purge_subject(job text, key text DEFAULT NULL, entity text DEFAULT NULL)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	j _anomaly._ad_own_job;
+	keys text[];
+	alerts bigint;
+	labels bigint;
+BEGIN
+	j := _anomaly._ad_job_get($1);
+	IF ($2 IS NULL) = ($3 IS NULL) THEN
+		RAISE EXCEPTION 'either key or entity must be given' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'ad_purge_subject(job, key => ''...'') or ad_purge_subject(job, entity => ''...'').';
+	END IF;
+	-- this waits for a batch that is being done, and for a label that is being
+	-- written
+	PERFORM FROM _anomaly._ad_own_job o WHERE o.id = j.id FOR UPDATE;
+	-- of an entity, what is labelled may have no alert, or none any more
+	keys := CASE WHEN $2 IS NOT NULL THEN ARRAY[$2] ELSE ARRAY(
+		SELECT a.key FROM _anomaly._ad_own_alert a WHERE a.job_id = j.id AND a.entity = $3
+		UNION
+		SELECT l.key FROM _anomaly._ad_visible_label l
+		WHERE l.job = j.name AND l."row" ->> CASE j.kind WHEN 'layering' THEN 'account' ELSE j.entity_column END = $3) END;
+	DELETE FROM _anomaly._ad_own_alert a WHERE a.job_id = j.id AND a.key = ANY (keys);
+	GET DIAGNOSTICS alerts = ROW_COUNT;
+	DELETE FROM _anomaly._ad_label_of_job l WHERE l.job_id = j.id AND l.key = ANY (keys);
+	GET DIAGNOSTICS labels = ROW_COUNT;
+	DELETE FROM _anomaly._ad_own_seen s WHERE s.job_id = j.id AND s.key = ANY (keys);
+	-- any value of any row may stand in there
+	UPDATE _anomaly._ad_own_run r SET error = _anomaly._ad_error_class(r.error_code) WHERE r.job_id = j.id AND r.error IS NOT NULL;
+	RETURN alerts + labels;
+END $$;
+COMMENT ON FUNCTION @extschema@.ad_purge_subject(text, text, text) IS
+'deletes what a job keeps of the row with a key, or of the rows of an entity: alerts, labels, keys within its lag, and the texts of errors in its log; returns how many alerts and labels are gone. Delete the rows in the source first';
+
 CREATE FUNCTION _anomaly._ad_job_grant(name text, role text, privilege text)
 RETURNS _anomaly._ad_own_grant
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
