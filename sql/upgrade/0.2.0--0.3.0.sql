@@ -5,6 +5,32 @@
 
 SET LOCAL search_path = pg_catalog, pg_temp;
 
+-- Who made a trusted extension may add objects of his own to it. They would be
+-- moved to where names are trusted, and those that are replaced would stay
+-- his. What is the extension's belongs to a superuser, or to who owns its
+-- functions in C, which only a superuser could give him.
+DO $$
+DECLARE
+	planted text;
+BEGIN
+	SELECT string_agg(format('%s (of role "%s")', pg_describe_object(d.classid, d.objid, d.objsubid), r.rolname), ', '
+					  ORDER BY d.classid, d.objid) INTO planted
+	FROM pg_depend d
+	     JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+	     JOIN pg_shdepend s ON s.classid = d.classid AND s.objid = d.objid AND s.objsubid = d.objsubid AND s.deptype = 'o'
+	          AND s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+	     JOIN pg_roles r ON s.refclassid = 'pg_authid'::regclass AND r.oid = s.refobjid
+	WHERE e.extname = 'anomaly' AND NOT r.rolsuper
+		AND r.oid NOT IN (SELECT p.proowner FROM pg_depend f JOIN pg_proc p ON f.classid = 'pg_proc'::regclass AND f.objid = p.oid
+		                       JOIN pg_language l ON l.oid = p.prolang
+		                  WHERE f.refclassid = d.refclassid AND f.refobjid = d.refobjid AND f.deptype = 'e' AND l.lanname = 'c');
+	IF planted IS NOT NULL THEN
+		RAISE EXCEPTION 'cannot update extension "anomaly" with objects that others have added to it'
+			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = format('They are: %s.', planted),
+				HINT = 'Take them out with ALTER EXTENSION anomaly DROP.';
+	END IF;
+END $$;
+
 -- What is private moves to a schema where nobody else may create. The objects
 -- stay what they are: whatever of users' depends on them survives.
 CREATE SCHEMA _anomaly;

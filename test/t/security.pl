@@ -354,6 +354,25 @@ for my $old ('0.3.0', '0.2.0', '0.1.0')
 		super('DROP SCHEMA dependent CASCADE');
 	}
 	attack($old);
+	shadow() if $old eq '0.3.0';
+}
+
+# The owner of the database makes the extension, which is trusted, and adds
+# objects of his own to it before the update: they do not come to be trusted.
+for my $old ('0.1.0', '0.2.0')
+{
+	($db = "members_$old") =~ s/[.]/_/g;
+	$node->safe_psql('postgres', "CREATE DATABASE $db OWNER owner");
+	as('owner', "CREATE EXTENSION anomaly VERSION '$old';
+		CREATE FUNCTION public._ad_score(bytea, record) RETURNS float8 LANGUAGE plpgsql AS 'BEGIN IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN EXECUTE ''ALTER ROLE owner SUPERUSER''; END IF; RETURN 1; END';
+		CREATE VIEW public._ad_job_health_of AS SELECT 1 AS one; CREATE TYPE public._ad_kind AS ENUM ('a');
+		ALTER EXTENSION anomaly ADD FUNCTION public._ad_score(bytea, record); ALTER EXTENSION anomaly ADD VIEW public._ad_job_health_of; ALTER EXTENSION anomaly ADD TYPE public._ad_kind");
+	like(as('owner', 'ALTER EXTENSION anomaly UPDATE'),
+		qr/with objects that others have added to it.*function public._ad_score\(bytea,record\) \(of role "owner"\).*Take them out/s, "$db: no update with members of others");
+	as('boss', q{SELECT ad_train('bm'::text, 'SELECT i AS a FROM generate_series(1, 100) i'::text, 'zscore'::text) FROM generate_series(1, 2); SELECT * FROM ad_compare('bm', 1, 2, 'SELECT i AS a FROM generate_series(1, 100) i')});
+	no_superuser('none of them is entered');
+	as('owner', 'ALTER EXTENSION anomaly DROP FUNCTION public._ad_score(bytea, record); ALTER EXTENSION anomaly DROP VIEW public._ad_job_health_of; ALTER EXTENSION anomaly DROP TYPE public._ad_kind');
+	is(as('owner', 'ALTER EXTENSION anomaly UPDATE'), "\n", "$db: without them the update is done");
 }
 
 # Someone who makes the private schema beforehand keeps the extension out, and
