@@ -51,6 +51,8 @@ SELECT _anomaly._ad_label_store(:j_id, '500', false, NULL);
 INSERT INTO _anomaly._ad_label VALUES (:j_id, '500', false, '{}', NULL, current_user, now());
 UPDATE _anomaly._ad_own_state SET failures = 99;
 DELETE FROM _anomaly._ad_own_alert;
+\set VERBOSITY sqlstate
+SELECT _anomaly._ad_job_delete(:j_id, 'alert', 'infinity');
 \set VERBOSITY default
 -- a leak through a view would show here
 CREATE FUNCTION pg_temp.leak(text) RETURNS bool LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RAISE NOTICE 'leaked %', $1; RETURN true; END $$;
@@ -79,7 +81,9 @@ SELECT ad_label('j', '502', true);
 SELECT ad_label('j', '4', true);
 \set VERBOSITY terse
 SELECT _anomaly._ad_label_store(:j_id, '4', true, NULL);
-DELETE FROM _anomaly._ad_label_of_job;
+DELETE FROM _anomaly._ad_label;
+\set VERBOSITY sqlstate
+SELECT _anomaly._ad_job_delete(:j_id, 'job');
 \set VERBOSITY default
 SET ROLE jobs_owner;
 SELECT ad_label('j', '502', false);

@@ -5,6 +5,10 @@
 -- that it has the rights of and refuse to write anything else; what was
 -- granted is read through ad_jobs, ad_alert, ad_job_run and ad_labels. So all
 -- that follows runs as whoever calls it. A job's query runs as its owner only.
+--
+-- Nobody may UPDATE or DELETE a view as a whole: who may, may LOCK TABLE it, and
+-- with it the tables below, against everybody. Columns are updated; rows are
+-- deleted by _ad_job_delete().
 
 -- No foreign keys between the tables: pg_restore with several jobs loads them
 -- in any order. ad_drop_job() deletes what belongs to a job.
@@ -188,10 +192,27 @@ SELECT * FROM _anomaly._ad_job_grant WHERE job_id IN (SELECT id FROM _anomaly._a
 WITH CASCADED CHECK OPTION;
 COMMENT ON VIEW _anomaly._ad_own_grant IS 'what is granted on one''s own jobs';
 
-GRANT SELECT, INSERT, DELETE, UPDATE (owner, model, source, search_path, rule, entity_column, batch_size, lag, cooldown,
+GRANT SELECT, INSERT, UPDATE (owner, model, source, search_path, rule, entity_column, batch_size, lag, cooldown,
     limit_per_hour, explain, features, options) ON _anomaly._ad_own_job TO PUBLIC;
-GRANT SELECT, INSERT, UPDATE, DELETE ON _anomaly._ad_own_state, _anomaly._ad_own_seen, _anomaly._ad_own_run, _anomaly._ad_own_alert,
+GRANT SELECT, INSERT ON _anomaly._ad_own_state, _anomaly._ad_own_seen, _anomaly._ad_own_run, _anomaly._ad_own_alert,
     _anomaly._ad_own_grant TO PUBLIC;
+GRANT UPDATE (at, no, failures) ON _anomaly._ad_own_state TO PUBLIC;
+GRANT UPDATE (finished, batches, rows, alerts, suppressed, error, error_code) ON _anomaly._ad_own_run TO PUBLIC;
+
+-- See src/api/guard.c.
+CREATE FUNCTION _anomaly._ad_job_delete(
+    job_id integer,
+    what text,
+    before timestamptz DEFAULT NULL,
+    before_no bigint DEFAULT NULL,
+    role oid DEFAULT NULL,
+    privilege text DEFAULT NULL,
+    keys text[] DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'ad_job_delete'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION _anomaly._ad_job_delete(integer, text, timestamptz, bigint, oid, text, text[]) IS
+'deletes of a job of one''s own the alerts or runs before a time, the keys before a watermark, a grant, what has one of some keys, or the job with all that belongs to it; returns how many rows are gone, of a job how many alerts, of keys how many alerts and labels';
 
 -- own: as above; label and read: granted
 CREATE VIEW _anomaly._ad_job_privilege WITH (security_barrier) AS
@@ -205,12 +226,6 @@ WHERE p.privilege IS NOT NULL;
 COMMENT ON VIEW _anomaly._ad_job_privilege IS
 'the most the current user may do with each job: read, label, own';
 GRANT SELECT ON _anomaly._ad_job_privilege TO PUBLIC;
-
-CREATE VIEW _anomaly._ad_label_of_job WITH (security_barrier) AS
-SELECT job_id, key FROM _anomaly._ad_label
-WHERE job_id IN (SELECT id FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE'));
-COMMENT ON VIEW _anomaly._ad_label_of_job IS 'labels of one''s own jobs, to be deleted with them';
-GRANT SELECT, DELETE ON _anomaly._ad_label_of_job TO PUBLIC;
 
 -- A time may be infinite, and two may be too far apart for an interval.
 CREATE FUNCTION _anomaly._ad_seconds_between(since timestamptz, until timestamptz)
@@ -783,7 +798,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	j _anomaly._ad_own_job;
-	n bigint;
 BEGIN
 	j := _anomaly._ad_job_get($1);
 	PERFORM _anomaly._ad_job_unschedule(j.name);
@@ -793,15 +807,7 @@ BEGIN
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'job "%" does not exist', $1 USING ERRCODE = 'undefined_object';
 	END IF;
-	DELETE FROM _anomaly._ad_own_state o WHERE o.job_id = j.id;
-	DELETE FROM _anomaly._ad_own_seen o WHERE o.job_id = j.id;
-	DELETE FROM _anomaly._ad_own_run o WHERE o.job_id = j.id;
-	DELETE FROM _anomaly._ad_own_alert o WHERE o.job_id = j.id;
-	GET DIAGNOSTICS n = ROW_COUNT;
-	DELETE FROM _anomaly._ad_label_of_job o WHERE o.job_id = j.id;
-	DELETE FROM _anomaly._ad_own_grant o WHERE o.job_id = j.id;
-	DELETE FROM _anomaly._ad_own_job o WHERE o.id = j.id;
-	RETURN n;
+	RETURN _anomaly._ad_job_delete(j.id, 'job');
 END $$;
 COMMENT ON FUNCTION @extschema@.ad_drop_job(text) IS
 'drops a job with its alerts, labels, grants and log, and its schedule; returns how many alerts are gone';
@@ -811,14 +817,8 @@ RETURNS bigint
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	j _anomaly._ad_own_job;
-	n bigint;
 BEGIN
-	j := _anomaly._ad_job_get($1);
-	DELETE FROM _anomaly._ad_own_alert a WHERE a.job_id = j.id AND a.scored_at < $2;
-	GET DIAGNOSTICS n = ROW_COUNT;
-	RETURN n;
+	RETURN _anomaly._ad_job_delete((_anomaly._ad_job_get($1)).id, 'alert', $2);
 END $$;
 COMMENT ON FUNCTION @extschema@.ad_purge_job(text, timestamptz) IS
 'deletes the alerts that a job wrote before a time; labels stay; returns how many are gone';
@@ -831,8 +831,7 @@ AS $$
 DECLARE
 	j _anomaly._ad_own_job;
 	keys text[];
-	alerts bigint;
-	labels bigint;
+	n bigint;
 BEGIN
 	j := _anomaly._ad_job_get($1);
 	IF ($2 IS NULL) = ($3 IS NULL) THEN
@@ -848,14 +847,10 @@ BEGIN
 		UNION
 		SELECT l.key FROM _anomaly._ad_visible_label l
 		WHERE l.job = j.name AND l."row" ->> CASE j.kind WHEN 'layering' THEN 'account' ELSE j.entity_column END = $3) END;
-	DELETE FROM _anomaly._ad_own_alert a WHERE a.job_id = j.id AND a.key = ANY (keys);
-	GET DIAGNOSTICS alerts = ROW_COUNT;
-	DELETE FROM _anomaly._ad_label_of_job l WHERE l.job_id = j.id AND l.key = ANY (keys);
-	GET DIAGNOSTICS labels = ROW_COUNT;
-	DELETE FROM _anomaly._ad_own_seen s WHERE s.job_id = j.id AND s.key = ANY (keys);
+	n := _anomaly._ad_job_delete(j.id, 'subject', keys => keys);
 	-- any value of any row may stand in there
 	UPDATE _anomaly._ad_own_run r SET error = _anomaly._ad_error_class(r.error_code) WHERE r.job_id = j.id AND r.error IS NOT NULL;
-	RETURN alerts + labels;
+	RETURN n;
 END $$;
 COMMENT ON FUNCTION @extschema@.ad_purge_subject(text, text, text) IS
 'deletes what a job keeps of the row with a key, or of the rows of an entity: alerts, labels, keys within its lag, and the texts of errors in its log; returns how many alerts and labels are gone. Delete the rows in the source first';
@@ -904,7 +899,6 @@ DECLARE
 	g _anomaly._ad_own_grant;
 BEGIN
 	g := _anomaly._ad_job_grant($1, $2, $3);
-	DELETE FROM _anomaly._ad_own_grant o
-	WHERE o.job_id = g.job_id AND o.role::oid = g.role::oid AND o.privilege = g.privilege;
+	PERFORM _anomaly._ad_job_delete(g.job_id, 'grant', role => g.role::oid, privilege => g.privilege);
 END $$;
 COMMENT ON FUNCTION @extschema@.ad_revoke_job(text, text, text) IS 'takes a privilege on a job away from a role, as it was granted';

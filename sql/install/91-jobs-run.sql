@@ -66,7 +66,7 @@ BEGIN
 	UPDATE _anomaly._ad_own_run r
 	SET finished = clock_timestamp(), error = 'the server process ended', error_code = '57P01'
 	WHERE r.job_id = j.id AND r.finished IS NULL;
-	DELETE FROM _anomaly._ad_own_run r WHERE r.job_id = j.id AND r.started < clock_timestamp() - interval '30 days';
+	PERFORM _anomaly._ad_job_delete(j.id, 'run', clock_timestamp() - interval '30 days');
 	SELECT coalesce(max(r.run), 0) + 1 INTO number FROM _anomaly._ad_own_run r WHERE r.job_id = j.id;
 	INSERT INTO _anomaly._ad_own_run (job_id, run, pid, started)
 	VALUES (j.id, number, pg_backend_pid(), clock_timestamp());
@@ -318,10 +318,10 @@ FROM _n$sql$,
 
 	IF kind = 'at' THEN
 		UPDATE _anomaly._ad_own_state o SET at = r.place WHERE o.job_id = j.id;
-		DELETE FROM _anomaly._ad_own_seen o WHERE o.job_id = j.id AND o.at < r.place - lag.at;
+		PERFORM _anomaly._ad_job_delete(j.id, 'key', before => timezone('UTC', r.place - lag.at));
 	ELSE
 		UPDATE _anomaly._ad_own_state o SET no = r.place WHERE o.job_id = j.id;
-		DELETE FROM _anomaly._ad_own_seen o WHERE o.job_id = j.id AND o.no < r.place - lag.no;
+		PERFORM _anomaly._ad_job_delete(j.id, 'key', before_no => r.place - lag.no);
 	END IF;
 	PERFORM _anomaly._ad_job_alerts(j, $2, r.n, coalesce(r.hits, '[]'));
 	RETURN r.n = j.batch_size;

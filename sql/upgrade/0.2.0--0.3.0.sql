@@ -88,15 +88,26 @@ CREATE TRIGGER _ad_version_guard
 BEFORE INSERT ON _anomaly._ad_model_version
 FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_version_guard();
 
--- Labels are written by C. What else used the view can only look on.
+-- Labels are written by C, and rows deleted. What else used the views gets no
+-- answer.
 DO $$
+DECLARE
+	v text;
 BEGIN
-	DROP VIEW _anomaly._ad_may_label;
-EXCEPTION WHEN dependent_objects_still_exist THEN
-	REVOKE ALL ON _anomaly._ad_may_label FROM PUBLIC;
-	RAISE WARNING 'view _anomaly._ad_may_label is kept, since other objects depend on it'
-		USING HINT = 'Nothing uses it any more: DROP VIEW _anomaly._ad_may_label CASCADE.';
+	FOREACH v IN ARRAY ARRAY['_ad_may_label', '_ad_label_of_job'] LOOP
+		BEGIN
+			EXECUTE format('DROP VIEW _anomaly.%I', v);
+		EXCEPTION WHEN dependent_objects_still_exist THEN
+			EXECUTE format('REVOKE ALL ON _anomaly.%I FROM PUBLIC', v);
+			RAISE WARNING 'view _anomaly.% is kept, since other objects depend on it', v
+				USING HINT = format('Nothing uses it any more: DROP VIEW _anomaly.%I CASCADE.', v);
+		END;
+	END LOOP;
 END $$;
+
+-- Who may update or delete in a view may lock the tables below it.
+REVOKE UPDATE, DELETE ON _anomaly._ad_own_job, _anomaly._ad_own_state, _anomaly._ad_own_seen, _anomaly._ad_own_run,
+	_anomaly._ad_own_alert, _anomaly._ad_own_grant FROM PUBLIC;
 
 -- Infinite times broke views for everybody who saw the job.
 UPDATE _anomaly._ad_job SET created_at = now() WHERE NOT isfinite(created_at);

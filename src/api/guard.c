@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * guard.c
- *		What may come into the tables of the extension from outside.
+ *		What may come into the tables of the extension from outside, and go.
  *
  * The owner of a database may insert into the tables, since a dump is restored
  * that way; everybody may insert jobs of his own, through a view.  A row can
@@ -19,6 +19,10 @@
  * Labels are written here too: a label's row decides about the retraining of
  * a model, so it is read from the alert or from the source of the job, and
  * never given by the user.
+ *
+ * And what belongs to a job is deleted here.  It could be through the views
+ * that show each role its own, but who has the privilege to DELETE from a view
+ * may lock it, and the tables below, in any mode.
  *
  *-------------------------------------------------------------------------
  */
@@ -43,6 +47,7 @@
 PG_FUNCTION_INFO_V1(ad_job_number);
 PG_FUNCTION_INFO_V1(ad_version_guard);
 PG_FUNCTION_INFO_V1(ad_label_store);
+PG_FUNCTION_INFO_V1(ad_job_delete);
 
 /*
  * The new row of a trigger that must be one of a table of the extension,
@@ -295,4 +300,84 @@ ad_label_store(PG_FUNCTION_ARGS)
 	}
 	SPI_finish();
 	PG_RETURN_VOID();
+}
+
+/*
+ * What _ad_job_delete() deletes, by name.  $1 is the job, $2 a time, $3 an
+ * integer watermark, $4 a role, $5 a privilege, $6 some keys.
+ */
+static const struct
+{
+	const char *what;
+	const char *sql;
+	bool		counts;			/* whether its rows count in the result */
+}			deletions[] = {
+	{"alert", "DELETE FROM %s._ad_alert WHERE job_id = $1 AND scored_at < $2", true},
+	{"run", "DELETE FROM %s._ad_job_run WHERE job_id = $1 AND started < $2", true},
+	{"key", "DELETE FROM %s._ad_job_seen WHERE job_id = $1 AND (at < timezone('UTC', $2) OR no < $3)", true},
+	{"grant", "DELETE FROM %s._ad_job_grant WHERE job_id = $1 AND role::oid = $4 AND privilege = $5", true},
+	{"subject", "DELETE FROM %s._ad_alert WHERE job_id = $1 AND key = ANY ($6)", true},
+	{"subject", "DELETE FROM %s._ad_label WHERE job_id = $1 AND key = ANY ($6)", true},
+	{"subject", "DELETE FROM %s._ad_job_seen WHERE job_id = $1 AND key = ANY ($6)", false},
+	{"job", "DELETE FROM %s._ad_job_state WHERE job_id = $1", false},
+	{"job", "DELETE FROM %s._ad_job_seen WHERE job_id = $1", false},
+	{"job", "DELETE FROM %s._ad_job_run WHERE job_id = $1", false},
+	{"job", "DELETE FROM %s._ad_alert WHERE job_id = $1", true},
+	{"job", "DELETE FROM %s._ad_label WHERE job_id = $1", false},
+	{"job", "DELETE FROM %s._ad_job_grant WHERE job_id = $1", false},
+	{"job", "DELETE FROM %s._ad_job WHERE id = $1", false}
+};
+
+/*
+ * _ad_job_delete(job_id, what, before, before_no, role, privilege, keys) -> how
+ * many rows are gone, those that count.  What is NULL deletes nothing.
+ * Error for who does not own the job.
+ */
+Datum
+ad_job_delete(PG_FUNCTION_ARGS)
+{
+	Oid			types[6] = {INT4OID, TIMESTAMPTZOID, INT8OID, OIDOID, TEXTOID, TEXTARRAYOID};
+	static const int argument[6] = {0, 2, 3, 4, 5, 6};
+	Datum		values[6];
+	char		nulls[7] = "      ";
+	char	   *what;
+	bool		isnull;
+	bool		known = false;
+	int64		n = 0;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("job and what to delete of it cannot be NULL")));
+	for (int i = 0; i < 6; i++)
+	{
+		nulls[i] = PG_ARGISNULL(argument[i]) ? 'n' : ' ';
+		values[i] = PG_ARGISNULL(argument[i]) ? (Datum) 0 :
+			PG_GETARG_DATUM(argument[i]);
+	}
+	what = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	SPI_connect();
+	(void) ask(psprintf("SELECT o.id FROM %s._ad_own_job o WHERE o.id OPERATOR(pg_catalog.=) $1",
+						ad_internal_schema()), 1, types, values, &isnull);
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for job %d", PG_GETARG_INT32(0))));
+	for (int i = 0; i < (int) lengthof(deletions); i++)
+	{
+		uint64		rows;
+
+		if (strcmp(deletions[i].what, what) != 0)
+			continue;
+		known = true;
+		rows = ad_registry_run(deletions[i].sql, 6, types, values, nulls);
+		if (deletions[i].counts)
+			n += (int64) rows;
+	}
+	if (!known)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cannot delete \"%s\" of a job", what)));
+	SPI_finish();
+	PG_RETURN_INT64(n);
 }

@@ -284,6 +284,11 @@ SQL
 	like(as('mallory', q{INSERT INTO _anomaly._ad_label SELECT job_id, '1', true, '{}', NULL, 'alice', now() FROM _anomaly._ad_job_privilege}), qr/permission denied/, "$db: nor by the table");
 	as('alice', q{SELECT ad_drop_job('aj')});
 
+	# nobody without rights locks the tables against the others
+	like(as('mallory', "BEGIN; LOCK TABLE $_; SELECT 'locked'"), qr/permission denied/, "$db: mallory cannot lock $_")
+		for split /\n/, super(q{SELECT c.oid::regclass FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+			JOIN pg_extension e ON e.oid = d.refobjid WHERE e.extname = 'anomaly' AND c.relkind IN ('r', 'v') ORDER BY 1});
+
 	# who monitors sees no rows of others
 	super(q{CREATE TABLE patient (id int, salary text, i int, ts timestamptz NOT NULL); INSERT INTO patient VALUES (1, 'patient Smith HIV 1', 1, now() - interval '1 day'); GRANT SELECT ON patient TO alice});
 	as('alice', q{SELECT ad_create_job('ej', 'al', 'SELECT id, salary::text AS salary, i, ts FROM patient', 'id', 'ts', '{"score": 1}', features => '{salary,i}')});
