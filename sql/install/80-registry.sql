@@ -362,7 +362,8 @@ COMMENT ON FUNCTION _anomaly._ad_feature_changes(jsonb, jsonb) IS
 'how the features of one version differ from those of another, in words; NULL: not at all';
 
 -- No SET search_path here: the query means what it means to the caller. All
--- names and operators are qualified instead.
+-- names, types and operators are qualified instead; NULLIF, IS DISTINCT FROM, IN
+-- and CASE x WHEN are operators, too.
 CREATE FUNCTION @extschema@.ad_compare(
     name text,
     v1 integer,
@@ -382,7 +383,7 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 AS $$
 #variable_conflict use_column
 DECLARE
-	models bytea[] := ARRAY[_anomaly._ad_model($1, $2), _anomaly._ad_model($1, $3)];
+	models pg_catalog.bytea[] := ARRAY[_anomaly._ad_model($1, $2), _anomaly._ad_model($1, $3)];
 	features pg_catalog.jsonb[];
 	q pg_catalog.record;
 	given pg_catalog.text[];
@@ -411,14 +412,15 @@ BEGIN
 		-- a row is matched by name; features without names came as one array
 		given[i] := CASE WHEN features[i] OPERATOR(pg_catalog.->) 0 OPERATOR(pg_catalog.->>) 'name' IS NULL
 			THEN (SELECT pg_catalog.format('t.%I', c) FROM pg_catalog.unnest(q.columns) c
-				  WHERE c IS DISTINCT FROM $6 LIMIT 1) ELSE 't.*' END;
+				  WHERE $6 IS NULL OR c OPERATOR(pg_catalog.<>) $6 LIMIT 1) ELSE 't.*' END;
 	END LOOP;
 	feature_changes := _anomaly._ad_feature_changes(features[1], features[2]);
 
 	EXECUTE pg_catalog.format($q$
 SELECT pg_catalog.count(*), pg_catalog.corr(r1, r2),
        pg_catalog.count(*) FILTER (WHERE p1 OPERATOR(pg_catalog.<=) $3 AND p2 OPERATOR(pg_catalog.<=) $3)
-           ::pg_catalog.float8 OPERATOR(pg_catalog./) NULLIF(LEAST($3, pg_catalog.count(*)), 0)::pg_catalog.float8,
+           ::pg_catalog.float8 OPERATOR(pg_catalog./)
+           CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 THEN LEAST($3, pg_catalog.count(*)) END::pg_catalog.float8,
        %s
 FROM (SELECT s1, s2, l,
              -- mean ranks, but for a constant

@@ -7,7 +7,7 @@
 -- A source means what it means to the job's owner, so it is run in the search
 -- path that he had. What stands between the two set_config() is found in that
 -- path: nothing but an EXECUTE of text that is there, with plain variables.
--- An operator or a function in an expression could be somebody else's.
+-- An operator, a function, a type or a collation could be somebody else's.
 --
 -- Watermark and lag. A batch takes the first batch_size rows, in the order of
 -- (watermark, key), whose watermark is at least that of the job less the lag
@@ -256,8 +256,8 @@ WITH _s AS MATERIALIZED (
 		  ) %15$s
 		  WHERE %7$s
 			AND NOT EXISTS (SELECT FROM pg_catalog.unnest($10) _n(_k)
-							WHERE _n._k OPERATOR(pg_catalog.=) (%15$s.%3$I::pg_catalog.text COLLATE "C"))
-		  ORDER BY %15$s.%4$I, %15$s.%3$I::pg_catalog.text COLLATE "C"
+							WHERE _n._k OPERATOR(pg_catalog.=) (%15$s.%3$I::pg_catalog.text COLLATE pg_catalog."C"))
+		  ORDER BY %15$s.%4$I, %15$s.%3$I::pg_catalog.text COLLATE pg_catalog."C"
 		  LIMIT $3) _b),
 _m AS MATERIALIZED (
 	SELECT pg_catalog.count(*) AS n, pg_catalog.max(%8$s) AS place, pg_catalog.bool_or(_k IS NULL) AS no_key FROM _s),
@@ -272,11 +272,11 @@ _h AS (
 	SELECT * FROM (SELECT *, %11$s AS _hit FROM _s) _t WHERE _hit),
 _d AS (
 	-- of rows with one key the first
-	SELECT DISTINCT ON (_k COLLATE "C") * FROM _h ORDER BY _k COLLATE "C", _w)
+	SELECT DISTINCT ON (_k COLLATE pg_catalog."C") * FROM _h ORDER BY _k COLLATE pg_catalog."C", _w)
 SELECT _n.n, _n.no_key, _n.place,
 	(SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('key', _b._k, 'entity', _b._e, 'score', _b._score, 'p_value', _b._p,
 				'at', %12$s, 'row', pg_catalog.to_jsonb(_b.%15$s), 'version', %13$s, 'explanation', %14$s)
-			ORDER BY _b._w, _b._k COLLATE "C") FROM _d _b) AS hits
+			ORDER BY _b._w, _b._k COLLATE pg_catalog."C") FROM _d _b) AS hits
 FROM _n$sql$,
 		given,
 		CASE WHEN rule_name <> 'score' OR m.spec -> 'calibrate' IS NOT NULL
@@ -301,13 +301,15 @@ FROM _n$sql$,
 		'(SELECT _v.version FROM _anomaly._ad_visible_model _v WHERE _v.name OPERATOR(pg_catalog.=) $2 AND _v.active)',
 		_anomaly._ad_job_explanation(j, given), alias);
 
-	PERFORM pg_catalog.set_config('search_path', j.search_path, true);
 	IF kind = 'at' THEN
+		PERFORM pg_catalog.set_config('search_path', j.search_path, true);
 		EXECUTE sql INTO r USING j.id, j.model, j.batch_size, from_at, clock_at, s.at, rule_value, lag.at, until_at, seen;
+		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 	ELSE
+		PERFORM pg_catalog.set_config('search_path', j.search_path, true);
 		EXECUTE sql INTO r USING j.id, j.model, j.batch_size, from_no, clock_at, s.no, rule_value, lag.no, until_at, seen;
+		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 	END IF;
-	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 	IF r.no_key THEN
 		RAISE EXCEPTION 'source of job "%" has rows whose key "%" is NULL', j.name, j.key_column
 			USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave them out with WHERE.';

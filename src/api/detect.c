@@ -131,8 +131,8 @@ score_rows(const char *schema, const AdQuery *q, bytea *bytes,
 
 	initStringInfo(&sql);
 	/* without a key the rows have none: they are not numbered */
-	appendStringInfo(&sql, "SELECT %s::text, _s.score, "
-					 "CASE WHEN _s.score > $2 THEN (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object("
+	appendStringInfo(&sql, "SELECT %s::pg_catalog.text, _s.score, "
+					 "CASE WHEN _s.score OPERATOR(pg_catalog.>) $2 THEN (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object("
 					 "'feature', _e.feature, 'value', _e.value, 'contribution', _e.contribution, "
 					 "'direction', _e.direction, 'typical', _e.typical) ORDER BY _e.rank) "
 					 "FROM %s._ad_explain($1, '{\"top\": 5}'::pg_catalog.jsonb, %s) _e) END",

@@ -303,6 +303,109 @@ SQL
 	as('mallory', q{SELECT ad_drop_job('mj')});
 }
 
+# A schema in which mallory may create comes before pg_catalog in the path of
+# whoever calls: all that mallory can make there under a name of pg_catalog does
+# what that does, and says that it was entered.
+sub shadow
+{
+	super('CREATE SCHEMA app; GRANT CREATE, USAGE ON SCHEMA app TO PUBLIC;
+		CREATE TABLE data.oe AS SELECT i AS id, $$A$$::text AS account_id, $$X$$::text AS product_id, CASE WHEN i <= 4 THEN $$NEW$$ WHEN i <= 8 THEN $$CANCEL$$ ELSE $$FILL$$ END AS event_type,
+			CASE WHEN i = 9 THEN $$SELL$$ ELSE $$BUY$$ END AS side, 100.0 - i % 4 AS price, 1000 AS quantity, timestamptz $$2026-03-02 09:31:00Z$$ + i * interval $$1 second$$ AS ts FROM generate_series(1, 9) i;
+		CREATE TABLE data.kk AS SELECT chr(64 + i) AS k, 0 AS salary, i, now() - interval $$1 hour$$ AS ts FROM generate_series(1, 2) i UNION ALL SELECT chr(96 + i), 0, i, now() - interval $$1 hour$$ FROM generate_series(1, 2) i;
+		CREATE TABLE data.points AS SELECT i::float8 AS v, now() + i * interval $$1 hour$$ AS ts FROM generate_series(1, 100) i');
+	my $made = as('mallory', <<'SQL');
+SET client_min_messages = error;
+DO $$
+DECLARE
+	o record;
+	made int := 0;
+BEGIN
+	FOR o IN SELECT oid, oprname, oprleft::regtype AS l, oprright::regtype AS r, oprresult::regtype AS res FROM pg_operator
+	         WHERE oprnamespace = 'pg_catalog'::regnamespace AND oprleft <> 0 AND oprright <> 0 LOOP
+		BEGIN
+			EXECUTE format('CREATE FUNCTION app.op_%s(%s, %s) RETURNS %s LANGUAGE plpgsql AS %L', o.oid, o.l, o.r, o.res,
+				format('BEGIN RAISE WARNING ''ENTERED operator %s(%s,%s)''; RETURN $1 OPERATOR(pg_catalog.%s) $2; END', replace(o.oprname, '%', '%%'), o.l, o.r, o.oprname));
+			EXECUTE format('CREATE OPERATOR app.%s (leftarg=%s, rightarg=%s, function=app.op_%s)', o.oprname, o.l, o.r, o.oid);
+			made := made + 1;
+		EXCEPTION WHEN OTHERS THEN NULL;
+		END;
+	END LOOP;
+	FOR o IN SELECT p.proname, p.prorettype::regtype AS res,
+	                (SELECT string_agg(t::regtype::text, ', ' ORDER BY i) FROM unnest(p.proargtypes) WITH ORDINALITY u(t, i)) AS types,
+	                (SELECT string_agg('$' || i, ', ' ORDER BY i) FROM unnest(p.proargtypes) WITH ORDINALITY u(t, i)) AS args
+	         FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace AND NOT p.proretset AND p.prokind = 'f'
+	           AND NOT p.proargtypes::oid[] && ARRAY['internal'::regtype, 'cstring'::regtype, '"any"'::regtype]::oid[]
+	           AND p.prorettype NOT IN ('internal'::regtype, 'trigger'::regtype) LOOP
+		BEGIN
+			EXECUTE format('CREATE FUNCTION app.%I(%s) RETURNS %s LANGUAGE plpgsql AS %L', o.proname, o.types, o.res,
+				format('BEGIN RAISE WARNING ''ENTERED function %s''; RETURN pg_catalog.%I(%s); END', o.proname, o.proname, o.args));
+			made := made + 1;
+		EXCEPTION WHEN OTHERS THEN NULL;
+		END;
+	END LOOP;
+	FOR o IN SELECT typname FROM pg_type WHERE typnamespace = 'pg_catalog'::regnamespace AND typtype = 'b' AND typelem = 0 LOOP
+		BEGIN
+			EXECUTE format('CREATE FUNCTION app.is(pg_catalog.%I) RETURNS pg_catalog.bool LANGUAGE plpgsql AS %L', o.typname, format('BEGIN RAISE WARNING ''ENTERED type %s''; RETURN true; END', o.typname));
+			EXECUTE format('CREATE DOMAIN app.%I AS pg_catalog.%I CHECK (app.is(VALUE))', o.typname, o.typname);
+			made := made + 1;
+		EXCEPTION WHEN OTHERS THEN NULL;
+		END;
+	END LOOP;
+	PERFORM set_config('test.made', made::text, false);
+	CREATE COLLATION app."C" (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
+EXCEPTION WHEN feature_not_supported THEN
+	NULL;			-- a server without ICU
+END $$;
+SELECT current_setting('test.made');
+SQL
+	cmp_ok($made, '>', 2000, "$db: mallory has made what pg_catalog has");
+	like(as('boss', 'SET search_path = app, pg_catalog; SELECT 1::int8 = 2::int4, NULL::text'), qr/ENTERED operator =\(bigint,integer\)/, "$db: and it is entered by who does not qualify names");
+	my $run = as('boss', <<'SQL');
+\set ON_ERROR_STOP on
+SET search_path = app, pg_catalog, public;
+SELECT 'trained', public.ad_train('s1'::pg_catalog.text, 'SELECT i, salary FROM data.ev'::pg_catalog.text, '{"detector": "zscore", "calibrate": {}}'::pg_catalog.jsonb);
+SELECT 'trained', public.ad_train('s1'::pg_catalog.text, 'SELECT i, salary FROM data.ev'::pg_catalog.text, '{"detector": "zscore", "calibrate": {}}'::pg_catalog.jsonb);
+SELECT 'trained', public.ad_train('sa'::pg_catalog.text, 'SELECT ARRAY[i::pg_catalog.float8] FROM data.ev'::pg_catalog.text, '{"detector": "zscore", "calibrate": {}}'::pg_catalog.jsonb);
+SELECT 'trained', public.ad_train('sa'::pg_catalog.text, 'SELECT ARRAY[i::pg_catalog.float8] FROM data.ev'::pg_catalog.text, '{"detector": "zscore", "calibrate": {}}'::pg_catalog.jsonb);
+SELECT 'trained', public.ad_train('sk'::pg_catalog.text, 'SELECT sketch FROM data.daily'::pg_catalog.text, '{"detector": "zscore", "calibrate": {}}'::pg_catalog.jsonb);
+SELECT 'trained', public.ad_train('keyed'::pg_catalog.text, 'SELECT i, salary FROM data.ev'::pg_catalog.text, '{"detector": "zscore", "sampling": {"keyed": true}}'::pg_catalog.jsonb);
+SELECT 'compared', rows FROM public.ad_compare('s1'::pg_catalog.text, 1, 2, 'SELECT i, salary, true AS l FROM data.ev'::pg_catalog.text, 10, 'l'::pg_catalog.text);
+SELECT 'compared', rows FROM public.ad_compare('sa'::pg_catalog.text, 1, 2, 'SELECT ARRAY[i::pg_catalog.float8] AS a, true AS l FROM data.ev'::pg_catalog.text, 10, 'l'::pg_catalog.text);
+SELECT 'retrained', public.ad_retrain(m) IS NOT NULL FROM pg_catalog.unnest('{s1,sa,sk}'::pg_catalog.text[]) m;
+SELECT 'detected', pg_catalog.count(*) FROM public.ad_detect('SELECT i, salary FROM data.ev'::pg_catalog.text, '{"detector": "zscore"}'::pg_catalog.jsonb, 0.1::pg_catalog.float8, 'i'::pg_catalog.text);
+SELECT 'detected', pg_catalog.count(*) FROM public.ad_detect('SELECT i, salary FROM data.ev'::pg_catalog.text, 'zscore'::pg_catalog.text, 0.1::pg_catalog.float8, NULL::pg_catalog.text);
+SELECT public.ad_create_job('sj', 's1', 'data.ev', 'i', 'ts', '{"p_value": 0.1}'::pg_catalog.jsonb, 'account_id', lag => '1 hour', cooldown => '1 second'::pg_catalog.interval, limit_per_hour => 10, since => '2020-01-01');
+SELECT public.ad_alter_job('sj', '{"limit_per_hour": 20, "source": "data.ev"}'::pg_catalog.jsonb);
+CALL public.ad_run_job('sj');
+SELECT public.ad_create_job('sn', 's1', 'SELECT i, salary, i AS n FROM data.ev', 'i', 'n', '{"fdr": 0.1}'::pg_catalog.jsonb);
+CALL public.ad_run_job('sn');
+SELECT public.ad_create_job('sd', 's1', 'SELECT i, salary, ts::pg_catalog.date AS d FROM data.ev', 'i', 'd', '{"score": 1}'::pg_catalog.jsonb, features => '{i,salary}'::pg_catalog.text[]);
+CALL public.ad_run_job('sd', pg_catalog.now());
+SELECT public.ad_create_job('sc', 's1', 'data.kk', 'k', 'ts', '{"score": 0}'::pg_catalog.jsonb);
+CALL public.ad_run_job('sc');
+SELECT public.ad_label('sn'::pg_catalog.text, '7'::pg_catalog.text, true, NULL::pg_catalog.text), public.ad_label('sn'::pg_catalog.text, 8::pg_catalog.int8, false, NULL::pg_catalog.text);
+SELECT public.ad_create_layering_job('sl', 'SELECT * FROM data.oe', NULL::pg_catalog.jsonb, order_by => 'id');
+CALL public.ad_run_job('sl');
+SELECT 'ran', job, status, rows FROM public.ad_job_run ORDER BY job;
+SELECT 'keys', pg_catalog.string_agg(key, '' ORDER BY key) FROM public.ad_alert WHERE job::pg_catalog.text OPERATOR(pg_catalog.=) 'sc'::pg_catalog.text;
+SELECT 'sequences', pg_catalog.count(*) FROM public.ad_layering_sequences('SELECT * FROM data.oe'::pg_catalog.text);
+SELECT 'decomposed', pg_catalog.count(*) FROM public.ad_decompose('SELECT ts, v FROM data.points'::pg_catalog.text, '{"period": 24}'::pg_catalog.jsonb);
+SELECT pg_catalog.count(*) FROM public.ad_job_stats;
+SELECT pg_catalog.count(*) FROM public.ad_health();
+SELECT pg_catalog.count(*) FROM public.ad_recommend(1000::pg_catalog.int8, 10::pg_catalog.int4, 'balanced'::pg_catalog.text);
+SELECT pg_catalog.count(*) FROM public.ad_drift('sk'::pg_catalog.text, (SELECT sketch FROM data.daily LIMIT 1), '{}'::pg_catalog.jsonb);
+SELECT public.ad_grant_job('sn', 'alice', 'label'), public.ad_revoke_job('sn', 'alice', 'label'), public.ad_purge_job('sn', pg_catalog.now()), public.ad_grant_model('s1', 'alice', 'read'), public.ad_revoke_model('s1', 'alice', 'read'),
+	public.ad_activate('s1', 1), public.ad_rename_model('s1', 's2');
+SELECT public.ad_drop_job(j) FROM pg_catalog.unnest('{sj,sn,sd,sc,sl}'::pg_catalog.text[]) j;
+SELECT public.ad_drop_model(m) FROM pg_catalog.unnest('{s2,sa,sk,keyed}'::pg_catalog.text[]) m;
+SELECT 'done';
+SQL
+	like($run, qr/compared\|400\ncompared\|400\nretrained\|t\nretrained\|t\nretrained\|t\ndetected\|400\ndetected\|400\n.*ran\|sc\|ok\|4\nran\|sd\|ok\|400\nran\|sj\|ok\|400\nran\|sl\|ok\|9\nran\|sn\|ok\|400\nkeys\|[ABab]{4}\nsequences\|1\n.*done/s,
+		"$db: with all of it before pg_catalog, everything works");
+	my %entered = map { $_ => 1 } $run =~ /ENTERED (.*)/g;
+	is(join(', ', sort keys %entered), '', "$db: and none of it is entered");
+}
+
 # Two sessions rename two models to one name: the second is told, by name.
 sub PostgreSQL::Test::Cluster::background_psql_rename
 {
