@@ -247,6 +247,50 @@ AS $$ SELECT justify_hours(make_interval(secs => least(greatest($1, -9e12), 9e12
 COMMENT ON FUNCTION _anomaly._ad_interval(double precision) IS
 'an interval of so many seconds, cut at some 285,000 years';
 
+-- A row may bring any time. What lies beyond the times that there are is
+-- infinite. (A year from the end months and days need not be told apart.)
+CREATE FUNCTION _anomaly._ad_shift(at timestamp, by interval)
+RETURNS timestamp
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT CASE WHEN NOT isfinite($1) THEN $1
+            WHEN s.at + s.by < extract(epoch FROM timestamp '4713-01-01 BC') THEN '-infinity'
+            WHEN s.at + s.by > extract(epoch FROM timestamp '294276-01-01') THEN 'infinity'
+            ELSE $1 + $2 END
+FROM (SELECT extract(epoch FROM $1)::double precision AS at, extract(epoch FROM $2)::double precision AS by) s
+$$;
+COMMENT ON FUNCTION _anomaly._ad_shift(timestamp, interval) IS
+'the sum of a time and an interval; infinite where there are no times any more';
+
+CREATE FUNCTION _anomaly._ad_shift(at timestamptz, by interval)
+RETURNS timestamptz
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT CASE WHEN isfinite(s.at) THEN $1 + $2 ELSE s.at::timestamptz END
+FROM (SELECT _anomaly._ad_shift(timezone('UTC', $1), $2) AS at) s
+$$;
+COMMENT ON FUNCTION _anomaly._ad_shift(timestamptz, interval) IS
+'the sum of a time and an interval; infinite where there are no times any more';
+
+CREATE FUNCTION _anomaly._ad_shift(no bigint, by numeric)
+RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT least(greatest($1 + $2, -9223372036854775808), 9223372036854775807)::bigint $$;
+COMMENT ON FUNCTION _anomaly._ad_shift(bigint, numeric) IS
+'the sum of two integers, cut at the least and the greatest that there is';
+
+-- Nor may a long text keep a job from going on: an index takes 2,700 bytes.
+CREATE FUNCTION _anomaly._ad_short(value text)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE WHEN octet_length($1) > 1000 THEN left($1, 200) || '... ' || md5($1) ELSE $1 END $$;
+COMMENT ON FUNCTION _anomaly._ad_short(text) IS
+'a text as it is kept as a key or an entity: of one of more than 1,000 bytes the beginning, and its MD5';
+
 -- What may be seen. The text of an error may hold values of rows that are no
 -- alerts, or of other tables: it is its owner's.
 
@@ -656,7 +700,7 @@ BEGIN
 	j.timezone := current_setting('timezone');
 	-- "now" is now, not the time of the first run
 	IF lower(btrim(j.since)) = 'now' THEN
-		j.since := clock_timestamp()::text;
+		j.since := to_json(clock_timestamp()) #>> '{}';		-- whatever DateStyle is
 	END IF;
 	PERFORM _anomaly._ad_job_check(j);
 	BEGIN
@@ -842,8 +886,8 @@ BEGIN
 	-- written
 	PERFORM FROM _anomaly._ad_own_job o WHERE o.id = j.id FOR UPDATE;
 	-- of an entity, what is labelled may have no alert, or none any more
-	keys := CASE WHEN $2 IS NOT NULL THEN ARRAY[$2] ELSE ARRAY(
-		SELECT a.key FROM _anomaly._ad_own_alert a WHERE a.job_id = j.id AND a.entity = $3
+	keys := CASE WHEN $2 IS NOT NULL THEN ARRAY[$2, _anomaly._ad_short($2)] ELSE ARRAY(
+		SELECT a.key FROM _anomaly._ad_own_alert a WHERE a.job_id = j.id AND a.entity = _anomaly._ad_short($3)
 		UNION
 		SELECT l.key FROM _anomaly._ad_visible_label l
 		WHERE l.job = j.name AND l."row" ->> CASE j.kind WHEN 'layering' THEN 'account' ELSE j.entity_column END = $3) END;

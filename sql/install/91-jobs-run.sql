@@ -100,7 +100,7 @@ DECLARE
 	held bigint := 0;
 BEGIN
 	FOR h IN
-		SELECT e ->> 'key' AS key, e ->> 'entity' AS entity, (e ->> 'score')::double precision AS score,
+		SELECT _anomaly._ad_short(e ->> 'key') AS key, _anomaly._ad_short(e ->> 'entity') AS entity, (e ->> 'score')::double precision AS score,
 			(e ->> 'p_value')::double precision AS p_value, nullif(e -> 'explanation', 'null') AS explanation,
 			e -> 'row' AS "row", (e ->> 'version')::integer AS version, coalesce((e ->> 'at')::timestamptz, now) AS at
 		FROM jsonb_array_elements($4) WITH ORDINALITY x(e, i) ORDER BY x.i
@@ -113,11 +113,11 @@ BEGIN
 		IF (j.cooldown IS NOT NULL AND h.entity IS NOT NULL AND EXISTS (
 				SELECT FROM _anomaly._ad_own_alert a
 				WHERE a.job_id = j.id AND a.entity = h.entity
-					AND a.event_at > h.at - j.cooldown AND a.event_at < h.at + j.cooldown))
+					AND a.event_at > _anomaly._ad_shift(h.at, -j.cooldown) AND a.event_at < _anomaly._ad_shift(h.at, j.cooldown)))
 			OR (j.limit_per_hour IS NOT NULL AND isfinite(h.at) AND (
 				SELECT count(*) FROM _anomaly._ad_own_alert a
 				WHERE a.job_id = j.id AND a.event_at >= date_trunc('hour', h.at, 'UTC')
-					AND a.event_at < date_trunc('hour', h.at, 'UTC') + interval '1 hour') >= j.limit_per_hour)
+					AND a.event_at < _anomaly._ad_shift(date_trunc('hour', h.at, 'UTC'), interval '1 hour')) >= j.limit_per_hour)
 		THEN
 			held := held + 1;
 			CONTINUE;
@@ -192,8 +192,8 @@ BEGIN
 		lag.at := make_interval(days => ceil(extract(epoch FROM lag.at) / 86400)::int);	-- whole days
 		since.at := date_trunc('day', since.at);
 	END IF;
-	from_at := greatest(s.at - lag.at, since.at);
-	from_no := greatest(s.no - lag.no, since.no);
+	from_at := greatest(_anomaly._ad_shift(s.at, -lag.at), since.at);
+	from_no := greatest(_anomaly._ad_shift(s.no, -lag.no::numeric), since.no);
 	PERFORM set_config('timezone', j.timezone, true);
 	IF until IS NOT NULL AND kind = 'no' THEN
 		RAISE EXCEPTION 'until needs a watermark that is a time' USING ERRCODE = 'invalid_parameter_value';
@@ -210,7 +210,10 @@ BEGIN
 			place := 'pg_catalog.timezone(''UTC'', %s)';
 			unplace := 'pg_catalog.timezone(''UTC'', %s)';
 		WHEN 'date'::regtype THEN
-			place := '%s::pg_catalog.timestamp';
+			-- there are dates for which there is no timestamp
+			place := 'CASE WHEN %1$s OPERATOR(pg_catalog.>) ''294276-01-01''::pg_catalog.date THEN ''infinity'''
+				' WHEN %1$s OPERATOR(pg_catalog.<) ''4713-01-01 BC''::pg_catalog.date THEN ''-infinity'''
+				' ELSE %1$s::pg_catalog.timestamp END';
 			unplace := '%s';		-- a date is compared with a time of day
 		WHEN 'timestamp'::regtype THEN
 			place := '%s';
@@ -250,23 +253,23 @@ BEGIN
 	sql := format($sql$
 WITH _s AS MATERIALIZED (
 	SELECT _b.*, _anomaly._ad_score($2, %1$s) AS _score, %2$s AS _p
-	FROM (SELECT %15$s, %15$s.%3$I::pg_catalog.text AS _k, %15$s.%4$I AS _w, %5$s AS _e
+	FROM (SELECT %15$s, %16$s AS _k, %15$s.%4$I AS _w, %5$s AS _e
 		  FROM (
 %6$s
 		  ) %15$s
 		  WHERE %7$s
 			AND NOT EXISTS (SELECT FROM pg_catalog.unnest($10) _n(_k)
-							WHERE _n._k OPERATOR(pg_catalog.=) (%15$s.%3$I::pg_catalog.text COLLATE pg_catalog."C"))
+							WHERE _n._k OPERATOR(pg_catalog.=) (%16$s COLLATE pg_catalog."C"))
 		  ORDER BY %15$s.%4$I, %15$s.%3$I::pg_catalog.text COLLATE pg_catalog."C"
 		  LIMIT $3) _b),
 _m AS MATERIALIZED (
 	SELECT pg_catalog.count(*) AS n, pg_catalog.max(%8$s) AS place, pg_catalog.bool_or(_k IS NULL) AS no_key FROM _s),
 _n AS MATERIALIZED (
-	SELECT n, no_key, greatest($6, %9$s) AS place FROM _m),
+	SELECT n, no_key, place, %17$s AS past FROM (SELECT n, no_key, greatest($6, %9$s) AS place FROM _m) _o),
 _i AS (
 	INSERT INTO _anomaly._ad_own_seen (job_id, key, %10$I)
 	SELECT $1, _s._k, %8$s FROM _s, _n
-	WHERE _s._k IS NOT NULL AND %8$s OPERATOR(pg_catalog.>=) (_n.place OPERATOR(pg_catalog.-) $8)
+	WHERE _s._k IS NOT NULL AND %8$s OPERATOR(pg_catalog.>=) _n.past
 	ON CONFLICT DO NOTHING),
 _h AS (
 	SELECT * FROM (SELECT *, %11$s AS _hit FROM _s) _t WHERE _hit),
@@ -297,9 +300,14 @@ FROM _n$sql$,
 		CASE rule_name WHEN 'p_value' THEN '_p OPERATOR(pg_catalog.<=) $7'
 			WHEN 'fdr' THEN '_anomaly._ad_fdr(_p, ''bh'') OVER () OPERATOR(pg_catalog.<=) $7'
 			ELSE '_score OPERATOR(pg_catalog.>=) $7' END,
-		CASE kind WHEN 'at' THEN '_b._w::pg_catalog.timestamptz' ELSE 'NULL' END,
+		CASE WHEN type = 'date'::regtype THEN format('(%s)::pg_catalog.timestamptz', format(place, '_b._w'))
+			WHEN kind = 'at' THEN '_b._w::pg_catalog.timestamptz' ELSE 'NULL' END,
 		'(SELECT _v.version FROM _anomaly._ad_visible_model _v WHERE _v.name OPERATOR(pg_catalog.=) $2 AND _v.active)',
-		_anomaly._ad_job_explanation(j, given), alias);
+		_anomaly._ad_job_explanation(j, given), alias,
+		format('(CASE WHEN pg_catalog.octet_length(%1$s) OPERATOR(pg_catalog.<=) 1000 THEN %1$s ELSE _anomaly._ad_short(%1$s) END)',
+			   format('%s.%I::pg_catalog.text', alias, j.key_column)),
+		CASE kind WHEN 'at' THEN '_anomaly._ad_shift(place, OPERATOR(pg_catalog.-) $8)'
+			ELSE '_anomaly._ad_shift(place, OPERATOR(pg_catalog.-) $8::pg_catalog.numeric)' END);
 
 	IF kind = 'at' THEN
 		PERFORM pg_catalog.set_config('search_path', j.search_path, true);
@@ -320,10 +328,10 @@ FROM _n$sql$,
 
 	IF kind = 'at' THEN
 		UPDATE _anomaly._ad_own_state o SET at = r.place WHERE o.job_id = j.id;
-		PERFORM _anomaly._ad_job_delete(j.id, 'key', before => timezone('UTC', r.place - lag.at));
+		PERFORM _anomaly._ad_job_delete(j.id, 'key', before => timezone('UTC', _anomaly._ad_shift(r.place, -lag.at)));
 	ELSE
 		UPDATE _anomaly._ad_own_state o SET no = r.place WHERE o.job_id = j.id;
-		PERFORM _anomaly._ad_job_delete(j.id, 'key', before_no => r.place - lag.no);
+		PERFORM _anomaly._ad_job_delete(j.id, 'key', before_no => _anomaly._ad_shift(r.place, -lag.no::numeric));
 	END IF;
 	PERFORM _anomaly._ad_job_alerts(j, $2, r.n, coalesce(r.hits, '[]'));
 	RETURN r.n = j.batch_size;

@@ -1,0 +1,56 @@
+-- Whatever values rows bring, a job goes on: one row that nobody expected must
+-- not keep the others from being scored.
+SET client_min_messages = warning;
+SET timezone = 'UTC';
+CREATE TABLE val (k text, e text, x float8, ts timestamptz, t timestamp, d date, n bigint);
+CREATE FUNCTION long(seed text) RETURNS text LANGUAGE sql AS $$ SELECT $1 || string_agg(md5($1 || g), '') FROM generate_series(1, 300) g $$;
+SELECT ad_train('val', 'SELECT i::float8 AS x FROM generate_series(1, 100) i', 'zscore');
+SELECT ad_create_job('val ' || w, 'val', 'val', 'k', w, '{"score": 0}', entity => 'e', cooldown => '1 hour', limit_per_hour => 1000,
+	lag => CASE w WHEN 'n' THEN '1000' ELSE '1 day' END)
+FROM unnest('{ts,t,d,n}'::text[]) w;
+INSERT INTO val SELECT 'first', 'first', 1, '2020-01-01', '2020-01-01', '2020-01-01', 0;
+-- at either end of what there is
+INSERT INTO val
+SELECT w, w, 1, least(w, '294276-12-31 23:59:59+00')::timestamptz, w::timestamp, w::date, 1
+FROM unnest('{infinity,-infinity,294276-12-31 23:59:59,4714-11-24 BC,4713-06-01 BC}'::text[]) w;
+UPDATE val SET ts = k::timestamptz WHERE k <> 'first';
+INSERT INTO val VALUES ('last day', 'last day', 1, '2020-01-01', '2020-01-01', '5874897-12-31', 2),
+	('least', 'least', 1, '2020-01-01', '2020-01-01', '2020-01-01', -9223372036854775808);
+-- longer than an index takes
+INSERT INTO val VALUES (long('key'), long('entity'), 1, '2020-01-01', '2020-01-01', '2020-01-01', 3),
+	(long('kez'), long('entity'), 1, '2020-03-01', '2020-03-01', '2020-03-01', 4);
+CALL ad_run_job('val ts');
+CALL ad_run_job('val t');
+CALL ad_run_job('val d');
+CALL ad_run_job('val n');
+-- and again, from where that led to
+INSERT INTO val VALUES ('after', 'after', 1, '2020-03-02', '2020-03-02', '2020-03-02', 5);
+CALL ad_run_job('val ts');
+CALL ad_run_job('val t');
+CALL ad_run_job('val d');
+CALL ad_run_job('val n');
+SELECT job, status, rows, alerts, suppressed, error FROM ad_job_run ORDER BY job, run;
+SELECT job, left(key, 10) AS key, length(key) AS long, left(entity, 10) AS entity, length(entity) AS entity_long, event_at
+FROM ad_alert WHERE job <> 'val n' ORDER BY job, key COLLATE "C";
+SELECT left(key, 10) AS key, length(key) AS long FROM ad_alert WHERE job = 'val n' ORDER BY key COLLATE "C";
+-- from the very first row on, and the greatest last
+UPDATE _anomaly._ad_own_state SET no = NULL;
+DELETE FROM val WHERE k <> 'least';
+UPDATE val SET k = 'least again';
+CALL ad_run_job('val n');
+SELECT no FROM _anomaly._ad_own_state WHERE no IS NOT NULL;
+CALL ad_run_job('val n');
+UPDATE val SET k = 'greatest', n = 9223372036854775807;
+CALL ad_run_job('val n');
+SELECT no FROM _anomaly._ad_own_state WHERE no IS NOT NULL;
+-- what is kept of a long one serves as a key
+SELECT count(ad_label(job, key, true)) FROM ad_alert WHERE length(key) > 200 AND job = 'val t';
+-- since is what it was, whatever the style of dates
+SET datestyle = 'SQL, DMY';
+SELECT ad_create_job('val since', 'val', 'val', 'k', 'ts', '{"score": 0}', since => 'now');
+SET datestyle = 'ISO, MDY';
+SELECT abs(extract(epoch FROM now() - since::timestamptz)) < 60 AS now FROM _anomaly._ad_own_job WHERE name = 'val since';
+SELECT ad_drop_job(name) FROM ad_jobs WHERE name LIKE 'val %' ORDER BY name;
+SELECT ad_drop_model('val');
+DROP TABLE val;
+DROP FUNCTION long;
