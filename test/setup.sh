@@ -99,14 +99,16 @@ installed() {
 		sed -n 's/^ii *//p' | sort
 }
 
-# Names of services, and links by which services start with the machine.
+# Names of services, and links by which services start with the machine. None
+# of the directories need be there.
 services() {
-	ls /etc/init.d /etc/systemd/system /lib/systemd/system \
-		/usr/lib/systemd/system 2>/dev/null | sed 's/\.service$//' | sort -u
+	{ ls /etc/init.d /etc/systemd/system /lib/systemd/system \
+		/usr/lib/systemd/system 2>/dev/null || true; } |
+		sed 's/\.service$//' | sort -u
 }
 start_links() {
-	find /etc/systemd/system /etc/systemd/user /etc/rc[2345S].d -type l \
-		! -name 'K*' 2>/dev/null | sort
+	{ find /etc/systemd/system /etc/systemd/user /etc/rc[2345S].d -type l \
+		! -name 'K*' 2>/dev/null || true; } | sort
 }
 
 policy=/usr/sbin/policy-rc.d
