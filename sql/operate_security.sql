@@ -4,7 +4,7 @@ CREATE TEMP VIEW member AS
 SELECT d.classid, d.objid, i.type, i.schema, i.name, i.identity
 FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass,
      pg_identify_object(d.classid, d.objid, 0) i
-WHERE e.extname = 'anomaly' AND d.deptype = 'e';
+WHERE e.extname = 'anomaly' AND d.deptype = 'e' AND i.identity NOT LIKE '%[]'; -- array types are members from 18 on
 
 -- no function runs with the rights of anybody but its caller
 SELECT p.oid::regprocedure AS security_definer FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid WHERE p.prosecdef;
