@@ -15,6 +15,8 @@
  */
 #include "market/ad_market.h"
 
+#include <float.h>
+
 #include "common/shortest_dec.h"
 
 #define MARGIN_LEFT		84
@@ -27,6 +29,8 @@
 #define USECS_DAY		(INT64CONST(86400) * USECS)
 
 static const char *const colours[] = {"#1f6fb4", "#c9342b"};
+
+#define LEAST_SPAN		1e-300	/* of prices: more than the least numbers */
 
 /* Where times and prices lie in the picture. */
 typedef struct Scale
@@ -46,7 +50,7 @@ typedef struct Scale
 static double
 x_of(const Scale *s, int64 t)
 {
-	return s->left + (double) (t - s->t0) / s->t_span * s->width;
+	return s->left + ((double) t - (double) s->t0) / s->t_span * s->width;
 }
 
 static double
@@ -159,7 +163,10 @@ append_tooltip(StringInfo out, const AdEvent *e)
 	appendStringInfoString(out, "</title>");
 }
 
-/* A step of 1, 2 or 5 times a power of ten that gives about n ticks. */
+/*
+ * A step of 1, 2 or 5 times a power of ten that gives about n ticks; span is
+ * finite and at least LEAST_SPAN.
+ */
 static double
 nice_step(double span, int n)
 {
@@ -212,7 +219,8 @@ set_scale(Scale *s, const AdTape *tape, const AdTimelineConfig *c,
 	}
 	pad = Max((highest - lowest) * 0.08, highest * 1e-5);
 	s->p0 = lowest - pad;
-	s->p_span = highest - lowest + 2 * pad;
+	/* prices may be as large and as small as numbers are */
+	s->p_span = Max(Min(highest - lowest + 2 * pad, DBL_MAX), LEAST_SPAN);
 	pad = Max(((double) t1 - (double) s->t0) * 0.03, 1000);
 	s->t0 = ad_time_sub(s->t0, (int64) pad);
 	s->t_span = (double) t1 - (double) s->t0 + pad;
@@ -229,6 +237,7 @@ draw_frame(StringInfo out, const Scale *s, const AdTimelineConfig *c)
 	double		step = nice_step(s->p_span, PRICE_TICKS);
 	int			decimals = step_decimals(step);
 	double		bottom = s->top + s->height;
+	double		highest = Min(s->p0 + s->p_span, DBL_MAX);
 	static const struct
 	{
 		const char *text;
@@ -238,8 +247,7 @@ draw_frame(StringInfo out, const Scale *s, const AdTimelineConfig *c)
 		{"order, placed to cancelled", 34}, {"cancel", 254}, {"trade", 338}
 	};
 
-	for (double p = ceil(s->p0 / step) * step; p <= s->p0 + s->p_span;
-		 p += step)
+	for (double p = ceil(s->p0 / step) * step; p <= highest; p += step)
 	{
 		appendStringInfo(out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#e4e4e4\"/>\n",
 						 s->left, y_of(s, p), s->left + s->width, y_of(s, p));
@@ -249,10 +257,13 @@ draw_frame(StringInfo out, const Scale *s, const AdTimelineConfig *c)
 	for (int i = 0; i <= TIME_TICKS; i++)
 	{
 		double		x = s->left + s->width * i / TIME_TICKS;
+		double		after = s->t_span * i / TIME_TICKS;
+		double		most = Min(after, 9e18);	/* the span may be longer */
 
 		appendStringInfo(out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#e4e4e4\"/>\n<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">",
 						 x, s->top, x, bottom, x, bottom + 18);
-		append_time(out, s->t0 + (int64) (s->t_span * i / TIME_TICKS));
+		append_time(out, ad_time_add(ad_time_add(s->t0, (int64) most),
+									 (int64) (after - most)));
 		appendStringInfoString(out, "</text>\n");
 	}
 	appendStringInfo(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"none\" stroke=\"#888\"/>\n",
