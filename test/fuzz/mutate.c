@@ -6,16 +6,21 @@
  * The value given must be sound.  Most kinds take it apart into its
  * sections, damage one, and put it together again with matching lengths,
  * digest and CRC-32C, so that a reader's structural checks have to find the
- * damage.  The layout is written down here a second time, independently of
- * the extension's code (see src/core/envelope.c for the words).
+ * damage.  Envelopes inside others, which the members of an ensemble are,
+ * are damaged in the same ways, and sealed before what holds them.  The
+ * layout is written down here a second time, independently of the
+ * extension's code (see src/core/envelope.c for the words).
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include <sys/resource.h>
+
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "port/pg_crc32c.h"
+#include "utils/lsyscache.h"
 
 #include "core/ad_compat.h"
 
@@ -101,16 +106,56 @@ sha256(const unsigned char *d, Size len, unsigned char *out)
 #endif
 }
 
-/* Make length, digest and CRC match what is there. */
+/*
+ * The first envelope that begins at or after "from" and ends by the end of
+ * the data; false if there is none.  Only its magic and length are looked
+ * at, so one whose inside is damaged is found too.
+ */
+static bool
+find_envelope(const unsigned char *data, Size len, Size from, Size *at,
+			  Size *size)
+{
+	static const char *const magics[] = {
+		"ADMODEL\n", "ADSKETC\n", "ADSTRM1\n"
+	};
+
+	for (Size i = from; len >= HEADER && i <= len - HEADER; i++)
+	{
+		uint64		total;
+
+		if (data[i] != 'A' || data[i + 1] != 'D')
+			continue;
+		total = get(data + i + 16, 8);
+		if (total < HEADER || total > len - i)
+			continue;
+		for (int k = 0; k < (int) lengthof(magics); k++)
+			if (memcmp(data + i, magics[k], 8) == 0)
+			{
+				*at = i;
+				*size = (Size) total;
+				return true;
+			}
+	}
+	return false;
+}
+
+/* Make length, digest and CRC match what is there, innermost first. */
 static void
 seal(unsigned char *d, Size len)
 {
 	unsigned char digest[PG_SHA256_DIGEST_LENGTH];
 	pg_crc32c	crc;
+	Size		at = HEADER;
+	Size		size;
 
 	if (len < HEADER)
 		return;
 	put(d + 16, len, 8);
+	while (find_envelope(d, len, at, &at, &size))
+	{
+		seal(d + at, size);
+		at += size;
+	}
 	memset(d + 32, 0, 16);
 	if (get(d + 10, 2) != 0)
 	{
@@ -207,7 +252,10 @@ static const unsigned char byte_values[] = {0, 1, 0x7f, 0x80, 0xff};
 #define PICK(array) ((array)[below(lengthof(array))])
 
 PG_FUNCTION_INFO_V1(ad_test_mutate);
+PG_FUNCTION_INFO_V1(ad_test_damage);
 PG_FUNCTION_INFO_V1(ad_test_seal);
+PG_FUNCTION_INFO_V1(ad_test_receive);
+PG_FUNCTION_INFO_V1(ad_test_cpu);
 
 /* ad_test_seal(bytea): the value with length, digest and CRC made right. */
 Datum
@@ -219,16 +267,59 @@ ad_test_seal(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(b);
 }
 
-/*
- * ad_test_mutate(value bytea, other bytea, seed bigint, kind int): a damaged
- * value; other lends its bytes to splices.
- */
-Datum
-ad_test_mutate(PG_FUNCTION_ARGS)
+/* A copy of bytes as a value. */
+static bytea *
+as_value(const unsigned char *d, Size len)
 {
-	bytea	   *value = PG_GETARG_BYTEA_P_COPY(0);
-	bytea	   *other = PG_GETARG_BYTEA_P_COPY(1);
-	int			kind = PG_GETARG_INT32(3);
+	bytea	   *b = palloc(VARHDRSZ + len);
+
+	SET_VARSIZE(b, VARHDRSZ + len);
+	memcpy(VARDATA(b), d, len);
+	return b;
+}
+
+static bytea *mutate(bytea *value, const bytea *other, int kind);
+
+/*
+ * Damage one of the envelopes inside a section.  The u64 before it, which
+ * says how long it is, changes with it.  False if there is none.
+ */
+static bool
+mutate_inner(Section *s, const bytea *other, int kind)
+{
+	Size		at = 0;
+	Size		size;
+	int			n = 0;
+	int			chosen;
+	Size		room;
+	bytea	   *damaged;
+	unsigned char *grown;
+
+	for (; find_envelope(s->data, s->len, at, &at, &size); at += size)
+		n++;
+	if (n == 0)
+		return false;
+	chosen = (int) below(n);
+	for (at = 0; find_envelope(s->data, s->len, at, &at, &size); at += size)
+		if (chosen-- == 0)
+			break;
+	damaged = mutate(as_value(s->data + at, size), other, kind);
+	room = VARSIZE(damaged) - VARHDRSZ;
+	grown = palloc(s->len - size + room);
+	memcpy(grown, s->data, at);
+	memcpy(grown + at, VARDATA(damaged), room);
+	memcpy(grown + at + room, s->data + at + size, s->len - at - size);
+	if (at >= 8 && get(grown + at - 8, 8) == size)
+		put(grown + at - 8, room, 8);
+	s->data = grown;
+	s->len += room - size;
+	return true;
+}
+
+/* A damaged value; it may be changed in place. */
+static bytea *
+mutate(bytea *value, const bytea *other, int kind)
+{
 	unsigned char *d = (unsigned char *) VARDATA(value);
 	Size		len = VARSIZE(value) - VARHDRSZ;
 	Section		s[MAX_SECTIONS];
@@ -236,11 +327,15 @@ ad_test_mutate(PG_FUNCTION_ARGS)
 	int			n = take_apart(d, len, s);
 	int			m = take_apart((unsigned char *) VARDATA(other),
 							   VARSIZE(other) - VARHDRSZ, t);
-	int			times;
+	int			times = 1 + (int) below(4);
 	Section    *one;
 
-	state = (uint64) PG_GETARG_INT64(2) * UINT64CONST(0x2545f4914f6cdd1d) + kind;
-	times = 1 + (int) below(4);
+	/* three times of four, what is inside; if something is */
+	if (below(4) > 0)
+		for (int i = 0; i < n; i++)
+			if (mutate_inner(&s[i], other, kind))
+				return put_together(d, s, n);
+
 	do
 		one = &s[below(n)];
 	while (one->len < 8);
@@ -373,14 +468,14 @@ ad_test_mutate(PG_FUNCTION_ARGS)
 					*place(d, room, 1) ^= 1 << below(8);
 				if (kind != 16)
 					seal(d, len);
-				PG_RETURN_BYTEA_P(value);
+				return value;
 			}
 		case 17:				/* truncated, sealed or not */
 			len = below(len);
 			SET_VARSIZE(value, VARHDRSZ + len);
 			if (below(2))
 				seal(d, len);
-			PG_RETURN_BYTEA_P(value);
+			return value;
 		case 18:				/* extended, sealed or not */
 			{
 				Size		extra = 1 + below(64);
@@ -392,10 +487,105 @@ ad_test_mutate(PG_FUNCTION_ARGS)
 				SET_VARSIZE(value, VARHDRSZ + len + extra);
 				if (below(2))
 					seal(d, len + extra);
-				PG_RETURN_BYTEA_P(value);
+				return value;
 			}
 		default:
 			elog(ERROR, "unknown kind of mutation %d", kind);
 	}
-	PG_RETURN_BYTEA_P(put_together(d, s, n));
+	return put_together(d, s, n);
+}
+
+/*
+ * ad_test_mutate(value bytea, other bytea, seed bigint, kind int): a damaged
+ * value; other lends its bytes to splices.
+ */
+Datum
+ad_test_mutate(PG_FUNCTION_ARGS)
+{
+	int			kind = PG_GETARG_INT32(3);
+
+	state = (uint64) PG_GETARG_INT64(2) * UINT64CONST(0x2545f4914f6cdd1d) + kind;
+	PG_RETURN_BYTEA_P(mutate(PG_GETARG_BYTEA_P_COPY(0),
+							 PG_GETARG_BYTEA_P_COPY(1), kind));
+}
+
+/*
+ * ad_test_damage(value bytea, seed bigint): bytes of any kind with bits
+ * turned, fields set to extremes, a part missing or some more.
+ */
+Datum
+ad_test_damage(PG_FUNCTION_ARGS)
+{
+	bytea	   *value = PG_GETARG_BYTEA_P_COPY(0);
+	Size		len = VARSIZE(value) - VARHDRSZ;
+	Size		extra = 0;
+	int			times;
+
+	state = (uint64) PG_GETARG_INT64(1) * UINT64CONST(0x2545f4914f6cdd1d);
+	times = 1 + (int) below(3);
+	if (below(6) == 0)
+		len = below(len);
+	else if (below(6) == 0)
+		extra = 1 + below(16);
+	value = repalloc(value, VARHDRSZ + len + extra);
+	for (Size i = 0; i < extra; i++)
+		VARDATA(value)[len + i] = (char) next_random();
+	len += extra;
+	SET_VARSIZE(value, VARHDRSZ + len);
+	while (times-- > 0)
+	{
+		unsigned char *d = (unsigned char *) VARDATA(value);
+
+		if (len >= 8 && below(3) == 0)
+		{
+			unsigned char *p = d + below(len - 7);
+			uint64		v = below(2) ? PICK(extremes) : PICK(doubles);
+
+			/* what the server sends is big-endian */
+			for (int i = 0; i < 8; i++)
+				p[i] = (unsigned char) (v >> (56 - 8 * i));
+		}
+		else if (len > 0 && below(2))
+			d[below(len)] = PICK(byte_values);
+		else if (len > 0)
+			d[below(len)] ^= 1 << below(8);
+	}
+	PG_RETURN_BYTEA_P(value);
+}
+
+/*
+ * ad_test_receive(value bytea, anyelement): the bytes as a client would send
+ * them for that type; the second argument only names it.
+ */
+Datum
+ad_test_receive(PG_FUNCTION_ARGS)
+{
+	bytea	   *value = PG_GETARG_BYTEA_PP(0);
+	Oid			receive;
+	Oid			param;
+	StringInfoData buf;
+	Datum		result;
+
+	getTypeBinaryInputInfo(get_fn_expr_argtype(fcinfo->flinfo, 1), &receive,
+						   &param);
+	initStringInfo(&buf);
+	appendBinaryStringInfo(&buf, VARDATA_ANY(value),
+						   (int) VARSIZE_ANY_EXHDR(value));
+	result = OidReceiveFunctionCall(receive, &buf, param, -1);
+	if (buf.cursor != buf.len)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("incorrect binary data format")));
+	PG_RETURN_DATUM(result);
+}
+
+/* ad_test_cpu(): seconds of processor time of this process. */
+Datum
+ad_test_cpu(PG_FUNCTION_ARGS)
+{
+	struct rusage r;
+
+	getrusage(RUSAGE_SELF, &r);
+	PG_RETURN_FLOAT8((double) (r.ru_utime.tv_sec + r.ru_stime.tv_sec) +
+					 (double) (r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6);
 }

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(start_server seed sql_value bytes_of detectors);
+our @EXPORT = qw(start_server seed sql_value bytes_of detectors variants);
 
 # A running server with the extension. Arguments: its name, then lines for
 # its postgresql.conf.
@@ -58,6 +58,54 @@ SELECT substr(proname, 4) FROM pg_proc
 WHERE prosrc = 'ad_spec_constructor' AND proname NOT IN ('ad_prepare', 'ad_sampling', 'ad_calibrate', 'ad_ensemble')
 ORDER BY 1
 SQL
+}
+
+# Calls of spec constructors, as SQL, that between them use every value of
+# every option that has few of them: what a constructor takes is in the
+# catalogue, and which words an option takes its error says. The first of each
+# constructor has none but defaults; what an option rules out is left out.
+# Arguments: a server, then names without "ad_"; all detectors if none.
+sub variants
+{
+	my ($node, @names) = @_;
+	my @calls;
+
+	@names = detectors($node) unless @names;
+	for my $name (@names)
+	{
+		# what has no default
+		my $members = $name eq 'ensemble' ? 'ARRAY[ad_zscore(), ad_hbos()]' : '';
+		my $given = $members ? "$members, " : '';
+
+		push @calls, "ad_$name($members)";
+		for my $option (split /\n/, $node->safe_psql('postgres', <<"SQL"))
+SELECT a || ' ' || t::regtype || coalesce(' ' || substring(
+	pg_get_function_arguments(oid) FROM '(?:^|, )' || a || ' [^,]* DEFAULT ''?([^,'']*)'), '')
+FROM pg_proc, unnest(proargnames, proargtypes::oid[]) u(a, t)
+WHERE proname = 'ad_$name' AND prosrc = 'ad_spec_constructor'
+SQL
+		{
+			my ($argument, $type, $default) = split / /, $option, 3;
+
+			if ($type eq 'boolean')
+			{
+				push @calls, sprintf 'ad_%s(%s%s => %s)', $name, $given, $argument,
+				  $default eq 'true' ? 'false' : 'true';
+			}
+			next if $type ne 'text';
+			my (undef, undef, $error) = $node->psql('postgres',
+				"SELECT ad_$name($given$argument => 'no such word')");
+			next if $error !~ /Expected one of (.*)\./;
+			for my $word ($1 =~ /"([^"]*)"/g)
+			{
+				push @calls, "ad_$name($given$argument => '$word')" if $word ne $default;
+			}
+		}
+	}
+	return grep {
+		my ($status) = $node->psql('postgres', "SELECT $_");
+		$status == 0;
+	} @calls;
 }
 
 # The one bytea of a query, as bytes.
