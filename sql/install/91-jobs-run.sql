@@ -26,6 +26,12 @@ LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION _anomaly._ad_job_lock(integer) IS
 'takes the lock of a job of one''s own for this session, until _ad_job_unlock() or a transaction that fails; false if it is taken';
 
+CREATE FUNCTION _anomaly._ad_job_alone()
+RETURNS void
+AS 'MODULE_PATHNAME', 'ad_job_alone'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION _anomaly._ad_job_alone() IS 'an error in a transaction block';
+
 CREATE FUNCTION _anomaly._ad_job_unlock()
 RETURNS void
 AS 'MODULE_PATHNAME', 'ad_job_unlock'
@@ -392,7 +398,8 @@ DECLARE
 	e_detail pg_catalog.text;
 	e_hint pg_catalog.text;
 BEGIN
-	COMMIT;					-- in a transaction block this fails, before anything is done
+	PERFORM _anomaly._ad_job_alone();
+	COMMIT;					-- in a function this fails, before anything is done
 	this := _anomaly._ad_job_begin(name);
 	IF this IS NULL THEN
 		RETURN;
