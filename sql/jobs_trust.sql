@@ -39,6 +39,11 @@ CALL ad_run_job('trust job');
 \set VERBOSITY default
 SELECT ad_alter_job('trust layers', format('{"owner": "%s"}', current_user)::jsonb);
 SELECT * FROM ran_as;
+-- training again is for owners
+SELECT ad_grant_model('trust', 'trust_bob', 'read');
+SET ROLE trust_bob;
+SELECT ad_retrain('trust');
+RESET ROLE;
 -- an owner is not trusted by another owner either
 SELECT ad_grant_model('trust', 'trust_bob', 'own');
 SET ROLE trust_bob;
@@ -52,6 +57,14 @@ SET ROLE trust_bob;
 SELECT ad_retrain('trust') ->> 'version' AS version;
 RESET ROLE;
 TRUNCATE ran_as;
+-- what a restore brought without a name is of nobody
+UPDATE _anomaly._ad_job SET owner = 'trust_nobody' WHERE name = 'trust job';
+CALL ad_run_job('trust job');
+SELECT ad_alter_job('trust job', '{"owner": "trust_mallory"}');
+BEGIN;
+UPDATE _anomaly._ad_model_version SET trained_by = '' WHERE name = 'trust';
+SELECT ad_retrain('trust');
+ROLLBACK;
 
 -- the lock of a running job is for who owns the job
 SELECT id AS job_id FROM _anomaly._ad_job WHERE name = 'trust job' \gset

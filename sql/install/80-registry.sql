@@ -194,7 +194,7 @@ RETURNS text
 AS 'MODULE_PATHNAME', 'ad_model_privilege'
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION _anomaly._ad_model_privilege(text) IS
-'the most the current user may do with a named model: score, read, own; NULL: nothing';
+'the most the current user may do with a named model: score, label, read, own; NULL: nothing';
 
 CREATE VIEW _anomaly._ad_visible_model WITH (security_barrier) AS
 SELECT v.name, v.version, v.version IS NOT DISTINCT FROM n.active AS active,

@@ -50,6 +50,12 @@ DECLARE
 BEGIN
 	j := _anomaly._ad_job_get($1);
 	-- the query is the owner's: it must not run with the rights of others
+	IF j.owner::text = '' THEN
+		RAISE EXCEPTION 'job "%" has no owner, so nobody can run it', j.name
+			USING ERRCODE = 'insufficient_privilege',
+			DETAIL = 'It was restored by a role without the rights of its owner, or its owner was dropped.',
+			HINT = 'A superuser who has read its query can give it one: ad_alter_job(name, ''{"owner": "..."}'').';
+	END IF;
 	IF j.owner::oid <> (SELECT oid FROM pg_roles WHERE rolname = current_user) THEN
 		RAISE EXCEPTION 'job "%" is run by its owner only', j.name
 			USING ERRCODE = 'insufficient_privilege',

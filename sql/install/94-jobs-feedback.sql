@@ -210,7 +210,16 @@ BEGIN
 	IF $4 IS NULL OR $4 < 2 THEN
 		RAISE EXCEPTION 'min_labels is %, must be at least 2', coalesce($4::text, 'NULL') USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	model := _anomaly._ad_model($1, NULL);		-- which says what is missing
+	BEGIN
+		model := _anomaly._ad_model($1, NULL);		-- which says if there is none
+		IF _anomaly._ad_model_privilege($1) IS DISTINCT FROM 'own' THEN
+			RAISE insufficient_privilege;
+		END IF;
+	EXCEPTION WHEN insufficient_privilege THEN
+		RAISE EXCEPTION 'permission denied for model "%"', $1
+			USING ERRCODE = 'insufficient_privilege', DETAIL = 'The privilege "own" is needed.',
+			HINT = 'An owner of the model can give it with ad_grant_model().';
+	END;
 	SELECT m.version, m.query, m.spec, m.features, m.trained_by INTO version, query, spec, features, trained_by
 	FROM _anomaly._ad_visible_model m WHERE m.name = $1 AND m.active;
 	IF version IS NULL THEN
@@ -219,6 +228,12 @@ BEGIN
 	-- the query would run with the rights of the caller: who wrote it must have them
 	SELECT r.oid INTO trainer FROM pg_roles r WHERE r.rolname = trained_by;
 	IF trainer IS NULL OR NOT pg_has_role(trainer, (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user), 'USAGE') THEN
+		IF coalesce(trained_by, '') = '' THEN
+			RAISE EXCEPTION 'nobody is known to have trained model "%"', $1
+				USING ERRCODE = 'insufficient_privilege',
+				DETAIL = format('It was restored by a role without the rights of who did. Its query would run with the rights of "%s".', current_user),
+				HINT = 'Read the query in ad_models, and train once with ad_train().';
+		END IF;
 		RAISE EXCEPTION 'training query of model "%" is that of role "%"', $1, trained_by
 			USING ERRCODE = 'insufficient_privilege',
 			DETAIL = format('It would run with the rights of "%s".', current_user),
