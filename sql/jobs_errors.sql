@@ -140,6 +140,13 @@ SELECT "check", status, detail FROM ad_health() WHERE "check" IN ('failing job',
 SET anomaly.health_alerts_critical = 10;
 SET anomaly.health_job_lag_warning = 0;
 SELECT "check", status FROM ad_health() WHERE "check" IN ('job lag', 'alert flood');
+SELECT regexp_replace(detail, '@.* ago', '... ago') AS detail, hint FROM ad_health() WHERE "check" = 'job lag';
+-- or never ran, or has nobody to run it
+BEGIN;
+DELETE FROM _anomaly._ad_job_run;
+UPDATE _anomaly._ad_job SET owner = 'jobs_nobody';
+SELECT regexp_replace(detail, '@.* ago', '... ago') AS detail, hint FROM ad_health() WHERE "check" = 'job lag';
+ROLLBACK;
 CREATE ROLE jobs_watcher IN ROLE pg_monitor;
 SET ROLE jobs_watcher;
 SELECT "check", status, detail FROM ad_health() WHERE "check" = 'alert flood';

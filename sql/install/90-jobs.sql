@@ -444,7 +444,8 @@ BEGIN
 	IF j.id IS NULL THEN
 		IF EXISTS (SELECT FROM _anomaly._ad_visible_job o WHERE o.name = $1) THEN
 			RAISE EXCEPTION 'permission denied for job "%"', $1
-				USING ERRCODE = 'insufficient_privilege', DETAIL = 'Only its owner may do that.';
+				USING ERRCODE = 'insufficient_privilege', DETAIL = 'Only its owner may do that.',
+				HINT = 'ad_jobs says who that is. Members of that role may, too.';
 		END IF;
 		RAISE EXCEPTION 'job "%" does not exist', $1 USING ERRCODE = 'undefined_object';
 	END IF;
@@ -466,7 +467,8 @@ BEGIN
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		IF relation IS NULL THEN
 			RAISE EXCEPTION 'relation "%" does not exist', btrim(given)
-				USING ERRCODE = 'undefined_table', HINT = 'source is a table, a view, or a query.';
+				USING ERRCODE = 'undefined_table', DETAIL = format('It is looked up with search_path %s, that of whoever gave the job its source.', $2),
+				HINT = 'A source is a table, a view, or a query. Write the schema before the name, or set search_path and give the source again with ad_alter_job().';
 		END IF;
 		given := format('SELECT * FROM %s', relation);
 	END IF;

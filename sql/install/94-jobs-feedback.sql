@@ -49,7 +49,8 @@ BEGIN
 		RAISE EXCEPTION 'job "%" does not exist', $1 USING ERRCODE = 'undefined_object';
 	ELSIF p.privilege = 'read' THEN
 		RAISE EXCEPTION 'permission denied for job "%"', $1
-			USING ERRCODE = 'insufficient_privilege', DETAIL = 'Labelling needs the privilege label.';
+			USING ERRCODE = 'insufficient_privilege', DETAIL = 'The privilege "label" is needed.',
+			HINT = 'The owner of the job can give it with ad_grant_job().';
 	END IF;
 	PERFORM _anomaly._ad_label_store(p.job_id, $2, $3, $4);
 END $$;

@@ -7,7 +7,9 @@ SELECT j.name, s.failures,
                                     j.created_at) AS lag,
        (SELECT CASE WHEN pg_has_role(j.owner, 'USAGE') THEN r.error ELSE _anomaly._ad_error_class(r.error_code) END
         FROM _anomaly._ad_job_run r WHERE r.job_id = j.id AND r.error IS NOT NULL ORDER BY r.run DESC LIMIT 1) AS error,
-       (SELECT count(*) FROM _anomaly._ad_alert a WHERE a.job_id = j.id AND a.scored_at > clock_timestamp() - interval '1 hour') AS alerts
+       (SELECT count(*) FROM _anomaly._ad_alert a WHERE a.job_id = j.id AND a.scored_at > clock_timestamp() - interval '1 hour') AS alerts,
+       EXISTS (SELECT FROM _anomaly._ad_job_run r WHERE r.job_id = j.id AND r.error IS NULL AND r.finished IS NOT NULL) AS ran,
+       j.owner::text <> '' AS owned
 FROM _anomaly._ad_job j JOIN _anomaly._ad_job_state s ON s.job_id = j.id
 WHERE pg_has_role(j.owner, 'USAGE') OR pg_has_role('pg_monitor', 'USAGE');
 COMMENT ON VIEW _anomaly._ad_job_health IS 'lag, failures and alerts of one''s own jobs, or with pg_monitor of all; of the last error its text, or SQLSTATE and class';
@@ -27,8 +29,10 @@ BEGIN
         extract(epoch FROM current_setting('anomaly.health_job_lag_warning')::interval)::float8,
         extract(epoch FROM current_setting('anomaly.health_job_lag_critical')::interval)::float8);
     detail := CASE WHEN worst.name IS NULL THEN 'There is no job.'
-                   ELSE format('The last good run of job %s ended %s ago.', worst.name, date_trunc('second', worst.lag)) END;
-    hint := CASE WHEN status <> 'ok' THEN 'Is it scheduled? See ad_schedule_job(), cron.job_run_details and ad_job_run.' END;
+                   WHEN worst.ran THEN format('The last good run of job %s ended %s ago.', worst.name, date_trunc('second', worst.lag))
+                   ELSE format('Job %s, made %s ago, has no good run in its log.', worst.name, date_trunc('second', worst.lag)) END;
+    hint := CASE WHEN status <> 'ok' AND NOT worst.owned THEN 'It has no owner, so nobody can run it: a superuser who has read its query can give it one with ad_alter_job().'
+                 WHEN status <> 'ok' THEN 'Is it scheduled? See ad_schedule_job(), cron.job_run_details and ad_job_run.' END;
     RETURN NEXT;
 
     SELECT h.* INTO worst FROM _anomaly._ad_job_health h ORDER BY h.failures DESC LIMIT 1;
@@ -66,7 +70,7 @@ AS $$
            CASE WHEN s.others IS NULL THEN format('Only the owner may create in schema %s.', s.name)
                 ELSE format('Others than the owner may create in schema %s, where the extension is: %s.', s.name, s.others) END,
            CASE WHEN s.others IS NOT NULL THEN
-               format('A function of theirs with a better match is called in place of one of the extension. REVOKE CREATE ON SCHEMA %s.', s.name) END
+               format('A function of theirs with a better match is called in place of one of the extension. Say: REVOKE CREATE ON SCHEMA %s FROM %s', s.name, s.others) END
     FROM (SELECT quote_ident(n.nspname) AS name,
                  (SELECT string_agg(coalesce(quote_ident(r.rolname), 'PUBLIC'), ', ' ORDER BY r.rolname)
                   FROM aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a LEFT JOIN pg_roles r ON r.oid = a.grantee

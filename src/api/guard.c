@@ -255,7 +255,7 @@ ad_label_store(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for the job"),
-				 errdetail("Labelling needs the privilege label.")));
+				 errdetail("The privilege \"label\" is needed.")));
 	/* it cannot be dropped until the label is there to be dropped with it */
 	row = ask_as_owner("SELECT j.name FROM %s._ad_job j WHERE j.id = $1 FOR KEY SHARE",
 					   1, types, values, &isnull);

@@ -211,6 +211,7 @@ SQL
 	is(super('SELECT string_agg(DISTINCT what, $$, $$) FROM data.entered'), '', "$db: and none of the overloads was entered");
 	no_superuser('no superuser by an overload');
 	like(as('boss', q{SELECT status, detail FROM ad_health() WHERE "check" = 'schema'}), qr/warning\|.*mallory/, "$db: ad_health tells who may create beside it");
+	like(as('boss', q{SELECT hint FROM ad_health() WHERE "check" = 'schema'}), qr/Say: REVOKE CREATE ON SCHEMA public FROM .*mallory/, "$db: and how to end it");
 
 	# the schema may be renamed
 	super('ALTER SCHEMA public RENAME TO "we ird"');
