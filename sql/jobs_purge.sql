@@ -55,6 +55,9 @@ SELECT ad_purge_subject(NULL, '1');
 SET ROLE purge_clerk;
 SELECT ad_purge_subject('v', entity => 'P7');
 SET ROLE purge_owner;
+-- without an entity nobody is found by one, which is said
+SELECT ad_alter_job('v', '{"entity": null}');
+SELECT ad_purge_subject('v', entity => 'P7');
 SELECT ad_drop_job('v'), ad_drop_model('visits');
 DROP FUNCTION pg_temp.found(text);
 RESET ROLE;

@@ -881,8 +881,13 @@ DECLARE
 BEGIN
 	j := _anomaly._ad_job_get($1);
 	IF ($2 IS NULL) = ($3 IS NULL) THEN
-		RAISE EXCEPTION 'either key or entity must be given' USING ERRCODE = 'invalid_parameter_value',
-			HINT = 'ad_purge_subject(job, key => ''...'') or ad_purge_subject(job, entity => ''...'').';
+		RAISE EXCEPTION 'one of key and entity must be given, and not both' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Say ad_purge_subject(job, key => ''...'') or ad_purge_subject(job, entity => ''...'').';
+	END IF;
+	-- who purges all jobs must not believe that this one is done
+	IF $3 IS NOT NULL AND j.kind <> 'layering' AND j.entity_column IS NULL THEN
+		RAISE WARNING 'job "%" has no entity, so its rows cannot be found by "%"', $1, $3
+			USING HINT = 'Look for them in the column "row" of ad_alert and ad_labels, and purge them by key.';
 	END IF;
 	-- this waits for a batch that is being done, and for a label that is being
 	-- written
