@@ -157,8 +157,22 @@ ad_copy_pg() {
 	bin=$to${bin#"$from"} share=$to${share#"$from"} lib=$to${lib#"$from"}
 	rm -rf "$lib"/anomaly.* "$lib"/bitcode/anomaly* "$share"/extension/anomaly[.-]*
 
-	if [ "$("$bin/pg_config" --sharedir)" != "$share" ] ||
-		[ "$("$bin/pg_config" --pkglibdir)" != "$lib" ]
+	if [ "$("$bin/pg_config" --sharedir)" != "$share" ]; then
+		# Debian's of PostgreSQL 13 names its directories without looking
+		rm "$bin/pg_config"
+		ad_as_user tee "$bin/pg_config" >/dev/null <<-END
+			#!/bin/sh
+			case \$1 in
+			    --bindir | --sharedir | --pkglibdir | --pgxs | --*includedir* | --libdir)
+			        '$PG_CONFIG' "\$@" | sed 's,^$from/,$to/,' ;;
+			    *)
+			        exec '$PG_CONFIG' "\$@" ;;
+			esac
+		END
+		chmod 755 "$bin/pg_config"
+	fi
+	if [ "$("$bin/pg_config" --pkglibdir)" != "$lib" ] ||
+		! ad_as_user "$bin/initdb" --show -D "$to/none" 2>&1 | grep -qxF "share_path=$share"
 	then
 		ad_die "a copy of the PostgreSQL of $PG_CONFIG does not work in $to; \
 use make install and make installcheck"
