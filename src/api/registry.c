@@ -163,6 +163,7 @@ ad_activate(PG_FUNCTION_ARGS)
 	Oid			types[2] = {TEXTOID, INT4OID};
 	Datum		values[2] = {PointerGetDatum(name), Int32GetDatum(version)};
 
+	ad_check_public(fcinfo->flinfo->fn_oid);
 	SPI_connect();
 	lock_owned(name, &row);
 	if (!ad_registry_version(name, version, NULL, NULL))

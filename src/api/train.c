@@ -201,6 +201,7 @@ ad_train(PG_FUNCTION_ARGS)
 	int32		version;
 	int			progress;
 
+	ad_check_public(fcinfo->flinfo->fn_oid);
 	ad_check_not_null(fcinfo, arguments, lengthof(arguments));
 	name = PG_GETARG_TEXT_PP(0);
 	sql = text_to_cstring(PG_GETARG_TEXT_PP(1));

@@ -51,6 +51,15 @@ extern void pg_sha256_final(pg_sha256_ctx *ctx, uint8 *dest);
 #endif
 #endif
 
+/* 16 made one function of the checks of privileges on objects. */
+#if PG_VERSION_NUM >= 160000
+#define ad_proc_aclcheck(function, role) \
+	object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE)
+#else
+#define ad_proc_aclcheck(function, role) \
+	pg_proc_aclcheck(function, role, ACL_EXECUTE)
+#endif
+
 /* 14 renamed the predefined roles. */
 #if PG_VERSION_NUM >= 140000
 #define AD_ROLE_READ_ALL_STATS	ROLE_PG_READ_ALL_STATS

@@ -52,6 +52,7 @@ typedef enum AdOwnRelation
 extern Oid	ad_own_relation(AdOwnRelation which);
 extern const char *ad_own_schema(void);
 extern const char *ad_internal_schema(void);
+extern void ad_check_public(Oid function);
 
 /* registry.c */
 extern const char *ad_privilege_name(AdPrivilege privilege);

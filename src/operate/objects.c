@@ -30,11 +30,15 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_proc.h"
 #include "commands/extension.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #define EXTENSION	"anomaly"
 #define PRIVATE		"_anomaly"
@@ -170,4 +174,41 @@ ad_internal_schema(void)
 						EXTENSION),
 				 errhint("Run ALTER EXTENSION %s UPDATE.", EXTENSION)));
 	return PRIVATE;
+}
+
+/*
+ * Error unless the current user may execute the public function that a private
+ * one stands for, if this is a private one: who was forbidden ad_train() must
+ * not get in by _ad_train().
+ */
+void
+ad_check_public(Oid function)
+{
+	HeapTuple	tuple;
+	Form_pg_proc form;
+	Oid			extension = get_extension_oid(EXTENSION, true);
+	Oid			public = InvalidOid;
+	Oid			schema;
+
+	if (get_func_namespace(function) != get_namespace_oid(PRIVATE, true))
+		return;
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	form = (Form_pg_proc) GETSTRUCT(tuple);
+	schema = OidIsValid(extension) ? extension_schema(extension) : InvalidOid;
+	/* its name less the underscore, with the same arguments */
+	if (OidIsValid(schema))
+		public = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+								 CStringGetDatum(NameStr(form->proname) + 1),
+								 PointerGetDatum(&form->proargtypes),
+								 ObjectIdGetDatum(schema));
+	if (!OidIsValid(public) ||
+		getExtensionOfObject(ProcedureRelationId, public) != extension ||
+		ad_proc_aclcheck(public, GetUserId()) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for function %s",
+						NameStr(form->proname) + 1)));
+	ReleaseSysCache(tuple);
 }

@@ -297,6 +297,12 @@ SQL
 	unlike(as('mon', 'SELECT * FROM ad_health(); SELECT * FROM ad_jobs; SELECT * FROM ad_job_run; SELECT * FROM ad_stat_models'), qr/Smith/, "$db: pg_monitor reads no values in errors");
 	as('alice', q{SELECT ad_drop_job('ej')});
 
+	# what is forbidden by the public function is by the private one
+	super('REVOKE EXECUTE ON FUNCTION ad_train(text, text, jsonb, text, integer, boolean), ad_activate(text, integer) FROM PUBLIC');
+	like(as('mallory', q{SELECT _anomaly._ad_train('own', 'SELECT 1 AS a', '{"detector": "zscore"}', NULL, NULL, true)}), qr/permission denied for function ad_train/, "$db: who may not train does not by the private function");
+	like(as('mallory', q{SELECT _anomaly._ad_activate('al', 1)}), qr/permission denied for function ad_activate/, "$db: nor activate");
+	super('GRANT EXECUTE ON FUNCTION ad_train(text, text, jsonb, text, integer, boolean), ad_activate(text, integer) TO PUBLIC');
+
 	# a rename onto a name that is taken meanwhile
 	as('alice', q{SELECT ad_train('r1', 'SELECT salary FROM data.ev', 'zscore'); SELECT ad_train('r2', 'SELECT salary FROM data.ev', 'zscore')});
 	my $one = $node->background_psql_rename($db);
