@@ -13,6 +13,7 @@
 #include "access/tupdesc.h"
 #include "fmgr.h"
 #include "model/ad_model.h"
+#include "nodes/primnodes.h"
 #include "operate/ad_operate.h"
 #include "operate/ad_stats.h"
 
@@ -143,6 +144,15 @@ extern const char *ad_job_running(void);
 
 /* planner.c */
 extern void ad_planner_init(void);
+
+/* model_origin.c */
+struct PlannerInfo;
+extern Node *ad_model_origin(struct PlannerInfo *root, FuncExpr *call);
+extern AdTrust ad_model_origin_trust(const FmgrInfo *flinfo);
+
+/* The addresses by which the planner knows what makes models. */
+extern PGDLLEXPORT Datum ad_fit_finalfn(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum ad_fit_sketch(PG_FUNCTION_ARGS);
 
 extern void ad_spec_from_value(struct varlena *value, bool is_text,
 							   bool need_detector, AdSpec *spec);

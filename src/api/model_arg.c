@@ -62,8 +62,9 @@ this_moment(AdMoment *now)
 }
 
 /*
- * Find out once a call site what argument 0 is declared as: bytea or text.
- * The declaration is asked, which is there however the function is called.
+ * Find out once a call site what argument 0 is declared as: bytea or text;
+ * and of bytes, how they are known again.  The declaration is asked, which is
+ * there however the function is called.
  */
 static void
 resolve_form(FunctionCallInfo fcinfo, AdModelArg *arg)
@@ -76,6 +77,8 @@ resolve_form(FunctionCallInfo fcinfo, AdModelArg *arg)
 	if (n < 1)
 		elog(ERROR, "function %u has no model argument", function);
 	arg->form = types[0] == TEXTOID ? AD_MODEL_BY_NAME : AD_MODEL_BY_BYTES;
+	if (arg->form == AD_MODEL_BY_BYTES)
+		arg->ref.trust = ad_model_origin_trust(fcinfo->flinfo);
 	pfree(types);
 }
 

@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * planner.c
- *		What the planner learns of a constant model.
+ *		What the planner learns of a model.
  *
  * The functions over a model have a support function.  If the model is a
  * constant it gives the cost of its detector, and for ad_is_anomaly() the
- * share of rows that are anomalies.
+ * share of rows that are anomalies.  Of one that is not it notes where it
+ * comes from (model_origin.c).
  *
  * A condition on a score, ad_score(model, …) > 0.7, is an operator's, which
  * asks no support function.  It looks for statistics of the expression on its
@@ -80,6 +81,12 @@ ad_model_support(PG_FUNCTION_ARGS)
 
 		r->selectivity = isnan(share) ? ANOMALIES_OF_UNKNOWN : share;
 		PG_RETURN_POINTER(r);
+	}
+	if (IsA(request, SupportRequestSimplify))
+	{
+		SupportRequestSimplify *r = (SupportRequestSimplify *) request;
+
+		PG_RETURN_POINTER(ad_model_origin(r->root, r->fcall));
 	}
 	PG_RETURN_POINTER(NULL);
 }

@@ -3,7 +3,7 @@
  * score.c
  *		ad_score: one row through a model.
  *
- * A row costs recognising the model (by toast pointer or digest), the
+ * A row costs recognising the model (model/cache.c), the
  * conversions (both in ad_model_call_row()), the preparation and the
  * detector's score.
  *

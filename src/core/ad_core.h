@@ -97,10 +97,47 @@ ad_random_double(AdRandom *r)
 	return (double) (ad_random_next(r) >> 11) * (1.0 / 9007199254740992.0);
 }
 
+/* The 128-bit product of two numbers: low half returned, high half stored. */
+static inline uint64
+ad_multiply(uint64 a, uint64 b, uint64 *high)
+{
+#ifdef HAVE_INT128
+	uint128		product = (uint128) a * b;
+
+	*high = (uint64) (product >> 64);
+	return (uint64) product;
+#else
+	uint64		a0 = (uint32) a,
+				a1 = a >> 32,
+				b0 = (uint32) b,
+				b1 = b >> 32;
+	uint64		middle = a1 * b0 + ((a0 * b0) >> 32);
+	uint64		cross = a0 * b1 + (uint32) middle;
+
+	*high = a1 * b1 + (middle >> 32) + (cross >> 32);
+	return a * b;
+#endif
+}
+
 extern void ad_random_seed(AdRandom *r, uint64 seed, uint64 stream);
 extern uint64 ad_random_below(AdRandom *r, uint64 n);
 extern double ad_random_normal(AdRandom *r);
 extern uint64 ad_hash64(const void *data, Size len, uint64 seed);
+
+/* fingerprint.c: of a value, by a key that nobody knows */
+typedef struct AdFingerprint
+{
+	uint64		h[2];
+} AdFingerprint;
+
+extern AdFingerprint ad_fingerprint(const void *data, Size len);
+
+/* Whether two are the same. */
+static inline bool
+ad_fingerprint_equal(const AdFingerprint *a, const AdFingerprint *b)
+{
+	return a->h[0] == b->h[0] && a->h[1] == b->h[1];
+}
 
 /* bytes.c: little-endian bytes in and out */
 typedef struct AdReader

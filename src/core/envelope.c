@@ -16,9 +16,10 @@
  *	64	section table: id u32, zero u32, offset u64, length u64 each
  *		then the sections, in order, each 8-byte aligned, padded with zeros
  *
- * The CRC finds accidents, the digest names the content (the model cache
- * looks models up by it), and neither is a defence: an attacker can
- * recompute both, so every reader checks the structure of its section.
+ * The CRC finds accidents, the digest names the content for people and
+ * statistics, and neither is a defence: an attacker can recompute both, so
+ * every reader checks the structure of its section.  Nor does a header say
+ * anything of what follows it before opening the envelope has checked that.
  *
  *-------------------------------------------------------------------------
  */

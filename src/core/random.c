@@ -30,28 +30,6 @@ ad_random_seed(AdRandom *r, uint64 seed, uint64 stream)
 		r->s[0] = 1;
 }
 
-/* The 128-bit product of two numbers: low half returned, high half stored. */
-static inline uint64
-multiply(uint64 a, uint64 b, uint64 *high)
-{
-#ifdef HAVE_INT128
-	uint128		product = (uint128) a * b;
-
-	*high = (uint64) (product >> 64);
-	return (uint64) product;
-#else
-	uint64		a0 = (uint32) a,
-				a1 = a >> 32,
-				b0 = (uint32) b,
-				b1 = b >> 32;
-	uint64		middle = a1 * b0 + ((a0 * b0) >> 32);
-	uint64		cross = a0 * b1 + (uint32) middle;
-
-	*high = a1 * b1 + (middle >> 32) + (cross >> 32);
-	return a * b;
-#endif
-}
-
 /*
  * Uniform in 0 .. n - 1, without bias; n > 0.  Lemire 2019: the high half of
  * a product, rejecting the few low halves that would favour some results.
@@ -60,14 +38,14 @@ uint64
 ad_random_below(AdRandom *r, uint64 n)
 {
 	uint64		high;
-	uint64		low = multiply(ad_random_next(r), n, &high);
+	uint64		low = ad_multiply(ad_random_next(r), n, &high);
 
 	if (unlikely(low < n))
 	{
 		uint64		reject = -n % n;
 
 		while (low < reject)
-			low = multiply(ad_random_next(r), n, &high);
+			low = ad_multiply(ad_random_next(r), n, &high);
 	}
 	return high;
 }

@@ -4,18 +4,39 @@
  *		Loaded models, kept across calls and queries.
  *
  * A call site holds one model (AdModelRef).  Behind it stands a cache of
- * the backend, found by the digest in a model's header, which loading
- * verified.  Least recently used models go when the cache passes
+ * the backend.  Least recently used models go when the cache passes
  * anomaly.model_cache_size; a model that a call site holds is never freed,
  * so a query may exceed the limit by the models it is using right now (one
  * a call site).
  *
- * A stored model is recognised by its toast pointer before it is detoasted:
- * toast pointer -> digest -> model, two hash look-ups.  A toast value's id
- * could be used again for another value once the first is dead and the OID
- * counter has wrapped, so once per client statement the header (64 bytes)
- * is fetched and compared with that of the loaded model.  Within a statement a snapshot keeps
- * the value alive.
+ * What a value says of itself proves nothing: a header is shown by ad_models
+ * to who may only score, and whoever has one can put any bytes behind it.
+ * A value is the loaded model if
+ *
+ * - its fingerprint is that of the bytes the model was loaded from.  The
+ *	 cache is keyed by it.  A fingerprint takes in every byte, and its key
+ *	 is known to nobody (core/fingerprint.c);
+ *
+ * - or it is a toast pointer whose value had that fingerprint when it was
+ *	 read, less than TOAST_TRUST before the statement began (in a procedure:
+ *	 the transaction).  Such a pointer is only ever made by the server,
+ *	 and names another value only after the first is dead and the server's
+ *	 OID counter has gone all the way round: toast_save_datum() takes
+ *	 ids from it in turn and passes over those that are there, dead or
+ *	 alive.  That holds through TRUNCATE, rollback, rewriting (which keeps
+ *	 id and value together), and the oid of a dropped table's toast table.
+ *	 2^32 OIDs, each taken under one exclusive lock, are minutes at the
+ *	 very fastest.  Within a statement its snapshot keeps the value;
+ *
+ * - or nothing can have changed since this very call site was given it: see
+ *	 AdTrust.  A call site asks for a header only after having been given
+ *	 the whole, and by bytes: what it can learn it could read before.
+ *	 A call by name is another call site, so a model that a role may only
+ *	 score with is out of reach of all bytes but its own.
+ *
+ * A value that is compressed in its row is not decompressed to be known
+ * again: the fingerprint of its compressed form leads to that of the model,
+ * as a toast pointer does.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,40 +48,69 @@
 #include "access/xact.h"
 #include "lib/ilist.h"
 #include "utils/guc.h"
-#include "utils/hsearch.h"
 
-#define MAX_TOAST_POINTERS	65536	/* remembered; then all are forgotten */
-#define DIGEST_AT			32		/* in the envelope's header */
+#define TOAST_TRUST		USECS_PER_MINUTE
+#define MAX_FORMS		32768	/* remembered; then all are forgotten */
+#define MAX_SEEN		4096	/* the same, of a call site */
+#define DIGEST_AT		32		/* in the envelope's header */
 
 struct AdCacheEntry
 {
-	uint8		digest[AD_DIGEST_LENGTH];	/* hash key */
+	AdFingerprint value;		/* hash key */
+	uint64		serial;			/* of this loading; 0: gone */
 	AdModel    *model;
 	Size		size;			/* memory */
 	int			pins;			/* call sites that hold it */
 	dlist_node	lru;			/* most recently used first */
 };
 
-typedef struct ToastKey
+/*
+ * A cached model, unless it has gone since.  An entry's memory stays readable,
+ * since a hash table only reuses it.
+ */
+typedef struct Handle
 {
-	Oid			rel;
-	Oid			value;
-} ToastKey;
+	AdCacheEntry *entry;
+	uint64		serial;
+} Handle;
 
-typedef struct ToastEntry
+/* What a value looks like that is not read, or not decompressed. */
+typedef struct FormKey
 {
-	ToastKey	key;			/* hash key */
-	uint8		digest[AD_DIGEST_LENGTH];
-	TimestampTz verified;		/* start of the statement that checked it */
-} ToastEntry;
+	uint64		is_toasted;
+	union
+	{
+		struct varatt_external pointer;
+		AdFingerprint packed;
+	}			u;
+} FormKey;
+
+typedef struct Form
+{
+	FormKey		key;			/* hash key */
+	AdFingerprint value;		/* of the whole, plain value */
+	Handle		model;			/* loaded from it */
+	TimestampTz read;			/* of a toasted one */
+} Form;
+
+/* A header that a call site was given, with the right body behind it. */
+typedef struct Seen
+{
+	uint8		digest[AD_DIGEST_LENGTH];	/* hash key */
+	Handle		model;
+} Seen;
+
+StaticAssertDecl(sizeof(struct varatt_external) == sizeof(AdFingerprint),
+				 "a toast pointer and a fingerprint are of one size");
 
 int			ad_model_cache_size = 65536;	/* kB */
 
 static MemoryContext cache_context = NULL;
-static HTAB *by_digest = NULL;
-static HTAB *by_toast = NULL;
+static HTAB *by_value = NULL;
+static HTAB *by_form = NULL;
 static dlist_head lru = DLIST_STATIC_INIT(lru);
 static Size total = 0;
+static uint64 last_serial = 0;
 
 /* Define the settings of the room. */
 void
@@ -74,34 +124,35 @@ ad_cache_init(void)
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 }
 
+/* A hash table over keys that are bytes. */
+static HTAB *
+create_table(const char *name, Size key, Size entry, MemoryContext mcxt)
+{
+	HASHCTL		ctl;
+
+	memset(&ctl, 0, sizeof(ctl));
+	ctl.hcxt = mcxt;
+	ctl.keysize = key;
+	ctl.entrysize = entry;
+	return hash_create(name, 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
 /* The two hash tables, made when first used. */
 static void
 create_tables(void)
 {
-	HASHCTL		ctl;
-
-	if (by_digest && by_toast)
+	if (by_value && by_form)
 		return;
 	if (cache_context == NULL)
 		cache_context = AllocSetContextCreate(TopMemoryContext,
 											  "anomaly model cache",
 											  ALLOCSET_DEFAULT_SIZES);
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.hcxt = cache_context;
-	if (by_toast == NULL)
-	{
-		ctl.keysize = sizeof(ToastKey);
-		ctl.entrysize = sizeof(ToastEntry);
-		by_toast = hash_create("anomaly model toast pointers", 64, &ctl,
-							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	if (by_digest == NULL)
-	{
-		ctl.keysize = AD_DIGEST_LENGTH;
-		ctl.entrysize = sizeof(AdCacheEntry);
-		by_digest = hash_create("anomaly models", 64, &ctl,
-								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
+	if (by_form == NULL)
+		by_form = create_table("anomaly forms of models", sizeof(FormKey),
+							   sizeof(Form), cache_context);
+	if (by_value == NULL)
+		by_value = create_table("anomaly models", sizeof(AdFingerprint),
+								sizeof(AdCacheEntry), cache_context);
 }
 
 /* Free unpinned models, oldest first, until the cache fits. */
@@ -122,7 +173,8 @@ evict(void)
 		dlist_delete(&e->lru);
 		total -= e->size;
 		MemoryContextDelete(e->model->mcxt);
-		hash_search(by_digest, e->digest, HASH_REMOVE, NULL);
+		e->serial = 0;
+		hash_search(by_value, &e->value, HASH_REMOVE, NULL);
 	}
 }
 
@@ -132,6 +184,8 @@ release(void *arg)
 {
 	AdModelRef *ref = arg;
 
+	ref->at = NULL;
+	ref->toast.va_valueid = InvalidOid;
 	if (ref->entry)
 	{
 		ref->entry->pins--;
@@ -141,44 +195,46 @@ release(void *arg)
 	}
 }
 
-/* The header of a model's value, whatever form the value is in. */
-static bool
-read_header(struct varlena *value, uint8 *header)
+/* A handle of an entry. */
+static inline Handle
+handle_of(AdCacheEntry *entry)
 {
-	struct varlena *slice;
+	Handle		h = {entry, entry->serial};
 
-	if (!VARATT_IS_EXTENDED(value))
-		slice = value;
-	else
-		slice = detoast_attr_slice(value, 0, AD_ENVELOPE_HEADER);
-	if (VARSIZE_ANY_EXHDR(slice) < AD_ENVELOPE_HEADER)
-		return false;
-	memcpy(header, VARDATA_ANY(slice), AD_ENVELOPE_HEADER);
-	if (slice != value)
-		pfree(slice);
-	return true;
+	return h;
 }
 
-/* Load a model from its value and enter it into the cache. */
-static AdCacheEntry *
-load(struct varlena *value)
+/* The entry of a handle, or NULL if it has gone. */
+static inline AdCacheEntry *
+entry_of(const Handle *h)
 {
-	struct varlena *flat = detoast_attr(value);
-	AdModel    *m = ad_model_read((const uint8 *) VARDATA_ANY(flat),
-								  VARSIZE_ANY_EXHDR(flat));
-	AdCacheEntry *entry;
+	return h->entry->serial == h->serial ? h->entry : NULL;
+}
+
+/*
+ * The model of a plain value whose fingerprint is known; loaded, if need be.
+ */
+static AdCacheEntry *
+whole(const struct varlena *value, const AdFingerprint *print)
+{
+	AdCacheEntry *entry = hash_search(by_value, print, HASH_FIND, NULL);
+	AdModel    *m;
 	bool		found;
 
-	if (flat != value)
-		pfree(flat);
-	entry = hash_search(by_digest, m->digest, HASH_ENTER, &found);
+	if (entry)
+		return entry;
+	m = ad_model_read((const uint8 *) VARDATA_ANY(value),
+					  VARSIZE_ANY_EXHDR(value));
+	entry = hash_search(by_value, print, HASH_ENTER, &found);
 	if (found)
 	{
-		/* two stored copies of one model: keep the one that is there */
+		/* loading one may have loaded it, say by an index's expression */
 		MemoryContextDelete(m->mcxt);
 		return entry;
 	}
 	MemoryContextSetParent(m->mcxt, cache_context);
+	m->cached = entry;
+	entry->serial = ++last_serial;
 	entry->model = m;
 	entry->size = MemoryContextMemAllocated(m->mcxt, true);
 	entry->pins = 0;
@@ -187,42 +243,146 @@ load(struct varlena *value)
 	return entry;
 }
 
-/* The model with the digest in a header, or NULL. */
+/* The fingerprint of a value that is plain. */
+static AdFingerprint
+print_of(const struct varlena *value)
+{
+	return ad_fingerprint(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+/*
+ * The model of a value in a form that may be known: else the value is read,
+ * and what it is remembered.
+ */
 static AdCacheEntry *
-find(const uint8 *digest)
+of_form(struct varlena *value, const FormKey *key)
 {
-	return hash_search(by_digest, digest, HASH_FIND, NULL);
-}
+	TimestampTz now = Max(GetCurrentStatementStartTimestamp(),
+						  GetCurrentTransactionStartTimestamp());
+	Form	   *form = hash_search(by_form, key, HASH_FIND, NULL);
+	AdCacheEntry *entry;
+	AdFingerprint print;
+	struct varlena *plain;
 
-/* Count anew what a model occupies: scoring it never adds, explaining does. */
-void
-ad_model_grown(const AdModel *m)
-{
-	AdCacheEntry *entry = by_digest ? find(m->digest) : NULL;
-
-	if (entry == NULL || entry->model != m)
-		return;
-	total -= entry->size;
-	entry->size = MemoryContextMemAllocated(m->mcxt, true);
-	total += entry->size;
-}
-
-/* Remember what a toast pointer points to. */
-static void
-remember(const struct varatt_external *t, const uint8 *digest)
-{
-	ToastKey	key = {t->va_toastrelid, t->va_valueid};
-	ToastEntry *e;
-
-	if (hash_get_num_entries(by_toast) >= MAX_TOAST_POINTERS)
+	/* a worker may have set no time at all, and a clock may go back */
+	if (form && (!key->is_toasted ||
+				 (form->read > 0 && form->read <= now &&
+				  now - form->read < TOAST_TRUST)))
 	{
-		hash_destroy(by_toast);
-		by_toast = NULL;
+		entry = entry_of(&form->model);
+		if (entry == NULL)
+			entry = hash_search(by_value, &form->value, HASH_FIND, NULL);
+		if (entry)
+		{
+			form->model = handle_of(entry);
+			return entry;
+		}
+	}
+
+	plain = detoast_attr(value);
+	print = print_of(plain);
+	entry = whole(plain, &print);
+	pfree(plain);
+
+	if (form == NULL && hash_get_num_entries(by_form) >= MAX_FORMS)
+	{
+		hash_destroy(by_form);
+		by_form = NULL;
 		create_tables();
 	}
-	e = hash_search(by_toast, &key, HASH_ENTER, NULL);
-	memcpy(e->digest, digest, AD_DIGEST_LENGTH);
-	e->verified = GetCurrentStatementStartTimestamp();
+	form = hash_search(by_form, key, HASH_ENTER, NULL);
+	form->value = print;
+	form->model = handle_of(entry);
+	form->read = now;
+	return entry;
+}
+
+/* The model of a value that is outside of its row. */
+static AdCacheEntry *
+of_external(struct varlena *value)
+{
+	AdCacheEntry *entry;
+
+	if (VARATT_IS_EXTERNAL_ONDISK(value))
+	{
+		FormKey		key = {.is_toasted = 1};
+
+		VARATT_EXTERNAL_GET_POINTER(key.u.pointer, value);
+		entry = of_form(value, &key);
+	}
+	else
+	{
+		/* another's memory, that may change: read it each time */
+		struct varlena *plain = detoast_attr(value);
+		AdFingerprint print = print_of(plain);
+
+		entry = whole(plain, &print);
+		pfree(plain);
+	}
+	return entry;
+}
+
+/* The model of a value with the header of one seen here before, or NULL. */
+static AdCacheEntry *
+seen_here(const AdModelRef *ref, const struct varlena *value)
+{
+	AdCacheEntry *entry;
+	Seen	   *seen;
+
+	if (ref->seen == NULL || !VARATT_IS_4B_U(value) ||
+		VARSIZE(value) - VARHDRSZ < AD_ENVELOPE_HEADER)
+		return NULL;
+	seen = hash_search(ref->seen, VARDATA(value) + DIGEST_AT, HASH_FIND, NULL);
+	entry = seen ? entry_of(&seen->model) : NULL;
+	return entry && ad_model_same_header(value, entry->model) ? entry : NULL;
+}
+
+/* Remember the model that a value given here was, besides the one held. */
+static void
+remember_seen(AdModelRef *ref, AdCacheEntry *entry, MemoryContext owner)
+{
+	Seen	   *seen;
+
+	if (ref->model == NULL)
+		return;					/* most call sites see only one */
+	if (ref->seen && hash_get_num_entries(ref->seen) >= MAX_SEEN)
+	{
+		hash_destroy(ref->seen);
+		ref->seen = NULL;
+	}
+	if (ref->seen == NULL)
+		ref->seen = create_table("anomaly models seen", AD_DIGEST_LENGTH,
+								 sizeof(Seen), owner);
+	seen = hash_search(ref->seen, entry->model->digest, HASH_ENTER, NULL);
+	seen->model = handle_of(entry);
+}
+
+/* The model of a value in memory. */
+static AdCacheEntry *
+of_memory(struct varlena *value, AdModelRef *ref, MemoryContext owner)
+{
+	AdCacheEntry *entry = NULL;
+
+	if (ref->trust == AD_TRUST_MADE)
+		entry = seen_here(ref, value);
+	if (entry)
+		return entry;
+	if (VARATT_IS_4B_U(value))
+	{
+		AdFingerprint print = print_of(value);
+
+		entry = whole(value, &print);
+	}
+	else
+	{
+		FormKey		key = {.is_toasted = 0};
+
+		key.u.packed = ad_fingerprint(value, VARSIZE_ANY(value));
+		entry = of_form(value, &key);
+	}
+	if (ref->trust == AD_TRUST_MADE)
+		remember_seen(ref, entry, owner);
+	return entry;
 }
 
 /*
@@ -232,17 +392,17 @@ remember(const struct varatt_external *t, const uint8 *digest)
 AdModel *
 ad_model_lookup(AdModelRef *ref, struct varlena *value, MemoryContext owner)
 {
-	AdCacheEntry *entry = NULL;
-	struct varatt_external t;
-	bool		toasted = VARATT_IS_EXTERNAL_ONDISK(value);
-	uint8		header[AD_ENVELOPE_HEADER];
+	bool		external = VARATT_IS_EXTERNAL(value);
+	const struct varlena *before = ref->at;
+	AdCacheEntry *entry;
 
-	/* a plain value: is it the model we hold? */
-	if (ref->model != NULL && !VARATT_IS_EXTENDED(value) &&
-		VARSIZE(value) - VARHDRSZ == ref->model->bytes &&
-		memcmp(VARDATA(value), ref->model->header,
-			   AD_ENVELOPE_HEADER) == 0)
+	/* what was made for it alone may be anywhere */
+	if (before != NULL && !external && ref->trust == AD_TRUST_MADE &&
+		ad_model_same_header(value, ref->model))
+	{
+		ref->at = value;
 		return ref->model;
+	}
 
 	create_tables();
 	if (!ref->registered)
@@ -253,43 +413,42 @@ ad_model_lookup(AdModelRef *ref, struct varlena *value, MemoryContext owner)
 		ref->registered = true;
 	}
 
-	if (toasted)
+	/* after an error nothing is known by where it is */
+	ref->at = NULL;
+	ref->toast.va_valueid = InvalidOid;
+	entry = external ? of_external(value) : of_memory(value, ref, owner);
+	if (entry == ref->entry && value == before)
+		ref->due -= (int64) entry->model->bytes;
+	else
+		ref->due = Min(AD_HABIT_BYTES,
+					   AD_HABIT_CALLS * (int64) entry->model->bytes);
+	if (entry != ref->entry)
 	{
-		ToastKey	key;
-		ToastEntry *known;
-
-		VARATT_EXTERNAL_GET_POINTER(t, value);
-		key.rel = t.va_toastrelid;
-		key.value = t.va_valueid;
-		known = hash_search(by_toast, &key, HASH_FIND, NULL);
-		if (known && known->verified == GetCurrentStatementStartTimestamp())
-			entry = find(known->digest);
-	}
-	if (entry == NULL)
-	{
-		if (read_header(value, header))
-		{
-			entry = find(header + DIGEST_AT);
-			if (entry && (memcmp(header, entry->model->header,
-								 AD_ENVELOPE_HEADER) != 0 ||
-						  entry->model->bytes !=
-						  toast_raw_datum_size(PointerGetDatum(value)) - VARHDRSZ))
-				entry = NULL;
-		}
-		if (entry == NULL)
-			entry = load(value);
-		if (toasted)
-			remember(&t, entry->digest);
+		/* hold the new one before the old one is let go */
+		entry->pins++;
+		release(ref);
+		ref->entry = entry;
+		ref->model = entry->model;
+		dlist_move_head(&lru, &entry->lru);
+		evict();
 	}
 
-	/* hold the new one before the old one is let go */
-	entry->pins++;
-	release(ref);
-	ref->entry = entry;
-	ref->model = entry->model;
-	ref->toast_rel = toasted ? t.va_toastrelid : InvalidOid;
-	ref->toast_value = toasted ? t.va_valueid : InvalidOid;
-	dlist_move_head(&lru, &entry->lru);
-	evict();
+	if (!external)
+		ref->at = value;
+	else if (VARATT_IS_EXTERNAL_ONDISK(value))
+		VARATT_EXTERNAL_GET_POINTER(ref->toast, value);
 	return ref->model;
+}
+
+/* Count anew what a model occupies: scoring it never adds, explaining does. */
+void
+ad_model_grown(const AdModel *m)
+{
+	AdCacheEntry *entry = m->cached;
+
+	if (entry == NULL)
+		return;
+	total -= entry->size;
+	entry->size = MemoryContextMemAllocated(m->mcxt, true);
+	total += entry->size;
 }
