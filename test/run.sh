@@ -6,6 +6,10 @@
 # regression test counts as one, and so does each assertion of a TAP test.
 #
 # An argument that matches a file's name runs only those: test/run.sh cancel
+#
+#   ANOMALY_BESIDE=NAME  the regression tests only, in a database with that
+#                        extension as well
+#   ANOMALY_CONF=LINES   for postgresql.conf of the regression tests' server
 
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -43,7 +47,9 @@ run_regress() {
 
 	echo "== regression tests"
 	ad_as_user make -C "$ad_work/src" PG_CONFIG="$PG_CONFIG" installcheck \
-		REGRESS="${tests[*]}" >"$log" 2>&1 || true
+		REGRESS="${tests[*]}" \
+		EXTRA_REGRESS_OPTS="${ANOMALY_BESIDE:+--load-extension=$ANOMALY_BESIDE}" \
+		>"$log" 2>&1 || true
 	ok=$(grep -cE '^(test )? *[a-z0-9_]+ +\.\.\. ok|^ok [0-9]+ ' "$log" || true)
 	grep -E '^(test )? *[a-z0-9_]+ +\.\.\. |^(not )?ok [0-9]+ ' "$log" || true
 	passed=$((passed + ok))
@@ -115,7 +121,7 @@ ad_make_work
 echo "== building for $("$PG_CONFIG" --version)"
 ad_build COPT=-Werror
 ad_install
-ad_start_server
+ad_start_server "${ANOMALY_CONF:-}"
 run_regress
-run_tap
+[ -n "${ANOMALY_BESIDE:-}" ] || run_tap
 finish
