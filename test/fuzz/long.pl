@@ -51,6 +51,7 @@ my $node = start_server(
 	'long',
 	'autovacuum = off',
 	'log_statement = none',
+	'log_checkpoints = off',
 	'log_min_messages = log',
 	'log_min_error_statement = panic',
 	'max_parallel_workers_per_gather = 2',
@@ -373,6 +374,40 @@ my @frames = ('()', '(ORDER BY ts)', '(ORDER BY ts, n)', '(PARTITION BY flag ORD
 	'(ORDER BY ts RANGE BETWEEN INTERVAL \'1 hour\' PRECEDING AND CURRENT ROW)', '(ORDER BY n GROUPS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE TIES)',
 	'(PARTITION BY colour ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING EXCLUDE CURRENT ROW)', '(PARTITION BY ts)');
 
+# Calls that go well, for functions whose arguments must fit each other: some
+# of these are made odd. What is not listed here is called all the same.
+my $ticks = "'SELECT event_type, side, price, quantity, ts, order_id, account FROM ticks'";
+my %sound = (
+	ad_create_job => [ "'j3'", "'m1'", "'SELECT i, ts, x, n, colour FROM ticks'", "'i'", "'ts'", "'{\"score\": 0}'::jsonb", "'colour'", 100, "'1 hour'",
+		"interval '1 minute'", 1000, 2, 'NULL', "ARRAY['x', 'n']" ],
+	ad_create_layering_job => [ "'j4'", $ticks, 'NULL', "'{\"score\": 0}'::jsonb", "ARRAY['account']", "'ts'" ],
+	ad_alter_job => [ "'j1'", "'{\"batch_size\": 5}'::jsonb" ],
+	ad_run_job => [ "'j1'", 'now()' ],
+	ad_label => [ "'j1'", "'5'", 'true', "'note'" ],
+	ad_grant_job => [ "'j1'", "'fuzzer'", "'read'" ],
+	ad_revoke_job => [ "'j1'", "'fuzzer'", "'read'" ],
+	ad_purge_job => [ "'j1'", 'now()' ],
+	ad_drop_job => ["'j2'"],
+	ad_train => [ "'m3'", "'SELECT x, n FROM training'", "'ecod'", "'notes'", 3, 'true' ],
+	ad_retrain => [ "'m1'", 0, 10, 0 ],
+	ad_compare => [ "'m1'", 1, 2, "'SELECT x, n, flag FROM training'", 10, "'flag'" ],
+	ad_activate => [ "'m1'", 1 ],
+	ad_rename_model => [ "'m2'", "'m4'" ],
+	ad_grant_model => [ "'m1'", "'fuzzer'", "'score'" ],
+	ad_revoke_model => [ "'m1'", "'fuzzer'", "'score'" ],
+	ad_drop_model => [ "'m1'", 1 ],
+	ad_drift => [ "'m1'", '(SELECT ad_sketch(x, n) FROM training)', "'{}'::jsonb" ],
+	ad_detect => [ "'SELECT x, n FROM training'", "'zscore'", 0.1, 'NULL' ],
+	ad_decompose => [ "'SELECT ts AS \"time\", x AS value FROM training'", 'ad_stl_options(period => 24)' ],
+	ad_layering_sequences => [ $ticks, 'NULL', "ARRAY['account']", "'ts'", 'false' ],
+	ad_layering_timeline => [ 'ARRAY(SELECT e FROM ticks ORDER BY i)', 'NULL', 'NULL', "'title'", 900, 460 ],
+	ad_stream_update => [ 'NULL', "ARRAY(SELECT ts FROM training ORDER BY i)", "ARRAY(SELECT x FROM training ORDER BY i)", "'{}'::jsonb" ],
+	ad_roc_curve => [ "ARRAY(SELECT x FROM training ORDER BY i)", "ARRAY(SELECT flag FROM training ORDER BY i)", 10 ],
+	ad_pr_curve => [ "ARRAY(SELECT x FROM training ORDER BY i)", "ARRAY(SELECT flag FROM training ORDER BY i)", 10 ],
+	ad_stl_array => [ "ARRAY(SELECT x FROM training ORDER BY i)", 'ad_stl_options(period => 24)' ],
+	ad_stl_plot => [ "ARRAY(SELECT x FROM training ORDER BY i)", 'ad_stl_options(period => 24)', "'title'", 900, 560, "'a'", "'b'" ],
+	ad_changepoints => [ "ARRAY(SELECT x FROM training ORDER BY i)", "'pelt'", 'NULL', 2 ]);
+
 # One statement, and the function it calls.
 sub statement
 {
@@ -400,6 +435,20 @@ sub statement
 
 		$f = pick(grep { grep { $_ eq $type } @{ $_->{types} } } grep { !$_->{variadic} } @functions);
 		$force = 1;
+	}
+	elsif (chance(0.15))
+	{
+		my $name = pick(sort keys %sound);
+		my @arguments = @{ $sound{$name} };
+
+		$f = pick(grep { $_->{name} eq $name && @{ $_->{types} } >= @arguments } @functions)
+		  or die "$name is listed but not there";
+		for my $i (0 .. $#arguments)
+		{
+			$arguments[$i] = odd($f->{types}[$i], $f->{names}[$i] // '') if chance(0.12);
+		}
+		my $call = "$f->{call}(" . join(', ', @arguments) . ')';
+		return ($f->{kind} eq 'p' ? "CALL $call" : "SELECT count(length(r::text)) FROM (SELECT * FROM $call r LIMIT 2000) r", $f);
 	}
 	elsif (chance(0.03))
 	{
