@@ -1,6 +1,7 @@
 -- Layering as a job: sequences become alerts once their windows have closed.
 \set SHOW_CONTEXT never
 SET timezone = 'UTC';
+SET intervalstyle = 'postgres';		-- as jobs write it
 SET datestyle = 'ISO';
 
 -- made-up order flow: 20 accounts, bursts of orders, cancels and opposite trades over three days

@@ -1,5 +1,6 @@
 -- Whatever values rows bring, a job goes on: one row that nobody expected must
 -- not keep the others from being scored.
+\set SHOW_CONTEXT never
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 CREATE TABLE val (k text, e text, x float8, ts timestamptz, t timestamp, d date, n bigint);
@@ -54,3 +55,29 @@ SELECT ad_drop_job(name) FROM ad_jobs WHERE name LIKE 'val %' ORDER BY name;
 SELECT ad_drop_model('val');
 DROP TABLE val;
 DROP FUNCTION long;
+
+-- The text of a key, an entity and a row is that of the job, whatever the
+-- session that runs it writes: a row is scored once
+CREATE TABLE val (d date, i interval, x float8, ts timestamptz NOT NULL, z timestamptz);
+INSERT INTO val SELECT date '2026-03-12' + g, -g * interval '1 day' - g * interval '1 hour', g, timestamptz '2026-01-01' + g * interval '1 minute',
+	timestamptz '2026-06-01' + g * interval '1 hour' FROM generate_series(1, 4) g;
+SELECT ad_train('val', 'SELECT i, x FROM val', 'zscore');
+SELECT ad_create_job('val d', 'val', 'val', 'd', 'ts', '{"score": 0}', entity => 'i', lag => '1 year');
+SELECT ad_create_job('val z', 'val', 'val', 'z', 'ts', '{"score": 100}', entity => 'i', lag => '1 year');
+CALL ad_run_job('val d');
+SET datestyle = 'German';
+SET intervalstyle = 'sql_standard';
+SET extra_float_digits = -10;
+SET timezone = 'Asia/Tokyo';
+CALL ad_run_job('val d');
+CALL ad_run_job('val z');
+SELECT ad_label('val d', '2026-03-13', true), ad_label('val z', '2026-06-01 01:00:00+00', true);
+RESET datestyle;
+RESET intervalstyle;
+RESET extra_float_digits;
+SET timezone = 'UTC';
+SELECT job, status, rows, alerts FROM ad_job_run ORDER BY job, run;
+SELECT key, entity, "row" FROM ad_alert ORDER BY key;
+SELECT job, "row" FROM ad_labels ORDER BY job;
+SELECT ad_purge_subject('val z', entity => '-1 days -01:00:00'), ad_drop_job('val d'), ad_drop_job('val z'), ad_drop_model('val');
+DROP TABLE val;

@@ -101,6 +101,7 @@ CREATE FUNCTION _anomaly._ad_job_batch_layering(j _anomaly._ad_own_job, run inte
 RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex'
 AS $$
 DECLARE
 	s _anomaly._ad_own_state;

@@ -3,7 +3,8 @@
 CREATE FUNCTION _anomaly._ad_job_row(id integer, key text)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex'
 AS $$
 DECLARE
 	j _anomaly._ad_own_job;
@@ -17,6 +18,7 @@ BEGIN
 		SELECT * INTO q FROM _anomaly._ad_job_source(j.source, j.search_path);
 		stmt := format(E'SELECT pg_catalog.to_jsonb(_q.*) FROM (\n%s\n) _q WHERE _q.%I::pg_catalog.text OPERATOR(pg_catalog.=) $1 LIMIT 1',
 			q.sql, j.key_column);
+		PERFORM pg_catalog.set_config('timezone', j.timezone, true);
 		PERFORM pg_catalog.set_config('search_path', j.search_path, true);
 		EXECUTE stmt INTO found USING $2;
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
