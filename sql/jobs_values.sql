@@ -81,3 +81,12 @@ SELECT key, entity, "row" FROM ad_alert ORDER BY key;
 SELECT job, "row" FROM ad_labels ORDER BY job;
 SELECT ad_purge_subject('val z', entity => '-1 days -01:00:00'), ad_drop_job('val d'), ad_drop_job('val z'), ad_drop_model('val');
 DROP TABLE val;
+
+-- a table has any name that needs no quotes, whatever the locale
+CREATE TABLE valéü (id int, x float8, ts timestamptz NOT NULL);
+SELECT ad_train('val', 'SELECT i::float8 AS x FROM generate_series(1, 100) i', 'zscore');
+SELECT ad_create_job('val e', 'val', 'valéü', 'id', 'ts', '{"score": 1}');
+SELECT ad_create_job('val é', 'val', 'public.valéü', 'id', 'ts', '{"score": 1}');
+SELECT ad_create_job('val x', 'val', 'valé', 'id', 'ts', '{"score": 1}');
+SELECT ad_drop_job('val e'), ad_drop_job('val é'), ad_drop_model('val');
+DROP TABLE valéü;

@@ -460,8 +460,9 @@ AS $$
 DECLARE
 	given text := $1;
 BEGIN
-	-- one name, perhaps with a schema, is a table
-	IF given ~ '^\s*([[:alpha:]_][[:alnum:]_$]*|"([^"]|"")+")(\.([[:alpha:]_][[:alnum:]_$]*|"([^"]|"")+"))?\s*$' THEN
+	-- one name, perhaps with a schema, is a table; any letter that is not ASCII
+	-- may be in it, whatever the locale calls a letter
+	IF given ~ '^\s*(([[:alpha:]_]|[^\x01-\x7f])([[:alnum:]_$]|[^\x01-\x7f])*|"([^"]|"")+")(\.(([[:alpha:]_]|[^\x01-\x7f])([[:alnum:]_$]|[^\x01-\x7f])*|"([^"]|"")+"))?\s*$' THEN
 		PERFORM pg_catalog.set_config('search_path', $2, true);
 		relation := pg_catalog.to_regclass(given);
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
@@ -869,6 +870,25 @@ END $$;
 COMMENT ON FUNCTION @extschema@.ad_purge_job(text, timestamptz) IS
 'deletes the alerts that a job wrote before a time; labels stay; returns how many are gone';
 
+CREATE FUNCTION _anomaly._ad_row_text("row" jsonb, name text, type regtype, timezone text)
+RETURNS text
+LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex'
+AS $$
+DECLARE
+	found text;
+BEGIN
+	PERFORM set_config('timezone', $4, true);
+	EXECUTE format('SELECT f.%1$I::pg_catalog.text FROM pg_catalog.jsonb_to_record($1) AS f(%1$I %2$s)', $2, format_type($3, -1))
+		INTO found USING $1;
+	RETURN found;
+EXCEPTION WHEN data_exception OR integrity_constraint_violation OR plpgsql_error THEN
+	RETURN NULL;			-- of a type that it is no longer
+END $$;
+COMMENT ON FUNCTION _anomaly._ad_row_text(jsonb, text, regtype, text) IS
+'a value of a row as the text of its type, as a job writes keys and entities; NULL if it is none of that type';
+
 CREATE FUNCTION @extschema@.ad_purge_subject(job text, key text DEFAULT NULL, entity text DEFAULT NULL)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -876,6 +896,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	j _anomaly._ad_own_job;
+	name text;				-- of the entity in a labelled row
+	type regtype;
 	keys text[];
 	n bigint;
 BEGIN
@@ -892,12 +914,26 @@ BEGIN
 	-- this waits for a batch that is being done, and for a label that is being
 	-- written
 	PERFORM FROM _anomaly._ad_own_job o WHERE o.id = j.id FOR UPDATE;
-	-- of an entity, what is labelled may have no alert, or none any more
+	-- of an entity, what is labelled may have no alert, or none any more; JSON
+	-- writes some types in another way than an alert's entity is written. Only
+	-- its owner reads the source.
+	name := CASE j.kind WHEN 'layering' THEN 'account' ELSE j.entity_column END;
+	IF $3 IS NOT NULL AND j.kind = 'model' AND name IS NOT NULL
+		AND j.owner::oid = (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user)
+	THEN
+		BEGIN
+			SELECT _anomaly._ad_job_column(q.columns, q.types, name, 'entity') INTO type
+			FROM _anomaly._ad_job_source(j.source, j.search_path) q;
+		EXCEPTION WHEN syntax_error_or_access_rule_violation OR invalid_parameter_value THEN
+			type := NULL;		-- it is gone
+		END;
+	END IF;
 	keys := CASE WHEN $2 IS NOT NULL THEN ARRAY[$2, _anomaly._ad_short($2)] ELSE ARRAY(
 		SELECT a.key FROM _anomaly._ad_own_alert a WHERE a.job_id = j.id AND a.entity = _anomaly._ad_short($3)
 		UNION
 		SELECT l.key FROM _anomaly._ad_visible_label l
-		WHERE l.job = j.name AND l."row" ->> CASE j.kind WHEN 'layering' THEN 'account' ELSE j.entity_column END = $3) END;
+		WHERE l.job = j.name AND _anomaly._ad_short($3) IN (_anomaly._ad_short(l."row" ->> name),
+			_anomaly._ad_short(_anomaly._ad_row_text(l."row", name, type, j.timezone)))) END;
 	n := _anomaly._ad_job_delete(j.id, 'subject', keys => keys);
 	-- any value of any row may stand in there
 	UPDATE _anomaly._ad_own_run r SET error = _anomaly._ad_error_class(r.error_code) WHERE r.job_id = j.id AND r.error IS NOT NULL;

@@ -59,7 +59,9 @@ BEGIN
 	IF j.owner::oid <> (SELECT oid FROM pg_roles WHERE rolname = current_user) THEN
 		RAISE EXCEPTION 'job "%" is run by its owner only', j.name
 			USING ERRCODE = 'insufficient_privilege',
-			DETAIL = format('It belongs to role "%s", the current user is "%s".', j.owner, current_user),
+			DETAIL = CASE WHEN EXISTS (SELECT FROM pg_roles r WHERE r.oid = j.owner::oid)
+						THEN format('It belongs to role "%s", the current user is "%s".', j.owner, current_user)
+						ELSE 'Its owner is gone.' END,
 			HINT = 'SET ROLE, or let ad_alter_job() give it another owner.';
 	END IF;
 	-- it is not dropped while this writes what would stay behind

@@ -10,6 +10,8 @@ DECLARE
 	j _anomaly._ad_own_job;
 	q record;
 	stmt text;
+	stmt2 text;
+	long boolean := octet_length($2) > 200;
 	found jsonb;
 BEGIN
 	SELECT * INTO j FROM _anomaly._ad_own_job o
@@ -18,9 +20,16 @@ BEGIN
 		SELECT * INTO q FROM _anomaly._ad_job_source(j.source, j.search_path);
 		stmt := format(E'SELECT pg_catalog.to_jsonb(_q.*) FROM (\n%s\n) _q WHERE _q.%I::pg_catalog.text OPERATOR(pg_catalog.=) $1 LIMIT 1',
 			q.sql, j.key_column);
+		-- of a long one the beginning is the key, which no index of the source knows
+		stmt2 := format(E'SELECT pg_catalog.to_jsonb(_q.*) FROM (\n%s\n) _q WHERE CASE WHEN pg_catalog.octet_length(_q.%2$I::pg_catalog.text) OPERATOR(pg_catalog.>) 1000 '
+			'THEN _anomaly._ad_short(_q.%2$I::pg_catalog.text) OPERATOR(pg_catalog.=) $1 END LIMIT 1',
+			q.sql, j.key_column);
 		PERFORM pg_catalog.set_config('timezone', j.timezone, true);
 		PERFORM pg_catalog.set_config('search_path', j.search_path, true);
 		EXECUTE stmt INTO found USING $2;
+		IF found IS NULL AND long THEN
+			EXECUTE stmt2 INTO found USING $2;
+		END IF;
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 	END IF;
 	RETURN found;
@@ -54,7 +63,7 @@ BEGIN
 			USING ERRCODE = 'insufficient_privilege', DETAIL = 'The privilege "label" is needed.',
 			HINT = 'The owner of the job can give it with ad_grant_job().';
 	END IF;
-	PERFORM _anomaly._ad_label_store(p.job_id, $2, $3, $4);
+	PERFORM _anomaly._ad_label_store(p.job_id, _anomaly._ad_short($2), $3, $4);
 END $$;
 COMMENT ON FUNCTION _anomaly._ad_set_label(text, text, boolean, text) IS 'does what ad_label() says';
 
