@@ -90,3 +90,64 @@ SELECT ad_create_job('val é', 'val', 'public.valéü', 'id', 'ts', '{"score": 1
 SELECT ad_create_job('val x', 'val', 'valé', 'id', 'ts', '{"score": 1}');
 SELECT ad_drop_job('val e'), ad_drop_job('val é'), ad_drop_model('val');
 DROP TABLE valéü;
+
+-- columns have any name and any type: of the labelled rows none is lost
+CREATE DOMAIN val_positive AS float8 CHECK (value > 0);
+CREATE DOMAIN val_known AS text;
+CREATE FUNCTION val_long(text) RETURNS text LANGUAGE sql AS $$ SELECT $1 || repeat('x', 10000) $$;
+CREATE TABLE val (_q text, f float8, l float8, s0 float8, "row" float8, "%s $1 ""'
+" float8, c char(6), p val_positive, t val_known, _w timestamptz NOT NULL);
+INSERT INTO val SELECT CASE WHEN g % 10 = 0 THEN val_long('k' || g) ELSE 'k' || g END, g % 7, g % 8, g % 9, g % 10, g % 11, 'c' || g % 3, g,
+	't' || g % 5, timestamptz '2026-01-01' + g * interval '1 minute'
+FROM generate_series(1, 60) g;
+SELECT ad_train('val', 'SELECT f, l, s0, "row", "%s $1 ""''
+", c, p, t FROM val', 'iforest');
+SELECT ad_create_job('val %s $1', 'val', 'val', '_q', '_w', '{"score": 2}', entity => 'c');
+CALL ad_run_job('val %s $1');
+SELECT count(ad_label('val %s $1', _q, p > 50, E'%s $1 %1$s\n''"')) FROM val;
+SELECT count(*), max(length(key)) AS longest, count(DISTINCT note) AS notes FROM ad_labels;
+CREATE FUNCTION val_decision(d jsonb) RETURNS text LANGUAGE sql AS $$
+	SELECT format('%s labels, activated: %s', d -> 'labels', d -> 'activated') $$;
+SELECT val_decision(ad_retrain('val', max_drift => 1));
+-- what a domain allows has changed: the rows that do not fit are left out
+ALTER DOMAIN val_positive DROP CONSTRAINT val_positive_check;
+ALTER DOMAIN val_positive ADD CHECK (value > 40) NOT VALID;
+SELECT val_decision(ad_retrain('val', max_drift => 1));
+CREATE FUNCTION val_check(text) RETURNS bool LANGUAGE plpgsql AS $$
+BEGIN
+	IF $1 = 't1' THEN
+		RAISE EXCEPTION 'no such %', $1;
+	END IF;
+	RETURN true;
+END $$;
+ALTER DOMAIN val_known ADD CHECK (val_check(value)) NOT VALID;
+SELECT val_decision(ad_retrain('val', max_drift => 1));
+ALTER DOMAIN val_known SET NOT NULL;
+UPDATE _anomaly._ad_label SET "row" = "row" - 't' WHERE "row" ->> 't' = 't2';
+SELECT val_decision(ad_retrain('val', max_drift => 1));
+-- a long key is the same key for a label; an entity of a type that JSON writes
+-- in another way is found, and no other
+SELECT ad_label('val %s $1', val_long('k10'), NULL);
+SELECT ad_label('val %s $1', val_long('k11'), true);
+SELECT ad_purge_subject('val %s $1', key => val_long('k20'));
+SELECT ad_purge_subject('val %s $1', entity => 'c1');
+SELECT "row" ->> 'c' AS c, count(*) FROM ad_labels GROUP BY 1 ORDER BY 1;
+-- also when its source is gone
+ALTER TABLE val RENAME TO val_2;
+SELECT ad_purge_subject('val %s $1', entity => 'c2    ');
+SELECT "row" ->> 'c' AS c, count(*) FROM ad_labels GROUP BY 1 ORDER BY 1;
+-- an owner may be gone
+ALTER TABLE val_2 RENAME TO val;
+CREATE ROLE val_owner;
+GRANT SELECT ON val TO val_owner;
+SELECT ad_grant_model('val', 'val_owner', 'score');
+SELECT ad_alter_job('val %s $1', '{"owner": "val_owner"}');
+DROP OWNED BY val_owner;
+DROP ROLE val_owner;
+CALL ad_run_job('val %s $1');
+UPDATE _anomaly._ad_model_version SET trained_by = '';
+SELECT ad_retrain('val');
+SELECT ad_drop_job('val %s $1'), ad_drop_model('val');
+DROP TABLE val;
+DROP DOMAIN val_positive, val_known;
+DROP FUNCTION val_long, val_check, val_decision;

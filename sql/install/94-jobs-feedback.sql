@@ -103,8 +103,9 @@ BEGIN
 					AND (r.rolsuper OR EXISTS (SELECT FROM _anomaly._ad_visible_grant g LEFT JOIN pg_roles o ON o.rolname = g.role
 											   WHERE g.name = $1 AND g.privilege IN ('label', 'own')
 												 AND (g.role = 'public' OR pg_has_role(r.oid, o.oid, 'USAGE')))));
-	-- a row is made of the JSON again, with the types of the features
-	SELECT string_agg(format('%I %s', f ->> 'name', coalesce(to_regtype(f ->> 'type')::text, 'text')), ', ') INTO types
+	-- a row is made of the JSON again, with the types of the features; as regtype
+	-- writes it a char(n) would be a char(1)
+	SELECT string_agg(format('%I %s', f ->> 'name', coalesce(format_type(to_regtype(f ->> 'type'), -1), 'text')), ', ') INTO types
 	FROM (SELECT DISTINCT ON (e ->> 'name') e AS f FROM jsonb_array_elements($4 || $5) e) d
 	WHERE f ->> 'name' IS NOT NULL;
 	labelled := format($sql$
@@ -121,20 +122,21 @@ WHERE j.name = ANY ($1) AND NOT $5 @> jsonb_build_array(jsonb_build_array(l.job,
 		BEGIN
 			EXECUTE 'SELECT _anomaly._ad_roc_auc(s0, a), _anomaly._ad_roc_auc(s1, a), '
 				'_anomaly._ad_average_precision(s0, a), _anomaly._ad_average_precision(s1, a) '
-				'FROM (SELECT l.is_anomaly AS a, _anomaly._ad_score($2, f) AS s0, _anomaly._ad_score($3, f) AS s1'
+				'FROM (SELECT l.is_anomaly AS a, _anomaly._ad_score($2, f.*) AS s0, _anomaly._ad_score($3, f.*) AS s1'
 				|| labelled || ') s'
 				INTO roc_auc0, roc_auc1, average_precision0, average_precision1 USING jobs, $2, $3, $4, unfit;
 			EXIT;
-		EXCEPTION WHEN data_exception THEN
-			-- the table may have changed since; one row must not stop it for ever
+		EXCEPTION WHEN data_exception OR integrity_constraint_violation OR plpgsql_error THEN
+			-- the table, or what a domain of it allows, may have changed since;
+			-- one row must not stop it for ever
 			IF attempt = 2 THEN
 				RAISE;
 			END IF;
 			FOR one IN SELECT o.job, o.key FROM _anomaly._ad_visible_label o WHERE o.job = ANY (jobs) LOOP
 				BEGIN
-					EXECUTE 'SELECT min(_anomaly._ad_score($2, f) + _anomaly._ad_score($3, f))' || labelled || ' AND l.key = $6'
+					EXECUTE 'SELECT min(_anomaly._ad_score($2, f.*) + _anomaly._ad_score($3, f.*))' || labelled || ' AND l.key = $6'
 						USING ARRAY[one.job], $2, $3, $4, unfit, one.key;
-				EXCEPTION WHEN data_exception THEN
+				EXCEPTION WHEN data_exception OR integrity_constraint_violation OR plpgsql_error THEN
 					unfit := unfit || jsonb_build_array(jsonb_build_array(one.job, one.key));
 				END;
 			END LOOP;
