@@ -43,7 +43,7 @@ PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server)
 # Models are stored, so scores must be the same on every machine: no fused
 # multiply-add.
 PG_CFLAGS   = -Wall -Wextra -ffp-contract=off
-SHLIB_LINK  = -llapack -lm
+SHLIB_LINK  = -llapack -lblas -lm
 
 EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql $(UPGRADE) tmp_check log results
 

@@ -26,6 +26,23 @@ SELECT ad_info(ad_fit(ad_pca(0.9), x)) -> 'pca' AS leading FROM pca_breast_cance
 -- all components reconstruct everything
 SELECT max(s) < 1e-20 AS nothing_left FROM (SELECT ad_outlier(ad_pca(30, 'reconstruction'), x) OVER () AS s FROM pca_breast_cancer) o;
 
+-- wide enough to be factorised in steps: over the rows of the fit the squared coordinates of each component add up to
+-- rows - 1; also where rows are fewer, columns are independent, equal or constant, and numbers are near the ends of their range
+SELECT kind, ad_info(m) -> 'pca' -> 'components' AS components,
+	round((sum / (rows - 1) / (ad_info(m) -> 'pca' ->> 'components')::int)::numeric, 9) AS unit
+FROM (SELECT kind, count(*) AS rows, ad_fit(ad_pca() || ad_prepare(scale => 'none'), x) AS m, array_agg(x) AS xs
+	FROM (SELECT kind, x FROM unnest(ARRAY['dense', 'few', 'independent', 'equal', 'tiny', 'huge']) kind, generate_series(1, 300) i,
+			LATERAL (SELECT array_agg(CASE kind
+				WHEN 'independent' THEN CASE WHEN i % 140 = g THEN 1 + g % 7 ELSE 0 END
+				WHEN 'equal' THEN CASE WHEN g > 100 THEN 7 ELSE r * (1 + g % 20) END
+				WHEN 'tiny' THEN r * 1e-150 WHEN 'huge' THEN r * 1e148 ELSE r * g END ORDER BY g) AS x
+				FROM (SELECT g, hashint8(CASE kind WHEN 'equal' THEN i ELSE g * 7919 + i * 104729 END)::float8 / 2147483648 AS r
+					FROM generate_series(1, 140) g) v) w
+			WHERE kind <> 'few' OR i <= 50) t
+	GROUP BY kind) f,
+	LATERAL (SELECT sum(ad_score(m, ARRAY(SELECT unnest(xs[i:i])))) FROM generate_series(1, rows) i) s
+ORDER BY kind;
+
 -- no score is NaN or infinite: constant and equal columns, one column, equal rows, infinities, missing values
 CREATE TABLE pca_edges AS
 SELECT i, (i * 7919 % 101)::float8 AS a, 5.0::float8 AS constant, (i * 104729 % 97)::float8 AS b FROM generate_series(1, 100) i;

@@ -84,10 +84,12 @@ extern void ad_covariance(const double *x, Size n, int cols,
 						  const double *mean, double divisor, double *cov);
 extern bool ad_all_finite(const double *v, Size n);
 extern void ad_too_large(const char *detector) pg_attribute_noreturn();
+extern double ad_chi2_quantile(double df, double p);
+
+/* factor.c: factorisations, cancellable */
 extern void ad_eigen(double *a, int n, double *values);
 extern bool ad_cholesky(double *a, int n);
 extern void ad_lower_inverse(double *l, int n);
-extern double ad_chi2_quantile(double df, double p);
 
 /* cluster.c: k-means */
 typedef struct AdKmeans

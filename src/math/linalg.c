@@ -1,11 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * linalg.c
- *		Maps, covariance, and thin wrappers over LAPACK.
- *
- * LAPACK is called through its Fortran symbols; workspaces are palloc'd and
- * errors are return codes.  A call cannot be interrupted, so matrices are at
- * most AD_LINALG_MAX_COLUMNS wide; around calls there are checks.
+ *		Maps, centres, covariance, quantiles of chi-square.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,16 +10,6 @@
 #include <float.h>
 
 #define BLOCK	1024			/* rows between checks for a cancel */
-
-/* Fortran passes the lengths of strings last. */
-extern void dsyevd_(const char *jobz, const char *uplo, const int *n,
-					double *a, const int *lda, double *w, double *work,
-					const int *lwork, int *iwork, const int *liwork,
-					int *info, size_t, size_t);
-extern void dpotrf_(const char *uplo, const int *n, double *a,
-					const int *lda, int *info, size_t);
-extern void dtrtri_(const char *uplo, const char *diag, const int *n,
-					double *a, const int *lda, int *info, size_t, size_t);
 
 /* A map of zeros, palloc'd in the current context. */
 AdMap *
@@ -194,90 +180,6 @@ ad_covariance(const double *x, Size n, int cols, const double *mean,
 	}
 	scatter_matrix(s, cols, divisor, cov);
 	pfree(s);
-}
-
-/*
- * Eigenvalues of a finite symmetric matrix, ascending; row i of a becomes
- * the unit eigenvector of values[i], its entry of greatest magnitude (of
- * equal ones the first) positive.
- */
-void
-ad_eigen(double *a, int n, double *values)
-{
-	int			lwork = -1;
-	int			liwork = -1;
-	int			info;
-	double		work_size;
-	int			iwork_size;
-	double	   *work;
-	int		   *iwork;
-
-	dsyevd_("V", "U", &n, a, &n, values, &work_size, &lwork, &iwork_size,
-			&liwork, &info, 1, 1);
-	lwork = (int) work_size;
-	liwork = iwork_size;
-	work = ad_palloc_array(double, Max(lwork, 1));
-	iwork = ad_palloc_array(int, Max(liwork, 1));
-	CHECK_FOR_INTERRUPTS();
-	dsyevd_("V", "U", &n, a, &n, values, work, &lwork, iwork, &liwork,
-			&info, 1, 1);
-	CHECK_FOR_INTERRUPTS();
-	if (info != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("could not compute the eigenvalues of a covariance matrix of %d columns",
-						n)));
-	pfree(work);
-	pfree(iwork);
-
-	for (int i = 0; i < n; i++)
-	{
-		double	   *v = a + (Size) i * n;
-		int			at = 0;
-
-		for (int j = 1; j < n; j++)
-			if (fabs(v[j]) > fabs(v[at]))
-				at = j;
-		if (v[at] < 0)
-			for (int j = 0; j < n; j++)
-				v[j] = -v[j];
-	}
-}
-
-/*
- * Replace a symmetric matrix by L with L L' = a, zeros above the diagonal.
- * False, with a spoilt, unless it is positive definite.
- */
-bool
-ad_cholesky(double *a, int n)
-{
-	int			info;
-
-	CHECK_FOR_INTERRUPTS();
-	/* Fortran's upper triangle is our lower one */
-	dpotrf_("U", &n, a, &n, &info, 1);
-	if (info != 0)
-		return false;
-	for (int i = 0; i < n; i++)
-	{
-		for (int j = i + 1; j < n; j++)
-			a[(Size) i * n + j] = 0;
-		if (!isfinite(a[(Size) i * n + i]))
-			return false;
-	}
-	return true;
-}
-
-/* Replace a lower triangular matrix with a positive diagonal by its inverse. */
-void
-ad_lower_inverse(double *l, int n)
-{
-	int			info;
-
-	CHECK_FOR_INTERRUPTS();
-	dtrtri_("U", "N", &n, l, &n, &info, 1, 1);
-	if (info != 0)
-		elog(ERROR, "triangular matrix is singular");
 }
 
 /* ln Gamma(x) for x > 0, by Stirling's series at x + m >= 20. */

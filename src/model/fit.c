@@ -159,6 +159,8 @@ score_row(Fit *fit, Size i, bool known)
 	const double *x;
 	double		score;
 
+	/* a row of many columns, or of many neighbours, takes a millisecond */
+	CHECK_FOR_INTERRUPTS();
 	if (fit->nmembers > 0)
 	{
 		for (int k = 0; k < fit->nmembers; k++)
@@ -306,7 +308,6 @@ score_folds(Fit *fit, const Size *rows, Size n, double share, double *scores)
 		common_scale(fit, &shift, &unit);
 		for (Size i = 0; i < n; i++)
 		{
-			AD_CHECK_EVERY_1024(i);
 			if (fold[i] == f)
 				scores[i] = (score_row(fit, rows[i], false) - shift) / unit;
 		}
@@ -358,10 +359,7 @@ calibrate(Fit *fit, const Size *rows, Size n)
 			n -= held;
 			fit_rows(fit, fitted, n);
 			for (Size i = 0; i < held; i++)
-			{
-				AD_CHECK_EVERY_1024(i);
 				scores[i] = score_row(fit, held_out[i], false);
-			}
 		}
 		ad_scores_build(&c.held_out, scores, held, most);
 	}
@@ -378,10 +376,7 @@ calibrate(Fit *fit, const Size *rows, Size n)
 		n = some;
 	}
 	for (Size i = 0; i < n; i++)
-	{
-		AD_CHECK_EVERY_1024(i);
 		scores[i] = score_row(fit, fitted[i], true);
-	}
 	ad_scores_build(&c.training, scores, n, most);
 	c.threshold = ad_sorted_threshold(scores, n, c.contamination);
 	fit->calibration = c;
