@@ -12,6 +12,7 @@
 #include "math/ad_simd.h"
 #include "model/ad_model.h"
 #include "operate/ad_shared.h"
+#include "series/ad_series_settings.h"
 #include "utils/guc.h"
 
 PG_MODULE_MAGIC;
@@ -29,6 +30,7 @@ _PG_init(void)
 	ad_simd_init();
 	ad_shared_init();
 	ad_planner_init();
+	ad_series_settings();
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("anomaly");
 #else

@@ -118,7 +118,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value', DETAIL = 'Allowed: at least 1 and at most 4096.';
     END IF;
     IF priority NOT IN ('accuracy', 'speed', 'memory', 'balanced') THEN
-        RAISE EXCEPTION 'priority cannot be "%"', priority
+        RAISE EXCEPTION 'priority cannot be "%"', _anomaly._ad_quote(priority)
             USING ERRCODE = 'invalid_parameter_value',
                   DETAIL = 'Expected one of "accuracy", "speed", "memory", "balanced".';
     END IF;

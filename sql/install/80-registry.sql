@@ -398,7 +398,7 @@ BEGIN
 	q := _anomaly._ad_query($4, 'query to compare on');
 	IF $6 IS NOT NULL THEN
 		IF NOT $6 OPERATOR(pg_catalog.=) ANY (q.columns) THEN
-			RAISE EXCEPTION 'query to compare on has no column "%"', $6
+			RAISE EXCEPTION 'query to compare on has no column "%"', _anomaly._ad_quote($6)
 				USING ERRCODE = 'undefined_column', HINT = 'label names a column that says which rows are anomalies.';
 		END IF;
 		metrics := '_anomaly._ad_roc_auc(s1, l), _anomaly._ad_roc_auc(s2, l), '

@@ -440,6 +440,10 @@ BEGIN
 	IF $1 IS NULL THEN
 		RAISE EXCEPTION 'name of the job cannot be NULL' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
+	-- no job has a longer one
+	IF octet_length($1) > 63 THEN
+		RAISE EXCEPTION 'job "%" does not exist', _anomaly._ad_quote($1) USING ERRCODE = 'undefined_object';
+	END IF;
 	SELECT * INTO j FROM _anomaly._ad_own_job o WHERE o.name = $1;
 	IF j.id IS NULL THEN
 		IF EXISTS (SELECT FROM _anomaly._ad_visible_job o WHERE o.name = $1) THEN
@@ -467,7 +471,7 @@ BEGIN
 		relation := pg_catalog.to_regclass(given);
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		IF relation IS NULL THEN
-			RAISE EXCEPTION 'relation "%" does not exist', btrim(given)
+			RAISE EXCEPTION 'relation "%" does not exist', _anomaly._ad_quote(btrim(given))
 				USING ERRCODE = 'undefined_table', DETAIL = format('It is looked up with search_path %s, that of whoever gave the job its source.', $2),
 				HINT = 'A source is a table, a view, or a query. Write the schema before the name, or set search_path and give the source again with ad_alter_job().';
 		END IF;
@@ -490,7 +494,7 @@ BEGIN
 		RAISE EXCEPTION '% cannot be NULL', $4 USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	IF $3 <> ALL ($1) THEN
-		RAISE EXCEPTION 'source has no column "%"', $3
+		RAISE EXCEPTION 'source has no column "%"', _anomaly._ad_quote($3)
 			USING ERRCODE = 'undefined_column', DETAIL = format('It is the %s column.', $4);
 	END IF;
 	IF array_length(array_positions($1, $3), 1) > 1 THEN
@@ -518,6 +522,34 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION _anomaly._ad_job_watermark_kind(regtype) IS 'at for a type of time, no for an integer; an error for others';
 
+-- Before they are copied into a job. NULL: not given.
+CREATE FUNCTION _anomaly._ad_job_texts(name text, model text, source text, key_column text, watermark_column text,
+    entity_column text, rule jsonb, lag text, since text, features text[], options jsonb, partition_by text[], order_by text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF $1 = '' OR octet_length($1) > 63 THEN
+		RAISE EXCEPTION 'name of a job has % bytes, allowed are 1 to 63', octet_length($1)
+			USING ERRCODE = CASE WHEN $1 = '' THEN 'invalid_name' ELSE 'name_too_long' END;
+	END IF;
+	PERFORM _anomaly._ad_check_length($2, 'model', 63);
+	PERFORM _anomaly._ad_check_length($3, 'source', 262144);
+	PERFORM _anomaly._ad_check_length($4, 'key', 63);
+	PERFORM _anomaly._ad_check_length($5, 'watermark', 63);
+	PERFORM _anomaly._ad_check_length($6, 'entity', 63);
+	PERFORM _anomaly._ad_check_length($7, 'rule', 1024);
+	PERFORM _anomaly._ad_check_length($8, 'lag', 64);
+	PERFORM _anomaly._ad_check_length($9, 'since', 64);
+	PERFORM _anomaly._ad_check_length($10, 'features', 262144);
+	PERFORM _anomaly._ad_check_length($11, 'options', 262144);
+	PERFORM _anomaly._ad_check_length($12, 'partition_by', 1024);
+	PERFORM _anomaly._ad_check_length($13, 'order_by', 63);
+END $$;
+COMMENT ON FUNCTION _anomaly._ad_job_texts(text, text, text, text, text, text, jsonb, text, text, text[], jsonb, text[], text) IS
+'an error if a text of a job is too long';
+
 -- What is wrong with a job is said when it is made.
 CREATE FUNCTION _anomaly._ad_job_check(j _anomaly._ad_own_job)
 RETURNS void
@@ -533,10 +565,8 @@ DECLARE
 	missing text;
 	n bigint;
 BEGIN
-	IF j.name = '' OR octet_length(j.name) > 63 THEN
-		RAISE EXCEPTION 'name of a job has % bytes, allowed are 1 to 63', octet_length(j.name)
-			USING ERRCODE = CASE WHEN j.name = '' THEN 'invalid_name' ELSE 'name_too_long' END;
-	END IF;
+	PERFORM _anomaly._ad_job_texts(j.name, j.model, j.source, j.key_column, j.watermark_column, j.entity_column, j.rule, j.lag,
+		j.since, j.features, j.options, j.partition_by, j.order_by);
 	IF j.batch_size IS NULL OR j.batch_size NOT BETWEEN 1 AND 1000000 THEN
 		RAISE EXCEPTION 'batch_size is %, must be 1 to 1000000', coalesce(j.batch_size::text, 'NULL')
 			USING ERRCODE = 'invalid_parameter_value';
@@ -547,27 +577,31 @@ BEGIN
 	IF j.cooldown <= interval '0' THEN
 		RAISE EXCEPTION 'cooldown is %, must be more than 0', j.cooldown USING ERRCODE = 'invalid_parameter_value';
 	END IF;
+	-- the times that it leads to must exist
+	IF j.cooldown > interval '100 years' THEN
+		RAISE EXCEPTION 'cooldown is %, must be at most 100 years', j.cooldown USING ERRCODE = 'invalid_parameter_value';
+	END IF;
 	IF j.cooldown IS NOT NULL AND j.entity_column IS NULL AND j.kind = 'model' THEN
 		RAISE EXCEPTION 'cooldown needs an entity column'
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'It is the time in which an entity causes at most one alert.';
 	END IF;
-	IF j.explain IS NULL OR j.explain < 0 THEN
-		RAISE EXCEPTION 'explain is %, must be at least 0', coalesce(j.explain::text, 'NULL') USING ERRCODE = 'invalid_parameter_value';
+	IF j.explain IS NULL OR j.explain NOT BETWEEN 0 AND 4096 THEN
+		RAISE EXCEPTION 'explain is %, must be 0 to 4096', coalesce(j.explain::text, 'NULL') USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 
 	-- the rule
 	IF jsonb_typeof(j.rule) IS DISTINCT FROM 'object' OR (SELECT count(*) FROM jsonb_object_keys(j.rule)) <> 1 THEN
-		RAISE EXCEPTION 'rule is %, must be an object with one member', coalesce(j.rule::text, 'NULL')
+		RAISE EXCEPTION 'rule is %, must be an object with one member', coalesce(_anomaly._ad_quote(j.rule::text), 'NULL')
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'It is {"p_value": 0.001}, {"fdr": 0.05} or {"score": 0.7}.';
 	END IF;
 	SELECT key, CASE WHEN jsonb_typeof(value) = 'number' THEN (value #>> '{}')::numeric END
 	INTO rule_name, rule_value FROM jsonb_each(j.rule);
 	IF rule_name NOT IN ('p_value', 'fdr', 'score') OR rule_value IS NULL THEN
-		RAISE EXCEPTION 'rule is %, must have a number "p_value", "fdr" or "score"', j.rule
+		RAISE EXCEPTION 'rule is %, must have a number "p_value", "fdr" or "score"', _anomaly._ad_quote(j.rule::text)
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	IF rule_name <> 'score' AND (rule_value <= 0 OR rule_value >= 1) THEN
-		RAISE EXCEPTION 'rule "%" is %, must be more than 0 and less than 1', rule_name, rule_value
+		RAISE EXCEPTION 'rule "%" is %, must be more than 0 and less than 1', rule_name, _anomaly._ad_quote(rule_value::text)
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 
@@ -578,7 +612,7 @@ BEGIN
 	PERFORM _anomaly._ad_job_since(j, kind);
 	IF j.kind = 'layering' THEN
 		IF rule_name <> 'score' THEN
-			RAISE EXCEPTION 'rule is %, must be on the score', j.rule
+			RAISE EXCEPTION 'rule is %, must be on the score', _anomaly._ad_quote(j.rule::text)
 				USING ERRCODE = 'invalid_parameter_value', HINT = 'The score of layering is its severity, 0 to 100: {"score": 50}.';
 		END IF;
 		PERFORM _anomaly._ad_job_layering_check(j, q.sql, q.columns, q.types);
@@ -623,7 +657,7 @@ BEGIN
 		IF m.privilege IN ('read', 'own') THEN
 			n := (_anomaly._ad_info(j.model) #>> '{calibration,rows}')::bigint;
 			IF rule_name = 'p_value' AND 1.0 / (n + 1) > rule_value THEN
-				RAISE EXCEPTION 'no p-value of model "%" is as low as %', j.model, rule_value
+				RAISE EXCEPTION 'no p-value of model "%" is as low as %', j.model, _anomaly._ad_quote(rule_value::text)
 					USING ERRCODE = 'invalid_parameter_value',
 					DETAIL = format('It is calibrated on %s rows, so the least is 1/%s.', n, n + 1),
 					HINT = 'Train it on more rows, with a greater share in ad_calibrate(), or ask for less.';
@@ -655,6 +689,12 @@ BEGIN
 	END;
 	IF at < interval '0' OR no < 0 THEN
 		RAISE EXCEPTION 'lag is %, cannot be negative', $1 USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	-- the watermarks that it leads to must exist
+	IF at > interval '100 years' THEN
+		RAISE EXCEPTION 'lag is %, must be at most 100 years', $1 USING ERRCODE = 'invalid_parameter_value';
+	ELSIF no > 1000000000000000 THEN
+		RAISE EXCEPTION 'lag is %, must be at most 1000000000000000', $1 USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 END $$;
 COMMENT ON FUNCTION _anomaly._ad_job_lag(text, text) IS 'a lag, of the kind of the watermark';
@@ -737,6 +777,7 @@ AS $$
 DECLARE
 	j _anomaly._ad_own_job;
 BEGIN
+	PERFORM _anomaly._ad_job_texts($1, $2, $3, $4, $5, $7, $6, $9, $13, $14, NULL, NULL, NULL);
 	j.name := $1;
 	j.kind := 'model';
 	j.model := $2;
@@ -796,10 +837,14 @@ DECLARE
 	c record;
 BEGIN
 	j := _anomaly._ad_job_get($1);
+	PERFORM _anomaly._ad_check_length($2, 'changes', 1048576);
 	IF jsonb_typeof($2) IS DISTINCT FROM 'object' THEN
 		RAISE EXCEPTION 'changes of job "%" must be an object', $1 USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	FOR c IN SELECT key, value, value #>> '{}' AS text FROM jsonb_each($2) LOOP
+		IF c.key IN ('owner', 'batch_size', 'cooldown', 'limit_per_hour', 'explain') THEN
+			PERFORM _anomaly._ad_check_length(c.text, c.key, 63);
+		END IF;
 		CASE c.key
 			WHEN 'owner' THEN
 				IF to_regrole(quote_ident(c.text)) IS NULL THEN
@@ -824,7 +869,7 @@ BEGIN
 				j.features := CASE WHEN jsonb_typeof(c.value) = 'array' THEN ARRAY(SELECT jsonb_array_elements_text(c.value)) END;
 			WHEN 'options' THEN j.options := c.value;
 			ELSE
-				RAISE EXCEPTION 'a job has no "%" that could be changed', c.key
+				RAISE EXCEPTION 'a job has no "%" that could be changed', _anomaly._ad_quote(c.key)
 					USING ERRCODE = 'invalid_parameter_value',
 					HINT = 'There are owner, model, source, rule, entity, batch_size, lag, cooldown, limit_per_hour, explain, features and options.';
 		END CASE;
@@ -902,6 +947,8 @@ DECLARE
 	n bigint;
 BEGIN
 	j := _anomaly._ad_job_get($1);
+	PERFORM _anomaly._ad_check_length($2, 'key', 65536);
+	PERFORM _anomaly._ad_check_length($3, 'entity', 65536);
 	IF ($2 IS NULL) = ($3 IS NULL) THEN
 		RAISE EXCEPTION 'one of key and entity must be given, and not both' USING ERRCODE = 'invalid_parameter_value',
 			HINT = 'Say ad_purge_subject(job, key => ''...'') or ad_purge_subject(job, entity => ''...'').';
@@ -951,6 +998,8 @@ DECLARE
 	g _anomaly._ad_own_grant;
 BEGIN
 	g.job_id := (_anomaly._ad_job_get($1)).id;
+	PERFORM _anomaly._ad_check_length($2, 'role', 63);
+	PERFORM _anomaly._ad_check_length($3, 'privilege', 63);
 	IF $3 NOT IN ('read', 'label') THEN
 		RAISE EXCEPTION 'privilege is "%", must be "read" or "label"', $3 USING ERRCODE = 'invalid_parameter_value';
 	END IF;

@@ -112,6 +112,10 @@ DECLARE
 	now timestamptz := clock_timestamp();
 	written bigint := 0;
 	held bigint := 0;
+	low timestamptz;		-- within the cooldown
+	high timestamptz;
+	hour timestamptz;		-- of the clock
+	in_hour bigint;			-- alerts of it, as far as the limit asks
 BEGIN
 	FOR h IN
 		SELECT _anomaly._ad_short(e ->> 'key') AS key, _anomaly._ad_short(e ->> 'entity') AS entity, (e ->> 'score')::double precision AS score,
@@ -122,16 +126,22 @@ BEGIN
 		IF EXISTS (SELECT FROM _anomaly._ad_own_alert a WHERE a.job_id = j.id AND a.key = h.key) THEN
 			CONTINUE;
 		END IF;
+		low := _anomaly._ad_shift(h.at, - j.cooldown);
+		high := _anomaly._ad_shift(h.at, j.cooldown);
+		-- hits come in the order of time: an hour is counted once
+		IF j.limit_per_hour IS NOT NULL AND isfinite(h.at) AND hour IS DISTINCT FROM date_trunc('hour', h.at, 'UTC') THEN
+			hour := date_trunc('hour', h.at, 'UTC');
+			SELECT count(*) INTO in_hour FROM (
+				SELECT FROM _anomaly._ad_own_alert a
+				WHERE a.job_id = j.id AND a.event_at >= hour AND a.event_at < _anomaly._ad_shift(hour, interval '1 hour')
+				LIMIT j.limit_per_hour) o;
+		END IF;
 		-- whichever comes first, two alerts of an entity are not closer; in an
 		-- hour of the clock there are not more
 		IF (j.cooldown IS NOT NULL AND h.entity IS NOT NULL AND EXISTS (
 				SELECT FROM _anomaly._ad_own_alert a
-				WHERE a.job_id = j.id AND a.entity = h.entity
-					AND a.event_at > _anomaly._ad_shift(h.at, -j.cooldown) AND a.event_at < _anomaly._ad_shift(h.at, j.cooldown)))
-			OR (j.limit_per_hour IS NOT NULL AND isfinite(h.at) AND (
-				SELECT count(*) FROM _anomaly._ad_own_alert a
-				WHERE a.job_id = j.id AND a.event_at >= date_trunc('hour', h.at, 'UTC')
-					AND a.event_at < _anomaly._ad_shift(date_trunc('hour', h.at, 'UTC'), interval '1 hour')) >= j.limit_per_hour)
+				WHERE a.job_id = j.id AND a.entity = h.entity AND a.event_at > low AND a.event_at < high))
+			OR (j.limit_per_hour IS NOT NULL AND isfinite(h.at) AND in_hour >= j.limit_per_hour)
 		THEN
 			held := held + 1;
 			CONTINUE;
@@ -139,6 +149,7 @@ BEGIN
 		INSERT INTO _anomaly._ad_own_alert (job_id, key, entity, score, p_value, explanation, "row", model_version, event_at, scored_at)
 		VALUES (j.id, h.key, h.entity, h.score, h.p_value, h.explanation, h."row", h.version, h.at, now);
 		written := written + 1;
+		in_hour := in_hour + CASE WHEN isfinite(h.at) THEN 1 ELSE 0 END;
 	END LOOP;
 	UPDATE _anomaly._ad_own_run r
 	SET batches = r.batches + 1, rows = r.rows + $3, alerts = r.alerts + written, suppressed = r.suppressed + held

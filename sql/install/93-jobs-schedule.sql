@@ -14,6 +14,7 @@ BEGIN
 	IF $2 IS NULL THEN
 		RAISE EXCEPTION 'schedule cannot be NULL' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
+	PERFORM _anomaly._ad_check_length($2, 'schedule', 255);
 	IF j.owner::oid <> (SELECT oid FROM pg_roles WHERE rolname = current_user) THEN
 		RAISE EXCEPTION 'job "%" is scheduled by its owner only', j.name
 			USING ERRCODE = 'insufficient_privilege', HINT = format('SET ROLE %s first.', quote_ident(j.owner::text));

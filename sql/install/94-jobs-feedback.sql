@@ -55,6 +55,11 @@ BEGIN
 	IF $1 IS NULL OR $2 IS NULL THEN
 		RAISE EXCEPTION 'job and key cannot be NULL' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
+	IF octet_length($1) > 63 THEN
+		RAISE EXCEPTION 'job "%" does not exist', _anomaly._ad_quote($1) USING ERRCODE = 'undefined_object';
+	END IF;
+	PERFORM _anomaly._ad_check_length($2, 'key', 65536);
+	PERFORM _anomaly._ad_check_length($4, 'note', 65536);
 	SELECT * INTO p FROM _anomaly._ad_job_privilege o WHERE o.name = $1;
 	IF p.job_id IS NULL THEN
 		RAISE EXCEPTION 'job "%" does not exist', $1 USING ERRCODE = 'undefined_object';

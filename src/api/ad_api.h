@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/tupdesc.h"
+#include "api/text_api.h"
 #include "fmgr.h"
 #include "model/ad_model.h"
 #include "nodes/primnodes.h"
@@ -99,6 +100,7 @@ typedef struct AdModelArg
 	char		name[AD_MAX_MODEL_NAME];
 } AdModelArg;
 
+extern text *ad_model_name_argument(Datum value);
 extern AdModel *ad_model_argument_slow(FunctionCallInfo fcinfo,
 									   AdModelArg *arg, MemoryContext owner,
 									   AdPrivilege need);

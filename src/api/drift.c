@@ -76,7 +76,8 @@ ad_drift_rows(PG_FUNCTION_ARGS)
 									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(scratch);
 
-	ad_drift_options(&PG_GETARG_JSONB_P(2)->root, &options);
+	ad_drift_options(&ad_jsonb_argument(PG_GETARG_DATUM(2), "options")->root,
+					 &options);
 	reference = PG_GETARG_BYTEA_PP(0);
 	if (VARSIZE_ANY_EXHDR(reference) >= AD_MAGIC_LENGTH &&
 		memcmp(VARDATA_ANY(reference), AD_MAGIC_MODEL, AD_MAGIC_LENGTH) == 0)

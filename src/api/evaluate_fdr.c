@@ -36,14 +36,14 @@ read_method(WindowObject winobj)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("\"method\" cannot be NULL")));
-	name = TextDatumGetCString(value);
+	name = ad_text_argument(value, "method", AD_MAX_WORD_LENGTH);
 	if (strcmp(name, "bh") == 0)
 		return AD_FDR_BH;
 	if (strcmp(name, "by") == 0)
 		return AD_FDR_BY;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown method \"%s\"", name),
+			 errmsg("unknown method \"%s\"", ad_quote_clip(name)),
 			 errhint("The methods are \"bh\" (Benjamini and Hochberg) and \"by\" (Benjamini and Yekutieli).")));
 	return AD_FDR_BH;
 }

@@ -37,15 +37,19 @@ typedef struct BlobsState
 
 /* The distribution that an argument names, or an error. */
 static inline AdDistribution
-distribution_argument(const text *t)
+distribution_argument(Datum value)
 {
 	AdDistribution distribution;
+	text	   *t = NULL;
 
-	if (unlikely(!ad_distribution_parse(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t),
+	if (likely(ad_raw_length(value) <= AD_MAX_WORD_LENGTH))
+		t = DatumGetTextPP(value);
+	if (unlikely(t == NULL || !ad_distribution_parse(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t),
 										&distribution)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unknown distribution \"%s\"", text_to_cstring(t)),
+				 errmsg("unknown distribution \"%s\"",
+						ad_text_quote(value)),
 				 errhint("The distributions are \"normal\", \"uniform\" and \"exponential\".")));
 	return distribution;
 }
@@ -98,7 +102,7 @@ whole_argument(int64 value, const char *name, int64 min, int64 max)
 Datum
 ad_random(PG_FUNCTION_ARGS)
 {
-	AdDistribution distribution = distribution_argument(PG_GETARG_TEXT_PP(2));
+	AdDistribution distribution = distribution_argument(PG_GETARG_DATUM(2));
 	double		location = number_argument(PG_GETARG_FLOAT8(3), "location",
 										   -DBL_MAX);
 	double		scale = number_argument(PG_GETARG_FLOAT8(4), "scale", 0);
@@ -186,7 +190,7 @@ series_arguments(FunctionCallInfo fcinfo, AdSeries *s)
 {
 	s->rows = whole_argument(PG_GETARG_INT64(0), "rows", 0, AD_MAX_GENERATED);
 	s->seed = PG_GETARG_INT64(1);
-	s->noise = distribution_argument(PG_GETARG_TEXT_PP(2));
+	s->noise = distribution_argument(PG_GETARG_DATUM(2));
 	s->noise_scale = number_argument(PG_GETARG_FLOAT8(3), "noise_scale", 0);
 	s->level = number_argument(PG_GETARG_FLOAT8(4), "level", -DBL_MAX);
 	s->trend = number_argument(PG_GETARG_FLOAT8(5), "trend", -DBL_MAX);

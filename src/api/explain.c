@@ -161,7 +161,8 @@ read_options(FunctionCallInfo fcinfo, ExplainCall *e)
 	struct varlena *given = NULL;
 
 	if (!PG_ARGISNULL(1))
-		given = (struct varlena *) PG_GETARG_JSONB_P(1);
+		given = (struct varlena *) ad_jsonb_argument(PG_GETARG_DATUM(1),
+													 "options");
 	if (given == NULL ? e->given == NULL :
 		e->given != NULL && VARSIZE(given) == VARSIZE(e->given) &&
 		memcmp(given, e->given, VARSIZE(given)) == 0)

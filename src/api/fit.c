@@ -238,6 +238,7 @@ accumulate(FunctionCallInfo fcinfo, bool has_spec, bool need_detector,
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("spec cannot be NULL")));
+		ad_check_length(PG_GETARG_DATUM(1), "spec", AD_MAX_OPTIONS_LENGTH);
 		/* a jsonb must be aligned and have a long header */
 		spec = PG_DETOAST_DATUM(PG_GETARG_DATUM(1));
 		if (state == NULL)
@@ -362,6 +363,7 @@ ad_merge_transfn(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		PG_RETURN_POINTER(state);
 	}
+	ad_check_length(PG_GETARG_DATUM(1), "sketch", AD_MAX_BYTES);
 	bytes = PG_GETARG_BYTEA_PP(1);
 	state = merge_states(state, read_state(bytes, NULL), mcxt);
 	PG_FREE_IF_COPY(bytes, 1);
@@ -482,11 +484,15 @@ ad_fit_finalfn(PG_FUNCTION_ARGS)
 Datum
 ad_fit_sketch(PG_FUNCTION_ARGS)
 {
-	bytea	   *bytes = PG_GETARG_BYTEA_PP(1);
-	FitState   *state = read_state(bytes, NULL);
+	bytea	   *bytes;
+	FitState   *state;
 	bytea	   *model;
 	uint64		seed;
 
+	ad_check_length(PG_GETARG_DATUM(0), "spec", AD_MAX_OPTIONS_LENGTH);
+	ad_check_length(PG_GETARG_DATUM(1), "sketch", AD_MAX_BYTES);
+	bytes = PG_GETARG_BYTEA_PP(1);
+	state = read_state(bytes, NULL);
 	state->spec_is_text =
 		get_fn_expr_argtype(fcinfo->flinfo, 0) == TEXTOID;
 	state->spec_value = PG_DETOAST_DATUM(PG_GETARG_DATUM(0));

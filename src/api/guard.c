@@ -143,7 +143,7 @@ ad_job_number(PG_FUNCTION_ARGS)
 		ereport(WARNING,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("job \"%s\" is restored without its owner \"%s\"",
-						isnull ? "" : TextDatumGetCString(value), name),
+						isnull ? "" : ad_text_quote(value), name),
 				 errhint("A superuser who has read its query can give it back: SELECT ad_alter_job(name, '{\"owner\": \"%s\"}').",
 						 name)));
 		value = ObjectIdGetDatum(AD_ROLE_NOBODY);
@@ -183,13 +183,14 @@ ad_version_guard(PG_FUNCTION_ARGS)
 	if (!by_copy())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("cannot store a model in the name of role \"%s\"", name),
+				 errmsg("cannot store a model in the name of role \"%s\"",
+						ad_quote_clip(name)),
 				 errdetail("Its query would be trusted with rights that the current user does not have.")));
 	value = heap_getattr(row, column(rel, "name"), desc, &isnull);
 	ereport(WARNING,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("model \"%s\" is restored without who trained it, \"%s\"",
-					isnull ? "" : TextDatumGetCString(value), name),
+					isnull ? "" : ad_text_quote(value), ad_quote_clip(name)),
 			 errhint("It scores as before. Before ad_retrain() can be used, train it once with ad_train().")));
 	value = CStringGetTextDatum("");
 	return PointerGetDatum(heap_modify_tuple_by_cols(row, desc, 1, &trained_by,
@@ -281,7 +282,7 @@ ad_label_store(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("job \"%s\" has no alert with key \"%s\"", name,
-						text_to_cstring(PG_GETARG_TEXT_PP(1))),
+						ad_text_quote(PG_GETARG_DATUM(1))),
 				 reads ? errdetail("There is no such row in its source either.") :
 				 errdetail("Rows without an alert can be labelled by its owner.")));
 

@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "api/text_api.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "market/ad_market.h"

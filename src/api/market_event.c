@@ -23,6 +23,8 @@
 #include "utils/datetime.h"
 #include "utils/lsyscache.h"
 
+#define LONGEST_WORD	4096		/* bytes, with spaces around it */
+#define LONGEST_ID		65536		/* the same of an order_id */
 #define EVENT_HEADER	offsetof(AdOrderEventDatum, id)
 
 PG_FUNCTION_INFO_V1(ad_order_event_in);
@@ -251,6 +253,10 @@ ad_row_column(AdRowReader *r, int column, Datum value, bool isnull,
 
 				if (isnull)
 					return column == 0 ? AD_ROW_TYPE_NULL : AD_ROW_SIDE_NULL;
+				/* no word is that long; see before it is detoasted */
+				if (ad_raw_length(value) > LONGEST_WORD)
+					return column == 0 ? AD_ROW_TYPE_UNKNOWN :
+						AD_ROW_SIDE_UNKNOWN;
 				t = DatumGetTextPP(value);
 				code = ad_words_lookup(r->words, column == 0 ? AD_WORDS_EVENT :
 									   AD_WORDS_SIDE, VARDATA_ANY(t),
@@ -288,10 +294,15 @@ ad_row_column(AdRowReader *r, int column, Datum value, bool isnull,
 			e->idlen = 0;
 			if (!isnull)
 			{
-				text	   *t = DatumGetTextPP(value);
-				const char *s = VARDATA_ANY(t);
-				Size		len = VARSIZE_ANY_EXHDR(t);
+				text	   *t;
+				const char *s;
+				Size		len;
 
+				if (ad_raw_length(value) > LONGEST_ID)
+					return AD_ROW_ID_LONG;
+				t = DatumGetTextPP(value);
+				s = VARDATA_ANY(t);
+				len = VARSIZE_ANY_EXHDR(t);
 				while (len > 0 && s[0] == ' ')
 				{
 					s++;
@@ -354,9 +365,9 @@ ad_row_content(const Datum *values, const bool *nulls, const Oid *types,
 			continue;
 		}
 		getTypeOutputInfo(types[i], &out, &varlena);
-		s = OidOutputFunctionCall(out, values[i]);
-		appendStringInfo(&buf, "\"%.*s\"", pg_mbcliplen(s, (int) strlen(s), 200),
-						 s);
+		s = types[i] == TEXTOID ? ad_text_quote(values[i]) :
+			ad_quote_clip(OidOutputFunctionCall(out, values[i]));
+		appendStringInfo(&buf, "\"%s\"", s);
 	}
 	return buf.data;
 }
@@ -493,7 +504,8 @@ ad_order_event_make(PG_FUNCTION_ARGS)
 
 	if (s->options_arg >= 0 && !PG_ARGISNULL(s->options_arg))
 	{
-		Jsonb	   *options = PG_GETARG_JSONB_P(s->options_arg);
+		Jsonb	   *options =
+			ad_jsonb_argument(PG_GETARG_DATUM(s->options_arg), "options");
 
 		if (!s->options_raw || s->options_len != VARSIZE(options) ||
 			memcmp(s->options_raw, options, s->options_len) != 0)
@@ -557,7 +569,7 @@ bad_text(const char *s, const char *detail)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 			 errmsg("invalid input syntax for type %s: \"%s\"",
-					"ad_order_event", s),
+					"ad_order_event", ad_quote_clip(s)),
 			 errdetail("%s Expected event_type,side,price,quantity,ts[,order_id].",
 					   detail)));
 }

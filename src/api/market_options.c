@@ -168,7 +168,8 @@ read_window(JsonbContainer *object, const WindowOption *w)
 												   NumericGetDatum(v.val.numeric)));
 		seconds = strtod(text, NULL);
 	}
-	else if (v.type == jbvString)
+	/* a longer text is no interval */
+	else if (v.type == jbvString && v.val.string.len <= AD_MAX_QUOTED)
 	{
 		text = pnstrdup(v.val.string.val, v.val.string.len);
 		seconds = interval_seconds(DatumGetIntervalP(DirectFunctionCall3(interval_in,
@@ -185,7 +186,8 @@ read_window(JsonbContainer *object, const WindowOption *w)
 	if (!(seconds >= 1e-6 && seconds <= MAX_WINDOW_SECONDS))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"%s\" is out of range: %s", w->name, text),
+				 errmsg("option \"%s\" is out of range: %s", w->name,
+						ad_quote_clip(text)),
 				 errdetail("Allowed: greater than 0 and at most %.0f seconds.",
 						   MAX_WINDOW_SECONDS)));
 	return seconds;
@@ -366,7 +368,8 @@ text_member(StringInfo buf, FunctionCallInfo fcinfo, int arg, const char *name)
 	if (PG_ARGISNULL(arg))
 		return;
 	key(buf, name);
-	escape_json(buf, text_to_cstring(PG_GETARG_TEXT_PP(arg)));
+	escape_json(buf, ad_text_argument(PG_GETARG_DATUM(arg), name,
+									   AD_MAX_WORD_LENGTH));
 }
 
 static void
@@ -428,7 +431,7 @@ jsonb_member(StringInfo buf, FunctionCallInfo fcinfo, int arg,
 
 	if (PG_ARGISNULL(arg))
 		return;
-	j = PG_GETARG_JSONB_P(arg);
+	j = ad_jsonb_argument(PG_GETARG_DATUM(arg), name);
 	key(buf, name);
 	(void) JsonbToCString(buf, &j->root, VARSIZE(j));
 }

@@ -108,7 +108,7 @@ need_column(TupleDesc desc, const char *name)
 	if (i < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("query has no column \"%s\"", name),
+				 errmsg("query has no column \"%s\"", ad_quote_clip(name)),
 				 errhint("The query must have columns event_type, side, price, quantity, ts and the partition columns; order_id and a row id are optional.")));
 	return i;
 }
@@ -404,7 +404,8 @@ partition_columns(Reader *r, ArrayType *given, TupleDesc desc)
 				ereport(ERROR,
 						(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						 errmsg("partition_by cannot hold null")));
-			r->keys[i].name = TextDatumGetCString(elements[i]);
+			r->keys[i].name = ad_text_argument(elements[i], "partition_by",
+											   AD_MAX_WORD_LENGTH);
 			(void) need_column(desc, r->keys[i].name);
 		}
 		r->nkeys = n;
@@ -552,8 +553,8 @@ describe_columns(Reader *r, TupleDesc desc)
  * ad_layering_sequences(query, options, partition_by, order_by, presorted):
  * the sequences of every partition of a query.
  */
-Datum
-ad_layering_sequences(PG_FUNCTION_ARGS)
+static Datum
+run_layering_sequences(FunctionCallInfo fcinfo)
 {
 	Reader	   *r;
 	char	   *query;
@@ -569,7 +570,7 @@ ad_layering_sequences(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("query cannot be null")));
-	query = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	query = ad_text_argument(PG_GETARG_DATUM(0), "query", AD_MAX_QUERY_LENGTH);
 
 	r = palloc0(sizeof(Reader));
 	r->cxt = caller;
@@ -578,7 +579,8 @@ ad_layering_sequences(PG_FUNCTION_ARGS)
 	r->scratch = AllocSetContextCreate(caller, "anomaly rows",
 									   ALLOCSET_DEFAULT_SIZES);
 	r->arena.cxt = r->partition_cxt;
-	ad_market_options(PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1),
+	ad_market_options(PG_ARGISNULL(1) ? NULL :
+					  ad_jsonb_argument(PG_GETARG_DATUM(1), "options"),
 					  AD_OWNER_LAYERING, &r->options);
 	r->row.words = &r->options.words;
 	r->pub.receiveSlot = receive_slot;
@@ -597,7 +599,7 @@ ad_layering_sequences(PG_FUNCTION_ARGS)
 					  desc);
 	if (!PG_ARGISNULL(3))
 	{
-		order_by = text_to_cstring(PG_GETARG_TEXT_PP(3));
+		order_by = ad_text_argument(PG_GETARG_DATUM(3), "order_by", AD_MAX_WORD_LENGTH);
 		(void) need_column(desc, order_by);
 	}
 	else if (find_column(desc, "id") >= 0)
@@ -619,4 +621,11 @@ ad_layering_sequences(PG_FUNCTION_ARGS)
 						" rows of the query that are not order events",
 						r->all_skipped, r->all_rows)));
 	PG_RETURN_NULL();
+}
+
+/* The same; what fails repeats little of the query. */
+Datum
+ad_layering_sequences(PG_FUNCTION_ARGS)
+{
+	return ad_call_clipped(run_layering_sequences, fcinfo);
 }

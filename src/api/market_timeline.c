@@ -46,7 +46,8 @@ ad_layering_timeline(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	array = PG_GETARG_ARRAYTYPE_P(0);
-	ad_market_options(PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1),
+	ad_market_options(PG_ARGISNULL(1) ? NULL :
+					  ad_jsonb_argument(PG_GETARG_DATUM(1), "options"),
 					  AD_OWNER_LAYERING, options);
 	if (!PG_ARGISNULL(2))
 	{
@@ -57,7 +58,7 @@ ad_layering_timeline(PG_FUNCTION_ARGS)
 					 errmsg("sequence_no must be at least 1")));
 	}
 	if (!PG_ARGISNULL(3))
-		config.title = text_to_cstring(PG_GETARG_TEXT_PP(3));
+		config.title = ad_text_argument(PG_GETARG_DATUM(3), "title", AD_MAX_TITLE_LENGTH);
 	if (!PG_ARGISNULL(4))
 		config.width = pixels(PG_GETARG_INT32(4), "width");
 	if (!PG_ARGISNULL(5))

@@ -18,6 +18,7 @@
 #include "api/market_api.h"
 
 #include "catalog/pg_type.h"
+#include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 
@@ -79,7 +80,7 @@ ad_window_options(WindowObject winobj, AdWindowSite *site)
 	if (site->options_arg >= 0)
 		value = WinGetFuncArgCurrent(winobj, site->options_arg, &isnull);
 	if (!isnull)
-		options = DatumGetJsonbP(value);
+		options = ad_jsonb_argument(value, "options");
 	if (site->parsed &&
 		(options ? site->options_raw &&
 		 site->options_len == VARSIZE(options) &&
@@ -190,10 +191,16 @@ ad_window_refuse(WindowObject winobj, AdWindowSite *site, int64 row,
 			types[c] = site->reader.price_type;
 		if (c == 3)
 			types[c] = site->reader.quantity_type;
+		if (nulls[c])
+			continue;
 		/* the next pull frees what this one points to */
-		get_typlenbyval(types[c], &len, &by_value);
-		if (!nulls[c])
+		if (types[c] == TEXTOID)
+			values[c] = PointerGetDatum(cstring_to_text(ad_text_quote(values[c])));
+		else
+		{
+			get_typlenbyval(types[c], &len, &by_value);
 			values[c] = datumCopy(values[c], by_value, len);
+		}
 	}
 	ad_row_refuse(bad, &site->options.words,
 				  ad_row_content(values, nulls, types,

@@ -102,7 +102,7 @@ ad_model_argument_slow(FunctionCallInfo fcinfo, AdModelArg *arg,
 							(struct varlena *) DatumGetPointer(PG_GETARG_DATUM(0)),
 							owner);
 
-	name = PG_GETARG_TEXT_PP(0);
+	name = ad_model_name_argument(PG_GETARG_DATUM(0));
 	this_moment(&now);
 	if (arg->version != 0 && same_moment(&now, &arg->moment) &&
 		VARSIZE_ANY_EXHDR(name) == arg->name_length &&

@@ -454,15 +454,15 @@ ad_progress_rows_running(PG_FUNCTION_ARGS)
  * kind.
  */
 static void
-check_kind(const text *kind)
+check_kind(Datum kind)
 {
-	char	   *s = text_to_cstring(kind);
+	char	   *s = ad_text_argument(kind, "kind", AD_MAX_WORD_LENGTH);
 
 	if (strcmp(s, "job") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("kind of progress is \"%.*s\", must be \"job\"",
-						pg_mbcliplen(s, strlen(s), AD_MAX_MODEL_NAME), s)));
+				 errmsg("kind of progress is \"%s\", must be \"job\"",
+						ad_quote_clip(s))));
 }
 
 /*
@@ -479,21 +479,21 @@ ad_progress_set(PG_FUNCTION_ARGS)
 
 	if (ad_shared == NULL || PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_VOID();
-	check_kind(PG_GETARG_TEXT_PP(0));
-	name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	check_kind(PG_GETARG_DATUM(0));
+	name = ad_text_argument(PG_GETARG_DATUM(1), "name", AD_MAX_WORD_LENGTH);
 	if (running == NULL || strcmp(name, running) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for progress of job \"%.*s\"",
-						pg_mbcliplen(name, strlen(name), AD_MAX_MODEL_NAME),
-						name),
+				 errmsg("permission denied for progress of job \"%s\"",
+						ad_quote_clip(name)),
 				 errdetail("A session shows the progress of the job that it runs.")));
 	slot = ad_progress_find("job", name);
 	if (slot < 0)
 		slot = ad_progress_begin("job", name, NAN);
 	if (!PG_ARGISNULL(2))
 	{
-		char	   *phase = text_to_cstring(PG_GETARG_TEXT_PP(2));
+		char	   *phase = ad_text_argument(PG_GETARG_DATUM(2), "phase",
+											 AD_MAX_WORD_LENGTH);
 
 		phase[pg_mbcliplen(phase, strlen(phase),
 						   sizeof(((AdProgress *) 0)->phase) - 1)] = '\0';
@@ -512,8 +512,9 @@ ad_progress_finish(PG_FUNCTION_ARGS)
 {
 	if (ad_shared == NULL)
 		PG_RETURN_VOID();
-	check_kind(PG_GETARG_TEXT_PP(0));
+	check_kind(PG_GETARG_DATUM(0));
 	ad_progress_end(ad_progress_find("job",
-									 text_to_cstring(PG_GETARG_TEXT_PP(1))));
+									 ad_text_argument(PG_GETARG_DATUM(1), "name",
+													  AD_MAX_WORD_LENGTH)));
 	PG_RETURN_VOID();
 }

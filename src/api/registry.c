@@ -96,11 +96,20 @@ ad_registry_result(int column)
 	return isnull ? 0 : DatumGetInt32(d);
 }
 
-/* Error unless a text may be the name of a model. */
-void
-ad_registry_check_name(const text *name)
+/* The name of a model that is to be there; none has a longer one. */
+text *
+ad_model_name_argument(Datum value)
 {
-	Size		len = VARSIZE_ANY_EXHDR(name);
+	if (unlikely(ad_raw_length(value) > AD_MAX_MODEL_NAME))
+		ad_registry_no_model(ad_text_quote(value));
+	return DatumGetTextPP(value);
+}
+
+/* A text that may be the name of a new model; error for others. */
+text *
+ad_registry_new_name(Datum value)
+{
+	Size		len = ad_raw_length(value);
 
 	if (len == 0)
 		ereport(ERROR,
@@ -111,6 +120,7 @@ ad_registry_check_name(const text *name)
 				(errcode(ERRCODE_NAME_TOO_LONG),
 				 errmsg("name of a model has %zu bytes, allowed are 1 to %d",
 						len, AD_MAX_MODEL_NAME)));
+	return DatumGetTextPP(value);
 }
 
 /* Lock a name for a change, as its owner; errors as ad_registry_check(). */
@@ -157,7 +167,7 @@ no_version(const text *name, int32 version)
 Datum
 ad_activate(PG_FUNCTION_ARGS)
 {
-	text	   *name = PG_GETARG_TEXT_PP(0);
+	text	   *name = ad_model_name_argument(PG_GETARG_DATUM(0));
 	int32		version = PG_GETARG_INT32(1);
 	AdRegistryName row;
 	Oid			types[2] = {TEXTOID, INT4OID};
@@ -189,7 +199,7 @@ ad_drop_model(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	name = PG_GETARG_TEXT_PP(0);
+	name = ad_model_name_argument(PG_GETARG_DATUM(0));
 	values[0] = PointerGetDatum(name);
 	SPI_connect();
 	lock_owned(name, &row);
@@ -231,14 +241,13 @@ ad_rename_model(PG_FUNCTION_ARGS)
 		"UPDATE %s._ad_model_version SET name = $2 WHERE name = $1",
 		"UPDATE %s._ad_model_grant SET name = $2 WHERE name = $1"
 	};
-	text	   *name = PG_GETARG_TEXT_PP(0);
-	text	   *new_name = PG_GETARG_TEXT_PP(1);
+	text	   *name = ad_model_name_argument(PG_GETARG_DATUM(0));
+	text	   *new_name = ad_registry_new_name(PG_GETARG_DATUM(1));
 	AdRegistryName row;
 	AdRegistryName other;
 	Oid			types[2] = {TEXTOID, TEXTOID};
 	Datum		values[2] = {PointerGetDatum(name), PointerGetDatum(new_name)};
 
-	ad_registry_check_name(new_name);
 	SPI_connect();
 	lock_owned(name, &row);
 	ad_registry_lock_name(new_name);
@@ -261,9 +270,11 @@ ad_rename_model(PG_FUNCTION_ARGS)
 static void
 change_grant(FunctionCallInfo fcinfo, const char *statement)
 {
-	text	   *name = PG_GETARG_TEXT_PP(0);
-	char	   *role = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	char	   *privilege = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	text	   *name = ad_model_name_argument(PG_GETARG_DATUM(0));
+	char	   *role = ad_text_argument(PG_GETARG_DATUM(1), "role",
+										AD_MAX_ROLE_LENGTH);
+	char	   *privilege = ad_text_argument(PG_GETARG_DATUM(2), "privilege",
+											 AD_MAX_WORD_LENGTH);
 	AdRegistryName row;
 	Oid			types[3] = {TEXTOID, TEXTOID, TEXTOID};
 	Datum		values[3] = {PointerGetDatum(name), CStringGetTextDatum(role),
@@ -314,7 +325,7 @@ ad_model_by_name(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	version = PG_ARGISNULL(1) ? AD_VERSION_ACTIVE : PG_GETARG_INT32(1);
-	PG_RETURN_DATUM(ad_registry_model(PG_GETARG_TEXT_PP(0), &version,
+	PG_RETURN_DATUM(ad_registry_model(ad_model_name_argument(PG_GETARG_DATUM(0)), &version,
 									  AD_PRIVILEGE_READ));
 }
 
@@ -322,7 +333,7 @@ ad_model_by_name(PG_FUNCTION_ARGS)
 Datum
 ad_model_privilege(PG_FUNCTION_ARGS)
 {
-	AdPrivilege privilege = ad_registry_privilege(PG_GETARG_TEXT_PP(0),
+	AdPrivilege privilege = ad_registry_privilege(ad_model_name_argument(PG_GETARG_DATUM(0)),
 												  GetActiveSnapshot(),
 												  GetUserId());
 
@@ -351,7 +362,7 @@ ad_role_in(PG_FUNCTION_ARGS)
 		ereport(WARNING,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("role \"%s\" does not exist, so it is granted nothing",
-						name)));
+						ad_quote_clip(name))));
 		role = AD_ROLE_NOBODY;
 	}
 	PG_RETURN_OID(role);

@@ -19,7 +19,7 @@ extern uint64 ad_registry_run(const char *statement, int nargs,
 							  const Oid *types, const Datum *values,
 							  const char *nulls);
 extern int32 ad_registry_result(int column);
-extern void ad_registry_check_name(const text *name);
+extern text *ad_registry_new_name(Datum value);
 extern void ad_registry_lock_name(const text *name);
 
 #endif							/* AD_REGISTRY_API_H */

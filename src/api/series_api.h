@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "api/text_api.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "series/ad_series.h"
@@ -40,6 +41,7 @@ extern bool ad_series_run(FmgrInfo *flinfo, const AdStlOptions *o,
 						  AdSeriesRun *run, AdSeriesProblem *problem);
 extern void ad_series_raise(const AdSeriesProblem *problem)
 			pg_attribute_noreturn();
+extern void ad_series_need(Size n, Size bytes);
 extern void ad_series_parse(Jsonb *options, AdStlOptions *o);
 extern void ad_series_span(AdSpan *span, const char *key);
 extern const double *ad_series_values(ArrayType *array, Size *n,
@@ -55,7 +57,5 @@ extern void ad_series_array_header(ArrayType *a, Oid type, Size items,
 								   Size present, Size width, int ndim,
 								   int rows);
 extern void ad_series_short_notice(FmgrInfo *flinfo, Size n, Size period);
-extern bool ad_series_affordable(Size bytes, Size n,
-								 AdSeriesProblem *problem);
 
 #endif							/* SERIES_API_H */

@@ -25,6 +25,16 @@ ad_series_raise(const AdSeriesProblem *problem)
 			 problem->hint ? errhint("%s", problem->hint) : 0));
 }
 
+/* Error if n points of so many bytes need more memory than one series may. */
+void
+ad_series_need(Size n, Size bytes)
+{
+	AdSeriesProblem problem = {0};
+
+	if (!ad_series_affordable(ad_mul_size(n, bytes), n, &problem))
+		ad_series_raise(&problem);
+}
+
 /*
  * Read the interval of a span, if it is one.  Intervals that mean something
  * else under another IntervalStyle all have a minus sign, and no period has
@@ -76,7 +86,7 @@ ad_series_zone(const char *name)
 	if (zone == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("time zone \"%s\" not recognized", name)));
+				 errmsg("time zone \"%s\" not recognized", ad_quote_clip(name))));
 	return zone;
 }
 
@@ -320,18 +330,6 @@ ad_series_short_notice(FmgrInfo *flinfo, Size n, Size period)
 			(errmsg("series has fewer than two periods: trend only"),
 			 errdetail("The series has %zu points, the period %zu. Further short series of this query are not announced.",
 					   n, period)));
-}
-
-/* False, with the problem, if a series needs more memory than one may have. */
-bool
-ad_series_affordable(Size bytes, Size n, AdSeriesProblem *problem)
-{
-	if (bytes <= AD_SERIES_MAX_BYTES)
-		return true;
-	problem->code = ERRCODE_CONFIGURATION_LIMIT_EXCEEDED;
-	problem->message = psprintf("decomposing a series of %zu points needs %zu MB, limit is %zu MB",
-								n, bytes >> 20, AD_SERIES_MAX_BYTES >> 20);
-	return false;
 }
 
 /*

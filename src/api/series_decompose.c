@@ -101,7 +101,7 @@ emit(FunctionCallInfo fcinfo, DecomposeCall *call, const char *name,
 		return;
 	memset(&problem, 0, sizeof(problem));
 	if (!ad_series_run(fcinfo->flinfo, &call->o, AD_TIME_TZ, call->zone,
-					   rows->value, rows->time, rows->n, ad_stl_shared_room(), &run,
+					   rows->value, rows->time, rows->n, ad_stl_room_enter(), &run,
 					   &problem))
 	{
 		if (call->o.on_error == 0)
@@ -184,12 +184,13 @@ emit(FunctionCallInfo fcinfo, DecomposeCall *call, const char *name,
 PG_FUNCTION_INFO_V1(ad_decompose);
 
 /* Decompose what a query returns. */
-Datum
-ad_decompose(PG_FUNCTION_ARGS)
+static Datum
+run_decompose(FunctionCallInfo fcinfo)
 {
 	ReturnSetInfo *info = ad_result_info(fcinfo);
-	char	   *query = bare_query(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	Jsonb	   *options = PG_GETARG_JSONB_P(1);
+	char	   *query = bare_query(ad_text_argument(PG_GETARG_DATUM(0), "query",
+													AD_MAX_QUERY_LENGTH));
+	Jsonb	   *options = ad_jsonb_argument(PG_GETARG_DATUM(1), "options");
 	DecomposeCall *call;
 	MemoryContext context;
 	MemoryContext old;
@@ -274,6 +275,7 @@ ad_decompose(PG_FUNCTION_ARGS)
 							(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 							 errmsg("series has too many rows: %zu", rows.n + 1),
 							 errdetail("The limit is %zu.", AD_SERIES_MAX_POINTS)));
+				ad_series_need(rows.n, 4 * sizeof(double));
 				rows.capacity *= 2;
 				rows.value = ad_repalloc_array(rows.value, double, rows.capacity);
 				rows.time = ad_repalloc_array(rows.time, int64, rows.capacity);
@@ -295,4 +297,11 @@ ad_decompose(PG_FUNCTION_ARGS)
 	MemoryContextDelete(call->series);
 	fcinfo->flinfo->fn_extra = NULL;
 	return (Datum) 0;
+}
+
+/* The same; what fails repeats little of the query. */
+Datum
+ad_decompose(PG_FUNCTION_ARGS)
+{
+	return ad_call_clipped(run_decompose, fcinfo);
 }

@@ -77,11 +77,11 @@ scalar_value(Datum d, Oid type, const char *key, JsonbValue *v)
 		case TEXTOID:
 		case VARCHAROID:
 			v->type = jbvString;
-			v->val.string.val = TextDatumGetCString(d);
+			v->val.string.val = ad_text_argument(d, key, AD_MAX_WORD_LENGTH);
 			break;
 		case UNKNOWNOID:
 			v->type = jbvString;
-			v->val.string.val = pstrdup(DatumGetCString(d));
+			v->val.string.val = pnstrdup(DatumGetCString(d), AD_MAX_WORD_LENGTH);
 			break;
 		case INTERVALOID:
 			v->type = jbvString;

@@ -62,6 +62,7 @@ transition(FunctionCallInfo fcinfo, AdTimeKind kind)
 							(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 							 errmsg("series has too many rows: %zu", state->n + 1),
 							 errdetail("The limit is %zu.", AD_SERIES_MAX_POINTS)));
+				ad_series_need(state->n, 4 * sizeof(double));
 				state->capacity *= 2;
 				state->value = ad_repalloc_array(state->value, double,
 												 state->capacity);

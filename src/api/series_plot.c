@@ -17,6 +17,14 @@ typedef struct PlotCall
 
 PG_FUNCTION_INFO_V1(ad_stl_plot);
 
+/* A text of the plot, or NULL. */
+static char *
+label_argument(FunctionCallInfo fcinfo, int arg, const char *name)
+{
+	return PG_ARGISNULL(arg) ? NULL :
+		ad_text_argument(PG_GETARG_DATUM(arg), name, AD_MAX_TITLE_LENGTH);
+}
+
 /* Decompose a packed series and draw it. */
 Datum
 ad_stl_plot(PG_FUNCTION_ARGS)
@@ -26,13 +34,16 @@ ad_stl_plot(PG_FUNCTION_ARGS)
 				nmissing;
 	AdStlOptions o;
 	AdStlResult result;
-	AdStlRoom  *room = ad_stl_shared_room();
+	AdStlRoom  *room = ad_stl_room_enter();
 	AdSeriesProblem problem;
 	Size		periods[AD_SERIES_MAX_SEASONS];
 	int			nperiods;
 	double	   *remainder;
 	int			width,
 				height;
+	char	   *title,
+			   *first,
+			   *last;
 
 	for (int i = 0; i < 2; i++)
 		if (PG_ARGISNULL(i))
@@ -45,12 +56,15 @@ ad_stl_plot(PG_FUNCTION_ARGS)
 				 errmsg("size of the plot is out of range: %d by %d", width,
 						height),
 				 errdetail("Allowed: at least 200 and at most 10000 each way.")));
+	title = label_argument(fcinfo, 2, "title");
+	first = label_argument(fcinfo, 5, "first_label");
+	last = label_argument(fcinfo, 6, "last_label");
 	if (fcinfo->flinfo->fn_extra == NULL)
 		fcinfo->flinfo->fn_extra =
 			MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(PlotCall));
 
 	y = ad_series_values(PG_GETARG_ARRAYTYPE_P(0), &n, &nmissing);
-	ad_series_parse(PG_GETARG_JSONB_P(1), &o);
+	ad_series_parse(ad_jsonb_argument(PG_GETARG_DATUM(1), "options"), &o);
 	memset(&problem, 0, sizeof(problem));
 	memset(&result, 0, sizeof(result));
 	if (n == 0)
@@ -75,8 +89,6 @@ ad_stl_plot(PG_FUNCTION_ARGS)
 	ad_stl_judge(&result, &o, remainder, room);
 	ad_stl_room_leave(room);
 	PG_RETURN_TEXT_P(cstring_to_text(ad_series_plot(y, n, &result, remainder,
-													PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)),
-													width, height,
-													PG_ARGISNULL(5) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(5)),
-													PG_ARGISNULL(6) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(6)))));
+													title, width, height,
+													first, last)));
 }

@@ -83,9 +83,9 @@ window_argument(WindowObject winobj, int least, Size most)
 	return (Size) m;
 }
 
-/* The partition's rows, refused above a limit. */
+/* The partition's rows, refused above a limit; bytes: what each needs. */
 static Size
-row_count(WindowObject winobj, Size most)
+row_count(WindowObject winobj, Size most, Size bytes)
 {
 	Size		n = (Size) WinGetPartitionRowCount(winobj);
 
@@ -94,6 +94,7 @@ row_count(WindowObject winobj, Size most)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("series has too many rows: %zu", n),
 				 errdetail("The limit is %zu.", most)));
+	ad_series_need(n, bytes);
 	return n;
 }
 
@@ -135,9 +136,10 @@ ad_discord(PG_FUNCTION_ARGS)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("options of %s cannot be NULL", "ad_discord")));
-		ad_options_parse(&DatumGetJsonbP(options)->root, "ad_discord",
+		ad_options_parse(&ad_jsonb_argument(options, "options")->root, "ad_discord",
 						 discord_table, lengthof(discord_table), NULL, &o);
-		part->n = row_count(winobj, AD_DISCORD_MAX_POINTS);
+		part->n = row_count(winobj, AD_DISCORD_MAX_POINTS,
+							AD_DISCORD_POINT_BYTES + 4 * sizeof(double));
 		y = pull_values(winobj, part->n);
 		part->first = ad_palloc_array(double, part->n);
 		part->neighbor = ad_palloc_array(int64, part->n);
@@ -181,7 +183,8 @@ ad_subpca(PG_FUNCTION_ARGS)
 		Size		m = window_argument(winobj, 2, AD_SUBPCA_MAX_WINDOW);
 		double	   *y;
 
-		part->n = row_count(winobj, AD_SERIES_MAX_POINTS);
+		part->n = row_count(winobj, AD_SERIES_MAX_POINTS,
+							4 * sizeof(double));
 		y = pull_values(winobj, part->n);
 		part->first = ad_palloc_array(double, part->n);
 		ad_subpca_scores(y, part->n, m, part->first);
@@ -217,11 +220,11 @@ ad_changepoints(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("method cannot be NULL")));
-	method = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	method = ad_text_argument(PG_GETARG_DATUM(1), "method", AD_MAX_WORD_LENGTH);
 	if (strcmp(method, "pelt") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("method cannot be \"%s\"", method),
+				 errmsg("method cannot be \"%s\"", ad_quote_clip(method)),
 				 errdetail("Expected \"pelt\".")));
 	if (!PG_ARGISNULL(2) && !(penalty > 0 && isfinite(penalty)))
 		ereport(ERROR,
@@ -241,6 +244,7 @@ ad_changepoints(PG_FUNCTION_ARGS)
 				 errdetail("The limit is %zu.", AD_SERIES_MAX_POINTS)));
 	if (n == 0)
 		PG_RETURN_ARRAYTYPE_P(construct_empty_array(INT4OID));
+	ad_series_need(n, AD_CHANGEPOINTS_BYTES + 2 * sizeof(double));
 	at = ad_palloc_array(uint32, n);
 	count = ad_changepoints_pelt(y, n, penalty, (Size) least, at);
 	items = ad_palloc_array(Datum, count);

@@ -157,13 +157,21 @@ prepare(FunctionCallInfo fcinfo, WindowObject winobj, StlCall *call,
 		part->null = true;
 		return;
 	}
+	/* of what the rows alone need; the grid may have more points or fewer */
+	if (!ad_series_affordable(n * 4 * sizeof(double), n, &problem))
+	{
+		if (o->on_error == 0)
+			ad_series_raise(&problem);
+		part->null = true;
+		return;
+	}
 
 	old = MemoryContextSwitchTo(context);
 	part->value = ad_palloc_array(double, n);
 	time = ad_palloc_array(int64, n);
 	pull_rows(winobj, n, part->value, time);
 	good = ad_series_run(fcinfo->flinfo, o, call->kind, call->zone,
-						 part->value, time, n, ad_stl_shared_room(), &part->run,
+						 part->value, time, n, ad_stl_room_enter(), &part->run,
 						 &problem);
 	pfree(time);
 	if (!good)
@@ -282,7 +290,7 @@ ad_stl(PG_FUNCTION_ARGS)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("options of %s cannot be NULL", "ad_stl")));
-		call = call_state(fcinfo, DatumGetJsonbP(options));
+		call = call_state(fcinfo, ad_jsonb_argument(options, "options"));
 		prepare(fcinfo, winobj, call, part);
 	}
 	row = (Size) WinGetCurrentPosition(winobj);

@@ -94,7 +94,7 @@ Datum
 ad_stl_array(PG_FUNCTION_ARGS)
 {
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
-	Jsonb	   *options = PG_GETARG_JSONB_P(1);
+	Jsonb	   *options = ad_jsonb_argument(PG_GETARG_DATUM(1), "options");
 	ArrayCall  *call = call_state(fcinfo, options);
 	const AdStlOptions *o = &call->o;
 	AdSeriesProblem problem;
@@ -115,6 +115,7 @@ ad_stl_array(PG_FUNCTION_ARGS)
 	int16	   *anomaly;
 	HeapTupleHeader td;
 	bool		nulls;
+	AdStlRoom  *room;
 
 	memset(&problem, 0, sizeof(problem));
 	memset(&result, 0, sizeof(result));
@@ -169,7 +170,7 @@ ad_stl_array(PG_FUNCTION_ARGS)
 	{
 		problem.code = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
 		problem.message = psprintf("decomposition of %zu points does not fit into a value: %zu MB",
-								   n, offset[OUT_COUNT] >> 20);
+								   n, ad_megabytes(offset[OUT_COUNT]));
 		problem.detail = "The limit is 1 GB.";
 		if (o->on_error == 0)
 			ad_series_raise(&problem);
@@ -208,13 +209,14 @@ ad_stl_array(PG_FUNCTION_ARGS)
 		memset(result.trend + n, 0, AD_LOESS_PAD * sizeof(double));
 		memset(result.season + n, 0, AD_LOESS_PAD * sizeof(double));
 		memset(result.weight + n, 0, AD_LOESS_PAD * sizeof(double));
-		ad_stl_decompose(y, n, o, periods, nperiods, ad_stl_shared_room(), &result);
+		room = ad_stl_room_enter();
+		ad_stl_decompose(y, n, o, periods, nperiods, room, &result);
 		if (result.ndropped > 0 && result.nseasons == 0)
 			ad_series_short_notice(fcinfo->flinfo, n, result.dropped);
 		remainder = nulls ? ad_palloc_array(double, n) : out[OUT_REMAINDER];
 		ad_stl_remainder(&result, y, remainder);
-		ad_stl_judge(&result, o, remainder, ad_stl_shared_room());
-		ad_stl_room_leave(ad_stl_shared_room());
+		ad_stl_judge(&result, o, remainder, room);
+		ad_stl_room_leave(room);
 		for (int s = 0; s < rows; s++)
 			memcpy(out[OUT_SEASONALS] + (Size) s * n,
 				   result.nseasons > 1 ? result.seasons[s] : result.season,

@@ -19,6 +19,7 @@
 #include "windowapi.h"
 
 #define STREAM_COLUMNS	5		/* of ad_stream_point */
+#define POINT_BYTES		61		/* of a batch: arrays in and out, their Datums */
 
 /* What a call site of the window function keeps. */
 typedef struct StreamCall
@@ -71,7 +72,7 @@ ad_stream(PG_FUNCTION_ARGS)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("options of %s cannot be NULL", "ad_stream")));
-		parse(DatumGetJsonbP(options), &o);
+		parse(ad_jsonb_argument(options, "options"), &o);
 		ad_stream_init(&part->stream, &o);
 		part->ready = true;
 	}
@@ -130,6 +131,22 @@ ad_stream(PG_FUNCTION_ARGS)
 	return HeapTupleGetDatum(heap_form_tuple(call->desc, values, nulls));
 }
 
+/* The bytes of a stored stream, argument 0, aligned. */
+static uint8 *
+state_argument(FunctionCallInfo fcinfo, Size *len)
+{
+	bytea	   *state;
+	uint8	   *aligned;
+
+	ad_check_length(PG_GETARG_DATUM(0), "state of a stream",
+					AD_STREAM_MAX_BYTES);
+	state = PG_GETARG_BYTEA_PP(0);
+	*len = VARSIZE_ANY_EXHDR(state);
+	aligned = palloc(*len + 1);
+	memcpy(aligned, VARDATA_ANY(state), *len);
+	return aligned;
+}
+
 PG_FUNCTION_INFO_V1(ad_stream_update);
 
 /* Run a batch through a stored stream. */
@@ -161,21 +178,19 @@ ad_stream_update(PG_FUNCTION_ARGS)
 	{
 		AdStreamOptions o;
 
-		parse(PG_GETARG_JSONB_P(3), &o);
+		parse(ad_jsonb_argument(PG_GETARG_DATUM(3), "options"), &o);
 		ad_stream_init(&s, &o);
 	}
 	else
 	{
-		bytea	   *state = PG_GETARG_BYTEA_P(0);
-		Size		len = VARSIZE_ANY_EXHDR(state);
-		uint8	   *aligned = palloc(len + 1);
+		Size		len;
+		uint8	   *aligned = state_argument(fcinfo, &len);
 
-		if (JsonContainerSize(&PG_GETARG_JSONB_P(3)->root) > 0)
+		if (JsonContainerSize(&ad_jsonb_argument(PG_GETARG_DATUM(3), "options")->root) > 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("options can only be given with the first batch"),
 					 errdetail("Later ones are in the state.")));
-		memcpy(aligned, VARDATA_ANY(state), len);
 		ad_stream_read(&s, aligned, len);
 	}
 
@@ -185,6 +200,9 @@ ad_stream_update(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("times and values must be one-dimensional arrays")));
+	ad_series_need(Max(ArrayGetNItems(ARR_NDIM(times), ARR_DIMS(times)),
+					   ArrayGetNItems(ARR_NDIM(points), ARR_DIMS(points))),
+				   POINT_BYTES);
 	deconstruct_array(times, TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL, 'd', &t,
 					  &tnull, &nt);
 	deconstruct_array(points, FLOAT8OID, 8, FLOAT8PASSBYVAL, 'd', &v, &vnull,
@@ -242,13 +260,11 @@ PG_FUNCTION_INFO_V1(ad_stream_info);
 Datum
 ad_stream_info(PG_FUNCTION_ARGS)
 {
-	bytea	   *state = PG_GETARG_BYTEA_P(0);
-	Size		len = VARSIZE_ANY_EXHDR(state);
-	uint8	   *aligned = palloc(len + 1);
+	Size		len;
+	uint8	   *aligned = state_argument(fcinfo, &len);
 	AdStream	s;
 	char	   *text;
 
-	memcpy(aligned, VARDATA_ANY(state), len);
 	ad_stream_read(&s, aligned, len);
 	text = psprintf("{\"points\": " UINT64_FORMAT ", \"late\": " UINT64_FORMAT
 					", \"missing\": " UINT64_FORMAT ", \"anomalies\": "

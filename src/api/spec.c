@@ -141,6 +141,9 @@ ad_spec_constructor(PG_FUNCTION_ARGS)
 			continue;
 		if (buf.data[buf.len - 1] != '{')
 			appendStringInfoString(&buf, ", ");
+		if (get_typlen(types[i]) == -1)
+			ad_check_length(PG_GETARG_DATUM(i), names[i],
+							AD_MAX_OPTIONS_LENGTH);
 		escape_json(&buf, names[i]);
 		appendStringInfoString(&buf, ": ");
 		append_argument(&buf, types[i], PG_GETARG_DATUM(i));

@@ -185,8 +185,8 @@ store(text *name, bytea *bytes, const AdModel *m,
 /*
  * ad_train(name, query, spec or detector, notes, keep, activate) -> version
  */
-Datum
-ad_train(PG_FUNCTION_ARGS)
+static Datum
+run_train(FunctionCallInfo fcinfo)
 {
 	static const char *const arguments[] = {"name", "query", "spec"};
 	Oid		   *types;
@@ -203,8 +203,11 @@ ad_train(PG_FUNCTION_ARGS)
 
 	ad_check_public(fcinfo->flinfo->fn_oid);
 	ad_check_not_null(fcinfo, arguments, lengthof(arguments));
-	name = PG_GETARG_TEXT_PP(0);
-	sql = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	name = ad_registry_new_name(PG_GETARG_DATUM(0));
+	sql = ad_text_argument(PG_GETARG_DATUM(1), "query", AD_MAX_QUERY_LENGTH);
+	ad_check_length(PG_GETARG_DATUM(2), "spec", AD_MAX_OPTIONS_LENGTH);
+	if (!PG_ARGISNULL(3))
+		ad_check_length(PG_GETARG_DATUM(3), "notes", AD_MAX_NOTE_LENGTH);
 	spec_value = PG_DETOAST_DATUM(PG_GETARG_DATUM(2));
 	if (!PG_ARGISNULL(4) && PG_GETARG_INT32(4) < 1)
 		ereport(ERROR,
@@ -214,7 +217,6 @@ ad_train(PG_FUNCTION_ARGS)
 	/* what can be wrong is said before the rows are read */
 	(void) get_func_signature(fcinfo->flinfo->fn_oid, &types, &nargs);
 	ad_spec_from_value(spec_value, types[2] == TEXTOID, true, &spec);
-	ad_registry_check_name(name);
 	PreventCommandIfReadOnly("ad_train()");
 	if (ad_registry_name(name, NULL, &row))
 		ad_registry_check(name, NULL, AD_PRIVILEGE_OWN, &row);
@@ -248,16 +250,24 @@ ad_train(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(version);
 }
 
+/* The same; what fails repeats little of the query. */
+Datum
+ad_train(PG_FUNCTION_ARGS)
+{
+	return ad_call_clipped(run_train, fcinfo);
+}
+
 /*
  * _ad_query(query text, what text) -> the query alone, for use as
  * a subquery, and its columns; an error unless it is one SELECT.
  */
-Datum
-ad_query(PG_FUNCTION_ARGS)
+static Datum
+run_query(FunctionCallInfo fcinfo)
 {
 	AdQuery		query;
-	char	   *sql = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *what = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char	   *what = ad_text_argument(PG_GETARG_DATUM(1), "name of the query", AD_MAX_WORD_LENGTH);
+	char	   *sql = ad_text_argument(PG_GETARG_DATUM(0), what,
+									   AD_MAX_QUERY_LENGTH);
 	MemoryContext mcxt = CurrentMemoryContext;
 	MemoryContext old;
 	TupleDesc	desc;
@@ -293,4 +303,11 @@ ad_query(PG_FUNCTION_ARGS)
 	MemoryContextSwitchTo(old);
 	SPI_finish();
 	PG_RETURN_DATUM(HeapTupleGetDatum(tuple));
+}
+
+/* The same; what fails repeats little of the query. */
+Datum
+ad_query(PG_FUNCTION_ARGS)
+{
+	return ad_call_clipped(run_query, fcinfo);
 }

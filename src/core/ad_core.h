@@ -28,9 +28,22 @@
 #define AD_MAX_COLUMNS		4096	/* columns after encoding */
 #define AD_MAX_BYTES		((Size) 512 * 1024 * 1024)	/* of a model, sketch */
 
+/* Limits of texts, in bytes; a longer one is refused before it is copied. */
+#define AD_MAX_QUERY_LENGTH	((Size) 256 * 1024)
+#define AD_MAX_OPTIONS_LENGTH ((Size) 256 * 1024)	/* of a spec, of options */
+#define AD_MAX_WORD_LENGTH	((Size) 255)	/* method, role, interval, zone */
+#define AD_MAX_ROLE_LENGTH	((Size) NAMEDATALEN - 1)
+#define AD_MAX_TITLE_LENGTH	((Size) 1024)	/* of a plot */
+#define AD_MAX_NOTE_LENGTH	((Size) 65536)
+
+/* What messages repeat. */
+#define AD_MAX_QUOTED		64		/* characters of a user's text */
+#define AD_MAX_REPEATED		1024	/* bytes of a query that failed */
+
 /* sizes.c */
 extern Size ad_add_size(Size a, Size b);
 extern Size ad_mul_size(Size a, Size b);
+extern Size ad_megabytes(Size bytes);
 extern void *ad_palloc_array_impl(Size count, Size width);
 extern void *ad_palloc0_array_impl(Size count, Size width);
 extern void *ad_repalloc_array_impl(void *old, Size count, Size width);
@@ -47,12 +60,19 @@ extern void *ad_repalloc_array_impl(void *old, Size count, Size width);
 #define AD_CHECK_EVERY_1024(i) \
 	do { if (((i) & 1023) == 0) CHECK_FOR_INTERRUPTS(); } while (0)
 
+/* Many bytes are copied and summed in pieces, between which a cancel is seen. */
+#define AD_PIECE		((Size) 1024 * 1024)
+
 /* Ask for memory that will be read soon, where the compiler can. */
 #ifdef __GNUC__
 #define ad_prefetch(address) __builtin_prefetch(address)
 #else
 #define ad_prefetch(address) ((void) 0)
 #endif
+
+/* quote.c */
+extern char *ad_quote_clip(const char *s);
+extern char *ad_quote_clip_len(const char *s, Size len);
 
 /* random.c: xoshiro256++ seeded through SplitMix64 */
 typedef struct AdRandom
@@ -149,6 +169,7 @@ typedef struct AdReader
 	uint16		version;		/* of the format; of bytes just made: the last */
 } AdReader;
 
+extern void ad_copy_bytes(void *to, const void *from, Size len);
 extern void ad_wr_u8(StringInfo w, uint8 v);
 extern void ad_wr_u16(StringInfo w, uint16 v);
 extern void ad_wr_u32(StringInfo w, uint32 v);
@@ -272,6 +293,7 @@ typedef struct AdOption
 } AdOption;
 
 extern void ad_options_defaults(const AdOption *table, int n, void *out);
+extern char *ad_option_text(const JsonbValue *v);
 extern void ad_options_parse(JsonbContainer *object, const char *owner,
 							 const AdOption *table, int n,
 							 const char *const *also_allowed, void *out);

@@ -15,6 +15,18 @@
 
 #include "mb/pg_wchar.h"
 
+/* memcpy of what may be large. */
+void
+ad_copy_bytes(void *to, const void *from, Size len)
+{
+	for (Size at = 0; at < len; at += AD_PIECE)
+	{
+		CHECK_FOR_INTERRUPTS();
+		memcpy((char *) to + at, (const char *) from + at,
+			   Min(AD_PIECE, len - at));
+	}
+}
+
 void
 ad_wr_u8(StringInfo w, uint8 v)
 {
@@ -91,7 +103,15 @@ ad_wr_bytes(StringInfo w, const void *data, Size len)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("serialized value would exceed %zu MB",
 						AD_MAX_BYTES / (1024 * 1024))));
-	appendBinaryStringInfo(w, data, (int) len);
+	if (len < AD_PIECE)
+	{
+		appendBinaryStringInfo(w, data, (int) len);
+		return;
+	}
+	enlargeStringInfo(w, (int) len);
+	ad_copy_bytes(w->data + w->len, data, len);
+	w->len += (int) len;
+	w->data[w->len] = '\0';
 }
 
 /* Append a length-prefixed string (no terminator). */

@@ -58,10 +58,15 @@ compute_digest(const uint8 *data, Size len, uint8 *out)
 
 	if (ctx == NULL ||
 		pg_cryptohash_init(ctx) < 0 ||
-		pg_cryptohash_update(ctx, data, OFF_DIGEST) < 0 ||
-		pg_cryptohash_update(ctx, data + AD_ENVELOPE_HEADER,
-							 len - AD_ENVELOPE_HEADER) < 0 ||
-		pg_cryptohash_final(ctx, full, sizeof(full)) < 0)
+		pg_cryptohash_update(ctx, data, OFF_DIGEST) < 0)
+		elog(ERROR, "could not compute SHA-256");
+	for (Size at = AD_ENVELOPE_HEADER; at < len; at += AD_PIECE)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (pg_cryptohash_update(ctx, data + at, Min(AD_PIECE, len - at)) < 0)
+			elog(ERROR, "could not compute SHA-256");
+	}
+	if (pg_cryptohash_final(ctx, full, sizeof(full)) < 0)
 		elog(ERROR, "could not compute SHA-256");
 	pg_cryptohash_free(ctx);
 #else
@@ -69,8 +74,11 @@ compute_digest(const uint8 *data, Size len, uint8 *out)
 
 	pg_sha256_init(&ctx);
 	pg_sha256_update(&ctx, data, OFF_DIGEST);
-	pg_sha256_update(&ctx, data + AD_ENVELOPE_HEADER,
-					 len - AD_ENVELOPE_HEADER);
+	for (Size at = AD_ENVELOPE_HEADER; at < len; at += AD_PIECE)
+	{
+		CHECK_FOR_INTERRUPTS();
+		pg_sha256_update(&ctx, data + at, Min(AD_PIECE, len - at));
+	}
 	pg_sha256_final(&ctx, full);
 #endif
 	memcpy(out, full, AD_DIGEST_LENGTH);
@@ -83,7 +91,11 @@ compute_crc(const uint8 *data, Size len)
 
 	INIT_CRC32C(crc);
 	COMP_CRC32C(crc, data, OFF_CRC);
-	COMP_CRC32C(crc, data + OFF_CRC + 4, len - OFF_CRC - 4);
+	for (Size at = OFF_CRC + 4; at < len; at += AD_PIECE)
+	{
+		CHECK_FOR_INTERRUPTS();
+		COMP_CRC32C(crc, data + at, Min(AD_PIECE, len - at));
+	}
 	FIN_CRC32C(crc);
 	return crc;
 }

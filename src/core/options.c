@@ -15,13 +15,11 @@
 #include "core/ad_core.h"
 
 #include "common/shortest_dec.h"
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/numeric.h"
 
 #define MAX_SUGGESTED	40		/* options compared for a hint */
-#define MAX_SHOWN		64		/* bytes of a value that a message repeats */
 
 #define INT_AT(out, o)		(*(int *) ((char *) (out) + (o)->offset))
 #define FLOAT_AT(out, o)	(*(double *) ((char *) (out) + (o)->offset))
@@ -108,12 +106,10 @@ ad_options_defaults(const AdOption *table, int n, void *out)
 		set_default(&table[i], out);
 }
 
-/* A scalar jsonb value as text for a message. */
-static char *
-value_text(const JsonbValue *v)
+/* A jsonb value as text for a message. */
+char *
+ad_option_text(const JsonbValue *v)
 {
-	char	   *text;
-
 	switch (v->type)
 	{
 		case jbvNull:
@@ -121,22 +117,12 @@ value_text(const JsonbValue *v)
 		case jbvBool:
 			return pstrdup(v->val.boolean ? "true" : "false");
 		case jbvNumeric:
-			text = numeric_normalize(v->val.numeric);
-			break;
+			return ad_quote_clip(numeric_normalize(v->val.numeric));
 		case jbvString:
-			text = pnstrdup(v->val.string.val, v->val.string.len);
-			break;
+			return ad_quote_clip_len(v->val.string.val, v->val.string.len);
 		default:
 			return pstrdup("(array or object)");
 	}
-	if (strlen(text) > MAX_SHOWN)
-	{
-		int			keep = pg_mbcliplen(text, (int) strlen(text), MAX_SHOWN);
-
-		text[keep] = '\0';
-		text = psprintf("%s...", text);
-	}
-	return text;
 }
 
 /* A bound as text for a message: whole numbers with all their digits. */
@@ -152,14 +138,14 @@ wrong_type(const AdOption *o, const JsonbValue *v, const char *expected)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("option \"%s\" cannot be \"%s\"", o->name, value_text(v)),
+			 errmsg("option \"%s\" cannot be \"%s\"", o->name, ad_option_text(v)),
 			 errdetail("Expected %s.", expected)));
 }
 
 static void
 out_of_range(const AdOption *o, const JsonbValue *v)
 {
-	char	   *text = value_text(v);
+	char	   *text = ad_option_text(v);
 
 	if (isinf(o->max))
 		ereport(ERROR,
@@ -230,6 +216,12 @@ set_option(const AdOption *o, const JsonbValue *v, void *out)
 		case AD_OPT_STRING:
 			if (v->type != jbvString)
 				wrong_type(o, v, "a string");
+			if (v->val.string.len > (int) AD_MAX_WORD_LENGTH)
+				ereport(ERROR,
+						(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						 errmsg("option \"%s\" is longer than %zu bytes",
+								o->name, AD_MAX_WORD_LENGTH),
+						 errdetail("It has %d bytes.", v->val.string.len)));
 			STRING_AT(out, o) = pnstrdup(v->val.string.val,
 										 v->val.string.len);
 			break;
@@ -307,8 +299,8 @@ ad_options_parse(JsonbContainer *object, const char *owner,
 		{
 			const char *words[MAX_SUGGESTED];
 			int			nwords = 0;
-			char	   *name = pnstrdup(key.val.string.val,
-										key.val.string.len);
+			char	   *name = ad_quote_clip_len(key.val.string.val,
+												 key.val.string.len);
 			const char *nearest;
 
 			for (int i = 0; i < n && nwords < MAX_SUGGESTED; i++)

@@ -33,6 +33,13 @@ ad_mul_size(Size a, Size b)
 	return a * b;
 }
 
+/* For messages: what does not fit in a limit is never said to. */
+Size
+ad_megabytes(Size bytes)
+{
+	return bytes / (1024 * 1024) + (bytes % (1024 * 1024) != 0);
+}
+
 /*
  * Allocate count items of the given width in the current context.  Arrays
  * over 1 GB are allowed here; the callers' named limits are far lower.

@@ -76,11 +76,15 @@ ad_ecdf_fit(const AdMatrix *m, const void *options, StringInfo payload)
 
 		CHECK_FOR_INTERRUPTS();
 		for (Size i = 0; i < m->rows; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
 			v[i] = m->x[i * m->cols + c];
+		}
 		ad_sort_many(v, m->rows, scratch);
 		ad_wr_u8(payload, skew_of(v, m->rows));
 		for (Size i = 0; i < m->rows; i++)
 		{
+			AD_CHECK_EVERY_1024(i);
 			if (k > 0 && v[k - 1] == v[i])
 				counts[k - 1]++;
 			else
@@ -93,7 +97,10 @@ ad_ecdf_fit(const AdMatrix *m, const void *options, StringInfo payload)
 		ad_wr_f64_array(payload, v, k);
 		if (k < m->rows)
 			for (Size i = 0; i < k; i++)
+			{
+				AD_CHECK_EVERY_1024(i);
 				ad_wr_u32(payload, counts[i]);
+			}
 	}
 	pfree(v);
 	pfree(scratch);
@@ -168,6 +175,7 @@ load_column(AdReader *r, AdEcdf *e, AdEcdfColumn *c, AdEcdfMeans *means,
 		double		left = tails[i + 1].left;
 		double		right = tails[i].right;
 
+		AD_CHECK_EVERY_1024(i);
 		means->left += share * left;
 		means->right += share * right;
 		means->greater += share * Max(left, right);

@@ -362,7 +362,7 @@ gmm_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("detector \"%s\" needs %zu MB, limit is %zu MB", "gmm",
-						need / (1024 * 1024), MAX_MEMORY / (1024 * 1024)),
+						ad_megabytes(need), MAX_MEMORY / (1024 * 1024)),
 				 errhint("Lower components in ad_gmm(), or give fewer features.")));
 
 	for (int t = 0; t < restarts; t++)

@@ -25,6 +25,7 @@
 #include <float.h>
 
 #define MOST_SCORE	1100		/* a log2 of a float8 is within it */
+#define MAX_BYTES	((Size) 32 * 1024 * 1024)	/* of all bins of a model */
 
 enum
 {
@@ -61,6 +62,23 @@ typedef struct Hbos
 	HbosColumn *columns;
 } Hbos;
 
+/*
+ * Error if so many bins are too much to keep.  A fit holds five times their
+ * bytes: of the payload, of the scorer's edges and scores, of the model.
+ */
+static void
+check_bins(Size bins, int cols)
+{
+	Size		need = ad_mul_size(bins, sizeof(double));
+
+	if (need > MAX_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("histograms of %d columns need %zu MB, limit is %zu MB",
+						cols, ad_megabytes(need), MAX_BYTES / (1024 * 1024)),
+				 errhint("Lower bins in ad_hbos(), or give fewer features.")));
+}
+
 /* Fit: see the file head for what is written. */
 static void
 hbos_fit(const AdMatrix *m, const void *options, StringInfo payload)
@@ -70,7 +88,9 @@ hbos_fit(const AdMatrix *m, const void *options, StringInfo payload)
 	uint64	   *scratch = ad_palloc_array(uint64, m->rows);
 	uint32	   *counts = ad_palloc_array(uint32, AD_MAX_BINS);
 	double	   *scores = ad_palloc_array(double, AD_MAX_BINS);
+	Size		total = 0;		/* bins */
 
+	check_bins((Size) o->bins * m->cols, m->cols);
 	ad_wr_u8(payload, o->counting);
 	ad_wr_f64(payload, o->tol);
 	for (int c = 0; c < m->cols; c++)
@@ -82,10 +102,15 @@ hbos_fit(const AdMatrix *m, const void *options, StringInfo payload)
 
 		CHECK_FOR_INTERRUPTS();
 		for (Size i = 0; i < m->rows; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
 			v[i] = m->x[i * m->cols + c];
+		}
 		ad_sort_many(v, m->rows, scratch);
 		if (bins == 0)
 			bins = ad_histogram_bins(v, m->rows);
+		total += bins;
+		check_bins(total, m->cols);
 		ad_histogram_range(v, m->rows, &low, &high);
 		ad_histogram_count(v, m->rows, low, high, bins, counts);
 		for (int b = 0; b < bins; b++)
@@ -117,6 +142,8 @@ static void *
 hbos_load(AdReader *r, int cols)
 {
 	Hbos	   *h = palloc0(sizeof(Hbos));
+	double	   *scores;
+	double	   *edges;
 
 	h->cols = cols;
 	h->counting = ad_rd_u8(r);
@@ -124,11 +151,12 @@ hbos_load(AdReader *r, int cols)
 	if (h->counting >= COUNTINGS || !(h->tol >= 0))
 		ad_rd_corrupt(r, "a histogram's parameter is out of range");
 	h->columns = ad_palloc0_array(HbosColumn, cols);
+	/* in one piece each, which goes back to the system when it is freed */
+	scores = ad_palloc_array(double, r->len / sizeof(double));
+	edges = ad_palloc_array(double, r->len / sizeof(double) + cols);
 	for (int c = 0; c < cols; c++)
 	{
 		HbosColumn *hc = &h->columns[c];
-		double	   *edges;
-		double	   *scores;
 
 		CHECK_FOR_INTERRUPTS();
 		hc->low = ad_rd_finite(r);
@@ -138,7 +166,6 @@ hbos_load(AdReader *r, int cols)
 		hc->bins = (int) ad_rd_count(r, AD_MAX_BINS, sizeof(double));
 		if (hc->bins < 1)
 			ad_rd_corrupt(r, "a histogram has no bins");
-		scores = ad_palloc_array(double, hc->bins);
 		ad_rd_f64_array(r, scores, hc->bins);
 		hc->outside = scores[0];
 		for (int b = 0; b < hc->bins; b++)
@@ -150,7 +177,6 @@ hbos_load(AdReader *r, int cols)
 		hc->mean = r->version >= 2 ? ad_rd_f64(r) : 0;
 		if (!(fabs(hc->mean) <= MOST_SCORE))
 			ad_rd_corrupt(r, "the mean score of a column is out of range");
-		edges = ad_palloc_array(double, hc->bins + 1);
 		for (int b = 0; b <= hc->bins; b++)
 			edges[b] = ad_histogram_edge(hc->low, hc->high, hc->bins, b);
 		hc->edges = edges;
@@ -160,6 +186,8 @@ hbos_load(AdReader *r, int cols)
 			hc->per_width = 0;	/* bins are then searched from the first */
 		hc->reach_low = (edges[1] - edges[0]) * h->tol;
 		hc->reach_high = (edges[hc->bins] - edges[hc->bins - 1]) * h->tol;
+		scores += hc->bins;
+		edges += hc->bins + 1;
 	}
 	ad_rd_end(r);
 	return h;

@@ -31,7 +31,8 @@
 #define MAX_ESTIMATORS	10000
 #define MAX_SAMPLE		1024
 #define MAX_CENTERS		1048576 /* estimators * sample_size */
-#define MAX_LOADED		((Size) 1 << 30)	/* bytes of a loaded model */
+#define MAX_FITTED		((Size) 256 * 1024 * 1024)	/* bytes of a model fitted */
+#define MAX_LOADED		((Size) 1 << 30)	/* of one that was stored earlier */
 
 typedef struct InneOptions
 {
@@ -108,6 +109,18 @@ measure_balls(const AdMatrix *m, Ball *ball, int sample)
 	}
 }
 
+/* Error if the centres of a model need too much once it is loaded. */
+static void
+check_loaded(Size bytes, Size limit)
+{
+	if (bytes > limit)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("estimators of this many columns need %zu MB, limit is %zu MB",
+						ad_megabytes(bytes), limit / (1024 * 1024)),
+				 errhint("Lower estimators.")));
+}
+
 static void
 inne_fit(const AdMatrix *m, const void *options, StringInfo payload)
 {
@@ -116,12 +129,16 @@ inne_fit(const AdMatrix *m, const void *options, StringInfo payload)
 	Ball	   *ball = ad_palloc_array(Ball, sample);
 	double	   *radius = ad_palloc_array(double, sample);
 	Size	   *population = ad_palloc_array(Size, m->rows);
+	Size		lanes;
 
 	if ((int64) o->estimators * o->sample_size > MAX_CENTERS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("estimators times sample_size is " INT64_FORMAT ", limit is %d",
 						(int64) o->estimators * o->sample_size, MAX_CENTERS)));
+	lanes = (Size) o->estimators * ((sample + LANES - 1) / LANES) * LANES;
+	check_loaded(ad_mul_size(ad_mul_size(lanes, m->cols), sizeof(double)),
+				 MAX_FITTED);
 	ad_reference_check(m->x, ad_mul_size(m->rows, m->cols));
 	for (Size i = 0; i < m->rows; i++)
 		population[i] = i;
@@ -173,13 +190,7 @@ inne_load(AdReader *r, int cols)
 	inne->cols = cols;
 	inne->blocks = (inne->sample + LANES - 1) / LANES;
 	lanes = inne->estimators * inne->blocks * LANES;
-	if (ad_mul_size(lanes, cols * sizeof(double)) > MAX_LOADED)
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("estimators of this many columns need %zu MB, limit is %zu MB",
-						lanes * cols * sizeof(double) / (1024 * 1024),
-						MAX_LOADED / (1024 * 1024)),
-				 errhint("Lower estimators.")));
+	check_loaded(ad_mul_size(lanes, cols * sizeof(double)), MAX_LOADED);
 	inne->centers = ad_palloc0_array(double, ad_mul_size(lanes, cols));
 	inne->radius = ad_palloc_array(double, lanes);
 	inne->isolation = ad_palloc0_array(double, lanes);

@@ -104,7 +104,7 @@ make_lists(Size n, int k, double **distance, uint32 **index)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("neighbors of %zu rows need %zu MB, limit is %zu MB",
-						n, bytes / (1024 * 1024),
+						n, ad_megabytes(bytes),
 						AD_MAX_LIST_BYTES / (1024 * 1024)),
 				 errhint("Lower neighbors, or fit a model on fewer reference_rows and score with ad_score().")));
 	*distance = ad_palloc_array(double, n * k);

@@ -375,9 +375,13 @@ standardise(const AdMatrix *m, double **z, int *column, double *center,
 
 		CHECK_FOR_INTERRUPTS();
 		for (Size i = 0; i < m->rows; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
 			v[i] = m->x[i * m->cols + c];
+		}
 		for (Size i = 0; i < m->rows; i++)
 			mean += v[i] / (double) m->rows;
+		CHECK_FOR_INTERRUPTS();
 		for (Size i = 0; i < m->rows; i++)
 			variance += (v[i] - mean) * (v[i] - mean) / (double) m->rows;
 		ad_quantiles(v, m->rows, levels, 3, q);

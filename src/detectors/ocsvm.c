@@ -40,6 +40,7 @@
 
 #include <float.h>
 
+#define MAX_FEATURE_BYTES ((Size) 128 * 1024 * 1024)	/* of random features */
 #define MAX_POINTS		1000000 /* support vectors or random features */
 #define EPOCHS			6		/* of gradient descent */
 #define AVERAGED		2		/* of these, the last ones */
@@ -241,6 +242,13 @@ draw_features(Features *f, uint32 n)
 	AdRandom	random;
 	Size		total = ad_mul_size(n, f->m->cols);
 
+	if (ad_mul_size(total, sizeof(float)) > MAX_FEATURE_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("features of %d columns need %zu MB, limit is %zu MB",
+						f->m->cols, ad_megabytes(total * sizeof(float)),
+						MAX_FEATURE_BYTES / (1024 * 1024)),
+				 errhint("Lower features in ad_ocsvm(), or give fewer columns.")));
 	f->n = n;
 	f->nz = n > 0 ? n : (uint32) f->m->cols;
 	f->x = ad_palloc_array(float, f->m->cols);
@@ -269,6 +277,8 @@ row_features(Features *f, Size row)
 	int			cols = f->m->cols;
 	const double *x = f->m->x + row * cols;
 
+	/* thousands of features of thousands of columns take milliseconds */
+	CHECK_FOR_INTERRUPTS();
 	for (int c = 0; c < cols; c++)
 	{
 		double		v = (x[c] - f->center[c]) * f->root;
@@ -324,7 +334,6 @@ fit_descent(const AdMatrix *m, const OcsvmOptions *o, double gamma,
 	{
 		for (Size i = 0; i < m->rows; i++)
 		{
-			AD_CHECK_EVERY_1024(i);
 			row_features(&f, i);
 			for (Size k = 0; k < f.nz; k++)
 				unit += (double) f.z[k] * f.z[k] / (double) m->rows;
@@ -349,8 +358,6 @@ fit_descent(const AdMatrix *m, const OcsvmOptions *o, double gamma,
 			Size		row = order[j];
 			bool		outside;
 
-			if ((i & 63) == 0)
-				CHECK_FOR_INTERRUPTS();
 			order[j] = order[i];
 			order[i] = row;
 			row_features(&f, row);
@@ -377,8 +384,6 @@ fit_descent(const AdMatrix *m, const OcsvmOptions *o, double gamma,
 		w[k] = (linear ? 1 : unit) * sum[k] / ((double) AVERAGED * m->rows);
 	for (Size i = 0; i < m->rows; i++)
 	{
-		if ((i & 63) == 0)
-			CHECK_FOR_INTERRUPTS();
 		row_features(&f, i);
 		value[i] = row_value(&f, w);
 	}

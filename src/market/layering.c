@@ -151,11 +151,11 @@ ad_sequences_member(AdSequences *out, uint32 pos, uint32 seq)
 	{
 		Size		n = out->max_members == 0 ? 64 : out->max_members * 2;
 
-		if (ad_mul_size(n, sizeof(AdMember)) > (Size) 4 * AD_MAX_BYTES)
+		if (ad_mul_size(n, sizeof(AdMember)) > AD_MAX_BYTES)
 			ereport(ERROR,
 					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 					 errmsg("members of the sequences of a partition need more than %d MB",
-							(int) (4 * AD_MAX_BYTES / (1024 * 1024))),
+							(int) (AD_MAX_BYTES / (1024 * 1024))),
 					 errhint("Make the windows shorter.")));
 		CHECK_FOR_INTERRUPTS();
 		if (out->members == NULL)
@@ -174,6 +174,7 @@ compare_members(const void *a, const void *b)
 	const AdMember *x = a;
 	const AdMember *y = b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (x->pos != y->pos)
 		return x->pos < y->pos ? -1 : 1;
 	return x->seq < y->seq ? -1 : x->seq > y->seq;
@@ -451,6 +452,7 @@ compare_first(const void *a, const void *b)
 	const AdSequence *x = a;
 	const AdSequence *y = b;
 
+	CHECK_FOR_INTERRUPTS();
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 

@@ -19,6 +19,7 @@ extern double ad_quantile(double *v, Size n, double q);
 extern void ad_quantiles(double *v, Size n, const double *q, int nq,
 						 double *result);
 extern void ad_sort_doubles(double *v, Size n);
+extern void ad_sort_int64(int64 *v, Size n);
 
 /* ranks.c: places among sorted numbers */
 typedef struct AdRanks

@@ -108,6 +108,7 @@ ad_sort_many(double *v, Size n, uint64 *scratch)
 	{
 		uint64		u = sortable(v[i]);
 
+		AD_CHECK_EVERY_1024(i);
 		memcpy(&v[i], &u, 8);
 		for (int d = 0; d < DIGITS; d++)
 			count[d * RADIX + ((u >> (d * DIGIT_BITS)) & (RADIX - 1))]++;

@@ -13,6 +13,7 @@
 
 #define BUCKETS		2048
 #define MANY		8192		/* values that are worth dealing */
+#define FEW			65536		/* values that are sorted in no time */
 
 static int
 compare_doubles(const void *a, const void *b)
@@ -34,27 +35,54 @@ compare_u64(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Sort ascending; no NaN. */
+static int
+compare_int64(const void *a, const void *b)
+{
+	int64		x = *(const int64 *) a;
+	int64		y = *(const int64 *) b;
+
+	CHECK_FOR_INTERRUPTS();
+	return (x > y) - (x < y);
+}
+
+/* Few doubles are sorted without a look for a cancel, which costs a little. */
 #if PG_VERSION_NUM >= 140000
-#define ST_SORT sort_doubles
+#define ST_SORT sort_few_doubles
 #define ST_ELEMENT_TYPE double
 #define ST_COMPARE(a, b) ((*(a) > *(b)) - (*(a) < *(b)))
 #define ST_SCOPE static
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-void
-ad_sort_doubles(double *v, Size n)
-{
-	sort_doubles(v, n);
-}
-#else
-void
-ad_sort_doubles(double *v, Size n)
-{
-	qsort(v, n, sizeof(double), compare_doubles);
-}
+#define ST_SORT sort_doubles
+#define ST_ELEMENT_TYPE double
+#define ST_COMPARE(a, b) ((*(a) > *(b)) - (*(a) < *(b)))
+#define ST_CHECK_FOR_INTERRUPTS
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
 #endif
+
+/* Sort ascending; no NaN. */
+void
+ad_sort_doubles(double *v, Size n)
+{
+#if PG_VERSION_NUM >= 140000
+	if (n < FEW)
+		sort_few_doubles(v, n);
+	else
+		sort_doubles(v, n);
+#else
+	qsort(v, n, sizeof(double), compare_doubles);
+#endif
+}
+
+/* Sort ascending. */
+void
+ad_sort_int64(int64 *v, Size n)
+{
+	qsort(v, n, sizeof(int64), compare_int64);
+}
 
 /*
  * One body for both types.  Rearranges v so that v[k] is the value a sort
@@ -175,6 +203,7 @@ deal(const double *v, Size n, double *dealt, uint32 *start)
 
 	for (Size i = 1; i < n; i++)
 	{
+		AD_CHECK_EVERY_1024(i);
 		least = Min(least, v[i]);
 		greatest = Max(greatest, v[i]);
 	}
@@ -184,7 +213,10 @@ deal(const double *v, Size n, double *dealt, uint32 *start)
 
 #define BUCKET_OF(x) Min((int) (((x) - least) * per_width), BUCKETS - 1)
 	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
 		start[BUCKET_OF(v[i])]++;
+	}
 	for (int b = 0; b < BUCKETS; b++)
 	{
 		uint32		count = start[b];
@@ -193,7 +225,10 @@ deal(const double *v, Size n, double *dealt, uint32 *start)
 		sum += count;
 	}
 	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
 		dealt[start[BUCKET_OF(v[i])]++] = v[i];
+	}
 #undef BUCKET_OF
 	/* each start has moved to the next one's: move them back */
 	memmove(start + 1, start, BUCKETS * sizeof(uint32));

@@ -20,6 +20,9 @@
 
 #include <float.h>
 
+#define MB				((Size) 1024 * 1024)
+#define MAX_MATRICES	(512 * MB)	/* of an ensemble's members */
+#define MAX_PAYLOADS	(128 * MB)	/* the same */
 #define LEAST_HELD_OUT	1000	/* rows; fewer: cross-conformal */
 #define MOST_FOLDS		10
 #define SOME_ROWS		8192	/* scored for thresholds by default */
@@ -73,6 +76,7 @@ typedef struct Fit
 	/* of the rows last fitted to */
 	MemoryContext fitted;		/* owns what follows */
 	StringInfoData payload;
+	MemoryContext scoring;		/* in it; owns the scorer */
 	void	   *scorer;
 	AdCalibration calibration;
 	const AdCalibration **scales;	/* of the members */
@@ -100,6 +104,48 @@ check_matrix(const AdMatrix *m, bool missing)
 			ereport(ERROR,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("a value to fit is not finite")));
+	}
+}
+
+static void prepare(Fit *fit, AdView *v, const AdSpec *spec, uint64 seed);
+
+/* Prepare the members of an ensemble; those that see the rows alike share them. */
+static void
+prepare_members(Fit *fit, AdView *v, const AdSpec *spec, uint64 seed)
+{
+	Size		total = 0;
+
+	for (int k = 0; k < fit->nmembers; k++)
+	{
+		AdMatrix   *m = &fit->members[k].matrix;
+		Size		bytes;
+		int			same = 0;
+
+		prepare(&fit->members[k], v, &spec->members[k], seed);
+		if (m->x == v->x)
+			continue;
+		bytes = ad_mul_size(ad_mul_size(m->rows, m->cols), sizeof(double));
+		for (; same < k; same++)
+		{
+			const AdMatrix *other = &fit->members[same].matrix;
+
+			CHECK_FOR_INTERRUPTS();
+			if (other->cols == m->cols && memcmp(other->x, m->x, bytes) == 0)
+				break;
+		}
+		if (same < k)
+		{
+			pfree((void *) m->x);
+			m->x = fit->members[same].matrix.x;
+			continue;
+		}
+		total += bytes;
+		if (total > MAX_MATRICES)
+			ereport(ERROR,
+					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					 errmsg("rows of an ensemble's members need %zu MB, limit is %zu MB",
+							ad_megabytes(total), MAX_MATRICES / MB),
+					 errhint("Lower rows in ad_sampling(), or give the members one ad_prepare().")));
 	}
 }
 
@@ -143,8 +189,7 @@ prepare(Fit *fit, AdView *v, const AdSpec *spec, uint64 seed)
 		fit->nmembers = spec->nmembers;
 		fit->members = ad_palloc_array(Fit, spec->nmembers);
 		fit->scratch = ad_palloc_array(double, spec->nmembers);
-		for (int k = 0; k < spec->nmembers; k++)
-			prepare(&fit->members[k], v, &spec->members[k], seed);
+		prepare_members(fit, v, spec, seed);
 	}
 	else
 		check_matrix(&fit->matrix, spec->detector->accepts_missing != NULL &&
@@ -204,11 +249,20 @@ fit_rows(Fit *fit, const Size *rows, Size n)
 	old = MemoryContextSwitchTo(fit->fitted);
 	if (fit->nmembers > 0)
 	{
+		Size		total = 0;
+
 		fit->scales = ad_palloc_array(const AdCalibration *, fit->nmembers);
 		for (int k = 0; k < fit->nmembers; k++)
 		{
 			calibrate(&fit->members[k], rows, n);
 			fit->scales[k] = &fit->members[k].calibration;
+			total += fit->members[k].payload.len;
+			if (total > MAX_PAYLOADS)
+				ereport(ERROR,
+						(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+						 errmsg("an ensemble's members need %zu MB, limit is %zu MB",
+								ad_megabytes(total), MAX_PAYLOADS / MB),
+						 errhint("Give fewer or smaller members.")));
 		}
 		MemoryContextSwitchTo(old);
 		return;
@@ -231,6 +285,9 @@ fit_rows(Fit *fit, const Size *rows, Size n)
 	if (m.x != fit->matrix.x)
 		pfree((void *) m.x);
 	ad_rd_init(&r, fit->payload.data, fit->payload.len, "model");
+	fit->scoring = AllocSetContextCreate(fit->fitted, "anomaly scorer",
+										 ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(fit->scoring);
 	fit->scorer = d->load(&r, m.cols);
 	MemoryContextSwitchTo(old);
 }
@@ -248,6 +305,8 @@ draw(const Size *rows, Size n, Size most, uint64 seed, Size *drawn,
 
 	ad_random_seed(&random, seed, UINT64CONST(0x68656c646f757420));
 	for (Size i = 0, k = 0, o = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
 		if (left > 0 && ad_random_below(&random, n - i) < left)
 		{
 			drawn[k++] = rows[i];
@@ -255,6 +314,7 @@ draw(const Size *rows, Size n, Size most, uint64 seed, Size *drawn,
 		}
 		else if (rest)
 			rest[o++] = rows[i];
+	}
 }
 
 /*
@@ -419,15 +479,40 @@ remember_shares(AdModel *m, const AdView *v)
 	}
 }
 
-/* Write the model of a calibrated fit, in the current context. */
-static bytea *
-write_model(Fit *fit)
+/* Bytes of the payloads of a fit. */
+static Size
+payload_bytes(const Fit *fit)
 {
+	Size		total = 0;
+
+	if (fit->nmembers == 0)
+		return fit->payload.len;
+	for (int k = 0; k < fit->nmembers; k++)
+		total += payload_bytes(&fit->members[k]);
+	return total;
+}
+
+/* Free what only scores, before the bytes are put together. */
+static void
+forget_scorer(Fit *fit)
+{
+	for (int k = 0; k < fit->nmembers; k++)
+		forget_scorer(&fit->members[k]);
+	if (fit->nmembers == 0)
+		MemoryContextDelete(fit->scoring);
+}
+
+/* Write the model of a calibrated fit into a context; its payload goes. */
+static bytea *
+write_model(Fit *fit, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
 	AdEnvelopeWriter w;
-	StringInfo	buf = ad_envelope_begin(&w, 6, 0);
+	StringInfo	buf = ad_envelope_begin(&w, 6, payload_bytes(fit));
 	StringInfoData text;
 	bool		contains_rows = fit->spec->detector->contains_rows;
 
+	MemoryContextSwitchTo(old);
 	initStringInfo(&text);
 	ad_spec_print(&text, fit->spec);
 	fit->model->spec = text.data;
@@ -441,7 +526,7 @@ write_model(Fit *fit)
 		ad_wr_u32(buf, fit->nmembers);
 		for (int k = 0; k < fit->nmembers; k++)
 		{
-			bytea	   *member = write_model(&fit->members[k]);
+			bytea	   *member = write_model(&fit->members[k], old);
 
 			ad_wr_u64(buf, VARSIZE(member) - VARHDRSZ);
 			ad_wr_bytes(buf, VARDATA(member), VARSIZE(member) - VARHDRSZ);
@@ -450,7 +535,10 @@ write_model(Fit *fit)
 		}
 	}
 	else
+	{
 		ad_wr_bytes(buf, fit->payload.data, fit->payload.len);
+		pfree(fit->payload.data);
+	}
 	return ad_envelope_end(&w, AD_MAGIC_MODEL, AD_MODEL_VERSION,
 						   fit->spec->detector->id,
 						   contains_rows ? AD_MODEL_CONTAINS_ROWS : 0);
@@ -480,19 +568,17 @@ ad_model_fit(AdSketch *sketch, const AdSpec *spec)
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 	Fit			fit;
-	bytea	   *bytes;
 	bytea	   *result;
 
 	prepare(&fit, ad_view_create(sketch), spec, spec->sampling.seed);
 	calibrate(&fit, all_rows(fit.view->n), fit.view->n);
 	remember_shares(fit.model, fit.view);
-	bytes = write_model(&fit);
-
+	forget_scorer(&fit);
+	result = write_model(&fit, old);
 	MemoryContextSwitchTo(old);
-	result = palloc(VARSIZE(bytes));
-	memcpy(result, bytes, VARSIZE(bytes));
 	MemoryContextDelete(scratch);
-	return result;
+	/* the buffer grew by doubling */
+	return repalloc(result, VARSIZE(result));
 }
 
 /* The in-sample scores of all rows of a prepared fit. */

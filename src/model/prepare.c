@@ -101,7 +101,8 @@ ad_prepare_zone(AdModel *m, const char *name)
 	if (m->timezone == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("time zone \"%s\" not recognized", name)));
+				 errmsg("time zone \"%s\" not recognized",
+						ad_quote_clip(name))));
 }
 
 /* Hour and weekday of epoch seconds as two sine and cosine pairs. */
@@ -500,6 +501,8 @@ ad_prepare_fit(AdModel *m, const AdView *v, const AdSpec *spec)
 				scaled[i * m->ncols + c] = e;
 			}
 		}
+		if (x != v->x)
+			pfree((void *) x);
 		x = scaled;
 	}
 	return x;

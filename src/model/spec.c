@@ -54,6 +54,7 @@ detector_by_name(const char *name)
 		if (n < (int) lengthof(words))
 			words[n++] = ad_detectors[i]->name;
 	}
+	name = ad_quote_clip(name);
 	nearest = ad_nearest(name, words, n);
 	if (nearest == NULL && name[0] == '{')
 		ereport(ERROR,
@@ -254,7 +255,7 @@ ad_spec_parse(JsonbContainer *spec, bool need_detector, AdSpec *out)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("time zone \"%s\" not recognized",
-						out->prepare.timezone)));
+						ad_quote_clip(out->prepare.timezone))));
 	if (out->detector == &ad_detector_ensemble)
 		parse_members(spec, out);
 }

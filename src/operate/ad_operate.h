@@ -61,6 +61,7 @@ extern bool ad_registry_name(const text *name, Snapshot snapshot,
 							 AdRegistryName *out);
 extern AdPrivilege ad_registry_privilege(const text *name, Snapshot snapshot,
 										 Oid user);
+extern void ad_registry_no_model(const char *name) pg_attribute_noreturn();
 extern void ad_registry_check(const text *name, Snapshot snapshot,
 							  AdPrivilege need, AdRegistryName *out);
 extern bool ad_registry_version(const text *name, int32 version,

@@ -66,7 +66,7 @@ ad_privilege_by_name(const char *name)
 			return (AdPrivilege) i;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown privilege \"%s\"", name),
+			 errmsg("unknown privilege \"%s\"", ad_quote_clip(name)),
 			 errhint("Privileges of a model are \"score\", \"label\", \"read\" and \"own\".")));
 }
 
@@ -162,6 +162,17 @@ ad_registry_privilege(const text *name, Snapshot snapshot,
 	return result;
 }
 
+/* Error for a model that is not there; the name as messages repeat it. */
+void
+ad_registry_no_model(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("model \"%s\" does not exist", name),
+			 strncmp(name, "\\x", 2) == 0 ?
+			 errhint("A string without a type is the name of a model. Cast the bytes of one to bytea.") : 0));
+}
+
 /*
  * Error unless the model is there and the current user has a privilege on
  * it; then its row.
@@ -173,16 +184,8 @@ ad_registry_check(const text *name, Snapshot snapshot,
 	/* a longer one may stand in the table, but not by our hand */
 	if (VARSIZE_ANY_EXHDR(name) > AD_MAX_MODEL_NAME ||
 		!ad_registry_name(name, snapshot, out))
-	{
-		char	   *s = text_to_cstring(name);
-
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("model \"%.*s\" does not exist",
-						pg_mbcliplen(s, strlen(s), AD_MAX_MODEL_NAME), s),
-				 strncmp(s, "\\x", 2) == 0 ?
-				 errhint("A string without a type is the name of a model. Cast the bytes of one to bytea.") : 0));
-	}
+		ad_registry_no_model(ad_quote_clip_len(VARDATA_ANY(name),
+											   VARSIZE_ANY_EXHDR(name)));
 	if (ad_registry_privilege(name, snapshot, GetUserId()) < need)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

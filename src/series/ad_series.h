@@ -23,7 +23,7 @@
 #define AD_SERIES_MAX_POINTS	((Size) 16777216)	/* points of a grid */
 #define AD_SERIES_MAX_SEASONS	8	/* periods of one decomposition */
 #define AD_SERIES_MAX_PERIOD	((Size) 4194304)	/* points of a period */
-#define AD_SERIES_MAX_BYTES		((Size) 1536 * 1024 * 1024) /* of one series */
+#define AD_SERIES_MEMORY		512 /* MB of one series, by default */
 
 /* What is wrong with a series; message NULL: nothing. */
 typedef struct AdSeriesProblem
@@ -33,6 +33,28 @@ typedef struct AdSeriesProblem
 	const char *detail;			/* or NULL */
 	const char *hint;			/* or NULL */
 } AdSeriesProblem;
+
+/* memory.c */
+
+/*
+ * Memory to work in.  Fresh pages cost more than the method itself, so a
+ * backend keeps one room of moderate size for all series and queries; a
+ * larger one is of the memory context of the run, and goes with it.
+ */
+typedef struct AdStlRoom
+{
+	double	   *kept;			/* in TopMemoryContext, or NULL */
+	Size		kept_size;		/* doubles */
+	double	   *large;			/* of this run, or NULL */
+	Size		large_size;		/* doubles */
+	MemoryContext context;		/* of this run */
+} AdStlRoom;
+
+extern AdStlRoom *ad_stl_room_enter(void);
+extern double *ad_stl_room(AdStlRoom *room, Size doubles);
+extern void ad_stl_room_leave(AdStlRoom *room);
+extern bool ad_series_affordable(Size bytes, Size n,
+								 AdSeriesProblem *problem);
 
 /* loess.c */
 
@@ -82,21 +104,6 @@ typedef struct AdStlParams
 	int			inner;			/* n_i */
 	int			outer;			/* n_o */
 } AdStlParams;
-
-/*
- * Memory that outlives one series and one query.  Fresh pages cost more than
- * the method itself, so a backend keeps one room for all of them.
- */
-typedef struct AdStlRoom
-{
-	MemoryContext context;		/* where the block lives */
-	double	   *block;			/* or NULL */
-	Size		capacity;		/* doubles of the block */
-} AdStlRoom;
-
-extern AdStlRoom *ad_stl_shared_room(void);
-extern double *ad_stl_room(AdStlRoom *room, Size doubles);
-extern void ad_stl_room_leave(AdStlRoom *room);
 
 /* Work areas for one series of n points and a period. */
 typedef struct AdStlWork
@@ -276,6 +283,7 @@ extern int	ad_periods_auto(const double *y, Size n, int64 step, int months,
 /* stream.c */
 #define AD_STREAM_FIRST		10	/* times seen before the step is known */
 #define AD_STREAM_MAX_SLOTS ((uint32) 1048576)	/* of a season */
+#define AD_STREAM_MAX_BYTES ((Size) 16 * 1024 * 1024)	/* stored */
 
 typedef struct AdStreamOptions
 {
@@ -352,6 +360,7 @@ extern void ad_stream_read(AdStream *s, const uint8 *data, Size len);
 
 /* discord.c */
 #define AD_DISCORD_MAX_POINTS	((Size) 4194304)
+#define AD_DISCORD_POINT_BYTES	(10 * sizeof(double) + 2) /* worked with */
 
 extern void ad_discord_profile(const double *y, Size n, Size m,
 							   Size exclusion, double *distance,
@@ -360,6 +369,8 @@ extern void ad_series_cover(const double *window, Size n, Size m,
 							double *out);
 
 /* changepoint.c */
+#define AD_CHANGEPOINTS_BYTES	(5 * sizeof(double) + 5 * sizeof(uint32))
+
 extern Size ad_changepoints_pelt(const double *y, Size n, double penalty,
 								 Size least, uint32 *out);
 

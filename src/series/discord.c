@@ -149,7 +149,7 @@ ad_discord_profile(const double *y, Size n, Size m, Size exclusion,
 			Size		w = i + 1 - m;
 			double		norm = 0;
 
-			AD_CHECK_EVERY_1024(w);
+			CHECK_FOR_INTERRUPTS();
 			valid[w] = gap >= m;
 			flat[w] = valid[w] && run >= m;
 			mu[w] = mean_of(x + w, m);
@@ -262,6 +262,8 @@ ad_discord_profile(const double *y, Size n, Size m, Size exclusion,
 		{
 			/* none: any window that varies is at sqrt(m) */
 			for (Size j = 0; j < windows; j++)
+			{
+				AD_CHECK_EVERY_1024(j);
 				if (valid[j] && !flat[j] &&
 					llabs((int64) j - (int64) i) > (int64) exclusion)
 				{
@@ -269,6 +271,7 @@ ad_discord_profile(const double *y, Size n, Size m, Size exclusion,
 					neighbor[i] = (int64) j;
 					break;
 				}
+			}
 		}
 	}
 	MemoryContextSwitchTo(old);

@@ -19,20 +19,11 @@
  */
 #include "series/ad_series.h"
 
+#include "math/ad_math.h"
 #include "utils/timestamp.h"
 #include "utils/datetime.h"
 
 #define ONE_DAY		INT64CONST(86400000000)
-
-/* Ascending order of int64, for qsort. */
-static int
-ascending(const void *a, const void *b)
-{
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
-
-	return (x > y) - (x < y);
-}
 
 /* The calendar months of a spacing, or 0 if it is not one of months. */
 static int
@@ -172,7 +163,7 @@ median_step(const int64 *t, Size n)
 	}
 	CHECK_FOR_INTERRUPTS();
 	if (!in_order)
-		qsort(sorted, m, sizeof(int64), ascending);
+		ad_sort_int64(sorted, m);
 	for (Size i = 1; i < m; i++)
 	{
 		AD_CHECK_EVERY_1024(i);
@@ -298,6 +289,10 @@ ad_grid_build(const int64 *t, const int64 *utc, const double *v, Size n,
 	if (!(points <= (double) AD_SERIES_MAX_POINTS))
 		return too_long(points, n, problem);
 	grid->n = (Size) points;
+	if (!ad_series_affordable(grid->n * (sizeof(double) + sizeof(uint32)) +
+							  n * (2 * sizeof(double) + sizeof(uint32)),
+							  grid->n, problem))
+		return false;
 
 	grid->y = ad_palloc0_array(double, grid->n + 1 + AD_LOESS_PAD);
 	grid->slot = ad_palloc_array(uint32, n);

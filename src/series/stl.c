@@ -30,51 +30,6 @@
 #define SEGMENT			512		/* least points between two exact sums */
 #define PIECE			8192	/* points of a sweep between interrupts */
 
-#define ROOM_KEPT		((Size) 8 * 1024 * 1024)	/* doubles kept between series */
-
-/* The backend's room; nothing that runs in it calls back into SQL. */
-AdStlRoom *
-ad_stl_shared_room(void)
-{
-	static AdStlRoom room;
-
-	room.context = TopMemoryContext;
-	return &room;
-}
-
-/*
- * A block of so many doubles, without defined contents; the one before is
- * gone.
- */
-double *
-ad_stl_room(AdStlRoom *room, Size doubles)
-{
-	if (room->capacity < doubles)
-	{
-		if (room->block)
-			pfree(room->block);
-		room->block = NULL;
-		room->capacity = 0;
-		room->block = (double *)
-			MemoryContextAllocHuge(room->context,
-								   ad_mul_size(doubles, sizeof(double)));
-		room->capacity = doubles;
-	}
-	return room->block;
-}
-
-/* Give back a block too large to keep for the next series. */
-void
-ad_stl_room_leave(AdStlRoom *room)
-{
-	if (room->capacity > ROOM_KEPT)
-	{
-		pfree(room->block);
-		room->block = NULL;
-		room->capacity = 0;
-	}
-}
-
 /* Doubles of the work areas for n points and the given period. */
 Size
 ad_stl_work_doubles(Size n, Size period)

@@ -46,23 +46,6 @@ static const AdOption table[] = {
 	{"timezone", AD_OPT_STRING, OFF(timezone), 0, 0, 0, NULL, NULL, false},
 };
 
-/* A jsonb scalar as text for a message. */
-static char *
-scalar_text(const JsonbValue *v)
-{
-	switch (v->type)
-	{
-		case jbvString:
-			return pnstrdup(v->val.string.val, v->val.string.len);
-		case jbvNumeric:
-			return numeric_normalize(v->val.numeric);
-		case jbvBool:
-			return pstrdup(v->val.boolean ? "true" : "false");
-		default:
-			return pstrdup("(array or object)");
-	}
-}
-
 /* A jsonb number as a double. */
 static double
 number_of(const JsonbValue *v)
@@ -76,7 +59,8 @@ static void
 span_of(const char *key, const JsonbValue *v, double least, AdSpan *span)
 {
 	memset(span, 0, sizeof(AdSpan));
-	if (v->type == jbvString)
+	/* a longer text is no interval */
+	if (v->type == jbvString && v->val.string.len <= AD_MAX_QUOTED)
 	{
 		span->text = pnstrdup(v->val.string.val, v->val.string.len);
 		return;
@@ -89,21 +73,21 @@ span_of(const char *key, const JsonbValue *v, double least, AdSpan *span)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("option \"%s\" is out of range: %s", key,
-							scalar_text(v)),
+							ad_option_text(v)),
 					 errdetail("Allowed: at least %.15g and at most %.15g points.",
 							   least, (double) AD_SERIES_MAX_PERIOD)));
 		if (d != floor(d))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("option \"%s\" cannot be \"%s\"", key,
-							scalar_text(v)),
+							ad_option_text(v)),
 					 errdetail("Expected a whole number of points, or an interval.")));
 		span->points = (Size) d;
 		return;
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("option \"%s\" cannot be \"%s\"", key, scalar_text(v)),
+			 errmsg("option \"%s\" cannot be \"%s\"", key, ad_option_text(v)),
 			 errdetail("Expected a whole number of points, or an interval.")));
 }
 
@@ -125,7 +109,7 @@ window_of(const JsonbValue *v)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"%s\" cannot be \"%s\"", "seasonal_window",
-						scalar_text(v)),
+						ad_option_text(v)),
 				 errdetail("Expected an odd number of at least 3, or \"periodic\".")));
 	return (Size) d;
 }

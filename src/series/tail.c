@@ -17,18 +17,10 @@
  */
 #include "series/ad_series.h"
 
+#include "math/ad_math.h"
+
 #define GROSS		20.0		/* times the median excess: not of the tail */
 #define MAX_SHAPE	0.5
-
-/* Ascending order of doubles, for qsort. */
-static int
-ascending(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
 
 /*
  * Fit shape and scale to n >= 1 non-negative excesses, which get sorted.
@@ -42,7 +34,7 @@ ad_tail_fit(double *excess, Size n, AdTail *tail)
 	double		a1 = 0;
 	Size		m = n;
 
-	qsort(excess, n, sizeof(double), ascending);
+	ad_sort_doubles(excess, n);
 	cut = GROSS * excess[n / 2];
 	while (m > 1 && excess[m - 1] > cut)
 		m--;

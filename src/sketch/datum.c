@@ -202,7 +202,7 @@ ad_source_slow_number(AdSource *s, Datum value)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
 					 errmsg("literal \"%s\" among the features has no type",
-							DatumGetCString(value)),
+							ad_quote_clip(DatumGetCString(value))),
 					 errhint("Cast it to the type of its feature.")));
 			return 0;			/* keep the compiler quiet */
 		default:

@@ -81,19 +81,22 @@ for my $name (sort keys %queries)
 	ok($ms ne 'finished' && $ms < 100, "$name: cancelled within 100 ms ($ms ms)");
 }
 
-# ten million rows in one partition: bounded, and cancelled as quickly
+# ten million rows in one partition: refused unless a superuser allows the memory, then cancelled as quickly
+my ($rc, $out, $err) = $node->psql('postgres', q{SELECT count((d).trend) FROM (SELECT ad_stl(v, i::bigint, '{"period": 24}') OVER (ORDER BY i) d FROM generate_series(1, 10000000) i, LATERAL (SELECT (i % 24)::float8 AS v) w) s});
+like($err, qr/a series of 10000000 points needs \d+ MB, limit is 512 MB/, 'ten million rows: refused by default');
+my $allow = q{SET anomaly.series_memory = '1500MB'};
 $node->safe_psql('postgres', q{CREATE TABLE ten AS SELECT i, (i % 24)::float8 AS v FROM generate_series(1, 10000000) i; ANALYZE ten});
 my $ms = 1e9;
 for my $wait (12, 8, 16)
 {
-	my $again = cancel_takes(q{SELECT count(d) FROM (SELECT ad_stl(v, i::bigint, '{"period": 24, "robust": true, "outer_iterations": 100}') OVER (ORDER BY i) d FROM ten) s}, $wait);
+	my $again = cancel_takes(qq{$allow; SELECT count(d) FROM (SELECT ad_stl(v, i::bigint, '{"period": 24, "robust": true, "outer_iterations": 100}') OVER (ORDER BY i) d FROM ten) s}, $wait);
 	$ms = $again if $again ne 'finished' && $again < $ms;
 	last if $ms < 100;
 }
 ok($ms < 100, "ten million rows: cancelled within 100 ms ($ms ms)");
-is($node->safe_psql('postgres', q{SELECT count((d).trend) FROM (SELECT ad_stl(v, i::bigint, '{"period": 24}') OVER (ORDER BY i) d FROM ten) s}),
+is($node->safe_psql('postgres', qq{$allow; SELECT count((d).trend) FROM (SELECT ad_stl(v, i::bigint, '{"period": 24}') OVER (ORDER BY i) d FROM ten) s}),
 	'10000000', 'ten million rows: decomposed');
-my ($rc, $out, $err) = $node->psql('postgres', q{SELECT count((d).trend) FROM (SELECT ad_stl(v, (2 * i)::bigint / 2, '{"period": [4000000, 3000000, 2000000, 1000000, 24, 48, 96, 168]}') OVER (ORDER BY i) d FROM ten) s});
+($rc, $out, $err) = $node->psql('postgres', qq{$allow; } . q{SELECT count((d).trend) FROM (SELECT ad_stl(v, (2 * i)::bigint / 2, '{"period": [4000000, 3000000, 2000000, 1000000, 24, 48, 96, 168]}') OVER (ORDER BY i) d FROM ten) s});
 like($err, qr/needs \d+ MB, limit is \d+ MB/, 'too much memory is refused by name');
 ($rc, $out, $err) = $node->psql('postgres', q{SELECT count(d) FROM (SELECT ad_discord(v, 100) OVER (ORDER BY i) d FROM ten) s});
 like($err, qr/series has too many rows: 10000000/, 'a matrix profile of ten million rows is refused by name');
