@@ -18,7 +18,6 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep);
 
-binmode(Test::More->builder->$_, ':encoding(UTF-8)') for qw(output failure_output todo_output);
 
 my $root = "$FindBin::RealBin/../..";
 my $node = start_server('limits', 'max_parallel_workers_per_gather = 0', 'jit = off', "log_min_error_statement = panic");
