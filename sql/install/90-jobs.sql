@@ -525,7 +525,7 @@ COMMENT ON FUNCTION _anomaly._ad_job_watermark_kind(regtype) IS 'at for a type o
 -- Before they are copied into a job. NULL: not given.
 CREATE FUNCTION _anomaly._ad_job_texts(name text, model text, source text, key_column text, watermark_column text,
     entity_column text, rule jsonb, lag text, since text, features text[], options jsonb, partition_by text[], order_by text)
-RETURNS void
+RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -534,18 +534,18 @@ BEGIN
 		RAISE EXCEPTION 'name of a job has % bytes, allowed are 1 to 63', octet_length($1)
 			USING ERRCODE = CASE WHEN $1 = '' THEN 'invalid_name' ELSE 'name_too_long' END;
 	END IF;
-	PERFORM _anomaly._ad_check_length($2, 'model', 63);
-	PERFORM _anomaly._ad_check_length($3, 'source', 262144);
-	PERFORM _anomaly._ad_check_length($4, 'key', 63);
-	PERFORM _anomaly._ad_check_length($5, 'watermark', 63);
-	PERFORM _anomaly._ad_check_length($6, 'entity', 63);
-	PERFORM _anomaly._ad_check_length($7, 'rule', 1024);
-	PERFORM _anomaly._ad_check_length($8, 'lag', 64);
-	PERFORM _anomaly._ad_check_length($9, 'since', 64);
-	PERFORM _anomaly._ad_check_length($10, 'features', 262144);
-	PERFORM _anomaly._ad_check_length($11, 'options', 262144);
-	PERFORM _anomaly._ad_check_length($12, 'partition_by', 1024);
-	PERFORM _anomaly._ad_check_length($13, 'order_by', 63);
+	RETURN _anomaly._ad_check_length($2, 'model', 63)
+		AND _anomaly._ad_check_length($3, 'source', 262144)
+		AND _anomaly._ad_check_length($4, 'key', 63)
+		AND _anomaly._ad_check_length($5, 'watermark', 63)
+		AND _anomaly._ad_check_length($6, 'entity', 63)
+		AND _anomaly._ad_check_length($7, 'rule', 1024)
+		AND _anomaly._ad_check_length($8, 'lag', 64)
+		AND _anomaly._ad_check_length($9, 'since', 64)
+		AND _anomaly._ad_check_length($10, 'features', 262144)
+		AND _anomaly._ad_check_length($11, 'options', 262144)
+		AND _anomaly._ad_check_length($12, 'partition_by', 1024)
+		AND _anomaly._ad_check_length($13, 'order_by', 63);
 END $$;
 COMMENT ON FUNCTION _anomaly._ad_job_texts(text, text, text, text, text, text, jsonb, text, text, text[], jsonb, text[], text) IS
 'an error if a text of a job is too long';
@@ -564,8 +564,9 @@ DECLARE
 	m record;
 	missing text;
 	n bigint;
+	fits boolean;
 BEGIN
-	PERFORM _anomaly._ad_job_texts(j.name, j.model, j.source, j.key_column, j.watermark_column, j.entity_column, j.rule, j.lag,
+	fits := _anomaly._ad_job_texts(j.name, j.model, j.source, j.key_column, j.watermark_column, j.entity_column, j.rule, j.lag,
 		j.since, j.features, j.options, j.partition_by, j.order_by);
 	IF j.batch_size IS NULL OR j.batch_size NOT BETWEEN 1 AND 1000000 THEN
 		RAISE EXCEPTION 'batch_size is %, must be 1 to 1000000', coalesce(j.batch_size::text, 'NULL')
@@ -776,8 +777,9 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
 	j _anomaly._ad_own_job;
+	fits pg_catalog.bool;
 BEGIN
-	PERFORM _anomaly._ad_job_texts($1, $2, $3, $4, $5, $7, $6, $9, $13, $14, NULL, NULL, NULL);
+	fits := _anomaly._ad_job_texts($1, $2, $3, $4, $5, $7, $6, $9, $13, $14, NULL, NULL, NULL);
 	j.name := $1;
 	j.kind := 'model';
 	j.model := $2;
@@ -821,8 +823,10 @@ CREATE FUNCTION @extschema@.ad_alter_job(name text, changes jsonb)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
+DECLARE
+	done pg_catalog.text;
 BEGIN
-	PERFORM _anomaly._ad_job_alter($1, $2, pg_catalog.current_setting('search_path'));
+	done := _anomaly._ad_job_alter($1, $2, pg_catalog.current_setting('search_path'));
 END $$;
 COMMENT ON FUNCTION @extschema@.ad_alter_job(text, jsonb) IS
 'changes a job: an object with any of owner, model, source, rule, entity, batch_size, lag, cooldown, limit_per_hour, explain, features, options';
@@ -835,15 +839,16 @@ AS $$
 DECLARE
 	j _anomaly._ad_own_job;
 	c record;
+	fits boolean;
 BEGIN
 	j := _anomaly._ad_job_get($1);
-	PERFORM _anomaly._ad_check_length($2, 'changes', 1048576);
+	fits := _anomaly._ad_check_length($2, 'changes', 1048576);
 	IF jsonb_typeof($2) IS DISTINCT FROM 'object' THEN
 		RAISE EXCEPTION 'changes of job "%" must be an object', $1 USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	FOR c IN SELECT key, value, value #>> '{}' AS text FROM jsonb_each($2) LOOP
 		IF c.key IN ('owner', 'batch_size', 'cooldown', 'limit_per_hour', 'explain') THEN
-			PERFORM _anomaly._ad_check_length(c.text, c.key, 63);
+			fits := _anomaly._ad_check_length(c.text, c.key, 63);
 		END IF;
 		CASE c.key
 			WHEN 'owner' THEN
@@ -945,10 +950,10 @@ DECLARE
 	type regtype;
 	keys text[];
 	n bigint;
+	fits boolean;
 BEGIN
 	j := _anomaly._ad_job_get($1);
-	PERFORM _anomaly._ad_check_length($2, 'key', 65536);
-	PERFORM _anomaly._ad_check_length($3, 'entity', 65536);
+	fits := _anomaly._ad_check_length($2, 'key', 65536) AND _anomaly._ad_check_length($3, 'entity', 65536);
 	IF ($2 IS NULL) = ($3 IS NULL) THEN
 		RAISE EXCEPTION 'one of key and entity must be given, and not both' USING ERRCODE = 'invalid_parameter_value',
 			HINT = 'Say ad_purge_subject(job, key => ''...'') or ad_purge_subject(job, entity => ''...'').';
@@ -996,10 +1001,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	g _anomaly._ad_own_grant;
+	fits boolean;
 BEGIN
 	g.job_id := (_anomaly._ad_job_get($1)).id;
-	PERFORM _anomaly._ad_check_length($2, 'role', 63);
-	PERFORM _anomaly._ad_check_length($3, 'privilege', 63);
+	fits := _anomaly._ad_check_length($2, 'role', 63) AND _anomaly._ad_check_length($3, 'privilege', 63);
 	IF $3 NOT IN ('read', 'label') THEN
 		RAISE EXCEPTION 'privilege is "%", must be "read" or "label"', $3 USING ERRCODE = 'invalid_parameter_value';
 	END IF;

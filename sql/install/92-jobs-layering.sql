@@ -36,8 +36,9 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
 DECLARE
 	j _anomaly._ad_own_job;
+	fits pg_catalog.bool;
 BEGIN
-	PERFORM _anomaly._ad_job_texts($1, NULL, $2, NULL, NULL, NULL, $4, $7, $10, NULL, $3, $5, $6);
+	fits := _anomaly._ad_job_texts($1, NULL, $2, NULL, NULL, NULL, $4, $7, $10, NULL, $3, $5, $6);
 	j.name := $1;
 	j.kind := 'layering';
 	j.source := $2;

@@ -9,12 +9,13 @@ DECLARE
 	j _anomaly._ad_own_job;
 	command text;
 	cron_id bigint;
+	fits boolean;
 BEGIN
 	j := _anomaly._ad_job_get($1);
 	IF $2 IS NULL THEN
 		RAISE EXCEPTION 'schedule cannot be NULL' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	PERFORM _anomaly._ad_check_length($2, 'schedule', 255);
+	fits := _anomaly._ad_check_length($2, 'schedule', 255);
 	IF j.owner::oid <> (SELECT oid FROM pg_roles WHERE rolname = current_user) THEN
 		RAISE EXCEPTION 'job "%" is scheduled by its owner only', j.name
 			USING ERRCODE = 'insufficient_privilege', HINT = format('SET ROLE %s first.', quote_ident(j.owner::text));

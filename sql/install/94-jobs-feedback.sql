@@ -51,6 +51,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	p record;
+	fits boolean;
 BEGIN
 	IF $1 IS NULL OR $2 IS NULL THEN
 		RAISE EXCEPTION 'job and key cannot be NULL' USING ERRCODE = 'null_value_not_allowed';
@@ -58,8 +59,7 @@ BEGIN
 	IF octet_length($1) > 63 THEN
 		RAISE EXCEPTION 'job "%" does not exist', _anomaly._ad_quote($1) USING ERRCODE = 'undefined_object';
 	END IF;
-	PERFORM _anomaly._ad_check_length($2, 'key', 65536);
-	PERFORM _anomaly._ad_check_length($4, 'note', 65536);
+	fits := _anomaly._ad_check_length($2, 'key', 65536) AND _anomaly._ad_check_length($4, 'note', 65536);
 	SELECT * INTO p FROM _anomaly._ad_job_privilege o WHERE o.name = $1;
 	IF p.job_id IS NULL THEN
 		RAISE EXCEPTION 'job "%" does not exist', $1 USING ERRCODE = 'undefined_object';
@@ -76,7 +76,12 @@ CREATE FUNCTION @extschema@.ad_label(job text, key text, is_anomaly boolean, not
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
-AS $$ BEGIN PERFORM _anomaly._ad_set_label($1, $2, $3, $4); END $$;
+AS $$
+DECLARE
+	done text;
+BEGIN
+	done := _anomaly._ad_set_label($1, $2, $3, $4);
+END $$;
 COMMENT ON FUNCTION @extschema@.ad_label(text, text, boolean, text) IS
 'says of the row with a key whether it is an anomaly, in place of what was said before; NULL takes that back; needs the privilege label, and for a row without an alert to own the job';
 

@@ -54,6 +54,7 @@ read_spec(WindowObject winobj, FunctionCallInfo fcinfo, AdSpec *spec)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("spec cannot be NULL")));
+	ad_check_length(value, "spec", AD_MAX_OPTIONS_LENGTH);
 	ad_spec_from_value((struct varlena *) PG_DETOAST_DATUM(value),
 					   get_fn_expr_argtype(fcinfo->flinfo, 0) == TEXTOID,
 					   true, spec);

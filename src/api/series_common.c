@@ -359,7 +359,8 @@ ad_series_run(FmgrInfo *flinfo, const AdStlOptions *o, AdTimeKind kind,
 		local_array(time, n, zone, local);
 	}
 	good = ad_grid_build(local, time, value, n, o->duplicates,
-						 kind != AD_TIME_NUMBER, &run->grid, problem);
+						 kind != AD_TIME_NUMBER, 12 * sizeof(double),
+						 &run->grid, problem);
 	if (local != time)
 		pfree(local);
 	m = run->grid.n;

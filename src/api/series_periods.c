@@ -130,7 +130,7 @@ ad_periods_finalfn(PG_FUNCTION_ARGS)
 	memset(&problem, 0, sizeof(problem));
 	if (!ad_grid_build(state->time, state->time, state->value, state->n,
 					   AD_DUPLICATES_MEAN, state->kind != AD_TIME_NUMBER,
-					   &grid, &problem))
+					   sizeof(uint32), &grid, &problem))
 		ad_series_raise(&problem);
 	count = grid.n == 0 ? 0 :
 		ad_periods_find(grid.y, grid.n,

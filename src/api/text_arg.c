@@ -68,14 +68,14 @@ ad_quote_text(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(ad_text_quote(PG_GETARG_DATUM(0))));
 }
 
-/* _ad_check_length(value, what, most) */
+/* _ad_check_length(value, what, most) -> true */
 Datum
 ad_check_value_length(PG_FUNCTION_ARGS)
 {
 	if (get_typlen(get_fn_expr_argtype(fcinfo->flinfo, 0)) == -1)
 		ad_check_length(PG_GETARG_DATUM(0), ad_text_quote(PG_GETARG_DATUM(1)),
 						(Size) Max(PG_GETARG_INT32(2), 0));
-	PG_RETURN_VOID();
+	PG_RETURN_BOOL(true);
 }
 
 /* Cut what a message quotes, each by itself. */

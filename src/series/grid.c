@@ -229,13 +229,14 @@ too_long(double points, Size rows, AdSeriesProblem *problem)
 /*
  * Lay n rows on a grid.  t[i] = AD_NO_TIME: the row has no place.
  * "calendar": the times are microseconds, so months may be recognised.
+ * "each": bytes that the caller will need for each point of the grid.
  * Arrays of the grid are palloc'd in the current context, and need not
  * exist if false is returned with the problem.
  */
 bool
 ad_grid_build(const int64 *t, const int64 *utc, const double *v, Size n,
-			  AdDuplicates duplicates, bool calendar, AdGrid *grid,
-			  AdSeriesProblem *problem)
+			  AdDuplicates duplicates, bool calendar, Size each,
+			  AdGrid *grid, AdSeriesProblem *problem)
 {
 	int64		first = PG_INT64_MAX;
 	int64		last = PG_INT64_MIN;
@@ -289,7 +290,7 @@ ad_grid_build(const int64 *t, const int64 *utc, const double *v, Size n,
 	if (!(points <= (double) AD_SERIES_MAX_POINTS))
 		return too_long(points, n, problem);
 	grid->n = (Size) points;
-	if (!ad_series_affordable(grid->n * (sizeof(double) + sizeof(uint32)) +
+	if (!ad_series_affordable(ad_mul_size(grid->n, each + sizeof(double)) +
 							  n * (2 * sizeof(double) + sizeof(uint32)),
 							  grid->n, problem))
 		return false;

@@ -25,16 +25,17 @@ my $node = start_server('limits', 'max_parallel_workers_per_gather = 0', 'jit = 
 seed();
 $node->safe_psql('postgres', 'CREATE ROLE mallory LOGIN; CREATE SCHEMA m AUTHORIZATION mallory;');
 
-# A session of a role without privileges that is asked and answers.
+# A session that is asked and answers, of a role without privileges if not said
+# otherwise.
 package Session;
 
 sub new
 {
-	my ($class, @settings) = @_;
+	my ($class, $user) = @_;
 	my $self = bless { in => '', out => '' }, $class;
 
 	$self->{psql} = IPC::Run::start(
-		[ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-v', 'SHOW_CONTEXT=always', '-d', $node->connstr('postgres') . " user=mallory options='-c search_path=m,public'" ],
+		[ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-v', 'SHOW_CONTEXT=always', '-d', $node->connstr('postgres') . ' user=' . ($user // 'mallory') . " options='-c search_path=m,public'" ],
 		'<', \$self->{in}, '>', \$self->{out}, '2>&1', IPC::Run::timeout(300));
 	$self->{pid} = $self->ask('SELECT pg_backend_pid()');
 	return $self;
@@ -130,7 +131,7 @@ for my $line ($document =~ /^\|(.*)\|$/mg)
 	is($got // $answer, "$code: $message", "$what: $limit");
 	$tried++;
 }
-cmp_ok($tried, '>=', 60, 'every table has been read');
+cmp_ok($tried, '>=', 50, 'every table has been read');
 $session->end;
 
 #
@@ -217,24 +218,28 @@ CREATE TABLE event AS SELECT (ARRAY['NEW', 'CANCEL', 'FILL'])[1 + i % 3] AS e, (
 FROM generate_series(1, 200000) i;
 GRANT SELECT ON wide, series, event TO PUBLIC;
 SQL
+my $contexts = sql_value($node, 'SHOW server_version_num') >= 140000;
+$node->safe_psql('postgres', 'GRANT pg_read_all_stats TO mallory') if $contexts;
 
-# A statement, how many megabytes it may have at most, and whether it is
-# cancelled. It may have 64 more than before when it has ended.
+# A statement, how many megabytes it may have at most, how often it is
+# cancelled, and within how many seconds of its processor time, if it is not to
+# run to its end. It may have 80 more than before when it has ended: malloc keeps
+# up to 64 for itself.
 my @large = (
-	[ 'SELECT length(ad_fit(ad_pca(), x)) FROM wide', 250, 3 ],
-	[ 'SELECT length(ad_fit(ad_mahalanobis(), x)) FROM wide', 250, 1 ],
-	[ 'SELECT length(ad_fit(ad_gmm(), x)) FROM wide', 250, 1 ],
-	[ 'SELECT length(ad_fit(ad_mahalanobis(true), x[1:500])) FROM wide', 250, 1 ],
-	[ 'SELECT length(ad_fit(ad_ocsvm(exact_rows => 1, features => 20000), x)) FROM wide', 400, 1 ],
-	[ 'SELECT length(ad_fit(ad_hbos(10000), x[1:400])) FROM wide', 250, 0 ],
+	[ 'SELECT length(ad_fit(ad_pca(), x)) FROM wide', 150, 3 ],
+	[ 'SELECT length(ad_fit(ad_mahalanobis(), x[1:900])) FROM wide', 150, 1 ],
+	[ 'SELECT length(ad_fit(ad_gmm(), x[1:900])) FROM wide', 150, 1 ],
+	[ 'SELECT length(ad_fit(ad_mahalanobis(true), x[1:500])) FROM wide', 150, 1, 2 ],
+	[ 'SELECT length(ad_fit(ad_ocsvm(exact_rows => 1, features => 20000), x)) FROM wide', 400, 1, 2 ],
+	[ 'SELECT length(ad_fit(ad_hbos(10000), x[1:400])) FROM wide', 200, 0 ],
 	[ 'SELECT length(ad_fit(ad_hbos(10000), x)) FROM wide', 60, 0 ],
-	[ "SELECT (ad_stl_array(y, '{\"period\": 24, \"robust\": true}')).trend[1] FROM series", 400, 2 ],
-	[ "SELECT length(ad_stl_plot(y, '{\"period\": 7}')) FROM series", 400, 1 ],
+	[ "SELECT (ad_stl_array(y, '{\"period\": 24, \"robust\": true}')).trend[1] FROM series", 300, 2 ],
+	[ "SELECT length(ad_stl_plot(y, '{\"period\": 7}')) FROM series", 300, 1 ],
 	[ "SELECT ad_stl(1, t) OVER () FROM unnest('{1,2,4000000}'::bigint[]) t", 520, 1 ],
 	[ "SELECT ad_stl(1, t) OVER () FROM unnest('{1,2,9000000}'::bigint[]) t", 60, 0 ],
-	[ 'SELECT ad_discord(0, 1000) OVER () FROM event', 120, 1 ],
+	[ 'SELECT ad_discord(i % 101, 1000) OVER () FROM event', 120, 1, 2 ],
 	[ 'SELECT ad_subpca(sin(i), 256) OVER () FROM event', 120, 1 ],
-	[ 'SELECT cardinality(ad_changepoints(y, penalty => 1e12)) FROM series', 200, 1 ],
+	[ "SELECT cardinality(ad_changepoints(y, 'pelt', 1e12)) FROM series", 250, 1, 2 ],
 	[ "SELECT ad_layering(e, s, 1 + i % 5, i, now() + i * interval '1 ms', 'o' || i / 3) OVER (ORDER BY i) FROM event", 150, 1 ]);
 
 # The CPU time of a statement after it was cancelled at a moment; undef if it
@@ -261,43 +266,53 @@ sub cancelled
 
 for my $case (@large)
 {
-	my ($sql, $most, $cancels) = @$case;
+	my ($sql, $most, $cancels, $seconds) = @$case;
 	my $name = $sql =~ s/^SELECT //r =~ s/ FROM \w+$//r;
 	my $session = Session->new;
-	my ($peak, $left, @took) = (0, 0);
+	my ($left, $whole, @took) = (0, 0);
 
 	$session->ask('SELECT ad_info(ad_fit(ad_zscore(), 1))');
 	$session->reset_peak;
 	my $before = $session->megabytes('RssAnon');
-	my $start = $session->cpu;
-	my $answer = $session->ask("SELECT count(s) FROM ($sql) s");
-	my $whole = $session->cpu - $start;
+	my $look = sub
+	{
+		my $now = $session->megabytes('RssAnon') - $before;
 
-	$peak = $session->megabytes('VmHWM') - $before;
-	$left = $session->megabytes('RssAnon') - $before;
+		$left = $now if $now > $left;
+	};
+
+	if (!$seconds)
+	{
+		my $start = $session->cpu;
+
+		$session->ask("SELECT count(s) FROM ($sql) s");
+		$whole = $seconds = $session->cpu - $start;
+		$look->();
+	}
 	for (1 .. $cancels)
 	{
 		my $best;
 
-		# a moment may fall when nothing of ours runs: three are tried
+		# a moment may fall when the statement has ended: three are tried
 		for (1 .. 3)
 		{
-			my $took = cancelled($session, $sql, rand($whole * 0.9)) // next;
+			my $took = cancelled($session, $sql, rand($seconds * 0.9)) // next;
 
 			$best = $took if !defined $best || $took < $best;
 			last if $took <= 0.1;
 		}
 		push @took, $best if defined $best;
-		my $now = $session->megabytes('RssAnon') - $before;
-		$left = $now if $now > $left;
+		$look->();
 	}
-	note sprintf '%s: %.1f s, peak %.0f MB, left %.0f MB, cancelled in %s ms', $name, $whole, $peak, $left, join ' ', map { sprintf '%.0f', $_ * 1000 } @took;
+	my $peak = $session->megabytes('VmHWM') - $before;
+
+	note sprintf '%s: %.1f s, peak %.0f MB, left %.0f MB, cancelled in %s ms', $name, $whole, $peak, $left,
+	  join ' ', map { sprintf '%.0f', $_ * 1000 } @took;
 	cmp_ok($peak, '<', $most, "$name: bounded");
-	cmp_ok($left, '<', 64, "$name: gives back what it took");
+	cmp_ok($left, '<', 80, "$name: gives back what it took");
 	ok(@took > 0 && !grep({ $_ > 0.1 } @took), "$name: stops within 100 ms of a cancel") if $cancels;
-	# what the contexts hold is 13's own business
 	cmp_ok($session->ask('SELECT (sum(total_bytes) / 1048576)::int FROM pg_backend_memory_contexts'), '<', 24, "$name: and forgets it")
-	  if $node->pg_version >= 14 && sql_value($node, "SELECT has_table_privilege('mallory', 'pg_backend_memory_contexts', 'SELECT')") eq 't';
+	  if $contexts;
 	$session->end;
 }
 
@@ -309,9 +324,8 @@ CREATE TABLE ev AS SELECT i AS id, timestamptz '2026-01-01' + i * interval '1 ms
 SELECT ad_train('ev', 'SELECT v FROM ev', 'zscore');
 SELECT ad_create_job('plain', 'ev', 'ev', 'id', 'ts', '{"score": 0}', explain => 0);
 SELECT ad_create_job('limited', 'ev', 'ev', 'id', 'ts', '{"score": 0}', explain => 0, limit_per_hour => 100000);
-ALTER ROLE mallory SUPERUSER;
 SQL
-$session = Session->new;
+$session = Session->new(sql_value($node, 'SELECT current_user'));
 my %took;
 for my $job ('plain', 'limited')
 {
