@@ -6,10 +6,10 @@
 #   test     (the default) that, and what the tests use
 #   bench    that, and what the benchmarks compare with
 #
-# Does nothing, and needs no root, when everything is there. The packages that
-# it installed it prints, a line each, less those they depend on. No service of a package installed here is
-# started or stays enabled, and no cluster is made; those that were there
-# before are none of its business.
+# Does nothing, and needs no root, when everything is there. Prints the packages
+# that it installed, one per line, without those they depend on. No service of a
+# package installed here is started or stays enabled, and no cluster is made;
+# those that were there before are none of its business.
 #
 # PG_CONFIG names a PostgreSQL to use instead of the one found; its server
 # headers must be there.
@@ -67,11 +67,12 @@ find_missing() {
 	perl -MIPC::Run -e 1 2>/dev/null || missing+=(libipc-run-perl)
 	command -v prometheus-postgres-exporter >/dev/null ||
 		wished+=(prometheus-postgres-exporter)
-	# pg_cron for a server of Debian's; others go without
+	# pg_cron and hypopg for a server of Debian's; others go without
 	case $lib in
 		/usr/lib/postgresql/*/lib)
 			version=$(basename "${lib%/lib}")
-			[ -f "$lib/pg_cron.so" ] || wished+=("postgresql-$version-cron") ;;
+			[ -f "$lib/pg_cron.so" ] || wished+=("postgresql-$version-cron")
+			[ -f "$lib/hypopg.so" ] || wished+=("postgresql-$version-hypopg") ;;
 	esac
 	[ "$what" = bench ] || return 0
 
