@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "api/ad_api.h"
+#include "rows/ad_rows.h"
 #include "fmgr.h"
 #include "math/ad_simd.h"
 #include "model/ad_model.h"

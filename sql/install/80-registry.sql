@@ -85,7 +85,7 @@ FOR EACH ROW WHEN (NEW.role::oid = 4294967295::oid)
 EXECUTE FUNCTION _anomaly._ad_model_grant_skip();
 ALTER TABLE _anomaly._ad_model_grant ENABLE ALWAYS TRIGGER _ad_model_grant_skip;
 
--- See src/api/guard.c.
+-- See src/rows/guard.c.
 CREATE FUNCTION _anomaly._ad_version_guard()
 RETURNS trigger
 AS 'MODULE_PATHNAME', 'ad_version_guard'

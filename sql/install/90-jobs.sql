@@ -123,7 +123,7 @@ FOR EACH ROW WHEN (NEW.role::oid = 4294967295::oid)
 EXECUTE FUNCTION _anomaly._ad_model_grant_skip();
 
 -- The number is given here, so that nobody needs rights on the sequence; who
--- restores brings his own. See src/api/guard.c.
+-- restores brings his own. See src/rows/guard.c.
 CREATE FUNCTION _anomaly._ad_job_number()
 RETURNS trigger
 AS 'MODULE_PATHNAME', 'ad_job_number'
@@ -199,7 +199,7 @@ GRANT SELECT, INSERT ON _anomaly._ad_own_state, _anomaly._ad_own_seen, _anomaly.
 GRANT UPDATE (at, no, failures) ON _anomaly._ad_own_state TO PUBLIC;
 GRANT UPDATE (finished, batches, rows, alerts, suppressed, error, error_code) ON _anomaly._ad_own_run TO PUBLIC;
 
--- See src/api/guard.c.
+-- See src/rows/guard.c.
 CREATE FUNCTION _anomaly._ad_job_delete(
     job_id integer,
     what text,

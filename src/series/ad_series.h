@@ -4,9 +4,9 @@
  *		Decomposition, seasonality, streaming scores and shape anomalies of
  *		time series, over arrays.
  *
- * Nothing here sees SQL values: the api room turns rows and arrays into
+ * Nothing here sees SQL values: the files sql_*.c turn rows and arrays into
  * doubles and times into int64 microseconds.  What the data of one series
- * can make wrong is reported through AdSeriesProblem, so that the api room
+ * can make wrong is reported through AdSeriesProblem, so that they
  * may answer with an error or with NULLs (option on_error).
  *
  *-------------------------------------------------------------------------
@@ -147,7 +147,7 @@ typedef struct AdSpan
 {
 	Size		points;			/* > 0: the length in points */
 	char	   *text;			/* else: an interval as the user wrote it */
-	int64		months;			/* filled by the api room from text */
+	int64		months;			/* filled by sql_options.c from text */
 	int64		usec;
 } AdSpan;
 

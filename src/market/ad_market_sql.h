@@ -1,0 +1,148 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_market_sql.h
+ *		What the files of the market's SQL interface share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_MARKET_SQL_H
+#define AD_MARKET_SQL_H
+
+#include "postgres.h"
+
+#include "sql/ad_text.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "market/ad_market.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+#include "windowapi.h"
+
+/* An ad_order_event value: aligned to 8 bytes, never toasted. */
+typedef struct AdOrderEventDatum
+{
+	int32		vl_len_;		/* varlena header, 4 bytes */
+	uint8		kind;			/* AD_EVENT_... */
+	uint8		side;			/* AD_BUY, AD_SELL */
+	uint8		scale;			/* decimals of qty */
+	uint8		idlen;			/* bytes of id; 0: unknown */
+	TimestampTz ts;				/* finite */
+	double		price;			/* finite, > 0 */
+	int64		qty;			/* mantissa, > 0 */
+	char		id[FLEXIBLE_ARRAY_MEMBER];
+} AdOrderEventDatum;
+
+/* Why a row cannot be used. */
+typedef enum AdBadRow
+{
+	AD_ROW_GOOD,
+	AD_ROW_EVENT_NULL,			/* a packed event */
+	AD_ROW_TYPE_NULL,
+	AD_ROW_TYPE_UNKNOWN,
+	AD_ROW_SIDE_NULL,
+	AD_ROW_SIDE_UNKNOWN,
+	AD_ROW_PRICE_NULL,
+	AD_ROW_PRICE_RANGE,
+	AD_ROW_QUANTITY_NULL,
+	AD_ROW_QUANTITY_RANGE,
+	AD_ROW_TS_NULL,
+	AD_ROW_TS_INFINITE,
+	AD_ROW_ID_LONG
+} AdBadRow;
+
+#define AD_ROW_COLUMNS	6		/* event_type, side, price, quantity, ts,
+								 * order_id */
+
+/* How to read events from SQL values. */
+typedef struct AdRowReader
+{
+	Oid			price_type;		/* base types */
+	Oid			quantity_type;
+	AdWords	   *words;
+} AdRowReader;
+
+/* Options of every market function. */
+typedef struct AdMarketOptions
+{
+	AdLayeringConfig layering;
+	AdWashConfig wash;
+	bool		skip_bad;
+	AdWords		words;
+	char	   *words_json;		/* as given, or NULL */
+} AdMarketOptions;
+
+typedef enum AdMarketOwner
+{
+	AD_OWNER_LAYERING,
+	AD_OWNER_WASH,
+	AD_OWNER_EVENT
+} AdMarketOwner;
+
+/* market_event.c */
+extern AdBadRow ad_row_column(AdRowReader *r, int column, Datum value,
+							  bool isnull, AdEvent *e);
+extern AdBadRow ad_row_packed(Datum value, bool isnull, AdEvent *e);
+extern void ad_row_types(AdRowReader *r, Oid price_type, Oid quantity_type);
+extern void ad_row_refuse(AdBadRow bad, const AdWords *words,
+						  const char *content) pg_attribute_noreturn();
+extern char *ad_row_content(const Datum *values, const bool *nulls,
+							const Oid *types, int n);
+
+/* market_options.c */
+extern void ad_market_options(Jsonb *options, AdMarketOwner owner,
+							  AdMarketOptions *out);
+extern uint64 ad_market_seed(void);
+
+/* market_layering.c */
+#define AD_SEQUENCE_COLUMNS 43
+
+extern void ad_sequence_values(const AdSequence *s, int64 number,
+							   int64 skipped, Datum *values, bool *nulls);
+extern Datum ad_quantity_datum(AdQuantity units);
+
+/* market_window.c: a partition of a window, read into events */
+typedef struct AdWindowSite		/* a window function call in a query */
+{
+	bool		packed;			/* one ad_order_event argument */
+	int			nargs;
+	int			ncolumns;		/* plain columns: 5 or 6 */
+	int			options_arg;	/* or -1 */
+	AdMarketOwner owner;
+	AdRowReader reader;
+	AdMarketOptions options;
+	bool		parsed;			/* options are those of ... */
+	char	   *options_raw;	/* ... this value; NULL: none */
+	Size		options_len;
+	TupleDesc	result;			/* blessed */
+	int			warnings;		/* given about skipped rows */
+} AdWindowSite;
+
+typedef struct AdArena			/* order ids of a partition */
+{
+	MemoryContext cxt;
+	char	   *next;
+	Size		left;
+} AdArena;
+
+typedef struct AdPartition
+{
+	MemoryContext cxt;			/* lives as long as the partition */
+	AdEvent    *events;
+	uint32		n;
+	int64		skipped;
+} AdPartition;
+
+extern AdWindowSite *ad_window_site(FunctionCallInfo fcinfo,
+									AdMarketOwner owner);
+extern void ad_window_options(WindowObject winobj, AdWindowSite *site);
+extern void ad_window_load(WindowObject winobj, AdWindowSite *site,
+						   AdPartition *p);
+extern AdBadRow ad_window_row(WindowObject winobj, AdWindowSite *site,
+							  int64 row, bool current, AdEvent *e,
+							  bool *isout);
+extern void ad_window_refuse(WindowObject winobj, AdWindowSite *site,
+							 int64 row, AdBadRow bad) pg_attribute_noreturn();
+extern void ad_window_warn(AdWindowSite *site, int64 skipped, int64 rows);
+extern const char *ad_arena_copy(AdArena *arena, const char *s, Size len);
+
+#endif							/* AD_MARKET_SQL_H */

@@ -1,0 +1,523 @@
+/*-------------------------------------------------------------------------
+ *
+ * sql_options.c
+ *		Options of the market functions: the constructors that build them as
+ *		jsonb, and the one parser that checks them.
+ *
+ * Options travel as jsonb; windows are numbers of seconds in it, or text
+ * that an interval can be read from.  A constructor writes only what it was
+ * given, sends it through the parser and prints the parsed options, every
+ * default spelled out.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "market/ad_market_sql.h"
+
+#include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+
+#define MAX_WINDOW_SECONDS	1e8
+#define DEFAULT_MAX_ROWS	10000000
+#define MAX_MAX_ROWS		100000000
+
+PG_FUNCTION_INFO_V1(ad_layering_options);
+PG_FUNCTION_INFO_V1(ad_wash_trade_options);
+
+static const char *const rule_words[] = {"window", "strict", "anchored",
+NULL};
+static const char *const trade_rule_words[] = {"after", "before", "either",
+NULL};
+static const char *const on_bad_words[] = {"error", "skip", NULL};
+
+/* What the option tables fill; windows are read apart. */
+typedef struct RawOptions
+{
+	int			rule;
+	int			trade_rule;
+	int			min_orders;
+	int			min_cancels;
+	bool		causal;
+	int			on_bad;
+	int			max_rows;
+	int			min_buy_trades;
+	int			min_sell_trades;
+	double		min_alternation;
+	double		min_volume;
+	double		price_change;
+	bool		merge;
+	double		orders_window;	/* seconds, like the next ones */
+	double		cancel_window;
+	double		trade_window;
+	double		forget_after;	/* 0: never */
+	double		window_size;
+} RawOptions;
+
+#define AT(member) offsetof(RawOptions, member)
+
+#define COMMON_OPTIONS \
+	{"on_bad", AD_OPT_ENUM, AT(on_bad), 0, 0, 0, on_bad_words, NULL, false}, \
+	{"max_partition_rows", AD_OPT_INT, AT(max_rows), DEFAULT_MAX_ROWS, \
+	1, MAX_MAX_ROWS, NULL, NULL, false}
+
+static const AdOption layering_table[] = {
+	{"rule", AD_OPT_ENUM, AT(rule), 0, 0, 0, rule_words, NULL, false},
+	{"trade_rule", AD_OPT_ENUM, AT(trade_rule), 0, 0, 0, trade_rule_words,
+	NULL, false},
+	{"min_orders", AD_OPT_INT, AT(min_orders), 3, 1, 1000000, NULL, NULL,
+	false},
+	{"min_cancels", AD_OPT_INT, AT(min_cancels), 3, 1, 1000000, NULL, NULL,
+	false},
+	{"causal", AD_OPT_BOOL, AT(causal), 0, 0, 0, NULL, NULL, false},
+	COMMON_OPTIONS
+};
+
+static const AdOption wash_table[] = {
+	{"min_buy_trades", AD_OPT_INT, AT(min_buy_trades), 3, 1, 1000000, NULL,
+	NULL, false},
+	{"min_sell_trades", AD_OPT_INT, AT(min_sell_trades), 3, 1, 1000000, NULL,
+	NULL, false},
+	{"min_alternation_percentage", AD_OPT_FLOAT, AT(min_alternation), 60, 0,
+	100, NULL, NULL, false},
+	{"min_total_volume", AD_OPT_FLOAT, AT(min_volume), 10000, 0, 1e15, NULL,
+	NULL, false},
+	{"price_change_threshold", AD_OPT_FLOAT, AT(price_change), 1, 0, 1e9,
+	NULL, NULL, false},
+	{"merge", AD_OPT_BOOL, AT(merge), 0, 0, 0, NULL, NULL, false},
+	COMMON_OPTIONS
+};
+
+typedef struct WindowOption
+{
+	const char *name;
+	Size		offset;			/* of a double in RawOptions */
+	double		dflt;			/* seconds */
+} WindowOption;
+
+static const WindowOption layering_windows[] = {
+	{"orders_window", AT(orders_window), 10},
+	{"cancel_window", AT(cancel_window), 5},
+	{"opposite_trade_window", AT(trade_window), 2},
+	{"forget_after", AT(forget_after), 0},
+};
+
+static const WindowOption wash_windows[] = {
+	{"window_size", AT(window_size), 1800},
+};
+
+/* Keys outside the tables: windows, words; for events, everything else. */
+static const char *const layering_also[] = {
+	"orders_window", "cancel_window", "opposite_trade_window",
+	"forget_after", "words", NULL
+};
+static const char *const wash_also[] = {"window_size", "words", NULL};
+static const char *const event_also[] = {
+	"rule", "trade_rule", "min_orders", "min_cancels", "causal",
+	"orders_window", "cancel_window", "opposite_trade_window",
+	"forget_after", "min_buy_trades", "min_sell_trades",
+	"min_alternation_percentage", "min_total_volume",
+	"price_change_threshold", "merge", "window_size", "words", NULL
+};
+static const AdOption event_table[] = {COMMON_OPTIONS};
+
+/* A seed for hash tables, drawn once per backend. */
+uint64
+ad_market_seed(void)
+{
+	static uint64 seed = 0;
+
+	if (seed == 0 && !pg_strong_random(&seed, sizeof(seed)))
+		seed = (uint64) GetCurrentTimestamp();
+	return seed;
+}
+
+/* The value of a key; false if it is absent or null. */
+static bool
+get_value(JsonbContainer *object, const char *key, JsonbValue *v)
+{
+	return getKeyJsonValueFromContainer(object, key, (int) strlen(key),
+										v) != NULL && v->type != jbvNull;
+}
+
+/* An interval of a fixed length in seconds. */
+static double
+interval_seconds(const Interval *i, const char *name)
+{
+	if (i->month != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" must be a length of time without months or years",
+						name)));
+	return (double) i->time / USECS_PER_SEC + (double) i->day * SECS_PER_DAY;
+}
+
+/* Reads a window; defaults to dflt. */
+static double
+read_window(JsonbContainer *object, const WindowOption *w)
+{
+	JsonbValue	v;
+	double		seconds;
+	char	   *text;
+
+	if (!object || !get_value(object, w->name, &v))
+		return w->dflt;
+	if (v.type == jbvNumeric)
+	{
+		text = DatumGetCString(DirectFunctionCall1(numeric_out,
+												   NumericGetDatum(v.val.numeric)));
+		seconds = strtod(text, NULL);
+	}
+	/* a longer text is no interval */
+	else if (v.type == jbvString && v.val.string.len <= AD_MAX_QUOTED)
+	{
+		text = pnstrdup(v.val.string.val, v.val.string.len);
+		seconds = interval_seconds(DatumGetIntervalP(DirectFunctionCall3(interval_in,
+																		 CStringGetDatum(text),
+																		 ObjectIdGetDatum(InvalidOid),
+																		 Int32GetDatum(-1))),
+								   w->name);
+	}
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" must be a number of seconds or an interval as text",
+						w->name)));
+	if (!(seconds >= 1e-6 && seconds <= MAX_WINDOW_SECONDS))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" is out of range: %s", w->name,
+						ad_quote_clip(text)),
+				 errdetail("Allowed: greater than 0 and at most %.0f seconds.",
+						   MAX_WINDOW_SECONDS)));
+	return seconds;
+}
+
+/* Adds the words of one meaning, an array of strings or one string. */
+static void
+read_words(JsonbValue *v, AdWords *words, int kind, int code)
+{
+	JsonbIterator *it;
+	JsonbValue	item;
+	JsonbIteratorToken token;
+
+	ad_words_clear(words, kind, code);
+	if (v->type == jbvString)
+	{
+		ad_words_add(words, kind, code, v->val.string.val, v->val.string.len);
+		return;
+	}
+	if (v->type != jbvBinary || !JsonContainerIsArray(v->val.binary.data))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("words of option \"words\" must be strings or arrays of strings")));
+	it = JsonbIteratorInit(v->val.binary.data);
+	while ((token = JsonbIteratorNext(&it, &item, true)) != WJB_DONE)
+		if (token == WJB_ELEM)
+		{
+			if (item.type != jbvString)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("words of option \"words\" must be strings or arrays of strings")));
+			ad_words_add(words, kind, code, item.val.string.val,
+						 item.val.string.len);
+		}
+}
+
+/* Reads option "words": meanings as keys, words as values. */
+static void
+read_dialect(JsonbContainer *object, AdMarketOptions *out)
+{
+	static const struct
+	{
+		const char *key;
+		int			kind;
+		int			code;
+	}			meanings[] =
+	{
+		{"order", AD_WORDS_EVENT, AD_EVENT_ORDER},
+		{"cancel", AD_WORDS_EVENT, AD_EVENT_CANCEL},
+		{"trade", AD_WORDS_EVENT, AD_EVENT_TRADE},
+		{"buy", AD_WORDS_SIDE, AD_BUY},
+		{"sell", AD_WORDS_SIDE, AD_SELL},
+	};
+	static const char *const keys[] = {"order", "cancel", "trade", "buy",
+	"sell", NULL};
+	JsonbValue	v;
+	JsonbValue	w;
+	int			none;
+
+	if (!get_value(object, "words", &v))
+		return;
+	if (v.type != jbvBinary)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"words\" must be a JSON object"),
+				 errdetail("Its keys are order, cancel, trade, buy and sell.")));
+
+	/* no table: every key must be one of those allowed */
+	ad_options_parse(v.val.binary.data, "words", NULL, 0, keys, &none);
+
+	/* first take the old words away, then add: meanings may swap words */
+	for (int i = 0; i < (int) lengthof(meanings); i++)
+		if (get_value(v.val.binary.data, meanings[i].key, &w))
+			ad_words_clear(&out->words, meanings[i].kind, meanings[i].code);
+	for (int i = 0; i < (int) lengthof(meanings); i++)
+		if (get_value(v.val.binary.data, meanings[i].key, &w))
+			read_words(&w, &out->words, meanings[i].kind, meanings[i].code);
+	out->words_json = JsonbToCString(NULL, v.val.binary.data,
+									 v.val.binary.len);
+}
+
+/* Seconds as microseconds. */
+static int64
+microseconds(double seconds)
+{
+	return (int64) rint(seconds * USECS_PER_SEC);
+}
+
+/* Reads options into the raw form. */
+static void
+read_raw(Jsonb *options, AdMarketOwner owner, RawOptions *raw)
+{
+	JsonbContainer *object = options ? &options->root : NULL;
+	const AdOption *table = owner == AD_OWNER_LAYERING ? layering_table :
+		owner == AD_OWNER_WASH ? wash_table : event_table;
+	int			n = owner == AD_OWNER_LAYERING ? lengthof(layering_table) :
+		owner == AD_OWNER_WASH ? lengthof(wash_table) : lengthof(event_table);
+
+	memset(raw, 0, sizeof(RawOptions));
+	if (object)
+		ad_options_parse(object, owner == AD_OWNER_LAYERING ? "ad_layering" :
+						 owner == AD_OWNER_WASH ? "ad_wash_trade" :
+						 "ad_order_event", table, n,
+						 owner == AD_OWNER_LAYERING ? layering_also :
+						 owner == AD_OWNER_WASH ? wash_also : event_also,
+						 raw);
+	else
+		ad_options_defaults(table, n, raw);
+	if (owner == AD_OWNER_LAYERING)
+		for (int i = 0; i < (int) lengthof(layering_windows); i++)
+			*(double *) ((char *) raw + layering_windows[i].offset) =
+				read_window(object, &layering_windows[i]);
+	if (owner == AD_OWNER_WASH)
+		raw->window_size = read_window(object, &wash_windows[0]);
+}
+
+/*
+ * Parses options; NULL means every default.  Strings are palloc'd in the
+ * current context.
+ */
+void
+ad_market_options(Jsonb *options, AdMarketOwner owner, AdMarketOptions *out)
+{
+	RawOptions	raw;
+	int64		qty;
+	uint8		scale;
+
+	memset(out, 0, offsetof(AdMarketOptions, words));
+	out->words_json = NULL;
+	ad_words_init(&out->words);
+	read_raw(options, owner, &raw);
+	if (options)
+		read_dialect(&options->root, out);
+	out->skip_bad = raw.on_bad == 1;
+	out->layering.rule = (AdRule) raw.rule;
+	out->layering.trade_rule = (AdTradeRule) raw.trade_rule;
+	out->layering.orders_window = microseconds(raw.orders_window);
+	out->layering.cancel_window = microseconds(raw.cancel_window);
+	out->layering.trade_window = microseconds(raw.trade_window);
+	out->layering.min_orders = raw.min_orders;
+	out->layering.min_cancels = raw.min_cancels;
+	out->layering.causal = raw.causal;
+	out->layering.forget = microseconds(raw.forget_after);
+	out->layering.max_events = (uint32) raw.max_rows;
+	out->layering.seed = ad_market_seed();
+	out->wash.min_buy_trades = raw.min_buy_trades;
+	out->wash.min_sell_trades = raw.min_sell_trades;
+	out->wash.min_alternation = raw.min_alternation;
+	out->wash.window = microseconds(raw.window_size);
+	out->wash.price_change = raw.price_change;
+	out->wash.merge = raw.merge;
+	out->wash.max_events = (uint32) raw.max_rows;
+	if (owner == AD_OWNER_WASH && raw.min_volume > 0)
+	{
+		AdEvent		e;
+
+		memset(&e, 0, sizeof(e));
+		if (!ad_quantity_from_double(raw.min_volume, &qty, &scale))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("option \"min_total_volume\" has too many digits")));
+		e.qty = qty;
+		e.scale = scale;
+		out->wash.min_volume = ad_event_units(&e);
+	}
+}
+
+/* Starts a member of a JSON object. */
+static void
+key(StringInfo buf, const char *name)
+{
+	appendStringInfo(buf, "%s\"%s\": ", buf->len > 1 ? ", " : "", name);
+}
+
+static void
+text_member(StringInfo buf, FunctionCallInfo fcinfo, int arg, const char *name)
+{
+	if (PG_ARGISNULL(arg))
+		return;
+	key(buf, name);
+	escape_json(buf, ad_text_argument(PG_GETARG_DATUM(arg), name,
+									   AD_MAX_WORD_LENGTH));
+}
+
+static void
+int_member(StringInfo buf, FunctionCallInfo fcinfo, int arg, const char *name)
+{
+	if (PG_ARGISNULL(arg))
+		return;
+	key(buf, name);
+	appendStringInfo(buf, "%d", PG_GETARG_INT32(arg));
+}
+
+/* A double that JSON can hold; NaN and infinities become text: refused. */
+static void
+double_value(StringInfo buf, double d)
+{
+	char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+	double_to_shortest_decimal_buf(d, digits);
+	if (isfinite(d))
+		appendStringInfoString(buf, digits);
+	else
+		escape_json(buf, digits);
+}
+
+static void
+double_member(StringInfo buf, FunctionCallInfo fcinfo, int arg,
+			  const char *name)
+{
+	if (PG_ARGISNULL(arg))
+		return;
+	key(buf, name);
+	double_value(buf, PG_GETARG_FLOAT8(arg));
+}
+
+static void
+bool_member(StringInfo buf, FunctionCallInfo fcinfo, int arg, const char *name)
+{
+	if (PG_ARGISNULL(arg))
+		return;
+	key(buf, name);
+	appendStringInfoString(buf, PG_GETARG_BOOL(arg) ? "true" : "false");
+}
+
+static void
+interval_member(StringInfo buf, FunctionCallInfo fcinfo, int arg,
+				const char *name)
+{
+	if (PG_ARGISNULL(arg))
+		return;
+	key(buf, name);
+	double_value(buf, interval_seconds(PG_GETARG_INTERVAL_P(arg), name));
+}
+
+static void
+jsonb_member(StringInfo buf, FunctionCallInfo fcinfo, int arg,
+			 const char *name)
+{
+	Jsonb	   *j;
+
+	if (PG_ARGISNULL(arg))
+		return;
+	j = ad_jsonb_argument(PG_GETARG_DATUM(arg), name);
+	key(buf, name);
+	(void) JsonbToCString(buf, &j->root, VARSIZE(j));
+}
+
+/* Prints parsed options as jsonb, every default spelled out. */
+static Datum
+print_options(StringInfo given, AdMarketOwner owner)
+{
+	Jsonb	   *options;
+	AdMarketOptions *parsed = palloc(sizeof(AdMarketOptions));
+	RawOptions	raw;
+	StringInfoData buf;
+	const WindowOption *windows = owner == AD_OWNER_LAYERING ?
+		layering_windows : wash_windows;
+	int			nwindows = owner == AD_OWNER_LAYERING ?
+		lengthof(layering_windows) : lengthof(wash_windows);
+
+	appendStringInfoChar(given, '}');
+	options = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+												 CStringGetDatum(given->data)));
+	ad_market_options(options, owner, parsed);
+	read_raw(options, owner, &raw);
+	initStringInfo(&buf);
+	appendStringInfoChar(&buf, '{');
+	ad_options_print(&buf, owner == AD_OWNER_LAYERING ? layering_table :
+					 wash_table, owner == AD_OWNER_LAYERING ?
+					 lengthof(layering_table) : lengthof(wash_table), &raw);
+	for (int i = 0; i < nwindows; i++)
+	{
+		double		seconds = *(double *) ((char *) &raw + windows[i].offset);
+
+		key(&buf, windows[i].name);
+		if (seconds > 0)
+			double_value(&buf, seconds);
+		else
+			appendStringInfoString(&buf, "null");
+	}
+	if (parsed->words_json)
+	{
+		key(&buf, "words");
+		appendStringInfoString(&buf, parsed->words_json);
+	}
+	appendStringInfoChar(&buf, '}');
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(buf.data));
+}
+
+/* ad_layering_options(...): options of the layering functions as jsonb. */
+Datum
+ad_layering_options(PG_FUNCTION_ARGS)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfoChar(&buf, '{');
+	text_member(&buf, fcinfo, 0, "rule");
+	text_member(&buf, fcinfo, 1, "trade_rule");
+	interval_member(&buf, fcinfo, 2, "orders_window");
+	interval_member(&buf, fcinfo, 3, "cancel_window");
+	interval_member(&buf, fcinfo, 4, "opposite_trade_window");
+	int_member(&buf, fcinfo, 5, "min_orders");
+	int_member(&buf, fcinfo, 6, "min_cancels");
+	text_member(&buf, fcinfo, 7, "on_bad");
+	jsonb_member(&buf, fcinfo, 8, "words");
+	bool_member(&buf, fcinfo, 9, "causal");
+	interval_member(&buf, fcinfo, 10, "forget_after");
+	int_member(&buf, fcinfo, 11, "max_partition_rows");
+	return print_options(&buf, AD_OWNER_LAYERING);
+}
+
+/* ad_wash_trade_options(...): options of ad_wash_trade as jsonb. */
+Datum
+ad_wash_trade_options(PG_FUNCTION_ARGS)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfoChar(&buf, '{');
+	int_member(&buf, fcinfo, 0, "min_buy_trades");
+	int_member(&buf, fcinfo, 1, "min_sell_trades");
+	double_member(&buf, fcinfo, 2, "min_alternation_percentage");
+	double_member(&buf, fcinfo, 3, "min_total_volume");
+	interval_member(&buf, fcinfo, 4, "window_size");
+	double_member(&buf, fcinfo, 5, "price_change_threshold");
+	bool_member(&buf, fcinfo, 6, "merge");
+	text_member(&buf, fcinfo, 7, "on_bad");
+	jsonb_member(&buf, fcinfo, 8, "words");
+	int_member(&buf, fcinfo, 9, "max_partition_rows");
+	return print_options(&buf, AD_OWNER_WASH);
+}

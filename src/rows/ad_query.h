@@ -1,0 +1,27 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_query.h
+ *		A user's query as text, put into queries over its rows.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_QUERY_H
+#define AD_QUERY_H
+
+#include "access/tupdesc.h"
+
+typedef struct AdQuery
+{
+	const char *what;			/* it is called in errors: "training query" */
+	char	   *text;			/* without what follows it */
+	TupleDesc	columns;
+	int			key;			/* the column that is no feature, or -1 */
+	const char *features;		/* an SQL expression: the row of features */
+} AdQuery;
+
+extern void ad_query_read(const char *sql, const char *what, AdQuery *out);
+extern void ad_query_features(AdQuery *q, int key);
+extern char *ad_query_from(const AdQuery *q);
+extern bytea *ad_query_fit(const char *sql, Oid spec_type, Datum spec);
+
+#endif							/* AD_QUERY_H */

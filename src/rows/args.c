@@ -1,0 +1,544 @@
+/*-------------------------------------------------------------------------
+ *
+ * args.c
+ *		Feature arguments in their three forms: columns, array, row.
+ *
+ * Types are resolved once a call site; a row then costs a switch and a
+ * conversion for each feature, and no allocation but for what detoasting a
+ * value takes.  With a model, the features are those the model expects: by
+ * position, or in the row form by name.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "rows/ad_rows.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "parser/parse_coerce.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+/* The one error for a type that cannot be a feature. */
+static void
+unsupported_type(int position, const char *name, Oid type)
+{
+	Oid			base = getBaseType(type);
+	bool		array = OidIsValid(get_element_type(base));
+	bool		row = base == RECORDOID ||
+		get_typtype(base) == TYPTYPE_COMPOSITE;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 name[0] ?
+			 errmsg("feature %d (\"%s\") is of type %s, which is not supported",
+					position, name, format_type_be(type)) :
+			 errmsg("feature %d is of type %s, which is not supported",
+					position, format_type_be(type)),
+			 errdetail("A feature is a number, boolean, date, time, timestamp, interval, string, enum, uuid or inet."),
+			 array ? errhint("An array must be of numbers and the only feature argument.") :
+			 row ? errhint("A row must be the only feature argument.") : 0));
+}
+
+/* Room for a row of n features, in the given context. */
+static void
+allocate_row(AdArgs *a, int n, MemoryContext mcxt)
+{
+	if (n < 1 || n > AD_MAX_FEATURES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("number of features is %d, allowed are 1 to %d",
+						n, AD_MAX_FEATURES)));
+	a->nfeatures = n;
+	a->x = MemoryContextAllocZero(mcxt, n * sizeof(double));
+	a->category = MemoryContextAllocZero(mcxt, n * sizeof(AdCategory));
+}
+
+/* Resolve one argument that is neither column nor row: an array? */
+static bool
+init_array(AdArgs *a, Oid type)
+{
+	static const Oid targets[] = {FLOAT8ARRAYOID, FLOAT4ARRAYOID};
+	Oid			base = getBaseType(type);
+	Oid			element = get_element_type(base);
+
+	if (!OidIsValid(element))
+	{
+		for (int i = 0; i < (int) lengthof(targets); i++)
+		{
+			Oid			function;
+
+			if (find_coercion_pathway(targets[i], base, COERCION_EXPLICIT,
+									  &function) == COERCION_PATH_FUNC)
+			{
+				fmgr_info_cxt(function, &a->cast, a->mcxt);
+				a->cast_nargs = get_func_nargs(function);
+				a->has_cast = true;
+				element = get_element_type(targets[i]);
+				break;
+			}
+		}
+		if (!a->has_cast)
+			return false;
+	}
+	a->sources = MemoryContextAllocZero(a->mcxt, sizeof(AdSource));
+	if (!ad_source_init(&a->sources[0], element, a->mcxt) ||
+		a->sources[0].class != AD_CLASS_NUMBER)
+		return false;
+	a->form = AD_FORM_ARRAY;
+	a->element = element;
+	get_typlenbyvalalign(element, &a->typlen, &a->typbyval, &a->typalign);
+	a->numbers_only = true;
+	return true;
+}
+
+/* Resolve the arguments from "first" on by their types. */
+void
+ad_args_init(AdArgs *a, FunctionCallInfo fcinfo, int first,
+			 MemoryContext mcxt)
+{
+	int			n = PG_NARGS() - first;
+
+	memset(a, 0, sizeof(*a));
+	a->mcxt = mcxt;
+	a->first = first;
+	if (n < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("no features are given")));
+
+	if (n == 1)
+	{
+		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, first);
+
+		if (!OidIsValid(type))
+			elog(ERROR, "could not determine the type of argument %d", first);
+		if (type == RECORDOID || get_typtype(getBaseType(type)) == TYPTYPE_COMPOSITE)
+		{
+			a->form = AD_FORM_ROW;
+			return;				/* the attributes come with the first row */
+		}
+		if (init_array(a, type))
+			return;
+	}
+
+	a->form = AD_FORM_COLUMNS;
+	a->numbers_only = true;
+	a->float8_only = true;
+	allocate_row(a, n, a->mcxt);
+	a->sources = MemoryContextAllocZero(mcxt, n * sizeof(AdSource));
+	a->names = MemoryContextAllocZero(mcxt, n * sizeof(char *));
+	for (int j = 0; j < n; j++)
+	{
+		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, first + j);
+
+		if (!OidIsValid(type))
+			elog(ERROR, "could not determine the type of argument %d",
+				 first + j);
+		if (!ad_source_init(&a->sources[j], type, mcxt))
+			unsupported_type(j + 1, "", type);
+		if (a->sources[j].class == AD_CLASS_CATEGORY)
+			a->numbers_only = false;
+		if (a->sources[j].kind != AD_SRC_FLOAT8)
+			a->float8_only = false;
+		a->names[j] = "";
+	}
+}
+
+/* Error unless a source can be feature j of the model. */
+static void
+check_class(const AdModel *m, AdSource *s, int j)
+{
+	const AdModelFeature *f = &m->features[j];
+
+	if (s->class == f->class)
+		return;
+	/* an untyped NULL fits anything; any other untyped value is an error */
+	if (s->kind == AD_SRC_UNKNOWN)
+	{
+		s->class = f->class;
+		return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 f->name[0] ?
+			 errmsg("feature %d (\"%s\") is of type %s, but the model expects %s",
+					j + 1, f->name, s->name, f->type) :
+			 errmsg("feature %d is of type %s, but the model expects %s",
+					j + 1, s->name, f->type)));
+}
+
+/* Append what a model expects to a string: "amount numeric, country text". */
+static char *
+expected_features(const AdModel *m)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (int j = 0; j < m->nfeatures && j < 10; j++)
+		appendStringInfo(&buf, "%s%s%s%s", j > 0 ? ", " : "",
+						 m->features[j].name,
+						 m->features[j].name[0] ? " " : "",
+						 m->features[j].type);
+	if (m->nfeatures > 10)
+		appendStringInfoString(&buf, ", and others");
+	return buf.data;
+}
+
+static void
+wrong_number(const AdModel *m, int given)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("number of features is %d, but the model expects %d",
+					given, m->nfeatures),
+			 errdetail("Expected: %s.", expected_features(m))));
+}
+
+/*
+ * Match columns to a model: number and classes, by position.  To be called
+ * when the model changes; rows and arrays are matched as they come.
+ */
+static void
+match_args(AdArgs *a, const AdModel *m)
+{
+	if (a->form == AD_FORM_ROW)
+	{
+		a->row_type = InvalidOid;	/* map again */
+		return;
+	}
+	if (a->form == AD_FORM_ARRAY)
+	{
+		if (a->nfeatures == 0)
+			allocate_row(a, m->nfeatures, a->mcxt);
+		else if (a->nfeatures != m->nfeatures)
+		{
+			pfree(a->x);
+			pfree(a->category);
+			allocate_row(a, m->nfeatures, a->mcxt);
+		}
+		for (int j = 0; j < m->nfeatures; j++)
+			check_class(m, &a->sources[0], j);
+		return;
+	}
+	if (a->nfeatures != m->nfeatures)
+		wrong_number(m, a->nfeatures);
+	a->numbers_only = true;
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		check_class(m, &a->sources[j], j);
+		if (a->sources[j].class == AD_CLASS_CATEGORY)
+			a->numbers_only = false;
+	}
+}
+
+/*
+ * Resolve the attributes of a row: all of them for a fit, those that the
+ * model names for a score.  A score does so again whenever the model or the
+ * type of the row changes, which may be at every row of a join, so what is
+ * resolved then has a context of its own.
+ */
+static void
+init_row(AdArgs *a, HeapTupleHeader row, const AdModel *m)
+{
+	MemoryContext mcxt;
+	MemoryContext old;
+	TupleDesc	desc;
+	int			n = 0;
+
+	a->row_type = HeapTupleHeaderGetTypeId(row);
+	a->row_typmod = HeapTupleHeaderGetTypMod(row);
+	desc = lookup_rowtype_tupdesc(a->row_type, a->row_typmod);
+	if (m && a->row_mcxt == NULL)
+		a->row_mcxt = AllocSetContextCreate(a->mcxt, "anomaly row type",
+											ALLOCSET_DEFAULT_SIZES);
+	if (m)
+		MemoryContextReset(a->row_mcxt);
+	mcxt = m ? a->row_mcxt : a->mcxt;
+	old = MemoryContextSwitchTo(mcxt);
+	a->desc = CreateTupleDescCopy(desc);
+	ReleaseTupleDesc(desc);
+	desc = a->desc;
+
+	for (int i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			n++;
+	if (m)
+		n = m->nfeatures;
+	allocate_row(a, n, mcxt);
+	a->sources = palloc0(n * sizeof(AdSource));
+	a->names = palloc0(n * sizeof(char *));
+	a->attribute = palloc0(n * sizeof(int));
+	a->values = palloc0(desc->natts * sizeof(Datum));
+	a->nulls = palloc0(desc->natts * sizeof(bool));
+	a->numbers_only = true;
+
+	n = 0;
+	for (int j = 0; j < (m ? m->nfeatures : desc->natts); j++)
+	{
+		Form_pg_attribute att = NULL;
+		int			i = j;
+
+		if (m)
+		{
+			const char *name = m->features[j].name;
+
+			if (name[0] == '\0')
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("model has no feature names, so a row cannot be matched to it"),
+						 errdetail("Expected: %s.", expected_features(m)),
+						 errhint("Give the features as columns, or fit the model from rows.")));
+			for (i = 0; i < desc->natts; i++)
+				if (!TupleDescAttr(desc, i)->attisdropped &&
+					strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) == 0)
+					break;
+			if (i == desc->natts)
+				ereport(ERROR,
+						(errcode(ERRCODE_UNDEFINED_COLUMN),
+						 errmsg("row has no attribute \"%s\", which the model expects",
+								name)));
+		}
+		att = TupleDescAttr(desc, i);
+		if (att->attisdropped)
+			continue;
+		if (!ad_source_init(&a->sources[n], att->atttypid, mcxt))
+			unsupported_type(n + 1, NameStr(att->attname), att->atttypid);
+		if (m)
+			check_class(m, &a->sources[n], j);
+		if (a->sources[n].class == AD_CLASS_CATEGORY)
+			a->numbers_only = false;
+		a->names[n] = pstrdup(NameStr(att->attname));
+		a->attribute[n] = i;
+		n++;
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* Put one value where it belongs. */
+static inline void
+set_feature(AdArgs *a, int j, AdSource *s, Datum value, bool isnull)
+{
+	if (likely(s->class != AD_CLASS_CATEGORY))
+		a->x[j] = isnull ? NAN : ad_source_number(s, value);
+	else
+	{
+		a->x[j] = 0;
+		if (isnull)
+			a->category[j].s = NULL;
+		else
+			a->category[j] = ad_source_category(s, value);
+	}
+}
+
+/* Read the elements of an array into x; false for a NULL array. */
+static bool
+next_array(AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
+{
+	Datum		value;
+	ArrayType  *array;
+	int			n;
+
+	if (PG_ARGISNULL(a->first))
+		return false;
+	value = PG_GETARG_DATUM(a->first);
+	if (a->has_cast)
+	{
+		if (a->cast_nargs == 1)
+			value = FunctionCall1(&a->cast, value);
+		else if (a->cast_nargs == 2)
+			value = FunctionCall2(&a->cast, value, Int32GetDatum(-1));
+		else
+			value = FunctionCall3(&a->cast, value, Int32GetDatum(-1),
+								  BoolGetDatum(true));
+	}
+	array = DatumGetArrayTypeP(value);
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("array of features has %d dimensions, must have 1",
+						ARR_NDIM(array))));
+	n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	if (m && n != m->nfeatures)
+		wrong_number(m, n);
+	if (a->nfeatures == 0)
+	{
+		allocate_row(a, n, a->mcxt);
+		a->names = MemoryContextAllocZero(a->mcxt, n * sizeof(char *));
+		for (int j = 0; j < n; j++)
+			a->names[j] = "";
+	}
+	else if (n != a->nfeatures)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("array of features has %d elements, others have %d",
+						n, a->nfeatures)));
+
+	if (a->element == FLOAT8OID && !ARR_HASNULL(array))
+		memcpy(a->x, ARR_DATA_PTR(array), n * sizeof(double));
+	else if (a->element == FLOAT4OID && !ARR_HASNULL(array))
+	{
+		const float4 *from = (const float4 *) ARR_DATA_PTR(array);
+
+		for (int j = 0; j < n; j++)
+			a->x[j] = from[j];
+	}
+	else
+	{
+		Datum	   *values;
+		bool	   *nulls;
+
+		deconstruct_array(array, a->element, a->typlen, a->typbyval,
+						  a->typalign, &values, &nulls, &n);
+		for (int j = 0; j < n; j++)
+			set_feature(a, j, &a->sources[0], values[j], nulls[j]);
+	}
+	return true;
+}
+
+/* Read the attributes of a row; false for a NULL row. */
+static bool
+next_row(AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
+{
+	HeapTupleHeader row;
+	HeapTupleData tuple;
+
+	if (PG_ARGISNULL(a->first))
+		return false;
+	row = PG_GETARG_HEAPTUPLEHEADER(a->first);
+	if (HeapTupleHeaderGetTypeId(row) != a->row_type ||
+		HeapTupleHeaderGetTypMod(row) != a->row_typmod)
+	{
+		if (OidIsValid(a->row_type) && m == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("rows of different types cannot be fitted together")));
+		init_row(a, row, m);
+	}
+	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	tuple.t_data = row;
+	heap_deform_tuple(&tuple, a->desc, a->values, a->nulls);
+	for (int j = 0; j < a->nfeatures; j++)
+		set_feature(a, j, &a->sources[j], a->values[a->attribute[j]],
+					a->nulls[a->attribute[j]]);
+	return true;
+}
+
+/*
+ * Read the features of one call into x and category.  m is the model they
+ * are for, or NULL in a fit.  False if the one array or row is NULL.
+ */
+bool
+ad_args_next(AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
+{
+	switch (a->form)
+	{
+		case AD_FORM_ARRAY:
+			return next_array(a, fcinfo, m);
+		case AD_FORM_ROW:
+			return next_row(a, fcinfo, m);
+		case AD_FORM_COLUMNS:
+			break;
+	}
+	if (a->float8_only)
+	{
+		const NullableDatum *arg = fcinfo->args + a->first;
+		double	   *x = a->x;
+
+		for (int j = 0; j < a->nfeatures; j++)
+			x[j] = arg[j].isnull ? NAN : DatumGetFloat8(arg[j].value);
+		return true;
+	}
+	for (int j = 0; j < a->nfeatures; j++)
+		set_feature(a, j, &a->sources[j],
+					fcinfo->args[a->first + j].value,
+					fcinfo->args[a->first + j].isnull);
+	return true;
+}
+
+/* The features as a sketch wants them, in the current context. */
+AdFeature *
+ad_args_features(const AdArgs *a)
+{
+	AdFeature  *features = ad_palloc_array(AdFeature, a->nfeatures);
+
+	for (int j = 0; j < a->nfeatures; j++)
+	{
+		const AdSource *s = &a->sources[a->form == AD_FORM_ARRAY ? 0 : j];
+
+		features[j].name = a->names[j];
+		features[j].type = s->name;
+		features[j].class = s->class;
+	}
+	return features;
+}
+
+/*
+ * The row of a call f(model bytea or text, ..., features): returns the model, with the
+ * raw row in (*call)->args.x, a category as its code in the model; or NULL
+ * when the result is NULL, the model being NULL or the one array or row.
+ * Features begin at argument "first".  What is resolved once a call site is
+ * kept in fn_extra.
+ */
+AdModel *
+ad_model_call_row(FunctionCallInfo fcinfo, int first, AdModelCall **result)
+{
+	AdModelCall *call = fcinfo->flinfo->fn_extra;
+	AdModel    *m;
+	AdArgs	   *a;
+
+	if (PG_ARGISNULL(0))
+		return NULL;
+	if (unlikely(call == NULL))
+	{
+		MemoryContext mcxt = fcinfo->flinfo->fn_mcxt;
+
+		call = MemoryContextAllocZero(mcxt, sizeof(AdModelCall));
+		ad_stat_attach(&call->stat, mcxt);
+		ad_stat_enter(&call->stat);
+		ad_args_init(&call->args, fcinfo, first, mcxt);
+		fcinfo->flinfo->fn_extra = call;
+	}
+	else
+		ad_stat_enter(&call->stat);
+	*result = call;
+	a = &call->args;
+
+	m = ad_model_argument(fcinfo, &call->model, fcinfo->flinfo->fn_mcxt,
+						  AD_PRIVILEGE_SCORE);
+	ad_stat_found(&call->stat);
+	if (unlikely(m != call->matched))
+	{
+		call->matched = NULL;
+		ad_stat_model(&call->stat, m, ad_model_argument_name(&call->model),
+					  call->model.version);
+		match_args(a, m);
+		call->matched = m;
+		call->changes++;
+	}
+	if (!ad_args_next(a, fcinfo, m))
+	{
+		ad_stat_none(&call->stat);
+		return NULL;
+	}
+	if (!a->numbers_only)
+		for (int j = 0; j < m->nfeatures; j++)
+		{
+			const AdDict *dict = &m->features[j].dict;
+			int64		code;
+
+			if (m->features[j].class != AD_CLASS_CATEGORY)
+				continue;
+			if (a->category[j].s == NULL)
+			{
+				a->x[j] = NAN;
+				continue;
+			}
+			code = ad_dict_find(dict, a->category[j].s, a->category[j].len);
+			a->x[j] = code >= 0 ? (double) code : (double) dict->n;
+		}
+	return m;
+}

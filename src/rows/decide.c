@@ -1,0 +1,117 @@
+/*-------------------------------------------------------------------------
+ *
+ * decide.c
+ *		From a score to a decision: p-value, probability, threshold, yes or no.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "rows/ad_rows.h"
+#include "sql/ad_result.h"
+
+PG_FUNCTION_INFO_V1(ad_pvalue);
+PG_FUNCTION_INFO_V1(ad_probability);
+PG_FUNCTION_INFO_V1(ad_is_anomaly);
+PG_FUNCTION_INFO_V1(ad_threshold);
+
+/* Error unless a model remembers scores of its fit. */
+static void
+need_scores(const AdModel *m)
+{
+	if (!m->has_scores)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model does not hold the scores of its fit"),
+				 errhint("It is of format 1; fit it again.")));
+}
+
+/* The score of a call's row, counted. */
+static double
+score_row(AdModelCall *call, AdModel *m)
+{
+	double		score = ad_model_score(m, call->args.x);
+
+	ad_stat_score(&call->stat, score);
+	return score;
+}
+
+/*
+ * ad_pvalue(model, VARIADIC "any") -> float8.  NULL as ad_score() is;
+ * 55000 without calibration rows.
+ */
+Datum
+ad_pvalue(PG_FUNCTION_ARGS)
+{
+	AdModelCall *call;
+	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
+	double		score;
+
+	if (m == NULL)
+		PG_RETURN_NULL();
+	if (m->calibration.method == AD_CALIBRATION_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model has no calibration rows, so no p-values"),
+				 errhint("Fit it with ad_calibrate() in its spec: ad_%s(...) || ad_calibrate().",
+						 m->detector->name)));
+	score = score_row(call, m);
+	PG_RETURN_FLOAT8(ad_scores_pvalue(&m->calibration.held_out, score));
+}
+
+/* ad_probability(model, VARIADIC "any") -> float8.  NULL as ad_score(). */
+Datum
+ad_probability(PG_FUNCTION_ARGS)
+{
+	AdModelCall *call;
+	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
+	double		score;
+
+	if (m == NULL)
+		PG_RETURN_NULL();
+	need_scores(m);
+	score = score_row(call, m);
+	PG_RETURN_FLOAT8(ad_scores_probability(&m->calibration.training, score));
+}
+
+/* ad_is_anomaly(model, VARIADIC "any") -> boolean.  NULL as ad_score(). */
+Datum
+ad_is_anomaly(PG_FUNCTION_ARGS)
+{
+	AdModelCall *call;
+	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
+	double		score;
+
+	if (m == NULL)
+		PG_RETURN_NULL();
+	need_scores(m);
+	score = score_row(call, m);
+	PG_RETURN_BOOL(score > m->calibration.threshold);
+}
+
+/*
+ * ad_threshold(model, contamination float8) -> float8.  NULL
+ * contamination: the model's; NULL model: NULL.
+ */
+Datum
+ad_threshold(PG_FUNCTION_ARGS)
+{
+	AdModelArg *arg = fcinfo->flinfo->fn_extra;
+	AdModel    *m;
+	double		share;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	if (arg == NULL)
+		arg = fcinfo->flinfo->fn_extra =
+			MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt,
+								   sizeof(AdModelArg));
+	m = ad_model_argument(fcinfo, arg, fcinfo->flinfo->fn_mcxt,
+						  AD_PRIVILEGE_SCORE);
+	need_scores(m);
+	if (PG_ARGISNULL(1))
+		PG_RETURN_FLOAT8(m->calibration.threshold);
+	share = PG_GETARG_FLOAT8(1);
+	ad_check_contamination(share);
+	if (share == m->calibration.contamination)
+		PG_RETURN_FLOAT8(m->calibration.threshold);
+	PG_RETURN_FLOAT8(ad_scores_threshold(&m->calibration.training, share));
+}

@@ -1,0 +1,134 @@
+/*-------------------------------------------------------------------------
+ *
+ * drift.c
+ *		ad_drift: a sketch against a sketch or a model.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "rows/ad_rows.h"
+#include "sql/ad_result.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "operate/ad_drift.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(ad_drift_rows);
+
+#define DRIFT_COLUMNS	15
+
+/* A double as an SQL value; NaN is NULL. */
+static Datum
+number(double v, bool *isnull)
+{
+	*isnull = isnan(v);
+	return Float8GetDatum(v);
+}
+
+/* Names of n categories (the first AD_DRIFT_LISTED) as text[]; -1: NULL. */
+static Datum
+names(const AdCategory *category, int n, bool *isnull)
+{
+	Datum		values[AD_DRIFT_LISTED];
+	int			listed = Min(n, AD_DRIFT_LISTED);
+
+	*isnull = n < 0;
+	if (n < 0)
+		return (Datum) 0;
+	for (int i = 0; i < listed; i++)
+		values[i] = PointerGetDatum(cstring_to_text_with_len(category[i].s,
+															 category[i].len));
+	return PointerGetDatum(construct_array(values, listed, TEXTOID, -1, false,
+										   TYPALIGN_INT));
+}
+
+/* The sketch in a value. */
+static AdSketch *
+read_sketch(bytea *bytes)
+{
+	return ad_sketch_read((const uint8 *) VARDATA_ANY(bytes),
+						  VARSIZE_ANY_EXHDR(bytes), CurrentMemoryContext,
+						  NULL);
+}
+
+/*
+ * ad_drift(reference bytea, current bytea, options jsonb) -> a row a
+ * feature, one for the scores (of a model), one over all.  Strict.
+ */
+Datum
+ad_drift_rows(PG_FUNCTION_ARGS)
+{
+	static const char *const parts[] = {"feature", "score", "overall"};
+	MemoryContext scratch;
+	MemoryContext old;
+	TupleDesc	desc;
+	Tuplestorestate *store;
+	bytea	   *reference;
+	AdDriftOptions options;
+	AdModel    *model = NULL;
+	AdSketch   *sketch = NULL;
+	AdDriftRow *rows;
+	int			n;
+
+	store = ad_result_begin(fcinfo, DRIFT_COLUMNS, &desc);
+	scratch = AllocSetContextCreate(CurrentMemoryContext, "anomaly drift",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(scratch);
+
+	ad_drift_options(&ad_jsonb_argument(PG_GETARG_DATUM(2), "options")->root,
+					 &options);
+	reference = PG_GETARG_BYTEA_PP(0);
+	if (VARSIZE_ANY_EXHDR(reference) >= AD_MAGIC_LENGTH &&
+		memcmp(VARDATA_ANY(reference), AD_MAGIC_MODEL, AD_MAGIC_LENGTH) == 0)
+		model = ad_model_read((const uint8 *) VARDATA_ANY(reference),
+							  VARSIZE_ANY_EXHDR(reference));
+	else
+		sketch = read_sketch(reference);
+	rows = ad_drift(model, sketch, read_sketch(PG_GETARG_BYTEA_PP(1)),
+					&options, &n);
+
+	for (int i = 0; i < n; i++)
+	{
+		AdDriftRow *r = &rows[i];
+		Datum		values[DRIFT_COLUMNS];
+		bool		nulls[DRIFT_COLUMNS] = {false};
+		int			c = 0;
+
+		values[c++] = CStringGetTextDatum(parts[r->part]);
+		nulls[c] = r->part != AD_DRIFT_FEATURE;
+		values[c++] = Int32GetDatum(r->position);
+		nulls[c] = r->name[0] == '\0';
+		values[c++] = CStringGetTextDatum(r->name);
+		values[c] = number(r->psi, &nulls[c]);
+		c++;
+		values[c] = number(r->psi_noise, &nulls[c]);
+		c++;
+		values[c] = number(r->ks, &nulls[c]);
+		c++;
+		values[c] = number(r->js, &nulls[c]);
+		c++;
+		values[c] = number(r->missing_reference, &nulls[c]);
+		c++;
+		values[c] = number(r->missing_current, &nulls[c]);
+		c++;
+		values[c] = number(r->missing_current - r->missing_reference,
+						   &nulls[c]);
+		c++;
+		values[c] = names(r->added, r->nnew, &nulls[c]);
+		c++;
+		values[c] = number(r->new_share, &nulls[c]);
+		c++;
+		values[c] = names(r->vanished, r->nvanished, &nulls[c]);
+		c++;
+		values[c++] = CStringGetTextDatum(ad_drift_verdict_name(r->verdict));
+		nulls[c] = r->reason == NULL;
+		values[c] = r->reason ? CStringGetTextDatum(r->reason) : (Datum) 0;
+		c++;
+		Assert(c == DRIFT_COLUMNS);
+		tuplestore_putvalues(store, desc, values, nulls);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+	return (Datum) 0;
+}

@@ -1,0 +1,315 @@
+/*-------------------------------------------------------------------------
+ *
+ * explain.c
+ *		ad_explain and ad_why: why a row scores what it scores.
+ *
+ * The rows of ad_explain() go to a tuplestore at once, and what is the same
+ * for every row of a model (names, usual values) is turned into SQL values
+ * once, so that a lateral join over many rows costs little more than the
+ * explanations themselves.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "rows/ad_rows.h"
+#include "sql/ad_result.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/tuplestore.h"
+
+#define COLUMNS		6
+#define FEW			32			/* features that are sorted by insertion */
+#define SENTENCES	3			/* of ad_why */
+#define LEAST_PART	0.1			/* of the greatest contribution, to be said */
+
+typedef struct ExplainOptions
+{
+	int			method;
+	int			top;			/* rows wanted */
+} ExplainOptions;
+
+enum
+{
+	METHOD_SHAP, METHOD_PATH
+};
+
+static const char *const methods[] = {"shap", "path", NULL};
+
+static const AdOption explain_options[] = {
+	{"method", AD_OPT_ENUM, offsetof(ExplainOptions, method), METHOD_SHAP, 0,
+	0, methods, NULL, false},
+	{"top", AD_OPT_INT, offsetof(ExplainOptions, top), AD_MAX_FEATURES, 1,
+	AD_MAX_FEATURES, NULL, NULL, false},
+};
+
+/* What a call site keeps. */
+typedef struct ExplainCall
+{
+	ExplainOptions options;
+	struct varlena *given;		/* they were read from, flat; or NULL */
+	TupleDesc	desc;
+	uint64		changes;		/* of the call's model; 0: not made for any */
+	MemoryContext mcxt;			/* of the following */
+	double	   *contribution;
+	int		   *order;			/* features, greatest contribution first */
+	Datum	   *names;
+	Datum	   *typical;
+	bool	   *no_typical;
+	Datum		directions[AD_DIRECTIONS];
+	StringInfoData text;
+} ExplainCall;
+
+PG_FUNCTION_INFO_V1(ad_explain);
+PG_FUNCTION_INFO_V1(ad_why);
+
+/* Greater contributions first, of equal ones the earlier feature. */
+static int
+compare_contributions(const void *a, const void *b, void *arg)
+{
+	const double *c = arg;
+	int			i = *(const int *) a;
+	int			j = *(const int *) b;
+
+	if (fabs(c[i]) != fabs(c[j]))
+		return fabs(c[i]) > fabs(c[j]) ? -1 : 1;
+	return i - j;
+}
+
+/* What is kept of a call site, made ready for a model. */
+static ExplainCall *
+explain_call(FunctionCallInfo fcinfo, AdModelCall *call, AdModel *m)
+{
+	ExplainCall *e = call->extra;
+	MemoryContext old;
+
+	if (e == NULL)
+	{
+		e = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt,
+								   sizeof(ExplainCall));
+		e->mcxt = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt,
+										"anomaly explanation",
+										ALLOCSET_DEFAULT_SIZES);
+		ad_options_defaults(explain_options, lengthof(explain_options),
+							&e->options);
+		call->extra = e;
+	}
+	if (e->changes == call->changes)
+		return e;
+
+	e->changes = 0;
+	ad_model_words(m);
+	MemoryContextReset(e->mcxt);
+	old = MemoryContextSwitchTo(e->mcxt);
+	e->contribution = ad_palloc_array(double, m->nfeatures);
+	e->order = ad_palloc_array(int, m->nfeatures);
+	e->names = ad_palloc_array(Datum, m->nfeatures);
+	e->typical = ad_palloc0_array(Datum, m->nfeatures);
+	e->no_typical = ad_palloc0_array(bool, m->nfeatures);
+	initStringInfo(&e->text);
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		const char *typical = ad_words_typical(m, j);
+
+		e->names[j] = CStringGetTextDatum(ad_words_name(m, j));
+		e->no_typical[j] = typical == NULL;
+		if (typical)
+			e->typical[j] = CStringGetTextDatum(typical);
+	}
+	for (int i = 0; i < AD_DIRECTIONS; i++)
+		e->directions[i] = CStringGetTextDatum(ad_direction_names[i]);
+	MemoryContextSwitchTo(old);
+	e->changes = call->changes;
+	return e;
+}
+
+/* Explain a row into contribution and order. */
+static void
+explain_row(ExplainCall *e, AdModel *m, const double *x)
+{
+	bool		first = m->explain == NULL;
+	int		   *order = e->order;
+
+	(void) ad_model_explain(m, x, e->options.method == METHOD_PATH,
+							e->contribution);
+	if (first)
+		ad_model_grown(m);
+	if (m->nfeatures > FEW)
+	{
+		for (int j = 0; j < m->nfeatures; j++)
+			order[j] = j;
+		qsort_arg(order, m->nfeatures, sizeof(int), compare_contributions,
+				  e->contribution);
+		return;
+	}
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		double		size = fabs(e->contribution[j]);
+		int			at = j;
+
+		for (; at > 0 && fabs(e->contribution[order[at - 1]]) < size; at--)
+			order[at] = order[at - 1];
+		order[at] = j;
+	}
+}
+
+/* Read the options of a call; NULL: the defaults. */
+static void
+read_options(FunctionCallInfo fcinfo, ExplainCall *e)
+{
+	struct varlena *given = NULL;
+
+	if (!PG_ARGISNULL(1))
+		given = (struct varlena *) ad_jsonb_argument(PG_GETARG_DATUM(1),
+													 "options");
+	if (given == NULL ? e->given == NULL :
+		e->given != NULL && VARSIZE(given) == VARSIZE(e->given) &&
+		memcmp(given, e->given, VARSIZE(given)) == 0)
+		return;
+	if (e->given)
+		pfree(e->given);
+	e->given = NULL;
+	ad_options_defaults(explain_options, lengthof(explain_options),
+						&e->options);
+	if (given == NULL)
+		return;
+	ad_options_parse(&((Jsonb *) given)->root, "ad_explain()",
+					 explain_options, lengthof(explain_options), NULL,
+					 &e->options);
+	e->given = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, VARSIZE(given));
+	memcpy(e->given, given, VARSIZE(given));
+}
+
+/* The store that the rows go to. */
+static Tuplestorestate *
+begin_result(FunctionCallInfo fcinfo, ExplainCall *e)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old;
+	Tuplestorestate *store;
+
+	if (e->desc == NULL)
+	{
+		TupleDesc	desc;
+
+		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
+			desc->natts != COLUMNS)
+			elog(ERROR, "ad_explain has a wrong result type");
+		old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+		e->desc = CreateTupleDescCopy(desc);
+		MemoryContextSwitchTo(old);
+	}
+	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+	store = tuplestore_begin_heap((rsinfo->allowedModes &
+								   SFRM_Materialize_Random) != 0,
+								  false, work_mem);
+	MemoryContextSwitchTo(old);
+	/* without a setDesc, which the executor would free */
+	rsinfo->setResult = store;
+	return store;
+}
+
+/*
+ * ad_explain(model bytea [, options jsonb], VARIADIC "any") -> a row a
+ * feature, greatest contribution first.  NULL model, or NULL in place of the
+ * one array or row: no rows.
+ */
+Datum
+ad_explain(PG_FUNCTION_ARGS)
+{
+	bool		options = PG_NARGS() > 1 &&
+		get_fn_expr_argtype(fcinfo->flinfo, 1) == JSONBOID;
+	AdModelCall *call;
+	AdModel    *m;
+	ExplainCall *e;
+	Tuplestorestate *store;
+	Datum		values[COLUMNS];
+	bool		nulls[COLUMNS] = {false};
+	int			n;
+
+	ad_result_info(fcinfo)->returnMode = SFRM_Materialize;
+	m = ad_model_call_row(fcinfo, options ? 2 : 1, &call);
+	if (m == NULL)
+		return (Datum) 0;
+	e = explain_call(fcinfo, call, m);
+	if (options)
+		read_options(fcinfo, e);
+	explain_row(e, m, call->args.x);
+	ad_stat_none(&call->stat);
+
+	store = begin_result(fcinfo, e);
+	n = Min(m->nfeatures, e->options.top);
+	for (int i = 0; i < n; i++)
+	{
+		int			j = e->order[i];
+		double		x = call->args.x[j];
+
+		/* the buffer begins with room for a varlena header */
+		resetStringInfo(&e->text);
+		appendBinaryStringInfo(&e->text, "\0\0\0\0", VARHDRSZ);
+		nulls[2] = isnan(x);
+		if (!nulls[2])
+			ad_words_value(m, j, x, &call->args.category[j], &e->text);
+		SET_VARSIZE(e->text.data, e->text.len);
+
+		values[0] = Int32GetDatum(i + 1);
+		values[1] = e->names[j];
+		values[2] = PointerGetDatum(e->text.data);
+		values[3] = Float8GetDatum(e->contribution[j]);
+		values[4] = e->directions[ad_words_direction(m, j, x)];
+		values[5] = e->typical[j];
+		nulls[5] = e->no_typical[j];
+		tuplestore_putvalues(store, e->desc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/*
+ * ad_why(model bytea, VARIADIC "any") -> text: what raises a row's score most.
+ * NULL model, or NULL in place of the one array or row: NULL.
+ */
+Datum
+ad_why(PG_FUNCTION_ARGS)
+{
+	AdModelCall *call;
+	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
+	ExplainCall *e;
+	double		greatest = 0;
+	int			said = 0;
+	int			usual = -1;		/* the greatest that is usual */
+
+	if (m == NULL)
+		PG_RETURN_NULL();
+	e = explain_call(fcinfo, call, m);
+	explain_row(e, m, call->args.x);
+	ad_stat_none(&call->stat);
+	resetStringInfo(&e->text);
+	for (int i = 0; i < m->nfeatures && said < SENTENCES; i++)
+	{
+		int			j = e->order[i];
+		double		c = e->contribution[j];
+		AdDirection direction = ad_words_direction(m, j, call->args.x[j]);
+
+		if (!(c > 0) || c < greatest * LEAST_PART)
+			continue;
+		greatest = Max(greatest, c);
+		if (direction == AD_DIR_WITHIN || direction == AD_DIR_USUAL)
+		{
+			if (usual < 0)
+				usual = j;
+			continue;
+		}
+		if (said++ > 0)
+			appendStringInfoString(&e->text, "; ");
+		ad_words_sentence(m, j, call->args.x[j], &call->args.category[j],
+						  &e->text);
+	}
+	/* what is usual in itself is worth a word if there is nothing else */
+	if (said == 0 && usual >= 0)
+		ad_words_sentence(m, usual, call->args.x[usual],
+						  &call->args.category[usual], &e->text);
+	else if (said == 0)
+		appendStringInfoString(&e->text, "nothing is unusual");
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(e->text.data, e->text.len));
+}

@@ -1,0 +1,520 @@
+/*-------------------------------------------------------------------------
+ *
+ * monitor.c
+ *		What is watched: ad_stat_models, ad_progress, and their upkeep.
+ *
+ * The views' functions.  A role sees its own rows, and of statistics those
+ * of the models it owns; a member of pg_monitor (or pg_read_all_stats) sees
+ * all of them.
+ *
+ * Anybody may call the functions behind the views, so each of them decides
+ * for itself what the role that calls it may see or do.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "rows/ad_rows.h"
+#include "sql/ad_result.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_authid.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "operate/ad_progress.h"
+#include "operate/ad_shared.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/timestamp.h"
+
+#define STAT_COLUMNS		20
+#define HEALTH_COLUMNS		11
+#define PROGRESS_COLUMNS	10
+
+PG_FUNCTION_INFO_V1(ad_stat_models);
+PG_FUNCTION_INFO_V1(ad_stat_health);
+PG_FUNCTION_INFO_V1(ad_stat_reset);
+PG_FUNCTION_INFO_V1(ad_preloaded);
+PG_FUNCTION_INFO_V1(ad_progress_rows_running);
+PG_FUNCTION_INFO_V1(ad_progress_set);
+PG_FUNCTION_INFO_V1(ad_progress_finish);
+
+/* Whether the current user may see what another role did. */
+static bool
+may_see(Oid role)
+{
+	return has_privs_of_role(GetUserId(), AD_ROLE_READ_ALL_STATS) ||
+		has_privs_of_role(GetUserId(), role);
+}
+
+/* A digest as hexadecimal digits, palloc'd; NULL for that of no model. */
+static char *
+hex_digest(const AdStatKey *key)
+{
+	static const uint8 none[AD_DIGEST_LENGTH];
+	char	   *hex;
+
+	if (memcmp(key->digest, none, AD_DIGEST_LENGTH) == 0)
+		return NULL;
+	hex = palloc(2 * AD_DIGEST_LENGTH + 1);
+	for (int i = 0; i < AD_DIGEST_LENGTH; i++)
+		sprintf(hex + 2 * i, "%02x", key->digest[i]);
+	return hex;
+}
+
+/*
+ * Whether the current user may see the counts of an entry: as may_see(), and
+ * who owns a named model of this database sees what others did with the
+ * versions that it has.
+ */
+static bool
+may_see_entry(const AdStatKey *key)
+{
+	text	   *name;
+
+	if (may_see(key->user))
+		return true;
+	if (key->name[0] == '\0' || key->database != MyDatabaseId)
+		return false;
+	name = cstring_to_text(key->name);
+	return ad_registry_privilege(name, NULL, GetUserId()) == AD_PRIVILEGE_OWN &&
+		ad_registry_is(name, key->version, hex_digest(key));
+}
+
+/* Order by whom counts belong to, whoever scored. */
+static int
+compare_entries(const void *a, const void *b)
+{
+	const AdStatKey *x = &((const AdStatEntry *) a)->key;
+	const AdStatKey *y = &((const AdStatEntry *) b)->key;
+	int			c;
+
+	if (x->database != y->database)
+		return x->database < y->database ? -1 : 1;
+	c = strcmp(x->name, y->name);
+	if (c != 0)
+		return c;
+	if (x->version != y->version)
+		return x->version < y->version ? -1 : 1;
+	return memcmp(x->digest, y->digest, AD_DIGEST_LENGTH);
+}
+
+/* Nanoseconds as milliseconds; NaN is NULL. */
+static Datum
+milliseconds(double ns, bool *isnull)
+{
+	*isnull = isnan(ns);
+	return Float8GetDatum(ns / 1e6);
+}
+
+/* How far the scores are from those of the fit, in its deviations. */
+static Datum
+score_shift(const AdStatEntry *e, bool *isnull)
+{
+	*isnull = e->scores.n == 0 || !(e->usual_sd > 0);
+	return Float8GetDatum(*isnull ? 0 :
+						  (e->scores.mean - e->usual_mean) / e->usual_sd);
+}
+
+/* _ad_stat_models(): a row for each database, model and version. */
+Datum
+ad_stat_models(PG_FUNCTION_ARGS)
+{
+	Tuplestorestate *store;
+	TupleDesc	desc;
+	AdStatEntry *e;
+	int			n;
+	int			visible = 0;
+
+	ad_shared_require("ad_stat_models");
+	store = ad_result_begin(fcinfo, STAT_COLUMNS, &desc);
+	e = ad_stat_read(&n);
+	for (int i = 0; i < n; i++)
+		if (may_see_entry(&e[i].key))
+			e[visible++] = e[i];
+	qsort(e, visible, sizeof(AdStatEntry), compare_entries);
+
+	for (int i = 0; i < visible;)
+	{
+		AdStatEntry *s = &e[i];
+		const AdDetector *d;
+		char	   *digest;
+		Datum		values[STAT_COLUMNS];
+		bool		nulls[STAT_COLUMNS] = {false};
+		int			c = 0;
+
+		for (i++; i < visible && compare_entries(s, &e[i]) == 0; i++)
+			ad_stat_merge(s, &e[i]);
+		CHECK_FOR_INTERRUPTS();
+
+		values[c++] = ObjectIdGetDatum(s->key.database);
+		nulls[c] = s->key.name[0] == '\0';
+		values[c++] = CStringGetTextDatum(s->key.name);
+		nulls[c] = s->key.name[0] == '\0' || s->key.version == 0;
+		values[c++] = Int32GetDatum(s->key.version);
+		digest = hex_digest(&s->key);
+		nulls[c] = digest == NULL;
+		values[c++] = digest ? CStringGetTextDatum(digest) : (Datum) 0;
+		d = s->detector ? ad_detector_by_id(s->detector) : NULL;
+		nulls[c] = d == NULL;
+		values[c++] = d ? CStringGetTextDatum(d->name) : (Datum) 0;
+		values[c++] = Int64GetDatum((int64) s->calls);
+		values[c++] = Int64GetDatum((int64) s->rows);
+		values[c++] = Int64GetDatum((int64) s->anomalies);
+		values[c++] = Int64GetDatum((int64) s->errors);
+		values[c] = milliseconds(s->total, &nulls[c]);
+		c++;
+		values[c] = milliseconds(s->total / (double) s->calls, &nulls[c]);
+		c++;
+		values[c] = milliseconds(s->max, &nulls[c]);
+		c++;
+		values[c] = milliseconds(ad_stat_quantile(s, 0.5), &nulls[c]);
+		c++;
+		values[c] = milliseconds(ad_stat_quantile(s, 0.95), &nulls[c]);
+		c++;
+		values[c] = milliseconds(ad_stat_quantile(s, 0.99), &nulls[c]);
+		c++;
+		nulls[c] = s->scores.n == 0;
+		values[c++] = Float8GetDatum(s->scores.mean);
+		nulls[c] = s->scores.n == 0;
+		values[c++] = Float8GetDatum(s->scores.n == 0 ? 0 :
+									 sqrt(s->scores.squares /
+										  (double) s->scores.n));
+		values[c] = score_shift(s, &nulls[c]);
+		c++;
+		values[c++] = TimestampTzGetDatum(s->first);
+		values[c++] = TimestampTzGetDatum(s->last);
+		Assert(c == STAT_COLUMNS);
+		tuplestore_putvalues(store, desc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* Whose fault the counts of an entry can be; see ad_stat_health(). */
+typedef enum Whose
+{
+	WHOSE_MODEL,				/* that of a named model */
+	WHOSE_OWN,					/* that of the current user */
+	WHOSE_OTHERS				/* that of other roles */
+} Whose;
+
+static const char *const whose_names[] = {"model", "own", "others"};
+
+typedef struct Judged
+{
+	AdStatEntry *e;
+	Whose		whose;
+} Judged;
+
+/* Order by what is judged together. */
+static int
+compare_judged(const void *a, const void *b)
+{
+	const Judged *x = a;
+	const Judged *y = b;
+
+	if (x->whose != y->whose)
+		return x->whose < y->whose ? -1 : 1;
+	return compare_entries(x->e, y->e);
+}
+
+/*
+ * _ad_stat_health(): what ad_health() judges, of this database and what the
+ * user may see: a row for each named model, its active version; and for each
+ * other model, and for the calls that had none, a row for the user's own
+ * calls and one for those of other roles, since anybody can make those fail
+ * or take long.  With a row goes the role that failed most.
+ */
+Datum
+ad_stat_health(PG_FUNCTION_ARGS)
+{
+	Tuplestorestate *store;
+	TupleDesc	desc;
+	AdStatEntry *e;
+	Judged	   *judged;
+	int			n;
+	int			njudged = 0;
+
+	ad_shared_require("ad_stat_models");
+	store = ad_result_begin(fcinfo, HEALTH_COLUMNS, &desc);
+	e = ad_stat_read(&n);
+	judged = ad_palloc_array(Judged, n);
+	for (int i = 0; i < n; i++)
+	{
+		const AdStatKey *key = &e[i].key;
+		Whose		whose = key->user == GetUserId() ? WHOSE_OWN : WHOSE_OTHERS;
+
+		CHECK_FOR_INTERRUPTS();
+		if (key->database != MyDatabaseId || !may_see_entry(key))
+			continue;
+		if (key->name[0] != '\0')
+		{
+			text	   *name = cstring_to_text(key->name);
+			AdRegistryName row;
+
+			if (!ad_registry_name(name, NULL, &row) ||
+				row.active != key->version ||
+				!ad_registry_is(name, key->version, hex_digest(key)))
+				continue;
+			whose = WHOSE_MODEL;
+		}
+		judged[njudged].e = &e[i];
+		judged[njudged++].whose = whose;
+	}
+	qsort(judged, njudged, sizeof(Judged), compare_judged);
+
+	for (int i = 0; i < njudged;)
+	{
+		const Judged *first = &judged[i];
+		AdStatEntry *s = first->e;
+		Oid			role = s->key.user;
+		uint64		most = s->errors;
+		char	   *digest = hex_digest(&s->key);
+		const AdDetector *d;
+		Datum		values[HEALTH_COLUMNS];
+		bool		nulls[HEALTH_COLUMNS] = {false};
+		int			c = 0;
+
+		for (i++; i < njudged && compare_judged(first, &judged[i]) == 0; i++)
+		{
+			const AdStatEntry *other = judged[i].e;
+
+			if (other->errors > most)
+			{
+				most = other->errors;
+				role = other->key.user;
+			}
+			ad_stat_merge(s, other);
+		}
+		values[c++] = CStringGetTextDatum(whose_names[first->whose]);
+		nulls[c] = s->key.name[0] == '\0';
+		values[c++] = CStringGetTextDatum(s->key.name);
+		nulls[c] = s->key.name[0] == '\0';
+		values[c++] = Int32GetDatum(s->key.version);
+		nulls[c] = digest == NULL;
+		values[c++] = digest ? CStringGetTextDatum(digest) : (Datum) 0;
+		d = s->detector ? ad_detector_by_id(s->detector) : NULL;
+		nulls[c] = d == NULL;
+		values[c++] = d ? CStringGetTextDatum(d->name) : (Datum) 0;
+		values[c++] = Int64GetDatum((int64) s->calls);
+		values[c++] = Int64GetDatum((int64) s->rows);
+		values[c++] = Int64GetDatum((int64) s->errors);
+		values[c++] = ObjectIdGetDatum(role);
+		values[c] = milliseconds(ad_stat_quantile(s, 0.95), &nulls[c]);
+		c++;
+		values[c] = score_shift(s, &nulls[c]);
+		c++;
+		Assert(c == HEALTH_COLUMNS);
+		tuplestore_putvalues(store, desc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* ad_stat_reset(): forget what ad_stat_models counted. */
+Datum
+ad_stat_reset(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;
+	ad_shared_require("ad_stat_models");
+	ad_stat_reset_all();
+	PG_RETURN_VOID();
+}
+
+/* _ad_preloaded(): whether there is shared memory. */
+Datum
+ad_preloaded(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;
+	PG_RETURN_BOOL(ad_shared != NULL);
+}
+
+/*
+ * The share of a parallel plan's rows that the planner expects a process to
+ * read, inverted: a leader helps the less the more workers it has.
+ */
+static double
+parallel_divisor(int workers)
+{
+	return workers + Max(1.0 - 0.3 * workers, 0);
+}
+
+/*
+ * Workers only know that they fit.  Where their leader does that for a
+ * training or a detection, make them part of it.
+ */
+static void
+rename_workers(AdProgress *p, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		const AdProgress *leader = NULL;
+
+		if (p[i].pid == p[i].leader || strcmp(p[i].kind, "fit") != 0)
+			continue;
+		for (int k = 0; k < n; k++)
+		{
+			if (p[k].pid != p[i].leader)
+				continue;
+			if (strcmp(p[k].kind, "fit") == 0)
+			{
+				leader = NULL;
+				break;
+			}
+			if (strcmp(p[k].kind, "train") == 0 ||
+				strcmp(p[k].kind, "detect") == 0)
+				leader = &p[k];
+		}
+		if (leader)
+		{
+			memcpy(p[i].kind, leader->kind, sizeof(p[i].kind));
+			memcpy(p[i].name, leader->name, sizeof(p[i].name));
+		}
+	}
+}
+
+/*
+ * _ad_progress(): a row for each running thing.  The processes of a parallel
+ * query are one: rows are summed, and the rows expected are what a process
+ * expects times their number.
+ */
+Datum
+ad_progress_rows_running(PG_FUNCTION_ARGS)
+{
+	Tuplestorestate *store;
+	TupleDesc	desc;
+	AdProgress *p;
+	int			n;
+
+	ad_shared_require("ad_progress");
+	store = ad_result_begin(fcinfo, PROGRESS_COLUMNS, &desc);
+	p = ad_progress_read(&n);
+	rename_workers(p, n);
+	for (int i = 0; i < n; i++)
+	{
+		AdProgress *s = &p[i];
+		Datum		values[PROGRESS_COLUMNS];
+		bool		nulls[PROGRESS_COLUMNS] = {false};
+		int			workers = s->pid != s->leader;
+		bool		led = s->pid == s->leader;
+		double		expected = s->expected;
+		int			c = 0;
+
+		if (s->pid == 0 || !may_see(s->user))
+			continue;
+		for (int k = i + 1; k < n; k++)
+		{
+			AdProgress *o = &p[k];
+
+			if (o->pid == 0 || o->leader != s->leader || o->pid == s->pid ||
+				(s->pid == s->leader && o->pid == o->leader) ||
+				strcmp(o->kind, s->kind) != 0 || strcmp(o->name, s->name) != 0)
+				continue;
+			/* the leader's row is the one that is shown */
+			if (o->pid == o->leader)
+			{
+				strlcpy(s->phase, o->phase, sizeof(s->phase));
+				led = true;
+			}
+			else
+				workers++;
+			s->rows += o->rows;
+			s->started = Min(s->started, o->started);
+			if (!isnan(o->expected))
+				expected = isnan(expected) ? o->expected :
+					Max(expected, o->expected);
+			o->pid = 0;
+		}
+		if (workers > 0)
+			expected *= led ? parallel_divisor(workers) : workers;
+
+		values[c++] = Int32GetDatum(s->leader);
+		values[c++] = ObjectIdGetDatum(s->database);
+		values[c++] = ObjectIdGetDatum(s->user);
+		values[c++] = CStringGetTextDatum(s->kind);
+		nulls[c] = s->name[0] == '\0';
+		values[c++] = CStringGetTextDatum(s->name);
+		nulls[c] = s->phase[0] == '\0';
+		values[c++] = CStringGetTextDatum(s->phase);
+		values[c++] = Int64GetDatum((int64) s->rows);
+		nulls[c] = !(expected >= 0 && expected < 9e18);
+		values[c] = Int64GetDatum(nulls[c] ? 0 : (int64) rint(expected));
+		c++;
+		nulls[c] = nulls[c - 1] || !(expected > 0);
+		values[c] = Float8GetDatum(nulls[c] ? 0 :
+								   Min(100.0, 100.0 * (double) s->rows / expected));
+		c++;
+		values[c++] = TimestampTzGetDatum(s->started);
+		Assert(c == PROGRESS_COLUMNS);
+		tuplestore_putvalues(store, desc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/*
+ * Only jobs show their progress through SQL: an error for what is of another
+ * kind.
+ */
+static void
+check_kind(Datum kind)
+{
+	char	   *s = ad_text_argument(kind, "kind", AD_MAX_WORD_LENGTH);
+
+	if (strcmp(s, "job") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("kind of progress is \"%s\", must be \"job\"",
+						ad_quote_clip(s))));
+}
+
+/*
+ * _ad_progress_set(kind, name, phase, rows, expected): show the progress of
+ * the job that this session runs, from the first call on until
+ * _ad_progress_end() or an abort.  NULL: unchanged, or not known.
+ */
+Datum
+ad_progress_set(PG_FUNCTION_ARGS)
+{
+	const char *running = ad_job_running();
+	char	   *name;
+	int			slot;
+
+	if (ad_shared == NULL || PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_VOID();
+	check_kind(PG_GETARG_DATUM(0));
+	name = ad_text_argument(PG_GETARG_DATUM(1), "name", AD_MAX_WORD_LENGTH);
+	if (running == NULL || strcmp(name, running) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for progress of job \"%s\"",
+						ad_quote_clip(name)),
+				 errdetail("A session shows the progress of the job that it runs.")));
+	slot = ad_progress_find("job", name);
+	if (slot < 0)
+		slot = ad_progress_begin("job", name, NAN);
+	if (!PG_ARGISNULL(2))
+	{
+		char	   *phase = ad_text_argument(PG_GETARG_DATUM(2), "phase",
+											 AD_MAX_WORD_LENGTH);
+
+		phase[pg_mbcliplen(phase, strlen(phase),
+						   sizeof(((AdProgress *) 0)->phase) - 1)] = '\0';
+		ad_progress_phase(slot, phase);
+	}
+	if (!PG_ARGISNULL(3))
+		ad_progress_rows(slot, (uint64) Max(PG_GETARG_INT64(3), 0));
+	if (!PG_ARGISNULL(4))
+		ad_progress_expect(slot, (double) PG_GETARG_INT64(4));
+	PG_RETURN_VOID();
+}
+
+/* _ad_progress_end(kind, name): no longer show it.  Strict. */
+Datum
+ad_progress_finish(PG_FUNCTION_ARGS)
+{
+	if (ad_shared == NULL)
+		PG_RETURN_VOID();
+	check_kind(PG_GETARG_DATUM(0));
+	ad_progress_end(ad_progress_find("job",
+									 ad_text_argument(PG_GETARG_DATUM(1), "name",
+													  AD_MAX_WORD_LENGTH)));
+	PG_RETURN_VOID();
+}

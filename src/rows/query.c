@@ -1,0 +1,216 @@
+/*-------------------------------------------------------------------------
+ *
+ * query.c
+ *		A user's query as text, put into queries over its rows.
+ *
+ * The text is parsed alone first and must be one SELECT that does not write;
+ * then it is put, as it was written, into
+ *
+ *		… FROM (<query>) _q(_c1, _c2, …), LATERAL (SELECT _q._c2 AS b, …) _f
+ *
+ * so that its columns have names that cannot be ambiguous, and _f is the row
+ * of features with the names that a model keeps.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "rows/ad_rows.h"
+#include "rows/ad_query.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "parser/scansup.h"
+#include "tcop/tcopprot.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+
+/* Error for text that is not one query. */
+static void
+not_a_query(const char *what, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s must be one SELECT", what),
+			 errdetail_internal("%s", detail)));
+}
+
+/* An error's position is one in the user's query, not in the one that runs. */
+static void
+move_position(void *arg)
+{
+	int			position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery(arg);
+	}
+}
+
+/* The statements of a text, as it is written. */
+static List *
+parse(const char *sql)
+{
+	ErrorContextCallback callback;
+	List	   *statements;
+
+	callback.callback = move_position;
+	callback.arg = (void *) sql;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	statements = pg_parse_query(sql);
+	error_context_stack = callback.previous;
+	return statements;
+}
+
+/*
+ * Parse text that must be one SELECT that does not write by itself; "what"
+ * calls it by name in errors.  Within SPI.  All of its columns are features
+ * until ad_query_features() says otherwise.
+ */
+void
+ad_query_read(const char *sql, const char *what, AdQuery *out)
+{
+	List	   *statements = parse(sql);
+	RawStmt    *raw;
+	const char *start;
+	const char *end;
+	SPIPlanPtr	plan;
+	CachedPlanSource *source;
+	Query	   *query;
+
+	if (list_length(statements) != 1)
+		not_a_query(what, psprintf("It has %d statements.",
+								   list_length(statements)));
+	raw = linitial_node(RawStmt, statements);
+	memset(out, 0, sizeof(*out));
+	out->what = what;
+	out->key = -1;
+	/* from 18 on it begins at its first word; so it does here before */
+	start = sql + raw->stmt_location;
+	end = raw->stmt_len > 0 ? start + raw->stmt_len : start + strlen(start);
+	while (start < end && scanner_isspace(*start))
+		start++;
+	out->text = pnstrdup(start, end - start);
+
+	plan = SPI_prepare(out->text, 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	source = linitial(SPI_plan_get_plan_sources(plan));
+	if (list_length(source->query_list) != 1)
+		not_a_query(what, "It is rewritten to several.");
+	query = linitial_node(Query, source->query_list);
+	if (query->commandType != CMD_SELECT)
+		not_a_query(what, "It is another statement.");
+	if (query->hasModifyingCTE)
+		not_a_query(what, "It changes data in a WITH clause.");
+	if (query->rowMarks != NIL)
+		not_a_query(what, "It locks rows.");
+	if (source->resultDesc == NULL || source->resultDesc->natts == 0)
+		not_a_query(what, "It has no columns.");
+	out->columns = CreateTupleDescCopy(source->resultDesc);
+	SPI_freeplan(plan);
+}
+
+/*
+ * Say which column of a query is no feature but a key, or -1.  The other
+ * columns must have names of their own; a single one may be an array or a
+ * row of features itself.
+ */
+void
+ad_query_features(AdQuery *q, int key)
+{
+	TupleDesc	columns = q->columns;
+	int			last = -1;
+	int			n = 0;
+
+	for (int i = 0; i < columns->natts; i++)
+	{
+		if (i == key)
+			continue;
+		n++;
+		last = i;
+		for (int j = 0; j < i; j++)
+			if (j != key &&
+				strcmp(NameStr(TupleDescAttr(columns, i)->attname),
+					   NameStr(TupleDescAttr(columns, j)->attname)) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_DUPLICATE_COLUMN),
+						 errmsg("%s has two columns \"%s\"", q->what,
+								NameStr(TupleDescAttr(columns, i)->attname)),
+						 errhint("Name them with AS.")));
+	}
+	if (n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s has no column beside the key", q->what)));
+	q->key = key;
+	/* with the star, since a column may have that name too */
+	q->features = "_f.*";
+	if (n == 1)
+	{
+		AdSource	source;
+
+		if (!ad_source_init(&source, TupleDescAttr(columns, last)->atttypid,
+							CurrentMemoryContext))
+			q->features = psprintf("_q._c%d", last + 1);
+	}
+}
+
+/* The FROM clause over a query's rows; see the file's head. */
+char *
+ad_query_from(const AdQuery *q)
+{
+	StringInfoData sql;
+	const char *comma = "";
+
+	initStringInfo(&sql);
+	/* a comment may end the query, so a line ends it too */
+	appendStringInfo(&sql, " FROM (\n%s\n) _q(", q->text);
+	for (int i = 0; i < q->columns->natts; i++)
+		appendStringInfo(&sql, "%s_c%d", i > 0 ? ", " : "", i + 1);
+	appendStringInfoString(&sql, "), LATERAL (SELECT ");
+	for (int i = 0; i < q->columns->natts; i++)
+	{
+		const char *name = NameStr(TupleDescAttr(q->columns, i)->attname);
+
+		if (i == q->key)
+			continue;
+		appendStringInfo(&sql, "%s_q._c%d AS %s", comma, i + 1,
+						 quote_identifier(name));
+		comma = ", ";
+	}
+	appendStringInfoString(&sql, ") _f");
+	return sql.data;
+}
+
+/*
+ * Run a query that fits: its one row is a model, or NULL if there was nothing
+ * to fit to.  $1 is the spec.  In parallel if the planner likes, and in what
+ * for its duration is a read-only transaction; an error ends the
+ * (sub)transaction, which puts that back.  Within SPI.
+ */
+bytea *
+ad_query_fit(const char *sql, Oid spec_type, Datum spec)
+{
+	bool		was_read_only = XactReadOnly;
+	SPIPlanPtr	plan;
+	Datum		model;
+	bool		isnull;
+	int			result;
+
+	XactReadOnly = true;
+	plan = SPI_prepare_cursor(sql, 1, &spec_type, CURSOR_OPT_PARALLEL_OK);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s",
+			 SPI_result_code_string(SPI_result));
+	result = SPI_execute_plan(plan, &spec, NULL, true, 0);
+	if (result != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "SPI_execute_plan failed: %s",
+			 SPI_result_code_string(result));
+	XactReadOnly = was_read_only;
+	model = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+						  &isnull);
+	return isnull ? NULL : DatumGetByteaP(model);
+}

@@ -1,0 +1,32 @@
+/*-------------------------------------------------------------------------
+ *
+ * score.c
+ *		ad_score: one row through a model.
+ *
+ * A row costs recognising the model (model/cache.c), the
+ * conversions (both in ad_model_call_row()), the preparation and the
+ * detector's score.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "rows/ad_rows.h"
+
+PG_FUNCTION_INFO_V1(ad_score);
+
+/*
+ * ad_score(model bytea or text, VARIADIC "any") -> float8.  NULL model, or NULL in
+ * place of the one array or row: NULL.  A NULL feature is missing.
+ */
+Datum
+ad_score(PG_FUNCTION_ARGS)
+{
+	AdModelCall *call;
+	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
+	double		score;
+
+	if (m == NULL)
+		PG_RETURN_NULL();
+	score = ad_model_score(m, call->args.x);
+	ad_stat_score(&call->stat, score);
+	PG_RETURN_FLOAT8(score);
+}

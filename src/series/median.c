@@ -1,0 +1,135 @@
+/*-------------------------------------------------------------------------
+ *
+ * median.c
+ *		Order statistics of arrays of doubles without NaN.
+ *
+ * STL's robustness weights need the exact median of n residuals after every
+ * outer iteration.  For long arrays a stride sample brackets the median,
+ * one branch-free pass counts what lies below and collects what lies
+ * inside, and only the inside (about a tenth) is selected from (after Floyd
+ * & Rivest 1975).  A bracket that misses costs time, never correctness.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "series/ad_series.h"
+
+#define SAMPLE		1023		/* values that bracket the median */
+#define MARGIN		64			/* ranks of the sample to each side */
+
+/*
+ * The rank-th smallest (from 0) of n values, reordering them: smaller ones
+ * end up before it, larger ones behind.
+ */
+double
+ad_series_select(double *a, Size n, Size rank)
+{
+	Size		lo = 0;
+	Size		hi = n - 1;
+	uint64		step = 0;
+
+	while (lo < hi)
+	{
+		/* median of three spread by a counter, so no order is bad for long */
+		Size		width = hi - lo;
+		double		x = a[lo + ad_mix64(++step) % (width + 1)];
+		double		y = a[lo + width / 2];
+		double		z = a[lo + ad_mix64(step + 77) % (width + 1)];
+		double		pivot = Max(Min(x, y), Min(Max(x, y), z));
+		Size		i = lo;
+		Size		j = hi;
+
+		CHECK_FOR_INTERRUPTS();
+		for (;;)
+		{
+			double		t;
+
+			while (a[i] < pivot)
+				i++;
+			while (a[j] > pivot)
+				j--;
+			if (i >= j)
+				break;
+			t = a[i];
+			a[i++] = a[j];
+			a[j--] = t;
+		}
+		/* everything before i is <= pivot, everything behind j >= pivot */
+		if (i == j && a[i] == pivot)
+		{
+			if (rank == i)
+				return pivot;
+			if (rank < i)
+				hi = i - 1;
+			else
+				lo = i + 1;
+		}
+		else if (rank < i)
+			hi = i - 1;
+		else
+			lo = i;
+	}
+	return a[rank];
+}
+
+/* Mean of the two middle values (or the middle one), reordering them. */
+double
+ad_series_median(double *a, Size n)
+{
+	double		upper = ad_series_select(a, n, n / 2);
+	double		lower;
+
+	if (n % 2 == 1)
+		return upper;
+	lower = a[0];
+	for (Size i = 1; i < n / 2; i++)
+		lower = Max(lower, a[i]);
+	return lower + (upper - lower) / 2;
+}
+
+/*
+ * The same without touching the values; scratch has room for n.  n >= 1.
+ */
+double
+ad_series_median_of(const double *a, Size n, double *scratch)
+{
+	if (n >= 16 * SAMPLE)
+	{
+		double		sample[SAMPLE];
+		Size		stride = n / SAMPLE;
+		double		lo,
+					hi;
+		Size		below = 0;
+		Size		inside = 0;
+		Size		upper = n / 2;
+		Size		lower = (n - 1) / 2;
+
+		for (Size i = 0; i < SAMPLE; i++)
+			sample[i] = a[i * stride];
+		lo = ad_series_select(sample, SAMPLE, SAMPLE / 2 - MARGIN);
+		hi = ad_series_select(sample, SAMPLE, SAMPLE / 2 + MARGIN);
+
+		for (Size i = 0; i < n; i++)
+		{
+			double		x = a[i];
+
+			scratch[inside] = x;
+			below += (x < lo);
+			inside += (x >= lo) & (x <= hi);
+		}
+		if (lower >= below && upper < below + inside)
+		{
+			double		u = ad_series_select(scratch, inside, upper - below);
+			double		v = u;
+
+			if (lower != upper)
+			{
+				v = scratch[0];
+				for (Size i = 1; i < upper - below; i++)
+					v = Max(v, scratch[i]);
+			}
+			return v + (u - v) / 2;
+		}
+	}
+	memcpy(scratch, a, n * sizeof(double));
+	return ad_series_median(scratch, n);
+}

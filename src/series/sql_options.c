@@ -1,0 +1,201 @@
+/*-------------------------------------------------------------------------
+ *
+ * sql_options.c
+ *		ad_stl_options() and ad_stream_options(): constructors of options.
+ *
+ * A period may be a number, an interval, text or an array of them, and a
+ * seasonal window a number or the word periodic, so those arguments are
+ * declared "any" and turned into jsonb here; NULL arguments are left out.
+ * The result is checked by the same parser that reads it later, so a
+ * mistake shows where it is made.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "series/ad_series_sql.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+
+/*
+ * An interval as text that reads back equal under every IntervalStyle.  13
+ * and 14 read no more than 32 bits of a number, so there is none of
+ * microseconds alone.
+ */
+static char *
+interval_text(const Interval *i)
+{
+	int64		second = i->time / USECS_PER_SEC;
+
+	return psprintf("%d mons %d days %lld hours %d secs %d microseconds",
+					i->month, i->day,
+					(long long) (second / SECS_PER_HOUR),
+					(int) (second % SECS_PER_HOUR),
+					(int) (i->time % USECS_PER_SEC));
+}
+
+/* One value of a supported type as a JSON scalar. */
+static void
+scalar_value(Datum d, Oid type, const char *key, JsonbValue *v)
+{
+	type = getBaseType(type);
+	switch (type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case NUMERICOID:
+			{
+				Datum		n = d;
+
+				if (type == INT2OID)
+					n = DirectFunctionCall1(int2_numeric, d);
+				else if (type == INT4OID)
+					n = DirectFunctionCall1(int4_numeric, d);
+				else if (type == INT8OID)
+					n = DirectFunctionCall1(int8_numeric, d);
+				else if (type == FLOAT4OID)
+					n = DirectFunctionCall1(float4_numeric, d);
+				else if (type == FLOAT8OID)
+					n = DirectFunctionCall1(float8_numeric, d);
+				v->val.numeric = DatumGetNumeric(n);
+				if (numeric_is_nan(v->val.numeric))
+					ereport(ERROR,
+							(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							 errmsg("option \"%s\" cannot be \"NaN\"", key)));
+				v->type = jbvNumeric;
+				return;
+			}
+		case BOOLOID:
+			v->type = jbvBool;
+			v->val.boolean = DatumGetBool(d);
+			return;
+		case TEXTOID:
+		case VARCHAROID:
+			v->type = jbvString;
+			v->val.string.val = ad_text_argument(d, key, AD_MAX_WORD_LENGTH);
+			break;
+		case UNKNOWNOID:
+			v->type = jbvString;
+			v->val.string.val = pnstrdup(DatumGetCString(d), AD_MAX_WORD_LENGTH);
+			break;
+		case INTERVALOID:
+			v->type = jbvString;
+			v->val.string.val = interval_text(DatumGetIntervalP(d));
+			break;
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("option \"%s\" cannot be of type %s", key,
+							format_type_be(type)),
+					 errdetail("Expected a number, text or an interval, or an array of them.")));
+	}
+	v->val.string.len = (int) strlen(v->val.string.val);
+}
+
+/* Add one argument to the object under its key, unless it is NULL. */
+static void
+add_argument(FunctionCallInfo fcinfo, int argno, const char *key,
+			 JsonbParseState **state)
+{
+	JsonbValue	v;
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, argno);
+	Oid			element;
+
+	if (PG_ARGISNULL(argno))
+		return;
+	v.type = jbvString;
+	v.val.string.val = unconstify(char *, key);
+	v.val.string.len = (int) strlen(key);
+	(void) pushJsonbValue(state, WJB_KEY, &v);
+
+	element = get_element_type(getBaseType(type));
+	if (OidIsValid(element))
+	{
+		ArrayType  *array = PG_GETARG_ARRAYTYPE_P(argno);
+		int16		width;
+		bool		byval;
+		char		align;
+		Datum	   *items;
+		bool	   *nulls;
+		int			n;
+
+		get_typlenbyvalalign(element, &width, &byval, &align);
+		deconstruct_array(array, element, width, byval, align, &items,
+						  &nulls, &n);
+		(void) pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+		for (int i = 0; i < n; i++)
+		{
+			if (nulls[i])
+				ereport(ERROR,
+						(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						 errmsg("option \"%s\" cannot have NULL elements",
+								key)));
+			scalar_value(items[i], element, key, &v);
+			(void) pushJsonbValue(state, WJB_ELEM, &v);
+		}
+		(void) pushJsonbValue(state, WJB_END_ARRAY, NULL);
+		return;
+	}
+	scalar_value(PG_GETARG_DATUM(argno), type, key, &v);
+	(void) pushJsonbValue(state, WJB_VALUE, &v);
+}
+
+/* All arguments of a constructor as an object. */
+static Jsonb *
+collect(FunctionCallInfo fcinfo, const char *const *keys, int n)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue *object;
+
+	Assert(PG_NARGS() == n);
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < n; i++)
+		add_argument(fcinfo, i, keys[i], &state);
+	object = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	return JsonbValueToJsonb(object);
+}
+
+PG_FUNCTION_INFO_V1(ad_stl_options);
+
+/* Options of the decomposition, checked. */
+Datum
+ad_stl_options(PG_FUNCTION_ARGS)
+{
+	static const char *const keys[] = {
+		"period", "robust", "seasonal_window", "seasonal_degree",
+		"seasonal_jump", "trend_window", "trend_degree", "trend_jump",
+		"lowpass_window", "lowpass_degree", "lowpass_jump",
+		"inner_iterations", "outer_iterations", "iterations", "threshold",
+		"threshold_method", "score_window", "duplicates", "timezone",
+		"step", "on_error"
+	};
+	Jsonb	   *result = collect(fcinfo, keys, lengthof(keys));
+	AdStlOptions o;
+
+	ad_series_parse(result, &o);
+	PG_RETURN_JSONB_P(result);
+}
+
+PG_FUNCTION_INFO_V1(ad_stream_options);
+
+/* Options of a stream, checked. */
+Datum
+ad_stream_options(PG_FUNCTION_ARGS)
+{
+	static const char *const keys[] = {
+		"period", "step", "q", "level", "trend", "season", "clip", "warmup",
+		"late"
+	};
+	Jsonb	   *result = collect(fcinfo, keys, lengthof(keys));
+	AdStreamOptions o;
+
+	ad_stream_options_parse(&result->root, &o);
+	ad_series_span(&o.period, "period");
+	ad_series_span(&o.step, "step");
+	PG_RETURN_JSONB_P(result);
+}

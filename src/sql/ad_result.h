@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_result.h
+ *		What set-returning functions that materialise share, and checks of
+ *		arguments.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_RESULT_H
+#define AD_RESULT_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/tuplestore.h"
+
+extern ReturnSetInfo *ad_result_info(FunctionCallInfo fcinfo);
+extern Tuplestorestate *ad_result_begin(FunctionCallInfo fcinfo, int columns,
+										TupleDesc *desc);
+extern void ad_check_not_null(FunctionCallInfo fcinfo,
+							  const char *const *names, int n);
+extern void ad_check_contamination(double share);
+
+#endif							/* AD_RESULT_H */

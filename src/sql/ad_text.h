@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_text.h
+ *		Arguments of any length, and errors that repeat them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_TEXT_H
+#define AD_TEXT_H
+
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "core/ad_core.h"
+#include "fmgr.h"
+
+/* text_arg.c */
+extern void ad_check_length(Datum value, const char *what, Size most);
+extern char *ad_text_argument(Datum value, const char *what, Size most);
+extern Jsonb *ad_jsonb_argument(Datum value, const char *what);
+extern char *ad_text_quote(Datum value);
+extern Datum ad_call_clipped(PGFunction function, FunctionCallInfo fcinfo);
+
+/* Bytes of a value of a variable-length type, which stays as it is stored. */
+static inline Size
+ad_raw_length(Datum value)
+{
+	return toast_raw_datum_size(value) - VARHDRSZ;
+}
+
+#endif							/* AD_TEXT_H */

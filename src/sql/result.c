@@ -1,0 +1,71 @@
+/*-------------------------------------------------------------------------
+ *
+ * result.c
+ *		What set-returning functions that materialise share, and checks of
+ *		arguments.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "sql/ad_result.h"
+
+#include "miscadmin.h"
+
+/* Error unless a call may return a materialised set. */
+ReturnSetInfo *
+ad_result_info(FunctionCallInfo fcinfo)
+{
+	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	if (info == NULL || !IsA(info, ReturnSetInfo) ||
+		!(info->allowedModes & SFRM_Materialize))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in context that cannot accept a set")));
+	return info;
+}
+
+/*
+ * A place for the rows of a set-returning call, which has been given to the
+ * executor, and their form, in *desc: blessed, and of that many columns.
+ */
+Tuplestorestate *
+ad_result_begin(FunctionCallInfo fcinfo, int columns, TupleDesc *desc)
+{
+	ReturnSetInfo *info = ad_result_info(fcinfo);
+	MemoryContext old =
+		MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
+
+	if (get_call_result_type(fcinfo, NULL, desc) != TYPEFUNC_COMPOSITE ||
+		(*desc)->natts != columns)
+		elog(ERROR, "unexpected result type");
+	*desc = BlessTupleDesc(CreateTupleDescCopy(*desc));
+	info->returnMode = SFRM_Materialize;
+	info->setResult =
+		tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0,
+							  false, work_mem);
+	info->setDesc = *desc;
+	MemoryContextSwitchTo(old);
+	return info->setResult;
+}
+
+/* Error if one of the first n arguments, which have these names, is NULL. */
+void
+ad_check_not_null(FunctionCallInfo fcinfo, const char *const *names, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("%s cannot be NULL", names[i])));
+}
+
+/* Error unless a number may be a contamination. */
+void
+ad_check_contamination(double share)
+{
+	if (!(share > 0 && share <= 0.5))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("contamination is out of range: %g", share),
+				 errdetail("Allowed: greater than 0 and at most 0.5.")));
+}

@@ -1,0 +1,161 @@
+/*-------------------------------------------------------------------------
+ *
+ * text.c
+ *		Arguments of any length: text, jsonb, and errors that repeat them.
+ *
+ * An argument may have a gigabyte.  Its length is known before it is
+ * detoasted, so what is too long is refused before anything is copied.
+ *
+ * A query that fails is repeated by the server, in what it quotes, as the
+ * query and in the context of the error; those are cut before they go on.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "sql/ad_text.h"
+
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+/* Error if a value of a variable-length type has more bytes than allowed. */
+void
+ad_check_length(Datum value, const char *what, Size most)
+{
+	Size		length = ad_raw_length(value);
+
+	if (length > most)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%s is longer than %zu bytes", what, most),
+				 errdetail("It has %zu bytes.", length)));
+}
+
+/* A text of at most so many bytes as a string. */
+char *
+ad_text_argument(Datum value, const char *what, Size most)
+{
+	ad_check_length(value, what, most);
+	return TextDatumGetCString(value);
+}
+
+/* A jsonb of options or a spec. */
+Jsonb *
+ad_jsonb_argument(Datum value, const char *what)
+{
+	ad_check_length(value, what, AD_MAX_OPTIONS_LENGTH);
+	return DatumGetJsonbP(value);
+}
+
+/* What a message repeats of a text. */
+char *
+ad_text_quote(Datum value)
+{
+	struct varlena *head =
+		PG_DETOAST_DATUM_SLICE(value, 0,
+							   (AD_MAX_QUOTED + 1) * MAX_MULTIBYTE_CHAR_LEN);
+
+	return ad_quote_clip_len(VARDATA_ANY(head), VARSIZE_ANY_EXHDR(head));
+}
+
+PG_FUNCTION_INFO_V1(ad_quote_text);
+PG_FUNCTION_INFO_V1(ad_check_value_length);
+
+/* _ad_quote(text) -> text */
+Datum
+ad_quote_text(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(ad_text_quote(PG_GETARG_DATUM(0))));
+}
+
+/* _ad_check_length(value, what, most) -> true */
+Datum
+ad_check_value_length(PG_FUNCTION_ARGS)
+{
+	if (get_typlen(get_fn_expr_argtype(fcinfo->flinfo, 0)) == -1)
+		ad_check_length(PG_GETARG_DATUM(0), ad_text_quote(PG_GETARG_DATUM(1)),
+						(Size) Max(PG_GETARG_INT32(2), 0));
+	PG_RETURN_BOOL(true);
+}
+
+/* Cut what a message quotes, each by itself. */
+static char *
+clip_quoted(char *text)
+{
+	StringInfoData out;
+	bool		inside = false;
+
+	if (text == NULL || strlen(text) <= AD_MAX_QUOTED)
+		return text;
+	initStringInfo(&out);
+	for (;;)
+	{
+		Size		len = strcspn(text, "\"");
+
+		if (inside && len > AD_MAX_QUOTED)
+			appendStringInfoString(&out, ad_quote_clip_len(text, len));
+		else
+			appendBinaryStringInfo(&out, text, (int) len);
+		text += len;
+		if (*text == '\0')
+			return out.data;
+		appendStringInfoChar(&out, *text++);
+		inside = !inside;
+	}
+}
+
+/* Cut a long text, but for a last line such as we add to contexts. */
+static char *
+clip_long(char *text)
+{
+	const char *last;
+
+	if (text == NULL || strlen(text) <= AD_MAX_REPEATED)
+		return text;
+	last = strrchr(text, '\n');
+	if (last == NULL || strlen(last) > 2 * AD_MAX_QUOTED)
+		last = "";
+	return psprintf("%.*s...%s", pg_mbcliplen(text, strlen(text), AD_MAX_REPEATED),
+					text, last);
+}
+
+/* What is left of an error when the most of a long query is gone. */
+static void
+clip_error(ErrorData *error)
+{
+	error->message = clip_long(clip_quoted(error->message));
+	error->detail = clip_long(clip_quoted(error->detail));
+	error->context = clip_long(error->context);
+	if (error->internalquery != NULL &&
+		strlen(error->internalquery) > AD_MAX_REPEATED)
+	{
+		/* its position is one in the whole */
+		error->internalquery = clip_long(error->internalquery);
+		error->internalpos = 0;
+	}
+}
+
+/* Call a function that runs a user's query; errors repeat little of that. */
+Datum
+ad_call_clipped(PGFunction function, FunctionCallInfo fcinfo)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile Datum result = (Datum) 0;
+
+	PG_TRY();
+	{
+		result = function(fcinfo);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		clip_error(error);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	return result;
+}
