@@ -7,12 +7,12 @@
  */
 #include "postgres.h"
 
-#include "rows/ad_rows.h"
-#include "fmgr.h"
 #include "math/ad_simd.h"
-#include "model/ad_model.h"
+#include "model/ad_cache.h"
 #include "operate/ad_shared.h"
+#include "rows/ad_planner.h"
 #include "series/ad_series_settings.h"
+#include "fmgr.h"
 #include "utils/guc.h"
 
 PG_MODULE_MAGIC;

@@ -11,7 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "core/ad_core.h"
+#include "core/ad_bytes.h"
 
 #include "mb/pg_wchar.h"
 

@@ -12,7 +12,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "core/ad_core.h"
+#include "core/ad_elementary.h"
 
 #include <float.h>
 

@@ -23,7 +23,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "core/ad_core.h"
+#include "core/ad_envelope.h"
 
 #include "port/pg_crc32c.h"
 

@@ -21,7 +21,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "core/ad_core.h"
+#include "core/ad_fingerprint.h"
+#include "core/ad_random.h"
 
 #define WORDS		512			/* of a block */
 #define PAIR		16			/* bytes of two words */

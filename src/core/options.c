@@ -12,7 +12,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "core/ad_core.h"
+#include "core/ad_options.h"
 
 #include "common/shortest_dec.h"
 #include "utils/builtins.h"

@@ -11,7 +11,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "core/ad_core.h"
+#include "core/ad_elementary.h"
+#include "core/ad_random.h"
 
 /* Start a generator for one stream of a seed. */
 void

@@ -6,7 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include "detectors/ad_detectors.h"
-#include "model/ad_model.h"		/* the ensemble */
+#include "model/ad_ensemble.h"
 
 const AdDetector *const ad_detectors[] = {
 	&ad_detector_iforest,

@@ -208,16 +208,11 @@ dbscan_describe(const void *scorer, StringInfo json)
 }
 
 static const AdOption dbscan_options[] = {
-	{"eps", AD_OPT_FLOAT, offsetof(DbscanOptions, eps), NAN, 0, DBL_MAX, NULL,
-	NULL, true},
-	{"min_samples", AD_OPT_INT, offsetof(DbscanOptions, min_samples), 5, 1,
-	AD_MAX_NEIGHBORS, NULL, NULL, false},
-	{"metric", AD_OPT_ENUM, offsetof(DbscanOptions, metric),
-	AD_METRIC_EUCLIDEAN, 0, 0, ad_metric_names, NULL, false},
-	{"reference_rows", AD_OPT_INT, offsetof(DbscanOptions, reference_rows),
-	10000, 1, AD_MAX_REFERENCE_ROWS, NULL, NULL, false},
-	{"p", AD_OPT_FLOAT, offsetof(DbscanOptions, p), 2, 1, AD_MAX_MINKOWSKI_P,
-	NULL, NULL, false},
+	AD_FLOAT_ABOVE(DbscanOptions, eps, NAN, 0, DBL_MAX),
+	AD_INT(DbscanOptions, min_samples, 5, 1, AD_MAX_NEIGHBORS),
+	AD_ENUM(DbscanOptions, metric, AD_METRIC_EUCLIDEAN, ad_metric_names),
+	AD_INT(DbscanOptions, reference_rows, 10000, 1, AD_MAX_REFERENCE_ROWS),
+	AD_FLOAT(DbscanOptions, p, 2, 1, AD_MAX_MINKOWSKI_P),
 };
 
 static AdScale

@@ -14,6 +14,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_elementary.h"
 #include "detectors/ecdf.h"
 
 /* Skewness below this is none: rounding would choose the sign. */
@@ -296,8 +297,7 @@ ad_ecdf_describe(const void *scorer, StringInfo json)
 static const char *const variants[] = {"dimensionwise", "paper", NULL};
 
 const AdOption ad_ecdf_options[AD_ECDF_NOPTIONS] = {
-	{"variant", AD_OPT_ENUM, offsetof(AdEcdfOptions, variant),
-	AD_ECDF_DIMENSIONWISE, 0, 0, variants, NULL, false},
+	AD_ENUM(AdEcdfOptions, variant, AD_ECDF_DIMENSIONWISE, variants),
 };
 
 /* Ranks have no unit. */

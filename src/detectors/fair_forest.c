@@ -277,16 +277,11 @@ fair_forest_load(AdReader *r, int cols)
 }
 
 static const AdOption fair_options[] = {
-	{"trees", AD_OPT_INT, offsetof(FairOptions, trees), 200, 1,
-	AD_IFOREST_MAX_TREES, NULL, NULL, false},
-	{"sample_size", AD_OPT_INT, offsetof(FairOptions, sample_size), 256, 2,
-	AD_IFOREST_MAX_SAMPLE, NULL, NULL, false},
-	{"ndim", AD_OPT_INT, offsetof(FairOptions, ndim), 2, 1, AD_MAX_COLUMNS,
-	NULL, NULL, false},
-	{"candidates", AD_OPT_INT, offsetof(FairOptions, candidates), 1, 1, 1000,
-	NULL, NULL, false},
-	{"max_features", AD_OPT_FLOAT, offsetof(FairOptions, max_features), 1, 0,
-	1, NULL, NULL, true},
+	AD_INT(FairOptions, trees, 200, 1, AD_IFOREST_MAX_TREES),
+	AD_INT(FairOptions, sample_size, 256, 2, AD_IFOREST_MAX_SAMPLE),
+	AD_INT(FairOptions, ndim, 2, 1, AD_MAX_COLUMNS),
+	AD_INT(FairOptions, candidates, 1, 1, 1000),
+	AD_FLOAT_ABOVE(FairOptions, max_features, 1, 0, 1),
 };
 
 /* Directions are standardised at every node. */

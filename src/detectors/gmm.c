@@ -20,6 +20,8 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_elementary.h"
+#include "core/ad_random.h"
 #include "detectors/ad_detectors.h"
 #include "math/ad_linalg.h"
 
@@ -529,18 +531,12 @@ gmm_describe(const void *scorer, StringInfo json)
 static const char *const init_names[] = {"kmeans++", "first", NULL};
 
 static const AdOption gmm_options[] = {
-	{"components", AD_OPT_INT, offsetof(GmmOptions, components), 1, 1,
-	MAX_COMPONENTS, NULL, NULL, false},
-	{"restarts", AD_OPT_INT, offsetof(GmmOptions, restarts), 1, 1, 100, NULL,
-	NULL, false},
-	{"reg_covar", AD_OPT_FLOAT, offsetof(GmmOptions, reg_covar), 1e-6, 0, 1e6,
-	NULL, NULL, false},
-	{"max_iter", AD_OPT_INT, offsetof(GmmOptions, max_iter), 100, 1, 100000,
-	NULL, NULL, false},
-	{"tol", AD_OPT_FLOAT, offsetof(GmmOptions, tol), 1e-3, 0, 1, NULL, NULL,
-	false},
-	{"init", AD_OPT_ENUM, offsetof(GmmOptions, init), 0, 0, 0, init_names,
-	NULL, false},
+	AD_INT(GmmOptions, components, 1, 1, MAX_COMPONENTS),
+	AD_INT(GmmOptions, restarts, 1, 1, 100),
+	AD_FLOAT(GmmOptions, reg_covar, 1e-6, 0, 1e6),
+	AD_INT(GmmOptions, max_iter, 100, 1, 100000),
+	AD_FLOAT(GmmOptions, tol, 1e-3, 0, 1),
+	AD_ENUM(GmmOptions, init, 0, init_names),
 };
 
 /* k-means and reg_covar depend on the scale. */

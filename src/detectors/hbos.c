@@ -19,6 +19,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_elementary.h"
 #include "detectors/ad_detectors.h"
 #include "math/ad_math.h"
 
@@ -277,14 +278,10 @@ hbos_describe(const void *scorer, StringInfo json)
 static const char *const countings[] = {"consistent", "pyod", NULL};
 
 static const AdOption hbos_options[] = {
-	{"bins", AD_OPT_INT, offsetof(HbosOptions, bins), 10, 0, AD_MAX_BINS,
-	NULL, NULL, false},
-	{"alpha", AD_OPT_FLOAT, offsetof(HbosOptions, alpha), 0.1, 0, 1, NULL,
-	NULL, true},
-	{"tol", AD_OPT_FLOAT, offsetof(HbosOptions, tol), 0.5, 0, 1, NULL, NULL,
-	false},
-	{"counting", AD_OPT_ENUM, offsetof(HbosOptions, counting),
-	COUNTING_CONSISTENT, 0, 0, countings, NULL, false},
+	AD_INT(HbosOptions, bins, 10, 0, AD_MAX_BINS),
+	AD_FLOAT_ABOVE(HbosOptions, alpha, 0.1, 0, 1),
+	AD_FLOAT(HbosOptions, tol, 0.5, 0, 1),
+	AD_ENUM(HbosOptions, counting, COUNTING_CONSISTENT, countings),
 };
 
 /* As PyOD: the values as they are. */

@@ -456,14 +456,10 @@ iforest_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 }
 
 static const AdOption iforest_options[] = {
-	{"trees", AD_OPT_INT, offsetof(AdIforestOptions, trees), 100, 1,
-	AD_IFOREST_MAX_TREES, NULL, NULL, false},
-	{"sample_size", AD_OPT_INT, offsetof(AdIforestOptions, sample_size), 256,
-	2, AD_IFOREST_MAX_SAMPLE, NULL, NULL, false},
-	{"ndim", AD_OPT_INT, offsetof(AdIforestOptions, ndim), 1, 1,
-	AD_MAX_COLUMNS, NULL, NULL, false},
-	{"max_features", AD_OPT_FLOAT, offsetof(AdIforestOptions, max_features),
-	1, 0, 1, NULL, NULL, true},
+	AD_INT(AdIforestOptions, trees, 100, 1, AD_IFOREST_MAX_TREES),
+	AD_INT(AdIforestOptions, sample_size, 256, 2, AD_IFOREST_MAX_SAMPLE),
+	AD_INT(AdIforestOptions, ndim, 1, 1, AD_MAX_COLUMNS),
+	AD_FLOAT_ABOVE(AdIforestOptions, max_features, 1, 0, 1),
 };
 
 /* Axis-parallel splits need no scaling, hyperplanes do. */

@@ -20,6 +20,7 @@
 #ifndef AD_IFOREST_H
 #define AD_IFOREST_H
 
+#include "core/ad_random.h"
 #include "math/ad_math.h"
 #include "math/ad_simd.h"
 #include "model/ad_detector.h"

@@ -34,6 +34,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_elementary.h"
 #include "detectors/iforest.h"
 
 #define LANES			AD_FOREST_LANES

@@ -17,9 +17,10 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_elementary.h"
 #include "detectors/iforest.h"
-
 #include "math/ad_math.h"
+
 
 #define LANES				AD_FOREST_LANES
 #define MAX_FOREST_SLOTS	((Size) 1 << 24)	/* leaves of all lanes */

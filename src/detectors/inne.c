@@ -22,10 +22,11 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_random.h"
 #include "detectors/ad_detectors.h"
 #include "detectors/reference.h"
-
 #include "math/ad_simd.h"
+
 
 #define LANES			AD_BLOCK_LANES
 #define MAX_ESTIMATORS	10000
@@ -265,10 +266,8 @@ inne_describe(const void *scorer, StringInfo json)
 }
 
 static const AdOption inne_options[] = {
-	{"estimators", AD_OPT_INT, offsetof(InneOptions, estimators), 200, 1,
-	MAX_ESTIMATORS, NULL, NULL, false},
-	{"sample_size", AD_OPT_INT, offsetof(InneOptions, sample_size), 8, 2,
-	MAX_SAMPLE, NULL, NULL, false},
+	AD_INT(InneOptions, estimators, 200, 1, MAX_ESTIMATORS),
+	AD_INT(InneOptions, sample_size, 8, 2, MAX_SAMPLE),
 };
 
 static AdScale

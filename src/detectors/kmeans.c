@@ -302,26 +302,16 @@ static const char *const method_names[] = {"kmeans", "cblof", NULL};
 static const char *const init_names[] = {"kmeans++", "first", NULL};
 
 static const AdOption kmeans_options[] = {
-	{"clusters", AD_OPT_INT, offsetof(KmeansOptions, clusters), 8, 1,
-	MAX_CLUSTERS, NULL, NULL, false},
-	{"restarts", AD_OPT_INT, offsetof(KmeansOptions, restarts), 3, 1, 1000,
-	NULL, NULL, false},
-	{"method", AD_OPT_ENUM, offsetof(KmeansOptions, method), METHOD_KMEANS, 0,
-	0, method_names, NULL, false},
-	{"scale_by_spread", AD_OPT_BOOL, offsetof(KmeansOptions, scale_by_spread),
-	0, 0, 0, NULL, NULL, false},
-	{"alpha", AD_OPT_FLOAT, offsetof(KmeansOptions, alpha), 0.9, 0.5, 1, NULL,
-	NULL, false},
-	{"beta", AD_OPT_FLOAT, offsetof(KmeansOptions, beta), 5, 1, INFINITY,
-	NULL, NULL, false},
-	{"use_weights", AD_OPT_BOOL, offsetof(KmeansOptions, use_weights), 0, 0,
-	0, NULL, NULL, false},
-	{"init", AD_OPT_ENUM, offsetof(KmeansOptions, init), 0, 0, 0, init_names,
-	NULL, false},
-	{"max_iter", AD_OPT_INT, offsetof(KmeansOptions, max_iter), 300, 1,
-	1000000, NULL, NULL, false},
-	{"tol", AD_OPT_FLOAT, offsetof(KmeansOptions, tol), 1e-4, 0, 1, NULL,
-	NULL, false},
+	AD_INT(KmeansOptions, clusters, 8, 1, MAX_CLUSTERS),
+	AD_INT(KmeansOptions, restarts, 3, 1, 1000),
+	AD_ENUM(KmeansOptions, method, METHOD_KMEANS, method_names),
+	AD_BOOL(KmeansOptions, scale_by_spread, false),
+	AD_FLOAT(KmeansOptions, alpha, 0.9, 0.5, 1),
+	AD_FLOAT(KmeansOptions, beta, 5, 1, INFINITY),
+	AD_BOOL(KmeansOptions, use_weights, false),
+	AD_ENUM(KmeansOptions, init, 0, init_names),
+	AD_INT(KmeansOptions, max_iter, 300, 1, 1000000),
+	AD_FLOAT(KmeansOptions, tol, 1e-4, 0, 1),
 };
 
 /* Distances add up columns in different units. */

@@ -139,16 +139,11 @@ knn_describe(const void *scorer, StringInfo json)
 }
 
 static const AdOption knn_options[] = {
-	{"neighbors", AD_OPT_INT, offsetof(KnnOptions, neighbors), 5, 1,
-	AD_MAX_NEIGHBORS, NULL, NULL, false},
-	{"method", AD_OPT_ENUM, offsetof(KnnOptions, method), LARGEST, 0, 0,
-	method_names, NULL, false},
-	{"metric", AD_OPT_ENUM, offsetof(KnnOptions, metric), AD_METRIC_EUCLIDEAN,
-	0, 0, ad_metric_names, NULL, false},
-	{"reference_rows", AD_OPT_INT, offsetof(KnnOptions, reference_rows), 10000,
-	1, AD_MAX_REFERENCE_ROWS, NULL, NULL, false},
-	{"p", AD_OPT_FLOAT, offsetof(KnnOptions, p), 2, 1, AD_MAX_MINKOWSKI_P,
-	NULL, NULL, false},
+	AD_INT(KnnOptions, neighbors, 5, 1, AD_MAX_NEIGHBORS),
+	AD_ENUM(KnnOptions, method, LARGEST, method_names),
+	AD_ENUM(KnnOptions, metric, AD_METRIC_EUCLIDEAN, ad_metric_names),
+	AD_INT(KnnOptions, reference_rows, 10000, 1, AD_MAX_REFERENCE_ROWS),
+	AD_FLOAT(KnnOptions, p, 2, 1, AD_MAX_MINKOWSKI_P),
 };
 
 static AdScale

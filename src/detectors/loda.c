@@ -27,6 +27,8 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_elementary.h"
+#include "core/ad_random.h"
 #include "detectors/ad_detectors.h"
 
 #include <float.h>
@@ -520,14 +522,10 @@ static const char *const widths[] = {"equal", "random", NULL};
 static const char *const missings[] = {"skip", "impute", NULL};
 
 static const AdOption loda_options[] = {
-	{"projections", AD_OPT_INT, offsetof(LodaOptions, projections), 100, 1,
-	MAX_PROJECTIONS, NULL, NULL, false},
-	{"bins", AD_OPT_INT, offsetof(LodaOptions, bins), 0, 0, MAX_BINS, NULL,
-	NULL, false},
-	{"widths", AD_OPT_ENUM, offsetof(LodaOptions, widths), WIDTHS_EQUAL, 0, 0,
-	widths, NULL, false},
-	{"missing", AD_OPT_ENUM, offsetof(LodaOptions, missing), MISSING_SKIP, 0,
-	0, missings, NULL, false},
+	AD_INT(LodaOptions, projections, 100, 1, MAX_PROJECTIONS),
+	AD_INT(LodaOptions, bins, 0, 0, MAX_BINS),
+	AD_ENUM(LodaOptions, widths, WIDTHS_EQUAL, widths),
+	AD_ENUM(LodaOptions, missing, MISSING_SKIP, missings),
 };
 
 /* Projections add columns up, so they need one unit. */

@@ -235,14 +235,10 @@ lof_describe(const void *scorer, StringInfo json)
 }
 
 static const AdOption lof_options[] = {
-	{"neighbors", AD_OPT_INT, offsetof(LofOptions, neighbors), 20, 1,
-	AD_MAX_NEIGHBORS, NULL, NULL, false},
-	{"metric", AD_OPT_ENUM, offsetof(LofOptions, metric), AD_METRIC_EUCLIDEAN,
-	0, 0, ad_metric_names, NULL, false},
-	{"reference_rows", AD_OPT_INT, offsetof(LofOptions, reference_rows), 10000,
-	1, AD_MAX_REFERENCE_ROWS, NULL, NULL, false},
-	{"p", AD_OPT_FLOAT, offsetof(LofOptions, p), 2, 1, AD_MAX_MINKOWSKI_P,
-	NULL, NULL, false},
+	AD_INT(LofOptions, neighbors, 20, 1, AD_MAX_NEIGHBORS),
+	AD_ENUM(LofOptions, metric, AD_METRIC_EUCLIDEAN, ad_metric_names),
+	AD_INT(LofOptions, reference_rows, 10000, 1, AD_MAX_REFERENCE_ROWS),
+	AD_FLOAT(LofOptions, p, 2, 1, AD_MAX_MINKOWSKI_P),
 };
 
 static AdScale

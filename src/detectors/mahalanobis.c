@@ -189,8 +189,7 @@ mahalanobis_describe(const void *scorer, StringInfo json)
 }
 
 static const AdOption mahalanobis_options[] = {
-	{"robust", AD_OPT_BOOL, offsetof(MahalanobisOptions, robust), 0, 0, 0,
-	NULL, NULL, false},
+	AD_BOOL(MahalanobisOptions, robust, false),
 };
 
 /* The distance does not depend on the scale. */

@@ -26,11 +26,13 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_elementary.h"
+#include "core/ad_random.h"
 #include "detectors/linear.h"
+#include "math/ad_math.h"
 
 #include <float.h>
 
-#include "math/ad_math.h"
 
 #define STARTS			500
 #define KEPT			10		/* of a stage */

@@ -33,6 +33,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_random.h"
 #include "detectors/ad_detectors.h"
 #include "detectors/ocsvm.h"
 #include "math/ad_kernel.h"
@@ -592,18 +593,12 @@ ocsvm_common_scale(const void *scorer, const void *options, double *shift,
 static const char *const kernel_names[] = {"rbf", "linear", NULL};
 
 static const AdOption ocsvm_options[] = {
-	{"nu", AD_OPT_FLOAT, offsetof(OcsvmOptions, nu), 0.5, 0, 1, NULL, NULL,
-	true},
-	{"kernel", AD_OPT_ENUM, offsetof(OcsvmOptions, kernel), KERNEL_RBF, 0, 0,
-	kernel_names, NULL, false},
-	{"gamma", AD_OPT_FLOAT, offsetof(OcsvmOptions, gamma), NAN, 0, 1e300,
-	NULL, NULL, true},
-	{"exact_rows", AD_OPT_INT, offsetof(OcsvmOptions, exact_rows), 10000, 0,
-	100000, NULL, NULL, false},
-	{"features", AD_OPT_INT, offsetof(OcsvmOptions, features), 512, 1, 65536,
-	NULL, NULL, false},
-	{"tolerance", AD_OPT_FLOAT, offsetof(OcsvmOptions, tolerance), 0.0001, 0,
-	1, NULL, NULL, true},
+	AD_FLOAT_ABOVE(OcsvmOptions, nu, 0.5, 0, 1),
+	AD_ENUM(OcsvmOptions, kernel, KERNEL_RBF, kernel_names),
+	AD_FLOAT_ABOVE(OcsvmOptions, gamma, NAN, 0, 1e300),
+	AD_INT(OcsvmOptions, exact_rows, 10000, 0, 100000),
+	AD_INT(OcsvmOptions, features, 512, 1, 65536),
+	AD_FLOAT_ABOVE(OcsvmOptions, tolerance, 0.0001, 0, 1),
 };
 
 /* Distances want columns of one spread. */

@@ -267,10 +267,8 @@ pca_describe(const void *scorer, StringInfo json)
 static const char *const method_names[] = {"weighted", "reconstruction", NULL};
 
 static const AdOption pca_options[] = {
-	{"components", AD_OPT_FLOAT, offsetof(PcaOptions, components), NAN, 0,
-	AD_LINALG_MAX_COLUMNS, NULL, NULL, true},
-	{"method", AD_OPT_ENUM, offsetof(PcaOptions, method), METHOD_WEIGHTED, 0,
-	0, method_names, NULL, false},
+	AD_FLOAT_ABOVE(PcaOptions, components, NAN, 0, AD_LINALG_MAX_COLUMNS),
+	AD_ENUM(PcaOptions, method, METHOD_WEIGHTED, method_names),
 };
 
 /* Variances of columns in different units cannot be compared. */

@@ -344,12 +344,9 @@ static const char *const combines[] = {"max", "mean", NULL};
 static const char *const zero_spreads[] = {"skip", "mean", NULL};
 
 static const AdOption zscore_options[] = {
-	{"method", AD_OPT_ENUM, offsetof(ZscoreOptions, method), METHOD_ZSCORE,
-	0, 0, methods, NULL, false},
-	{"combine", AD_OPT_ENUM, offsetof(ZscoreOptions, combine), COMBINE_MAX,
-	0, 0, combines, NULL, false},
-	{"zero_spread", AD_OPT_ENUM, offsetof(ZscoreOptions, zero_spread),
-	ZERO_SPREAD_SKIP, 0, 0, zero_spreads, NULL, false},
+	AD_ENUM(ZscoreOptions, method, METHOD_ZSCORE, methods),
+	AD_ENUM(ZscoreOptions, combine, COMBINE_MAX, combines),
+	AD_ENUM(ZscoreOptions, zero_spread, ZERO_SPREAD_SKIP, zero_spreads),
 };
 
 /* Every column has its own unit. */

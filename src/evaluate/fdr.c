@@ -13,7 +13,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "evaluate/ad_evaluate.h"
+#include "evaluate/ad_fdr.h"
+#include "evaluate/ad_ranking.h"
 
 /* 1 + 1/2 + ... + 1/n, smallest terms first. */
 static double

@@ -16,7 +16,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "evaluate/ad_evaluate.h"
+#include "core/ad_elementary.h"
+#include "core/ad_random.h"
+#include "evaluate/ad_generate.h"
 
 #define GAMMA		UINT64CONST(0x9e3779b97f4a7c15)
 #define TINY		(1.0 / 4503599627370496.0)	/* 2^-52 */
@@ -234,7 +236,7 @@ ad_blobs_next(AdBlobs *b, double *x)
 
 /* Start at the first row. */
 void
-ad_series_init(AdSeries *s)
+ad_generated_series_init(AdGeneratedSeries *s)
 {
 	s->next = 0;
 	s->noise_key = stream_key(s->seed, FOR_VALUES);
@@ -249,7 +251,7 @@ ad_series_init(AdSeries *s)
  * turns, so that a row's level depends on the last shift alone.
  */
 double
-ad_series_next(AdSeries *s, AdSeriesKind *kind)
+ad_generated_series_next(AdGeneratedSeries *s, AdPointKind *kind)
 {
 	int64		row = s->next++;
 	double		i = (double) s->next;
@@ -268,10 +270,10 @@ ad_series_next(AdSeries *s, AdSeriesKind *kind)
 		value += s->amplitude * sine;
 	}
 
-	*kind = AD_SERIES_NORMAL;
+	*kind = AD_POINT_NORMAL;
 	if (strata_event(&s->shift, row))
 	{
-		*kind = AD_SERIES_SHIFT;
+		*kind = AD_POINT_SHIFT;
 		if (s->shift.j % 2 == 1)
 			s->shifted = 0;
 		else
@@ -280,11 +282,11 @@ ad_series_next(AdSeries *s, AdSeriesKind *kind)
 	value += s->shifted + noise;
 
 	/* a row is one kind of anomaly */
-	if (spikes && *kind == AD_SERIES_NORMAL)
+	if (spikes && *kind == AD_POINT_NORMAL)
 	{
 		double		size = s->spike_size * (1 + open_unit(s->spike.bits));
 
-		*kind = AD_SERIES_SPIKE;
+		*kind = AD_POINT_SPIKE;
 		value += (s->spike.bits & 1) ? size : -size;
 	}
 	return value;

@@ -13,7 +13,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "evaluate/ad_evaluate.h"
+#include "evaluate/ad_ranking.h"
 
 /* A sum that keeps its rounding errors (Neumaier 1974). */
 typedef struct ExactSum

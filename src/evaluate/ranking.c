@@ -16,7 +16,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "evaluate/ad_evaluate.h"
+#include "evaluate/ad_ranking.h"
 
 #define RADIX_BITS		11
 #define RADIX_SIZE		(1 << RADIX_BITS)

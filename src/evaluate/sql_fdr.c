@@ -8,9 +8,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
+#include "evaluate/ad_fdr.h"
+#include "evaluate/ad_ranking.h"
+#include "sql/ad_text.h"
 
-#include "evaluate/ad_evaluate.h"
 #include "utils/builtins.h"
 #include "windowapi.h"
 

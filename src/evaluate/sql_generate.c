@@ -9,13 +9,13 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
+#include "evaluate/ad_generate.h"
+#include "sql/ad_text.h"
 
 #include <float.h>
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "evaluate/ad_evaluate.h"
 #include "funcapi.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/supportnodes.h"
@@ -186,7 +186,7 @@ ad_generate_blobs(PG_FUNCTION_ARGS)
 
 /* The parameters of a series, checked. */
 static void
-series_arguments(FunctionCallInfo fcinfo, AdSeries *s)
+series_arguments(FunctionCallInfo fcinfo, AdGeneratedSeries *s)
 {
 	s->rows = whole_argument(PG_GETARG_INT64(0), "rows", 0, AD_MAX_GENERATED);
 	s->seed = PG_GETARG_INT64(1);
@@ -212,17 +212,17 @@ Datum
 ad_generate_series(PG_FUNCTION_ARGS)
 {
 	FuncCallContext *ctx;
-	AdSeries   *s;
-	AdSeriesKind kind;
+	AdGeneratedSeries   *s;
+	AdPointKind kind;
 	double		value;
 	Datum		values[4];
 	bool		nulls[4] = {false};
 
 	if (SRF_IS_FIRSTCALL())
 	{
-		ctx = first_call(fcinfo, sizeof(AdSeries));
+		ctx = first_call(fcinfo, sizeof(AdGeneratedSeries));
 		series_arguments(fcinfo, ctx->user_fctx);
-		ad_series_init(ctx->user_fctx);
+		ad_generated_series_init(ctx->user_fctx);
 	}
 
 	ctx = SRF_PERCALL_SETUP();
@@ -231,13 +231,13 @@ ad_generate_series(PG_FUNCTION_ARGS)
 		SRF_RETURN_DONE(ctx);
 
 	AD_CHECK_EVERY_1024(s->next);
-	value = ad_series_next(s, &kind);
+	value = ad_generated_series_next(s, &kind);
 	values[0] = Int64GetDatum(s->next);
 	values[1] = Float8GetDatum(value);
-	values[2] = BoolGetDatum(kind != AD_SERIES_NORMAL);
-	nulls[3] = kind == AD_SERIES_NORMAL;
+	values[2] = BoolGetDatum(kind != AD_POINT_NORMAL);
+	nulls[3] = kind == AD_POINT_NORMAL;
 	values[3] = nulls[3] ? (Datum) 0 :
-		CStringGetTextDatum(kind == AD_SERIES_SPIKE ? "spike" : "shift");
+		CStringGetTextDatum(kind == AD_POINT_SPIKE ? "spike" : "shift");
 	SRF_RETURN_NEXT(ctx, HeapTupleGetDatum(heap_form_tuple(ctx->tuple_desc,
 														   values, nulls)));
 }

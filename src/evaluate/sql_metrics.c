@@ -16,11 +16,12 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
+#include "evaluate/ad_ranking.h"
+#include "sql/ad_aggregate.h"
+#include "sql/ad_text.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "evaluate/ad_evaluate.h"
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
@@ -43,17 +44,6 @@ PG_FUNCTION_INFO_V1(ad_pr_curve);
 PG_FUNCTION_INFO_V1(ad_confusion_transfn);
 PG_FUNCTION_INFO_V1(ad_confusion_combinefn);
 PG_FUNCTION_INFO_V1(ad_confusion_finalfn);
-
-/* The aggregate context, or an error. */
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo, const char *name)
-{
-	MemoryContext mcxt;
-
-	if (!AggCheckCallContext(fcinfo, &mcxt))
-		elog(ERROR, "%s called in non-aggregate context", name);
-	return mcxt;
-}
 
 /* Error if a score is NaN. */
 static inline void
@@ -84,7 +74,7 @@ check_argument(const char *argument, int64 value, int64 min, int64 max)
  * yet.  A row without a score or a label is passed over; *counts says so.
  */
 static AdRanking *
-add_row(FunctionCallInfo fcinfo, const char *name, bool *counts)
+add_row(FunctionCallInfo fcinfo, bool *counts)
 {
 	AdRanking  *r = PG_ARGISNULL(0) ? NULL :
 		(AdRanking *) PG_GETARG_POINTER(0);
@@ -96,18 +86,18 @@ add_row(FunctionCallInfo fcinfo, const char *name, bool *counts)
 	score = PG_GETARG_FLOAT8(1);
 	check_score(score);
 	if (unlikely(r == NULL))
-		r = ad_ranking_create(aggregate_context(fcinfo, name));
+		r = ad_ranking_create(ad_aggregate_context(fcinfo));
 	ad_ranking_add(r, score, PG_GETARG_BOOL(2));
 	return r;
 }
 
 /* The same, with a third argument that must not change. */
 static Datum
-add_row_with(FunctionCallInfo fcinfo, const char *name, const char *argument,
+add_row_with(FunctionCallInfo fcinfo, const char *argument,
 			 int64 min, int64 max)
 {
 	bool		counts;
-	AdRanking  *r = add_row(fcinfo, name, &counts);
+	AdRanking  *r = add_row(fcinfo, &counts);
 	int64		value;
 
 	if (r == NULL)
@@ -138,7 +128,7 @@ Datum
 ad_ranking_transfn(PG_FUNCTION_ARGS)
 {
 	bool		counts;
-	AdRanking  *r = add_row(fcinfo, "ad_ranking_transfn", &counts);
+	AdRanking  *r = add_row(fcinfo, &counts);
 
 	if (r == NULL)
 		PG_RETURN_NULL();
@@ -149,14 +139,14 @@ ad_ranking_transfn(PG_FUNCTION_ARGS)
 Datum
 ad_ranking_k_transfn(PG_FUNCTION_ARGS)
 {
-	return add_row_with(fcinfo, "ad_ranking_k_transfn", "k", 1, PG_INT64_MAX);
+	return add_row_with(fcinfo, "k", 1, PG_INT64_MAX);
 }
 
 /* Aggregates over (score, is_anomaly, points): add a row. */
 Datum
 ad_ranking_points_transfn(PG_FUNCTION_ARGS)
 {
-	return add_row_with(fcinfo, "ad_ranking_points_transfn", "points",
+	return add_row_with(fcinfo, "points",
 						AD_MIN_CURVE, AD_MAX_CURVE);
 }
 
@@ -164,7 +154,7 @@ ad_ranking_points_transfn(PG_FUNCTION_ARGS)
 Datum
 ad_ranking_combinefn(PG_FUNCTION_ARGS)
 {
-	MemoryContext mcxt = aggregate_context(fcinfo, "ad_ranking_combinefn");
+	MemoryContext mcxt = ad_aggregate_context(fcinfo);
 	AdRanking  *a = PG_ARGISNULL(0) ? NULL :
 		(AdRanking *) PG_GETARG_POINTER(0);
 	AdRanking  *b = PG_ARGISNULL(1) ? NULL :
@@ -195,7 +185,7 @@ ad_ranking_serialfn(PG_FUNCTION_ARGS)
 {
 	StringInfoData buf;
 
-	(void) aggregate_context(fcinfo, "ad_ranking_serialfn");
+	(void) ad_aggregate_context(fcinfo);
 	initStringInfo(&buf);
 	ad_wr_u32(&buf, 0);			/* place of the varlena header */
 	ad_ranking_write((AdRanking *) PG_GETARG_POINTER(0), &buf);
@@ -210,7 +200,7 @@ ad_ranking_deserialfn(PG_FUNCTION_ARGS)
 	bytea	   *bytes;
 	AdReader	in;
 
-	(void) aggregate_context(fcinfo, "ad_ranking_deserialfn");
+	(void) ad_aggregate_context(fcinfo);
 	bytes = PG_GETARG_BYTEA_PP(0);
 	ad_rd_init(&in, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), "ranking");
 	PG_RETURN_POINTER(ad_ranking_read(&in, CurrentMemoryContext));
@@ -218,11 +208,11 @@ ad_ranking_deserialfn(PG_FUNCTION_ARGS)
 
 /* The ranking of a final function, or NULL if it lacks a class. */
 static AdRanking *
-final_ranking(FunctionCallInfo fcinfo, const char *name)
+final_ranking(FunctionCallInfo fcinfo)
 {
 	AdRanking  *r;
 
-	(void) aggregate_context(fcinfo, name);
+	(void) ad_aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		return NULL;
 	r = (AdRanking *) PG_GETARG_POINTER(0);
@@ -233,7 +223,7 @@ final_ranking(FunctionCallInfo fcinfo, const char *name)
 Datum
 ad_roc_auc_finalfn(PG_FUNCTION_ARGS)
 {
-	AdRanking  *r = final_ranking(fcinfo, "ad_roc_auc_finalfn");
+	AdRanking  *r = final_ranking(fcinfo);
 
 	if (r == NULL)
 		PG_RETURN_NULL();
@@ -244,7 +234,7 @@ ad_roc_auc_finalfn(PG_FUNCTION_ARGS)
 Datum
 ad_average_precision_finalfn(PG_FUNCTION_ARGS)
 {
-	AdRanking  *r = final_ranking(fcinfo, "ad_average_precision_finalfn");
+	AdRanking  *r = final_ranking(fcinfo);
 
 	if (r == NULL)
 		PG_RETURN_NULL();
@@ -255,7 +245,7 @@ ad_average_precision_finalfn(PG_FUNCTION_ARGS)
 Datum
 ad_precision_at_finalfn(PG_FUNCTION_ARGS)
 {
-	AdRanking  *r = final_ranking(fcinfo, "ad_precision_at_finalfn");
+	AdRanking  *r = final_ranking(fcinfo);
 
 	if (r == NULL)
 		PG_RETURN_NULL();
@@ -277,7 +267,7 @@ composite_desc(Oid type)
 Datum
 ad_best_f1_finalfn(PG_FUNCTION_ARGS)
 {
-	AdRanking  *r = final_ranking(fcinfo, "ad_best_f1_finalfn");
+	AdRanking  *r = final_ranking(fcinfo);
 	AdBestF1	best;
 	TupleDesc	desc;
 	Datum		values[4];
@@ -373,7 +363,7 @@ pr_rows(AdRanking *r, Size *n)
 Datum
 ad_roc_curve_finalfn(PG_FUNCTION_ARGS)
 {
-	AdRanking  *r = final_ranking(fcinfo, "ad_roc_curve_finalfn");
+	AdRanking  *r = final_ranking(fcinfo);
 	Row		   *rows;
 	Size		n;
 
@@ -387,7 +377,7 @@ ad_roc_curve_finalfn(PG_FUNCTION_ARGS)
 Datum
 ad_pr_curve_finalfn(PG_FUNCTION_ARGS)
 {
-	AdRanking  *r = final_ranking(fcinfo, "ad_pr_curve_finalfn");
+	AdRanking  *r = final_ranking(fcinfo);
 	Row		   *rows;
 	Size		n;
 

@@ -14,8 +14,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
-#include "rows/ad_registry.h"
+#include "core/ad_core.h"
+#include "jobs/ad_jobs.h"
+#include "operate/ad_own.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"

@@ -10,10 +10,12 @@
 
 #include "postgres.h"
 
-#include "sql/ad_text.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "market/ad_market.h"
+#include "market/ad_dialect.h"
+#include "market/ad_layering.h"
+#include "market/ad_wash.h"
+#include "sql/ad_text.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 #include "windowapi.h"
@@ -58,7 +60,7 @@ typedef struct AdRowReader
 {
 	Oid			price_type;		/* base types */
 	Oid			quantity_type;
-	AdWords	   *words;
+	AdDialect	   *words;
 } AdRowReader;
 
 /* Options of every market function. */
@@ -67,7 +69,7 @@ typedef struct AdMarketOptions
 	AdLayeringConfig layering;
 	AdWashConfig wash;
 	bool		skip_bad;
-	AdWords		words;
+	AdDialect		words;
 	char	   *words_json;		/* as given, or NULL */
 } AdMarketOptions;
 
@@ -83,7 +85,7 @@ extern AdBadRow ad_row_column(AdRowReader *r, int column, Datum value,
 							  bool isnull, AdEvent *e);
 extern AdBadRow ad_row_packed(Datum value, bool isnull, AdEvent *e);
 extern void ad_row_types(AdRowReader *r, Oid price_type, Oid quantity_type);
-extern void ad_row_refuse(AdBadRow bad, const AdWords *words,
+extern void ad_row_refuse(AdBadRow bad, const AdDialect *words,
 						  const char *content) pg_attribute_noreturn();
 extern char *ad_row_content(const Datum *values, const bool *nulls,
 							const Oid *types, int n);
@@ -119,14 +121,14 @@ typedef struct AdWindowSite		/* a window function call in a query */
 
 typedef struct AdArena			/* order ids of a partition */
 {
-	MemoryContext cxt;
+	MemoryContext mcxt;
 	char	   *next;
 	Size		left;
 } AdArena;
 
 typedef struct AdPartition
 {
-	MemoryContext cxt;			/* lives as long as the partition */
+	MemoryContext mcxt;			/* lives as long as the partition */
 	AdEvent    *events;
 	uint32		n;
 	int64		skipped;

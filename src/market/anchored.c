@@ -19,7 +19,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "market/ad_market.h"
+#include "market/ad_kept.h"
+#include "market/ad_layering.h"
+#include "market/ad_match.h"
 
 #define FIRST_RING	256
 
@@ -40,7 +42,7 @@ typedef struct TradeRing
 
 struct AdAnchored
 {
-	MemoryContext cxt;
+	MemoryContext mcxt;
 	AdLayeringConfig c;
 	AdTape		tape;			/* a ring of tape.mask + 1 slots */
 	AdMatcher	matcher;
@@ -52,32 +54,32 @@ struct AdAnchored
 	AdCredit	credit;
 };
 
-/* A rule without events; lives in cxt. */
+/* A rule without events; lives in mcxt. */
 AdAnchored *
-ad_anchored_create(MemoryContext cxt, const AdLayeringConfig *c)
+ad_anchored_create(MemoryContext mcxt, const AdLayeringConfig *c)
 {
-	AdAnchored *a = MemoryContextAllocZero(cxt, sizeof(AdAnchored));
+	AdAnchored *a = MemoryContextAllocZero(mcxt, sizeof(AdAnchored));
 
-	a->cxt = cxt;
+	a->mcxt = mcxt;
 	a->c = *c;
 	a->horizon = ad_time_add(ad_time_add(c->orders_window, c->cancel_window),
 							 c->trade_window);
-	a->tape.events = MemoryContextAlloc(cxt, FIRST_RING * sizeof(AdEvent));
+	a->tape.events = MemoryContextAlloc(mcxt, FIRST_RING * sizeof(AdEvent));
 	a->tape.mask = FIRST_RING - 1;
-	ad_match_init(&a->matcher, cxt, c->seed, true, c->forget, c->max_events);
+	ad_match_init(&a->matcher, mcxt, c->seed, true, c->forget, c->max_events);
 	for (int s = 0; s < 2; s++)
 	{
-		ad_kept_reset(&a->kept[s], cxt, FIRST_RING);
+		ad_kept_reset(&a->kept[s], mcxt, FIRST_RING);
 		a->last_kept[s] = PG_INT64_MIN;
 		a->trades[s].capacity = 64;
-		a->trades[s].items = MemoryContextAlloc(cxt, 64 * sizeof(TradeSum));
+		a->trades[s].items = MemoryContextAlloc(mcxt, 64 * sizeof(TradeSum));
 	}
-	a->scratch.cxt = cxt;
+	a->scratch.mcxt = mcxt;
 	a->credit = AD_CREDIT_START;
 	return a;
 }
 
-/* Drops the events that nothing can refer to any more. */
+/* Drop the events that nothing can refer to any more. */
 static void
 expire(AdAnchored *a, int64 now)
 {
@@ -121,7 +123,7 @@ grow(AdAnchored *a)
 						a->c.max_events),
 				 errhint("Raise option \"max_partition_rows\", or make the windows shorter.")));
 	CHECK_FOR_INTERRUPTS();
-	t->events = MemoryContextAllocHuge(a->cxt,
+	t->events = MemoryContextAllocHuge(a->mcxt,
 									   ad_mul_size(capacity, sizeof(AdEvent)));
 	t->mask = (uint32) (capacity - 1);
 	for (uint32 pos = t->head; pos < t->end; pos++)
@@ -130,7 +132,7 @@ grow(AdAnchored *a)
 	for (int s = 0; s < 2; s++)
 	{
 		memset(&a->kept[s], 0, sizeof(AdKept));
-		ad_kept_reset(&a->kept[s], a->cxt, (uint32) capacity);
+		ad_kept_reset(&a->kept[s], a->mcxt, (uint32) capacity);
 	}
 
 	/* cancels in order: their placements enter as they did at first */
@@ -159,7 +161,7 @@ grow(AdAnchored *a)
 	}
 }
 
-/* Adds a trade to its side's sums. */
+/* Add a trade to its side's sums. */
 static void
 add_trade(AdAnchored *a, const AdEvent *e)
 {
@@ -171,7 +173,7 @@ add_trade(AdAnchored *a, const AdEvent *e)
 		TradeSum   *items;
 		Size		capacity = (Size) r->capacity * 2;
 
-		items = MemoryContextAllocHuge(a->cxt,
+		items = MemoryContextAllocHuge(a->mcxt,
 									   ad_mul_size(capacity, sizeof(TradeSum)));
 		for (uint32 i = r->head; i < r->end; i++)
 			items[i & (capacity - 1)] = r->items[i & (r->capacity - 1)];
@@ -216,7 +218,7 @@ traded_since(const TradeRing *r, int64 ts)
 	return r->total - r->items[lo & (r->capacity - 1)].before;
 }
 
-/* Evaluates the rule at the newest event, a trade. */
+/* Evaluate the rule at the newest event, a trade. */
 static bool
 evaluate(AdAnchored *a, AdSequence *out, AdSequences *members, uint32 seq)
 {
@@ -281,7 +283,7 @@ evaluate(AdAnchored *a, AdSequence *out, AdSequences *members, uint32 seq)
 }
 
 /*
- * Takes the next event.  True if it completes a sequence, which is put into
+ * Take the next event.  True if it completes a sequence, which is put into
  * out without metrics (ad_anchored_measure), its order times palloc'd in
  * the current context; its members go to members, unless NULL, as those of
  * sequence seq.  Times must not decrease.
@@ -338,14 +340,14 @@ ad_anchored_feed(AdAnchored *a, const AdEvent *event, AdSequence *out,
 	return false;
 }
 
-/* Prepares the cache for event i of an array whose events are fed in turn. */
+/* Prepare the cache for event i of an array whose events are fed in turn. */
 void
 ad_anchored_prefetch(const AdAnchored *a, AdEvent *events, uint32 i, uint32 n)
 {
 	AD_MATCH_PREFETCH(&a->matcher, &a->tape, events, i, n);
 }
 
-/* Measures a sequence that fed events just completed. */
+/* Measure a sequence that fed events just completed. */
 void
 ad_anchored_measure(AdAnchored *a, AdSequence *s)
 {

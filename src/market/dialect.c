@@ -10,7 +10,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "market/ad_market.h"
+#include "market/ad_dialect.h"
+
+#include "lib/stringinfo.h"
 
 static const struct
 {
@@ -19,19 +21,19 @@ static const struct
 	const char *word;
 }			default_words[] =
 {
-	{AD_WORDS_EVENT, AD_EVENT_ORDER, "ORDER_PLACED"},
-	{AD_WORDS_EVENT, AD_EVENT_ORDER, "NEW"},
-	{AD_WORDS_EVENT, AD_EVENT_CANCEL, "ORDER_CANCELLED"},
-	{AD_WORDS_EVENT, AD_EVENT_CANCEL, "ORDER_CANCELED"},
-	{AD_WORDS_EVENT, AD_EVENT_CANCEL, "CANCEL"},
-	{AD_WORDS_EVENT, AD_EVENT_TRADE, "TRADE_EXECUTED"},
-	{AD_WORDS_EVENT, AD_EVENT_TRADE, "FILL"},
-	{AD_WORDS_SIDE, AD_BUY, "BUY"},
-	{AD_WORDS_SIDE, AD_BUY, "B"},
-	{AD_WORDS_SIDE, AD_BUY, "BID"},
-	{AD_WORDS_SIDE, AD_SELL, "SELL"},
-	{AD_WORDS_SIDE, AD_SELL, "S"},
-	{AD_WORDS_SIDE, AD_SELL, "ASK"},
+	{AD_DIALECT_EVENT, AD_EVENT_ORDER, "ORDER_PLACED"},
+	{AD_DIALECT_EVENT, AD_EVENT_ORDER, "NEW"},
+	{AD_DIALECT_EVENT, AD_EVENT_CANCEL, "ORDER_CANCELLED"},
+	{AD_DIALECT_EVENT, AD_EVENT_CANCEL, "ORDER_CANCELED"},
+	{AD_DIALECT_EVENT, AD_EVENT_CANCEL, "CANCEL"},
+	{AD_DIALECT_EVENT, AD_EVENT_TRADE, "TRADE_EXECUTED"},
+	{AD_DIALECT_EVENT, AD_EVENT_TRADE, "FILL"},
+	{AD_DIALECT_SIDE, AD_BUY, "BUY"},
+	{AD_DIALECT_SIDE, AD_BUY, "B"},
+	{AD_DIALECT_SIDE, AD_BUY, "BID"},
+	{AD_DIALECT_SIDE, AD_SELL, "SELL"},
+	{AD_DIALECT_SIDE, AD_SELL, "S"},
+	{AD_DIALECT_SIDE, AD_SELL, "ASK"},
 };
 
 /* The canonical word of an event kind. */
@@ -49,13 +51,13 @@ ad_side_word(int side)
 	return side == AD_BUY ? "BUY" : "SELL";
 }
 
-/* Starts with the default words. */
+/* Start with the default words. */
 void
-ad_words_init(AdWords *w)
+ad_dialect_init(AdDialect *w)
 {
-	memset(w, 0, sizeof(AdWords));
+	memset(w, 0, sizeof(AdDialect));
 	for (int i = 0; i < (int) lengthof(default_words); i++)
-		ad_words_add(w, default_words[i].kind, default_words[i].code,
+		ad_dialect_add(w, default_words[i].kind, default_words[i].code,
 					 default_words[i].word,
 					 (int) strlen(default_words[i].word));
 }
@@ -66,7 +68,7 @@ is_space(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Trims and raises to upper case into out; the length, -1 if too long. */
+/* Trim and raises to upper case into out; the length, -1 if too long. */
 static int
 normalise(const char *s, int len, char *out)
 {
@@ -85,9 +87,9 @@ normalise(const char *s, int len, char *out)
 	return len;
 }
 
-/* Forgets every word of a kind that means the code. */
+/* Forget every word of a kind that means the code. */
 void
-ad_words_clear(AdWords *w, int kind, int code)
+ad_dialect_clear(AdDialect *w, int kind, int code)
 {
 	int			n = 0;
 
@@ -98,11 +100,11 @@ ad_words_clear(AdWords *w, int kind, int code)
 	w->nmemo[kind] = 0;
 }
 
-/* Adds a word; an error if it is empty, too long or means something else. */
+/* Add a word; an error if it is empty, too long or means something else. */
 void
-ad_words_add(AdWords *w, int kind, int code, const char *word, int len)
+ad_dialect_add(AdDialect *w, int kind, int code, const char *word, int len)
 {
-	AdWord		new;
+	AdDialectWord		new;
 
 	new.len = normalise(word, len, new.word);
 	new.code = code;
@@ -133,7 +135,7 @@ ad_words_add(AdWords *w, int kind, int code, const char *word, int len)
 
 /* The code of a word, or -1; remembers a spelling that it knows. */
 int
-ad_words_lookup_slow(AdWords *w, int kind, const char *s, int len)
+ad_dialect_lookup_slow(AdDialect *w, int kind, const char *s, int len)
 {
 	char		word[AD_MAX_WORD + 1];
 	int			n = normalise(s, len, word);
@@ -146,7 +148,7 @@ ad_words_lookup_slow(AdWords *w, int kind, const char *s, int len)
 
 			if (len <= AD_WORD_MEMO_LENGTH && w->nmemo[kind] < AD_WORD_MEMO)
 			{
-				AdWordMemo *m = &w->memo[kind][w->nmemo[kind]++];
+				AdDialectMemo *m = &w->memo[kind][w->nmemo[kind]++];
 
 				memcpy(m->raw, s, len);
 				m->len = (uint8) len;
@@ -159,7 +161,7 @@ ad_words_lookup_slow(AdWords *w, int kind, const char *s, int len)
 
 /* The known words of a kind, for a message; palloc'd. */
 char *
-ad_words_list(const AdWords *w, int kind)
+ad_dialect_list(const AdDialect *w, int kind)
 {
 	StringInfoData buf;
 

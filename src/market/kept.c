@@ -20,7 +20,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "market/ad_market.h"
+#include "market/ad_kept.h"
 
 #include "port/pg_bitutils.h"
 
@@ -44,9 +44,9 @@ ad_kept_block(uint32 capacity)
 	return (uint32) 1 << LEVEL_SHIFT(levels_for(capacity) - 1);
 }
 
-/* Empties the set and makes room for a ring of capacity slots. */
+/* Empty the set and makes room for a ring of capacity slots. */
 void
-ad_kept_reset(AdKept *k, MemoryContext cxt, uint32 capacity)
+ad_kept_reset(AdKept *k, MemoryContext mcxt, uint32 capacity)
 {
 	if (k->bits)
 	{
@@ -60,22 +60,22 @@ ad_kept_reset(AdKept *k, MemoryContext cxt, uint32 capacity)
 	memset(k, 0, sizeof(AdKept));
 	k->mask = capacity - 1;
 	k->nlevels = levels_for(capacity);
-	k->bits = MemoryContextAllocExtended(cxt, capacity / 8,
+	k->bits = MemoryContextAllocExtended(mcxt, capacity / 8,
 										 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int l = 0; l < k->nlevels; l++)
 	{
 		Size		blocks = capacity >> LEVEL_SHIFT(l);
 
-		k->count[l] = MemoryContextAllocExtended(cxt, blocks * sizeof(uint32),
+		k->count[l] = MemoryContextAllocExtended(mcxt, blocks * sizeof(uint32),
 												 MCXT_ALLOC_HUGE |
 												 MCXT_ALLOC_ZERO);
-		k->newest[l] = MemoryContextAllocExtended(cxt, blocks * sizeof(int64),
+		k->newest[l] = MemoryContextAllocExtended(mcxt, blocks * sizeof(int64),
 												  MCXT_ALLOC_HUGE |
 												  MCXT_ALLOC_ZERO);
 	}
 }
 
-/* Adds a placement; cancel times never decrease between calls. */
+/* Add a placement; cancel times never decrease between calls. */
 void
 ad_kept_insert(AdKept *k, uint32 pos, int64 cancel_ts)
 {
@@ -103,7 +103,7 @@ ad_kept_has(const AdKept *k, uint32 pos)
 }
 
 /*
- * Takes out a position.  After a call other than for the oldest live
+ * Take out a position.  After a call other than for the oldest live
  * position, ad_kept_settle() must follow.
  */
 void

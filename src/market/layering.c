@@ -21,7 +21,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "market/ad_market.h"
+#include "market/ad_layering.h"
+#include "market/ad_match.h"
 
 /* One side's events, by kind: positions in the partition, ascending. */
 typedef struct Side
@@ -43,153 +44,8 @@ typedef struct Side
 	uint32		cancel_trade;	/* first cancel at or after that trade */
 } Side;
 
-/* The word in column "rule" for the way a sequence was found. */
-const char *
-ad_found_word(AdFound found)
-{
-	static const char *const words[] = {"after", "before", "strict",
-	"anchored"};
-
-	return words[found];
-}
-
-/* Says that the partition's rows do not come in the order of time. */
-void
-ad_tape_unordered(uint32 pos)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_WINDOWING_ERROR),
-			 errmsg("rows of a partition are not ordered by time"),
-			 errdetail("Row %u of the partition is earlier than the row before it.",
-					   pos + 1),
-			 errhint("ORDER BY ts is missing: write OVER (PARTITION BY ... ORDER BY ts, id).")));
-}
-
 /*
- * The first position on a tape with a time of ts or later.  The search
- * starts at a position that is thought to be near and costs the logarithm
- * of the distance.
- */
-uint32
-ad_tape_first_at(const AdTape *tape, int64 ts, uint32 near)
-{
-	uint32		lo = tape->head;	/* all before are earlier than ts */
-	uint32		hi = tape->end;	/* this and all after are not */
-	uint32		step = 1;
-
-	near = Min(near, tape->end);
-	if (near > tape->head && AD_AT(tape, near - 1)->ts >= ts)
-	{
-		/* it lies before */
-		hi = near - 1;
-		while (hi - lo > step && AD_AT(tape, hi - step)->ts >= ts)
-		{
-			hi -= step;
-			step *= 2;
-		}
-		if (hi - lo > step)
-			lo = hi - step + 1;
-	}
-	else
-	{
-		lo = Max(near, tape->head);
-		while (hi - lo > step && AD_AT(tape, lo + step - 1)->ts < ts)
-		{
-			lo += step;
-			step *= 2;
-		}
-		if (hi - lo > step)
-			hi = lo + step - 1;
-	}
-	while (lo < hi)
-	{
-		uint32		mid = lo + (hi - lo) / 2;
-
-		if (AD_AT(tape, mid)->ts < ts)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-/* The first position on a tape with a time after ts. */
-uint32
-ad_tape_first_after(const AdTape *tape, int64 ts, uint32 near)
-{
-	return ts == PG_INT64_MAX ? tape->end :
-		ad_tape_first_at(tape, ts + 1, near);
-}
-
-/* Adds an empty sequence. */
-AdSequence *
-ad_sequences_add(AdSequences *out)
-{
-	AdSequence *s;
-
-	if (out->n == out->capacity)
-	{
-		out->capacity = out->capacity == 0 ? 4 : out->capacity * 2;
-		if (out->items == NULL)
-			out->items = MemoryContextAlloc(out->cxt, out->capacity *
-											sizeof(AdSequence));
-		else
-			out->items = repalloc_huge(out->items,
-									   ad_mul_size(out->capacity,
-												   sizeof(AdSequence)));
-	}
-	s = &out->items[out->n++];
-	memset(s, 0, sizeof(AdSequence));
-	return s;
-}
-
-/* Notes that an event belongs to a sequence. */
-void
-ad_sequences_member(AdSequences *out, uint32 pos, uint32 seq)
-{
-	if (out->nmembers == out->max_members)
-	{
-		Size		n = out->max_members == 0 ? 64 : out->max_members * 2;
-
-		if (ad_mul_size(n, sizeof(AdMember)) > AD_MAX_BYTES)
-			ereport(ERROR,
-					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-					 errmsg("members of the sequences of a partition need more than %d MB",
-							(int) (AD_MAX_BYTES / (1024 * 1024))),
-					 errhint("Make the windows shorter.")));
-		CHECK_FOR_INTERRUPTS();
-		if (out->members == NULL)
-			out->members = MemoryContextAlloc(out->cxt, n * sizeof(AdMember));
-		else
-			out->members = repalloc_huge(out->members, n * sizeof(AdMember));
-		out->max_members = n;
-	}
-	out->members[out->nmembers].pos = pos;
-	out->members[out->nmembers++].seq = seq;
-}
-
-static int
-compare_members(const void *a, const void *b)
-{
-	const AdMember *x = a;
-	const AdMember *y = b;
-
-	CHECK_FOR_INTERRUPTS();
-	if (x->pos != y->pos)
-		return x->pos < y->pos ? -1 : 1;
-	return x->seq < y->seq ? -1 : x->seq > y->seq;
-}
-
-/* Orders the members by position, then sequence. */
-static void
-sort_members(AdSequences *out)
-{
-	if (out->nmembers > 1)
-		qsort(out->members, out->nmembers, sizeof(AdMember), compare_members);
-}
-
-/*
- * Splits the events by side and kind.  All lists share one array, which the
+ * Split the events by side and kind.  All lists share one array, which the
  * first side's orders start: freed by pfree(sides[0].orders).
  */
 static void
@@ -222,7 +78,7 @@ split(const AdEvent *events, uint32 n, Side sides[2])
 		*at[events[i].side][events[i].kind]++ = i;
 }
 
-/* Moves i to the first position of a list with a time of ts or later. */
+/* Move i to the first position of a list with a time of ts or later. */
 static inline uint32
 advance_to(const AdEvent *events, const uint32 *list, uint32 n, uint32 i,
 		   int64 ts)
@@ -235,7 +91,7 @@ advance_to(const AdEvent *events, const uint32 *list, uint32 n, uint32 i,
 	return i;
 }
 
-/* Moves i to the first position of a list with a time after ts. */
+/* Move i to the first position of a list with a time after ts. */
 static inline uint32
 advance_past(const AdEvent *events, const uint32 *list, uint32 n, uint32 i,
 			 int64 ts)
@@ -346,7 +202,7 @@ find_window(const AdEvent *ev, uint32 n, const AdLayeringConfig *c,
 		seq->side = ev[pos].side;
 		seq->found = found;
 		seq->norders = s->order_end - first;
-		seq->order_times = MemoryContextAllocHuge(out->cxt,
+		seq->order_times = MemoryContextAllocHuge(out->mcxt,
 												  ad_mul_size(seq->norders,
 															  sizeof(int64)));
 		for (uint32 i = 0; i < seq->norders; i++)
@@ -429,7 +285,7 @@ find_strict_side(const AdEvent *ev, const AdLayeringConfig *c, uint8 side,
 		seq->side = side;
 		seq->found = AD_FOUND_STRICT;
 		seq->norders = seq->ncancels = end - i;
-		seq->order_times = MemoryContextAllocHuge(out->cxt,
+		seq->order_times = MemoryContextAllocHuge(out->mcxt,
 												  ad_mul_size(seq->norders,
 															  sizeof(int64)));
 		for (uint32 j = i; j < end; j++)
@@ -484,7 +340,7 @@ find_strict(const AdEvent *ev, const AdLayeringConfig *c, Side sides[2],
 }
 
 /*
- * Adds the cancels and trades of a sequence to its members, and for rule
+ * Add the cancels and trades of a sequence to its members, and for rule
  * strict the orders; what a rule counts, so that the members' quantities
  * add up to the sequence's.
  */
@@ -554,7 +410,7 @@ count_between(const AdEvent *ev, const uint32 *list, uint32 n,
 }
 
 /*
- * Measures the sequences of rules window and strict.  What the rule itself
+ * Measure the sequences of rules window and strict.  What the rule itself
  * counts is taken from the metrics while the credit lasts, else from prefix
  * sums, which are only made then.
  */
@@ -569,7 +425,7 @@ measure_all(AdTape *tape, const AdLayeringConfig *c, Side sides[2],
 	AdCredit	credit = AD_CREDIT_START +
 		(AdCredit) tape->end * AD_CREDIT_PER_EVENT;
 
-	scratch.cxt = CurrentMemoryContext;
+	scratch.mcxt = CurrentMemoryContext;
 	for (uint32 i = 0; i < out->n; i++)
 	{
 		AdSequence *s = &out->items[i];
@@ -610,9 +466,9 @@ measure_all(AdTape *tape, const AdLayeringConfig *c, Side sides[2],
 }
 
 /*
- * Finds the sequences of a partition by any rule, with their metrics, in
+ * Find the sequences of a partition by any rule, with their metrics, in
  * the order of the rows that report them (first order; for anchored, the
- * trade).  out->cxt and out->want_members are the caller's, the rest of
+ * trade).  out->mcxt and out->want_members are the caller's, the rest of
  * *out is set here.  Uses the events' link, entry and flags.  Scratch is
  * allocated in the current context and freed.  Times must not decrease.
  */
@@ -649,7 +505,7 @@ ad_layering_find(AdEvent *events, uint32 n, const AdLayeringConfig *c,
 			if (ad_anchored_feed(a, &events[i], &s,
 								 out->want_members ? out : NULL, out->n))
 			{
-				int64	   *times = MemoryContextAllocHuge(out->cxt,
+				int64	   *times = MemoryContextAllocHuge(out->mcxt,
 														   s.norders *
 														   sizeof(int64));
 
@@ -692,5 +548,5 @@ ad_layering_find(AdEvent *events, uint32 n, const AdLayeringConfig *c,
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch_cxt);
 	if (out->want_members)
-		sort_members(out);
+		ad_sequences_sort(out);
 }

@@ -17,7 +17,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "market/ad_market.h"
+#include "core/ad_random.h"
+#include "market/ad_match.h"
 
 #define FIRST_ENTRIES	64
 #define INLINE_ID		16
@@ -53,15 +54,15 @@ struct AdMatchEntry
 	bool		used;
 };
 
-/* Prepares an empty table in a context. */
+/* Prepare an empty table in a context. */
 void
-ad_match_init(AdMatcher *m, MemoryContext cxt, uint64 seed, bool owns_ids,
+ad_match_init(AdMatcher *m, MemoryContext mcxt, uint64 seed, bool owns_ids,
 			  int64 forget, uint32 max_entries)
 {
-	MemoryContext old = MemoryContextSwitchTo(cxt);
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
 
 	memset(m, 0, sizeof(AdMatcher));
-	m->cxt = cxt;
+	m->mcxt = mcxt;
 	m->seed = seed;
 	m->owns_ids = owns_ids;
 	m->forget = forget;
@@ -144,7 +145,7 @@ find_entry(const AdMatcher *m, const AdEvent *e, uint64 hash)
 	return AD_NO_POSITION;
 }
 
-/* Takes an entry out of its bucket and frees it. */
+/* Take an entry out of its bucket and frees it. */
 static void
 free_entry(AdMatcher *m, uint32 index)
 {
@@ -162,7 +163,7 @@ free_entry(AdMatcher *m, uint32 index)
 	m->live--;
 }
 
-/* Frees keys that nothing on the tape uses and that are idle too long. */
+/* Free keys that nothing on the tape uses and that are idle too long. */
 static void
 sweep(AdMatcher *m, int64 now)
 {
@@ -183,7 +184,7 @@ grow_buckets(AdMatcher *m)
 {
 	pfree(m->buckets);
 	m->nbuckets *= 2;
-	m->buckets = MemoryContextAllocHuge(m->cxt,
+	m->buckets = MemoryContextAllocHuge(m->mcxt,
 										ad_mul_size(m->nbuckets,
 													sizeof(uint32)));
 	memset(m->buckets, 0xff, (Size) m->nbuckets * sizeof(uint32));
@@ -248,7 +249,7 @@ add_entry(AdMatcher *m, const AdEvent *e, uint64 hash)
 		memcpy(k->key.inline_id, e->id, e->idlen);
 	else if (m->owns_ids)
 	{
-		char	   *copy = MemoryContextAlloc(m->cxt, e->idlen);
+		char	   *copy = MemoryContextAlloc(m->mcxt, e->idlen);
 
 		memcpy(copy, e->id, e->idlen);
 		k->key.id = copy;
@@ -269,7 +270,7 @@ add_entry(AdMatcher *m, const AdEvent *e, uint64 hash)
 	return index;
 }
 
-/* Opens the placement at a position. */
+/* Open the placement at a position. */
 void
 ad_match_order(AdMatcher *m, AdTape *tape, uint32 pos)
 {
@@ -294,7 +295,7 @@ ad_match_order(AdMatcher *m, AdTape *tape, uint32 pos)
 	k->last = e->ts;
 }
 
-/* Takes the oldest placement on the tape out of an entry's queue. */
+/* Take the oldest placement on the tape out of an entry's queue. */
 static uint32
 pop_head(AdTape *tape, AdMatchEntry *k)
 {
@@ -307,7 +308,7 @@ pop_head(AdTape *tape, AdMatchEntry *k)
 }
 
 /*
- * Matches the cancel at a position: the placement's position, or
+ * Match the cancel at a position: the placement's position, or
  * AD_NO_POSITION if no placement is open or the one it ends has left the
  * tape.  Both events of a pair get each other's position.
  */
@@ -360,7 +361,7 @@ ad_match_expire(AdMatcher *m, AdTape *tape, uint32 pos)
 }
 
 /*
- * Brings what matching an event will touch into the cache, in three steps
+ * Bring what matching an event will touch into the cache, in three steps
  * to be called ever nearer to the event: its bucket, the entry, the oldest
  * placement.  Between the steps the hash is kept in e->link.  A hint only:
  * what it reads may be out of date, and a small table is left alone.
@@ -388,16 +389,16 @@ ad_match_prefetch(const AdMatcher *m, const AdTape *tape, AdEvent *e,
 		PREFETCH(AD_AT(tape, m->entries[i].head));
 }
 
-/* Matches every cancel of an array of events. */
+/* Match every cancel of an array of events. */
 void
 ad_match_all(AdTape *tape, uint64 seed, uint32 max_entries)
 {
 	AdMatcher	m;
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext,
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext,
 											  "anomaly order matching",
 											  ALLOCSET_DEFAULT_SIZES);
 
-	ad_match_init(&m, cxt, seed, false, 0, max_entries);
+	ad_match_init(&m, mcxt, seed, false, 0, max_entries);
 	for (uint32 pos = tape->head; pos < tape->end; pos++)
 	{
 		AdEvent    *e = AD_AT(tape, pos);
@@ -409,5 +410,5 @@ ad_match_all(AdTape *tape, uint64 seed, uint32 max_entries)
 		else if (e->kind == AD_EVENT_CANCEL)
 			(void) ad_match_cancel(&m, tape, pos);
 	}
-	MemoryContextDelete(cxt);
+	MemoryContextDelete(mcxt);
 }

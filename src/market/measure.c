@@ -14,7 +14,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "market/ad_market.h"
+#include "core/ad_random.h"
+#include "market/ad_layering.h"
 
 #define AD_NAN		((double) NAN)
 #define AD_INFINITY ((double) INFINITY)
@@ -22,7 +23,7 @@
 #define SMALL_SORT	32
 #define FIRST_SET	64
 
-/* Adds a time to cancel. */
+/* Add a time to cancel. */
 static void
 add_time(AdScratch *s, int64 t)
 {
@@ -31,7 +32,7 @@ add_time(AdScratch *s, int64 t)
 		Size		n = s->max_times == 0 ? 64 : s->max_times * 2;
 
 		if (s->times == NULL)
-			s->times = MemoryContextAlloc(s->cxt, n * sizeof(int64));
+			s->times = MemoryContextAlloc(s->mcxt, n * sizeof(int64));
 		else
 			s->times = repalloc_huge(s->times, ad_mul_size(n, sizeof(int64)));
 		s->max_times = n;
@@ -48,7 +49,7 @@ price_slot(const AdScratch *s, double price)
 	return (Size) (ad_mix64(bits) & (s->max_prices - 1));
 }
 
-/* Puts a price into a set that has room. */
+/* Put a price into a set that has room. */
 static void
 put_price(AdScratch *s, double price)
 {
@@ -64,7 +65,7 @@ put_price(AdScratch *s, double price)
 	s->nprices++;
 }
 
-/* Adds a price to the set of price levels. */
+/* Add a price to the set of price levels. */
 static void
 add_price(AdScratch *s, double price)
 {
@@ -74,7 +75,7 @@ add_price(AdScratch *s, double price)
 		Size		n = s->max_prices;
 
 		s->max_prices = Max(FIRST_SET, n * 2);
-		s->prices = MemoryContextAllocExtended(s->cxt,
+		s->prices = MemoryContextAllocExtended(s->mcxt,
 											   ad_mul_size(s->max_prices,
 														   sizeof(double)),
 											   MCXT_ALLOC_HUGE |
@@ -89,7 +90,7 @@ add_price(AdScratch *s, double price)
 	put_price(s, price);
 }
 
-/* Empties the scratch; a large set is given back. */
+/* Empty the scratch; a large set is given back. */
 static void
 reset_scratch(AdScratch *s)
 {
@@ -191,7 +192,7 @@ ratio(double a, double b)
 	return b > 0 ? a / b : AD_NAN;
 }
 
-/* Adds a part of the severity, clamped; NaN is left out. */
+/* Add a part of the severity, clamped; NaN is left out. */
 static void
 add_part(double x, double *sum, int *n)
 {
@@ -215,7 +216,7 @@ set_unmeasured(AdMetrics *m)
 }
 
 /*
- * Fills s->m.  Placements must have been matched up to the last event of
+ * Fill s->m.  Placements must have been matched up to the last event of
  * the tape.  If the credit does not cover the events of the sequence,
  * s->m.measured is false and only the duration is set.
  */
@@ -256,8 +257,8 @@ ad_measure(const AdTape *tape, const AdLayeringConfig *c, AdSequence *s,
 	}
 	*credit -= (AdCredit) (hi - lo) * 2;
 	m->measured = true;
-	if (!scratch->cxt)
-		scratch->cxt = CurrentMemoryContext;
+	if (!scratch->mcxt)
+		scratch->mcxt = CurrentMemoryContext;
 	reset_scratch(scratch);
 
 	for (uint32 pos = lo; pos < hi; pos++)

@@ -11,7 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "market/ad_market.h"
+#include "market/ad_event.h"
 
 #include "common/shortest_dec.h"
 
@@ -31,7 +31,7 @@ const double ad_pow10_double[23] = {
 	1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22
 };
 
-/* Says that a sum of quantities does not fit. */
+/* Say that a sum of quantities does not fit. */
 void
 ad_quantity_overflow(void)
 {
@@ -43,7 +43,7 @@ ad_quantity_overflow(void)
 }
 
 /*
- * Brings mantissa * 10^exponent into normal form.  False if it is not a
+ * Bring mantissa * 10^exponent into normal form.  False if it is not a
  * positive quantity with at most AD_QTY_DECIMALS decimals that fits.
  */
 bool
@@ -76,7 +76,7 @@ ad_quantity_from_digits(int64 mantissa, int exponent,
 }
 
 /*
- * Reads a decimal such as 12.50 or 1e3, the whole string.  False as for
+ * Read a decimal such as 12.50 or 1e3, the whole string.  False as for
  * ad_quantity_from_digits(), and for text that is not a decimal.
  */
 bool
@@ -130,7 +130,7 @@ ad_quantity_from_text(const char *s, int64 *qty, uint8 *scale)
 }
 
 /*
- * Takes the shortest decimal that reads back as the double, rounded to
+ * Take the shortest decimal that reads back as the double, rounded to
  * AD_QTY_DECIMALS.  False as for ad_quantity_from_digits().
  */
 bool

@@ -4,7 +4,7 @@
  *		Order events from SQL values, and the type ad_order_event.
  *
  * Reading a row is the hot path of every market function: words are looked
- * up among spellings seen before (words.c), and a numeric of up to 16
+ * up among spellings seen before (dialect.c), and a numeric of up to 16
  * digits is taken apart in place instead of through its text.  That reads
  * numeric's on-disk format, which pg_upgrade has kept fixed since 9.1; a
  * value that does not look as expected goes through numeric_out().
@@ -34,7 +34,7 @@ PG_FUNCTION_INFO_V1(ad_order_event_send);
 PG_FUNCTION_INFO_V1(ad_order_event_make);
 
 /*
- * Takes a numeric apart: mantissa * 10^exponent with at most 16 digits.
+ * Take a numeric apart: mantissa * 10^exponent with at most 16 digits.
  * 1: done, 0: not in this way, -1: zero, negative, NaN or infinite.
  */
 static int
@@ -214,7 +214,7 @@ read_quantity(Oid type, Datum value, AdEvent *e)
 	return good;
 }
 
-/* Sets the types of price and quantity; an error names what is accepted. */
+/* Set the types of price and quantity; an error names what is accepted. */
 void
 ad_row_types(AdRowReader *r, Oid price_type, Oid quantity_type)
 {
@@ -235,7 +235,7 @@ ad_row_types(AdRowReader *r, Oid price_type, Oid quantity_type)
 }
 
 /*
- * Reads one column of a row into an event.  e->id points into the value.
+ * Read one column of a row into an event.  e->id points into the value.
  * Columns are those of AD_ROW_COLUMNS.
  */
 AdBadRow
@@ -258,8 +258,8 @@ ad_row_column(AdRowReader *r, int column, Datum value, bool isnull,
 					return column == 0 ? AD_ROW_TYPE_UNKNOWN :
 						AD_ROW_SIDE_UNKNOWN;
 				t = DatumGetTextPP(value);
-				code = ad_words_lookup(r->words, column == 0 ? AD_WORDS_EVENT :
-									   AD_WORDS_SIDE, VARDATA_ANY(t),
+				code = ad_dialect_lookup(r->words, column == 0 ? AD_DIALECT_EVENT :
+									   AD_DIALECT_SIDE, VARDATA_ANY(t),
 									   (int) VARSIZE_ANY_EXHDR(t));
 				if (code < 0)
 					return column == 0 ? AD_ROW_TYPE_UNKNOWN :
@@ -320,7 +320,7 @@ ad_row_column(AdRowReader *r, int column, Datum value, bool isnull,
 	return AD_ROW_GOOD;
 }
 
-/* Reads a packed event; e->id points into the value. */
+/* Read a packed event; e->id points into the value. */
 AdBadRow
 ad_row_packed(Datum value, bool isnull, AdEvent *e)
 {
@@ -372,9 +372,9 @@ ad_row_content(const Datum *values, const bool *nulls, const Oid *types,
 	return buf.data;
 }
 
-/* Says why a row cannot be used. */
+/* Say why a row cannot be used. */
 void
-ad_row_refuse(AdBadRow bad, const AdWords *words, const char *content)
+ad_row_refuse(AdBadRow bad, const AdDialect *words, const char *content)
 {
 	const char *message = NULL;
 	const char *allowed = NULL;
@@ -406,12 +406,12 @@ ad_row_refuse(AdBadRow bad, const AdWords *words, const char *content)
 		case AD_ROW_TYPE_UNKNOWN:
 			code = ERRCODE_INVALID_PARAMETER_VALUE;
 			message = gettext_noop("unknown event_type of an order event");
-			allowed = ad_words_list(words, AD_WORDS_EVENT);
+			allowed = ad_dialect_list(words, AD_DIALECT_EVENT);
 			break;
 		case AD_ROW_SIDE_UNKNOWN:
 			code = ERRCODE_INVALID_PARAMETER_VALUE;
 			message = gettext_noop("unknown side of an order event");
-			allowed = ad_words_list(words, AD_WORDS_SIDE);
+			allowed = ad_dialect_list(words, AD_DIALECT_SIDE);
 			break;
 		case AD_ROW_PRICE_RANGE:
 			code = ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE;
@@ -469,7 +469,7 @@ typedef struct MakeState		/* of one call of ad_order_event() */
 	int			options_arg;	/* or -1 */
 } MakeState;
 
-/* Finds the arguments' places and types for a call. */
+/* Find the arguments' places and types for a call. */
 static MakeState *
 make_state(FunctionCallInfo fcinfo)
 {
@@ -562,7 +562,7 @@ ad_order_event_make(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(pack(&e));
 }
 
-/* Says that text is not an ad_order_event. */
+/* Say that text is not an ad_order_event. */
 static void
 bad_text(const char *s, const char *detail)
 {
@@ -582,7 +582,7 @@ ad_order_event_in(PG_FUNCTION_ARGS)
 	char	   *copy = pstrdup(s);
 	char	   *field[AD_ROW_COLUMNS];
 	int			n = 0;
-	AdWords    *words = palloc(sizeof(AdWords));
+	AdDialect    *words = palloc(sizeof(AdDialect));
 	AdEvent		e;
 	char	   *end;
 	int64		qty;
@@ -600,13 +600,13 @@ ad_order_event_in(PG_FUNCTION_ARGS)
 		bad_text(s, "There are too few fields.");
 
 	memset(&e, 0, sizeof(e));
-	ad_words_init(words);
-	code = ad_words_lookup(words, AD_WORDS_EVENT, field[0],
+	ad_dialect_init(words);
+	code = ad_dialect_lookup(words, AD_DIALECT_EVENT, field[0],
 						   (int) strlen(field[0]));
 	if (code < 0)
 		bad_text(s, "The event_type is not known.");
 	e.kind = code;
-	code = ad_words_lookup(words, AD_WORDS_SIDE, field[1],
+	code = ad_dialect_lookup(words, AD_DIALECT_SIDE, field[1],
 						   (int) strlen(field[1]));
 	if (code < 0)
 		bad_text(s, "The side is not known.");

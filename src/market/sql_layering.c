@@ -74,7 +74,7 @@ measured_quantity(const AdMetrics *m, AdQuantity units)
 }
 
 /*
- * Fills the columns of type ad_layering_sequence.  Times of events are
+ * Fill the columns of type ad_layering_sequence.  Times of events are
  * TimestampTz values.
  *
  * No column is ever null: "l IS NOT NULL" is true for a composite only if
@@ -161,7 +161,7 @@ sequence_datum(AdWindowSite *site, const AdSequence *s, int64 number,
 	return HeapTupleGetDatum(heap_form_tuple(site->result, values, nulls));
 }
 
-/* Reads the partition and finds its sequences. */
+/* Read the partition and finds its sequences. */
 static void
 start_partition(WindowObject winobj, AdWindowSite *site, LayeringState *st,
 				bool want_members)
@@ -169,9 +169,9 @@ start_partition(WindowObject winobj, AdWindowSite *site, LayeringState *st,
 	MemoryContext old;
 
 	ad_window_load(winobj, site, &st->partition);
-	st->sequences.cxt = st->partition.cxt;
+	st->sequences.mcxt = st->partition.mcxt;
 	st->sequences.want_members = want_members;
-	old = MemoryContextSwitchTo(st->partition.cxt);
+	old = MemoryContextSwitchTo(st->partition.mcxt);
 	ad_layering_find(st->partition.events, st->partition.n,
 					 &site->options.layering, &st->sequences);
 	MemoryContextSwitchTo(old);
@@ -183,7 +183,7 @@ start_partition(WindowObject winobj, AdWindowSite *site, LayeringState *st,
 }
 
 /*
- * Reads a row for rule anchored and feeds it, adding a sequence it may
+ * Read a row for rule anchored and feeds it, adding a sequence it may
  * complete.  False at the end of the partition, or, if only peers are
  * wanted, at a row with another time than peers_of; such a row is not fed.
  */
@@ -222,7 +222,7 @@ feed_row(WindowObject winobj, AdWindowSite *site, LayeringState *st,
 	if (ad_anchored_feed(st->anchored, &e, &s, NULL, 0))
 	{
 		/* it must live until its row is reached */
-		int64	   *times = MemoryContextAllocHuge(st->partition.cxt,
+		int64	   *times = MemoryContextAllocHuge(st->partition.mcxt,
 												   s.norders * sizeof(int64));
 
 		memcpy(times, s.order_times, s.norders * sizeof(int64));
@@ -293,12 +293,12 @@ ad_layering(PG_FUNCTION_ARGS)
 	if (unlikely(!st->started))
 	{
 		ad_window_options(winobj, site);
-		st->partition.cxt = GetMemoryChunkContext(st);
+		st->partition.mcxt = GetMemoryChunkContext(st);
 		st->started = true;
 		if (site->options.layering.rule == AD_RULE_ANCHORED)
 		{
-			st->sequences.cxt = st->partition.cxt;
-			st->anchored = ad_anchored_create(st->partition.cxt,
+			st->sequences.mcxt = st->partition.mcxt;
+			st->anchored = ad_anchored_create(st->partition.mcxt,
 											  &site->options.layering);
 		}
 		else
@@ -348,7 +348,7 @@ ad_layering_member(PG_FUNCTION_ARGS)
 	if (!st->started)
 	{
 		ad_window_options(winobj, site);
-		st->partition.cxt = GetMemoryChunkContext(st);
+		st->partition.mcxt = GetMemoryChunkContext(st);
 		st->started = true;
 		start_partition(winobj, site, st, true);
 	}

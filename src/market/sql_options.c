@@ -11,6 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_options.h"
 #include "market/ad_market_sql.h"
 
 #include "catalog/pg_type.h"
@@ -40,12 +41,12 @@ typedef struct RawOptions
 	int			min_cancels;
 	bool		causal;
 	int			on_bad;
-	int			max_rows;
+	int			max_partition_rows;
 	int			min_buy_trades;
 	int			min_sell_trades;
-	double		min_alternation;
-	double		min_volume;
-	double		price_change;
+	double		min_alternation_percentage;
+	double		min_total_volume;
+	double		price_change_threshold;
 	bool		merge;
 	double		orders_window;	/* seconds, like the next ones */
 	double		cancel_window;
@@ -57,34 +58,25 @@ typedef struct RawOptions
 #define AT(member) offsetof(RawOptions, member)
 
 #define COMMON_OPTIONS \
-	{"on_bad", AD_OPT_ENUM, AT(on_bad), 0, 0, 0, on_bad_words, NULL, false}, \
-	{"max_partition_rows", AD_OPT_INT, AT(max_rows), DEFAULT_MAX_ROWS, \
-	1, MAX_MAX_ROWS, NULL, NULL, false}
+	AD_ENUM(RawOptions, on_bad, 0, on_bad_words), \
+	AD_INT(RawOptions, max_partition_rows, DEFAULT_MAX_ROWS, 1, MAX_MAX_ROWS)
 
 static const AdOption layering_table[] = {
-	{"rule", AD_OPT_ENUM, AT(rule), 0, 0, 0, rule_words, NULL, false},
-	{"trade_rule", AD_OPT_ENUM, AT(trade_rule), 0, 0, 0, trade_rule_words,
-	NULL, false},
-	{"min_orders", AD_OPT_INT, AT(min_orders), 3, 1, 1000000, NULL, NULL,
-	false},
-	{"min_cancels", AD_OPT_INT, AT(min_cancels), 3, 1, 1000000, NULL, NULL,
-	false},
-	{"causal", AD_OPT_BOOL, AT(causal), 0, 0, 0, NULL, NULL, false},
+	AD_ENUM(RawOptions, rule, 0, rule_words),
+	AD_ENUM(RawOptions, trade_rule, 0, trade_rule_words),
+	AD_INT(RawOptions, min_orders, 3, 1, 1000000),
+	AD_INT(RawOptions, min_cancels, 3, 1, 1000000),
+	AD_BOOL(RawOptions, causal, false),
 	COMMON_OPTIONS
 };
 
 static const AdOption wash_table[] = {
-	{"min_buy_trades", AD_OPT_INT, AT(min_buy_trades), 3, 1, 1000000, NULL,
-	NULL, false},
-	{"min_sell_trades", AD_OPT_INT, AT(min_sell_trades), 3, 1, 1000000, NULL,
-	NULL, false},
-	{"min_alternation_percentage", AD_OPT_FLOAT, AT(min_alternation), 60, 0,
-	100, NULL, NULL, false},
-	{"min_total_volume", AD_OPT_FLOAT, AT(min_volume), 10000, 0, 1e15, NULL,
-	NULL, false},
-	{"price_change_threshold", AD_OPT_FLOAT, AT(price_change), 1, 0, 1e9,
-	NULL, NULL, false},
-	{"merge", AD_OPT_BOOL, AT(merge), 0, 0, 0, NULL, NULL, false},
+	AD_INT(RawOptions, min_buy_trades, 3, 1, 1000000),
+	AD_INT(RawOptions, min_sell_trades, 3, 1, 1000000),
+	AD_FLOAT(RawOptions, min_alternation_percentage, 60, 0, 100),
+	AD_FLOAT(RawOptions, min_total_volume, 10000, 0, 1e15),
+	AD_FLOAT(RawOptions, price_change_threshold, 1, 0, 1e9),
+	AD_BOOL(RawOptions, merge, false),
 	COMMON_OPTIONS
 };
 
@@ -152,7 +144,7 @@ interval_seconds(const Interval *i, const char *name)
 	return (double) i->time / USECS_PER_SEC + (double) i->day * SECS_PER_DAY;
 }
 
-/* Reads a window; defaults to dflt. */
+/* Read a window; defaults to dflt. */
 static double
 read_window(JsonbContainer *object, const WindowOption *w)
 {
@@ -193,18 +185,18 @@ read_window(JsonbContainer *object, const WindowOption *w)
 	return seconds;
 }
 
-/* Adds the words of one meaning, an array of strings or one string. */
+/* Add the words of one meaning, an array of strings or one string. */
 static void
-read_words(JsonbValue *v, AdWords *words, int kind, int code)
+read_words(JsonbValue *v, AdDialect *words, int kind, int code)
 {
 	JsonbIterator *it;
 	JsonbValue	item;
 	JsonbIteratorToken token;
 
-	ad_words_clear(words, kind, code);
+	ad_dialect_clear(words, kind, code);
 	if (v->type == jbvString)
 	{
-		ad_words_add(words, kind, code, v->val.string.val, v->val.string.len);
+		ad_dialect_add(words, kind, code, v->val.string.val, v->val.string.len);
 		return;
 	}
 	if (v->type != jbvBinary || !JsonContainerIsArray(v->val.binary.data))
@@ -219,12 +211,12 @@ read_words(JsonbValue *v, AdWords *words, int kind, int code)
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						 errmsg("words of option \"words\" must be strings or arrays of strings")));
-			ad_words_add(words, kind, code, item.val.string.val,
+			ad_dialect_add(words, kind, code, item.val.string.val,
 						 item.val.string.len);
 		}
 }
 
-/* Reads option "words": meanings as keys, words as values. */
+/* Read option "words": meanings as keys, words as values. */
 static void
 read_dialect(JsonbContainer *object, AdMarketOptions *out)
 {
@@ -235,11 +227,11 @@ read_dialect(JsonbContainer *object, AdMarketOptions *out)
 		int			code;
 	}			meanings[] =
 	{
-		{"order", AD_WORDS_EVENT, AD_EVENT_ORDER},
-		{"cancel", AD_WORDS_EVENT, AD_EVENT_CANCEL},
-		{"trade", AD_WORDS_EVENT, AD_EVENT_TRADE},
-		{"buy", AD_WORDS_SIDE, AD_BUY},
-		{"sell", AD_WORDS_SIDE, AD_SELL},
+		{"order", AD_DIALECT_EVENT, AD_EVENT_ORDER},
+		{"cancel", AD_DIALECT_EVENT, AD_EVENT_CANCEL},
+		{"trade", AD_DIALECT_EVENT, AD_EVENT_TRADE},
+		{"buy", AD_DIALECT_SIDE, AD_BUY},
+		{"sell", AD_DIALECT_SIDE, AD_SELL},
 	};
 	static const char *const keys[] = {"order", "cancel", "trade", "buy",
 	"sell", NULL};
@@ -261,7 +253,7 @@ read_dialect(JsonbContainer *object, AdMarketOptions *out)
 	/* first take the old words away, then add: meanings may swap words */
 	for (int i = 0; i < (int) lengthof(meanings); i++)
 		if (get_value(v.val.binary.data, meanings[i].key, &w))
-			ad_words_clear(&out->words, meanings[i].kind, meanings[i].code);
+			ad_dialect_clear(&out->words, meanings[i].kind, meanings[i].code);
 	for (int i = 0; i < (int) lengthof(meanings); i++)
 		if (get_value(v.val.binary.data, meanings[i].key, &w))
 			read_words(&w, &out->words, meanings[i].kind, meanings[i].code);
@@ -276,7 +268,7 @@ microseconds(double seconds)
 	return (int64) rint(seconds * USECS_PER_SEC);
 }
 
-/* Reads options into the raw form. */
+/* Read options into the raw form. */
 static void
 read_raw(Jsonb *options, AdMarketOwner owner, RawOptions *raw)
 {
@@ -305,7 +297,7 @@ read_raw(Jsonb *options, AdMarketOwner owner, RawOptions *raw)
 }
 
 /*
- * Parses options; NULL means every default.  Strings are palloc'd in the
+ * Parse options; NULL means every default.  Strings are palloc'd in the
  * current context.
  */
 void
@@ -317,7 +309,7 @@ ad_market_options(Jsonb *options, AdMarketOwner owner, AdMarketOptions *out)
 
 	memset(out, 0, offsetof(AdMarketOptions, words));
 	out->words_json = NULL;
-	ad_words_init(&out->words);
+	ad_dialect_init(&out->words);
 	read_raw(options, owner, &raw);
 	if (options)
 		read_dialect(&options->root, out);
@@ -331,21 +323,21 @@ ad_market_options(Jsonb *options, AdMarketOwner owner, AdMarketOptions *out)
 	out->layering.min_cancels = raw.min_cancels;
 	out->layering.causal = raw.causal;
 	out->layering.forget = microseconds(raw.forget_after);
-	out->layering.max_events = (uint32) raw.max_rows;
+	out->layering.max_events = (uint32) raw.max_partition_rows;
 	out->layering.seed = ad_market_seed();
 	out->wash.min_buy_trades = raw.min_buy_trades;
 	out->wash.min_sell_trades = raw.min_sell_trades;
-	out->wash.min_alternation = raw.min_alternation;
+	out->wash.min_alternation = raw.min_alternation_percentage;
 	out->wash.window = microseconds(raw.window_size);
-	out->wash.price_change = raw.price_change;
+	out->wash.price_change = raw.price_change_threshold;
 	out->wash.merge = raw.merge;
-	out->wash.max_events = (uint32) raw.max_rows;
-	if (owner == AD_OWNER_WASH && raw.min_volume > 0)
+	out->wash.max_events = (uint32) raw.max_partition_rows;
+	if (owner == AD_OWNER_WASH && raw.min_total_volume > 0)
 	{
 		AdEvent		e;
 
 		memset(&e, 0, sizeof(e));
-		if (!ad_quantity_from_double(raw.min_volume, &qty, &scale))
+		if (!ad_quantity_from_double(raw.min_total_volume, &qty, &scale))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("option \"min_total_volume\" has too many digits")));
@@ -355,7 +347,7 @@ ad_market_options(Jsonb *options, AdMarketOwner owner, AdMarketOptions *out)
 	}
 }
 
-/* Starts a member of a JSON object. */
+/* Start a member of a JSON object. */
 static void
 key(StringInfo buf, const char *name)
 {
@@ -436,7 +428,7 @@ jsonb_member(StringInfo buf, FunctionCallInfo fcinfo, int arg,
 	(void) JsonbToCString(buf, &j->root, VARSIZE(j));
 }
 
-/* Prints parsed options as jsonb, every default spelled out. */
+/* Print parsed options as jsonb, every default spelled out. */
 static Datum
 print_options(StringInfo given, AdMarketOwner owner)
 {

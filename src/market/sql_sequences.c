@@ -55,7 +55,7 @@ typedef struct KeyColumn
 	bool		isnull;
 } KeyColumn;
 
-/* Reads rows from the executor; the partition at hand. */
+/* Read rows from the executor; the partition at hand. */
 typedef struct Reader
 {
 	DestReceiver pub;			/* must be first */
@@ -69,7 +69,7 @@ typedef struct Reader
 	bool		id_byval;
 	FmgrInfo	id_out;
 
-	MemoryContext cxt;			/* as long as the call */
+	MemoryContext mcxt;			/* as long as the call */
 	MemoryContext partition_cxt;	/* reset for each partition */
 	MemoryContext scratch;		/* reset every so many rows */
 	bool		open;			/* a partition is at hand */
@@ -162,7 +162,7 @@ set_text(Datum *values, bool *nulls, int i, const char *s)
 	values[i] = s ? CStringGetTextDatum(s) : (Datum) 0;
 }
 
-/* Finds and puts out the sequences of the partition at hand. */
+/* Find and puts out the sequences of the partition at hand. */
 static void
 finish_partition(Reader *r)
 {
@@ -175,7 +175,7 @@ finish_partition(Reader *r)
 		return;
 	r->open = false;
 	old = MemoryContextSwitchTo(r->partition_cxt);
-	sequences.cxt = r->partition_cxt;
+	sequences.mcxt = r->partition_cxt;
 	ad_layering_find(r->events, r->n, &r->options.layering, &sequences);
 	if (sequences.n > 0)
 	{
@@ -246,7 +246,7 @@ same_partition(Reader *r, const Datum *values, const bool *nulls)
 	return true;
 }
 
-/* Starts the partition of a row. */
+/* Start the partition of a row. */
 static void
 begin_partition(Reader *r, const Datum *values, const bool *nulls)
 {
@@ -272,10 +272,10 @@ grow_array(Reader *r, void *old, Size count, Size width)
 	Size		size = ad_mul_size(count, width);
 
 	return old ? repalloc_huge(old, size) :
-		MemoryContextAllocHuge(r->cxt, size);
+		MemoryContextAllocHuge(r->mcxt, size);
 }
 
-/* Makes room for another event. */
+/* Make room for another event. */
 static void
 grow(Reader *r)
 {
@@ -297,7 +297,7 @@ grow(Reader *r)
 	r->capacity = capacity;
 }
 
-/* Takes one row of the query. */
+/* Take one row of the query. */
 static bool
 receive_slot(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -378,7 +378,7 @@ receive_nothing(DestReceiver *self)
 	(void) self;
 }
 
-/* Fills the names of the partition columns from an array, or the defaults. */
+/* Fill the names of the partition columns from an array, or the defaults. */
 static void
 partition_columns(Reader *r, ArrayType *given, TupleDesc desc)
 {
@@ -495,7 +495,7 @@ plan_desc(SPIPlanPtr plan)
 	return source->resultDesc;
 }
 
-/* Prepares a query; SPI has raised an error if it cannot be. */
+/* Prepare a query; SPI has raised an error if it cannot be. */
 static SPIPlanPtr
 prepare(const char *query)
 {
@@ -507,7 +507,7 @@ prepare(const char *query)
 	return plan;
 }
 
-/* Looks up what is to be known about the columns that are read. */
+/* Look up what is to be known about the columns that are read. */
 static void
 describe_columns(Reader *r, TupleDesc desc)
 {
@@ -534,7 +534,7 @@ describe_columns(Reader *r, TupleDesc desc)
 		k->number = k->type == INT2OID || k->type == INT4OID ||
 			k->type == INT8OID;
 		getTypeOutputInfo(k->type, &out, &varlena);
-		fmgr_info_cxt(out, &k->out, r->cxt);
+		fmgr_info_cxt(out, &k->out, r->mcxt);
 	}
 	ad_row_types(&r->row, TupleDescAttr(desc, r->nkeys + 2)->atttypid,
 				 TupleDescAttr(desc, r->nkeys + 3)->atttypid);
@@ -545,7 +545,7 @@ describe_columns(Reader *r, TupleDesc desc)
 		r->id_len = att->attlen;
 		r->id_byval = att->attbyval;
 		getTypeOutputInfo(att->atttypid, &out, &varlena);
-		fmgr_info_cxt(out, &r->id_out, r->cxt);
+		fmgr_info_cxt(out, &r->id_out, r->mcxt);
 	}
 }
 
@@ -573,12 +573,12 @@ run_layering_sequences(FunctionCallInfo fcinfo)
 	query = ad_text_argument(PG_GETARG_DATUM(0), "query", AD_MAX_QUERY_LENGTH);
 
 	r = palloc0(sizeof(Reader));
-	r->cxt = caller;
+	r->mcxt = caller;
 	r->partition_cxt = AllocSetContextCreate(caller, "anomaly partition",
 											 ALLOCSET_DEFAULT_SIZES);
 	r->scratch = AllocSetContextCreate(caller, "anomaly rows",
 									   ALLOCSET_DEFAULT_SIZES);
-	r->arena.cxt = r->partition_cxt;
+	r->arena.mcxt = r->partition_cxt;
 	ad_market_options(PG_ARGISNULL(1) ? NULL :
 					  ad_jsonb_argument(PG_GETARG_DATUM(1), "options"),
 					  AD_OWNER_LAYERING, &r->options);

@@ -6,13 +6,15 @@
  *-------------------------------------------------------------------------
  */
 #include "market/ad_market_sql.h"
+#include "market/ad_match.h"
+#include "market/ad_timeline.h"
 
 #include "utils/array.h"
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(ad_layering_timeline);
 
-/* Says that a size is not one. */
+/* Say that a size is not one. */
 static int
 pixels(int value, const char *name)
 {
@@ -89,7 +91,7 @@ ad_layering_timeline(PG_FUNCTION_ARGS)
 	if (tape.end == 0)
 		PG_RETURN_NULL();
 	tape.events = events;
-	sequences.cxt = CurrentMemoryContext;
+	sequences.mcxt = CurrentMemoryContext;
 	sequences.want_members = true;
 	ad_layering_find(events, tape.end, &options->layering, &sequences);
 

@@ -79,11 +79,11 @@ ad_wash_trade(PG_FUNCTION_ARGS)
 		MemoryContext old;
 
 		ad_window_options(winobj, site);
-		st->partition.cxt = GetMemoryChunkContext(st);
+		st->partition.mcxt = GetMemoryChunkContext(st);
 		st->started = true;
 		ad_window_load(winobj, site, &st->partition);
-		st->washes.cxt = st->partition.cxt;
-		old = MemoryContextSwitchTo(st->partition.cxt);
+		st->washes.mcxt = st->partition.mcxt;
+		old = MemoryContextSwitchTo(st->partition.mcxt);
 		ad_wash_find(st->partition.events, st->partition.n,
 					 &site->options.wash, &st->washes);
 		MemoryContextSwitchTo(old);

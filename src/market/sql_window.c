@@ -68,7 +68,7 @@ ad_window_site(FunctionCallInfo fcinfo, AdMarketOwner owner)
 	return site;
 }
 
-/* Reads the options at the current row; parses them only if they changed. */
+/* Read the options at the current row; parses them only if they changed. */
 void
 ad_window_options(WindowObject winobj, AdWindowSite *site)
 {
@@ -104,7 +104,7 @@ ad_window_options(WindowObject winobj, AdWindowSite *site)
 	MemoryContextSwitchTo(old);
 }
 
-/* Copies an order id to where it lives as long as the partition. */
+/* Copy an order id to where it lives as long as the partition. */
 const char *
 ad_arena_copy(AdArena *arena, const char *s, Size len)
 {
@@ -112,7 +112,7 @@ ad_arena_copy(AdArena *arena, const char *s, Size len)
 
 	if (arena->left < len)
 	{
-		arena->next = MemoryContextAlloc(arena->cxt, ARENA_CHUNK);
+		arena->next = MemoryContextAlloc(arena->mcxt, ARENA_CHUNK);
 		arena->left = ARENA_CHUNK;
 	}
 	copy = arena->next;
@@ -139,7 +139,7 @@ column_value(WindowObject winobj, int64 row, int column, bool current,
 }
 
 /*
- * Reads one row, the current one or any of the partition.  e->id points into
+ * Read one row, the current one or any of the partition.  e->id points into
  * the order id's value, which is there until another column is asked for: a
  * column is read into the event before the next one is pulled.  Sets *isout
  * if the partition has no such row.
@@ -168,7 +168,7 @@ ad_window_row(WindowObject winobj, AdWindowSite *site, int64 row,
 	return bad;
 }
 
-/* Says why a row of the partition cannot be used. */
+/* Say why a row of the partition cannot be used. */
 void
 ad_window_refuse(WindowObject winobj, AdWindowSite *site, int64 row,
 				 AdBadRow bad)
@@ -207,7 +207,7 @@ ad_window_refuse(WindowObject winobj, AdWindowSite *site, int64 row,
 								 site->packed ? 1 : site->ncolumns));
 }
 
-/* Reports skipped rows of a partition, but not for thousands of them. */
+/* Report skipped rows of a partition, but not for thousands of them. */
 void
 ad_window_warn(AdWindowSite *site, int64 skipped, int64 rows)
 {
@@ -228,7 +228,7 @@ ad_window_warn(AdWindowSite *site, int64 skipped, int64 rows)
 						skipped)));
 }
 
-/* Drops the events that were marked bad (kind 0). */
+/* Drop the events that were marked bad (kind 0). */
 static uint32
 drop_bad(AdEvent *events, uint32 n)
 {
@@ -241,7 +241,7 @@ drop_bad(AdEvent *events, uint32 n)
 }
 
 /*
- * Reads the whole partition into p->events, which is allocated in p->cxt.
+ * Read the whole partition into p->events, which is allocated in p->mcxt.
  * A row that cannot be used is an error, or is skipped and counted, as the
  * options say.
  */
@@ -252,7 +252,7 @@ ad_window_load(WindowObject winobj, AdWindowSite *site, AdPartition *p)
 	uint32		max_rows = site->options.layering.max_events;
 	MemoryContext scratch;
 	MemoryContext old;
-	AdArena		arena = {p->cxt, NULL, 0};
+	AdArena		arena = {p->mcxt, NULL, 0};
 
 	if (rows > max_rows)
 		ereport(ERROR,
@@ -260,12 +260,12 @@ ad_window_load(WindowObject winobj, AdWindowSite *site, AdPartition *p)
 				 errmsg("partition has " INT64_FORMAT " rows, limit is %u",
 						rows, max_rows),
 				 errhint("Partition more finely, raise option \"max_partition_rows\", or use rule \"anchored\", which streams.")));
-	p->events = MemoryContextAllocHuge(p->cxt,
+	p->events = MemoryContextAllocHuge(p->mcxt,
 									   ad_mul_size(Max(rows, 1),
 												   sizeof(AdEvent)));
 	p->skipped = 0;
 
-	scratch = AllocSetContextCreate(p->cxt, "anomaly window rows",
+	scratch = AllocSetContextCreate(p->mcxt, "anomaly window rows",
 									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(scratch);
 	for (int64 start = 0; start < rows; start += BLOCK_ROWS)

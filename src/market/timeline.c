@@ -13,7 +13,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "market/ad_market.h"
+#include "market/ad_dialect.h"
+#include "market/ad_timeline.h"
 
 #include <float.h>
 
@@ -66,7 +67,7 @@ thickness(const Scale *s, const AdEvent *e)
 	return 2 + 7 * sqrt(ad_event_size(e) / s->largest);
 }
 
-/* Appends text with what XML keeps for itself escaped. */
+/* Append text with what XML keeps for itself escaped. */
 static void
 append_escaped(StringInfo out, const char *s, int len)
 {
@@ -92,7 +93,7 @@ append_escaped(StringInfo out, const char *s, int len)
 		}
 }
 
-/* Appends a time of day in UTC, to the millisecond. */
+/* Append a time of day in UTC, to the millisecond. */
 static void
 append_time(StringInfo out, int64 t)
 {
@@ -105,7 +106,7 @@ append_time(StringInfo out, int64 t)
 					 (int) (us / USECS % 60), (int) (us % USECS / 1000));
 }
 
-/* Appends a date: days since 1970-01-01 in the Gregorian calendar. */
+/* Append a date: days since 1970-01-01 in the Gregorian calendar. */
 static void
 append_date(StringInfo out, const Scale *s, int64 t)
 {
@@ -134,7 +135,7 @@ append_date(StringInfo out, const Scale *s, int64 t)
 					 (int) day);
 }
 
-/* Appends a number in its shortest digits. */
+/* Append a number in its shortest digits. */
 static void
 append_number(StringInfo out, double d)
 {
@@ -144,7 +145,7 @@ append_number(StringInfo out, double d)
 	appendStringInfoString(out, buf);
 }
 
-/* Appends the tooltip of an event. */
+/* Append the tooltip of an event. */
 static void
 append_tooltip(StringInfo out, const AdEvent *e)
 {
@@ -196,7 +197,7 @@ step_decimals(double step)
 	return n;
 }
 
-/* Sets the scale to the events of a tape. */
+/* Set the scale to the events of a tape. */
 static void
 set_scale(Scale *s, const AdTape *tape, const AdTimelineConfig *c,
 		  int64 epoch)
@@ -230,7 +231,7 @@ set_scale(Scale *s, const AdTape *tape, const AdTimelineConfig *c,
 	s->height = c->height - MARGIN_TOP - MARGIN_BOTTOM;
 }
 
-/* Draws grid, axes and legend. */
+/* Draw grid, axes and legend. */
 static void
 draw_frame(StringInfo out, const Scale *s, const AdTimelineConfig *c)
 {
@@ -282,7 +283,7 @@ draw_frame(StringInfo out, const Scale *s, const AdTimelineConfig *c)
 	(void) c;
 }
 
-/* Draws one event; pale if it belongs to no sequence shown. */
+/* Draw one event; pale if it belongs to no sequence shown. */
 static void
 draw_event(StringInfo out, const Scale *s, const AdTape *tape, uint32 pos,
 		   bool member)
@@ -311,7 +312,7 @@ draw_event(StringInfo out, const Scale *s, const AdTape *tape, uint32 pos,
 }
 
 /*
- * Appends the picture of a tape's events, which must be matched, and of the
+ * Append the picture of a tape's events, which must be matched, and of the
  * sequences found in them, with their members.  epoch is the number of days
  * from 1970-01-01 to time 0.
  */

@@ -13,7 +13,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "market/ad_market.h"
+#include "market/ad_wash.h"
 
 /* Totals of the trades in a window. */
 typedef struct Totals
@@ -37,7 +37,7 @@ totals_remove(Totals *t, const AdEvent *e)
 	t->qty[e->side] -= ad_event_units(e);
 }
 
-/* Reports the trades [i, j) of a list of positions. */
+/* Report the trades [i, j) of a list of positions. */
 static void
 report(const AdEvent *ev, const uint32 *list, uint32 i, uint32 j,
 	   const Totals *t, uint32 starts, const AdWashConfig *c, AdWashes *out)
@@ -50,7 +50,7 @@ report(const AdEvent *ev, const uint32 *list, uint32 i, uint32 j,
 	{
 		out->capacity = out->capacity == 0 ? 4 : out->capacity * 2;
 		if (out->items == NULL)
-			out->items = MemoryContextAlloc(out->cxt,
+			out->items = MemoryContextAlloc(out->mcxt,
 											out->capacity * sizeof(AdWash));
 		else
 			out->items = repalloc_huge(out->items,
@@ -95,8 +95,8 @@ totals_of(const AdEvent *ev, const uint32 *list, uint32 i, uint32 j)
 }
 
 /*
- * Finds the windows of a partition in the order of their first trades.
- * out->cxt is the caller's, the rest of *out is set here.  Times must not
+ * Find the windows of a partition in the order of their first trades.
+ * out->mcxt is the caller's, the rest of *out is set here.  Times must not
  * decrease.
  */
 void

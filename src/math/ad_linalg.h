@@ -13,7 +13,6 @@
 #ifndef AD_LINALG_H
 #define AD_LINALG_H
 
-#include "core/ad_core.h"
 #include "math/ad_simd.h"
 
 #define AD_LANES			8	/* outputs that a kernel computes together */

@@ -8,6 +8,7 @@
 #ifndef AD_PROFILE_H
 #define AD_PROFILE_H
 
+#include "core/ad_core.h"
 #include "math/ad_loess.h"
 
 /*

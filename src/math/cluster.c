@@ -11,6 +11,8 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_elementary.h"
+#include "core/ad_random.h"
 #include "math/ad_linalg.h"
 
 #include <float.h>

@@ -13,6 +13,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_elementary.h"
 #include "math/ad_math.h"
 
 #include <float.h>

@@ -5,6 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_elementary.h"
 #include "math/ad_linalg.h"
 
 #include <float.h>

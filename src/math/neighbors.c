@@ -18,11 +18,13 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_elementary.h"
+#include "core/ad_random.h"
+#include "math/ad_math.h"
 #include "math/neighbors_impl.h"
 
 #include <float.h>
 
-#include "math/ad_math.h"
 
 #define PROBES			16		/* queries tried to choose a structure */
 #define FEW_ROWS		64		/* no tree below */

@@ -10,8 +10,8 @@
  */
 #include "math/ad_profile.h"
 
-#define KERNEL_BODY "math/simd_profile_kernel.h"
-#include "math/simd_widths.h"
+#define KERNEL_BODY "math/simd_profile_impl.h"
+#include "math/simd_widths_impl.h"
 
 /* The row function of a width, as ad_simd_width() gives it. */
 AdProfileRow

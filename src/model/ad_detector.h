@@ -13,7 +13,8 @@
 #ifndef AD_DETECTOR_H
 #define AD_DETECTOR_H
 
-#include "core/ad_core.h"
+#include "core/ad_bytes.h"
+#include "core/ad_options.h"
 
 /* What a dense column holds. */
 typedef enum AdColumnKind

@@ -40,7 +40,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/ad_model.h"
+#include "core/ad_fingerprint.h"
+#include "model/ad_cache.h"
 
 #include <limits.h>
 

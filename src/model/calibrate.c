@@ -18,17 +18,17 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/ad_model.h"
+#include "core/ad_elementary.h"
+#include "math/ad_math.h"
+#include "model/ad_calibration.h"
+#include "model/ad_spec.h"
 
 #include <float.h>
 
-#include "math/ad_math.h"
 
 const AdOption ad_calibrate_options[] = {
-	{"share", AD_OPT_FLOAT, offsetof(AdCalibrate, share), 0.2, 0, 0.5, NULL,
-	NULL, false},
-	{"contamination", AD_OPT_FLOAT, offsetof(AdCalibrate, contamination), 0.1,
-	0, 0.5, NULL, NULL, true},
+	AD_FLOAT(AdCalibrate, share, 0.2, 0, 0.5),
+	AD_FLOAT_ABOVE(AdCalibrate, contamination, 0.1, 0, 0.5),
 };
 const int	ad_n_calibrate_options = lengthof(ad_calibrate_options);
 

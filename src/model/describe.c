@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/ad_model.h"
+#include "model/ad_explain.h"
 
 #include "common/shortest_dec.h"
 #include "utils/json.h"

@@ -20,7 +20,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/ad_model.h"
+#include "core/ad_elementary.h"
+#include "model/ad_ensemble.h"
 
 #include <float.h>
 
@@ -29,8 +30,7 @@ static const char *const combine_names[] = {
 };
 
 static const AdOption ensemble_options[] = {
-	{"combine", AD_OPT_ENUM, offsetof(AdEnsembleOptions, combine),
-	AD_COMBINE_MEAN, 0, 0, combine_names, NULL, false},
+	AD_ENUM(AdEnsembleOptions, combine, AD_COMBINE_MEAN, combine_names),
 };
 
 /* Members scale for themselves. */

@@ -20,7 +20,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/ad_model.h"
+#include "model/ad_explain.h"
 
 #include <float.h>
 

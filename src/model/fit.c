@@ -16,7 +16,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/ad_model.h"
+#include "model/ad_ensemble.h"
 
 #include <float.h>
 

@@ -13,7 +13,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/ad_model.h"
+#include "model/ad_ensemble.h"
+#include "model/ad_glance.h"
 
 #include "access/detoast.h"
 

@@ -18,7 +18,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/ad_model.h"
+#include "model/ad_ensemble.h"
 
 #include "mb/pg_wchar.h"
 

@@ -20,11 +20,12 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_elementary.h"
+#include "math/ad_math.h"
 #include "model/ad_model.h"
 
 #include <float.h>
 
-#include "math/ad_math.h"
 
 /* Name a feature for a message: its name, or its position. */
 static char *

@@ -10,24 +10,18 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/ad_model.h"
+#include "model/ad_ensemble.h"
 
 static const char *const impute_names[] = {"median", "mean", "zero", "error", NULL};
 static const char *const scale_names[] = {"auto", "none", "standard", "robust", "minmax", NULL};
 
 const AdOption ad_prepare_options[] = {
-	{"impute", AD_OPT_ENUM, offsetof(AdPrepare, impute), AD_IMPUTE_MEDIAN,
-	0, 0, impute_names, NULL, false},
-	{"scale", AD_OPT_ENUM, offsetof(AdPrepare, scale), AD_SCALE_AUTO, 0, 0,
-	scale_names, NULL, false},
-	{"calendar", AD_OPT_BOOL, offsetof(AdPrepare, calendar), 0, 0, 0, NULL,
-	NULL, false},
-	{"timezone", AD_OPT_STRING, offsetof(AdPrepare, timezone), 0, 0, 0, NULL,
-	"UTC", false},
-	{"onehot_max", AD_OPT_INT, offsetof(AdPrepare, onehot_max), 10, 0, 1000,
-	NULL, NULL, false},
-	{"drop_correlated", AD_OPT_FLOAT, offsetof(AdPrepare, drop_correlated),
-	NAN, 0, 1, NULL, NULL, true},
+	AD_ENUM(AdPrepare, impute, AD_IMPUTE_MEDIAN, impute_names),
+	AD_ENUM(AdPrepare, scale, AD_SCALE_AUTO, scale_names),
+	AD_BOOL(AdPrepare, calendar, false),
+	AD_STRING(AdPrepare, timezone, "UTC"),
+	AD_INT(AdPrepare, onehot_max, 10, 0, 1000),
+	AD_FLOAT_ABOVE(AdPrepare, drop_correlated, NAN, 0, 1),
 };
 const int	ad_n_prepare_options = lengthof(ad_prepare_options);
 

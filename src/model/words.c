@@ -14,7 +14,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/ad_model.h"
+#include "model/ad_explain.h"
 
 #include "datatype/timestamp.h"
 

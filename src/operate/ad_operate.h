@@ -8,12 +8,10 @@
 #ifndef AD_OPERATE_H
 #define AD_OPERATE_H
 
-#include "model/ad_model.h"
+#include "core/ad_core.h"
 #include "utils/snapshot.h"
 
 #define AD_MAX_MODEL_NAME	63	/* bytes */
-#define AD_ROLE_PUBLIC		InvalidOid
-#define AD_ROLE_NOBODY		OID_MAX /* a role that does not exist here */
 
 #define AD_VERSION_ACTIVE	PG_INT32_MIN	/* whichever is active */
 
@@ -34,26 +32,6 @@ typedef struct AdRegistryName
 	int32		last_version;	/* highest ever given */
 } AdRegistryName;
 
-/* Relations of the extension that C reads or writes. */
-typedef enum AdOwnRelation
-{
-	AD_REL_MODEL_NAME,
-	AD_REL_MODEL_NAME_KEY,
-	AD_REL_MODEL_VERSION,
-	AD_REL_MODEL_VERSION_KEY,
-	AD_REL_MODEL_GRANT,
-	AD_REL_MODEL_GRANT_KEY,
-	AD_REL_JOB,
-	AD_REL_JOB_ID,
-	AD_RELATIONS				/* how many there are */
-} AdOwnRelation;
-
-/* objects.c */
-extern Oid	ad_own_relation(AdOwnRelation which);
-extern const char *ad_own_schema(void);
-extern const char *ad_internal_schema(void);
-extern void ad_check_public(Oid function);
-
 /* registry.c */
 extern const char *ad_privilege_name(AdPrivilege privilege);
 extern AdPrivilege ad_privilege_by_name(const char *name);
@@ -70,6 +48,5 @@ extern bool ad_registry_is(const text *name, int32 version,
 						   const char *digest);
 extern Datum ad_registry_model(const text *name, int32 *version,
 							   AdPrivilege need);
-extern Oid	ad_registry_owner(void);
 
 #endif							/* AD_OPERATE_H */

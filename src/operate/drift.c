@@ -30,35 +30,26 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_elementary.h"
+#include "math/ad_math.h"
 #include "operate/ad_drift.h"
 
 #include <float.h>
 
-#include "math/ad_math.h"
 
 #define CHANCE_Z	3.2905267314918945	/* two-sided, once in 1,000 */
 
 static const AdOption table[] = {
-	{"bins", AD_OPT_INT, offsetof(AdDriftOptions, bins), 10, 2, 1000, NULL,
-	NULL, false},
-	{"categories", AD_OPT_INT, offsetof(AdDriftOptions, categories), 20, 1,
-	1000, NULL, NULL, false},
-	{"min_share", AD_OPT_FLOAT, offsetof(AdDriftOptions, min_share), 0.0001, 0,
-	0.1, NULL, NULL, true},
-	{"psi_moderate", AD_OPT_FLOAT, offsetof(AdDriftOptions, psi_moderate), 0.1,
-	0, 100, NULL, NULL, true},
-	{"psi_significant", AD_OPT_FLOAT,
-	offsetof(AdDriftOptions, psi_significant), 0.25, 0, 100, NULL, NULL, true},
-	{"missing_moderate", AD_OPT_FLOAT,
-	offsetof(AdDriftOptions, missing_moderate), 0.05, 0, 1, NULL, NULL, true},
-	{"missing_significant", AD_OPT_FLOAT,
-	offsetof(AdDriftOptions, missing_significant), 0.2, 0, 1, NULL, NULL, true},
-	{"new_moderate", AD_OPT_FLOAT, offsetof(AdDriftOptions, new_moderate), 0.01,
-	0, 1, NULL, NULL, true},
-	{"new_significant", AD_OPT_FLOAT,
-	offsetof(AdDriftOptions, new_significant), 0.1, 0, 1, NULL, NULL, true},
-	{"score_rows", AD_OPT_INT, offsetof(AdDriftOptions, score_rows), 10000, 0,
-	AD_MAX_SAMPLE, NULL, NULL, false},
+	AD_INT(AdDriftOptions, bins, 10, 2, 1000),
+	AD_INT(AdDriftOptions, categories, 20, 1, 1000),
+	AD_FLOAT_ABOVE(AdDriftOptions, min_share, 0.0001, 0, 0.1),
+	AD_FLOAT_ABOVE(AdDriftOptions, psi_moderate, 0.1, 0, 100),
+	AD_FLOAT_ABOVE(AdDriftOptions, psi_significant, 0.25, 0, 100),
+	AD_FLOAT_ABOVE(AdDriftOptions, missing_moderate, 0.05, 0, 1),
+	AD_FLOAT_ABOVE(AdDriftOptions, missing_significant, 0.2, 0, 1),
+	AD_FLOAT_ABOVE(AdDriftOptions, new_moderate, 0.01, 0, 1),
+	AD_FLOAT_ABOVE(AdDriftOptions, new_significant, 0.1, 0, 1),
+	AD_INT(AdDriftOptions, score_rows, 10000, 0, AD_MAX_SAMPLE),
 };
 
 /* One of the two that are compared: a view of a sketch, or a model. */

@@ -19,7 +19,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "operate/ad_operate.h"
+#include "core/ad_compat.h"
+#include "core/ad_core.h"
+#include "operate/ad_own.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"

@@ -20,6 +20,7 @@
  *-------------------------------------------------------------------------
  */
 #include "operate/ad_operate.h"
+#include "operate/ad_own.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -287,16 +288,4 @@ ad_registry_model(const text *name, int32 *version,
 				 errmsg("model \"%s\" has no version %d",
 						text_to_cstring(name), *version)));
 	return model;
-}
-
-/* Who owns the tables, so as whom they are written. */
-Oid
-ad_registry_owner(void)
-{
-	Relation	rel = table_open(ad_own_relation(AD_REL_MODEL_NAME),
-								 AccessShareLock);
-	Oid			owner = rel->rd_rel->relowner;
-
-	table_close(rel, NoLock);
-	return owner;
 }

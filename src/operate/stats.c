@@ -33,6 +33,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "operate/ad_shared.h"
 #include "operate/ad_stats.h"
 
 #include <limits.h>
@@ -41,7 +42,6 @@
 #include "lib/ilist.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "operate/ad_shared.h"
 #include "port/pg_bitutils.h"
 #include "storage/proc.h"
 #include "storage/shmem.h"
@@ -561,7 +561,7 @@ init_counts(AdStatCounts *c, const AdStatKey *key)
 }
 
 /*
- * Calls that failed before they had a model: a name that is not there or not
+ * Call that failed before they had a model: a name that is not there or not
  * granted, a value that is no model.  They are the role's, not those of the
  * model that the call site used before.
  */

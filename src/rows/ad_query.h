@@ -8,6 +8,8 @@
 #ifndef AD_QUERY_H
 #define AD_QUERY_H
 
+#include "postgres.h"
+
 #include "access/tupdesc.h"
 
 typedef struct AdQuery

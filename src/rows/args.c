@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
+#include "rows/ad_args.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
@@ -200,8 +200,8 @@ wrong_number(const AdModel *m, int given)
  * Match columns to a model: number and classes, by position.  To be called
  * when the model changes; rows and arrays are matched as they come.
  */
-static void
-match_args(AdArgs *a, const AdModel *m)
+void
+ad_args_match(AdArgs *a, const AdModel *m)
 {
 	if (a->form == AD_FORM_ROW)
 	{
@@ -474,71 +474,4 @@ ad_args_features(const AdArgs *a)
 		features[j].class = s->class;
 	}
 	return features;
-}
-
-/*
- * The row of a call f(model bytea or text, ..., features): returns the model, with the
- * raw row in (*call)->args.x, a category as its code in the model; or NULL
- * when the result is NULL, the model being NULL or the one array or row.
- * Features begin at argument "first".  What is resolved once a call site is
- * kept in fn_extra.
- */
-AdModel *
-ad_model_call_row(FunctionCallInfo fcinfo, int first, AdModelCall **result)
-{
-	AdModelCall *call = fcinfo->flinfo->fn_extra;
-	AdModel    *m;
-	AdArgs	   *a;
-
-	if (PG_ARGISNULL(0))
-		return NULL;
-	if (unlikely(call == NULL))
-	{
-		MemoryContext mcxt = fcinfo->flinfo->fn_mcxt;
-
-		call = MemoryContextAllocZero(mcxt, sizeof(AdModelCall));
-		ad_stat_attach(&call->stat, mcxt);
-		ad_stat_enter(&call->stat);
-		ad_args_init(&call->args, fcinfo, first, mcxt);
-		fcinfo->flinfo->fn_extra = call;
-	}
-	else
-		ad_stat_enter(&call->stat);
-	*result = call;
-	a = &call->args;
-
-	m = ad_model_argument(fcinfo, &call->model, fcinfo->flinfo->fn_mcxt,
-						  AD_PRIVILEGE_SCORE);
-	ad_stat_found(&call->stat);
-	if (unlikely(m != call->matched))
-	{
-		call->matched = NULL;
-		ad_stat_model(&call->stat, m, ad_model_argument_name(&call->model),
-					  call->model.version);
-		match_args(a, m);
-		call->matched = m;
-		call->changes++;
-	}
-	if (!ad_args_next(a, fcinfo, m))
-	{
-		ad_stat_none(&call->stat);
-		return NULL;
-	}
-	if (!a->numbers_only)
-		for (int j = 0; j < m->nfeatures; j++)
-		{
-			const AdDict *dict = &m->features[j].dict;
-			int64		code;
-
-			if (m->features[j].class != AD_CLASS_CATEGORY)
-				continue;
-			if (a->category[j].s == NULL)
-			{
-				a->x[j] = NAN;
-				continue;
-			}
-			code = ad_dict_find(dict, a->category[j].s, a->category[j].len);
-			a->x[j] = code >= 0 ? (double) code : (double) dict->n;
-		}
-	return m;
 }

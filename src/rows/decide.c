@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
+#include "rows/ad_model_call.h"
 #include "sql/ad_result.h"
 
 PG_FUNCTION_INFO_V1(ad_pvalue);

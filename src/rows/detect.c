@@ -14,14 +14,17 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
+#include "model/ad_model.h"
+#include "operate/ad_progress.h"
 #include "rows/ad_query.h"
+#include "rows/ad_registry.h"
+#include "rows/ad_spec_value.h"
 #include "sql/ad_result.h"
+#include "sql/ad_text.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "operate/ad_progress.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"

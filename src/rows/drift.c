@@ -5,12 +5,13 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
+#include "operate/ad_drift.h"
+#include "rows/ad_model_call.h"
 #include "sql/ad_result.h"
+#include "sql/ad_text.h"
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "operate/ad_drift.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 

@@ -10,8 +10,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
+#include "model/ad_explain.h"
+#include "rows/ad_model_call.h"
 #include "sql/ad_result.h"
+#include "sql/ad_text.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
@@ -38,10 +40,8 @@ enum
 static const char *const methods[] = {"shap", "path", NULL};
 
 static const AdOption explain_options[] = {
-	{"method", AD_OPT_ENUM, offsetof(ExplainOptions, method), METHOD_SHAP, 0,
-	0, methods, NULL, false},
-	{"top", AD_OPT_INT, offsetof(ExplainOptions, top), AD_MAX_FEATURES, 1,
-	AD_MAX_FEATURES, NULL, NULL, false},
+	AD_ENUM(ExplainOptions, method, METHOD_SHAP, methods),
+	AD_INT(ExplainOptions, top, AD_MAX_FEATURES, 1, AD_MAX_FEATURES),
 };
 
 /* What a call site keeps. */

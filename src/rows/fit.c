@@ -16,13 +16,17 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
+#include "operate/ad_progress.h"
+#include "operate/ad_shared.h"
+#include "rows/ad_args.h"
+#include "rows/ad_origin.h"
+#include "rows/ad_spec_value.h"
+#include "sql/ad_aggregate.h"
+#include "sql/ad_text.h"
 
 #include "catalog/pg_type.h"
 #include "nodes/execnodes.h"
 #include "nodes/primnodes.h"
-#include "operate/ad_progress.h"
-#include "operate/ad_shared.h"
 #include "utils/builtins.h"
 
 /*
@@ -60,17 +64,6 @@ parse_spec(FitState *state, bool need_detector)
 {
 	ad_spec_from_value(state->spec_value, state->spec_is_text, need_detector,
 					   &state->spec);
-}
-
-/* The aggregate context, or an error. */
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo, const char *name)
-{
-	MemoryContext mcxt;
-
-	if (!AggCheckCallContext(fcinfo, &mcxt))
-		elog(ERROR, "%s called in non-aggregate context", name);
-	return mcxt;
 }
 
 /* Whether the first argument of the aggregate call is a constant. */
@@ -222,10 +215,9 @@ check_same_spec(const FitState *state, struct varlena *spec)
  * "first" on, the spec (if any) before them.
  */
 static Datum
-accumulate(FunctionCallInfo fcinfo, bool has_spec, bool need_detector,
-		   const char *name)
+accumulate(FunctionCallInfo fcinfo, bool has_spec, bool need_detector)
 {
-	MemoryContext mcxt = aggregate_context(fcinfo, name);
+	MemoryContext mcxt = ad_aggregate_context(fcinfo);
 	FitState   *state = PG_ARGISNULL(0) ? NULL :
 		(FitState *) PG_GETARG_POINTER(0);
 	uint64		key = 0;
@@ -293,21 +285,21 @@ PG_FUNCTION_INFO_V1(ad_fit_sketch);
 Datum
 ad_sketch_transfn(PG_FUNCTION_ARGS)
 {
-	return accumulate(fcinfo, false, false, "ad_sketch_transfn");
+	return accumulate(fcinfo, false, false);
 }
 
 /* ad_sketch(spec, VARIADIC "any"): add a row. */
 Datum
 ad_sketch_spec_transfn(PG_FUNCTION_ARGS)
 {
-	return accumulate(fcinfo, true, false, "ad_sketch_spec_transfn");
+	return accumulate(fcinfo, true, false);
 }
 
 /* ad_fit(spec, VARIADIC "any"): add a row. */
 Datum
 ad_fit_transfn(PG_FUNCTION_ARGS)
 {
-	return accumulate(fcinfo, true, true, "ad_fit_transfn");
+	return accumulate(fcinfo, true, true);
 }
 
 /*
@@ -352,7 +344,7 @@ merge_states(FitState *a, FitState *b, MemoryContext mcxt)
 Datum
 ad_merge_transfn(PG_FUNCTION_ARGS)
 {
-	MemoryContext mcxt = aggregate_context(fcinfo, "ad_merge_transfn");
+	MemoryContext mcxt = ad_aggregate_context(fcinfo);
 	FitState   *state = PG_ARGISNULL(0) ? NULL :
 		(FitState *) PG_GETARG_POINTER(0);
 	bytea	   *bytes;
@@ -374,7 +366,7 @@ ad_merge_transfn(PG_FUNCTION_ARGS)
 Datum
 ad_fit_combinefn(PG_FUNCTION_ARGS)
 {
-	MemoryContext mcxt = aggregate_context(fcinfo, "ad_fit_combinefn");
+	MemoryContext mcxt = ad_aggregate_context(fcinfo);
 	FitState   *a = PG_ARGISNULL(0) ? NULL : (FitState *) PG_GETARG_POINTER(0);
 	FitState   *b = PG_ARGISNULL(1) ? NULL : (FitState *) PG_GETARG_POINTER(1);
 
@@ -396,7 +388,7 @@ ad_fit_serialfn(PG_FUNCTION_ARGS)
 	FitState   *state;
 	StringInfoData extra;
 
-	(void) aggregate_context(fcinfo, "ad_fit_serialfn");
+	(void) ad_aggregate_context(fcinfo);
 	state = (FitState *) PG_GETARG_POINTER(0);
 	if (state->sketch == NULL)
 		PG_RETURN_BYTEA_P(cstring_to_text_with_len("", 0));
@@ -415,8 +407,7 @@ ad_fit_deserialfn(PG_FUNCTION_ARGS)
 	AdReader	extra;
 	FitState   *state;
 
-	if (!AggCheckCallContext(fcinfo, NULL))
-		elog(ERROR, "ad_fit_deserialfn called in non-aggregate context");
+	(void) ad_aggregate_context(fcinfo);
 	bytes = PG_GETARG_BYTEA_PP(0);
 	if (VARSIZE_ANY_EXHDR(bytes) == 0)
 		PG_RETURN_NULL();
@@ -441,7 +432,7 @@ ad_sketch_finalfn(PG_FUNCTION_ARGS)
 {
 	FitState   *state;
 
-	(void) aggregate_context(fcinfo, "ad_sketch_finalfn");
+	(void) ad_aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	state = (FitState *) PG_GETARG_POINTER(0);
@@ -458,7 +449,7 @@ ad_fit_finalfn(PG_FUNCTION_ARGS)
 	FitProgress *progress;
 	bytea	   *model;
 
-	(void) aggregate_context(fcinfo, "ad_fit_finalfn");
+	(void) ad_aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	state = (FitState *) PG_GETARG_POINTER(0);

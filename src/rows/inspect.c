@@ -5,7 +5,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
+#include "model/ad_explain.h"
+#include "rows/ad_model_call.h"
+#include "rows/ad_spec_value.h"
 
 #include "access/htup_details.h"
 #include "funcapi.h"

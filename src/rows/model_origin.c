@@ -29,7 +29,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
+#include "rows/ad_origin.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_aggregate.h"

@@ -15,7 +15,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
+#include "rows/ad_args.h"
+#include "rows/ad_spec_value.h"
+#include "sql/ad_text.h"
 
 #include "catalog/pg_type.h"
 #include "utils/datum.h"

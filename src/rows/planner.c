@@ -17,7 +17,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
+#include "model/ad_glance.h"
+#include "rows/ad_origin.h"
+#include "rows/ad_planner.h"
 
 #include "catalog/pg_type.h"
 #include "nodes/primnodes.h"

@@ -13,8 +13,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
 #include "rows/ad_query.h"
+#include "sketch/ad_sketch.h"
 
 #include "access/xact.h"
 #include "executor/spi.h"

@@ -15,8 +15,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
 #include "rows/ad_registry.h"
+#include "sql/ad_text.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
@@ -41,60 +41,6 @@ PG_FUNCTION_INFO_V1(ad_model_by_name);
 PG_FUNCTION_INFO_V1(ad_model_privilege);
 PG_FUNCTION_INFO_V1(ad_role_in);
 PG_FUNCTION_INFO_V1(ad_role_out);
-
-/*
- * Run a statement over the registry's tables as their owner; "%s" in it is
- * their schema.  Within SPI.  Returns the rows it is about; what
- * it returns is in SPI_tuptable.
- */
-uint64
-ad_registry_run(const char *statement, int nargs, const Oid *types, const Datum *values, const char *nulls)
-{
-	const char *q = ad_own_schema();
-	Oid			user;
-	int			context;
-	int			nestlevel = NewGUCNestLevel();
-	StringInfoData sql;
-	int			result;
-
-	initStringInfo(&sql);
-	for (const char *s = statement; *s; s++)
-	{
-		if (s[0] == '%' && s[1] == 's')
-		{
-			appendStringInfoString(&sql, q);
-			s++;
-		}
-		else
-			appendStringInfoChar(&sql, *s);
-	}
-
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(ad_registry_owner(),
-						   context | SECURITY_LOCAL_USERID_CHANGE);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
-	result = SPI_execute_with_args(sql.data, nargs, (Oid *) types,
-								   (Datum *) values, nulls, false, 0);
-	if (result < 0)
-		elog(ERROR, "SPI_execute_with_args failed: %s",
-			 SPI_result_code_string(result));
-	AtEOXact_GUC(true, nestlevel);
-	SetUserIdAndSecContext(user, context);
-	return SPI_processed;
-}
-
-/* An integer of the first row that came back; 0 for NULL. */
-int32
-ad_registry_result(int column)
-{
-	bool		isnull;
-	Datum		d = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
-								  column, &isnull);
-
-	return isnull ? 0 : DatumGetInt32(d);
-}
 
 /* The name of a model that is to be there; none has a longer one. */
 text *
@@ -132,7 +78,7 @@ lock_owned(text *name, AdRegistryName *out)
 
 	/* who may not change it cannot hold it up either */
 	ad_registry_check(name, NULL, AD_PRIVILEGE_OWN, out);
-	(void) ad_registry_run("SELECT 1 FROM %s._ad_model_name WHERE name = $1 FOR UPDATE",
+	(void) ad_own_run("SELECT 1 FROM %s._ad_model_name WHERE name = $1 FOR UPDATE",
 						   1, types, values, NULL);
 	ad_registry_check(name, NULL, AD_PRIVILEGE_OWN, out);
 }
@@ -179,7 +125,7 @@ ad_activate(PG_FUNCTION_ARGS)
 	if (!ad_registry_version(name, version, NULL, NULL))
 		no_version(name, version);
 	if (version != row.active)
-		(void) ad_registry_run("UPDATE %s._ad_model_name SET active = $2 WHERE name = $1",
+		(void) ad_own_run("UPDATE %s._ad_model_name SET active = $2 WHERE name = $1",
 							   2, types, values, NULL);
 	SPI_finish();
 	if (row.active == 0)
@@ -205,11 +151,11 @@ ad_drop_model(PG_FUNCTION_ARGS)
 	lock_owned(name, &row);
 	if (PG_ARGISNULL(1))
 	{
-		n = ad_registry_run("DELETE FROM %s._ad_model_version WHERE name = $1",
+		n = ad_own_run("DELETE FROM %s._ad_model_version WHERE name = $1",
 							1, types, values, NULL);
-		(void) ad_registry_run("DELETE FROM %s._ad_model_grant WHERE name = $1",
+		(void) ad_own_run("DELETE FROM %s._ad_model_grant WHERE name = $1",
 							   1, types, values, NULL);
-		(void) ad_registry_run("DELETE FROM %s._ad_model_name WHERE name = $1",
+		(void) ad_own_run("DELETE FROM %s._ad_model_name WHERE name = $1",
 							   1, types, values, NULL);
 	}
 	else
@@ -223,7 +169,7 @@ ad_drop_model(PG_FUNCTION_ARGS)
 					 errmsg("version %d of model \"%s\" is active",
 							version, text_to_cstring(name)),
 					 errhint("Activate another, or drop the model without a version.")));
-		n = ad_registry_run("DELETE FROM %s._ad_model_version WHERE name = $1 AND version = $2",
+		n = ad_own_run("DELETE FROM %s._ad_model_version WHERE name = $1 AND version = $2",
 							2, types, values, NULL);
 		if (n == 0)
 			no_version(name, version);
@@ -257,7 +203,7 @@ ad_rename_model(PG_FUNCTION_ARGS)
 				 errmsg("model \"%s\" already exists",
 						text_to_cstring(new_name))));
 	for (int i = 0; i < (int) lengthof(statements); i++)
-		(void) ad_registry_run(statements[i], 2, types, values, NULL);
+		(void) ad_own_run(statements[i], 2, types, values, NULL);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -285,10 +231,10 @@ change_grant(FunctionCallInfo fcinfo, const char *statement)
 		(void) get_role_oid(role, false);
 	SPI_connect();
 	lock_owned(name, &row);
-	(void) ad_registry_run("DELETE FROM %s._ad_model_grant WHERE name = $1 AND role::text = ''",
+	(void) ad_own_run("DELETE FROM %s._ad_model_grant WHERE name = $1 AND role::text = ''",
 						   1, types, values, NULL);
-	(void) ad_registry_run(statement, 3, types, values, NULL);
-	if (ad_registry_run("SELECT 1 FROM %s._ad_model_grant WHERE name = $1 AND privilege = 'own'",
+	(void) ad_own_run(statement, 3, types, values, NULL);
+	if (ad_own_run("SELECT 1 FROM %s._ad_model_grant WHERE name = $1 AND privilege = 'own'",
 						1, types, values, NULL) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
+#include "rows/ad_model_call.h"
 
 PG_FUNCTION_INFO_V1(ad_score);
 

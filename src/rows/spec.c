@@ -9,7 +9,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
+#include "model/ad_ensemble.h"
+#include "rows/ad_spec_value.h"
+#include "sql/ad_text.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_proc.h"

@@ -12,17 +12,19 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
+#include "model/ad_model.h"
+#include "operate/ad_progress.h"
 #include "rows/ad_query.h"
 #include "rows/ad_registry.h"
+#include "rows/ad_spec_value.h"
 #include "sql/ad_result.h"
+#include "sql/ad_text.h"
 
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "operate/ad_progress.h"
 #include "tcop/utility.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -126,13 +128,13 @@ store(text *name, bytea *bytes, const AdModel *m,
 	/* this waits for another training of the name, and then is the next */
 	ad_registry_lock_name(name);
 	name_nulls[1] = keep_null ? 'n' : ' ';
-	(void) ad_registry_run("INSERT INTO %s._ad_model_name AS n (name, last_version, keep) "
+	(void) ad_own_run("INSERT INTO %s._ad_model_name AS n (name, last_version, keep) "
 						   "VALUES ($1, 1, $2) "
 						   "ON CONFLICT (name) DO UPDATE "
 						   "SET last_version = n.last_version + 1, keep = coalesce($2, n.keep) "
 						   "RETURNING last_version",
 						   2, name_types, name_values, name_nulls);
-	version = ad_registry_result(1);
+	version = ad_own_result(1);
 	if (version == 1)
 	{
 		Oid			grant_types[3] = {TEXTOID, TEXTOID, TEXTOID};
@@ -141,7 +143,7 @@ store(text *name, bytea *bytes, const AdModel *m,
 		grant_values[0] = PointerGetDatum(name);
 		grant_values[1] = CStringGetTextDatum(user);
 		grant_values[2] = CStringGetTextDatum("own");
-		(void) ad_registry_run(AD_REGISTRY_GRANT, 3, grant_types,
+		(void) ad_own_run(AD_REGISTRY_GRANT, 3, grant_types,
 							   grant_values, NULL);
 	}
 	else
@@ -165,16 +167,16 @@ store(text *name, bytea *bytes, const AdModel *m,
 	values[8] = CStringGetTextDatum(user);
 	values[9] = notes;
 	nulls[9] = notes_null ? 'n' : ' ';
-	(void) ad_registry_run("INSERT INTO %s._ad_model_version (name, version, model, spec, query, rows, "
+	(void) ad_own_run("INSERT INTO %s._ad_model_version (name, version, model, spec, query, rows, "
 						   "features, digest, trained_at, trained_by, notes) "
 						   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp(), $9, $10)",
 						   10, types, values, nulls);
 	if (activate)
-		(void) ad_registry_run("UPDATE %s._ad_model_name SET active = $2 WHERE name = $1",
+		(void) ad_own_run("UPDATE %s._ad_model_name SET active = $2 WHERE name = $1",
 							   2, types, values, NULL);
 
 	/* the active one stays, however old */
-	(void) ad_registry_run("DELETE FROM %s._ad_model_version v USING %s._ad_model_name n "
+	(void) ad_own_run("DELETE FROM %s._ad_model_version v USING %s._ad_model_name n "
 						   "WHERE n.name = $1 AND v.name = $1 AND v.version IS DISTINCT FROM n.active "
 						   "AND v.version NOT IN (SELECT w.version FROM %s._ad_model_version w "
 						   "WHERE w.name = $1 ORDER BY w.version DESC LIMIT n.keep)",

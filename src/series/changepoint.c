@@ -12,7 +12,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "series/ad_series.h"
+#include "core/ad_elementary.h"
+#include "series/ad_shape.h"
+#include "series/ad_smoother.h"
 
 #define NORMAL_MAD		1.4826022185056018
 
@@ -25,10 +27,10 @@ Size
 ad_changepoints_pelt(const double *y, Size n, double penalty, Size least,
 					 uint32 *out)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext,
 												  "anomaly change points",
 												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
 	double	   *x = ad_palloc_array(double, n + 1);
 	uint32	   *place = ad_palloc_array(uint32, n + 1);
 	double	   *s1,
@@ -54,7 +56,7 @@ ad_changepoints_pelt(const double *y, Size n, double penalty, Size least,
 	if (m < 2 * least)
 	{
 		MemoryContextSwitchTo(old);
-		MemoryContextDelete(context);
+		MemoryContextDelete(mcxt);
 		return 0;
 	}
 	diff = ad_palloc_array(double, m);
@@ -161,6 +163,6 @@ ad_changepoints_pelt(const double *y, Size n, double penalty, Size least,
 			out[--k] = place[previous[t]];
 	}
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
+	MemoryContextDelete(mcxt);
 	return count;
 }

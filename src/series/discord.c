@@ -22,8 +22,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "series/ad_series.h"
 #include "math/ad_profile.h"
+#include "series/ad_shape.h"
 
 #define PENALTY		(-8.0)		/* below every correlation */
 
@@ -72,7 +72,7 @@ void
 ad_discord_profile(const double *y, Size n, Size m, Size exclusion,
 				   double *distance, int64 *neighbor)
 {
-	MemoryContext context;
+	MemoryContext mcxt;
 	MemoryContext old;
 	AdSimdWidth width = ad_simd_width();
 	AdProfileRow row = ad_profile_row(width);
@@ -108,10 +108,10 @@ ad_discord_profile(const double *y, Size n, Size m, Size exclusion,
 		return;
 	windows = n - m + 1;
 
-	context = AllocSetContextCreate(CurrentMemoryContext,
+	mcxt = AllocSetContextCreate(CurrentMemoryContext,
 									"anomaly matrix profile",
 									ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(context);
+	old = MemoryContextSwitchTo(mcxt);
 	x = ad_palloc0_array(double, n + AD_LOESS_PAD);
 	mu = ad_palloc_array(double, windows);
 	inv = ad_palloc0_array(double, windows + AD_LOESS_PAD);
@@ -275,7 +275,7 @@ ad_discord_profile(const double *y, Size n, Size m, Size exclusion,
 		}
 	}
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
+	MemoryContextDelete(mcxt);
 }
 
 /*

@@ -17,9 +17,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "series/ad_series.h"
-
 #include "math/ad_math.h"
+#include "series/ad_grid.h"
+#include "series/ad_smoother.h"
+
 #include "utils/timestamp.h"
 #include "utils/datetime.h"
 

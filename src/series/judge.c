@@ -20,7 +20,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "series/ad_series.h"
+#include "series/ad_pareto.h"
+#include "series/ad_smoother.h"
+#include "series/ad_stl.h"
+
+#include <float.h>
 
 #define NORMAL_MAD		1.4826022185056018
 #define NORMAL_IQR		1.3489795003921634
@@ -52,7 +56,7 @@ ad_stl_remainder(const AdStlResult *result, const double *y,
 static double
 upper_bound(double *values, Size n, double risk, double floor)
 {
-	AdTail		tail;
+	AdParetoTail		tail;
 	Size		peaks = Max((Size) ((1.0 - POT_LEVEL) * (double) n),
 							POT_PEAKS);
 	Size		rank = n - peaks - 1;
@@ -60,9 +64,9 @@ upper_bound(double *values, Size n, double risk, double floor)
 	tail.level = ad_series_select(values, n, rank);
 	for (Size i = 0; i < peaks; i++)
 		values[rank + 1 + i] -= tail.level;
-	ad_tail_fit(values + rank + 1, peaks, &tail);
+	ad_pareto_fit(values + rank + 1, peaks, &tail);
 	tail.share = (double) peaks / (double) n;
-	return Max(ad_tail_quantile(&tail, risk), tail.level + floor);
+	return Max(ad_pareto_quantile(&tail, risk), tail.level + floor);
 }
 
 /*
@@ -70,9 +74,9 @@ upper_bound(double *values, Size n, double risk, double floor)
  */
 void
 ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
-			 const double *remainder, AdStlRoom *room)
+			 const double *remainder, AdStlScratch *scratch)
 {
-	double	   *values = ad_stl_room(room, 2 * result->n + 1);
+	double	   *values = ad_stl_scratch(scratch, 2 * result->n + 1);
 	double	   *other = values + result->n + 1;
 	Size		n = 0;
 	double		largest = 0;
@@ -81,7 +85,7 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
 	double		floor;
 
 	if (isnan(threshold))
-		threshold = default_threshold[o->method];
+		threshold = default_threshold[o->threshold_method];
 	for (Size i = 0; i < result->n; i++)
 	{
 		values[n] = remainder[i];
@@ -106,7 +110,7 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
 	floor = Max(1e3 * DBL_EPSILON * largest, DBL_MIN);
 	result->scale = Max(NORMAL_MAD * mad, floor);
 
-	switch ((AdThresholdMethod) o->method)
+	switch ((AdThresholdMethod) o->threshold_method)
 	{
 		case AD_THRESHOLD_MAD:
 			result->low = result->center - threshold * result->scale;

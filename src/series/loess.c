@@ -22,7 +22,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "series/ad_series.h"
+#include "series/ad_smoother.h"
 
 /* Multiply-adds between two looks for a cancel. */
 #define WORK_PER_CHECK	65536

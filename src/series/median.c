@@ -11,7 +11,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "series/ad_series.h"
+#include "core/ad_random.h"
+#include "series/ad_smoother.h"
 
 #define SAMPLE		1023		/* values that bracket the median */
 #define MARGIN		64			/* ranks of the sample to each side */

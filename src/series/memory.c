@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * memory.c
- *		How much memory one series may have, and the room that series share.
+ *		How much memory one series may have, and the scratch memory that series share.
  *
  * A series is held whole, with what is worked out about it, so its points are
  * limited by bytes: a setting, since who has the memory may raise it.
@@ -14,11 +14,11 @@
 #include "utils/guc.h"
 
 #define MB			((Size) 1024 * 1024)
-#define ROOM_KEPT		((Size) 2 * 1024 * 1024)	/* doubles kept between series */
+#define SCRATCH_KEPT		((Size) 2 * 1024 * 1024)	/* doubles kept between series */
 
 static int	series_memory = AD_SERIES_MEMORY;	/* MB */
 
-/* Define the settings of the room. */
+/* Define the settings of the series room. */
 void
 ad_series_settings(void)
 {
@@ -44,19 +44,19 @@ ad_series_affordable(Size bytes, Size n, AdSeriesProblem *problem)
 }
 
 /*
- * The backend's room, for a run in the current context; nothing that runs in
+ * The scratch memory of the backend, for a run in the current context; nothing that runs in
  * it calls back into SQL.  What a run before was stopped in is forgotten: it
  * went with that run's context.
  */
-AdStlRoom *
-ad_stl_room_enter(void)
+AdStlScratch *
+ad_stl_scratch_enter(void)
 {
-	static AdStlRoom room;
+	static AdStlScratch scratch;
 
-	room.large = NULL;
-	room.large_size = 0;
-	room.context = CurrentMemoryContext;
-	return &room;
+	scratch.large = NULL;
+	scratch.large_size = 0;
+	scratch.mcxt = CurrentMemoryContext;
+	return &scratch;
 }
 
 /*
@@ -64,10 +64,10 @@ ad_stl_room_enter(void)
  * gone.
  */
 double *
-ad_stl_room(AdStlRoom *room, Size doubles)
+ad_stl_scratch(AdStlScratch *scratch, Size doubles)
 {
-	double	  **block = doubles > ROOM_KEPT ? &room->large : &room->kept;
-	Size	   *size = doubles > ROOM_KEPT ? &room->large_size : &room->kept_size;
+	double	  **block = doubles > SCRATCH_KEPT ? &scratch->large : &scratch->kept;
+	Size	   *size = doubles > SCRATCH_KEPT ? &scratch->large_size : &scratch->kept_size;
 
 	if (*size < doubles)
 	{
@@ -76,7 +76,7 @@ ad_stl_room(AdStlRoom *room, Size doubles)
 		*block = NULL;
 		*size = 0;
 		*block = (double *)
-			MemoryContextAllocHuge(doubles > ROOM_KEPT ? room->context :
+			MemoryContextAllocHuge(doubles > SCRATCH_KEPT ? scratch->mcxt :
 								   TopMemoryContext,
 								   ad_mul_size(doubles, sizeof(double)));
 		*size = doubles;
@@ -86,10 +86,10 @@ ad_stl_room(AdStlRoom *room, Size doubles)
 
 /* Give back a block too large to keep for the next series. */
 void
-ad_stl_room_leave(AdStlRoom *room)
+ad_stl_scratch_leave(AdStlScratch *scratch)
 {
-	if (room->large)
-		pfree(room->large);
-	room->large = NULL;
-	room->large_size = 0;
+	if (scratch->large)
+		pfree(scratch->large);
+	scratch->large = NULL;
+	scratch->large_size = 0;
 }

@@ -15,7 +15,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "series/ad_series.h"
+#include "series/ad_smoother.h"
+#include "series/ad_stl.h"
+
+#include <float.h>
 
 #define HUGE_VALUE_EXPONENT 300 /* of two: values above get scaled */
 
@@ -48,7 +51,7 @@ resolve(const AdStlOptions *o, Size n, Size period, int rank,
 		p->s_window = o->windows[Min(rank, o->nwindows - 1)];
 	else
 		p->s_window = 11 + 4 * (Size) rank;
-	p->s_degree = o->s_degree;
+	p->s_degree = o->seasonal_degree;
 	if (p->s_window == 0)
 	{
 		p->periodic = true;
@@ -56,16 +59,16 @@ resolve(const AdStlOptions *o, Size n, Size period, int rank,
 		p->s_degree = 0;
 	}
 	s = (double) p->s_window;
-	p->s_jump = default_jump(o->s_jump, p->s_window);
-	p->t_window = o->t_window > 0 ? (Size) o->t_window :
+	p->s_jump = default_jump(o->seasonal_jump, p->s_window);
+	p->t_window = o->trend_window > 0 ? (Size) o->trend_window :
 		next_odd(1.5 * (double) period / (1.0 - 1.5 / s));
-	p->t_degree = o->t_degree;
-	p->t_jump = default_jump(o->t_jump, p->t_window);
-	p->l_window = o->l_window > 0 ? (Size) o->l_window : (period | 1);
-	p->l_degree = o->l_degree >= 0 ? o->l_degree : o->t_degree;
-	p->l_jump = default_jump(o->l_jump, p->l_window);
-	p->inner = o->inner > 0 ? o->inner : o->robust ? 1 : 2;
-	p->outer = o->outer >= 0 ? o->outer : o->robust ? 15 : 0;
+	p->t_degree = o->trend_degree;
+	p->t_jump = default_jump(o->trend_jump, p->t_window);
+	p->l_window = o->lowpass_window > 0 ? (Size) o->lowpass_window : (period | 1);
+	p->l_degree = o->lowpass_degree >= 0 ? o->lowpass_degree : o->trend_degree;
+	p->l_jump = default_jump(o->lowpass_jump, p->l_window);
+	p->inner = o->inner_iterations > 0 ? o->inner_iterations : o->robust ? 1 : 2;
+	p->outer = o->outer_iterations >= 0 ? o->outer_iterations : o->robust ? 15 : 0;
 	/* a window of one value would leave no neighbour to smooth with */
 	p->s_window = Max(p->s_window, 3);
 	p->l_window = Max(p->l_window, 3);
@@ -138,11 +141,11 @@ fit_trend(const AdStlWork *work, const AdStlOptions *o, double *y, Size n,
 		  const uint32 *missing, Size nmissing, AdStlResult *result)
 {
 	AdLoess		l;
-	Size		window = o->t_window > 0 ? (Size) o->t_window :
+	Size		window = o->trend_window > 0 ? (Size) o->trend_window :
 		next_odd(Min(Max((double) n / 10.0, 7.0), 1001.0));
-	int			outer = o->outer >= 0 ? o->outer : o->robust ? 15 : 0;
+	int			outer = o->outer_iterations >= 0 ? o->outer_iterations : o->robust ? 15 : 0;
 
-	ad_loess_init(&l, window, o->t_degree, default_jump(o->t_jump, window), n);
+	ad_loess_init(&l, window, o->trend_degree, default_jump(o->trend_jump, window), n);
 	for (Size i = 0; i < n; i++)
 		result->weight[i] = 1;
 	for (Size i = 0; i < nmissing; i++)
@@ -184,7 +187,7 @@ fit_trend(const AdStlWork *work, const AdStlOptions *o, double *y, Size n,
  */
 void
 ad_stl_decompose(const double *y, Size n, const AdStlOptions *o,
-				 const Size *periods, int nperiods, AdStlRoom *room,
+				 const Size *periods, int nperiods, AdStlScratch *lent,
 				 AdStlResult *result)
 {
 	MemoryContext caller = CurrentMemoryContext;
@@ -228,7 +231,7 @@ ad_stl_decompose(const double *y, Size n, const AdStlOptions *o,
 	scratch = AllocSetContextCreate(caller, "anomaly decomposition",
 									ALLOCSET_SMALL_SIZES);
 	MemoryContextSwitchTo(scratch);
-	work_y = ad_stl_room(room, n + AD_LOESS_PAD +
+	work_y = ad_stl_scratch(lent, n + AD_LOESS_PAD +
 						 ad_stl_work_doubles(n, longest));
 	memset(work_y + n, 0, AD_LOESS_PAD * sizeof(double));
 	for (Size i = 0; i < n; i++)

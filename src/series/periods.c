@@ -26,8 +26,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "series/ad_series.h"
+#include "core/ad_elementary.h"
 #include "math/ad_fft.h"
+#include "series/ad_periods.h"
+#include "series/ad_smoother.h"
 
 #define MAX_FOUND		3		/* periods of one search */
 #define MAX_CALENDAR	4
@@ -488,10 +490,10 @@ static Size
 pick(Search *s, const double *y, const Size *found, int nfound, Size limit,
 	 double *strength)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext,
 												  "anomaly periods",
 												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
 	Judged		tried[MAX_TRIED];
 	int			ntried = 0;
 	double		period[MAX_CANDIDATES];
@@ -645,7 +647,7 @@ pick(Search *s, const double *y, const Size *found, int nfound, Size limit,
 		}
 	}
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
+	MemoryContextDelete(mcxt);
 	return result;
 }
 
@@ -790,10 +792,10 @@ int
 ad_periods_find(const double *y, Size n, int64 step, int months,
 				Size *period, double *strength)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext,
 												  "anomaly period search",
 												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
 	static const int64 spans[] = {
 		INT64CONST(3600000000), INT64CONST(86400000000),
 		INT64CONST(604800000000)
@@ -859,7 +861,7 @@ ad_periods_find(const double *y, Size n, int64 step, int months,
 		}
 	}
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
+	MemoryContextDelete(mcxt);
 
 	/* pairs at the lag may vary a little more than all points do */
 	for (int i = 0; i < count; i++)

@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "series/ad_series.h"
+#include "series/ad_series_plot.h"
 
 #define LEFT		64			/* margins, pixels */
 #define RIGHT		12

@@ -10,8 +10,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "sql/ad_result.h"
+#include "series/ad_series_run.h"
 #include "series/ad_series_sql.h"
+#include "sql/ad_result.h"
 
 #include <ctype.h>
 
@@ -28,7 +29,7 @@ typedef struct DecomposeCall
 {
 	bool		said;
 	AdStlOptions o;
-	void	   *zone;
+	pg_tz	   *zone;
 	MemoryContext series;		/* reset after each */
 	TupleDesc	desc;
 	Tuplestorestate *store;
@@ -100,11 +101,11 @@ emit(FunctionCallInfo fcinfo, DecomposeCall *call, const char *name,
 	if (rows->n == 0)
 		return;
 	memset(&problem, 0, sizeof(problem));
-	if (!ad_series_run(fcinfo->flinfo, &call->o, AD_TIME_TZ, call->zone,
-					   rows->value, rows->time, rows->n, ad_stl_room_enter(), &run,
+	if (!ad_series_run(&call->o, AD_TIME_TZ, call->zone,
+					   rows->value, rows->time, rows->n, ad_stl_scratch_enter(), &run,
 					   &problem))
 	{
-		if (call->o.on_error == 0)
+		if (call->o.on_error == AD_ON_ERROR_RAISE)
 			ad_series_raise(&problem);
 		/* a series that cannot be decomposed: its rows, and nothing else */
 		for (Size i = 0; i < rows->n; i++)
@@ -131,6 +132,7 @@ emit(FunctionCallInfo fcinfo, DecomposeCall *call, const char *name,
 		}
 		return;
 	}
+	ad_series_short_notice(fcinfo->flinfo, &run.result);
 
 	/* a point that has a row keeps that row's time */
 	times = ad_palloc_array(int64, run.grid.n);
@@ -192,7 +194,7 @@ run_decompose(FunctionCallInfo fcinfo)
 													AD_MAX_QUERY_LENGTH));
 	Jsonb	   *options = ad_jsonb_argument(PG_GETARG_DATUM(1), "options");
 	DecomposeCall *call;
-	MemoryContext context;
+	MemoryContext mcxt;
 	MemoryContext old;
 	int			columns;
 	char	   *ordered;
@@ -202,14 +204,14 @@ run_decompose(FunctionCallInfo fcinfo)
 	bool		started = false;
 	Rows		rows;
 
-	context = info->econtext->ecxt_per_query_memory;
-	old = MemoryContextSwitchTo(context);
+	mcxt = info->econtext->ecxt_per_query_memory;
+	old = MemoryContextSwitchTo(mcxt);
 	call = palloc0(sizeof(DecomposeCall));
 	fcinfo->flinfo->fn_extra = call;
 	ad_series_parse(options, &call->o);
 	if (call->o.timezone)
 		call->zone = ad_series_zone(call->o.timezone);
-	call->series = AllocSetContextCreate(context, "anomaly decompose",
+	call->series = AllocSetContextCreate(mcxt, "anomaly decompose",
 										 ALLOCSET_DEFAULT_SIZES);
 	call->store = ad_result_begin(fcinfo, OUT_COLUMNS, &call->desc);
 	MemoryContextSwitchTo(old);

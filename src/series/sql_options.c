@@ -12,6 +12,7 @@
  *-------------------------------------------------------------------------
  */
 #include "series/ad_series_sql.h"
+#include "series/ad_stream.h"
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"

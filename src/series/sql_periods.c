@@ -11,7 +11,10 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "series/ad_periods.h"
+#include "series/ad_series_run.h"
 #include "series/ad_series_sql.h"
+#include "sql/ad_aggregate.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
@@ -33,18 +36,16 @@ typedef struct PeriodsState
 static Datum
 transition(FunctionCallInfo fcinfo, AdTimeKind kind)
 {
-	MemoryContext context;
+	MemoryContext mcxt = ad_aggregate_context(fcinfo);
 	PeriodsState *state;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "aggregate function called in non-aggregate context");
 	if (PG_ARGISNULL(0))
 	{
-		state = MemoryContextAllocZero(context, sizeof(PeriodsState));
+		state = MemoryContextAllocZero(mcxt, sizeof(PeriodsState));
 		state->kind = kind;
 		state->capacity = 256;
-		state->value = MemoryContextAlloc(context, 256 * sizeof(double));
-		state->time = MemoryContextAlloc(context, 256 * sizeof(int64));
+		state->value = MemoryContextAlloc(mcxt, 256 * sizeof(double));
+		state->time = MemoryContextAlloc(mcxt, 256 * sizeof(int64));
 	}
 	else
 		state = (PeriodsState *) PG_GETARG_POINTER(0);
@@ -122,8 +123,7 @@ ad_periods_finalfn(PG_FUNCTION_ARGS)
 	bool		byval;
 	char		align;
 
-	if (!AggCheckCallContext(fcinfo, NULL))
-		elog(ERROR, "aggregate function called in non-aggregate context");
+	(void) ad_aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	state = (PeriodsState *) PG_GETARG_POINTER(0);

@@ -5,6 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "series/ad_series_plot.h"
+#include "series/ad_series_run.h"
 #include "series/ad_series_sql.h"
 
 #include "utils/builtins.h"
@@ -34,7 +36,7 @@ ad_stl_plot(PG_FUNCTION_ARGS)
 				nmissing;
 	AdStlOptions o;
 	AdStlResult result;
-	AdStlRoom  *room = ad_stl_room_enter();
+	AdStlScratch  *scratch = ad_stl_scratch_enter();
 	AdSeriesProblem problem;
 	Size		periods[AD_SERIES_MAX_SEASONS];
 	int			nperiods;
@@ -77,17 +79,16 @@ ad_stl_plot(PG_FUNCTION_ARGS)
 	if (!ad_series_array_periods(&o, y, n, periods, &nperiods, &problem) ||
 		!ad_series_affordable(ad_stl_bytes(n, periods, nperiods), n, &problem))
 	{
-		if (o.on_error == 0)
+		if (o.on_error == AD_ON_ERROR_RAISE)
 			ad_series_raise(&problem);
 		PG_RETURN_NULL();
 	}
-	ad_stl_decompose(y, n, &o, periods, nperiods, room, &result);
-	if (result.ndropped > 0 && result.nseasons == 0)
-		ad_series_short_notice(fcinfo->flinfo, n, result.dropped);
+	ad_stl_decompose(y, n, &o, periods, nperiods, scratch, &result);
+	ad_series_short_notice(fcinfo->flinfo, &result);
 	remainder = ad_palloc_array(double, n);
 	ad_stl_remainder(&result, y, remainder);
-	ad_stl_judge(&result, &o, remainder, room);
-	ad_stl_room_leave(room);
+	ad_stl_judge(&result, &o, remainder, scratch);
+	ad_stl_scratch_leave(scratch);
 	PG_RETURN_TEXT_P(cstring_to_text(ad_series_plot(y, n, &result, remainder,
 													title, width, height,
 													first, last)));

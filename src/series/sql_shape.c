@@ -9,7 +9,9 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_options.h"
 #include "series/ad_series_sql.h"
+#include "series/ad_shape.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
@@ -23,8 +25,7 @@ typedef struct DiscordOptions
 } DiscordOptions;
 
 static const AdOption discord_table[] = {
-	{"exclusion", AD_OPT_INT, offsetof(DiscordOptions, exclusion), -1, 0,
-	16777215, NULL, NULL, false},
+	AD_INT(DiscordOptions, exclusion, -1, 0, 16777215),
 };
 
 /* What a call site keeps. */

@@ -11,6 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "series/ad_series_run.h"
 #include "series/ad_series_sql.h"
 
 #include "access/htup_details.h"
@@ -29,8 +30,8 @@ typedef struct StlCall
 	HeapTupleHeader header;		/* of a row that is NULL throughout */
 	Jsonb	   *options;		/* parsed last */
 	AdStlOptions o;
-	void	   *zone;			/* of o.timezone, or NULL */
-	MemoryContext context;		/* of the options */
+	pg_tz	   *zone;			/* of o.timezone, or NULL */
+	MemoryContext mcxt;		/* of the options */
 } StlCall;
 
 /* What a partition keeps. */
@@ -79,7 +80,7 @@ call_state(FunctionCallInfo fcinfo, Jsonb *options)
 		call->desc = BlessTupleDesc(desc);
 		memset(nulls, true, sizeof(nulls));
 		call->header = heap_form_tuple(call->desc, values, nulls)->t_data;
-		call->context = AllocSetContextCreate(CurrentMemoryContext,
+		call->mcxt = AllocSetContextCreate(CurrentMemoryContext,
 											  "anomaly series options",
 											  ALLOCSET_SMALL_SIZES);
 		MemoryContextSwitchTo(old);
@@ -90,8 +91,8 @@ call_state(FunctionCallInfo fcinfo, Jsonb *options)
 		memcmp(call->options, options, VARSIZE(options)) != 0)
 	{
 		call->options = NULL;
-		MemoryContextReset(call->context);
-		old = MemoryContextSwitchTo(call->context);
+		MemoryContextReset(call->mcxt);
+		old = MemoryContextSwitchTo(call->mcxt);
 		ad_series_parse(options, &call->o);
 		call->zone = NULL;
 		if (call->o.timezone)
@@ -139,7 +140,7 @@ prepare(FunctionCallInfo fcinfo, WindowObject winobj, StlCall *call,
 	const AdStlOptions *o = &call->o;
 	AdSeriesProblem problem;
 	Size		n = (Size) WinGetPartitionRowCount(winobj);
-	MemoryContext context = GetMemoryChunkContext(part);
+	MemoryContext mcxt = GetMemoryChunkContext(part);
 	MemoryContext old;
 	int64	   *time;
 	bool		good;
@@ -152,7 +153,7 @@ prepare(FunctionCallInfo fcinfo, WindowObject winobj, StlCall *call,
 		problem.code = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
 		problem.message = psprintf("series has too many rows: %zu", n);
 		problem.detail = psprintf("The limit is %zu.", AD_SERIES_MAX_POINTS);
-		if (o->on_error == 0)
+		if (o->on_error == AD_ON_ERROR_RAISE)
 			ad_series_raise(&problem);
 		part->null = true;
 		return;
@@ -160,28 +161,29 @@ prepare(FunctionCallInfo fcinfo, WindowObject winobj, StlCall *call,
 	/* of what the rows alone need; the grid may have more points or fewer */
 	if (!ad_series_affordable(n * 4 * sizeof(double), n, &problem))
 	{
-		if (o->on_error == 0)
+		if (o->on_error == AD_ON_ERROR_RAISE)
 			ad_series_raise(&problem);
 		part->null = true;
 		return;
 	}
 
-	old = MemoryContextSwitchTo(context);
+	old = MemoryContextSwitchTo(mcxt);
 	part->value = ad_palloc_array(double, n);
 	time = ad_palloc_array(int64, n);
 	pull_rows(winobj, n, part->value, time);
-	good = ad_series_run(fcinfo->flinfo, o, call->kind, call->zone,
-						 part->value, time, n, ad_stl_room_enter(), &part->run,
+	good = ad_series_run(o, call->kind, call->zone,
+						 part->value, time, n, ad_stl_scratch_enter(), &part->run,
 						 &problem);
 	pfree(time);
 	if (!good)
 	{
-		if (o->on_error == 0)
+		if (o->on_error == AD_ON_ERROR_RAISE)
 			ad_series_raise(&problem);
 		part->null = true;
 	}
 	else if (part->run.remainder)
 	{
+		ad_series_short_notice(fcinfo->flinfo, &part->run.result);
 		pfree(part->run.remainder);
 		pfree(part->run.grid.y);
 	}

@@ -13,6 +13,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "series/ad_series_run.h"
 #include "series/ad_series_sql.h"
 
 #include "access/htup_details.h"
@@ -43,7 +44,7 @@ typedef struct ArrayCall
 	Size		optlen;			/* options parsed last */
 	Jsonb	   *options;
 	AdStlOptions o;
-	MemoryContext context;		/* of the options */
+	MemoryContext mcxt;		/* of the options */
 } ArrayCall;
 
 /* The call site's state, with the options parsed (again only if changed). */
@@ -66,7 +67,7 @@ call_state(FunctionCallInfo fcinfo, Jsonb *options)
 		/* the server knows what belongs into the head of a row, not we */
 		memset(nulls, true, sizeof(nulls));
 		call->header = heap_form_tuple(BlessTupleDesc(desc), values, nulls)->t_data;
-		call->context = AllocSetContextCreate(CurrentMemoryContext,
+		call->mcxt = AllocSetContextCreate(CurrentMemoryContext,
 											  "anomaly series options",
 											  ALLOCSET_SMALL_SIZES);
 		MemoryContextSwitchTo(old);
@@ -76,8 +77,8 @@ call_state(FunctionCallInfo fcinfo, Jsonb *options)
 		memcmp(call->options, options, call->optlen) != 0)
 	{
 		call->options = NULL;
-		MemoryContextReset(call->context);
-		old = MemoryContextSwitchTo(call->context);
+		MemoryContextReset(call->mcxt);
+		old = MemoryContextSwitchTo(call->mcxt);
 		ad_series_parse(options, &call->o);
 		call->optlen = VARSIZE(options);
 		call->options = (Jsonb *) palloc(call->optlen);
@@ -115,7 +116,7 @@ ad_stl_array(PG_FUNCTION_ARGS)
 	int16	   *anomaly;
 	HeapTupleHeader td;
 	bool		nulls;
-	AdStlRoom  *room;
+	AdStlScratch  *scratch;
 
 	memset(&problem, 0, sizeof(problem));
 	memset(&result, 0, sizeof(result));
@@ -132,7 +133,7 @@ ad_stl_array(PG_FUNCTION_ARGS)
 		nmissing = n;
 	if (!ad_series_array_periods(o, y, n, periods, &nperiods, &problem))
 	{
-		if (o->on_error == 0)
+		if (o->on_error == AD_ON_ERROR_RAISE)
 			ad_series_raise(&problem);
 		PG_RETURN_NULL();
 	}
@@ -162,7 +163,7 @@ ad_stl_array(PG_FUNCTION_ARGS)
 	if (!ad_series_affordable(offset[OUT_COUNT] +
 							  ad_stl_bytes(n, periods, nperiods), n, &problem))
 	{
-		if (o->on_error == 0)
+		if (o->on_error == AD_ON_ERROR_RAISE)
 			ad_series_raise(&problem);
 		PG_RETURN_NULL();
 	}
@@ -172,7 +173,7 @@ ad_stl_array(PG_FUNCTION_ARGS)
 		problem.message = psprintf("decomposition of %zu points does not fit into a value: %zu MB",
 								   n, ad_megabytes(offset[OUT_COUNT]));
 		problem.detail = "The limit is 1 GB.";
-		if (o->on_error == 0)
+		if (o->on_error == AD_ON_ERROR_RAISE)
 			ad_series_raise(&problem);
 		PG_RETURN_NULL();
 	}
@@ -209,14 +210,13 @@ ad_stl_array(PG_FUNCTION_ARGS)
 		memset(result.trend + n, 0, AD_LOESS_PAD * sizeof(double));
 		memset(result.season + n, 0, AD_LOESS_PAD * sizeof(double));
 		memset(result.weight + n, 0, AD_LOESS_PAD * sizeof(double));
-		room = ad_stl_room_enter();
-		ad_stl_decompose(y, n, o, periods, nperiods, room, &result);
-		if (result.ndropped > 0 && result.nseasons == 0)
-			ad_series_short_notice(fcinfo->flinfo, n, result.dropped);
+		scratch = ad_stl_scratch_enter();
+		ad_stl_decompose(y, n, o, periods, nperiods, scratch, &result);
+		ad_series_short_notice(fcinfo->flinfo, &result);
 		remainder = nulls ? ad_palloc_array(double, n) : out[OUT_REMAINDER];
 		ad_stl_remainder(&result, y, remainder);
-		ad_stl_judge(&result, o, remainder, room);
-		ad_stl_room_leave(room);
+		ad_stl_judge(&result, o, remainder, scratch);
+		ad_stl_scratch_leave(scratch);
 		for (int s = 0; s < rows; s++)
 			memcpy(out[OUT_SEASONALS] + (Size) s * n,
 				   result.nseasons > 1 ? result.seasons[s] : result.season,

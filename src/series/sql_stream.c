@@ -11,6 +11,7 @@
  *-------------------------------------------------------------------------
  */
 #include "series/ad_series_sql.h"
+#include "series/ad_stream.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"

@@ -25,7 +25,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "series/ad_series.h"
+#include "series/ad_smoother.h"
+#include "series/ad_stl.h"
 
 #define SEGMENT			512		/* least points between two exact sums */
 #define PIECE			8192	/* points of a sweep between interrupts */

@@ -10,7 +10,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "series/ad_series.h"
+#include "core/ad_options.h"
+#include "series/ad_stl_options.h"
 
 #include "utils/builtins.h"
 #include "utils/numeric.h"
@@ -22,28 +23,27 @@ static const char *const duplicate_names[] = {"mean", "error", "last", NULL};
 static const char *const on_error_names[] = {"error", "null", NULL};
 static const char *const own_keys[] = {"period", "seasonal_window", "step", NULL};
 
-#define OFF(field)	offsetof(AdStlOptions, field)
 #define MAX_WINDOW	16777215
 
 static const AdOption table[] = {
-	{"seasonal_degree", AD_OPT_INT, OFF(s_degree), 0, 0, 1, NULL, NULL, false},
-	{"seasonal_jump", AD_OPT_INT, OFF(s_jump), 0, 1, MAX_WINDOW, NULL, NULL, false},
-	{"trend_window", AD_OPT_INT, OFF(t_window), 0, 3, MAX_WINDOW, NULL, NULL, false},
-	{"trend_degree", AD_OPT_INT, OFF(t_degree), 1, 0, 1, NULL, NULL, false},
-	{"trend_jump", AD_OPT_INT, OFF(t_jump), 0, 1, MAX_WINDOW, NULL, NULL, false},
-	{"lowpass_window", AD_OPT_INT, OFF(l_window), 0, 3, MAX_WINDOW, NULL, NULL, false},
-	{"lowpass_degree", AD_OPT_INT, OFF(l_degree), -1, 0, 1, NULL, NULL, false},
-	{"lowpass_jump", AD_OPT_INT, OFF(l_jump), 0, 1, MAX_WINDOW, NULL, NULL, false},
-	{"inner_iterations", AD_OPT_INT, OFF(inner), -1, 1, 100, NULL, NULL, false},
-	{"outer_iterations", AD_OPT_INT, OFF(outer), -1, 0, 100, NULL, NULL, false},
-	{"iterations", AD_OPT_INT, OFF(iterations), 2, 1, 100, NULL, NULL, false},
-	{"robust", AD_OPT_BOOL, OFF(robust), 0, 0, 0, NULL, NULL, false},
-	{"threshold", AD_OPT_FLOAT, OFF(threshold), NAN, 0, 1e6, NULL, NULL, true},
-	{"threshold_method", AD_OPT_ENUM, OFF(method), 0, 0, 0, method_names, NULL, false},
-	{"score_window", AD_OPT_INT, OFF(score_window), 0, 1, MAX_WINDOW, NULL, NULL, false},
-	{"duplicates", AD_OPT_ENUM, OFF(duplicates), 0, 0, 0, duplicate_names, NULL, false},
-	{"on_error", AD_OPT_ENUM, OFF(on_error), 0, 0, 0, on_error_names, NULL, false},
-	{"timezone", AD_OPT_STRING, OFF(timezone), 0, 0, 0, NULL, NULL, false},
+	AD_INT(AdStlOptions, seasonal_degree, 0, 0, 1),
+	AD_INT(AdStlOptions, seasonal_jump, 0, 1, MAX_WINDOW),
+	AD_INT(AdStlOptions, trend_window, 0, 3, MAX_WINDOW),
+	AD_INT(AdStlOptions, trend_degree, 1, 0, 1),
+	AD_INT(AdStlOptions, trend_jump, 0, 1, MAX_WINDOW),
+	AD_INT(AdStlOptions, lowpass_window, 0, 3, MAX_WINDOW),
+	AD_INT(AdStlOptions, lowpass_degree, -1, 0, 1),
+	AD_INT(AdStlOptions, lowpass_jump, 0, 1, MAX_WINDOW),
+	AD_INT(AdStlOptions, inner_iterations, -1, 1, 100),
+	AD_INT(AdStlOptions, outer_iterations, -1, 0, 100),
+	AD_INT(AdStlOptions, iterations, 2, 1, 100),
+	AD_BOOL(AdStlOptions, robust, false),
+	AD_FLOAT_ABOVE(AdStlOptions, threshold, NAN, 0, 1e6),
+	AD_ENUM(AdStlOptions, threshold_method, 0, method_names),
+	AD_INT(AdStlOptions, score_window, 0, 1, MAX_WINDOW),
+	AD_ENUM(AdStlOptions, duplicates, 0, duplicate_names),
+	AD_ENUM(AdStlOptions, on_error, 0, on_error_names),
+	AD_STRING(AdStlOptions, timezone, NULL),
 };
 
 /* A jsonb number as a double. */
@@ -166,9 +166,9 @@ ad_stl_options_parse(JsonbContainer *object, AdStlOptions *o)
 
 	memset(o, 0, sizeof(AdStlOptions));
 	ad_options_parse(object, OWNER, table, lengthof(table), own_keys, o);
-	check_odd("trend_window", o->t_window);
-	check_odd("lowpass_window", o->l_window);
-	if (o->method == AD_THRESHOLD_POT && o->threshold >= 0.5)
+	check_odd("trend_window", o->trend_window);
+	check_odd("lowpass_window", o->lowpass_window);
+	if (o->threshold_method == AD_THRESHOLD_POT && o->threshold >= 0.5)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"%s\" is out of range: %g", "threshold",

@@ -11,7 +11,7 @@
  * means (1 / points seen), level and each season slot for itself, and
  * settle at the options' values.
  *
- * The verdict is SPOT's (Siffer et al. 2017, see tail.c): standardised
+ * The verdict is SPOT's (Siffer et al. 2017, see pareto.c): standardised
  * errors over a high level follow a generalised Pareto tail, extrapolated
  * to the risk q.  In constant memory the level follows its quantile by
  * Robbins-Monro steps and the tail is kept by its two moments; flagged
@@ -25,7 +25,13 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "series/ad_series.h"
+#include "core/ad_envelope.h"
+#include "core/ad_options.h"
+#include "series/ad_grid.h"
+#include "series/ad_pareto.h"
+#include "series/ad_stream.h"
+
+#include <float.h>
 
 #define STREAM_MAGIC	"ADSTRM1\n"
 #define STREAM_VERSION	1
@@ -42,16 +48,15 @@
 static const char *const late_names[] = {"count", "error", NULL};
 static const char *const own_keys[] = {"period", "step", NULL};
 
-#define OFF(field)	offsetof(AdStreamOptions, field)
 
 static const AdOption table[] = {
-	{"level", AD_OPT_FLOAT, OFF(level), 0.1, 0, 1, NULL, NULL, true},
-	{"trend", AD_OPT_FLOAT, OFF(trend), 0, 0, 1, NULL, NULL, false},
-	{"season", AD_OPT_FLOAT, OFF(season), 0.1, 0, 1, NULL, NULL, true},
-	{"clip", AD_OPT_FLOAT, OFF(clip), 3, 1, 100, NULL, NULL, false},
-	{"q", AD_OPT_FLOAT, OFF(q), 1e-4, 0, 0.02, NULL, NULL, true},
-	{"warmup", AD_OPT_INT, OFF(warmup), 0, 1, 100000000, NULL, NULL, false},
-	{"late", AD_OPT_ENUM, OFF(late), 0, 0, 0, late_names, NULL, false},
+	AD_FLOAT_ABOVE(AdStreamOptions, level, 0.1, 0, 1),
+	AD_FLOAT(AdStreamOptions, trend, 0, 0, 1),
+	AD_FLOAT_ABOVE(AdStreamOptions, season, 0.1, 0, 1),
+	AD_FLOAT(AdStreamOptions, clip, 3, 1, 100),
+	AD_FLOAT_ABOVE(AdStreamOptions, q, 1e-4, 0, 0.02),
+	AD_INT(AdStreamOptions, warmup, 0, 1, 100000000),
+	AD_ENUM(AdStreamOptions, late, 0, late_names),
 };
 
 /* Fill o from a jsonb object; intervals stay text for the caller. */
@@ -82,14 +87,14 @@ update_bound(AdStream *s)
 {
 	double		variance = s->tail_square - s->tail_mean * s->tail_mean;
 	double		ratio = s->tail_mean * s->tail_mean / Max(variance, 1e-300);
-	AdTail		tail;
+	AdParetoTail		tail;
 
 	/* method of moments: mean and variance of the generalised Pareto */
 	tail.level = s->tail_level;
 	tail.shape = Max(Min(0.5 * (1.0 - ratio), MAX_SHAPE), -MAX_SHAPE);
 	tail.scale = s->tail_mean * (1.0 - tail.shape);
 	tail.share = TAIL_SHARE;
-	s->bound = Max(ad_tail_quantile(&tail, s->q), MIN_BOUND);
+	s->bound = Max(ad_pareto_quantile(&tail, s->q), MIN_BOUND);
 }
 
 /* A new stream; intervals of the options have been read. */
@@ -110,7 +115,7 @@ ad_stream_init(AdStream *s, const AdStreamOptions *o)
 	if (o->step.text)
 		s->step = o->step.usec + o->step.months * month;
 	s->warmup = (uint32) o->warmup;
-	s->late_error = o->late == 1;
+	s->late_error = o->late == AD_LATE_ERROR;
 	s->last = AD_NO_TIME;
 	s->tail_level = 2.33;
 	s->tail_mean = TAIL_MEAN;
@@ -120,7 +125,7 @@ ad_stream_init(AdStream *s, const AdStreamOptions *o)
 
 /* The step is known: lay out the season. */
 static void
-lay_out(AdStream *s, MemoryContext context)
+lay_out(AdStream *s, MemoryContext mcxt)
 {
 	double		slots = 0;
 
@@ -140,9 +145,9 @@ lay_out(AdStream *s, MemoryContext context)
 	if (s->slots > 0)
 	{
 		s->season = (double *)
-			MemoryContextAllocZero(context, s->slots * sizeof(double));
+			MemoryContextAllocZero(mcxt, s->slots * sizeof(double));
 		s->seen = (uint32 *)
-			MemoryContextAllocZero(context, s->slots * sizeof(uint32));
+			MemoryContextAllocZero(mcxt, s->slots * sizeof(uint32));
 	}
 }
 
@@ -158,7 +163,7 @@ ascending(const void *a, const void *b)
 
 /* Note a time while the step is unknown; the last one settles it. */
 static void
-learn_step(AdStream *s, MemoryContext context, int64 t)
+learn_step(AdStream *s, MemoryContext mcxt, int64 t)
 {
 	int64		spacing[AD_STREAM_FIRST];
 
@@ -169,7 +174,7 @@ learn_step(AdStream *s, MemoryContext context, int64 t)
 		spacing[i - 1] = s->first[i] - s->first[i - 1];
 	qsort(spacing, AD_STREAM_FIRST - 1, sizeof(int64), ascending);
 	s->step = Max(spacing[(AD_STREAM_FIRST - 1) / 2], 1);
-	lay_out(s, context);
+	lay_out(s, mcxt);
 }
 
 /* The slot of a time: whole steps since the epoch, modulo the season. */
@@ -198,7 +203,7 @@ slot_of(const AdStream *s, int64 t)
  * Take one point in.  The season is allocated in the given context, once.
  */
 void
-ad_stream_point(AdStream *s, MemoryContext context, int64 t, bool has_value,
+ad_stream_point(AdStream *s, MemoryContext mcxt, int64 t, bool has_value,
 				double value, AdStreamPoint *out)
 {
 	double		error,
@@ -228,10 +233,10 @@ ad_stream_point(AdStream *s, MemoryContext context, int64 t, bool has_value,
 		if (s->step > 0)
 		{
 			s->nfirst = AD_STREAM_FIRST;
-			lay_out(s, context);
+			lay_out(s, mcxt);
 		}
 		else
-			learn_step(s, context, t);
+			learn_step(s, mcxt, t);
 	}
 	if (s->slots > 0)
 	{

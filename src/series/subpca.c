@@ -17,7 +17,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "series/ad_series.h"
+#include "math/ad_loess.h"
+#include "series/ad_shape.h"
+
+#include <float.h>
 
 #define LEAST_SHARE		1e-9	/* of the largest variance: noise below */
 #define PIECE			4096
@@ -34,7 +37,7 @@ extern void dsyev_(const char *jobz, const char *uplo, const int *n,
 void
 ad_subpca_scores(const double *y, Size n, Size m, double *score)
 {
-	MemoryContext context;
+	MemoryContext mcxt;
 	MemoryContext old;
 	AdLoessKernels const *kernels = ad_loess_kernels(ad_simd_width());
 	Size		windows;
@@ -58,9 +61,9 @@ ad_subpca_scores(const double *y, Size n, Size m, double *score)
 	if (n < 2 * m)
 		return;
 	windows = n - m + 1;
-	context = AllocSetContextCreate(CurrentMemoryContext, "anomaly subpca",
+	mcxt = AllocSetContextCreate(CurrentMemoryContext, "anomaly subpca",
 									ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(context);
+	old = MemoryContextSwitchTo(mcxt);
 	x = ad_palloc0_array(double, n + AD_LOESS_PAD);
 	cov = ad_palloc0_array(double, m * m);
 	value = ad_palloc_array(double, m);
@@ -206,5 +209,5 @@ done:
 		for (Size i = 0; i < n; i++)
 			score[i] = isfinite(y[i]) ? 0 : NAN;
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
+	MemoryContextDelete(mcxt);
 }

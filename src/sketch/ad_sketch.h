@@ -19,7 +19,9 @@
 #ifndef AD_SKETCH_H
 #define AD_SKETCH_H
 
-#include "core/ad_core.h"
+#include "core/ad_bytes.h"
+#include "core/ad_options.h"
+#include "core/ad_random.h"
 
 #define AD_SKETCH_VERSION	1
 #define AD_TAIL				512		/* exact values at either end */

@@ -25,14 +25,10 @@
 #define CATEGORY_COST	96
 
 const AdOption ad_sampling_options[] = {
-	{"rows", AD_OPT_INT, offsetof(AdSampling, rows), 65536, 1,
-	AD_MAX_SAMPLE, NULL, NULL, false},
-	{"memory_mb", AD_OPT_INT, offsetof(AdSampling, memory_mb), 64, 1, 1024,
-	NULL, NULL, false},
-	{"seed", AD_OPT_SEED, offsetof(AdSampling, seed), 0, 0,
-	9007199254740991.0, NULL, NULL, false},
-	{"keyed", AD_OPT_BOOL, offsetof(AdSampling, keyed), 0, 0, 0, NULL, NULL,
-	false},
+	AD_INT(AdSampling, rows, 65536, 1, AD_MAX_SAMPLE),
+	AD_INT(AdSampling, memory_mb, 64, 1, 1024),
+	AD_SEED(AdSampling, seed, 0, 0, 9007199254740991.0),
+	AD_BOOL(AdSampling, keyed, false),
 };
 const int	ad_n_sampling_options = lengthof(ad_sampling_options);
 

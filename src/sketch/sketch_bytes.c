@@ -17,6 +17,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_envelope.h"
 #include "sketch/ad_sketch.h"
 
 #define SECTION_FEATURES	1

@@ -11,9 +11,9 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "math/ad_math.h"
 #include "sketch/ad_sketch.h"
 
-#include "math/ad_math.h"
 
 /* An empty tail, its buffer in the current context. */
 void

@@ -11,8 +11,8 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
-#include "core/ad_core.h"
 #include "fmgr.h"
+#include "utils/jsonb.h"
 
 /* text_arg.c */
 extern void ad_check_length(Datum value, const char *what, Size most);

@@ -6,6 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_core.h"
 #include "sql/ad_result.h"
 
 #include "miscadmin.h"

@@ -11,6 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_core.h"
 #include "sql/ad_text.h"
 
 #include "mb/pg_wchar.h"

@@ -19,6 +19,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
+#include "core/ad_random.h"
 #include "math/ad_neighbors.h"
 #include "math/ad_simd.h"
 

@@ -1,21 +1,19 @@
 /*-------------------------------------------------------------------------
  *
- * ad_evaluate.h
- *		Metrics of labelled scores, false discovery rates, generated data.
+ * ad_ranking.h
+ *		Labelled scores and their metrics.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef AD_EVALUATE_H
-#define AD_EVALUATE_H
+#ifndef AD_RANKING_H
+#define AD_RANKING_H
 
-#include "core/ad_core.h"
+#include "core/ad_bytes.h"
 
 /* Limits; each is named in the error that enforces it. */
 #define AD_MAX_RANKED		60000000	/* rows of a ranking or partition */
 #define AD_MAX_CURVE		1000000 /* points of a curve */
 #define AD_MIN_CURVE		3
-#define AD_MAX_GENERATED	INT64CONST(1000000000000)	/* rows */
-#define AD_MAX_CLUSTERS		1000
 
 /*
  * ranking.c: labelled scores.  A score is kept as a key, an unsigned integer
@@ -128,87 +126,4 @@ extern AdCurvePoint *ad_metric_pr_curve(AdRanking *r, int64 points, Size *n);
 extern void ad_metric_confusion(double tp, double fp, double tn, double fn,
 								AdConfusion *c);
 
-/* fdr.c: adjusted p-values */
-typedef enum AdFdrMethod
-{
-	AD_FDR_BH,					/* Benjamini and Hochberg */
-	AD_FDR_BY					/* Benjamini and Yekutieli */
-} AdFdrMethod;
-
-extern void ad_fdr_adjust(double *p, Size n, AdFdrMethod method);
-
-/* generate.c: values at positions */
-typedef enum AdDistribution
-{
-	AD_DIST_NORMAL,
-	AD_DIST_UNIFORM,
-	AD_DIST_EXPONENTIAL
-} AdDistribution;
-
-/* One rare event a stratum of 1 / share rows; see generate.c. */
-typedef struct AdStrata
-{
-	double		share;			/* of rows with an event; 0: never */
-	uint64		key;			/* of its random numbers */
-	int64		j;				/* stratum; -1: before the first */
-	int64		end;			/* first row of the next stratum */
-	int64		at;				/* row of the event */
-	uint64		bits;			/* random, for what happens there */
-} AdStrata;
-
-typedef struct AdBlobs
-{
-	int64		rows;
-	int			features;
-	double		contamination;	/* share of anomalies */
-	int64		seed;
-	int			clusters;
-	double		spread;			/* standard deviation of a cluster */
-
-	/* made by ad_blobs_init(), moved by ad_blobs_next() */
-	int64		next;			/* row, from 0 */
-	uint64		row_key;
-	double	   *centers;		/* clusters × features */
-	AdStrata	anomaly;
-} AdBlobs;
-
-typedef struct AdSeries
-{
-	int64		rows;
-	int64		seed;
-	AdDistribution noise;
-	double		noise_scale;
-	double		level;
-	double		trend;			/* a step */
-	double		period;			/* in steps; 0: no season */
-	double		amplitude;
-	double		spikes;			/* share of rows */
-	double		spike_size;
-	double		shifts;			/* share of rows */
-	double		shift_size;
-
-	/* made by ad_series_init(), moved by ad_series_next() */
-	int64		next;			/* row, from 0 */
-	uint64		noise_key;
-	AdStrata	spike;
-	AdStrata	shift;
-	double		shifted;		/* by the level shifts so far */
-} AdSeries;
-
-typedef enum AdSeriesKind
-{
-	AD_SERIES_NORMAL,
-	AD_SERIES_SPIKE,
-	AD_SERIES_SHIFT
-} AdSeriesKind;
-
-extern bool ad_distribution_parse(const char *name, Size len,
-								  AdDistribution *distribution);
-extern double ad_random_at(int64 seed, int64 i, AdDistribution distribution,
-						   double location, double scale);
-extern void ad_blobs_init(AdBlobs *b);
-extern bool ad_blobs_next(AdBlobs *b, double *x);
-extern void ad_series_init(AdSeries *s);
-extern double ad_series_next(AdSeries *s, AdSeriesKind *kind);
-
-#endif							/* AD_EVALUATE_H */
+#endif							/* AD_RANKING_H */

@@ -11,7 +11,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "rows/ad_rows.h"
+#include "rows/ad_model_call.h"
+#include "rows/ad_origin.h"
+#include "rows/ad_registry.h"
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
@@ -62,20 +64,20 @@ this_moment(AdMoment *now)
 }
 
 /*
- * Find out once a call site what argument 0 is declared as: bytea or text;
- * and of bytes, how they are known again.  The declaration is asked, which is
- * there however the function is called.
+ * Find out, once per call site, what argument 0 is declared as: bytea or
+ * text; and of bytes, how they are recognized.  The declaration is asked,
+ * which is there however the function is called.
  */
-static void
-resolve_form(FunctionCallInfo fcinfo, AdModelArg *arg)
+void
+ad_model_argument_form(FunctionCallInfo fcinfo, AdModelArg *arg)
 {
-	Oid			function = fcinfo->flinfo->fn_oid;
 	Oid		   *types;
 	int			n;
 
-	(void) get_func_signature(function, &types, &n);
+	(void) get_func_signature(fcinfo->flinfo->fn_oid, &types, &n);
 	if (n < 1)
-		elog(ERROR, "function %u has no model argument", function);
+		elog(ERROR, "function %u has no model argument",
+			 fcinfo->flinfo->fn_oid);
 	arg->form = types[0] == TEXTOID ? AD_MODEL_BY_NAME : AD_MODEL_BY_BYTES;
 	if (arg->form == AD_MODEL_BY_BYTES)
 		arg->ref.trust = ad_model_origin_trust(fcinfo->flinfo);
@@ -83,26 +85,18 @@ resolve_form(FunctionCallInfo fcinfo, AdModelArg *arg)
 }
 
 /*
- * What ad_model_argument() does when argument 0 is not known to be bytes.
- * Errors: no such model, no active version, no privilege, damaged bytes.
+ * Return the model whose name argument 0 is.  Errors: no such model, no
+ * active version, no privilege, damaged bytes.
  */
 AdModel *
-ad_model_argument_slow(FunctionCallInfo fcinfo, AdModelArg *arg,
-					   MemoryContext owner, AdPrivilege need)
+ad_model_argument_named(FunctionCallInfo fcinfo, AdModelArg *arg,
+						MemoryContext owner, AdPrivilege need)
 {
 	AdMoment	now;
-	text	   *name;
+	text	   *name = ad_model_name_argument(PG_GETARG_DATUM(0));
 	Datum		value;
 	int32		version = AD_VERSION_ACTIVE;
 
-	if (arg->form == AD_MODEL_UNKNOWN)
-		resolve_form(fcinfo, arg);
-	if (arg->form == AD_MODEL_BY_BYTES)
-		return ad_model_get(&arg->ref,
-							(struct varlena *) DatumGetPointer(PG_GETARG_DATUM(0)),
-							owner);
-
-	name = ad_model_name_argument(PG_GETARG_DATUM(0));
 	this_moment(&now);
 	if (arg->version != 0 && same_moment(&now, &arg->moment) &&
 		VARSIZE_ANY_EXHDR(name) == arg->name_length &&
@@ -131,4 +125,71 @@ ad_model_argument_name(const AdModelArg *arg)
 	if (arg->form != AD_MODEL_BY_NAME || arg->version == 0)
 		return NULL;
 	return pnstrdup(arg->name, arg->name_length);
+}
+
+/*
+ * The row of a call f(model bytea or text, ..., features): returns the model, with the
+ * raw row in (*call)->args.x, a category as its code in the model; or NULL
+ * when the result is NULL, the model being NULL or the one array or row.
+ * Features begin at argument "first".  What is resolved once a call site is
+ * kept in fn_extra.
+ */
+AdModel *
+ad_model_call_row(FunctionCallInfo fcinfo, int first, AdModelCall **result)
+{
+	AdModelCall *call = fcinfo->flinfo->fn_extra;
+	AdModel    *m;
+	AdArgs	   *a;
+
+	if (PG_ARGISNULL(0))
+		return NULL;
+	if (unlikely(call == NULL))
+	{
+		MemoryContext mcxt = fcinfo->flinfo->fn_mcxt;
+
+		call = MemoryContextAllocZero(mcxt, sizeof(AdModelCall));
+		ad_stat_attach(&call->stat, mcxt);
+		ad_stat_enter(&call->stat);
+		ad_args_init(&call->args, fcinfo, first, mcxt);
+		fcinfo->flinfo->fn_extra = call;
+	}
+	else
+		ad_stat_enter(&call->stat);
+	*result = call;
+	a = &call->args;
+
+	m = ad_model_argument(fcinfo, &call->model, fcinfo->flinfo->fn_mcxt,
+						  AD_PRIVILEGE_SCORE);
+	ad_stat_found(&call->stat);
+	if (unlikely(m != call->matched))
+	{
+		call->matched = NULL;
+		ad_stat_model(&call->stat, m, ad_model_argument_name(&call->model),
+					  call->model.version);
+		ad_args_match(a, m);
+		call->matched = m;
+		call->changes++;
+	}
+	if (!ad_args_next(a, fcinfo, m))
+	{
+		ad_stat_none(&call->stat);
+		return NULL;
+	}
+	if (!a->numbers_only)
+		for (int j = 0; j < m->nfeatures; j++)
+		{
+			const AdDict *dict = &m->features[j].dict;
+			int64		code;
+
+			if (m->features[j].class != AD_CLASS_CATEGORY)
+				continue;
+			if (a->category[j].s == NULL)
+			{
+				a->x[j] = NAN;
+				continue;
+			}
+			code = ad_dict_find(dict, a->category[j].s, a->category[j].len);
+			a->x[j] = code >= 0 ? (double) code : (double) dict->n;
+		}
+	return m;
 }

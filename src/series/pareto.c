@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * tail.c
+ * pareto.c
  *		Peaks over threshold: a generalised Pareto tail and its quantile.
  *
  * Siffer, Fouque, Termier & Largouet (2017), "Anomaly detection in streams
@@ -15,9 +15,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "series/ad_series.h"
-
+#include "core/ad_elementary.h"
 #include "math/ad_math.h"
+#include "series/ad_pareto.h"
+
 
 #define GROSS		20.0		/* times the median excess: not of the tail */
 #define MAX_SHAPE	0.5
@@ -27,7 +28,7 @@
  * level and share are the caller's.
  */
 void
-ad_tail_fit(double *excess, Size n, AdTail *tail)
+ad_pareto_fit(double *excess, Size n, AdParetoTail *tail)
 {
 	double		cut;
 	double		a0 = 0;
@@ -58,7 +59,7 @@ ad_tail_fit(double *excess, Size n, AdTail *tail)
 
 /* The value exceeded with the given probability of all observations. */
 double
-ad_tail_quantile(const AdTail *tail, double risk)
+ad_pareto_quantile(const AdParetoTail *tail, double risk)
 {
 	double		u = ad_log(tail->share / risk);
 

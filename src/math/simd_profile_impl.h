@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
- * simd_profile_kernel.h
+ * simd_profile_impl.h
  *		The body of the matrix profile's row, included once per SIMD level.
  *
- * See simd_widths.h for what is defined.  Indexes are doubles, so that one
+ * See simd_widths_impl.h for what is defined.  Indexes are doubles, so that one
  * mask selects values and indexes alike.
  *
  *-------------------------------------------------------------------------

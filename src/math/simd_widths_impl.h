@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * simd_widths.h
+ * simd_widths_impl.h
  *		Includes KERNEL_BODY, a header, once per SIMD level the compiler can
  *		make.
  *

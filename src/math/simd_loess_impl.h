@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
- * simd_loess_kernels.h
+ * simd_loess_impl.h
  *		The bodies of the LOESS kernels, included once per SIMD level.
  *
- * See simd_widths.h for what is defined.  NV vectors make up the eight lanes.
+ * See simd_widths_impl.h for what is defined.  NV vectors make up the eight lanes.
  * Loads go through VT, whose alignment is that of a double.
  *
  *-------------------------------------------------------------------------

@@ -1,0 +1,67 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_options.h
+ *		Typed options from jsonb, over a table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_OPTIONS_H
+#define AD_OPTIONS_H
+
+#include "core/ad_core.h"
+#include "lib/stringinfo.h"
+#include "utils/jsonb.h"
+
+/* options.c: typed options from jsonb, over a table */
+typedef enum AdOptionType
+{
+	AD_OPT_INT,					/* int */
+	AD_OPT_FLOAT,				/* double */
+	AD_OPT_BOOL,				/* bool */
+	AD_OPT_ENUM,				/* int: index into values */
+	AD_OPT_STRING,				/* char *, palloc'd; NULL allowed */
+	AD_OPT_SEED					/* uint64, from a whole number */
+} AdOptionType;
+
+typedef struct AdOption
+{
+	const char *name;			/* the key */
+	AdOptionType type;
+	Size		offset;			/* of the member in the options struct */
+	double		dflt;			/* default; enum: index; NaN: none (float) */
+	double		min;
+	double		max;			/* inclusive */
+	const char *const *values;	/* enum: names, NULL-terminated */
+	const char *string_dflt;	/* string: default or NULL */
+	bool		min_open;		/* float: min itself is refused */
+} AdOption;
+
+/* One line per option; its key is the name of the member. */
+#define AD_OPTION(type, member, kind, dflt, min, max, values, string, open) \
+	{#member, kind, offsetof(type, member), dflt, min, max, values, string, open}
+#define AD_INT(type, member, dflt, min, max) \
+	AD_OPTION(type, member, AD_OPT_INT, dflt, min, max, NULL, NULL, false)
+#define AD_FLOAT(type, member, dflt, min, max) \
+	AD_OPTION(type, member, AD_OPT_FLOAT, dflt, min, max, NULL, NULL, false)
+#define AD_FLOAT_ABOVE(type, member, dflt, min, max) \
+	AD_OPTION(type, member, AD_OPT_FLOAT, dflt, min, max, NULL, NULL, true)
+#define AD_BOOL(type, member, dflt) \
+	AD_OPTION(type, member, AD_OPT_BOOL, dflt, 0, 0, NULL, NULL, false)
+#define AD_ENUM(type, member, dflt, values) \
+	AD_OPTION(type, member, AD_OPT_ENUM, dflt, 0, 0, values, NULL, false)
+#define AD_STRING(type, member, dflt) \
+	AD_OPTION(type, member, AD_OPT_STRING, 0, 0, 0, NULL, dflt, false)
+#define AD_SEED(type, member, dflt, min, max) \
+	AD_OPTION(type, member, AD_OPT_SEED, dflt, min, max, NULL, NULL, false)
+
+extern void ad_options_defaults(const AdOption *table, int n, void *out);
+extern char *ad_option_text(const JsonbValue *v);
+extern void ad_options_parse(JsonbContainer *object, const char *owner,
+							 const AdOption *table, int n,
+							 const char *const *also_allowed, void *out);
+extern void ad_options_print(StringInfo buf, const AdOption *table, int n,
+							 const void *options);
+extern const char *ad_nearest(const char *word, const char *const *words,
+							  int n);
+
+#endif							/* AD_OPTIONS_H */

@@ -1,0 +1,83 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_random.h
+ *		Random numbers that are the same on every machine, and hashing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_RANDOM_H
+#define AD_RANDOM_H
+
+#include "core/ad_core.h"
+
+/* random.c: xoshiro256++ seeded through SplitMix64 */
+typedef struct AdRandom
+{
+	uint64		s[4];
+} AdRandom;
+
+/* SplitMix64's finaliser: a bijection that mixes every bit. */
+static inline uint64
+ad_mix64(uint64 z)
+{
+	z = (z ^ (z >> 30)) * UINT64CONST(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64CONST(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+static inline uint64
+ad_rotl64(uint64 x, int k)
+{
+	return (x << k) | (x >> (64 - k));
+}
+
+static inline uint64
+ad_random_next(AdRandom *r)
+{
+	uint64		result = ad_rotl64(r->s[0] + r->s[3], 23) + r->s[0];
+	uint64		t = r->s[1] << 17;
+
+	r->s[2] ^= r->s[0];
+	r->s[3] ^= r->s[1];
+	r->s[1] ^= r->s[2];
+	r->s[0] ^= r->s[3];
+	r->s[2] ^= t;
+	r->s[3] = ad_rotl64(r->s[3], 45);
+	return result;
+}
+
+/* Uniform in [0, 1) with 53 bits. */
+static inline double
+ad_random_double(AdRandom *r)
+{
+	return (double) (ad_random_next(r) >> 11) * (1.0 / 9007199254740992.0);
+}
+
+/* The 128-bit product of two numbers: low half returned, high half stored. */
+static inline uint64
+ad_multiply(uint64 a, uint64 b, uint64 *high)
+{
+#ifdef HAVE_INT128
+	uint128		product = (uint128) a * b;
+
+	*high = (uint64) (product >> 64);
+	return (uint64) product;
+#else
+	uint64		a0 = (uint32) a,
+				a1 = a >> 32,
+				b0 = (uint32) b,
+				b1 = b >> 32;
+	uint64		middle = a1 * b0 + ((a0 * b0) >> 32);
+	uint64		cross = a0 * b1 + (uint32) middle;
+
+	*high = a1 * b1 + (middle >> 32) + (cross >> 32);
+	return a * b;
+#endif
+}
+
+extern void ad_random_seed(AdRandom *r, uint64 seed, uint64 stream);
+extern uint64 ad_random_below(AdRandom *r, uint64 n);
+extern double ad_random_normal(AdRandom *r);
+extern uint64 ad_hash64(const void *data, Size len, uint64 seed);
+
+#endif							/* AD_RANDOM_H */

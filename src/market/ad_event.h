@@ -1,0 +1,133 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_event.h
+ *		Order events: exact quantities, events by position.
+ *
+ * An event is one row of an order log: an order placed, cancelled or
+ * traded, of one side, at a price, in a quantity, at a time, perhaps with
+ * an order id.  The caller hands in events in their total order (time,
+ * then row); a position is an event's 0-based place in that order.
+ *
+ * Prices are doubles: decimals of up to 15 significant digits stay apart,
+ * so price equality is exact for every price a market quotes.  Quantities
+ * are decimals (a 64-bit mantissa and a scale) and are summed exactly in
+ * 128-bit units of 10^-18; a sum that does not fit is an error.
+ *
+ * Nothing here sees fmgr.h; times are int64 microseconds on any epoch.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_EVENT_H
+#define AD_EVENT_H
+
+#include "core/ad_core.h"
+
+/* What an event is; the numbers are stored in ad_order_event values. */
+#define AD_EVENT_ORDER		1
+#define AD_EVENT_CANCEL		2
+#define AD_EVENT_TRADE		3
+
+#define AD_BUY				0
+#define AD_SELL				1
+
+#define AD_NO_POSITION		PG_UINT32_MAX	/* no event */
+#define AD_MAX_POSITIONS	(PG_UINT32_MAX - 1) /* events of a partition */
+#define AD_MAX_ORDER_ID		255 /* bytes of an order id */
+#define AD_MAX_WORD			63	/* bytes of an event or side word */
+
+/* quantity.c: exact decimals */
+#ifdef HAVE_INT128
+typedef int128 AdQuantity;		/* units of 10^-AD_QTY_DECIMALS */
+#define AD_QTY_DECIMALS		18
+#define AD_QTY_MAX			((AdQuantity) (((uint128) -1) >> 1))
+#else
+typedef int64 AdQuantity;
+#define AD_QTY_DECIMALS		4
+#define AD_QTY_MAX			((AdQuantity) PG_INT64_MAX)
+#endif
+
+extern const int64 ad_pow10_int[19];
+extern const double ad_pow10_double[23];
+
+#define AD_EVENT_MATCHED	0x01	/* link names the other half of the pair */
+
+typedef struct AdEvent
+{
+	int64		ts;				/* microseconds */
+	double		price;			/* finite, > 0 */
+	int64		qty;			/* mantissa, > 0 ... */
+	const char *id;				/* order id, not terminated; NULL: unknown */
+	uint32		link;			/* mate's position, or next open placement */
+	uint32		entry;			/* placement: its key in the matcher */
+	uint32		row;			/* the caller's row number, for results */
+	unsigned int kind:2;		/* AD_EVENT_... */
+	unsigned int side:1;		/* AD_BUY or AD_SELL */
+	unsigned int flags:1;		/* AD_EVENT_MATCHED */
+	unsigned int scale:5;		/* decimals of qty, at most AD_QTY_DECIMALS;
+								 * qty has no trailing zeros after the point */
+	unsigned int idlen:8;		/* bytes of the order id */
+} AdEvent;
+
+/* Events by position: an array (mask all ones) or a ring. */
+typedef struct AdTape
+{
+	AdEvent    *events;
+	uint32		mask;
+	uint32		head;			/* oldest position held */
+	uint32		end;			/* one past the newest */
+} AdTape;
+
+#define AD_AT(tape, pos)	(&(tape)->events[(pos) & (tape)->mask])
+
+/* tape.c */
+extern uint32 ad_tape_first_at(const AdTape *tape, int64 ts, uint32 near);
+extern uint32 ad_tape_first_after(const AdTape *tape, int64 ts, uint32 near);
+extern void ad_tape_unordered(uint32 pos) pg_attribute_noreturn();
+
+/* An event's quantity in units. */
+static inline AdQuantity
+ad_event_units(const AdEvent *e)
+{
+	return (AdQuantity) e->qty *
+		(AdQuantity) ad_pow10_int[AD_QTY_DECIMALS - e->scale];
+}
+
+/* An event's quantity as a double. */
+static inline double
+ad_event_size(const AdEvent *e)
+{
+	return (double) e->qty / ad_pow10_double[e->scale];
+}
+
+extern void ad_quantity_overflow(void) pg_attribute_noreturn();
+extern bool ad_quantity_from_text(const char *s, int64 *qty, uint8 *scale);
+extern bool ad_quantity_from_double(double d, int64 *qty, uint8 *scale);
+extern bool ad_quantity_from_digits(int64 mantissa, int exponent,
+									int64 *qty, uint8 *scale);
+extern char *ad_quantity_text(AdQuantity units);
+extern bool ad_quantity_is_int64(AdQuantity units, int64 *value);
+extern double ad_quantity_double(AdQuantity units);
+
+/* The sum of two quantities; an error if it does not fit. */
+static inline AdQuantity
+ad_quantity_add(AdQuantity a, AdQuantity b)
+{
+	if (unlikely(a > AD_QTY_MAX - b))
+		ad_quantity_overflow();
+	return a + b;
+}
+
+/* Times add and subtract without wrapping. */
+static inline int64
+ad_time_add(int64 t, int64 d)
+{
+	return t > PG_INT64_MAX - d ? PG_INT64_MAX : t + d;
+}
+
+static inline int64
+ad_time_sub(int64 t, int64 d)
+{
+	return t < PG_INT64_MIN + d ? PG_INT64_MIN : t - d;
+}
+
+#endif							/* AD_EVENT_H */

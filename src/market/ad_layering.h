@@ -1,0 +1,167 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_layering.h
+ *		Layering: the rule, the sequences it finds, what is measured of them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_LAYERING_H
+#define AD_LAYERING_H
+
+#include "market/ad_event.h"
+
+/* measure.c */
+typedef struct AdMetrics		/* NaN: does not exist */
+{
+	bool		measured;		/* false: the credit was spent */
+	double		duration_s;
+	int64		placed_orders;
+	AdQuantity	placed_qty;
+	int64		cancelled_orders;
+	AdQuantity	cancelled_qty;
+	int64		matched_cancels;
+	double		cancel_ratio;
+	double		cancel_qty_ratio;
+	int64		price_levels;
+	double		price_span_bps;
+	double		median_time_to_cancel_s;
+	double		max_time_to_cancel_s;
+	int64		opp_trades;
+	AdQuantity	opp_trade_qty;
+	double		opp_trade_vwap;
+	double		spoof_to_trade_qty_ratio;
+	AdQuantity	spoof_side_fill_qty;
+	double		spoof_side_fill_ratio;
+	double		own_order_imbalance;
+	double		order_to_trade_ratio;
+	double		cancel_to_trade_gap_s;
+	double		cancelled_after_trade_qty_ratio;
+	double		mean_distance_bps;
+	double		mean_placement_gap_s;
+	double		size_cv;
+	double		severity;
+} AdMetrics;
+
+/*
+ * How many events the metrics may still read.  Sequences overlap a little,
+ * so measuring reads an event a few times; a flow made so that thousands of
+ * sequences overlap would make that quadratic.  Every event read by the rule
+ * adds AD_CREDIT_PER_EVENT; a sequence that the credit does not cover keeps
+ * its rule's figures and has no metrics.
+ */
+typedef int64 AdCredit;
+
+#define AD_CREDIT_START		INT64CONST(8000000)
+#define AD_CREDIT_PER_EVENT 8
+
+typedef struct AdScratch		/* reused between sequences */
+{
+	MemoryContext mcxt;
+	int64	   *times;			/* times to cancel */
+	Size		ntimes;
+	Size		max_times;
+	double	   *prices;			/* open-addressed set; 0: empty slot */
+	Size		nprices;
+	Size		max_prices;		/* a power of two */
+} AdScratch;
+
+/* layering.c */
+typedef enum AdRule
+{
+	AD_RULE_WINDOW,
+	AD_RULE_STRICT,
+	AD_RULE_ANCHORED
+} AdRule;
+
+typedef enum AdTradeRule
+{
+	AD_TRADE_AFTER,
+	AD_TRADE_BEFORE,
+	AD_TRADE_EITHER
+} AdTradeRule;
+
+typedef enum AdFound			/* which condition a sequence met */
+{
+	AD_FOUND_AFTER,
+	AD_FOUND_BEFORE,
+	AD_FOUND_STRICT,
+	AD_FOUND_ANCHORED
+} AdFound;
+
+typedef struct AdLayeringConfig
+{
+	AdRule		rule;
+	AdTradeRule trade_rule;
+	int64		orders_window;	/* microseconds, like the next ones */
+	int64		cancel_window;
+	int64		trade_window;
+	int			min_orders;
+	int			min_cancels;
+	bool		causal;			/* anchored: no peers in the metrics */
+	int64		forget;			/* anchored: forget open orders; 0: never */
+	uint32		max_events;		/* held at a time; refuse more */
+	uint64		seed;			/* of hash tables; never shows in results */
+} AdLayeringConfig;
+
+typedef struct AdSequence
+{
+	int64		start;			/* first order */
+	int64		end;			/* detection */
+	int64		trade_time;
+	uint32		first;			/* position of the first order */
+	uint32		first_row;		/* and its row */
+	uint32		trade;			/* position of the trade */
+	uint32		trade_row;
+	uint8		side;			/* of the orders */
+	AdFound		found;
+	uint32		norders;
+	int64	   *order_times;	/* norders of them */
+	uint32		ncancels;		/* counted by the rule */
+	AdQuantity	cancel_qty;		/* of those */
+	AdQuantity	opp_qty;		/* opposite trades in [start, end] */
+	AdMetrics	m;
+} AdSequence;
+
+typedef struct AdMember			/* an event and a sequence it belongs to */
+{
+	uint32		pos;
+	uint32		seq;
+} AdMember;
+
+typedef struct AdSequences
+{
+	MemoryContext mcxt;			/* where all of it lives */
+	AdSequence *items;
+	uint32		n;
+	uint32		capacity;
+	bool		want_members;
+	AdMember   *members;		/* by position, then sequence */
+	Size		nmembers;
+	Size		max_members;
+} AdSequences;
+
+extern void ad_layering_find(AdEvent *events, uint32 n,
+							 const AdLayeringConfig *c, AdSequences *out);
+
+/* sequences.c */
+extern AdSequence *ad_sequences_add(AdSequences *out);
+extern void ad_sequences_member(AdSequences *out, uint32 pos, uint32 seq);
+extern void ad_sequences_sort(AdSequences *out);
+extern const char *ad_found_word(AdFound found);
+
+extern void ad_measure(const AdTape *tape, const AdLayeringConfig *c,
+					   AdSequence *s, AdScratch *scratch, AdCredit *credit);
+
+/* anchored.c: the causal rule, one event at a time */
+typedef struct AdAnchored AdAnchored;
+
+extern AdAnchored *ad_anchored_create(MemoryContext mcxt,
+									  const AdLayeringConfig *c);
+extern bool ad_anchored_feed(AdAnchored *a, const AdEvent *event,
+							 AdSequence *out, AdSequences *members,
+							 uint32 seq);
+extern void ad_anchored_prefetch(const AdAnchored *a, AdEvent *events,
+								 uint32 i, uint32 n);
+extern void ad_anchored_measure(AdAnchored *a, AdSequence *s);
+
+#endif							/* AD_LAYERING_H */

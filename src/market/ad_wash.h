@@ -1,0 +1,55 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_wash.h
+ *		Wash trades.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_WASH_H
+#define AD_WASH_H
+
+#include "market/ad_event.h"
+
+/* wash.c */
+typedef struct AdWashConfig
+{
+	int			min_buy_trades;
+	int			min_sell_trades;
+	double		min_alternation;	/* percent */
+	AdQuantity	min_volume;		/* units */
+	int64		window;			/* microseconds */
+	double		price_change;	/* percent, for reporting only */
+	bool		merge;			/* maximal windows instead of every start */
+	uint32		max_events;
+} AdWashConfig;
+
+typedef struct AdWash
+{
+	uint32		first_row;		/* row of the first trade */
+	uint32		last_row;		/* row of the last trade */
+	int64		start;
+	int64		end;
+	uint32		starts;			/* windows merged into this one */
+	uint32		buys;
+	uint32		sells;
+	uint32		switches;		/* side changes */
+	AdQuantity	buy_qty;
+	AdQuantity	sell_qty;
+	double		alternation;	/* percent */
+	double		price_change;	/* percent; NaN: below the threshold */
+	double		first_price;
+	double		last_price;
+} AdWash;
+
+typedef struct AdWashes
+{
+	MemoryContext mcxt;
+	AdWash	   *items;
+	uint32		n;
+	uint32		capacity;
+} AdWashes;
+
+extern void ad_wash_find(const AdEvent *events, uint32 n,
+						 const AdWashConfig *c, AdWashes *out);
+
+#endif							/* AD_WASH_H */

@@ -1,0 +1,85 @@
+/*-------------------------------------------------------------------------
+ *
+ * sequences.c
+ *		The sequences of a partition, and the events that belong to them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "market/ad_layering.h"
+
+/* The word in column "rule" for the way a sequence was found. */
+const char *
+ad_found_word(AdFound found)
+{
+	static const char *const words[] = {"after", "before", "strict",
+	"anchored"};
+
+	return words[found];
+}
+
+/* Add an empty sequence. */
+AdSequence *
+ad_sequences_add(AdSequences *out)
+{
+	AdSequence *s;
+
+	if (out->n == out->capacity)
+	{
+		out->capacity = out->capacity == 0 ? 4 : out->capacity * 2;
+		if (out->items == NULL)
+			out->items = MemoryContextAlloc(out->mcxt, out->capacity *
+											sizeof(AdSequence));
+		else
+			out->items = repalloc_huge(out->items,
+									   ad_mul_size(out->capacity,
+												   sizeof(AdSequence)));
+	}
+	s = &out->items[out->n++];
+	memset(s, 0, sizeof(AdSequence));
+	return s;
+}
+
+/* Note that an event belongs to a sequence. */
+void
+ad_sequences_member(AdSequences *out, uint32 pos, uint32 seq)
+{
+	if (out->nmembers == out->max_members)
+	{
+		Size		n = out->max_members == 0 ? 64 : out->max_members * 2;
+
+		if (ad_mul_size(n, sizeof(AdMember)) > AD_MAX_BYTES)
+			ereport(ERROR,
+					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					 errmsg("members of the sequences of a partition need more than %d MB",
+							(int) (AD_MAX_BYTES / (1024 * 1024))),
+					 errhint("Make the windows shorter.")));
+		CHECK_FOR_INTERRUPTS();
+		if (out->members == NULL)
+			out->members = MemoryContextAlloc(out->mcxt, n * sizeof(AdMember));
+		else
+			out->members = repalloc_huge(out->members, n * sizeof(AdMember));
+		out->max_members = n;
+	}
+	out->members[out->nmembers].pos = pos;
+	out->members[out->nmembers++].seq = seq;
+}
+
+static int
+compare_members(const void *a, const void *b)
+{
+	const AdMember *x = a;
+	const AdMember *y = b;
+
+	CHECK_FOR_INTERRUPTS();
+	if (x->pos != y->pos)
+		return x->pos < y->pos ? -1 : 1;
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+/* Order the members by position, then sequence. */
+void
+ad_sequences_sort(AdSequences *out)
+{
+	if (out->nmembers > 1)
+		qsort(out->members, out->nmembers, sizeof(AdMember), compare_members);
+}

@@ -1,0 +1,68 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_args.h
+ *		Arguments that are features: columns, an array or a row.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_ARGS_H
+#define AD_ARGS_H
+
+#include "postgres.h"
+
+#include "access/tupdesc.h"
+#include "fmgr.h"
+#include "model/ad_model.h"
+
+/* The three forms that features arrive in. */
+typedef enum AdForm
+{
+	AD_FORM_COLUMNS,			/* one argument a feature */
+	AD_FORM_ARRAY,				/* one array, an element a feature */
+	AD_FORM_ROW					/* one row, an attribute a feature */
+} AdForm;
+
+/*
+ * Feature arguments of a call site, resolved once by type.  After
+ * ad_args_next(), x and category hold a row's values by feature.
+ */
+typedef struct AdArgs
+{
+	MemoryContext mcxt;			/* of everything below */
+	AdForm		form;
+	int			first;			/* argument the features begin at */
+	int			nfeatures;		/* array: 0 until the first row */
+	AdSource   *sources;		/* per feature; array: one for all */
+	char	  **names;			/* per feature; "" but in the row form */
+	bool		numbers_only;	/* no feature is a category */
+	bool		float8_only;	/* columns, all of them float8 */
+	double	   *x;				/* NaN: missing; categories: 0 */
+	AdCategory *category;		/* s NULL: missing */
+
+	/* array form */
+	Oid			element;
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+	bool		has_cast;		/* to an array, first */
+	FmgrInfo	cast;
+	int			cast_nargs;
+
+	/* row form */
+	MemoryContext row_mcxt;		/* of what follows, in a score */
+	Oid			row_type;		/* InvalidOid until the first row */
+	int32		row_typmod;
+	TupleDesc	desc;
+	int		   *attribute;		/* per feature: index in desc */
+	Datum	   *values;
+	bool	   *nulls;
+} AdArgs;
+
+extern void ad_args_init(AdArgs *a, FunctionCallInfo fcinfo, int first,
+						 MemoryContext mcxt);
+extern bool ad_args_next(AdArgs *a, FunctionCallInfo fcinfo,
+						 const AdModel *m);
+extern void ad_args_match(AdArgs *a, const AdModel *m);
+extern AdFeature *ad_args_features(const AdArgs *a);
+
+#endif							/* AD_ARGS_H */

@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_spec_value.h
+ *		Specs and jsonb from SQL values.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_SPEC_VALUE_H
+#define AD_SPEC_VALUE_H
+
+#include "postgres.h"
+
+#include "model/ad_spec.h"
+#include "utils/jsonb.h"
+
+extern void ad_spec_from_value(struct varlena *value, bool is_text,
+							   bool need_detector, AdSpec *spec);
+extern Jsonb *ad_jsonb_from_text(const char *text);
+
+#endif							/* AD_SPEC_VALUE_H */

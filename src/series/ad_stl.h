@@ -1,0 +1,109 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_stl.h
+ *		Decomposition into trend, seasons and remainder, and its verdicts.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_STL_H
+#define AD_STL_H
+
+#include "math/ad_loess.h"
+#include "series/ad_stl_options.h"
+
+/* stl.c */
+
+/* The parameters of Cleveland et al. 1990, resolved for one series. */
+typedef struct AdStlParams
+{
+	Size		period;			/* n_p */
+	bool		periodic;		/* a season without change */
+	Size		s_window;		/* n_s, odd */
+	int			s_degree;
+	Size		s_jump;
+	Size		t_window;		/* n_t, odd */
+	int			t_degree;
+	Size		t_jump;
+	Size		l_window;		/* n_l, odd */
+	int			l_degree;
+	Size		l_jump;
+	int			inner;			/* n_i */
+	int			outer;			/* n_o */
+} AdStlParams;
+
+/* Work areas for one series of n points and a period. */
+typedef struct AdStlWork
+{
+	const AdLoessKernels *kernels;
+	Size		n;				/* capacity */
+	Size		period;			/* capacity */
+	double	   *detrended;		/* n */
+	double	   *cycle;			/* n + 2 period */
+	double	   *pass;			/* n + 2 period */
+	double	   *low;			/* n + 2 period */
+} AdStlWork;
+
+extern Size ad_stl_work_doubles(Size n, Size period);
+extern void ad_stl_work_init(AdStlWork *work, Size n, Size period,
+							 double *block);
+extern void ad_stl_fit(const AdStlWork *work, const AdStlParams *params,
+					   double *y, Size n, const uint32 *missing,
+					   Size nmissing, double *season, double *trend,
+					   double *weight);
+
+
+/* mstl.c */
+
+/*
+ * A decomposition.  The caller may provide trend, season and weight (n
+ * points and AD_LOESS_PAD zeros each); what is NULL is allocated.
+ */
+typedef struct AdStlResult
+{
+	Size		n;
+	int			nseasons;		/* 0: trend only */
+	Size		periods[AD_SERIES_MAX_SEASONS];
+	double	   *seasons[AD_SERIES_MAX_SEASONS]; /* one each; if one: season */
+	double	   *trend;
+	double	   *season;			/* sum of the seasons */
+	double	   *weight;
+	bool		empty;			/* no finite value: everything is NaN */
+	int			ndropped;		/* periods longer than half the series */
+	Size		dropped;		/* one of them */
+	/* judge */
+	double		center;			/* of the remainders */
+	double		scale;			/* of the remainders */
+	double		inverse;		/* 1 / scale */
+	double		low;			/* remainders below are anomalies */
+	double		high;			/* remainders above are anomalies */
+} AdStlResult;
+
+extern Size ad_stl_bytes(Size n, const Size *periods, int nperiods);
+extern void ad_stl_decompose(const double *y, Size n, const AdStlOptions *o,
+							 const Size *periods, int nperiods,
+							 AdStlScratch *scratch, AdStlResult *result);
+
+/* judge.c */
+extern void ad_stl_remainder(const AdStlResult *result, const double *y,
+							 double *remainder);
+extern void ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
+						 const double *remainder, AdStlScratch *scratch);
+extern void ad_stl_window_score(const AdStlResult *result,
+								const AdStlOptions *o,
+								const double *remainder, double *out);
+
+/* The standardised remainder. */
+static inline double
+ad_stl_score(const AdStlResult *result, double remainder)
+{
+	return fabs(remainder - result->center) * result->inverse;
+}
+
+/* -1, 0 or +1: below, within or above what is expected. */
+static inline int
+ad_stl_side(const AdStlResult *result, double remainder)
+{
+	return (remainder > result->high) - (remainder < result->low);
+}
+
+#endif							/* AD_STL_H */

@@ -1,0 +1,78 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_stl_options.h
+ *		Options of decomposition.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_STL_OPTIONS_H
+#define AD_STL_OPTIONS_H
+
+#include "series/ad_series.h"
+#include "utils/jsonb.h"
+
+/* stl_options.c */
+typedef enum AdThresholdMethod
+{
+	AD_THRESHOLD_MAD,
+	AD_THRESHOLD_IQR,
+	AD_THRESHOLD_SIGMA,
+	AD_THRESHOLD_POT
+} AdThresholdMethod;
+
+typedef enum AdDuplicates
+{
+	AD_DUPLICATES_MEAN,
+	AD_DUPLICATES_ERROR,
+	AD_DUPLICATES_LAST
+} AdDuplicates;
+
+typedef enum AdOnError
+{
+	AD_ON_ERROR_RAISE,
+	AD_ON_ERROR_NULL			/* the rows of the series are NULL */
+} AdOnError;
+
+/* A length of time: points, or months and microseconds. */
+typedef struct AdSpan
+{
+	Size		points;			/* > 0: the length in points */
+	char	   *text;			/* else: an interval as the user wrote it */
+	int64		months;			/* filled by sql_options.c from text */
+	int64		usec;
+} AdSpan;
+
+/* Options as given; 0 or NaN where the series decides. */
+typedef struct AdStlOptions
+{
+	bool		automatic;		/* find the periods */
+	int			nperiods;		/* 0 and not automatic: no season */
+	AdSpan		periods[AD_SERIES_MAX_SEASONS];
+	int			nwindows;		/* seasonal windows given */
+	Size		windows[AD_SERIES_MAX_SEASONS]; /* 0: periodic */
+	AdSpan		step;			/* of an array; text NULL: not given */
+	int			seasonal_degree;
+	int			seasonal_jump;
+	int			trend_window;
+	int			trend_degree;
+	int			trend_jump;
+	int			lowpass_window;
+	int			lowpass_degree;		/* -1: like trend_degree */
+	int			lowpass_jump;
+	int			inner_iterations;			/* -1: 1 if robust, else 2 */
+	int			outer_iterations;			/* -1: 15 if robust, else 0 */
+	int			iterations;		/* rounds over several periods */
+	bool		robust;
+	double		threshold;		/* NaN: the method's own */
+	int			threshold_method;			/* AdThresholdMethod */
+	int			score_window;	/* points to each side */
+	int			duplicates;		/* AdDuplicates */
+	int			on_error;		/* AdOnError */
+	char	   *timezone;		/* or NULL */
+} AdStlOptions;
+
+extern bool ad_series_key_span(JsonbContainer *object, const char *key,
+							   double least, AdSpan *span);
+extern void ad_stl_options_parse(JsonbContainer *object, AdStlOptions *o);
+
+#endif							/* AD_STL_OPTIONS_H */
