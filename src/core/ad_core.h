@@ -34,7 +34,7 @@
 #define AD_MAX_NOTE_LENGTH	((Size) 65536)
 
 /* What messages repeat. */
-#define AD_MAX_QUOTED		64		/* characters of a user's text */
+#define AD_MAX_QUOTED		64	/* characters of a user's text */
 #define AD_MAX_REPEATED		1024	/* bytes of a query that failed */
 
 /* sizes.c */

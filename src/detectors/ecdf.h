@@ -104,6 +104,7 @@ ad_ecdf_tails(const AdEcdfColumn *columns, const double *x, int n,
 	for (int c = 0; c < n; c++)
 	{
 		const AdRanks *r = &columns[c].ranks;
+
 		/* what follows the last value is infinity, which may be equal to x */
 		bool		equal = (r->values[at[c]] == x[c]) & (at[c] < r->n);
 

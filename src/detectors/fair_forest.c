@@ -201,8 +201,8 @@ choose_fair(AdForestGrower *g, int lo, int hi, int *nconstant,
 		{
 			/*
 			 * No row is parted from another: either the columns are "other"
-			 * ones, 0 in every row, and the cut is to part a row that has
-			 * a 1, or they cancel each other out.
+			 * ones, 0 in every row, and the cut is to part a row that has a
+			 * 1, or they cancel each other out.
 			 */
 			double		unseen = 0;
 

@@ -131,7 +131,7 @@ add_node(AdForestGrower *g)
 static void
 grow(AdForestGrower *g, int lo, int hi, int depth, int nconstant)
 {
-	AdForestNode	   *node = add_node(g);
+	AdForestNode *node = add_node(g);
 	double		least,
 				greatest;
 	int			at = -1;

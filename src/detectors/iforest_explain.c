@@ -292,6 +292,7 @@ build(AdForest *f)
 {
 	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(f));
 	AdForestExplainer *e = palloc0(sizeof(AdForestExplainer));
+
 	/* between groups; trees of hyperplanes may be too deep for groups */
 	Size		stride = f->hyperplanes ? 0 : (Size) LANES << f->depth;
 	Size		nleaves = (Size) f->ninner + f->ntrees;
@@ -356,7 +357,7 @@ build(AdForest *f)
  * contribute.  An edge's part replaces that of the last edge above on the
  * same column, for the leaves below it.
  */
-static inline __attribute__((always_inline)) void
+static pg_attribute_always_inline void
 shapley_node(AdForestExplainer *e, uint32 at, int depth, const int points,
 			 void (*self) (AdForestExplainer *, uint32, int))
 {

@@ -23,8 +23,8 @@ extern AdMap *ad_linear_load(AdReader *r, int cols);
 typedef struct AdMcd
 {
 	double	   *mean;			/* cols */
-	double	   *w;				/* outputs x cols; squared length of
-								 * w (x - mean) is the distance */
+	double	   *w;				/* outputs x cols; squared length of w (x -
+								 * mean) is the distance */
 	int			outputs;
 	Size		support;		/* rows of the subset */
 	Size		reweighted;		/* rows of the final estimate */

@@ -322,8 +322,8 @@ fit_descent(const AdMatrix *m, const OcsvmOptions *o, double gamma,
 	double	   *sum;
 	double		scale = 1;		/* the weights are scale times w */
 	double		rho = 0;
-	double		unit = 0;		/* of dot products: rows have a mean
-								 * squared length of 1 */
+	double		unit = 0;		/* of dot products: rows have a mean squared
+								 * length of 1 */
 	double		t = 0;
 
 	memset(&f, 0, sizeof(f));
@@ -364,7 +364,10 @@ fit_descent(const AdMatrix *m, const OcsvmOptions *o, double gamma,
 			row_features(&f, row);
 			outside = unit * scale * row_value(&f, w) < rho;
 
-			/* w -= eta (w - [outside] z / nu), rho += eta (1 - [outside] / nu) */
+			/*
+			 * w -= eta (w - [outside] z / nu), rho += eta (1 - [outside] /
+			 * nu)
+			 */
 			t++;
 			scale *= 1 - 1 / (t + 1);
 			rho += (1 - (outside ? 1 / o->nu : 0)) / (t + 1);

@@ -16,7 +16,7 @@
 #include "model/ad_detector.h"
 
 #define AD_MAX_REFERENCE_ROWS	1000000
-#define AD_MAX_LIST_BYTES		((Size) 1024 * 1024 * 1024)	/* of neighbours */
+#define AD_MAX_LIST_BYTES		((Size) 1024 * 1024 * 1024) /* of neighbours */
 
 /* A set of rows in a loaded model, and the work area to search it. */
 typedef struct AdReference

@@ -146,6 +146,7 @@ mean_distance(const double *v, Size n, double x)
 static void
 zscore_fit(const AdMatrix *m, const void *options, StringInfo payload)
 {
+	static const double quarters[2] = {0.25, 0.75};
 	const ZscoreOptions *o = options;
 	double	   *v = ad_palloc_array(double, m->rows);
 
@@ -191,8 +192,7 @@ zscore_fit(const AdMatrix *m, const void *options, StringInfo payload)
 					unit = NORMAL * MEAN_TO_SD * mean_distance(v, m->rows, 0);
 				break;
 			default:
-				ad_quantiles(v, m->rows, (const double[]) {0.25, 0.75}, 2,
-							 quartile);
+				ad_quantiles(v, m->rows, quarters, 2, quartile);
 				low = quartile[0];
 				high = quartile[1];
 				unit = high - low;

@@ -45,7 +45,7 @@ distribution_argument(Datum value)
 	if (likely(ad_raw_length(value) <= AD_MAX_WORD_LENGTH))
 		t = DatumGetTextPP(value);
 	if (unlikely(t == NULL || !ad_distribution_parse(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t),
-										&distribution)))
+													 &distribution)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown distribution \"%s\"",
@@ -212,7 +212,7 @@ Datum
 ad_generate_series(PG_FUNCTION_ARGS)
 {
 	FuncCallContext *ctx;
-	AdGeneratedSeries   *s;
+	AdGeneratedSeries *s;
 	AdPointKind kind;
 	double		value;
 	Datum		values[4];

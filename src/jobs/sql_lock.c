@@ -34,7 +34,7 @@ PG_FUNCTION_INFO_V1(ad_job_unlock);
 
 static bool held = false;
 static LOCKTAG held_tag;		/* if held */
-static char held_name[NAMEDATALEN];	/* of the job, if held; cut to fit */
+static char held_name[NAMEDATALEN]; /* of the job, if held; cut to fit */
 
 /* Let go of the lock, if there is one. */
 static void

@@ -115,7 +115,7 @@ ad_label_store(PG_FUNCTION_ARGS)
 				 errdetail("Rows without an alert can be labelled by its owner.")));
 
 	(void) ad_own_run("DELETE FROM %s._ad_label WHERE job_id = $1 AND key = $2",
-						   2, types, values, NULL);
+					  2, types, values, NULL);
 	if (!PG_ARGISNULL(2))
 	{
 		values[2] = PG_GETARG_DATUM(2);
@@ -124,8 +124,8 @@ ad_label_store(PG_FUNCTION_ARGS)
 		nulls[4] = PG_ARGISNULL(3) ? 'n' : ' ';
 		values[5] = CStringGetTextDatum(GetUserNameFromId(GetUserId(), false));
 		(void) ad_own_run("INSERT INTO %s._ad_label (job_id, key, is_anomaly, \"row\", note, labelled_by, labelled_at) "
-							   "VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp())",
-							   6, types, values, nulls);
+						  "VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp())",
+						  6, types, values, nulls);
 	}
 	SPI_finish();
 	PG_RETURN_VOID();

@@ -34,15 +34,15 @@ typedef struct AdDialectMemo
 typedef struct AdDialect
 {
 	int			n[2];			/* words of each kind */
-	AdDialectWord		words[2][AD_MAX_WORDS];
+	AdDialectWord words[2][AD_MAX_WORDS];
 	int			nmemo[2];
-	AdDialectMemo	memo[2][AD_WORD_MEMO];
+	AdDialectMemo memo[2][AD_WORD_MEMO];
 } AdDialect;
 
 extern void ad_dialect_init(AdDialect *w);
 extern void ad_dialect_clear(AdDialect *w, int kind, int code);
 extern void ad_dialect_add(AdDialect *w, int kind, int code,
-						 const char *word, int len);
+						   const char *word, int len);
 extern int	ad_dialect_lookup_slow(AdDialect *w, int kind, const char *s, int len);
 extern char *ad_dialect_list(const AdDialect *w, int kind);
 

@@ -60,7 +60,7 @@ typedef struct AdRowReader
 {
 	Oid			price_type;		/* base types */
 	Oid			quantity_type;
-	AdDialect	   *words;
+	AdDialect  *words;
 } AdRowReader;
 
 /* Options of every market function. */
@@ -69,7 +69,7 @@ typedef struct AdMarketOptions
 	AdLayeringConfig layering;
 	AdWashConfig wash;
 	bool		skip_bad;
-	AdDialect		words;
+	AdDialect	words;
 	char	   *words_json;		/* as given, or NULL */
 } AdMarketOptions;
 

@@ -20,6 +20,7 @@ static const struct
 	int			code;
 	const char *word;
 }			default_words[] =
+
 {
 	{AD_DIALECT_EVENT, AD_EVENT_ORDER, "ORDER_PLACED"},
 	{AD_DIALECT_EVENT, AD_EVENT_ORDER, "NEW"},
@@ -58,8 +59,8 @@ ad_dialect_init(AdDialect *w)
 	memset(w, 0, sizeof(AdDialect));
 	for (int i = 0; i < (int) lengthof(default_words); i++)
 		ad_dialect_add(w, default_words[i].kind, default_words[i].code,
-					 default_words[i].word,
-					 (int) strlen(default_words[i].word));
+					   default_words[i].word,
+					   (int) strlen(default_words[i].word));
 }
 
 static bool
@@ -104,7 +105,7 @@ ad_dialect_clear(AdDialect *w, int kind, int code)
 void
 ad_dialect_add(AdDialect *w, int kind, int code, const char *word, int len)
 {
-	AdDialectWord		new;
+	AdDialectWord new;
 
 	new.len = normalise(word, len, new.word);
 	new.code = code;

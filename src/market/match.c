@@ -395,8 +395,8 @@ ad_match_all(AdTape *tape, uint64 seed, uint32 max_entries)
 {
 	AdMatcher	m;
 	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext,
-											  "anomaly order matching",
-											  ALLOCSET_DEFAULT_SIZES);
+											   "anomaly order matching",
+											   ALLOCSET_DEFAULT_SIZES);
 
 	ad_match_init(&m, mcxt, seed, false, 0, max_entries);
 	for (uint32 pos = tape->head; pos < tape->end; pos++)

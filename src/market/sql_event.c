@@ -23,8 +23,8 @@
 #include "utils/datetime.h"
 #include "utils/lsyscache.h"
 
-#define LONGEST_WORD	4096		/* bytes, with spaces around it */
-#define LONGEST_ID		65536		/* the same of an order_id */
+#define LONGEST_WORD	4096	/* bytes, with spaces around it */
+#define LONGEST_ID		65536	/* the same of an order_id */
 #define EVENT_HEADER	offsetof(AdOrderEventDatum, id)
 
 PG_FUNCTION_INFO_V1(ad_order_event_in);
@@ -259,8 +259,8 @@ ad_row_column(AdRowReader *r, int column, Datum value, bool isnull,
 						AD_ROW_SIDE_UNKNOWN;
 				t = DatumGetTextPP(value);
 				code = ad_dialect_lookup(r->words, column == 0 ? AD_DIALECT_EVENT :
-									   AD_DIALECT_SIDE, VARDATA_ANY(t),
-									   (int) VARSIZE_ANY_EXHDR(t));
+										 AD_DIALECT_SIDE, VARDATA_ANY(t),
+										 (int) VARSIZE_ANY_EXHDR(t));
 				if (code < 0)
 					return column == 0 ? AD_ROW_TYPE_UNKNOWN :
 						AD_ROW_SIDE_UNKNOWN;
@@ -582,7 +582,7 @@ ad_order_event_in(PG_FUNCTION_ARGS)
 	char	   *copy = pstrdup(s);
 	char	   *field[AD_ROW_COLUMNS];
 	int			n = 0;
-	AdDialect    *words = palloc(sizeof(AdDialect));
+	AdDialect  *words = palloc(sizeof(AdDialect));
 	AdEvent		e;
 	char	   *end;
 	int64		qty;
@@ -602,12 +602,12 @@ ad_order_event_in(PG_FUNCTION_ARGS)
 	memset(&e, 0, sizeof(e));
 	ad_dialect_init(words);
 	code = ad_dialect_lookup(words, AD_DIALECT_EVENT, field[0],
-						   (int) strlen(field[0]));
+							 (int) strlen(field[0]));
 	if (code < 0)
 		bad_text(s, "The event_type is not known.");
 	e.kind = code;
 	code = ad_dialect_lookup(words, AD_DIALECT_SIDE, field[1],
-						   (int) strlen(field[1]));
+							 (int) strlen(field[1]));
 	if (code < 0)
 		bad_text(s, "The side is not known.");
 	e.side = code;

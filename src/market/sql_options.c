@@ -150,22 +150,22 @@ read_window(JsonbContainer *object, const WindowOption *w)
 {
 	JsonbValue	v;
 	double		seconds;
-	char	   *text;
+	char	   *string;
 
 	if (!object || !get_value(object, w->name, &v))
 		return w->dflt;
 	if (v.type == jbvNumeric)
 	{
-		text = DatumGetCString(DirectFunctionCall1(numeric_out,
-												   NumericGetDatum(v.val.numeric)));
-		seconds = strtod(text, NULL);
+		string = DatumGetCString(DirectFunctionCall1(numeric_out,
+													 NumericGetDatum(v.val.numeric)));
+		seconds = strtod(string, NULL);
 	}
 	/* a longer text is no interval */
 	else if (v.type == jbvString && v.val.string.len <= AD_MAX_QUOTED)
 	{
-		text = pnstrdup(v.val.string.val, v.val.string.len);
+		string = pnstrdup(v.val.string.val, v.val.string.len);
 		seconds = interval_seconds(DatumGetIntervalP(DirectFunctionCall3(interval_in,
-																		 CStringGetDatum(text),
+																		 CStringGetDatum(string),
 																		 ObjectIdGetDatum(InvalidOid),
 																		 Int32GetDatum(-1))),
 								   w->name);
@@ -179,7 +179,7 @@ read_window(JsonbContainer *object, const WindowOption *w)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"%s\" is out of range: %s", w->name,
-						ad_quote_clip(text)),
+						ad_quote_clip(string)),
 				 errdetail("Allowed: greater than 0 and at most %.0f seconds.",
 						   MAX_WINDOW_SECONDS)));
 	return seconds;
@@ -212,7 +212,7 @@ read_words(JsonbValue *v, AdDialect *words, int kind, int code)
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						 errmsg("words of option \"words\" must be strings or arrays of strings")));
 			ad_dialect_add(words, kind, code, item.val.string.val,
-						 item.val.string.len);
+						   item.val.string.len);
 		}
 }
 
@@ -361,7 +361,7 @@ text_member(StringInfo buf, FunctionCallInfo fcinfo, int arg, const char *name)
 		return;
 	key(buf, name);
 	escape_json(buf, ad_text_argument(PG_GETARG_DATUM(arg), name,
-									   AD_MAX_WORD_LENGTH));
+									  AD_MAX_WORD_LENGTH));
 }
 
 static void

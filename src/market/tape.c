@@ -28,7 +28,7 @@ uint32
 ad_tape_first_at(const AdTape *tape, int64 ts, uint32 near)
 {
 	uint32		lo = tape->head;	/* all before are earlier than ts */
-	uint32		hi = tape->end;	/* this and all after are not */
+	uint32		hi = tape->end; /* this and all after are not */
 	uint32		step = 1;
 
 	near = Min(near, tape->end);

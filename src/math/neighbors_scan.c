@@ -48,7 +48,7 @@ struct AdNeighborScan
  * what was cut off.
  */
 static inline uint8
-encode(const AdNeighborScan *t, int column, double x, double *error)
+encode(const AdNeighborScan * t, int column, double x, double *error)
 {
 	double		v = (x - t->center[column]) / t->step + 128;
 
@@ -62,7 +62,7 @@ encode(const AdNeighborScan *t, int column, double x, double *error)
 
 /* The codes of a row; returns its rounding error in the norm of the set. */
 static double
-encode_row(const AdNeighbors *nb, const AdNeighborScan *t, const double *x,
+encode_row(const AdNeighbors *nb, const AdNeighborScan * t, const double *x,
 		   uint8 *code, Size group_stride)
 {
 	double		sum = 0;
@@ -138,7 +138,7 @@ ad_scan_build(const AdNeighbors *nb, double typical)
 }
 
 void
-ad_scan_free(AdNeighborScan *t)
+ad_scan_free(AdNeighborScan * t)
 {
 	pfree(t->center);
 	pfree(t->codes);
@@ -149,7 +149,7 @@ ad_scan_free(AdNeighborScan *t)
 void
 ad_scan_scratch(const AdNeighbors *nb, AdNeighborScratch *s)
 {
-	const AdNeighborScan *t = nb->scan;
+	const		AdNeighborScan *t = nb->scan;
 
 	s->code = ad_palloc0_array(uint8, 4 * t->groups);
 	s->sums = ad_palloc_array(uint32, t->blocks * LANES);
@@ -224,7 +224,7 @@ ad_exact_search(const AdNeighbors *nb, AdNeighborScratch *s)
 static uint32
 greatest_sum(const AdNeighbors *nb, double worst, double error)
 {
-	const AdNeighborScan *t = nb->scan;
+	const		AdNeighborScan *t = nb->scan;
 	double		limit = worst;
 
 	if (nb->metric == AD_METRIC_MINKOWSKI)
@@ -247,7 +247,7 @@ static void
 sum_codes(const AdNeighbors *nb, AdNeighborScratch *s, Size first, Size end,
 		  uint32 *least)
 {
-	const AdNeighborScan *t = nb->scan;
+	const		AdNeighborScan *t = nb->scan;
 	uint32	   *sums = s->sums + first * LANES;
 
 	CHECK_FOR_INTERRUPTS();
@@ -270,7 +270,7 @@ sum_codes(const AdNeighbors *nb, AdNeighborScratch *s, Size first, Size end,
 static void
 scan_within(const AdNeighbors *nb, AdNeighborScratch *s, double error)
 {
-	const AdNeighborScan *t = nb->scan;
+	const		AdNeighborScan *t = nb->scan;
 	uint32		limit = greatest_sum(nb, s->worst, error);
 	uint32		rows[BATCH];
 	int			n = 0;
@@ -302,7 +302,7 @@ scan_within(const AdNeighbors *nb, AdNeighborScratch *s, double error)
 void
 ad_scan_search(const AdNeighbors *nb, AdNeighborScratch *s)
 {
-	const AdNeighborScan *t = nb->scan;
+	const		AdNeighborScan *t = nb->scan;
 	double		error = encode_row(nb, t, s->q, s->code, 4);
 	Size		wanted = s->k + (s->self != AD_NO_SELF);
 	Size		chunks;

@@ -196,7 +196,7 @@ ad_tree_build(const AdNeighbors *nb)
 }
 
 void
-ad_tree_free(AdNeighborTree *t)
+ad_tree_free(AdNeighborTree * t)
 {
 	pfree(t->nodes);
 	pfree(t->boxes);
@@ -207,7 +207,7 @@ ad_tree_free(AdNeighborTree *t)
 
 /* The i-th row in the order of the tree. */
 Size
-ad_tree_row(const AdNeighborTree *t, Size i)
+ad_tree_row(const AdNeighborTree * t, Size i)
 {
 	return t->ids[i];
 }
@@ -261,7 +261,7 @@ box_distance(const AdNeighbors *nb, const double *q, const double *box)
 void
 ad_tree_search(const AdNeighbors *nb, AdNeighborScratch *s)
 {
-	const AdNeighborTree *t = nb->tree;
+	const		AdNeighborTree *t = nb->tree;
 	const double *q = s->q;
 	int			dims = nb->dims;
 	double		bounds[DEPTH];

@@ -84,75 +84,17 @@ ad_sort_int64(int64 *v, Size n)
 	qsort(v, n, sizeof(int64), compare_int64);
 }
 
-/*
- * One body for both types.  Rearranges v so that v[k] is the value a sort
- * would put there, none before it is larger and none after it smaller.
- * O(n) expected, O(n log n) at worst.
- */
-#define SELECT_BODY(type, compare) \
-	Size		lo = 0; \
-	Size		hi = n - 1; \
-	int			budget = 64; \
- \
-	while (hi > lo) \
-	{ \
-		type		pivot, \
-					a = v[lo], \
-					b = v[lo + (hi - lo) / 2], \
-					c = v[hi], \
-					swap; \
-		Size		i = lo, \
-					j = hi; \
- \
-		CHECK_FOR_INTERRUPTS(); \
-		if (budget-- == 0) \
-		{ \
-			qsort(v + lo, hi - lo + 1, sizeof(type), compare); \
-			return; \
-		} \
-		pivot = a < b ? (b < c ? b : (a < c ? c : a)) \
-			: (a < c ? a : (b < c ? c : b)); \
-		for (;;) \
-		{ \
-			while (v[i] < pivot) \
-				i++; \
-			while (v[j] > pivot) \
-				j--; \
-			if (i >= j) \
-				break; \
-			swap = v[i]; \
-			v[i++] = v[j]; \
-			v[j--] = swap; \
-		} \
-		/* v[lo..i-1] <= pivot <= v[j+1..hi]; if i is j, v[i] is in place */ \
-		if (i == j) \
-		{ \
-			if (k == j) \
-				return; \
-			if (k < j) \
-				hi = j - 1; \
-			else \
-				lo = j + 1; \
-		} \
-		else if (k <= j) \
-			hi = j; \
-		else \
-			lo = j + 1; \
-	}
+#define SELECT select_u64
+#define SELECT_SCOPE static
+#define SELECT_TYPE uint64
+#define SELECT_COMPARE compare_u64
+#include "math/select_impl.h"
 
-/* The same as ad_select() for unsigned 64-bit integers. */
-static void
-select_u64(uint64 *v, Size n, Size k)
-{
-	SELECT_BODY(uint64, compare_u64)
-}
-
-/* Put the k-th smallest of n doubles at v[k]; see SELECT_BODY. */
-void
-ad_select(double *v, Size n, Size k)
-{
-	SELECT_BODY(double, compare_doubles)
-}
+#define SELECT ad_select
+#define SELECT_SCOPE
+#define SELECT_TYPE double
+#define SELECT_COMPARE compare_doubles
+#include "math/select_impl.h"
 
 /*
  * The k-th smallest (from 0) of n unsigned 64-bit integers, which are left

@@ -32,7 +32,7 @@ AdMapNorms	ad_map_norms;
 AdCentersNearest ad_centers_nearest;
 AdScatterAdd ad_scatter_add;
 
-static inline __attribute__((always_inline)) void
+static pg_attribute_always_inline void
 map_norms(const AdMap *m, const double *x, Size n, double *norms)
 {
 	int			cols = m->cols;
@@ -68,7 +68,7 @@ map_norms(const AdMap *m, const double *x, Size n, double *norms)
 	}
 }
 
-static inline __attribute__((always_inline)) void
+static pg_attribute_always_inline void
 centers_nearest(const AdCenters *c, const double *x, Size n, double *d2,
 				int *nearest)
 {
@@ -106,7 +106,7 @@ centers_nearest(const AdCenters *c, const double *x, Size n, double *d2,
 	}
 }
 
-static inline __attribute__((always_inline)) void
+static pg_attribute_always_inline void
 scatter_add(const double *x, Size n, int cols, const double *mean,
 			const double *weight, double *s)
 {
@@ -166,7 +166,7 @@ scatter_add_##suffix(const double *x, Size n, int cols, const double *mean, \
 	scatter_add(x, n, cols, mean, weight, s); \
 }
 
-VARIANT(scalar, )
+VARIANT(scalar,)
 #ifdef HAVE_X86_VARIANTS
 VARIANT(avx2, __attribute__((target("avx2"))))
 VARIANT(avx512, __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq"))))

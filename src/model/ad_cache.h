@@ -33,11 +33,11 @@ typedef enum AdTrust
 	AD_TRUST_MADE,
 
 	/*
-	 * Its address and header, after a while.  Somebody may compute values into
-	 * the same memory, but most likely it is one row that many are joined
-	 * with.  So it is read whole for AD_HABIT_CALLS in a row, or as many as
-	 * make AD_HABIT_BYTES; from then on so rarely that it makes a byte a
-	 * call.
+	 * Its address and header, after a while.  Somebody may compute values
+	 * into the same memory, but most likely it is one row that many are
+	 * joined with.  So it is read whole for AD_HABIT_CALLS in a row, or as
+	 * many as make AD_HABIT_BYTES; from then on so rarely that it makes a
+	 * byte a call.
 	 */
 	AD_TRUST_HABIT
 } AdTrust;

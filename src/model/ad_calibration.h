@@ -13,7 +13,7 @@
 /* calibrate.c: what is remembered of a set of scores */
 #define AD_MAX_SCORES		1025	/* kept of either half of a set */
 #define AD_MOST_SCORES		1024	/* highest ones kept exactly, if asked to */
-#define AD_FEW_SCORES		128		/* if not */
+#define AD_FEW_SCORES		128 /* if not */
 
 typedef struct AdScores
 {

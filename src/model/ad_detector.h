@@ -70,8 +70,8 @@ typedef struct AdDetector
 						StringInfo payload);
 
 	/*
-	 * Check a payload and make a scorer of it, in the current context.
-	 * Bytes are hostile: whatever this accepts, score() must survive.
+	 * Check a payload and make a scorer of it, in the current context. Bytes
+	 * are hostile: whatever this accepts, score() must survive.
 	 */
 	void	   *(*load) (AdReader *r, int cols);
 
@@ -80,12 +80,12 @@ typedef struct AdDetector
 
 	/*
 	 * What each column of a dense row contributes to its score, counted from
-	 * a baseline that is the same for all rows; returns the baseline.
-	 * score() has just been called for the row.  The caller makes up for what the sum misses of score - baseline, in
-	 * proportion to the contributions, and for any that are not finite.
-	 * "path": the cheap way, where there are two.  NaN: this model has no such
-	 * explanation; NULL: no model has.  Then features are left out one by one
-	 * (explain.c).
+	 * a baseline that is the same for all rows; returns the baseline. score()
+	 * has just been called for the row.  The caller makes up for what the sum
+	 * misses of score - baseline, in proportion to the contributions, and for
+	 * any that are not finite. "path": the cheap way, where there are two.
+	 * NaN: this model has no such explanation; NULL: no model has.  Then
+	 * features are left out one by one (explain.c).
 	 */
 	double		(*explain) (void *scorer, const double *x, bool path,
 							double *contribution);

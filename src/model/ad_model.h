@@ -18,7 +18,7 @@
 #include "model/ad_spec.h"
 #include "pgtime.h"
 
-#define AD_MODEL_VERSION		2		/* 1 had no calibration */
+#define AD_MODEL_VERSION		2	/* 1 had no calibration */
 #define AD_MODEL_CONTAINS_ROWS	0x0001	/* flag */
 #define AD_MODEL_FLAGS			AD_MODEL_CONTAINS_ROWS
 #define AD_MAX_MODEL_VALUES		4096	/* categories kept per feature */

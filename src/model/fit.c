@@ -509,13 +509,13 @@ write_model(Fit *fit, MemoryContext context)
 	MemoryContext old = MemoryContextSwitchTo(context);
 	AdEnvelopeWriter w;
 	StringInfo	buf = ad_envelope_begin(&w, 6, payload_bytes(fit));
-	StringInfoData text;
+	StringInfoData spec;
 	bool		contains_rows = fit->spec->detector->contains_rows;
 
 	MemoryContextSwitchTo(old);
-	initStringInfo(&text);
-	ad_spec_print(&text, fit->spec);
-	fit->model->spec = text.data;
+	initStringInfo(&spec);
+	ad_spec_print(&spec, fit->spec);
+	fit->model->spec = spec.data;
 	ad_model_write_head(fit->model, &w, buf);
 	ad_envelope_section(&w, AD_SECTION_CALIBRATION);
 	ad_calibration_write(buf, &fit->calibration);

@@ -152,17 +152,17 @@ read_schema(AdReader *r, AdModel *m)
 	{
 		AdModelFeature *f = &m->features[j];
 		AdViewFeature *s = &f->stats;
-		const char *text;
+		const char *string;
 		Size		len;
 		uint8		class = ad_rd_u8(r);
 
 		if (class < 1 || class > AD_MAX_CLASS)
 			ad_rd_corrupt(r, "a feature is of an unknown class");
 		f->class = class;
-		text = ad_rd_string(r, AD_MAX_NAME, &len);
-		f->name = ad_rd_text(r, text, len);
-		text = ad_rd_string(r, AD_MAX_TYPE_NAME, &len);
-		f->type = ad_rd_text(r, text, len);
+		string = ad_rd_string(r, AD_MAX_NAME, &len);
+		f->name = ad_rd_text(r, string, len);
+		string = ad_rd_string(r, AD_MAX_TYPE_NAME, &len);
+		f->type = ad_rd_text(r, string, len);
 		s->missing = ad_rd_u64(r);
 		s->infinite = ad_rd_u64(r);
 		s->distinct = (int64) ad_rd_u64(r);

@@ -106,7 +106,7 @@ ad_registry_name(const text *name, Snapshot snapshot,
 {
 	Relation	rel;
 	SysScanDesc scan = begin_scan(AD_REL_MODEL_NAME, AD_REL_MODEL_NAME_KEY,
-							  name, 0, snapshot, &rel);
+								  name, 0, snapshot, &rel);
 	HeapTuple	tuple = systable_getnext(scan);
 	bool		found = HeapTupleIsValid(tuple);
 
@@ -138,7 +138,7 @@ ad_registry_privilege(const text *name, Snapshot snapshot,
 	if (superuser_arg(user))
 		return AD_PRIVILEGE_OWN;
 	scan = begin_scan(AD_REL_MODEL_GRANT, AD_REL_MODEL_GRANT_KEY,
-							  name, 0, snapshot, &rel);
+					  name, 0, snapshot, &rel);
 	while (result != AD_PRIVILEGE_OWN &&
 		   HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
@@ -214,7 +214,7 @@ ad_registry_version(const text *name, int32 version,
 	if (version <= 0)
 		return false;
 	scan = begin_scan(AD_REL_MODEL_VERSION, AD_REL_MODEL_VERSION_KEY,
-							  name, version, snapshot, &rel);
+					  name, version, snapshot, &rel);
 	tuple = systable_getnext(scan);
 	found = HeapTupleIsValid(tuple);
 	if (found && model)

@@ -404,7 +404,7 @@ resize(Account *a, int by)
 	if (a->n > *largest)
 		*largest = a->n;
 	while (*largest > 0 && dlist_is_empty(peers_of(a->key.named, *largest)))
-		--*largest;
+		--* largest;
 	if (a->n == 0)
 		hash_search(accounts, &a->key, HASH_REMOVE, NULL);
 }
@@ -807,6 +807,7 @@ ad_stat_read(int *n)
 {
 	HASH_SEQ_STATUS scan;
 	Entry	   *e;
+
 	/* before the lock: it may raise an error */
 	AdStatEntry *copy = ad_palloc_array(AdStatEntry, max_entries);
 

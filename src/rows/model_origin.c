@@ -199,7 +199,7 @@ has_from(const PlannerInfo *root)
 
 		foreach(lc, root->parse->rtable)
 			if (lfirst_node(RangeTblEntry, lc)->rtekind != RTE_RESULT)
-				return true;
+			return true;
 	}
 	return false;
 }

@@ -79,7 +79,7 @@ lock_owned(text *name, AdRegistryName *out)
 	/* who may not change it cannot hold it up either */
 	ad_registry_check(name, NULL, AD_PRIVILEGE_OWN, out);
 	(void) ad_own_run("SELECT 1 FROM %s._ad_model_name WHERE name = $1 FOR UPDATE",
-						   1, types, values, NULL);
+					  1, types, values, NULL);
 	ad_registry_check(name, NULL, AD_PRIVILEGE_OWN, out);
 }
 
@@ -126,7 +126,7 @@ ad_activate(PG_FUNCTION_ARGS)
 		no_version(name, version);
 	if (version != row.active)
 		(void) ad_own_run("UPDATE %s._ad_model_name SET active = $2 WHERE name = $1",
-							   2, types, values, NULL);
+						  2, types, values, NULL);
 	SPI_finish();
 	if (row.active == 0)
 		PG_RETURN_NULL();
@@ -152,11 +152,11 @@ ad_drop_model(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(1))
 	{
 		n = ad_own_run("DELETE FROM %s._ad_model_version WHERE name = $1",
-							1, types, values, NULL);
+					   1, types, values, NULL);
 		(void) ad_own_run("DELETE FROM %s._ad_model_grant WHERE name = $1",
-							   1, types, values, NULL);
+						  1, types, values, NULL);
 		(void) ad_own_run("DELETE FROM %s._ad_model_name WHERE name = $1",
-							   1, types, values, NULL);
+						  1, types, values, NULL);
 	}
 	else
 	{
@@ -170,7 +170,7 @@ ad_drop_model(PG_FUNCTION_ARGS)
 							version, text_to_cstring(name)),
 					 errhint("Activate another, or drop the model without a version.")));
 		n = ad_own_run("DELETE FROM %s._ad_model_version WHERE name = $1 AND version = $2",
-							2, types, values, NULL);
+					   2, types, values, NULL);
 		if (n == 0)
 			no_version(name, version);
 	}
@@ -232,10 +232,10 @@ change_grant(FunctionCallInfo fcinfo, const char *statement)
 	SPI_connect();
 	lock_owned(name, &row);
 	(void) ad_own_run("DELETE FROM %s._ad_model_grant WHERE name = $1 AND role::text = ''",
-						   1, types, values, NULL);
+					  1, types, values, NULL);
 	(void) ad_own_run(statement, 3, types, values, NULL);
 	if (ad_own_run("SELECT 1 FROM %s._ad_model_grant WHERE name = $1 AND privilege = 'own'",
-						1, types, values, NULL) == 0)
+				   1, types, values, NULL) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("model \"%s\" has no other owner",

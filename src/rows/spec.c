@@ -71,6 +71,7 @@ append_argument(StringInfo buf, Oid type, Datum value)
 			appendStringInfoString(buf, output_text);
 			break;
 		case FLOAT8OID:
+
 			/*
 			 * Not as float8out has it, since extra_float_digits must not
 			 * matter.  JSON has no NaN or Infinity: as strings they are

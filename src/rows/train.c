@@ -129,11 +129,11 @@ store(text *name, bytea *bytes, const AdModel *m,
 	ad_registry_lock_name(name);
 	name_nulls[1] = keep_null ? 'n' : ' ';
 	(void) ad_own_run("INSERT INTO %s._ad_model_name AS n (name, last_version, keep) "
-						   "VALUES ($1, 1, $2) "
-						   "ON CONFLICT (name) DO UPDATE "
-						   "SET last_version = n.last_version + 1, keep = coalesce($2, n.keep) "
-						   "RETURNING last_version",
-						   2, name_types, name_values, name_nulls);
+					  "VALUES ($1, 1, $2) "
+					  "ON CONFLICT (name) DO UPDATE "
+					  "SET last_version = n.last_version + 1, keep = coalesce($2, n.keep) "
+					  "RETURNING last_version",
+					  2, name_types, name_values, name_nulls);
 	version = ad_own_result(1);
 	if (version == 1)
 	{
@@ -144,7 +144,7 @@ store(text *name, bytea *bytes, const AdModel *m,
 		grant_values[1] = CStringGetTextDatum(user);
 		grant_values[2] = CStringGetTextDatum("own");
 		(void) ad_own_run(AD_REGISTRY_GRANT, 3, grant_types,
-							   grant_values, NULL);
+						  grant_values, NULL);
 	}
 	else
 	{
@@ -168,19 +168,19 @@ store(text *name, bytea *bytes, const AdModel *m,
 	values[9] = notes;
 	nulls[9] = notes_null ? 'n' : ' ';
 	(void) ad_own_run("INSERT INTO %s._ad_model_version (name, version, model, spec, query, rows, "
-						   "features, digest, trained_at, trained_by, notes) "
-						   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp(), $9, $10)",
-						   10, types, values, nulls);
+					  "features, digest, trained_at, trained_by, notes) "
+					  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp(), $9, $10)",
+					  10, types, values, nulls);
 	if (activate)
 		(void) ad_own_run("UPDATE %s._ad_model_name SET active = $2 WHERE name = $1",
-							   2, types, values, NULL);
+						  2, types, values, NULL);
 
 	/* the active one stays, however old */
 	(void) ad_own_run("DELETE FROM %s._ad_model_version v USING %s._ad_model_name n "
-						   "WHERE n.name = $1 AND v.name = $1 AND v.version IS DISTINCT FROM n.active "
-						   "AND v.version NOT IN (SELECT w.version FROM %s._ad_model_version w "
-						   "WHERE w.name = $1 ORDER BY w.version DESC LIMIT n.keep)",
-						   1, types, values, NULL);
+					  "WHERE n.name = $1 AND v.name = $1 AND v.version IS DISTINCT FROM n.active "
+					  "AND v.version NOT IN (SELECT w.version FROM %s._ad_model_version w "
+					  "WHERE w.name = $1 ORDER BY w.version DESC LIMIT n.keep)",
+					  1, types, values, NULL);
 	return version;
 }
 

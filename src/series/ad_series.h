@@ -44,7 +44,7 @@ typedef struct AdStlScratch
 	Size		kept_size;		/* doubles */
 	double	   *large;			/* of this run, or NULL */
 	Size		large_size;		/* doubles */
-	MemoryContext mcxt;		/* of this run */
+	MemoryContext mcxt;			/* of this run */
 } AdStlScratch;
 
 extern AdStlScratch *ad_stl_scratch_enter(void);

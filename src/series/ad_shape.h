@@ -12,7 +12,7 @@
 
 /* discord.c */
 #define AD_DISCORD_MAX_POINTS	((Size) 4194304)
-#define AD_DISCORD_POINT_BYTES	(10 * sizeof(double) + 2) /* worked with */
+#define AD_DISCORD_POINT_BYTES	(10 * sizeof(double) + 2)	/* worked with */
 
 extern void ad_discord_profile(const double *y, Size n, Size m,
 							   Size exclusion, double *distance,

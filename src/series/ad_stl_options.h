@@ -57,14 +57,14 @@ typedef struct AdStlOptions
 	int			trend_degree;
 	int			trend_jump;
 	int			lowpass_window;
-	int			lowpass_degree;		/* -1: like trend_degree */
+	int			lowpass_degree; /* -1: like trend_degree */
 	int			lowpass_jump;
-	int			inner_iterations;			/* -1: 1 if robust, else 2 */
-	int			outer_iterations;			/* -1: 15 if robust, else 0 */
+	int			inner_iterations;	/* -1: 1 if robust, else 2 */
+	int			outer_iterations;	/* -1: 15 if robust, else 0 */
 	int			iterations;		/* rounds over several periods */
 	bool		robust;
 	double		threshold;		/* NaN: the method's own */
-	int			threshold_method;			/* AdThresholdMethod */
+	int			threshold_method;	/* AdThresholdMethod */
 	int			score_window;	/* points to each side */
 	int			duplicates;		/* AdDuplicates */
 	int			on_error;		/* AdOnError */

@@ -28,8 +28,8 @@ ad_changepoints_pelt(const double *y, Size n, double penalty, Size least,
 					 uint32 *out)
 {
 	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext,
-												  "anomaly change points",
-												  ALLOCSET_DEFAULT_SIZES);
+											   "anomaly change points",
+											   ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(mcxt);
 	double	   *x = ad_palloc_array(double, n + 1);
 	uint32	   *place = ad_palloc_array(uint32, n + 1);
@@ -131,9 +131,10 @@ ad_changepoints_pelt(const double *y, Size n, double penalty, Size least,
 				from = (uint32) s;
 			}
 		}
+
 		/*
-		 * What cannot win any more, since a change here would be better:
-		 * from the first end that is far enough from here for one.
+		 * What cannot win any more, since a change here would be better: from
+		 * the first end that is far enough from here for one.
 		 */
 		for (Size k = 0; k < nlive; k++)
 		{

@@ -109,8 +109,8 @@ ad_discord_profile(const double *y, Size n, Size m, Size exclusion,
 	windows = n - m + 1;
 
 	mcxt = AllocSetContextCreate(CurrentMemoryContext,
-									"anomaly matrix profile",
-									ALLOCSET_DEFAULT_SIZES);
+								 "anomaly matrix profile",
+								 ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(mcxt);
 	x = ad_palloc0_array(double, n + AD_LOESS_PAD);
 	mu = ad_palloc_array(double, windows);

@@ -56,7 +56,7 @@ ad_stl_remainder(const AdStlResult *result, const double *y,
 static double
 upper_bound(double *values, Size n, double risk, double floor)
 {
-	AdParetoTail		tail;
+	AdParetoTail tail;
 	Size		peaks = Max((Size) ((1.0 - POT_LEVEL) * (double) n),
 							POT_PEAKS);
 	Size		rank = n - peaks - 1;

@@ -14,7 +14,8 @@
 #include "utils/guc.h"
 
 #define MB			((Size) 1024 * 1024)
-#define SCRATCH_KEPT		((Size) 2 * 1024 * 1024)	/* doubles kept between series */
+#define SCRATCH_KEPT		((Size) 2 * 1024 * 1024)	/* doubles kept between
+														 * series */
 
 static int	series_memory = AD_SERIES_MEMORY;	/* MB */
 

@@ -232,7 +232,7 @@ ad_stl_decompose(const double *y, Size n, const AdStlOptions *o,
 									ALLOCSET_SMALL_SIZES);
 	MemoryContextSwitchTo(scratch);
 	work_y = ad_stl_scratch(lent, n + AD_LOESS_PAD +
-						 ad_stl_work_doubles(n, longest));
+							ad_stl_work_doubles(n, longest));
 	memset(work_y + n, 0, AD_LOESS_PAD * sizeof(double));
 	for (Size i = 0; i < n; i++)
 	{

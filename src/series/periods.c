@@ -491,8 +491,8 @@ pick(Search *s, const double *y, const Size *found, int nfound, Size limit,
 	 double *strength)
 {
 	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext,
-												  "anomaly periods",
-												  ALLOCSET_DEFAULT_SIZES);
+											   "anomaly periods",
+											   ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(mcxt);
 	Judged		tried[MAX_TRIED];
 	int			ntried = 0;
@@ -793,8 +793,8 @@ ad_periods_find(const double *y, Size n, int64 step, int months,
 				Size *period, double *strength)
 {
 	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext,
-												  "anomaly period search",
-												  ALLOCSET_DEFAULT_SIZES);
+											   "anomaly period search",
+											   ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(mcxt);
 	static const int64 spans[] = {
 		INT64CONST(3600000000), INT64CONST(86400000000),

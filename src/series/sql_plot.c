@@ -36,7 +36,7 @@ ad_stl_plot(PG_FUNCTION_ARGS)
 				nmissing;
 	AdStlOptions o;
 	AdStlResult result;
-	AdStlScratch  *scratch = ad_stl_scratch_enter();
+	AdStlScratch *scratch = ad_stl_scratch_enter();
 	AdSeriesProblem problem;
 	Size		periods[AD_SERIES_MAX_SEASONS];
 	int			nperiods;

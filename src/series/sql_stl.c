@@ -31,7 +31,7 @@ typedef struct StlCall
 	Jsonb	   *options;		/* parsed last */
 	AdStlOptions o;
 	pg_tz	   *zone;			/* of o.timezone, or NULL */
-	MemoryContext mcxt;		/* of the options */
+	MemoryContext mcxt;			/* of the options */
 } StlCall;
 
 /* What a partition keeps. */
@@ -81,8 +81,8 @@ call_state(FunctionCallInfo fcinfo, Jsonb *options)
 		memset(nulls, true, sizeof(nulls));
 		call->header = heap_form_tuple(call->desc, values, nulls)->t_data;
 		call->mcxt = AllocSetContextCreate(CurrentMemoryContext,
-											  "anomaly series options",
-											  ALLOCSET_SMALL_SIZES);
+										   "anomaly series options",
+										   ALLOCSET_SMALL_SIZES);
 		MemoryContextSwitchTo(old);
 		fcinfo->flinfo->fn_extra = call;
 	}

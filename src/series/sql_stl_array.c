@@ -44,7 +44,7 @@ typedef struct ArrayCall
 	Size		optlen;			/* options parsed last */
 	Jsonb	   *options;
 	AdStlOptions o;
-	MemoryContext mcxt;		/* of the options */
+	MemoryContext mcxt;			/* of the options */
 } ArrayCall;
 
 /* The call site's state, with the options parsed (again only if changed). */
@@ -68,8 +68,8 @@ call_state(FunctionCallInfo fcinfo, Jsonb *options)
 		memset(nulls, true, sizeof(nulls));
 		call->header = heap_form_tuple(BlessTupleDesc(desc), values, nulls)->t_data;
 		call->mcxt = AllocSetContextCreate(CurrentMemoryContext,
-											  "anomaly series options",
-											  ALLOCSET_SMALL_SIZES);
+										   "anomaly series options",
+										   ALLOCSET_SMALL_SIZES);
 		MemoryContextSwitchTo(old);
 		fcinfo->flinfo->fn_extra = call;
 	}
@@ -116,7 +116,7 @@ ad_stl_array(PG_FUNCTION_ARGS)
 	int16	   *anomaly;
 	HeapTupleHeader td;
 	bool		nulls;
-	AdStlScratch  *scratch;
+	AdStlScratch *scratch;
 
 	memset(&problem, 0, sizeof(problem));
 	memset(&result, 0, sizeof(result));

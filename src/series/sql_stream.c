@@ -272,5 +272,6 @@ ad_stream_info(PG_FUNCTION_ARGS)
 					UINT64_FORMAT ", \"slots\": %u, \"step_seconds\": %.6f}",
 					s.n, s.late, s.missing, s.anomalies, s.slots,
 					(double) s.step / 1e6);
+
 	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 }

@@ -16,7 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
-#define OWNER	"ad_stl"	/* whose options they are, in messages */
+#define OWNER	"ad_stl"		/* whose options they are, in messages */
 
 static const char *const method_names[] = {"mad", "iqr", "sigma", "pot", NULL};
 static const char *const duplicate_names[] = {"mean", "error", "last", NULL};
@@ -199,7 +199,7 @@ ad_stl_options_parse(JsonbContainer *object, AdStlOptions *o)
 		{
 			span_of("period", &v, 2, &o->periods[0]);
 			o->nperiods = 1;
-			if (o->periods[0].text && strcmp(o->periods[0].text, "auto") == 0)
+			if (o->periods[0].text &&strcmp(o->periods[0].text, "auto") == 0)
 			{
 				o->automatic = true;
 				o->nperiods = 0;

@@ -87,7 +87,7 @@ update_bound(AdStream *s)
 {
 	double		variance = s->tail_square - s->tail_mean * s->tail_mean;
 	double		ratio = s->tail_mean * s->tail_mean / Max(variance, 1e-300);
-	AdParetoTail		tail;
+	AdParetoTail tail;
 
 	/* method of moments: mean and variance of the generalised Pareto */
 	tail.level = s->tail_level;
@@ -297,8 +297,8 @@ ad_stream_point(AdStream *s, MemoryContext mcxt, int64 t, bool has_value,
 		double		share = Max(s->season_gain, own);
 
 		/*
-		 * In its first cycles a slot takes the error, not the level: else
-		 * the level runs after the season.
+		 * In its first cycles a slot takes the error, not the level: else the
+		 * level runs after the season.
 		 */
 		if (s->seen[slot] < 2)
 		{

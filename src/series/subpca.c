@@ -62,7 +62,7 @@ ad_subpca_scores(const double *y, Size n, Size m, double *score)
 		return;
 	windows = n - m + 1;
 	mcxt = AllocSetContextCreate(CurrentMemoryContext, "anomaly subpca",
-									ALLOCSET_DEFAULT_SIZES);
+								 ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(mcxt);
 	x = ad_palloc0_array(double, n + AD_LOESS_PAD);
 	cov = ad_palloc0_array(double, m * m);

@@ -24,14 +24,14 @@
 #include "core/ad_random.h"
 
 #define AD_SKETCH_VERSION	1
-#define AD_TAIL				512		/* exact values at either end */
-#define AD_MAX_DISTINCT		256		/* distinct numbers tracked exactly */
+#define AD_TAIL				512 /* exact values at either end */
+#define AD_MAX_DISTINCT		256 /* distinct numbers tracked exactly */
 #define AD_NUMBER_SLOTS		1024	/* power of 2, > 2 * AD_MAX_DISTINCT */
 #define AD_MAX_EXACT_VALUES 4096	/* categories counted exactly */
-#define AD_MAX_CATEGORY		64		/* bytes of a category; longer: hashed */
-#define AD_MAX_NAME			63		/* bytes of a feature's name */
-#define AD_MAX_TYPE_NAME	255		/* bytes of its type's name */
-#define AD_MIN_SAMPLE		256		/* rows a sample must have room for */
+#define AD_MAX_CATEGORY		64	/* bytes of a category; longer: hashed */
+#define AD_MAX_NAME			63	/* bytes of a feature's name */
+#define AD_MAX_TYPE_NAME	255 /* bytes of its type's name */
+#define AD_MIN_SAMPLE		256 /* rows a sample must have room for */
 #define AD_MAX_SAMPLE		10000000	/* rows a sample may be asked for */
 
 /* What a feature is; stored in models, so never renumber. */
@@ -186,8 +186,8 @@ typedef struct AdViewFeature
 	double		q95;
 	int			nvalues;		/* category: values, most frequent first */
 	AdCategory *values;
-	uint64	   *counts;			/* rows with that value (estimated after
-								 * an overflow) */
+	uint64	   *counts;			/* rows with that value (estimated after an
+								 * overflow) */
 } AdViewFeature;
 
 typedef struct AdView
@@ -198,8 +198,8 @@ typedef struct AdView
 	int			nfeatures;
 	double	   *x;				/* n x nfeatures, canonical order and codes;
 								 * may be the sketch's own: not to be changed */
-	Size	   *order;			/* of a row, its position in the sketch's sample;
-								 * NULL: the same */
+	Size	   *order;			/* of a row, its position in the sketch's
+								 * sample; NULL: the same */
 	AdViewFeature *features;
 } AdView;
 

@@ -310,7 +310,10 @@ ad_source_category(AdSource *s, Datum value)
 			return shorten(s, c);
 		default:
 			elog(ERROR, "unexpected source kind %d", (int) s->kind);
-			return (AdCategory) {NULL, 0};	/* keep the compiler quiet */
+			return (AdCategory)
+			{
+				NULL, 0
+			};					/* keep the compiler quiet */
 	}
 }
 

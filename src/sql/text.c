@@ -88,6 +88,7 @@ clip_quoted(char *text)
 
 	if (text == NULL || strlen(text) <= AD_MAX_QUOTED)
 		return text;
+
 	initStringInfo(&out);
 	for (;;)
 	{
@@ -97,10 +98,11 @@ clip_quoted(char *text)
 			appendStringInfoString(&out, ad_quote_clip_len(text, len));
 		else
 			appendBinaryStringInfo(&out, text, (int) len);
-		text += len;
+		text	  +=len;
+
 		if (*text == '\0')
 			return out.data;
-		appendStringInfoChar(&out, *text++);
+		appendStringInfoChar(&out, *text ++);
 		inside = !inside;
 	}
 }
@@ -113,6 +115,7 @@ clip_long(char *text)
 
 	if (text == NULL || strlen(text) <= AD_MAX_REPEATED)
 		return text;
+
 	last = strrchr(text, '\n');
 	if (last == NULL || strlen(last) > 2 * AD_MAX_QUOTED)
 		last = "";

@@ -335,7 +335,7 @@ walk_plan(Plan *plan)
 /* Plan, and walk what comes of it. */
 static PlannedStmt *
 plan(Query *parse, const char *query_string, int options,
-		ParamListInfo params)
+	 ParamListInfo params)
 {
 	PlannedStmt *result;
 	ListCell   *lc;
