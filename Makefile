@@ -9,6 +9,8 @@
 #
 #   make demo            shows it on real data, in two minutes
 #   make test            runs every test
+#   make debug           builds for a debugger, with the extension's assertions
+#   make style           checks the layout of the C files (pg_bsd_indent)
 #   make bench           measures speed (bench/results)
 #   make bench-report    measures accuracy and speed (docs/benchmark.md)
 #
@@ -41,13 +43,14 @@ REGRESS_OPTS = --inputdir=. --load-extension=anomaly
 # The server's headers are not ours to warn about.
 PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server)
 # Models are stored, so scores must be the same on every machine: no fused
-# multiply-add.
-PG_CFLAGS   = -Wall -Wextra -ffp-contract=off
+# multiply-add.  The compiler writes which headers a file was made of.
+PG_CFLAGS   = -Wall -Wextra -ffp-contract=off -MMD -MP
 SHLIB_LINK  = -llapack -lblas -lm
 
-EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql $(UPGRADE) tmp_check log results
+EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql $(UPGRADE) tmp_check log results \
+	$(OBJS:.o=.d)
 
-GOALS_WITHOUT_PG = help demo test bench bench-report
+GOALS_WITHOUT_PG = help demo test style bench bench-report
 PG_CONFIG ?= pg_config
 
 ifneq ($(filter $(GOALS_WITHOUT_PG),$(MAKECMDGOALS)),)
@@ -60,6 +63,9 @@ demo:
 test:
 	test/setup.sh test
 	test/run.sh
+style:
+	test/setup.sh style
+	PG_CONFIG='$(PG_CONFIG)' test/style.pl
 bench:
 	test/setup.sh bench
 	bench/run.sh
@@ -76,7 +82,16 @@ what needs neither)
 endif
 include $(PGXS)
 
-$(OBJS): $(wildcard src/*/*.h)
+# A changed header recompiles the files that include it; of the bitcode, all.
+-include $(OBJS:.o=.d)
+$(OBJS:.o=.bc): $(wildcard src/*/*.h)
+
+# Assertions of the extension need no server with assertions. "make install"
+# then installs this build; "make clean" goes back.
+debug:
+	$(MAKE) clean
+	$(MAKE) all COPT='-O0 -g3 -DUSE_ASSERT_CHECKING'
+.PHONY: debug
 
 # The loops over the features of every row; measured worth it.
 src/sketch/sketch.o: CFLAGS += -O3

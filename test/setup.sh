@@ -4,6 +4,7 @@
 #
 #   demo     a compiler, LAPACK, PostgreSQL and its headers
 #   test     (the default) that, and what the tests use
+#   style    demo's, and what lays out C files
 #   bench    that, and what the benchmarks compare with
 #
 # Does nothing, and needs no root, when everything is there. Prints the packages
@@ -18,7 +19,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 what=${1:-test}
-case $what in demo | test | bench) ;; *) ad_die "expected demo, test or bench, not \"$what\"" ;; esac
+case $what in demo | test | style | bench) ;; *) ad_die "expected demo, test, style or bench, not \"$what\"" ;; esac
 
 missing=()           # packages to install
 wished=()            # those that Debian need not have: their tests are skipped
@@ -63,6 +64,11 @@ find_missing() {
 	fi
 	[ "$what" != demo ] || return 0
 
+	if [ "$what" = style ]; then
+		command -v perl >/dev/null || missing+=(perl)
+		command -v pg_bsd_indent >/dev/null || missing+=(pg-bsd-indent)
+		return 0
+	fi
 	{ command -v perl && command -v prove; } >/dev/null || missing+=(perl)
 	perl -MIPC::Run -e 1 2>/dev/null || missing+=(libipc-run-perl)
 	command -v prometheus-postgres-exporter >/dev/null ||
