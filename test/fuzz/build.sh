@@ -6,7 +6,7 @@
 # extension, and guard.h does what an intercepted malloc and memcpy would do.
 # Arrays on the stack are left to UndefinedBehaviorSanitizer, since nothing
 # intercepts the server's longjmp either. Leaks are not looked for: memory
-# contexts free what is left (test/t/004_memory.pl looks for those).
+# contexts free what is left (test/t/model_memory.pl looks for those).
 
 # Builds the extension for AddressSanitizer and UndefinedBehaviorSanitizer and
 # installs it into the private PostgreSQL.

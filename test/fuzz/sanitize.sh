@@ -32,7 +32,7 @@ if [ $# = 0 ]; then
 		case $name in anomaly--*) continue ;; esac
 		files+=("$name")
 	done
-	tests=(001_parallel 002_hostile_bytes 005_oracle 007_extremes)
+	tests=(model_parallel hostile_bytes iforest_oracle model_extremes)
 fi
 
 ad_make_work

@@ -1,4 +1,4 @@
-# What test/t/002_hostile_bytes.pl and test/fuzz/long.pl damage: sound models,
+# What test/t/hostile_bytes.pl and test/fuzz/long.pl damage: sound models,
 # sketches, states of streams and order events of many shapes, taken from the
 # catalogue, in a table; and the functions that damage them.
 package Subjects;
