@@ -30,7 +30,8 @@ FROM (SELECT ad_fit(spec, sin(i), cos(i * i)) AS model
       FROM ad_recommend(100, 2), generate_series(1, 100) i GROUP BY spec) f
 WHERE model IS NOT NULL;
 -- every figure is one of the form that is looked up
-SELECT bool_and(cardinality(fit_ms) = 3 AND cardinality(score_us) = 3 AND cardinality(model_bytes) = 3 AND
+SELECT bool_and(detector = ANY (_anomaly._ad_detectors())) AS known,
+       bool_and(cardinality(fit_ms) = 3 AND cardinality(score_us) = 3 AND cardinality(model_bytes) = 3 AND
                 cardinality(column_exponents) = 3 AND 0 < ALL (fit_ms) AND 0 < ALL (score_us) AND
                 0 < ALL (model_bytes)) AS complete,
        count(*) = count(DISTINCT detector) AS once
@@ -39,6 +40,18 @@ SELECT round(_anomaly._ad_measured_at('{1, 10, 100}', 1, n, 10)::numeric, 3) AS 
 FROM unnest('{1, 1000, 3162, 10000, 50000, 100000000}'::bigint[]) n;
 -- where there are too few rows for a detector, it is not proposed
 SELECT bool_or(detector = 'mahalanobis') IS TRUE AS proposed FROM ad_recommend(10, 10);
+-- a detector without figures is last by any priority
+BEGIN;
+ALTER FUNCTION _anomaly._ad_measured() RENAME TO _ad_measured_all;
+CREATE FUNCTION _anomaly._ad_measured(OUT detector text, OUT mean_auc float8, OUT mean_ap float8, OUT fit_ms float8[],
+    OUT score_us float8[], OUT model_bytes float8[], OUT column_exponents float8[], OUT least_rows text)
+RETURNS SETOF record LANGUAGE sql AS
+$$SELECT * FROM _anomaly._ad_measured_all() m WHERE m.detector <> 'iforest'$$;
+SELECT priority, detector, spec, reason, mean_auc, seconds, model_bytes,
+       rank > (SELECT max(rank) FROM ad_recommend(1000, 10, priority) WHERE reason <> 'not measured') AS last
+FROM unnest('{accuracy,speed,memory,balanced}'::text[]) priority, ad_recommend(1000, 10, priority)
+WHERE detector = 'iforest';
+ROLLBACK;
 
 -- errors
 SELECT ad_recommend(0, 10);

@@ -55,11 +55,12 @@ BEGIN
 		3 * sqrt(k * (1 - k) * (1.0 / $2 + 1.0 / count(*))) FROM (SELECT ad_pvalue($1, a, b, c) AS p FROM fresh) f,
 		(VALUES (0.1::float8), (0.05), (0.01), (0.001)) v(k) GROUP BY k' USING m, n;
 END $$;
-SELECT d AS detector, bool_and(valid) AS valid, bool_or(alpha = 0.1 AND share > 0.08) AS not_idle
-FROM unnest((SELECT array_agg(substr(proname, 4) ORDER BY proname) FROM pg_proc WHERE prosrc = 'ad_spec_constructor'
-             AND proname NOT IN ('ad_prepare', 'ad_sampling', 'ad_calibrate', 'ad_ensemble'))) d,
-     LATERAL pg_temp.valid(jsonb_build_object('detector', d) || ad_calibrate(share => 0.5), 10000, 5000)
-GROUP BY d ORDER BY d;
+SELECT count(*) = cardinality(_anomaly._ad_detectors()) AS every_detector,
+       array_agg(detector) FILTER (WHERE NOT valid) AS not_valid, array_agg(detector) FILTER (WHERE NOT not_idle) AS idle
+FROM (SELECT d AS detector, bool_and(valid) AS valid, bool_or(alpha = 0.1 AND share > 0.08) AS not_idle
+      FROM unnest(_anomaly._ad_detectors()) d,
+           LATERAL pg_temp.valid(jsonb_build_object('detector', d) || ad_calibrate(share => 0.5), 10000, 5000)
+      GROUP BY d) v;
 -- with few rows, every row is held out in one of five folds: also where scores grow with the rows of a fit
 SELECT d AS detector, avg((p <= 0.1)::int) BETWEEN 0.08 AND 0.106 AS tenth, avg((p <= 0.01)::int) < 0.0125 AS hundredth
 FROM (SELECT d, ad_pvalue(model, ad_random(seed, -i, 'normal'), ad_random(seed + 100, -i, 'normal')) AS p

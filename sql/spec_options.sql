@@ -51,14 +51,6 @@ SELECT ad_fit('iforest', a) = ad_fit(ad_iforest(), a) AS constructor,
        ad_fit('iforest', a) = ad_fit(ad_iforest() || ad_prepare() || ad_sampling(), a) AS parts,
        ad_fit('iforest', a) = ad_fit('{"detector": "iforest"}'::jsonb, a) AS json
 FROM rows;
--- every default is the same in SQL and in C
-SELECT p.proname, ad_info(m) -> 'spec' @>
-       CASE p.proname WHEN 'ad_iforest' THEN ad_iforest()
-                      WHEN 'ad_prepare' THEN ad_prepare()
-                      ELSE ad_sampling() END AS same
-FROM (SELECT ad_fit('{"detector": "iforest"}'::jsonb, a) AS m FROM rows) x,
-     pg_proc p
-WHERE p.proname IN ('ad_iforest', 'ad_prepare', 'ad_sampling') ORDER BY 1;
 
 -- out of range
 SELECT pg_temp.expect_error(s) FROM unnest(ARRAY[

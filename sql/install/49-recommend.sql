@@ -6,8 +6,8 @@
 -- rows, 3 to 166 features), every detector with its defaults, fitted to and
 -- scoring all rows without labels; bench/accuracy.py. Cost: bench/detectors.py,
 -- section "For ad_recommend()", one core of a shared machine, so that times rank
--- detectors but promise nothing. A detector or a figure that was not
--- measured is not there.
+-- detectors but promise nothing. A detector that was not measured is not
+-- there: ad_recommend() has it last, and says so.
 
 CREATE FUNCTION _anomaly._ad_detectors()
 RETURNS text[]
@@ -125,18 +125,18 @@ BEGIN
 
     RETURN QUERY
     WITH cost AS (
-        SELECT m.detector, m.mean_auc, m.mean_ap,
+        SELECT d.detector, m.detector IS NOT NULL AS measured, m.mean_auc, m.mean_ap,
                _anomaly._ad_measured_at(m.fit_ms, m.column_exponents[1], rows, features) / 1e3 +
                -- beyond the sample a fit still reads every row: measured with ten columns
                greatest(rows - 65536, 0) * 8e-7 * features / 10 AS fit,
                _anomaly._ad_measured_at(m.score_us, m.column_exponents[2], rows, features) AS score,
                _anomaly._ad_measured_at(m.model_bytes, m.column_exponents[3], rows, features) AS bytes
-        FROM _anomaly._ad_measured() m
-        WHERE m.detector = ANY (_anomaly._ad_detectors())
-          AND rows >= CASE m.least_rows WHEN 'features' THEN features + 2 ELSE m.least_rows::int END
+        FROM unnest(_anomaly._ad_detectors()) d(detector) LEFT JOIN _anomaly._ad_measured() m USING (detector)
+        WHERE m.detector IS NULL
+           OR rows >= CASE m.least_rows WHEN 'features' THEN features + 2 ELSE m.least_rows::int END
     ), ranked AS (
         SELECT c.*, c.fit + rows * c.score / 1e6 AS total,
-               row_number() OVER (ORDER BY
+               row_number() OVER (ORDER BY NOT c.measured,
                    CASE priority
                        WHEN 'accuracy' THEN -c.mean_auc
                        WHEN 'speed' THEN c.fit + rows * c.score / 1e6
@@ -148,11 +148,13 @@ BEGIN
         FROM cost c
     )
     SELECT r.place, r.detector, jsonb_build_object('detector', r.detector),
+           CASE WHEN r.measured THEN
            format('mean ROC AUC %s and average precision %s on the measured sets; about %s s to fit, %s microseconds to score a row, model of %s',
                   round(r.mean_auc::numeric, 3), round(r.mean_ap::numeric, 3),
                   CASE WHEN r.fit < 10 THEN round(r.fit::numeric, 2) ELSE round(r.fit::numeric) END,
                   CASE WHEN r.score < 10 THEN round(r.score::numeric, 1) ELSE round(r.score::numeric) END,
-                  pg_size_pretty(r.bytes::bigint)),
+                  pg_size_pretty(r.bytes::bigint))
+           ELSE 'not measured' END,
            r.mean_auc, r.total, r.bytes::bigint
     FROM ranked r ORDER BY r.place;
 END

@@ -20,9 +20,7 @@ DO $$
 DECLARE
 	d text;
 BEGIN
-	FOR d IN SELECT substr(proname, 4) FROM pg_proc WHERE prosrc = 'ad_spec_constructor'
-		AND proname NOT IN ('ad_prepare', 'ad_sampling', 'ad_calibrate', 'ad_ensemble') ORDER BY 1
-	LOOP
+	FOREACH d IN ARRAY _anomaly._ad_detectors() LOOP
 		EXECUTE format('INSERT INTO model SELECT %1$L, ad_fit(ad_%1$s() || ad_calibrate(), x, n), false FROM t', d);
 		EXECUTE format('INSERT INTO model SELECT %1$L, ad_fit(ad_%1$s(), x, n, ts, colour, flag), true FROM t', d);
 	END LOOP;

@@ -48,15 +48,14 @@ sub sql_value
 	return scalar $node->safe_psql('postgres', $sql);
 }
 
-# The names of all detectors.
+# The names of all detectors, as the library's catalogue has them, but the
+# ensemble. Who calls the constructors of these notices one that is missing.
 sub detectors
 {
 	my ($node) = @_;
 
 	return split /\n/, $node->safe_psql('postgres', <<'SQL');
-SELECT substr(proname, 4) FROM pg_proc
-WHERE prosrc = 'ad_spec_constructor' AND proname NOT IN ('ad_prepare', 'ad_sampling', 'ad_calibrate', 'ad_ensemble')
-ORDER BY 1
+SELECT unnest(_anomaly._ad_detectors()) ORDER BY 1
 SQL
 }
 
