@@ -1,5 +1,7 @@
 # Every SQL block of README.md and docs/*.md runs: the blocks of a document in
 # order, in a database of its own. A block marked "sql error" must fail.
+#
+# And every detector of the library stands in the tables that list them all.
 
 use strict;
 use warnings;
@@ -12,10 +14,15 @@ use Test::More;
 
 my $root = "$FindBin::RealBin/../..";
 
-# Documents about functions that may not be there yet.
-my %needs = (
-	'docs/series.md' => 'ad_stl',
-	'docs/market.md' => 'ad_layering');
+# What lists every detector: a document, and what it has of each.
+my @lists = (
+	[ 'README.md', 'a row of a table', '^\|.*`ad_DETECTOR`' ],
+	[ 'docs/detectors.md', 'a row of the table', '^\|.*`ad_DETECTOR`' ],
+	[ 'docs/detectors.md', 'a section or a page', '^### .*\bad_DETECTOR\b' ],
+	[ 'docs/explain.md', 'a row of the table', '^\|.*`DETECTOR`' ],
+	[ 'docs/security.md', 'a row of the table', '^\|.*`DETECTOR`' ]);
+my @numbers = qw(Ten Eleven Twelve Thirteen Fourteen Fifteen Sixteen Seventeen
+  Eighteen Nineteen Twenty);
 
 # The SQL blocks of a Markdown file: line, whether it must fail, and text.
 sub blocks
@@ -46,6 +53,16 @@ sub blocks
 	return @blocks;
 }
 
+# The whole of a document.
+sub contents
+{
+	my ($path) = @_;
+
+	open(my $in, '<:encoding(UTF-8)', $path) or die "$path: $!";
+	local $/;
+	return scalar <$in>;
+}
+
 # docs/monitoring.md needs anomaly preloaded, and the others do not mind. What
 # needs pg_cron runs where that is installed.
 my $node = start_server('docs', "shared_preload_libraries = 'anomaly'");
@@ -56,51 +73,55 @@ my $databases = 0;
 foreach my $path (glob("$root/README.md $root/docs/*.md"))
 {
 	(my $document = $path) =~ s/^\Q$root\E\///;
-	my $needed = $needs{$document};
 	my @blocks = blocks($path);
 
-  SKIP:
+	my $database = 'docs' . ++$databases;
+	$node->safe_psql('postgres', "CREATE DATABASE $database");
+	$node->safe_psql($database, 'CREATE EXTENSION anomaly')
+	  unless grep { $_->{sql} =~ /CREATE EXTENSION anomaly/ } @blocks;
+
+	# pg_cron serves one database of a server
+	if ($cron && grep { $_->{sql} =~ /pg_cron/ } @blocks)
 	{
-		skip "$document: no $needed()", scalar @blocks
-		  if $needed
-		  && $node->safe_psql('postgres',
-			"SELECT count(*) FROM pg_proc WHERE proname = '$needed'") == 0;
-
-		my $database = 'docs' . ++$databases;
-		$node->safe_psql('postgres', "CREATE DATABASE $database");
-		$node->safe_psql($database, 'CREATE EXTENSION anomaly')
-		  unless grep { $_->{sql} =~ /CREATE EXTENSION anomaly/ } @blocks;
-
-		# pg_cron serves one database of a server
-		if ($cron && grep { $_->{sql} =~ /pg_cron/ } @blocks)
-		{
-			$node->append_conf('postgresql.conf', <<"CONF");
+		$node->append_conf('postgresql.conf', <<"CONF");
 shared_preload_libraries = 'anomaly, pg_cron'
 cron.database_name = '$database'
 cron.host = '@{[ $node->host ]}'
 CONF
-			$node->restart;
-		}
+		$node->restart;
+	}
 
-		foreach my $block (@blocks)
+	foreach my $block (@blocks)
+	{
+		next if !$cron && $block->{sql} =~ /pg_cron|ad_(un)?schedule_job/;
+
+		my ($status, $out, $err) = $node->psql($database, $block->{sql},
+			on_error_stop => 1);
+		my $name = "$document, block at line $block->{line}";
+
+		if ($block->{fails})
 		{
-			next if !$cron && $block->{sql} =~ /pg_cron|ad_(un)?schedule_job/;
-
-			my ($status, $out, $err) = $node->psql($database, $block->{sql},
-				on_error_stop => 1);
-			my $name = "$document, block at line $block->{line}";
-
-			if ($block->{fails})
-			{
-				is($status, 3, "$name is refused");
-			}
-			else
-			{
-				is($status, 0, "$name runs") or diag($err);
-			}
+			is($status, 3, "$name is refused");
+		}
+		else
+		{
+			is($status, 0, "$name runs") or diag($err);
 		}
 	}
 }
+
+my @detectors = detectors($node);
+foreach my $list (@lists)
+{
+	my ($document, $what, $pattern) = @$list;
+	my $text = contents("$root/$document");
+	my @missing = grep { my $here = $pattern =~ s/DETECTOR/$_/r; $text !~ /$here/m } @detectors;
+
+	@missing = grep { !-f "$root/docs/$_.md" } @missing if $what =~ /page/;
+	is("@missing", '', "$document has $what for every detector");
+}
+like(contents("$root/README.md"), qr/^## $numbers[@detectors - 10] detectors$/m,
+	'README.md says how many detectors there are');
 
 $node->stop;
 done_testing();
