@@ -81,6 +81,7 @@ FROM (SELECT array_agg(sin(i * pi() / 6) + i % 5) AS v FROM generate_series(1, 1
 -- defaults that are specs
 SELECT proname, strpos(pg_get_expr(proargdefaults, 0), quote_literal(ad_iforest() || ad_calibrate())) > 0 AS same
 FROM pg_proc WHERE proname = 'ad_train' AND 'jsonb'::regtype = ANY (proargtypes::oid[]);
-SELECT proname, count(*), bool_and(substring(pg_get_function_arguments(oid) FROM 'contamination [a-z ]* DEFAULT ([0-9.]*)')
-       = ad_calibrate() #>> '{calibrate,contamination}') AS same
+SELECT proname, count(*),
+       bool_and(substring(pg_get_function_arguments(oid) FROM 'contamination [a-z ]* DEFAULT ([0-9.]*)')
+                = ad_calibrate() #>> '{calibrate,contamination}') AS same
 FROM pg_proc WHERE proname = 'ad_detect' GROUP BY 1;
