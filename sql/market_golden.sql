@@ -51,72 +51,17 @@ CREATE TABLE golden_raw_wash (
 	price_change_percentage double precision, start_row bigint);
 CREATE TABLE golden_wash AS SELECT '' AS dataset, * FROM golden_raw_wash;
 
--- row numbers in the files count from 0
 CREATE SEQUENCE golden_row MINVALUE 0;
 
-TRUNCATE golden_raw;
-ALTER SEQUENCE golden_row RESTART;
-\copy golden_raw FROM PROGRAM 'gzip -dc test/data/market/isolated.events.csv.gz' WITH (FORMAT csv, HEADER)
-INSERT INTO golden_event
-	SELECT 'isolated', nextval('golden_row'), ts, account_id, product_id, side, price,
-		quantity, event_type, order_id FROM golden_raw;
-TRUNCATE golden_raw_sequence;
-\copy golden_raw_sequence FROM PROGRAM 'gzip -dc test/data/market/isolated.window.csv.gz' WITH (FORMAT csv, HEADER)
-INSERT INTO golden_sequence SELECT 'isolated', 'window', * FROM golden_raw_sequence;
-TRUNCATE golden_raw_sequence;
-\copy golden_raw_sequence FROM PROGRAM 'gzip -dc test/data/market/isolated.strict.csv.gz' WITH (FORMAT csv, HEADER)
-INSERT INTO golden_sequence SELECT 'isolated', 'strict', * FROM golden_raw_sequence;
-TRUNCATE golden_raw_sequence;
-\copy golden_raw_sequence FROM PROGRAM 'gzip -dc test/data/market/isolated.anchored.csv.gz' WITH (FORMAT csv, HEADER)
-INSERT INTO golden_sequence SELECT 'isolated', 'anchored', * FROM golden_raw_sequence;
-TRUNCATE golden_raw_sequence;
-\copy golden_raw_sequence (account_id, product_id, side, start_timestamp, end_timestamp, total_buy_qty, total_sell_qty, num_orders, num_cancelled_orders, order_timestamps, start_row, trade_row, rule) FROM PROGRAM 'gzip -dc test/data/market/isolated.either.csv.gz' WITH (FORMAT csv, HEADER)
-INSERT INTO golden_sequence SELECT 'isolated', 'either', * FROM golden_raw_sequence;
-TRUNCATE golden_raw_wash;
-\copy golden_raw_wash FROM PROGRAM 'gzip -dc test/data/market/isolated.wash.csv.gz' WITH (FORMAT csv, HEADER)
-INSERT INTO golden_wash SELECT 'isolated', * FROM golden_raw_wash;
-TRUNCATE golden_raw;
-ALTER SEQUENCE golden_row RESTART;
-\copy golden_raw FROM PROGRAM 'gzip -dc test/data/market/noisy.events.csv.gz' WITH (FORMAT csv, HEADER)
-INSERT INTO golden_event
-	SELECT 'noisy', nextval('golden_row'), ts, account_id, product_id, side, price,
-		quantity, event_type, order_id FROM golden_raw;
-TRUNCATE golden_raw_sequence;
-\copy golden_raw_sequence FROM PROGRAM 'gzip -dc test/data/market/noisy.window.csv.gz' WITH (FORMAT csv, HEADER)
-INSERT INTO golden_sequence SELECT 'noisy', 'window', * FROM golden_raw_sequence;
-TRUNCATE golden_raw_sequence;
-\copy golden_raw_sequence FROM PROGRAM 'gzip -dc test/data/market/noisy.strict.csv.gz' WITH (FORMAT csv, HEADER)
-INSERT INTO golden_sequence SELECT 'noisy', 'strict', * FROM golden_raw_sequence;
-TRUNCATE golden_raw_sequence;
-\copy golden_raw_sequence FROM PROGRAM 'gzip -dc test/data/market/noisy.anchored.csv.gz' WITH (FORMAT csv, HEADER)
-INSERT INTO golden_sequence SELECT 'noisy', 'anchored', * FROM golden_raw_sequence;
-TRUNCATE golden_raw_sequence;
-\copy golden_raw_sequence (account_id, product_id, side, start_timestamp, end_timestamp, total_buy_qty, total_sell_qty, num_orders, num_cancelled_orders, order_timestamps, start_row, trade_row, rule) FROM PROGRAM 'gzip -dc test/data/market/noisy.either.csv.gz' WITH (FORMAT csv, HEADER)
-INSERT INTO golden_sequence SELECT 'noisy', 'either', * FROM golden_raw_sequence;
-TRUNCATE golden_raw_wash;
-\copy golden_raw_wash FROM PROGRAM 'gzip -dc test/data/market/noisy.wash.csv.gz' WITH (FORMAT csv, HEADER)
-INSERT INTO golden_wash SELECT 'noisy', * FROM golden_raw_wash;
-TRUNCATE golden_raw;
-ALTER SEQUENCE golden_row RESTART;
-\copy golden_raw FROM PROGRAM 'gzip -dc test/data/market/ties.events.csv.gz' WITH (FORMAT csv, HEADER)
-INSERT INTO golden_event
-	SELECT 'ties', nextval('golden_row'), ts, account_id, product_id, side, price,
-		quantity, event_type, order_id FROM golden_raw;
-TRUNCATE golden_raw_sequence;
-\copy golden_raw_sequence FROM PROGRAM 'gzip -dc test/data/market/ties.window.csv.gz' WITH (FORMAT csv, HEADER)
-INSERT INTO golden_sequence SELECT 'ties', 'window', * FROM golden_raw_sequence;
-TRUNCATE golden_raw_sequence;
-\copy golden_raw_sequence FROM PROGRAM 'gzip -dc test/data/market/ties.strict.csv.gz' WITH (FORMAT csv, HEADER)
-INSERT INTO golden_sequence SELECT 'ties', 'strict', * FROM golden_raw_sequence;
-TRUNCATE golden_raw_sequence;
-\copy golden_raw_sequence FROM PROGRAM 'gzip -dc test/data/market/ties.anchored.csv.gz' WITH (FORMAT csv, HEADER)
-INSERT INTO golden_sequence SELECT 'ties', 'anchored', * FROM golden_raw_sequence;
-TRUNCATE golden_raw_sequence;
-\copy golden_raw_sequence (account_id, product_id, side, start_timestamp, end_timestamp, total_buy_qty, total_sell_qty, num_orders, num_cancelled_orders, order_timestamps, start_row, trade_row, rule) FROM PROGRAM 'gzip -dc test/data/market/ties.either.csv.gz' WITH (FORMAT csv, HEADER)
-INSERT INTO golden_sequence SELECT 'ties', 'either', * FROM golden_raw_sequence;
-TRUNCATE golden_raw_wash;
-\copy golden_raw_wash FROM PROGRAM 'gzip -dc test/data/market/ties.wash.csv.gz' WITH (FORMAT csv, HEADER)
-INSERT INTO golden_wash SELECT 'ties', * FROM golden_raw_wash;
+\set directory `echo "${PG_ABS_SRCDIR:-.}"`
+\set ECHO none
+\set dataset isolated
+\ir :directory/sql/include/market_golden.sql
+\set dataset noisy
+\ir :directory/sql/include/market_golden.sql
+\set dataset ties
+\ir :directory/sql/include/market_golden.sql
+\set ECHO all
 
 SELECT dataset, count(*) FROM golden_event GROUP BY 1 ORDER BY 1;
 SELECT dataset, golden, count(*) FROM golden_sequence GROUP BY 1, 2 ORDER BY 1, 2;
