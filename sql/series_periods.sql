@@ -23,39 +23,60 @@ FROM (SELECT series, ad_periods(v, ts) p FROM nab GROUP BY 1) s LEFT JOIN LATERA
 SELECT series, array_length((d).seasonals, 1) AS seasons, max(abs((d).seasonal)) > 0 AS seasonal
 FROM (SELECT series, ad_stl(v, ts) OVER (PARTITION BY series ORDER BY ts) d FROM nab) s GROUP BY 1, 2 ORDER BY 1;
 
--- Generated series, 100 of each kind.  u: uniform, from a hash.
-CREATE FUNCTION pg_temp.u(a int, b int) RETURNS float8 LANGUAGE sql IMMUTABLE AS
-$$ SELECT ((hashint8extended(a::bigint * 1000003 + b, 42) >> 11) & ((1::bigint << 52) - 1))::float8 / (1::bigint << 52) $$;
+-- Generated series, 100 of each kind. u: uniform, from a hash.
+CREATE FUNCTION pg_temp.u(a int, b int) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$
+	SELECT ((hashint8extended(a::bigint * 1000003 + b, 42) >> 11) & ((1::bigint << 52) - 1))::float8 / (1::bigint << 52)
+$$;
 -- about normal: twelve would be nicer, four will do
-CREATE FUNCTION pg_temp.z(a int, b int) RETURNS float8 LANGUAGE sql IMMUTABLE AS
-$$ SELECT (pg_temp.u(a, b) + pg_temp.u(a + 7919, b) + pg_temp.u(a + 15838, b) + pg_temp.u(a + 23757, b) - 2) * sqrt(3.0) $$;
--- One or two periods (a sine or a sawtooth each, 1.5 to 3 times the noise),
--- a quadratic trend, spikes of 8 to 20 deviations, up to three gaps.
+CREATE FUNCTION pg_temp.z(a int, b int) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$
+	SELECT (pg_temp.u(a, b) + pg_temp.u(a + 7919, b) + pg_temp.u(a + 15838, b) + pg_temp.u(a + 23757, b) - 2) * sqrt(3.0)
+$$;
+-- a sine or a sawtooth, of deviation 1
+CREATE FUNCTION pg_temp.wave(sine boolean, i int, period int) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$
+	SELECT CASE WHEN sine THEN sqrt(2) * sin(2 * pi() * i / period)
+		ELSE sqrt(12) * ((i % period)::float8 / period - 0.5) END
+$$;
+-- One or two periods, each of 1.5 to 3 times the deviation of the noise, the
+-- second 2.6 to 3.8 times the first; a quadratic trend.
 CREATE TEMP TABLE plan AS
-SELECT k, 800 + (pg_temp.u(k, 1) * 2200)::int AS n,
-	6 + (exp(pg_temp.u(k, 2) * 1.8) * 4)::int AS p1,
-	CASE WHEN pg_temp.u(k, 3) < 0.5 THEN ((6 + (exp(pg_temp.u(k, 2) * 1.8) * 4)::int) * (2.6 + 1.2 * pg_temp.u(k, 4)))::int END AS p2
-FROM generate_series(1, 100) k;
+SELECT k, 800 + (pg_temp.u(k, 1) * 2200)::int AS n, p1,
+       CASE WHEN pg_temp.u(k, 3) < 0.5 THEN (p1 * (2.6 + 1.2 * pg_temp.u(k, 4)))::int END AS p2,
+       pg_temp.u(k, 6) < 0.5 AS sine1, 1.5 + 1.5 * pg_temp.u(k, 7) AS size1,
+       pg_temp.u(k, 8) < 0.5 AS sine2, 1.5 + 1.5 * pg_temp.u(k, 9) AS size2,
+       (pg_temp.u(k, 31) - 0.5) * 10 AS slope, (pg_temp.u(k, 32) - 0.5) * 6 AS bend
+FROM (SELECT k, 6 + (exp(pg_temp.u(k, 2) * 1.8) * 4)::int AS p1 FROM generate_series(1, 100) k) p;
+-- 5 spikes in 1,000 points, of 8 to 20 deviations
+CREATE FUNCTION pg_temp.spike(k int, i int) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$
+	SELECT CASE WHEN pg_temp.u(k + 5000, i) < 0.005
+		THEN sign(pg_temp.u(k + 6000, i) - 0.5) * (8 + 12 * pg_temp.u(k + 7000, i)) ELSE 0 END
+$$;
 CREATE TEMP TABLE made AS
-SELECT k, i, CASE WHEN EXISTS (SELECT FROM generate_series(1, (pg_temp.u(k, 5) * 4)::int) g
-		WHERE i BETWEEN pg_temp.u(k, 10 + g) * n AND pg_temp.u(k, 10 + g) * n + pg_temp.u(k, 20 + g) * n / 40) THEN NULL
-	ELSE CASE WHEN pg_temp.u(k, 6) < 0.5 THEN sqrt(2) * sin(2 * pi() * i / p1) ELSE sqrt(12) * ((i % p1)::float8 / p1 - 0.5) END * (1.5 + 1.5 * pg_temp.u(k, 7))
-		+ CASE WHEN p2 IS NULL THEN 0 WHEN pg_temp.u(k, 8) < 0.5 THEN sqrt(2) * sin(2 * pi() * i / p2) ELSE sqrt(12) * ((i % p2)::float8 / p2 - 0.5) END * (1.5 + 1.5 * pg_temp.u(k, 9))
-		+ (pg_temp.u(k, 31) - 0.5) * 10 * i / n + (pg_temp.u(k, 32) - 0.5) * 6 * (i::float8 / n) ^ 2
-		+ pg_temp.z(k * 100003, i)
-		+ CASE WHEN pg_temp.u(k + 5000, i) < 0.005 THEN sign(pg_temp.u(k + 6000, i) - 0.5) * (8 + 12 * pg_temp.u(k + 7000, i)) ELSE 0 END
-	END AS v
+SELECT k, i, pg_temp.wave(sine1, i, p1) * size1
+	+ CASE WHEN p2 IS NULL THEN 0 ELSE pg_temp.wave(sine2, i, p2) * size2 END
+	+ slope * i / n + bend * (i::float8 / n) ^ 2
+	+ pg_temp.z(k * 100003, i)
+	+ pg_temp.spike(k, i) AS v
 FROM plan, generate_series(1, n) i;
+-- up to four gaps, of at most a fortieth each
+UPDATE made SET v = NULL
+FROM (SELECT k, pg_temp.u(k, 10 + g) * n AS first, pg_temp.u(k, 20 + g) * n / 40 AS length
+      FROM plan, generate_series(1, (pg_temp.u(k, 5) * 4)::int) g) gap
+WHERE made.k = gap.k AND i BETWEEN first AND first + length;
 CREATE TEMP TABLE found AS
 SELECT k, array(SELECT points FROM unnest(p) ORDER BY points) AS got
 FROM (SELECT k, ad_periods(v, i::bigint) p FROM made GROUP BY 1) s;
 SELECT count(*) FILTER (WHERE cardinality(got) = 1 + (p2 IS NOT NULL)::int AND abs(got[1] - p1) <= 1
-	AND (p2 IS NULL OR abs(got[2] - p2) <= 1)) >= 95 AS found FROM plan JOIN found USING (k);
+	AND (p2 IS NULL OR abs(got[2] - p2) <= 1)) >= 95 AS found
+FROM plan JOIN found USING (k);
 -- nothing in white noise, nothing in random walks
-CREATE TEMP TABLE noise AS SELECT k, i, pg_temp.z(k * 200003 + 11, i) AS v FROM generate_series(1, 100) k, generate_series(1, 500 + k * 15) i;
-SELECT count(*) FILTER (WHERE cardinality(p) = 0) >= 95 AS none FROM (SELECT k, ad_periods(v, i::bigint) p FROM noise GROUP BY 1) s;
+CREATE TEMP TABLE noise AS
+SELECT k, i, pg_temp.z(k * 200003 + 11, i) AS v
+FROM generate_series(1, 100) k, generate_series(1, 500 + k * 15) i;
 SELECT count(*) FILTER (WHERE cardinality(p) = 0) >= 95 AS none
-FROM (SELECT k, ad_periods(w, i::bigint) p FROM (SELECT k, i, sum(v) OVER (PARTITION BY k ORDER BY i) w FROM noise) x GROUP BY 1) s;
+FROM (SELECT k, ad_periods(v, i::bigint) p FROM noise GROUP BY 1) s;
+SELECT count(*) FILTER (WHERE cardinality(p) = 0) >= 95 AS none
+FROM (SELECT k, ad_periods(w, i::bigint) p
+      FROM (SELECT k, i, sum(v) OVER (PARTITION BY k ORDER BY i) w FROM noise) x GROUP BY 1) s;
 
 -- small and bad
 SELECT ad_periods(1, now()) FROM generate_series(1, 3) WHERE false;
@@ -63,6 +84,11 @@ SELECT ad_periods(1, now()) FROM generate_series(1, 3);
 SELECT ad_periods(NULL, i::bigint) FROM generate_series(1, 100) i;
 SELECT ad_periods(i % 2, NULL::bigint) FROM generate_series(1, 100) i;
 SELECT ad_periods(5, i::bigint) FROM generate_series(1, 100) i;
-SELECT points, period FROM unnest((SELECT ad_periods(CASE WHEN m % 7 = 3 THEN 'Infinity' ELSE sin(m * pi() / 6) + (m % 5) * 0.1 END, timestamp '1990-01-31' + m * interval '1 month') FROM generate_series(0, 240) m));
+SELECT points, period
+FROM unnest((SELECT ad_periods(CASE WHEN m % 7 = 3 THEN 'Infinity' ELSE sin(m * pi() / 6) + (m % 5) * 0.1 END,
+                               timestamp '1990-01-31' + m * interval '1 month') FROM generate_series(0, 240) m));
 -- three years of minutes: more than one search holds
-SELECT points, period FROM unnest((SELECT ad_periods(sin(i * 2 * pi() / 1440) + sin(i * 2 * pi() / 10080) + pg_temp.u(1, i), timestamptz '2024-01-01 00:00+00' + i * interval '1 minute') FROM generate_series(1, 150000) i)) ORDER BY 1;
+SELECT points, period
+FROM unnest((SELECT ad_periods(sin(i * 2 * pi() / 1440) + sin(i * 2 * pi() / 10080) + pg_temp.u(1, i),
+                               timestamptz '2024-01-01 00:00+00' + i * interval '1 minute')
+             FROM generate_series(1, 150000) i)) ORDER BY 1;
