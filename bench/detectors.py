@@ -2,11 +2,11 @@
 
 Ten float8 columns, 90 % N(0, 1) and 10 % N(3, 0.5). Ours is fitted and
 scored by a query in one process, scan included; scikit-learn has the same
-reference rows and the same scored rows in memory, and one thread. A detector
-that is not in the catalogue is left out.
+reference rows and the same scored rows in memory, and one thread.
 """
 import math
 import time
+from typing import Callable, NamedTuple, Optional
 
 import numpy as np
 import sklearn
@@ -18,8 +18,8 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 from sklearn.svm import OneClassSVM
 
-from lib import (ONLY, Report, Session, copy_doubles, interleaved, median,
-                 met, number, progress, ratio, scaled)
+from lib import (ONLY, Report, Session, copy_doubles, detectors, interleaved,
+                 median, met, number, progress, ratio, scaled)
 
 ROWS = scaled(1_000_000, 2000)
 SIZES = [scaled(n, 200) for n in (1_000, 10_000, 50_000)]
@@ -50,63 +50,99 @@ def neighbors(k):
     return lambda x: NearestNeighbors(n_neighbors=k).fit(x)
 
 
-# name: (arguments, reference rows, peer, its fit, its score, target over the
-# peer, target in rows a second, complexity of fit, of a row's score, of the
-# model). Either target will do where there are two. n: rows fitted,
-# d: columns, s: support vectors or rows kept, k: clusters or components.
 MILLION = 1_000_000
+
+
+class Detector(NamedTuple):
+    """How a detector is measured. Either target will do where there are two."""
+
+    arguments: str = ""         # of its constructor
+    rows: int = 50_000          # fitted, and scored against
+    peer: Optional[str] = None
+    fit: Optional[Callable] = None      # of the peer, and its score
+    score: Optional[Callable] = None
+    times: Optional[float] = None       # target: times as fast as the peer
+    rate: Optional[int] = None          # target: rows a second
+    # Complexity, in the report. n: rows fitted, d: columns, s: support vectors
+    # or rows kept, k: clusters or components.
+    fit_cost: str = ""
+    score_cost: str = ""
+    size: str = ""
+
+
+# By name; what comes after a comma tells several forms of one apart. One that
+# is missing here is measured with its defaults, and the report says so.
 DETECTORS = {
-    "iforest": ("", 50_000, "IsolationForest",
-                lambda x: IsolationForest(n_estimators=100, max_samples=256,
-                                          random_state=1).fit(x),
-                lambda m, x: m.score_samples(x), 1, None,
-                "n + trees ψ log ψ", "d + trees log ψ", "trees ψ"),
-    "zscore": ("", 50_000, "numpy, z-scores", lambda x: Standard().fit(x),
-               lambda m, x: m.score(x), 10, MILLION, "n d log n", "d", "d"),
-    "hbos": ("", 50_000, None, None, None, None, MILLION, "n d", "d",
-             "d bins"),
-    "ecod": ("", 50_000, None, None, None, None, MILLION, "n d log n",
-             "d log n", "n d"),
-    "copod": ("", 50_000, None, None, None, None, MILLION, "n d log n",
-              "d log n", "n d"),
-    "pca": ("", 50_000, "PCA, whitened distance", lambda x: PCA().fit(x),
-            whitened, 10, MILLION, "n d² + d³", "d k", "d k"),
-    "mahalanobis": ("", 50_000, "EmpiricalCovariance",
-                    lambda x: EmpiricalCovariance().fit(x),
-                    lambda m, x: m.mahalanobis(x), 10, MILLION,
-                    "n d² + d³", "d²", "d²"),
-    "mahalanobis, robust": ("robust => true", 10_000, "EllipticEnvelope",
-                            lambda x: EllipticEnvelope(random_state=1).fit(x),
-                            lambda m, x: m.mahalanobis(x), 10, MILLION,
-                            "starts (n d² + d³)", "d²", "d²"),
-    "knn": ("neighbors => 5", 10_000, "NearestNeighbors", neighbors(5),
-            lambda m, x: m.kneighbors(x)[0].max(axis=1), 5, None,
-            "n d log n", "up to s d", "s d"),
-    "lof": ("neighbors => 20", 10_000, "LocalOutlierFactor, novelty",
-            lambda x: LocalOutlierFactor(n_neighbors=20, novelty=True).fit(x),
-            lambda m, x: m.score_samples(x), 5, None, "up to n² d",
-            "up to s d", "s d"),
-    "kmeans": ("clusters => 8", 50_000, "KMeans",
-               lambda x: KMeans(8, n_init=3, random_state=1).fit(x),
-               nearest_centre, 10, MILLION, "iterations n d k", "d k", "d k"),
-    "dbscan": ("", 10_000, None, None, None, None, None, "up to n² d",
-               "up to s d", "s d"),
-    "ocsvm": ("", 10_000, "OneClassSVM", lambda x: OneClassSVM().fit(x),
-              lambda m, x: m.decision_function(x), 1, None, "up to n² d",
-              "s d", "s d"),
-    "gmm": ("components => 3", 50_000, "GaussianMixture",
-            lambda x: GaussianMixture(3, random_state=1).fit(x),
-            lambda m, x: m.score_samples(x), 10, MILLION,
-            "iterations n d² k", "d² k", "d² k"),
-    "loda": ("", 50_000, None, None, None, None, MILLION,
-             "n projections √d", "projections √d", "projections bins"),
-    "inne": ("", 50_000, None, None, None, None, None, "sets ψ² d",
-             "sets ψ d", "sets ψ d"),
-    "fair_forest": ("", 50_000, "IsolationForest, for scale",
-                    lambda x: IsolationForest(n_estimators=200, max_samples=256,
-                                              random_state=1).fit(x),
-                    lambda m, x: m.score_samples(x), 1, None,
-                    "n + trees ψ log² ψ", "trees depth", "trees ψ"),
+    "iforest": Detector(
+        peer="IsolationForest",
+        fit=lambda x: IsolationForest(n_estimators=100, max_samples=256,
+                                      random_state=1).fit(x),
+        score=lambda m, x: m.score_samples(x), times=1,
+        fit_cost="n + trees ψ log ψ", score_cost="d + trees log ψ",
+        size="trees ψ"),
+    "zscore": Detector(
+        peer="numpy, z-scores", fit=lambda x: Standard().fit(x),
+        score=lambda m, x: m.score(x), times=10, rate=MILLION,
+        fit_cost="n d log n", score_cost="d", size="d"),
+    "hbos": Detector(
+        rate=MILLION, fit_cost="n d", score_cost="d", size="d bins"),
+    "ecod": Detector(
+        rate=MILLION, fit_cost="n d log n", score_cost="d log n", size="n d"),
+    "copod": Detector(
+        rate=MILLION, fit_cost="n d log n", score_cost="d log n", size="n d"),
+    "pca": Detector(
+        peer="PCA, whitened distance", fit=lambda x: PCA().fit(x),
+        score=whitened, times=10, rate=MILLION,
+        fit_cost="n d² + d³", score_cost="d k", size="d k"),
+    "mahalanobis": Detector(
+        peer="EmpiricalCovariance",
+        fit=lambda x: EmpiricalCovariance().fit(x),
+        score=lambda m, x: m.mahalanobis(x), times=10, rate=MILLION,
+        fit_cost="n d² + d³", score_cost="d²", size="d²"),
+    "mahalanobis, robust": Detector(
+        arguments="robust => true", rows=10_000, peer="EllipticEnvelope",
+        fit=lambda x: EllipticEnvelope(random_state=1).fit(x),
+        score=lambda m, x: m.mahalanobis(x), times=10, rate=MILLION,
+        fit_cost="starts (n d² + d³)", score_cost="d²", size="d²"),
+    "knn": Detector(
+        arguments="neighbors => 5", rows=10_000, peer="NearestNeighbors",
+        fit=neighbors(5), score=lambda m, x: m.kneighbors(x)[0].max(axis=1),
+        times=5, fit_cost="n d log n", score_cost="up to s d", size="s d"),
+    "lof": Detector(
+        arguments="neighbors => 20", rows=10_000,
+        peer="LocalOutlierFactor, novelty",
+        fit=lambda x: LocalOutlierFactor(n_neighbors=20, novelty=True).fit(x),
+        score=lambda m, x: m.score_samples(x), times=5,
+        fit_cost="up to n² d", score_cost="up to s d", size="s d"),
+    "kmeans": Detector(
+        arguments="clusters => 8", peer="KMeans",
+        fit=lambda x: KMeans(8, n_init=3, random_state=1).fit(x),
+        score=nearest_centre, times=10, rate=MILLION,
+        fit_cost="iterations n d k", score_cost="d k", size="d k"),
+    "dbscan": Detector(
+        rows=10_000, fit_cost="up to n² d", score_cost="up to s d",
+        size="s d"),
+    "ocsvm": Detector(
+        rows=10_000, peer="OneClassSVM", fit=lambda x: OneClassSVM().fit(x),
+        score=lambda m, x: m.decision_function(x), times=1,
+        fit_cost="up to n² d", score_cost="s d", size="s d"),
+    "gmm": Detector(
+        arguments="components => 3", peer="GaussianMixture",
+        fit=lambda x: GaussianMixture(3, random_state=1).fit(x),
+        score=lambda m, x: m.score_samples(x), times=10, rate=MILLION,
+        fit_cost="iterations n d² k", score_cost="d² k", size="d² k"),
+    "loda": Detector(
+        rate=MILLION, fit_cost="n projections √d",
+        score_cost="projections √d", size="projections bins"),
+    "inne": Detector(
+        fit_cost="sets ψ² d", score_cost="sets ψ d", size="sets ψ d"),
+    "fair_forest": Detector(
+        peer="IsolationForest, for scale",
+        fit=lambda x: IsolationForest(n_estimators=200, max_samples=256,
+                                      random_state=1).fit(x),
+        score=lambda m, x: m.score_samples(x), times=1,
+        fit_cost="n + trees ψ log² ψ", score_cost="trees depth",
+        size="trees ψ"),
 }
 
 session = Session()
@@ -115,11 +151,19 @@ report = Report("Detectors: speed and cost", session, [
     f"{COLUMNS} float8 columns, unless said otherwise"])
 
 
-def known(name):
-    """Whether the catalogue has a detector."""
-    return session.value(
-        "SELECT count(*) FROM pg_proc WHERE proname = "
-        f"'ad_{name.split(',')[0]}' AND prosrc = 'ad_spec_constructor'") == "1"
+# What of DETECTORS the catalogue has, and the rest of the catalogue.
+CATALOGUE = detectors(session)
+UNKNOWN = [name for name in CATALOGUE
+           if name not in {n.split(",")[0] for n in DETECTORS}]
+DETECTORS = {name: d for name, d in DETECTORS.items()
+             if name.split(",")[0] in CATALOGUE}
+DETECTORS |= {name: Detector(rows=10_000) for name in UNKNOWN}
+if UNKNOWN:
+    complaint = ("Not in DETECTORS of bench/detectors.py, so measured with "
+                 "their defaults and without a peer: " + ", ".join(UNKNOWN) +
+                 ".")
+    progress(complaint)
+    report.text(complaint)
 
 
 def columns(n=COLUMNS):
@@ -127,7 +171,7 @@ def columns(n=COLUMNS):
 
 
 def spec(name):
-    return f"ad_{name.split(',')[0]}({DETECTORS[name][0]})"
+    return f"ad_{name.split(',')[0]}({DETECTORS[name].arguments})"
 
 
 def fit_query(name, rows, table="wide"):
@@ -193,7 +237,7 @@ def target(above, below, over, rows, least):
 def bench_speed(data):
     fits, scores = [], []
     for name in DETECTORS:
-        if not known(name) or (ONLY and ONLY not in ("speed", name)):
+        if ONLY and ONLY not in ("speed", name):
             continue
         (_, most, peer, fit, score, over, least) = DETECTORS[name][:7]
         reference = min(most, ROWS)
@@ -245,8 +289,6 @@ def bench_neighbors():
         head = (data[:reference] - data[:reference].mean(axis=0)) / \
             data[:reference].std(axis=0)
         for name, k in (("knn", 5), ("lof", 20)):
-            if not known(name):
-                continue
             keep_model(name, reference, table)
             model = NearestNeighbors(n_neighbors=k).fit(head)
             few = min(scored, 4000)
@@ -273,8 +315,6 @@ def bench_in_sample(data):
             ("lof", 100_000, lambda x: LocalOutlierFactor(n_neighbors=20).fit_predict(x)),
             ("dbscan", 10_000, lambda x: DBSCAN(
                 eps=2, min_samples=2 * COLUMNS).fit_predict(x))):
-        if not known(name):
-            continue
         n = min(scaled(n, 200), ROWS)
         head = (data[:n] - data[:n].mean(axis=0)) / data[:n].std(axis=0)
         query = (f"SELECT max(s) FROM (SELECT ad_outlier({spec(name)} || "
@@ -324,11 +364,9 @@ def bench_cost():
     rows, values = [], []
     make_table("wide_40", SIZES[-1], 40)
     for name in DETECTORS:
-        if not known(name):
-            continue
         got = [measure(name, size, "wide") for size in SIZES]
         broad = measure(name, SIZES[1], "wide_40")
-        rows.append([name] + [DETECTORS[name][i] for i in (7, 8, 9)] +
+        rows.append([name] + list(DETECTORS[name][7:]) +
                     [" / ".join(f"{g[0] * 1000:.0f}" for g in got),
                      " / ".join(number(g[1]) for g in got),
                      " / ".join(number(g[2] / 1024) for g in got),

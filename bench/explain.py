@@ -5,16 +5,15 @@ of 100 trees of 256 rows, and other detectors at their defaults.
 """
 import numpy as np
 
-from lib import (Report, Session, copy_doubles, interleaved, median, met,
-                 progress, scaled)
+from lib import (Report, Session, copy_doubles, detectors, interleaved,
+                 median, met, progress, scaled)
 
 ROWS = scaled(100_000, 1000)
 FEW = scaled(4_000, 200)
 COLUMNS = ", ".join(f"c{i}" for i in range(1, 11))
-OTHERS = ["zscore", "hbos", "ecod", "copod", "loda", "pca", "mahalanobis",
-          "kmeans", "gmm", "knn", "lof", "ocsvm", "inne"]
 
 session = Session()
+OTHERS = [name for name in detectors(session) if name != "iforest"]
 report = Report("Explanations: time a row", session, [
     f"{ROWS:,} rows × 10 float8 columns ({FEW:,} for Shapley values and other "
     "detectors), one process; times are those of a query that scans the rows, "

@@ -71,6 +71,12 @@ class Session:
         self.psql.wait()
 
 
+def detectors(session):
+    """Names of the detectors there are, as the library's catalogue has them."""
+    return session.run("SELECT d FROM unnest(_anomaly._ad_detectors()) d "
+                       "ORDER BY 1")[0]
+
+
 def copy_doubles(table, matrix):
     """Loads a numpy matrix into a table of float8 columns, in its order."""
     import numpy as np

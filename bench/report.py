@@ -32,7 +32,8 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 from sklearn.svm import OneClassSVM
 
-from lib import ONLY, PSQL, Report, Session, copy_doubles, number, progress
+from lib import (ONLY, PSQL, Report, Session, copy_doubles, detectors, number,
+                 progress)
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt     # noqa: E402  (the backend comes first)
@@ -160,18 +161,6 @@ def is_number(field):
         return field == "" or np.isfinite(float(field))
     except ValueError:
         return False
-
-
-def catalogue():
-    """Names of the detectors there are."""
-    return session.run("""
-        SELECT substr(p.proname, 4) FROM pg_proc p
-        JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'
-        JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'anomaly'
-        WHERE p.prosrc = 'ad_spec_constructor'
-          AND p.proname IN (SELECT 'ad_' || detector
-                            FROM ad_recommend(10000, 10))
-        ORDER BY 1""")[0]
 
 
 def judged(data):
@@ -439,7 +428,7 @@ def summary_rows(figures):
 
 
 def main():
-    names = [name for name in catalogue() if ONLY in name]
+    names = [name for name in detectors(session) if ONLY in name]
     report = Report("Benchmark", session, [
         f"scikit-learn {sklearn.__version__}, one thread"],
         f"by `make bench-report`, {SEEDS} runs of each.")
