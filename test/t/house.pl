@@ -1,0 +1,291 @@
+# The rules of the house that can be checked by reading the sources: where
+# functions that SQL calls may stand, what a room may include, that headers
+# stand alone, that files and functions have a size one can read.
+#
+# A failure names the file and, where there is one, the line.
+
+use strict;
+use warnings;
+
+use FindBin;
+use File::Basename qw(basename dirname);
+use File::Temp qw(tempdir);
+use Test::More;
+
+my $max_file_lines = 1000;
+my $max_function_lines = 80;
+my $max_readme_lines = 20;
+
+# Functions that may be longer, with the reason: 'src/room/file.c: name'.
+my %long_functions = ();
+
+# Two files of one name, each one idea at two floors: the engine, and the
+# functions over rows.
+my %pairs = (
+	fit => 'rows into a model, and the aggregate',
+	drift => 'sketches compared, and the function',
+	explain => 'contributions of columns, and of the features of a row',
+	registry => 'who may use a name, and the functions that write names',
+	spec => 'specs read and printed, and their constructors',
+	sql_options => 'options of series, and of market: each the door of its room');
+
+# The floors: a room includes itself and these.
+my %below = (
+	core => [],
+	math => ['core'],
+	sketch => [qw(core math)],
+	model => [qw(core math sketch)],
+	detectors => [qw(core math sketch model)],
+	sql => ['core'],
+	series => [qw(core math sql)],
+	market => [qw(core math sql)],
+	evaluate => [qw(core math sql)],
+	operate => [qw(core math sketch model)],
+	rows => [qw(core math sketch model detectors sql series market evaluate operate)],
+	jobs => [qw(core math sketch model detectors sql series market evaluate operate)]);
+
+# Rooms with files that call each other in a circle, with the reason.
+my %circles = (
+	math => 'neighbors.c hands a search to neighbors_scan.c, which asks it for distances',
+	model => 'an ensemble is a model of models');
+
+chdir "$FindBin::RealBin/../.." or die;
+my @sources = sort(glob('src/*.c'), glob('src/*/*.c'));
+my @headers = sort(glob('src/*/*.h'));
+my @rooms = sort map { basename($_) } grep { -d } glob('src/*');
+my (%text, %code);    # as it is; without comments and strings, lines kept
+
+for my $file (@sources, @headers)
+{
+	open(my $in, '<', $file) or die "$file: $!";
+	local $/;
+	$text{$file} = <$in>;
+	($code{$file} = $text{$file}) =~
+	  s{(/\*.*?\*/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')}{ $1 =~ s/[^\n]//gr }gse;
+}
+
+# "file:line: text" of the lines of a file's code that match.
+sub lines_like
+{
+	my ($file, $pattern) = @_;
+	my ($number, @found) = (0);
+
+	for my $line (split /\n/, $code{$file})
+	{
+		$number++;
+		push @found, "$file:$number: $line" if $line =~ $pattern;
+	}
+	return @found;
+}
+
+# One test: a list that has to be empty.
+sub none
+{
+	my ($name, @found) = @_;
+
+	ok(!@found, $name) or diag(join("\n", @found));
+}
+
+sub room
+{
+	return $_[0] =~ m{^src/(\w+)/} ? $1 : undef;
+}
+
+cmp_ok(scalar @sources, '>', 100, 'the sources are here');
+is_deeply(\@rooms, [ sort keys %below ], 'every room has its floor');
+
+# --- doors
+
+none('what SQL calls is in src/sql, src/rows, src/*/sql_*.c and src/anomaly.c',
+	map { lines_like($_, qr/\bPG_(FUNCTION_INFO_V1|FUNCTION_ARGS|GETARG_\w+|ARGISNULL|NARGS|RETURN_\w+)\b/) }
+	  grep { !m{^src/(sql|rows)/|/sql_\w+\.c$|^src/anomaly\.c$} } @sources, @headers);
+
+# --- floors
+
+my (@up, %includes);
+for my $file (@sources, @headers)
+{
+	my $room = room($file);
+
+	# strings are gone from the code
+	for my $included ($text{$file} =~ /^#include "(\w+\/\w+\.h)"/mg)
+	{
+		next if !-f "src/$included";
+		push @{ $includes{$file} }, "src/$included";
+		my $other = room("src/$included");
+		push @up, "$file includes $included"
+		  if defined $room && $other ne $room && !grep { $_ eq $other } @{ $below{$room} // [] };
+	}
+}
+none('no room includes a room above it', @up);
+
+# --- circles
+
+# A circle of a graph given as { node => { node => why } }, as text; or nothing.
+sub circle
+{
+	my ($graph) = @_;
+	my (%state, @path, $found);
+	my $visit;
+
+	$visit = sub {
+		my ($node) = @_;
+
+		return if $found || ($state{$node} // '') eq 'done';
+		if (($state{$node} // '') eq 'open')
+		{
+			shift @path while $path[0] ne $node;
+			push @path, $node;
+			$found = join("\n", map { "$path[$_] -> $path[$_ + 1]: $graph->{$path[$_]}{$path[$_ + 1]}" } 0 .. $#path - 1);
+			return;
+		}
+		$state{$node} = 'open';
+		push @path, $node;
+		$visit->($_) for sort keys %{ $graph->{$node} // {} };
+		pop @path unless $found;
+		$state{$node} = 'done';
+	};
+	$visit->($_) for sort keys %$graph;
+	return $found // ();
+}
+
+my %header_graph;
+for my $file (@headers)
+{
+	$header_graph{$file}{$_} = 'includes' for @{ $includes{$file} // [] };
+}
+none('headers include each other in no circle', circle(\%header_graph));
+
+# Functions that begin a line are defined there: so BSD style has it.
+my %defined_in;
+for my $file (@sources)
+{
+	my @functions = $code{$file} =~ /^(ad_\w+)\([^;{]*\)\s*\{/mg;
+	$defined_in{$_} = $file for @functions;
+}
+my $calls = 0;
+for my $room (@rooms)
+{
+	my %graph;
+
+	for my $file (grep { room($_) && room($_) eq $room } @sources)
+	{
+		for my $name ($code{$file} =~ /\b(ad_\w+)\b/g)
+		{
+			my $where = $defined_in{$name} // next;
+
+			$graph{$file}{$where} //= "$name()" if $where ne $file && room($where) eq $room;
+		}
+	}
+	$calls += keys %{ $graph{$_} } for keys %graph;
+	my @found = circle(\%graph);
+	if ($circles{$room})
+	{
+		ok(@found > 0, "the circle of src/$room is still there");
+	}
+	else
+	{
+		none("files of src/$room call each other in no circle", @found);
+	}
+}
+cmp_ok($calls, '>', 50, 'the calls are found');
+
+# --- names and sizes
+
+my %named;
+push @{ $named{ basename($_) } }, $_ for @sources, @headers;
+none('no two files have one name, unless they are one idea at two floors',
+	map { join(', ', @{ $named{$_} }) }
+	grep { my ($base) = /^(\w+)\.c$/; @{ $named{$_} } > 1 && !($base && $pairs{$base} && @{ $named{$_} } == 2) }
+	sort keys %named);
+none('every pair that is allowed is one', grep { @{ $named{"$_.c"} // [] } != 2 } sort keys %pairs);
+
+sub lines_of
+{
+	return scalar(() = $_[0] =~ /\n/g);
+}
+
+my @long;
+for my $file (@sources, @headers)
+{
+	my $lines = lines_of($text{$file});
+
+	push @long, "$file: $lines lines" if $lines > $max_file_lines;
+}
+none("no file is longer than $max_file_lines lines", @long);
+
+# From the line of the name to that of the closing brace.
+my (@long_functions, %seen);
+for my $file (@sources, @headers)
+{
+	while ($code{$file} =~ /^((?:static |extern |inline )*)?(?:\w[\w\s*]*[\s*])?(\w+)(\([^;{}]*\)[^;{}]*\n\{\n.*?^\})/msg)
+	{
+		my ($name, $body) = ($2, $3);
+		my $lines = 1 + lines_of($body);
+		my $line = 1 + lines_of(substr($code{$file}, 0, $-[2]));
+
+		if ($lines > $max_function_lines && !$long_functions{"$file: $name"})
+		{
+			push @long_functions, sprintf('%4d lines: %s:%d: %s', $lines, $file, $line, $name);
+		}
+		$seen{"$file: $name"} = $lines;
+	}
+}
+cmp_ok(scalar keys %seen, '>', 1000, 'the functions are found');
+none("no function is longer than $max_function_lines lines", sort { $b cmp $a } @long_functions);
+none('every function that may be longer is', grep { ($seen{$_} // 0) <= $max_function_lines } sort keys %long_functions);
+
+my @readmes;
+for my $room (@rooms)
+{
+	my $readme = "src/$room/README.md";
+
+	if (!open(my $in, '<', $readme))
+	{
+		push @readmes, "$readme is missing";
+	}
+	else
+	{
+		my @lines = <$in>;
+
+		push @readmes, "$readme has " . @lines . ' lines' if @lines > $max_readme_lines;
+		push @readmes, "$readme does not begin with \"# $room\"" if $lines[0] ne "# $room\n";
+		# what it names must be there
+		for my $file (grep { $_ ne 'fmgr.h' } join('', @lines) =~ /`(\w+\.[ch])`/g)
+		{
+			push @readmes, "$readme names $file, which is not there" unless -f "src/$room/$file";
+		}
+	}
+}
+none("every room has a README.md of at most $max_readme_lines lines, which names files that are there", @readmes);
+
+# --- headers, one by one and together; those of macros only (*_impl.h) are for
+# the file that sets them up
+
+SKIP:
+{
+	my $pg_config = $ENV{PG_CONFIG} // 'pg_config';
+	my ($compiler, $server) = map { my $said = qx('$pg_config' $_ 2>/dev/null); chomp $said; $said } '--cc', '--includedir-server';
+	my $dir = tempdir(CLEANUP => 1);
+	my $compile = "$compiler -std=gnu11 -fsyntax-only -Wall -Wextra -Werror -Isrc -isystem '$server' -x c";
+	my @alone = grep { !/_impl\.h$/ } @headers;
+
+	my $refused = sub {
+		my ($name, @files) = @_;
+
+		open(my $out, '>', "$dir/$name.c") or die "$dir/$name.c: $!";
+		print $out map { '#include "' . s{^src/}{}r . qq("\n) } @files;
+		# a file has to declare something
+		print $out "typedef int nothing;\n";
+		close $out;
+		my $said = qx($compile '$dir/$name.c' 2>&1);
+		return $? == 0 ? () : $said;
+	};
+
+	skip 'no compiler', 3 if $compiler eq '' || $refused->('nothing');
+	none('every header compiles alone', map { my $said = $refused->(basename($_, '.h'), $_); $said ? "$_:\n$said" : () } @alone);
+	none('they compile together', $refused->('together', @alone));
+	none('... in any order', $refused->('backwards', reverse @alone));
+}
+
+done_testing();
