@@ -6,6 +6,8 @@ FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'p
      pg_identify_object(d.classid, d.objid, 0) i
 WHERE e.extname = 'anomaly' AND d.deptype = 'e' AND i.identity NOT LIKE '%[]'; -- array types are members from 18 on
 
+-- nothing is without a comment
+SELECT identity AS no_comment FROM member WHERE obj_description(objid, classid::regclass::name) IS NULL;
 -- no function runs with the rights of anybody but its caller
 SELECT p.oid::regprocedure AS security_definer FROM member m JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid WHERE p.prosecdef;
 -- what is private is in a schema of its own, and what is not there is public

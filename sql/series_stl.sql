@@ -151,5 +151,3 @@ SELECT * FROM ad_decompose('SELECT now(), ''x''');
 -- times and values with gaps in options
 SELECT ad_stl_options(period => interval '1 day 2 hours', step => interval '1 hour', seasonal_window => 'periodic');
 SELECT array_dims((ad_stl_array(array_agg((i % 4)::float8), ad_stl_options(period => '1 hour', step => '15 minutes'))).seasonals) FROM generate_series(1, 40) i;
--- nothing forgot its comment
-SELECT p.oid::regprocedure FROM pg_proc p WHERE proname ~ '^_?ad_(stl|stream|period|decompose|discord|subpca|changepoint)' AND obj_description(p.oid, 'pg_proc') IS NULL;
