@@ -1,6 +1,6 @@
-# A database of every released version becomes one of this version with ALTER
-# EXTENSION, object by object; and what released versions wrote (fixtures in
-# test/models) is read, with scores equal to the last bit.
+# A database of every released version (sql/released) becomes one of this
+# version with ALTER EXTENSION, object by object; and what released versions
+# wrote (fixtures in test/models) is read, with scores equal to the last bit.
 
 use strict;
 use warnings;
@@ -14,7 +14,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my @released = ('0.1.0', '0.2.0');
+my @released = map { m{/anomaly--([0-9.]+)\.sql$} } sort glob "$FindBin::RealBin/../../sql/released/*.sql";
 
 my $node = start_server('upgrade');
 my $version = sql_value($node, "SELECT default_version FROM pg_available_extensions WHERE name = 'anomaly'");
