@@ -55,11 +55,18 @@ my @headers = sort(glob('src/*/*.h'));
 my @rooms = sort map { basename($_) } grep { -d } glob('src/*');
 my (%text, %code);    # as it is; without comments and strings, lines kept
 
-for my $file (@sources, @headers)
+sub contents
 {
+	my ($file) = @_;
+
 	open(my $in, '<', $file) or die "$file: $!";
 	local $/;
-	$text{$file} = <$in>;
+	return scalar <$in>;
+}
+
+for my $file (@sources, @headers)
+{
+	$text{$file} = contents($file);
 	($code{$file} = $text{$file}) =~
 	  s{(/\*.*?\*/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')}{ $1 =~ s/[^\n]//gr }gse;
 }
@@ -258,6 +265,14 @@ for my $room (@rooms)
 	}
 }
 none("every room has a README.md of at most $max_readme_lines lines, which names files that are there", @readmes);
+
+# what the guide names is there: a path with a slash, from the top
+my @gone;
+for my $path (contents('CONTRIBUTING.md') =~ m{`((?:src|sql|test|docs|bench|expected)/[\w./*-]+)`}g)
+{
+	push @gone, "CONTRIBUTING.md names $path" if $path !~ /NAME|\bX--|--X/ && !grep { -e } glob($path);
+}
+none('CONTRIBUTING.md names files that are there', @gone);
 
 # --- headers, one by one and together; those of macros only (*_impl.h) are for
 # the file that sets them up
