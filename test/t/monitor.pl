@@ -159,8 +159,10 @@ $node->safe_psql('postgres', 'SELECT ad_score(m, 1, 1) FROM models WHERE k = 5')
 is(health('postgres', 'error rate', 'status, hint'), 'critical|Most failed as role postgres: see ad_stat_models, and the server\'s log for the errors.', 'ad_health sees them');
 like(health('postgres', 'error rate', 'detail'), qr/^20 of 40 scoring calls of the model with digest [0-9a-f]{32} failed\.$/, '... of one model');
 is( $node->safe_psql('postgres', "SET anomaly.health_latency_critical = 1000000; SET anomaly.health_latency_warning = 0;
-		SET anomaly.health_error_rate_critical = 1; SELECT \"check\", status FROM ad_health()"),
-	"statistics|ok\nerror rate|warning\nunknown model|ok\nlatency|warning\ndrift|ok\nstale model|ok\njob lag|ok\nfailing job|ok\nalert flood|ok\nschema|ok", 'limits are settings');
+		SET anomaly.health_error_rate_critical = 1;
+		-- until PostgreSQL 14 everybody may create in the schema public
+		SELECT \"check\", status FROM ad_health() WHERE \"check\" <> 'schema'"),
+	"statistics|ok\nerror rate|warning\nunknown model|ok\nlatency|warning\ndrift|ok\nstale model|ok\njob lag|ok\nfailing job|ok\nalert flood|ok", 'limits are settings');
 
 # In one call site, too.
 forget();
