@@ -104,7 +104,79 @@ advance_past(const AdEvent *events, const uint32 *list, uint32 n, uint32 i,
 	return i;
 }
 
-/* Rule window: finds the sequences, without what only metrics need. */
+/*
+ * Rule window: return the first opposite trade from the last cancel on, if it
+ * comes in time, or AD_NO_POSITION.
+ */
+static inline uint32
+find_trade_after(const AdEvent *ev, const AdLayeringConfig *c, Side *own,
+				 const Side *other, int64 last_cancel)
+{
+	uint32		trade;
+
+	own->trade_after = advance_to(ev, other->trades, other->ntrades,
+								  own->trade_after, last_cancel);
+	if (own->trade_after >= other->ntrades)
+		return AD_NO_POSITION;
+	trade = other->trades[own->trade_after];
+	return ev[trade].ts <= ad_time_add(last_cancel, c->trade_window) ?
+		trade : AD_NO_POSITION;
+}
+
+/*
+ * Rule window: return the first opposite trade from the min_orders-th order
+ * on, if it comes in time and enough cancels follow it, or AD_NO_POSITION.
+ * Only the first such trade can do: the cancels after a later one are no
+ * more.
+ */
+static inline uint32
+find_trade_before(const AdEvent *ev, const AdLayeringConfig *c, Side *own,
+				  const Side *other, uint32 first, int64 last_order)
+{
+	int64		quorum = ev[own->orders[first + c->min_orders - 1]].ts;
+	uint32		trade;
+	uint32		from;
+
+	own->trade_quorum = advance_to(ev, other->trades, other->ntrades,
+								   own->trade_quorum, quorum);
+	if (own->trade_quorum >= other->ntrades)
+		return AD_NO_POSITION;
+	trade = other->trades[own->trade_quorum];
+	if (ev[trade].ts > ad_time_add(last_order, c->cancel_window))
+		return AD_NO_POSITION;
+
+	own->cancel_trade = advance_to(ev, own->cancels, own->ncancels,
+								   own->cancel_trade, ev[trade].ts);
+	from = Max(own->cancel_trade, own->cancel_lo);
+	return own->cancel_hi > from &&
+		own->cancel_hi - from >= (uint32) c->min_cancels ?
+		trade : AD_NO_POSITION;
+}
+
+/* Add a sequence that a trade ends, without orders. */
+static AdSequence *
+add_sequence(const AdEvent *ev, uint32 first, uint32 trade, int64 end,
+			 AdFound found, uint32 norders, AdSequences *out)
+{
+	AdSequence *seq = ad_sequences_add(out);
+
+	seq->first = first;
+	seq->first_row = ev[first].row;
+	seq->start = ev[first].ts;
+	seq->end = end;
+	seq->trade = trade;
+	seq->trade_row = ev[trade].row;
+	seq->trade_time = ev[trade].ts;
+	seq->side = ev[first].side;
+	seq->found = found;
+	seq->norders = norders;
+	seq->order_times = MemoryContextAllocHuge(out->mcxt,
+											  ad_mul_size(norders,
+														  sizeof(int64)));
+	return seq;
+}
+
+/* Rule window: find the sequences, without what only metrics need. */
 static void
 find_window(const AdEvent *ev, uint32 n, const AdLayeringConfig *c,
 			Side sides[2], AdSequences *out)
@@ -113,11 +185,11 @@ find_window(const AdEvent *ev, uint32 n, const AdLayeringConfig *c,
 
 	for (uint32 pos = 0; pos < n; pos++)
 	{
-		Side	   *s = &sides[ev[pos].side];
-		Side	   *o = &sides[1 - ev[pos].side];
-		int64		t0 = ev[pos].ts;
-		int64		t_last;
-		int64		c_last;
+		Side	   *own = &sides[ev[pos].side];
+		const Side *other = &sides[1 - ev[pos].side];
+		int64		start = ev[pos].ts;
+		int64		last_order;
+		int64		last_cancel;
 		int64		end = 0;
 		uint32		first;
 		uint32		trade = AD_NO_POSITION;
@@ -127,90 +199,51 @@ find_window(const AdEvent *ev, uint32 n, const AdLayeringConfig *c,
 		AD_CHECK_EVERY_1024(pos);
 		if (ev[pos].kind != AD_EVENT_ORDER)
 			continue;
-		first = s->rank++;
+		first = own->rank++;
 		if (pos < cursor)
 			continue;
 
-		s->order_end = advance_past(ev, s->orders, s->norders, s->order_end,
-									ad_time_add(t0, c->orders_window));
-		if (s->order_end - first < (uint32) c->min_orders)
+		own->order_end = advance_past(ev, own->orders, own->norders,
+									  own->order_end,
+									  ad_time_add(start, c->orders_window));
+		if (own->order_end - first < (uint32) c->min_orders)
 			continue;
-		t_last = ev[s->orders[s->order_end - 1]].ts;
+		last_order = ev[own->orders[own->order_end - 1]].ts;
 
-		s->cancel_lo = advance_to(ev, s->cancels, s->ncancels, s->cancel_lo,
-								  t0);
-		s->cancel_hi = advance_past(ev, s->cancels, s->ncancels, s->cancel_hi,
-									ad_time_add(t_last, c->cancel_window));
-		if (s->cancel_hi < s->cancel_lo ||
-			s->cancel_hi - s->cancel_lo < (uint32) c->min_cancels)
+		own->cancel_lo = advance_to(ev, own->cancels, own->ncancels,
+									own->cancel_lo, start);
+		own->cancel_hi = advance_past(ev, own->cancels, own->ncancels,
+									  own->cancel_hi,
+									  ad_time_add(last_order,
+												  c->cancel_window));
+		if (own->cancel_hi < own->cancel_lo ||
+			own->cancel_hi - own->cancel_lo < (uint32) c->min_cancels)
 			continue;
-		c_last = ev[s->cancels[s->cancel_hi - 1]].ts;
+		last_cancel = ev[own->cancels[own->cancel_hi - 1]].ts;
 
 		if (c->trade_rule != AD_TRADE_BEFORE)
 		{
-			s->trade_after = advance_to(ev, o->trades, o->ntrades,
-										s->trade_after, c_last);
-			if (s->trade_after < o->ntrades &&
-				ev[o->trades[s->trade_after]].ts <=
-				ad_time_add(c_last, c->trade_window))
-			{
-				trade = o->trades[s->trade_after];
-				found = AD_FOUND_AFTER;
+			trade = find_trade_after(ev, c, own, other, last_cancel);
+			if (trade != AD_NO_POSITION)
 				end = ev[trade].ts;
-			}
 		}
 		if (trade == AD_NO_POSITION && c->trade_rule != AD_TRADE_AFTER)
 		{
-			int64		quorum = ev[s->orders[first + c->min_orders - 1]].ts;
-
-			s->trade_quorum = advance_to(ev, o->trades, o->ntrades,
-										 s->trade_quorum, quorum);
-			if (s->trade_quorum < o->ntrades &&
-				ev[o->trades[s->trade_quorum]].ts <=
-				ad_time_add(t_last, c->cancel_window))
-			{
-				uint32		y = o->trades[s->trade_quorum];
-				uint32		from;
-
-				/*
-				 * Only the first such trade can do: the cancels after a later
-				 * one are no more.
-				 */
-				s->cancel_trade = advance_to(ev, s->cancels, s->ncancels,
-											 s->cancel_trade, ev[y].ts);
-				from = Max(s->cancel_trade, s->cancel_lo);
-				if (s->cancel_hi > from &&
-					s->cancel_hi - from >= (uint32) c->min_cancels)
-				{
-					trade = y;
-					found = AD_FOUND_BEFORE;
-					end = c_last;
-				}
-			}
+			trade = find_trade_before(ev, c, own, other, first, last_order);
+			found = AD_FOUND_BEFORE;
+			end = last_cancel;
 		}
 		if (trade == AD_NO_POSITION)
 			continue;
 
-		seq = ad_sequences_add(out);
-		seq->first = pos;
-		seq->first_row = ev[pos].row;
-		seq->start = t0;
-		seq->end = end;
-		seq->trade = trade;
-		seq->trade_row = ev[trade].row;
-		seq->trade_time = ev[trade].ts;
-		seq->side = ev[pos].side;
-		seq->found = found;
-		seq->norders = s->order_end - first;
-		seq->order_times = MemoryContextAllocHuge(out->mcxt,
-												  ad_mul_size(seq->norders,
-															  sizeof(int64)));
+		seq = add_sequence(ev, pos, trade, end, found, own->order_end - first,
+						   out);
 		for (uint32 i = 0; i < seq->norders; i++)
-			seq->order_times[i] = ev[s->orders[first + i]].ts;
+			seq->order_times[i] = ev[own->orders[first + i]].ts;
 		if (out->want_members)
 			for (uint32 i = 0; i < seq->norders; i++)
-				ad_sequences_member(out, s->orders[first + i], out->n - 1);
-		cursor = s->orders[s->order_end - 1] + 1;
+				ad_sequences_member(out, own->orders[first + i], out->n - 1);
+		cursor = own->orders[own->order_end - 1] + 1;
 	}
 }
 
@@ -235,7 +268,7 @@ find_first(const AdEvent *ev, const uint32 *list, uint32 n, int64 ts)
 
 /* Rule strict, one side: q holds its placements cancelled in time. */
 static void
-find_strict_side(const AdEvent *ev, const AdLayeringConfig *c, uint8 side,
+find_strict_side(const AdEvent *ev, const AdLayeringConfig *c,
 				 const uint32 *q, uint32 nq, const uint32 *trades,
 				 uint32 ntrades, AdSequences *out)
 {
@@ -249,10 +282,9 @@ find_strict_side(const AdEvent *ev, const AdLayeringConfig *c, uint8 side,
 
 	for (uint32 i = 0; i < nq; i++)
 	{
-		int64		t0 = ev[q[i]].ts;
-		int64		limit = ad_time_add(t0, c->orders_window);
-		int64		c_last;
-		uint32		y;
+		int64		limit = ad_time_add(ev[q[i]].ts, c->orders_window);
+		int64		last_cancel;
+		uint32		trade;
 		AdSequence *seq;
 
 		AD_CHECK_EVERY_1024(i);
@@ -269,25 +301,16 @@ find_strict_side(const AdEvent *ev, const AdLayeringConfig *c, uint8 side,
 			queue_lo++;
 		if (i < cursor || end - i < (uint32) c->min_orders)
 			continue;
-		c_last = CANCEL_TS(queue[queue_lo]);
-		y = find_first(ev, trades, ntrades, c_last);
-		if (y == ntrades ||
-			ev[trades[y]].ts > ad_time_add(c_last, c->trade_window))
+		last_cancel = CANCEL_TS(queue[queue_lo]);
+		trade = find_first(ev, trades, ntrades, last_cancel);
+		if (trade == ntrades ||
+			ev[trades[trade]].ts > ad_time_add(last_cancel, c->trade_window))
 			continue;
+		trade = trades[trade];
 
-		seq = ad_sequences_add(out);
-		seq->first = q[i];
-		seq->first_row = ev[q[i]].row;
-		seq->start = t0;
-		seq->end = seq->trade_time = ev[trades[y]].ts;
-		seq->trade = trades[y];
-		seq->trade_row = ev[trades[y]].row;
-		seq->side = side;
-		seq->found = AD_FOUND_STRICT;
-		seq->norders = seq->ncancels = end - i;
-		seq->order_times = MemoryContextAllocHuge(out->mcxt,
-												  ad_mul_size(seq->norders,
-															  sizeof(int64)));
+		seq = add_sequence(ev, q[i], trade, ev[trade].ts, AD_FOUND_STRICT,
+						   end - i, out);
+		seq->ncancels = seq->norders;
 		for (uint32 j = i; j < end; j++)
 		{
 			const AdEvent *x = &ev[ev[q[j]].link];
@@ -332,7 +355,7 @@ find_strict(const AdEvent *ev, const AdLayeringConfig *c, Side sides[2],
 				ev[p->link].ts <= ad_time_add(p->ts, c->cancel_window))
 				q[nq++] = sides[s].orders[i];
 		}
-		find_strict_side(ev, c, (uint8) s, q, nq, sides[1 - s].trades,
+		find_strict_side(ev, c, q, nq, sides[1 - s].trades,
 						 sides[1 - s].ntrades, out);
 	}
 	if (out->n > 1)
@@ -465,6 +488,75 @@ measure_all(AdTape *tape, const AdLayeringConfig *c, Side sides[2],
 	}
 }
 
+/* Rule anchored: feed the events one by one. */
+static void
+find_anchored(AdEvent *events, uint32 n, const AdLayeringConfig *c,
+			  AdSequences *out)
+{
+	AdAnchored *a = ad_anchored_create(CurrentMemoryContext, c);
+	uint32		measured = 0;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		AdSequence	s;
+
+		AD_CHECK_EVERY_1024(i);
+
+		/* metrics take in the peers of the trade, unless causal */
+		if (measured < out->n &&
+			(c->causal || events[i].ts > out->items[measured].end))
+			while (measured < out->n)
+				ad_anchored_measure(a, &out->items[measured++]);
+		ad_anchored_prefetch(a, events, i, n);
+		if (ad_anchored_feed(a, &events[i], &s,
+							 out->want_members ? out : NULL, out->n))
+		{
+			int64	   *times = MemoryContextAllocHuge(out->mcxt,
+													   s.norders *
+													   sizeof(int64));
+
+			memcpy(times, s.order_times, s.norders * sizeof(int64));
+			pfree(s.order_times);
+			s.order_times = times;
+			*ad_sequences_add(out) = s;
+		}
+	}
+	while (measured < out->n)
+		ad_anchored_measure(a, &out->items[measured++]);
+}
+
+/* Rules window and strict: find the sequences, then measure them. */
+static void
+find_by_lists(AdEvent *events, uint32 n, const AdLayeringConfig *c,
+			  AdSequences *out)
+{
+	AdTape		tape = {events, PG_UINT32_MAX, 0, n};
+	Side		sides[2];
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		if (i > 0 && events[i].ts < events[i - 1].ts)
+			ad_tape_unordered(i);
+		events[i].flags = 0;
+	}
+	split(events, n, sides);
+	if (c->rule == AD_RULE_STRICT)
+	{
+		ad_match_all(&tape, c->seed, AD_MAX_POSITIONS);
+		find_strict(events, c, sides, out);
+	}
+	else
+	{
+		find_window(events, n, c, sides, out);
+		if (out->n > 0)
+			ad_match_all(&tape, c->seed, AD_MAX_POSITIONS);
+	}
+	if (out->n > 0)
+		measure_all(&tape, c, sides, out);
+	pfree(sides[0].orders);
+}
+
 /*
  * Find the sequences of a partition by any rule, with their metrics, in
  * the order of the rows that report them (first order; for anchored, the
@@ -476,77 +568,17 @@ void
 ad_layering_find(AdEvent *events, uint32 n, const AdLayeringConfig *c,
 				 AdSequences *out)
 {
-	AdTape		tape = {events, PG_UINT32_MAX, 0, n};
-	MemoryContext scratch_cxt;
-	MemoryContext old;
-
-	scratch_cxt = AllocSetContextCreate(CurrentMemoryContext,
-										"anomaly layering",
-										ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(scratch_cxt);
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext,
+												  "anomaly layering",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
 
 	if (c->rule == AD_RULE_ANCHORED)
-	{
-		AdAnchored *a = ad_anchored_create(scratch_cxt, c);
-		uint32		measured = 0;
-
-		for (uint32 i = 0; i < n; i++)
-		{
-			AdSequence	s;
-
-			AD_CHECK_EVERY_1024(i);
-
-			/* metrics take in the peers of the trade, unless causal */
-			if (measured < out->n && (c->causal ||
-									  events[i].ts > out->items[measured].end))
-				while (measured < out->n)
-					ad_anchored_measure(a, &out->items[measured++]);
-			ad_anchored_prefetch(a, events, i, n);
-			if (ad_anchored_feed(a, &events[i], &s,
-								 out->want_members ? out : NULL, out->n))
-			{
-				int64	   *times = MemoryContextAllocHuge(out->mcxt,
-														   s.norders *
-														   sizeof(int64));
-
-				memcpy(times, s.order_times, s.norders * sizeof(int64));
-				pfree(s.order_times);
-				s.order_times = times;
-				*ad_sequences_add(out) = s;
-			}
-		}
-		while (measured < out->n)
-			ad_anchored_measure(a, &out->items[measured++]);
-	}
+		find_anchored(events, n, c, out);
 	else
-	{
-		Side		sides[2];
-
-		for (uint32 i = 0; i < n; i++)
-		{
-			AD_CHECK_EVERY_1024(i);
-			if (i > 0 && events[i].ts < events[i - 1].ts)
-				ad_tape_unordered(i);
-			events[i].flags = 0;
-		}
-		split(events, n, sides);
-		if (c->rule == AD_RULE_STRICT)
-		{
-			ad_match_all(&tape, c->seed, AD_MAX_POSITIONS);
-			find_strict(events, c, sides, out);
-		}
-		else
-		{
-			find_window(events, n, c, sides, out);
-			if (out->n > 0)
-				ad_match_all(&tape, c->seed, AD_MAX_POSITIONS);
-		}
-		if (out->n > 0)
-			measure_all(&tape, c, sides, out);
-		pfree(sides[0].orders);
-	}
+		find_by_lists(events, n, c, out);
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(scratch_cxt);
+	MemoryContextDelete(scratch);
 	if (out->want_members)
 		ad_sequences_sort(out);
 }

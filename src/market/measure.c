@@ -215,6 +215,204 @@ set_unmeasured(AdMetrics *m)
 		m->mean_placement_gap_s = m->size_cv = m->severity = AD_NAN;
 }
 
+/* What one pass over the events of a sequence gathers beside its metrics. */
+typedef struct Pass
+{
+	AdQuantity	opp_placed;		/* placements of the other side */
+	AdQuantity	after;			/* cancelled at or after the first trade */
+	AdQuantity	same_time;		/* cancelled at the last cancel's time */
+	int64		fills;			/* trades of the orders' side */
+	int64		first_order;
+	int64		last_order;
+	int64		last_cancel;
+	int64		longest;		/* time to cancel */
+	double		lowest;			/* prices of the orders */
+	double		highest;
+	double		size;			/* of the orders, summed */
+	double		value;			/* price times size, summed */
+	double		opp_size;		/* the same of the other side's trades */
+	double		opp_value;
+} Pass;
+
+/* Count a placement of the sequence's side. */
+static inline void
+count_order(const AdTape *tape, const AdEvent *e, AdSequence *s, Pass *pass,
+			AdScratch *scratch)
+{
+	AdMetrics  *m = &s->m;
+	double		size = ad_event_size(e);
+
+	if (m->placed_orders++ == 0)
+		pass->first_order = e->ts;
+	pass->last_order = e->ts;
+	m->placed_qty = ad_quantity_add(m->placed_qty, ad_event_units(e));
+	pass->size += size;
+	pass->value += size * e->price;
+	pass->lowest = Min(pass->lowest, e->price);
+	pass->highest = Max(pass->highest, e->price);
+	add_price(scratch, e->price);
+	if (e->flags & AD_EVENT_MATCHED)
+	{
+		int64		cancelled = AD_AT(tape, e->link)->ts;
+
+		if (cancelled <= s->end)
+		{
+			add_time(scratch, cancelled - e->ts);
+			pass->longest = Max(pass->longest, cancelled - e->ts);
+		}
+	}
+}
+
+/* Count a cancel of the sequence's side. */
+static inline void
+count_cancel(const AdEvent *e, AdMetrics *m, Pass *pass)
+{
+	AdQuantity	units = ad_event_units(e);
+
+	m->cancelled_orders++;
+	m->cancelled_qty = ad_quantity_add(m->cancelled_qty, units);
+	pass->same_time = e->ts == pass->last_cancel ? pass->same_time + units :
+		units;
+	pass->last_cancel = e->ts;
+	if (m->opp_trades > 0)
+		pass->after += units;
+}
+
+/* Count a trade of the other side. */
+static inline void
+count_opposite_trade(const AdEvent *e, AdMetrics *m, Pass *pass)
+{
+	double		size = ad_event_size(e);
+
+	/* cancels at the very time of the first trade count as after */
+	if (m->opp_trades++ == 0 && pass->last_cancel == e->ts)
+		pass->after = pass->same_time;
+	m->opp_trade_qty = ad_quantity_add(m->opp_trade_qty, ad_event_units(e));
+	pass->opp_size += size;
+	pass->opp_value += size * e->price;
+}
+
+/* Gather the counts, quantities and prices of the events in [lo, hi). */
+static void
+gather(const AdTape *tape, uint32 lo, uint32 hi, AdSequence *s, Pass *pass,
+	   AdScratch *scratch)
+{
+	AdMetrics  *m = &s->m;
+
+	memset(pass, 0, sizeof(Pass));
+	pass->last_cancel = PG_INT64_MIN;
+	pass->lowest = AD_INFINITY;
+	for (uint32 pos = lo; pos < hi; pos++)
+	{
+		const AdEvent *e = AD_AT(tape, pos);
+		bool		same = e->side == s->side;
+
+		AD_CHECK_EVERY_1024(pos);
+		if (e->kind == AD_EVENT_ORDER && same)
+			count_order(tape, e, s, pass, scratch);
+		else if (e->kind == AD_EVENT_ORDER)
+			pass->opp_placed = ad_quantity_add(pass->opp_placed,
+											   ad_event_units(e));
+		else if (e->kind == AD_EVENT_CANCEL && same)
+			count_cancel(e, m, pass);
+		else if (e->kind == AD_EVENT_TRADE && same)
+		{
+			pass->fills++;
+			m->spoof_side_fill_qty = ad_quantity_add(m->spoof_side_fill_qty,
+													 ad_event_units(e));
+		}
+		else if (e->kind == AD_EVENT_TRADE)
+			count_opposite_trade(e, m, pass);
+	}
+	m->matched_cancels = (int64) scratch->ntimes;
+	m->price_levels = (int64) scratch->nprices;
+}
+
+/* Set the ratios and means that follow from what was gathered. */
+static void
+set_ratios(AdSequence *s, const Pass *pass, AdScratch *scratch)
+{
+	AdMetrics  *m = &s->m;
+	double		placed = ad_quantity_double(m->placed_qty);
+	double		traded = ad_quantity_double(m->opp_trade_qty);
+	double		other = ad_quantity_double(pass->opp_placed);
+
+	m->cancel_ratio = ratio((double) m->matched_cancels,
+							(double) m->placed_orders);
+	m->cancel_qty_ratio = ratio(ad_quantity_double(m->cancelled_qty), placed);
+	m->price_span_bps = m->placed_orders > 0 ?
+		(pass->highest - pass->lowest) / pass->lowest * 10000 : AD_NAN;
+	m->median_time_to_cancel_s = median_time(scratch) / SECOND;
+	m->max_time_to_cancel_s = scratch->ntimes > 0 ?
+		(double) pass->longest / SECOND : AD_NAN;
+	m->opp_trade_vwap = ratio(pass->opp_value, pass->opp_size);
+	m->spoof_to_trade_qty_ratio = ratio(placed, traded);
+	m->spoof_side_fill_ratio =
+		ratio(ad_quantity_double(m->spoof_side_fill_qty), placed);
+	m->own_order_imbalance = placed + other > 0 ?
+		(placed - other) / (placed + other) : AD_NAN;
+	m->order_to_trade_ratio =
+		ratio((double) (m->placed_orders + m->cancelled_orders),
+			  (double) (m->opp_trades + pass->fills));
+	m->cancel_to_trade_gap_s =
+		m->cancelled_orders > 0 && s->found != AD_FOUND_BEFORE ?
+		(double) (s->end - pass->last_cancel) / SECOND : AD_NAN;
+	m->cancelled_after_trade_qty_ratio =
+		ratio(ad_quantity_double(pass->after),
+			  ad_quantity_double(m->cancelled_qty));
+	m->mean_distance_bps = AD_NAN;
+	if (m->opp_trades > 0 && m->placed_orders > 0)
+		m->mean_distance_bps = (s->side == AD_BUY ? 1 : -1) *
+			(m->opp_trade_vwap - pass->value / pass->size) /
+			m->opp_trade_vwap * 10000;
+	m->mean_placement_gap_s = m->placed_orders > 1 ?
+		(double) (pass->last_order - pass->first_order) /
+		(double) (m->placed_orders - 1) / SECOND : AD_NAN;
+}
+
+/*
+ * Return the deviation of the sizes of the orders in [lo, hi) over their
+ * mean, in a second pass: no cancellation.  There is at least one.
+ */
+static double
+size_variation(const AdTape *tape, uint32 lo, uint32 hi, const AdSequence *s,
+			   double mean)
+{
+	double		squares = 0;
+
+	for (uint32 pos = lo; pos < hi; pos++)
+	{
+		const AdEvent *e = AD_AT(tape, pos);
+
+		AD_CHECK_EVERY_1024(pos);
+		if (e->kind == AD_EVENT_ORDER && e->side == s->side)
+		{
+			double		d = ad_event_size(e) - mean;
+
+			squares += d * d;
+		}
+	}
+	return sqrt(squares / (double) s->m.placed_orders) / mean;
+}
+
+/* Return the severity, from ratios that are set; NaN if none exists. */
+static double
+severity(const AdMetrics *m, const AdLayeringConfig *c)
+{
+	double		sum = 0;
+	int			parts = 0;
+
+	add_part(m->cancel_ratio, &sum, &parts);
+	if (m->placed_orders > 0)
+		add_part((double) (m->price_levels - 1) / 4, &sum, &parts);
+	add_part(m->spoof_to_trade_qty_ratio / 10, &sum, &parts);
+	add_part(1 - m->median_time_to_cancel_s /
+			 ((double) c->cancel_window / SECOND), &sum, &parts);
+	add_part(fabs(m->own_order_imbalance), &sum, &parts);
+	add_part(1 - m->spoof_side_fill_ratio, &sum, &parts);
+	return parts > 0 ? 100 * sum / parts : AD_NAN;
+}
+
 /*
  * Fill s->m.  Placements must have been matched up to the last event of
  * the tape.  If the credit does not cover the events of the sequence,
@@ -227,26 +425,7 @@ ad_measure(const AdTape *tape, const AdLayeringConfig *c, AdSequence *s,
 	AdMetrics  *m = &s->m;
 	uint32		lo = ad_tape_first_at(tape, s->start, s->first);
 	uint32		hi = ad_tape_first_after(tape, s->end, s->trade);
-	AdQuantity	opp_placed = 0; /* placements of the other side */
-	AdQuantity	after = 0;		/* cancelled at or after the first trade */
-	AdQuantity	same_time = 0;	/* cancelled at the last cancel's time */
-	int64		fills = 0;		/* trades of the orders' side */
-	int64		first_order = 0;
-	int64		last_order = 0;
-	int64		last_cancel = PG_INT64_MIN;
-	int64		longest = 0;
-	double		lowest = AD_INFINITY;
-	double		highest = 0;
-	double		sum_size = 0;
-	double		sum_value = 0;
-	double		opp_size = 0;
-	double		opp_value = 0;
-	double		size_deviation = 0;
-	double		placed;
-	double		traded;
-	double		other;
-	double		sum = 0;
-	int			parts = 0;
+	Pass		pass;
 
 	memset(m, 0, sizeof(AdMetrics));
 	m->duration_s = (double) (s->end - s->start) / SECOND;
@@ -261,133 +440,10 @@ ad_measure(const AdTape *tape, const AdLayeringConfig *c, AdSequence *s,
 		scratch->mcxt = CurrentMemoryContext;
 	reset_scratch(scratch);
 
-	for (uint32 pos = lo; pos < hi; pos++)
-	{
-		const AdEvent *e = AD_AT(tape, pos);
-		bool		same = e->side == s->side;
-
-		AD_CHECK_EVERY_1024(pos);
-		if (e->kind == AD_EVENT_ORDER && same)
-		{
-			double		size = ad_event_size(e);
-
-			if (m->placed_orders++ == 0)
-				first_order = e->ts;
-			last_order = e->ts;
-			m->placed_qty = ad_quantity_add(m->placed_qty, ad_event_units(e));
-			sum_size += size;
-			sum_value += size * e->price;
-			lowest = Min(lowest, e->price);
-			highest = Max(highest, e->price);
-			add_price(scratch, e->price);
-			if (e->flags & AD_EVENT_MATCHED)
-			{
-				int64		cancelled = AD_AT(tape, e->link)->ts;
-
-				if (cancelled <= s->end)
-				{
-					add_time(scratch, cancelled - e->ts);
-					longest = Max(longest, cancelled - e->ts);
-				}
-			}
-		}
-		else if (e->kind == AD_EVENT_ORDER)
-			opp_placed = ad_quantity_add(opp_placed, ad_event_units(e));
-		else if (e->kind == AD_EVENT_CANCEL && same)
-		{
-			AdQuantity	units = ad_event_units(e);
-
-			m->cancelled_orders++;
-			m->cancelled_qty = ad_quantity_add(m->cancelled_qty, units);
-			same_time = e->ts == last_cancel ? same_time + units : units;
-			last_cancel = e->ts;
-			if (m->opp_trades > 0)
-				after += units;
-		}
-		else if (e->kind == AD_EVENT_TRADE && same)
-		{
-			fills++;
-			m->spoof_side_fill_qty = ad_quantity_add(m->spoof_side_fill_qty,
-													 ad_event_units(e));
-		}
-		else if (e->kind == AD_EVENT_TRADE)
-		{
-			double		size = ad_event_size(e);
-
-			/* cancels at the very time of the first trade count as after */
-			if (m->opp_trades++ == 0 && last_cancel == e->ts)
-				after = same_time;
-			m->opp_trade_qty = ad_quantity_add(m->opp_trade_qty,
-											   ad_event_units(e));
-			opp_size += size;
-			opp_value += size * e->price;
-		}
-	}
-
-	placed = ad_quantity_double(m->placed_qty);
-	traded = ad_quantity_double(m->opp_trade_qty);
-	other = ad_quantity_double(opp_placed);
-	m->matched_cancels = (int64) scratch->ntimes;
-	m->price_levels = (int64) scratch->nprices;
-	m->cancel_ratio = ratio((double) m->matched_cancels,
-							(double) m->placed_orders);
-	m->cancel_qty_ratio = ratio(ad_quantity_double(m->cancelled_qty), placed);
-	m->price_span_bps = m->placed_orders > 0 ?
-		(highest - lowest) / lowest * 10000 : AD_NAN;
-	m->median_time_to_cancel_s = median_time(scratch) / SECOND;
-	m->max_time_to_cancel_s = scratch->ntimes > 0 ?
-		(double) longest / SECOND : AD_NAN;
-	m->opp_trade_vwap = ratio(opp_value, opp_size);
-	m->spoof_to_trade_qty_ratio = ratio(placed, traded);
-	m->spoof_side_fill_ratio =
-		ratio(ad_quantity_double(m->spoof_side_fill_qty), placed);
-	m->own_order_imbalance = placed + other > 0 ?
-		(placed - other) / (placed + other) : AD_NAN;
-	m->order_to_trade_ratio =
-		ratio((double) (m->placed_orders + m->cancelled_orders),
-			  (double) (m->opp_trades + fills));
-	m->cancel_to_trade_gap_s =
-		m->cancelled_orders > 0 && s->found != AD_FOUND_BEFORE ?
-		(double) (s->end - last_cancel) / SECOND : AD_NAN;
-	m->cancelled_after_trade_qty_ratio =
-		ratio(ad_quantity_double(after), ad_quantity_double(m->cancelled_qty));
-	m->mean_distance_bps = AD_NAN;
-	if (m->opp_trades > 0 && m->placed_orders > 0)
-		m->mean_distance_bps = (s->side == AD_BUY ? 1 : -1) *
-			(m->opp_trade_vwap - sum_value / sum_size) /
-			m->opp_trade_vwap * 10000;
-	m->mean_placement_gap_s = m->placed_orders > 1 ?
-		(double) (last_order - first_order) /
-		(double) (m->placed_orders - 1) / SECOND : AD_NAN;
-
-	/* sizes about their mean, in a second pass: no cancellation */
-	m->size_cv = AD_NAN;
-	if (m->placed_orders > 0)
-	{
-		double		mean = sum_size / (double) m->placed_orders;
-
-		for (uint32 pos = lo; pos < hi; pos++)
-		{
-			const AdEvent *e = AD_AT(tape, pos);
-
-			AD_CHECK_EVERY_1024(pos);
-			if (e->kind == AD_EVENT_ORDER && e->side == s->side)
-			{
-				double		d = ad_event_size(e) - mean;
-
-				size_deviation += d * d;
-			}
-		}
-		m->size_cv = sqrt(size_deviation / (double) m->placed_orders) / mean;
-	}
-
-	add_part(m->cancel_ratio, &sum, &parts);
-	if (m->placed_orders > 0)
-		add_part((double) (m->price_levels - 1) / 4, &sum, &parts);
-	add_part(m->spoof_to_trade_qty_ratio / 10, &sum, &parts);
-	add_part(1 - m->median_time_to_cancel_s /
-			 ((double) c->cancel_window / SECOND), &sum, &parts);
-	add_part(fabs(m->own_order_imbalance), &sum, &parts);
-	add_part(1 - m->spoof_side_fill_ratio, &sum, &parts);
-	m->severity = parts > 0 ? 100 * sum / parts : AD_NAN;
+	gather(tape, lo, hi, s, &pass, scratch);
+	set_ratios(s, &pass, scratch);
+	m->size_cv = m->placed_orders > 0 ?
+		size_variation(tape, lo, hi, s,
+					   pass.size / (double) m->placed_orders) : AD_NAN;
+	m->severity = severity(m, c);
 }
