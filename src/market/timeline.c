@@ -13,6 +13,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_xml.h"
 #include "market/ad_dialect.h"
 #include "market/ad_timeline.h"
 
@@ -67,30 +68,11 @@ thickness(const Scale *s, const AdEvent *e)
 	return 2 + 7 * sqrt(ad_event_size(e) / s->largest);
 }
 
-/* Append text with what XML keeps for itself escaped. */
+/* Append a text of the user's; a control character becomes a space. */
 static void
-append_escaped(StringInfo out, const char *s, int len)
+append_text(StringInfo out, const char *s, Size len)
 {
-	for (int i = 0; i < len; i++)
-		switch (s[i])
-		{
-			case '&':
-				appendStringInfoString(out, "&amp;");
-				break;
-			case '<':
-				appendStringInfoString(out, "&lt;");
-				break;
-			case '>':
-				appendStringInfoString(out, "&gt;");
-				break;
-			case '"':
-				appendStringInfoString(out, "&quot;");
-				break;
-			default:
-				/* control characters are not allowed in XML */
-				appendStringInfoChar(out, (unsigned char) s[i] < ' ' ? ' ' :
-									 s[i]);
-		}
+	ad_xml_append(out, s, len, ' ');
 }
 
 /* Append a time of day in UTC, to the millisecond. */
@@ -159,7 +141,7 @@ append_tooltip(StringInfo out, const AdEvent *e)
 	if (e->idlen > 0)
 	{
 		appendStringInfoString(out, ", order ");
-		append_escaped(out, e->id, (int) e->idlen);
+		append_text(out, e->id, e->idlen);
 	}
 	appendStringInfoString(out, "</title>");
 }
@@ -233,7 +215,7 @@ set_scale(Scale *s, const AdTape *tape, const AdTimelineConfig *c,
 
 /* Draw grid, axes and legend. */
 static void
-draw_frame(StringInfo out, const Scale *s, const AdTimelineConfig *c)
+draw_frame(StringInfo out, const Scale *s)
 {
 	double		step = nice_step(s->p_span, PRICE_TICKS);
 	int			decimals = step_decimals(step);
@@ -259,12 +241,12 @@ draw_frame(StringInfo out, const Scale *s, const AdTimelineConfig *c)
 	{
 		double		x = s->left + s->width * i / TIME_TICKS;
 		double		after = s->t_span * i / TIME_TICKS;
-		double		most = Min(after, 9e18);	/* the span may be longer */
+		double		near = Min(after, 9e18);	/* the span may be longer */
 
 		appendStringInfo(out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#e4e4e4\"/>\n<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">",
 						 x, s->top, x, bottom, x, bottom + 18);
-		append_time(out, ad_time_add(ad_time_add(s->t0, (int64) most),
-									 (int64) (after - most)));
+		append_time(out, ad_time_add(ad_time_add(s->t0, (int64) near),
+									 (int64) (after - near)));
 		appendStringInfoString(out, "</text>\n");
 	}
 	appendStringInfo(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"none\" stroke=\"#888\"/>\n",
@@ -280,7 +262,6 @@ draw_frame(StringInfo out, const Scale *s, const AdTimelineConfig *c)
 						 legend[i].x, legend[i].text);
 	appendStringInfo(out, "<text x=\"410\" y=\"0\" fill=\"%s\">BUY</text>\n<text x=\"446\" y=\"0\" fill=\"%s\">SELL</text>\n</g>\n",
 					 colours[AD_BUY], colours[AD_SELL]);
-	(void) c;
 }
 
 /* Draw one event; pale if it belongs to no sequence shown. */
@@ -330,7 +311,7 @@ ad_timeline_draw(StringInfo out, AdTape *tape, const AdSequences *sequences,
 	appendStringInfo(out, "<text x=\"%d\" y=\"22\" font-size=\"15\" font-weight=\"bold\">",
 					 MARGIN_LEFT);
 	if (c->title)
-		append_escaped(out, c->title, (int) strlen(c->title));
+		append_text(out, c->title, strlen(c->title));
 	else
 		appendStringInfoString(out, "Order events");
 	appendStringInfo(out, "</text>\n<text x=\"%d\" y=\"42\" fill=\"#555\">",
@@ -351,7 +332,7 @@ ad_timeline_draw(StringInfo out, AdTape *tape, const AdSequences *sequences,
 						 x0, s.top, x1 - x0, s.height, i + 1,
 						 ad_side_word(q->side), q->norders);
 	}
-	draw_frame(out, &s, c);
+	draw_frame(out, &s);
 	for (uint32 pos = tape->head; pos < tape->end; pos++)
 	{
 		bool		member = false;

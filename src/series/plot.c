@@ -10,6 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_xml.h"
 #include "series/ad_series_plot.h"
 
 #define LEFT		64			/* margins, pixels */
@@ -28,29 +29,11 @@ typedef struct Panel
 	double		high;
 } Panel;
 
-/* Text inside an element or attribute. */
+/* Append a text of the user's; control characters are left out. */
 static void
-append_escaped(StringInfo b, const char *s)
+append_text(StringInfo b, const char *s)
 {
-	for (; *s; s++)
-		switch (*s)
-		{
-			case '<':
-				appendStringInfoString(b, "&lt;");
-				break;
-			case '>':
-				appendStringInfoString(b, "&gt;");
-				break;
-			case '&':
-				appendStringInfoString(b, "&amp;");
-				break;
-			case '"':
-				appendStringInfoString(b, "&quot;");
-				break;
-			default:
-				if ((unsigned char) *s >= 0x20)
-					appendStringInfoChar(b, *s);
-		}
+	ad_xml_append(b, s, strlen(s), '\0');
 }
 
 /* The pixel of a point across. */
@@ -199,9 +182,9 @@ ad_series_plot(const double *y, Size n, const AdStlResult *result,
 	if (title)
 	{
 		appendStringInfoString(&b, "<title>");
-		append_escaped(&b, title);
+		append_text(&b, title);
 		appendStringInfo(&b, "</title>\n<text class=\"t\" x=\"%d\" y=\"20\">", LEFT);
-		append_escaped(&b, title);
+		append_text(&b, title);
 		appendStringInfoString(&b, "</text>\n");
 	}
 	for (int k = 0; k < 4; k++)
@@ -231,10 +214,10 @@ ad_series_plot(const double *y, Size n, const AdStlResult *result,
 							 y_of(&panels[k], k == 0 ? y[i] : remainder[i]));
 	}
 	appendStringInfo(&b, "<text x=\"%d\" y=\"%d\">", LEFT, height - 8);
-	append_escaped(&b, first ? first : "1");
+	append_text(&b, first ? first : "1");
 	appendStringInfo(&b, "</text>\n<text x=\"%d\" y=\"%d\" text-anchor=\"end\">",
 					 width - RIGHT, height - 8);
-	append_escaped(&b, last ? last : psprintf("%zu", n));
+	append_text(&b, last ? last : psprintf("%zu", n));
 	appendStringInfoString(&b, "</text>\n</svg>\n");
 	return b.data;
 }
