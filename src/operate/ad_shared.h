@@ -15,7 +15,7 @@
 /* What every part of the shared memory needs; NULL if not preloaded. */
 typedef struct AdShared
 {
-	LWLock	   *stats_lock;		/* stats.c: of the table's structure */
+	LWLock	   *stats_lock;		/* stats_table.c: of its structure */
 	LWLock	   *progress_lock;	/* progress.c: of the slots' owners */
 } AdShared;
 

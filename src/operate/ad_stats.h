@@ -59,7 +59,7 @@ typedef struct AdStatCounts
 	uint64		errors;
 	uint64		timed;			/* rows timed after the first ones */
 	double		first_ns;		/* time of the first ones */
-	double		least_ns;		/* of the fastest of them */
+	double		fastest_ns;		/* of the fastest of them */
 	double		later_ns;		/* time of the timed after them, each of */
 	double		excess_ns;		/* them cut to a limit, and what was cut */
 } AdStatCounts;
@@ -107,7 +107,9 @@ typedef struct AdStatEntry
 	uint32		latency[AD_STAT_BUCKETS];	/* calls by time */
 } AdStatEntry;
 
+/* settings.c */
 extern bool ad_stats_enabled;
+extern int	ad_stats_max;		/* entries of the shared table */
 
 /* Thresholds of ad_health(). */
 extern double ad_health_error_rate_warning;
@@ -119,16 +121,20 @@ extern double ad_health_score_shift_critical;
 extern int	ad_health_model_age_warning;	/* minutes */
 extern int	ad_health_model_age_critical;
 
-extern Size ad_stats_size(void);
-extern void ad_stats_startup(void);
 extern void ad_stats_settings(bool preloading);
 
+/* stats.c: a call site */
+extern void ad_stat_measure_clock(void);
 extern void ad_stat_attach(AdStatSite *site, MemoryContext mcxt);
 extern void ad_stat_model(AdStatSite *site, const AdModel *m,
 						  const char *name, int32 version);
 extern void ad_stat_failed(AdStatSite *site);
 extern void ad_stat_timed(AdStatSite *site, double score);
 
+/* stats_table.c: the shared table */
+extern Size ad_stats_size(void);
+extern void ad_stats_startup(void);
+extern void ad_stat_add(const AdStatCounts *c, double ns);
 extern AdStatEntry *ad_stat_read(int *n);
 extern void ad_stat_merge(AdStatEntry *into, const AdStatEntry *e);
 extern double ad_stat_quantile(const AdStatEntry *e, double q);

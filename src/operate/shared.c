@@ -59,6 +59,7 @@ startup(void)
 		shared->stats_lock = &locks[0].lock;
 		shared->progress_lock = &locks[1].lock;
 	}
+	ad_stat_measure_clock();
 	ad_stats_startup();
 	ad_progress_startup();
 	ad_shared = shared;
