@@ -1,0 +1,59 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_drift_compare.h
+ *		Comparing one feature of a reference with the current one.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_DRIFT_COMPARE_H
+#define AD_DRIFT_COMPARE_H
+
+#include "operate/ad_drift.h"
+
+/* standard errors exceeded by chance once in 1,000, on either side */
+#define AD_DRIFT_CHANCE	3.2905267314918945
+
+/* One of the two that are compared: a view of a sketch, or a model. */
+typedef struct AdDriftSide
+{
+	const AdModel *model;		/* NULL: a sketch */
+	const AdView *view;
+	uint64		rows;			/* seen */
+	double		sampled;
+	int			nfeatures;
+	bool		named;			/* every feature has a name */
+} AdDriftSide;
+
+/* Shares of rows in bins, side by side. */
+typedef struct AdDriftBins
+{
+	int			n;
+	double	   *p;				/* of the reference */
+	double	   *q;				/* of the current */
+} AdDriftBins;
+
+/* What is known of a feature's values. */
+static inline const AdViewFeature *
+ad_drift_stats(const AdDriftSide *s, int j)
+{
+	return s->model ? &s->model->features[j].stats : &s->view->features[j];
+}
+
+/* drift_bins.c: shares in bins, and numbers that are cut into them */
+extern void ad_drift_bins(AdDriftRow *row, const AdDriftBins *b, double n,
+						  double m, const AdDriftOptions *o);
+extern void ad_drift_numbers(AdDriftRow *row, const double *x, Size n,
+							 const double *y, Size m,
+							 const AdDriftOptions *o);
+extern void ad_drift_quantiles(AdDriftRow *row, const AdModel *model,
+							   int feature, const double *y, Size m,
+							   const AdDriftOptions *o);
+extern void ad_drift_scores(AdDriftRow *row, const AdScores *s,
+							const double *y, Size m, const AdDriftOptions *o);
+
+/* drift_categories.c */
+extern void ad_drift_categories(AdDriftRow *row, const AdDriftSide *reference,
+								int j, const AdDriftSide *current, int k,
+								const AdDriftOptions *o);
+
+#endif							/* AD_DRIFT_COMPARE_H */

@@ -1,0 +1,315 @@
+/*-------------------------------------------------------------------------
+ *
+ * drift_bins.c
+ *		Numbers of two times, in bins of the first.
+ *
+ * Shares of rows in bins are compared by the population stability index
+ * (PSI: sum of (q - p) ln(q / p), an empty bin counting as min_share) and
+ * Jensen-Shannon distance (base 2).  The Kolmogorov-Smirnov statistic is that
+ * of the samples.  A feature of few distinct numbers has a bin for each.
+ *
+ * A model remembers less than a sketch: of a number, what share of the
+ * sample its five quantiles bound.  Those are its bins, and the KS statistic
+ * is taken at them, so it is a lower bound.  A number that several quantiles
+ * are has a bin of its own; the share below it is not known but to be the
+ * first one's level at most, so it is taken to be as near to the current
+ * share as that allows.
+ *
+ * If nothing has changed, PSI / (1/n + 1/m) is about chi-square with
+ * bins - 1 degrees of freedom (Yurdakul 2018): a PSI below that
+ * distribution's 0.999 quantile is noise.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/ad_elementary.h"
+#include "math/ad_math.h"
+#include "operate/ad_drift_compare.h"
+
+#include <float.h>
+
+/* PSI and Jensen-Shannon distance of shares, and what chance makes of PSI. */
+void
+ad_drift_bins(AdDriftRow *row, const AdDriftBins *b, double n, double m,
+			  const AdDriftOptions *o)
+{
+	double		psi = 0;
+	double		js = 0;
+	double		df = b->n - 1;
+
+	for (int i = 0; i < b->n; i++)
+	{
+		double		p = Max(b->p[i], o->min_share);
+		double		q = Max(b->q[i], o->min_share);
+		double		middle = (b->p[i] + b->q[i]) / 2;
+
+		psi += (q - p) * ad_log(q / p);
+		if (b->p[i] > 0)
+			js += b->p[i] / 2 * ad_log(b->p[i] / middle);
+		if (b->q[i] > 0)
+			js += b->q[i] / 2 * ad_log(b->q[i] / middle);
+	}
+	row->psi = psi;
+	row->js = sqrt(Max(js, 0) / 0.69314718055994530942);
+	row->psi_noise = 0;
+	if (df > 0 && n > 0 && m > 0)
+	{
+		/* the chi-square quantile of Wilson and Hilferty 1931 */
+		double		c = 2 / (9 * df);
+		double		root = 1 - c + ad_normal_quantile(0.999) * sqrt(c);
+
+		row->psi_noise = df * root * root * root * (1 / n + 1 / m);
+	}
+}
+
+/* How many of n ascending numbers are at most x. */
+static Size
+at_most(const double *v, Size n, double x)
+{
+	Size		low = 0;
+
+	while (low < n)
+	{
+		Size		mid = low + (n - low) / 2;
+
+		if (v[mid] <= x)
+			low = mid + 1;
+		else
+			n = mid;
+	}
+	return low;
+}
+
+/* Just below a number: by more than what rounding makes of it. */
+static double
+just_below(double x)
+{
+	return x - Max(fabs(x) * 1e-12, DBL_MIN);
+}
+
+/*
+ * The upper edges of all bins but the last, which has none: quantiles; or if
+ * the distinct numbers are few, each with what is just below it before it,
+ * so that a bin is one number, and others are in bins between.  Returns how
+ * many, at most 2 * bins.
+ */
+static int
+make_edges(const double *x, Size n, int bins, double *edges)
+{
+	int			distinct = 0;
+	int			k = 0;
+
+	for (Size i = 0; i < n && distinct <= bins; i++)
+		if (i == 0 || x[i] != x[i - 1])
+		{
+			if (distinct < bins)
+			{
+				edges[2 * distinct] = just_below(x[i]);
+				edges[2 * distinct + 1] = x[i];
+			}
+			distinct++;
+		}
+	if (distinct <= bins)
+		return 2 * distinct;
+	for (int i = 1; i < bins; i++)
+	{
+		double		at = (double) i / bins * (double) (n - 1);
+		Size		low = (Size) at;
+		double		e = x[low];
+
+		/* equal neighbours give just that number */
+		if (low + 1 < n && x[low + 1] != e)
+			e = e * (1 - (at - (double) low)) + x[low + 1] * (at - (double) low);
+		if (k == 0 || e > edges[k - 1])
+			edges[k++] = e;
+	}
+	return k;
+}
+
+/*
+ * Shares between edges from the shares up to each; bins that neither side
+ * has rows in are left out.
+ */
+static void
+bins_of_cumulative(AdDriftBins *b, const double *p, const double *q, int nedges)
+{
+	b->n = 0;
+	b->p = ad_palloc_array(double, nedges + 1);
+	b->q = ad_palloc_array(double, nedges + 1);
+	for (int i = 0; i <= nedges; i++)
+	{
+		double		ps = (i == nedges ? 1 : p[i]) - (i == 0 ? 0 : p[i - 1]);
+		double		qs = (i == nedges ? 1 : q[i]) - (i == 0 ? 0 : q[i - 1]);
+
+		if (!(ps > 0) && !(qs > 0))
+			continue;
+		b->p[b->n] = Max(ps, 0);
+		b->q[b->n++] = Max(qs, 0);
+	}
+}
+
+/* The greatest distance of two distribution functions of sorted numbers. */
+static double
+kolmogorov_smirnov(const double *x, Size n, const double *y, Size m)
+{
+	double		greatest = 0;
+	Size		i = 0;
+	Size		j = 0;
+
+	while (i < n && j < m)
+	{
+		double		at = Min(x[i], y[j]);
+		double		d;
+
+		AD_CHECK_EVERY_1024(i + j);
+		while (i < n && x[i] == at)
+			i++;
+		while (j < m && y[j] == at)
+			j++;
+		d = fabs((double) i / (double) n - (double) j / (double) m);
+		greatest = Max(greatest, d);
+	}
+	return greatest;
+}
+
+/* Compare sorted numbers y with x, in bins of x. */
+void
+ad_drift_numbers(AdDriftRow *row, const double *x, Size n, const double *y,
+				 Size m, const AdDriftOptions *o)
+{
+	double	   *edges = ad_palloc_array(double, 2 * o->bins);
+	double	   *p = ad_palloc_array(double, 2 * o->bins);
+	double	   *q = ad_palloc_array(double, 2 * o->bins);
+	int			k = make_edges(x, n, o->bins, edges);
+	AdDriftBins b;
+
+	for (int i = 0; i < k; i++)
+	{
+		p[i] = (double) at_most(x, n, edges[i]) / (double) n;
+		q[i] = (double) at_most(y, m, edges[i]) / (double) m;
+	}
+	bins_of_cumulative(&b, p, q, k);
+	ad_drift_bins(row, &b, (double) n, (double) m, o);
+	row->ks = kolmogorov_smirnov(x, n, y, m);
+}
+
+/* Compare sorted numbers y with what a model remembers of its feature. */
+void
+ad_drift_quantiles(AdDriftRow *row, const AdModel *model, int feature,
+				   const double *y, Size m, const AdDriftOptions *o)
+{
+	const AdModelFeature *f = &model->features[feature];
+	double		edges[AD_MODEL_SHARES] = {f->stats.q05, f->stats.q25,
+	f->stats.median, f->stats.q75, f->stats.q95};
+	static const double levels[AD_MODEL_SHARES] = {0.05, 0.25, 0.5, 0.75, 0.95};
+	double		p[2 * AD_MODEL_SHARES];
+	double		q[2 * AD_MODEL_SHARES];
+	int			last = 0;
+	int			k = 0;
+	AdDriftBins b;
+
+	row->ks = 0;
+	for (int i = 0; i < AD_MODEL_SHARES; i++)
+	{
+		double		share = f->shares[i];
+
+		if (isnan(share))
+		{
+			row->ks = NAN;
+			return;
+		}
+		/* equal quantiles may differ by rounding; their shares are one */
+		if (i > 0 && edges[i] <= edges[last])
+			continue;
+		last = i;
+		if (i + 1 < AD_MODEL_SHARES && edges[i + 1] <= edges[i])
+		{
+			/* a number that is frequent: what is below is the level at most */
+			double		below = (double) at_most(y, m, just_below(edges[i])) /
+				(double) m;
+
+			q[k] = k == 0 ? below : Max(below, q[k - 1]);
+			p[k] = Max(k == 0 ? 0 : p[k - 1], Min(q[k], Min(levels[i], share)));
+			row->ks = Max(row->ks, fabs(p[k] - q[k]));
+			k++;
+		}
+		p[k] = share;
+		q[k] = (double) at_most(y, m, edges[i]) / (double) m;
+		row->ks = Max(row->ks, fabs(p[k] - q[k]));
+		k++;
+	}
+	bins_of_cumulative(&b, p, q, k);
+	ad_drift_bins(row, &b, (double) model->sampled *
+				  (1 - row->missing_reference), (double) m, o);
+}
+
+/*
+ * What share of the scores that a model remembers is at most one; where it
+ * remembers quantiles only, interpolated.
+ */
+static double
+scores_at_most(const AdScores *s, double score)
+{
+	double		rest = (double) s->n - s->ntail;
+	uint32		low;
+	double		count;
+
+	if (score >= s->tail[s->ntail - 1])
+		return 1 - ad_scores_tail_above(s, score) / (double) s->n;
+	low = ad_scores_grid_above(s, score);
+	if (low == 0)
+		return 0;
+	/* low quantiles are at most the score; the first has rank 0 */
+	if (rest == s->ngrid || low == s->ngrid || s->ngrid == 1)
+		count = low == s->ngrid ? rest : low;
+	else
+		count = 1 + (rest - 1) / (s->ngrid - 1) *
+			(low - 1 + (score - s->grid[low - 1]) /
+			 (s->grid[low] - s->grid[low - 1]));
+	return count / (double) s->n;
+}
+
+/* Compare scores of now, sorted, with those a model remembers. */
+void
+ad_drift_scores(AdDriftRow *row, const AdScores *s, const double *y, Size m,
+				const AdDriftOptions *o)
+{
+	double	   *p = ad_palloc_array(double, 2 * o->bins);
+	double	   *q = ad_palloc_array(double, 2 * o->bins);
+	double		last = 0;
+	int			k = 0;
+	AdDriftBins b;
+
+	row->ks = 0;
+	for (int i = 1; i < o->bins; i++)
+	{
+		double		e = ad_scores_threshold(s, 1 - (double) i / o->bins);
+		double		below = just_below(e);
+		bool		frequent = scores_at_most(s, e) -
+			scores_at_most(s, below) > 0.5 / o->bins;
+
+		if (k > 0 && e <= last)
+			continue;
+		last = e;
+		/* a score that is frequent has a bin of its own */
+		for (int at = !frequent; at < 2; at++)
+		{
+			double		v = at == 0 ? below : e;
+
+			p[k] = scores_at_most(s, v);
+			q[k] = (double) at_most(y, m, v) / (double) m;
+			row->ks = Max(row->ks, fabs(p[k] - q[k]));
+			k++;
+		}
+	}
+	bins_of_cumulative(&b, p, q, k);
+	ad_drift_bins(row, &b, (double) s->n, (double) m, o);
+
+	for (uint32 i = 0; i < s->ngrid + s->ntail; i++)
+	{
+		double		v = i < s->ngrid ? s->grid[i] : s->tail[i - s->ngrid];
+		double		d = fabs(scores_at_most(s, v) -
+							 (double) at_most(y, m, v) / (double) m);
+
+		row->ks = Max(row->ks, d);
+	}
+}
