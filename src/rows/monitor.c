@@ -104,6 +104,28 @@ milliseconds(double ns, bool *isnull)
 	return Float8GetDatum(ns / 1e6);
 }
 
+/*
+ * Set the columns that name what counts are of, from values[c] on: name,
+ * version, digest, detector.  Return the column after them.
+ */
+static int
+set_subject(const AdStatEntry *e, Datum *values, bool *nulls, int c)
+{
+	bool		unnamed = e->key.name[0] == '\0';
+	char	   *digest = hex_digest(&e->key);
+	const AdDetector *d = e->detector ? ad_detector_by_id(e->detector) : NULL;
+
+	nulls[c] = unnamed;
+	values[c++] = CStringGetTextDatum(e->key.name);
+	nulls[c] = unnamed || e->key.version == 0;
+	values[c++] = Int32GetDatum(e->key.version);
+	nulls[c] = digest == NULL;
+	values[c++] = digest ? CStringGetTextDatum(digest) : (Datum) 0;
+	nulls[c] = d == NULL;
+	values[c++] = d ? CStringGetTextDatum(d->name) : (Datum) 0;
+	return c;
+}
+
 /* How far the scores are from those of the fit, in its deviations. */
 static Datum
 score_shift(const AdStatEntry *e, bool *isnull)
@@ -134,8 +156,6 @@ ad_stat_models(PG_FUNCTION_ARGS)
 	for (int i = 0; i < visible;)
 	{
 		AdStatEntry *s = &e[i];
-		const AdDetector *d;
-		char	   *digest;
 		Datum		values[STAT_COLUMNS];
 		bool		nulls[STAT_COLUMNS] = {false};
 		int			c = 0;
@@ -145,16 +165,7 @@ ad_stat_models(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 
 		values[c++] = ObjectIdGetDatum(s->key.database);
-		nulls[c] = s->key.name[0] == '\0';
-		values[c++] = CStringGetTextDatum(s->key.name);
-		nulls[c] = s->key.name[0] == '\0' || s->key.version == 0;
-		values[c++] = Int32GetDatum(s->key.version);
-		digest = hex_digest(&s->key);
-		nulls[c] = digest == NULL;
-		values[c++] = digest ? CStringGetTextDatum(digest) : (Datum) 0;
-		d = s->detector ? ad_detector_by_id(s->detector) : NULL;
-		nulls[c] = d == NULL;
-		values[c++] = d ? CStringGetTextDatum(d->name) : (Datum) 0;
+		c = set_subject(s, values, nulls, c);
 		values[c++] = Int64GetDatum((int64) s->calls);
 		values[c++] = Int64GetDatum((int64) s->rows);
 		values[c++] = Int64GetDatum((int64) s->anomalies);
@@ -216,6 +227,72 @@ compare_judged(const void *a, const void *b)
 }
 
 /*
+ * Whether an entry is judged: it is of this database, the current user may
+ * see it, and if it has a name, it is of the version that is active.
+ */
+static bool
+is_judged(const AdStatKey *key)
+{
+	text	   *name;
+	AdRegistryName row;
+
+	if (key->database != MyDatabaseId || !may_see_entry(key))
+		return false;
+	if (key->name[0] == '\0')
+		return true;
+	name = cstring_to_text(key->name);
+	return ad_registry_name(name, NULL, &row) &&
+		row.active == key->version &&
+		ad_registry_is(name, key->version, hex_digest(key));
+}
+
+/* Choose what is judged of n entries, in the order of compare_judged(). */
+static Judged *
+choose_judged(AdStatEntry *e, int n, int *njudged)
+{
+	Judged	   *judged = ad_palloc_array(Judged, n);
+
+	*njudged = 0;
+	for (int i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!is_judged(&e[i].key))
+			continue;
+		judged[*njudged].e = &e[i];
+		judged[(*njudged)++].whose = e[i].key.name[0] != '\0' ? WHOSE_MODEL :
+			e[i].key.user == GetUserId() ? WHOSE_OWN : WHOSE_OTHERS;
+	}
+	qsort(judged, *njudged, sizeof(Judged), compare_judged);
+	return judged;
+}
+
+/*
+ * Add up what is judged together with the first of some entries, into it.
+ * Return their number, and the role that failed most.
+ */
+static int
+merge_judged(const Judged *judged, int n, Oid *role)
+{
+	AdStatEntry *sum = judged[0].e;
+	uint64		max_errors = sum->errors;
+	int			i = 1;
+
+	*role = sum->key.user;
+	for (; i < n && compare_judged(&judged[0], &judged[i]) == 0; i++)
+	{
+		const AdStatEntry *other = judged[i].e;
+
+		if (other->errors > max_errors)
+		{
+			max_errors = other->errors;
+			*role = other->key.user;
+		}
+		ad_stat_merge(sum, other);
+	}
+	return i;
+}
+
+/*
  * _ad_stat_health(): what ad_health() judges, of this database and what the
  * user may see: a row for each named model, its active version; and for each
  * other model, and for the calls that had none, a row for the user's own
@@ -230,69 +307,23 @@ ad_stat_health(PG_FUNCTION_ARGS)
 	AdStatEntry *e;
 	Judged	   *judged;
 	int			n;
-	int			njudged = 0;
+	int			njudged;
 
 	ad_shared_require("ad_stat_models");
 	store = ad_result_begin(fcinfo, HEALTH_COLUMNS, &desc);
 	e = ad_stat_read(&n);
-	judged = ad_palloc_array(Judged, n);
-	for (int i = 0; i < n; i++)
-	{
-		const AdStatKey *key = &e[i].key;
-		Whose		whose = key->user == GetUserId() ? WHOSE_OWN : WHOSE_OTHERS;
-
-		CHECK_FOR_INTERRUPTS();
-		if (key->database != MyDatabaseId || !may_see_entry(key))
-			continue;
-		if (key->name[0] != '\0')
-		{
-			text	   *name = cstring_to_text(key->name);
-			AdRegistryName row;
-
-			if (!ad_registry_name(name, NULL, &row) ||
-				row.active != key->version ||
-				!ad_registry_is(name, key->version, hex_digest(key)))
-				continue;
-			whose = WHOSE_MODEL;
-		}
-		judged[njudged].e = &e[i];
-		judged[njudged++].whose = whose;
-	}
-	qsort(judged, njudged, sizeof(Judged), compare_judged);
-
+	judged = choose_judged(e, n, &njudged);
 	for (int i = 0; i < njudged;)
 	{
-		const Judged *first = &judged[i];
-		AdStatEntry *s = first->e;
-		Oid			role = s->key.user;
-		uint64		most = s->errors;
-		char	   *digest = hex_digest(&s->key);
-		const AdDetector *d;
+		const AdStatEntry *s = judged[i].e;
 		Datum		values[HEALTH_COLUMNS];
 		bool		nulls[HEALTH_COLUMNS] = {false};
+		Oid			role;
 		int			c = 0;
 
-		for (i++; i < njudged && compare_judged(first, &judged[i]) == 0; i++)
-		{
-			const AdStatEntry *other = judged[i].e;
-
-			if (other->errors > most)
-			{
-				most = other->errors;
-				role = other->key.user;
-			}
-			ad_stat_merge(s, other);
-		}
-		values[c++] = CStringGetTextDatum(whose_names[first->whose]);
-		nulls[c] = s->key.name[0] == '\0';
-		values[c++] = CStringGetTextDatum(s->key.name);
-		nulls[c] = s->key.name[0] == '\0';
-		values[c++] = Int32GetDatum(s->key.version);
-		nulls[c] = digest == NULL;
-		values[c++] = digest ? CStringGetTextDatum(digest) : (Datum) 0;
-		d = s->detector ? ad_detector_by_id(s->detector) : NULL;
-		nulls[c] = d == NULL;
-		values[c++] = d ? CStringGetTextDatum(d->name) : (Datum) 0;
+		values[c++] = CStringGetTextDatum(whose_names[judged[i].whose]);
+		i += merge_judged(&judged[i], njudged - i, &role);
+		c = set_subject(s, values, nulls, c);
 		values[c++] = Int64GetDatum((int64) s->calls);
 		values[c++] = Int64GetDatum((int64) s->rows);
 		values[c++] = Int64GetDatum((int64) s->errors);
@@ -370,10 +401,54 @@ rename_workers(AdProgress *p, int n)
 }
 
 /*
- * _ad_progress(): a row for each running thing.  The processes of a parallel
- * query are one: rows are summed, and the rows expected are what a process
- * expects times their number.
+ * Whether two processes do the same thing: those of a parallel query, unless
+ * both lead one.
  */
+static bool
+same_task(const AdProgress *a, const AdProgress *b)
+{
+	return a->leader == b->leader && a->pid != b->pid &&
+		!(a->pid == a->leader && b->pid == b->leader) &&
+		strcmp(a->kind, b->kind) == 0 && strcmp(a->name, b->name) == 0;
+}
+
+/*
+ * Add to the first of some slots what the processes of its query in the
+ * others have done; those become free.  Rows are summed, and the rows
+ * expected are what a process expects times their number.
+ */
+static void
+merge_processes(AdProgress *p, int n)
+{
+	int			workers = p->pid != p->leader;
+	bool		led = p->pid == p->leader;
+
+	for (int k = 1; k < n; k++)
+	{
+		AdProgress *other = &p[k];
+
+		if (other->pid == 0 || !same_task(p, other))
+			continue;
+		/* the leader's row is the one that is shown */
+		if (other->pid == other->leader)
+		{
+			strlcpy(p->phase, other->phase, sizeof(p->phase));
+			led = true;
+		}
+		else
+			workers++;
+		p->rows += other->rows;
+		p->started = Min(p->started, other->started);
+		if (!isnan(other->expected))
+			p->expected = isnan(p->expected) ? other->expected :
+				Max(p->expected, other->expected);
+		other->pid = 0;
+	}
+	if (workers > 0)
+		p->expected *= led ? parallel_divisor(workers) : workers;
+}
+
+/* _ad_progress(): a row for each running thing; a parallel query is one. */
 Datum
 ad_progress_rows_running(PG_FUNCTION_ARGS)
 {
@@ -391,38 +466,13 @@ ad_progress_rows_running(PG_FUNCTION_ARGS)
 		AdProgress *s = &p[i];
 		Datum		values[PROGRESS_COLUMNS];
 		bool		nulls[PROGRESS_COLUMNS] = {false};
-		int			workers = s->pid != s->leader;
-		bool		led = s->pid == s->leader;
-		double		expected = s->expected;
+		bool		unknown;
 		int			c = 0;
 
 		if (s->pid == 0 || !may_see(s->user))
 			continue;
-		for (int k = i + 1; k < n; k++)
-		{
-			AdProgress *o = &p[k];
-
-			if (o->pid == 0 || o->leader != s->leader || o->pid == s->pid ||
-				(s->pid == s->leader && o->pid == o->leader) ||
-				strcmp(o->kind, s->kind) != 0 || strcmp(o->name, s->name) != 0)
-				continue;
-			/* the leader's row is the one that is shown */
-			if (o->pid == o->leader)
-			{
-				strlcpy(s->phase, o->phase, sizeof(s->phase));
-				led = true;
-			}
-			else
-				workers++;
-			s->rows += o->rows;
-			s->started = Min(s->started, o->started);
-			if (!isnan(o->expected))
-				expected = isnan(expected) ? o->expected :
-					Max(expected, o->expected);
-			o->pid = 0;
-		}
-		if (workers > 0)
-			expected *= led ? parallel_divisor(workers) : workers;
+		merge_processes(s, n - i);
+		unknown = !(s->expected >= 0 && s->expected < 9e18);
 
 		values[c++] = Int32GetDatum(s->leader);
 		values[c++] = ObjectIdGetDatum(s->database);
@@ -433,12 +483,12 @@ ad_progress_rows_running(PG_FUNCTION_ARGS)
 		nulls[c] = s->phase[0] == '\0';
 		values[c++] = CStringGetTextDatum(s->phase);
 		values[c++] = Int64GetDatum((int64) s->rows);
-		nulls[c] = !(expected >= 0 && expected < 9e18);
-		values[c] = Int64GetDatum(nulls[c] ? 0 : (int64) rint(expected));
-		c++;
-		nulls[c] = nulls[c - 1] || !(expected > 0);
+		nulls[c] = unknown;
+		values[c++] = Int64GetDatum(unknown ? 0 : (int64) rint(s->expected));
+		nulls[c] = unknown || !(s->expected > 0);
 		values[c] = Float8GetDatum(nulls[c] ? 0 :
-								   Min(100.0, 100.0 * (double) s->rows / expected));
+								   Min(100.0, 100.0 * (double) s->rows /
+									   s->expected));
 		c++;
 		values[c++] = TimestampTzGetDatum(s->started);
 		Assert(c == PROGRESS_COLUMNS);
