@@ -84,6 +84,81 @@ argument_types(FunctionCallInfo fcinfo)
 	return types;
 }
 
+/* Make a sketch that every row fits into, within what memory is allowed. */
+static AdSketch *
+create_sketch(AdSpec *spec, AdArgs *args, int64 rows, MemoryContext mcxt)
+{
+	AdFeature  *features = ad_args_features(args);
+	AdSketch   *sketch;
+
+	spec->sampling.rows = (int) rows;
+	sketch = ad_sketch_create(&spec->sampling, features, args->nfeatures,
+							  mcxt);
+	if (sketch->k < (Size) rows)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("partition of " INT64_FORMAT " rows does not fit into %d MB",
+						rows, spec->sampling.memory_mb),
+				 errdetail("%zu rows fit.", sketch->k),
+				 errhint("Raise memory_mb in ad_sampling(), or fit a model with ad_fit().")));
+	return sketch;
+}
+
+/* Pull the arguments of a row of the partition into the call's. */
+static void
+pull_arguments(WindowObject winobj, FunctionCallInfo fcinfo,
+			   const ArgumentType *types, int64 row)
+{
+	for (int a = 1; a < PG_NARGS(); a++)
+	{
+		NullableDatum *arg = &fcinfo->args[a];
+		bool		isout;
+
+		arg->value = WinGetFuncArgInPartition(winobj, a, (int) row,
+											  WINDOW_SEEK_HEAD, false,
+											  &arg->isnull, &isout);
+		if (types[a].copy && !arg->isnull)
+			arg->value = datumCopy(arg->value, false, types[a].len);
+	}
+}
+
+/*
+ * Add the rows of the partition to a sketch, and mark in present which have
+ * values.  NULL if none has.  Leaves work as the current context.
+ */
+static AdSketch *
+sketch_partition(WindowObject winobj, FunctionCallInfo fcinfo, AdSpec *spec,
+				 int64 rows, MemoryContext work, bool *present)
+{
+	MemoryContext batch = AllocSetContextCreate(work, "anomaly outlier rows",
+												ALLOCSET_DEFAULT_SIZES);
+	AdSketch   *sketch = NULL;
+	ArgumentType *types;
+	AdArgs		args;
+
+	ad_args_init(&args, fcinfo, 1, work);
+	types = argument_types(fcinfo);
+	MemoryContextSwitchTo(batch);
+	for (int64 i = 0; i < rows; i++)
+	{
+		if (i % BATCH == 0 ||
+			MemoryContextMemAllocated(batch, false) > BATCH_BYTES)
+		{
+			CHECK_FOR_INTERRUPTS();
+			MemoryContextReset(batch);
+		}
+		pull_arguments(winobj, fcinfo, types, i);
+		if (!ad_args_next(&args, fcinfo, NULL))
+			continue;
+		if (sketch == NULL)
+			sketch = create_sketch(spec, &args, rows, work);
+		ad_sketch_add(sketch, args.x, args.category, 0);
+		present[i] = true;
+	}
+	MemoryContextSwitchTo(work);
+	return sketch;
+}
+
 /*
  * Read the partition and score it.  Everything lasting goes to mcxt, the
  * partition's own context.
@@ -94,15 +169,9 @@ score_partition(OutlierState *state, WindowObject winobj,
 {
 	MemoryContext work = AllocSetContextCreate(mcxt, "anomaly outlier",
 											   ALLOCSET_DEFAULT_SIZES);
-	MemoryContext batch = AllocSetContextCreate(work, "anomaly outlier rows",
-												ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(work);
 	AdSpec		spec;
-	AdArgs		args;
-	ArgumentType *types;
-	AdSketch   *sketch = NULL;
-	double	   *scores;
-	int64		present = 0;
+	AdSketch   *sketch;
 
 	if (rows > AD_MAX_SAMPLE)
 		ereport(ERROR,
@@ -111,58 +180,15 @@ score_partition(OutlierState *state, WindowObject winobj,
 						rows, AD_MAX_SAMPLE),
 				 errhint("Fit a model with ad_fit() and score with ad_score().")));
 	read_spec(winobj, fcinfo, &spec);
-	ad_args_init(&args, fcinfo, 1, work);
-	types = argument_types(fcinfo);
 	state->present = MemoryContextAllocZero(mcxt, rows);
-
-	MemoryContextSwitchTo(batch);
-	for (int64 i = 0; i < rows; i++)
-	{
-		if (i % BATCH == 0 ||
-			MemoryContextMemAllocated(batch, false) > BATCH_BYTES)
-		{
-			CHECK_FOR_INTERRUPTS();
-			MemoryContextReset(batch);
-		}
-		for (int a = 1; a < PG_NARGS(); a++)
-		{
-			NullableDatum *arg = &fcinfo->args[a];
-			bool		isout;
-
-			arg->value = WinGetFuncArgInPartition(winobj, a, (int) i,
-												  WINDOW_SEEK_HEAD, false,
-												  &arg->isnull, &isout);
-			if (types[a].copy && !arg->isnull)
-				arg->value = datumCopy(arg->value, false, types[a].len);
-		}
-		if (!ad_args_next(&args, fcinfo, NULL))
-			continue;
-		if (sketch == NULL)
-		{
-			AdFeature  *features = ad_args_features(&args);
-
-			/* every row must fit, within what memory was allowed */
-			spec.sampling.rows = (int) rows;
-			sketch = ad_sketch_create(&spec.sampling, features,
-									  args.nfeatures, work);
-			if (sketch->k < (Size) rows)
-				ereport(ERROR,
-						(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-						 errmsg("partition of " INT64_FORMAT " rows does not fit into %d MB",
-								rows, spec.sampling.memory_mb),
-						 errdetail("%zu rows fit.", sketch->k),
-						 errhint("Raise memory_mb in ad_sampling(), or fit a model with ad_fit().")));
-		}
-		ad_sketch_add(sketch, args.x, args.category, 0);
-		state->present[i] = true;
-		present++;
-	}
-	MemoryContextSwitchTo(work);
+	sketch = sketch_partition(winobj, fcinfo, &spec, rows, work,
+							  state->present);
 
 	state->scores = MemoryContextAllocHuge(mcxt, Max(rows, 1) * sizeof(double));
-	if (present > 0)
+	if (sketch != NULL)
 	{
-		scores = ad_palloc_array(double, present);
+		double	   *scores = ad_palloc_array(double, rows);
+
 		ad_model_outliers(sketch, &spec, scores);
 		for (int64 i = 0, k = 0; i < rows; i++)
 			if (state->present[i])
