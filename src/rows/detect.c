@@ -31,9 +31,27 @@
 #include "utils/lsyscache.h"
 
 #define BATCH		1000		/* rows fetched at a time */
-#define COLUMNS		5
 
 PG_FUNCTION_INFO_V1(ad_detect);
+
+/* The columns of ad_detect(). */
+enum
+{
+	DETECT_KEY,
+	DETECT_SCORE,
+	DETECT_P_VALUE,
+	DETECT_IS_ANOMALY,
+	DETECT_EXPLANATION,
+	DETECT_COLUMNS
+};
+
+/* The columns of the query that scores, as SPI numbers them. */
+enum
+{
+	SCORED_KEY = 1,
+	SCORED_SCORE,
+	SCORED_EXPLANATION
+};
 
 /* Add what is being done to the context of an error. */
 static void
@@ -121,6 +139,30 @@ fit_rows(const char *schema, const AdQuery *q, Jsonb *spec, bool keyed)
 	return ad_query_fit(sql, JSONBOID, JsonbPGetDatum(spec));
 }
 
+/* Set the columns of a row that was scored. */
+static void
+set_columns(HeapTuple scored, TupleDesc desc, const AdCalibration *c,
+			Datum *values, bool *nulls)
+{
+	double		score;
+	bool		unscored;
+
+	values[DETECT_KEY] = SPI_getbinval(scored, desc, SCORED_KEY,
+									   &nulls[DETECT_KEY]);
+	values[DETECT_SCORE] = SPI_getbinval(scored, desc, SCORED_SCORE,
+										 &nulls[DETECT_SCORE]);
+	values[DETECT_EXPLANATION] = SPI_getbinval(scored, desc,
+											   SCORED_EXPLANATION,
+											   &nulls[DETECT_EXPLANATION]);
+	unscored = nulls[DETECT_SCORE];
+	score = unscored ? 0 : DatumGetFloat8(values[DETECT_SCORE]);
+	nulls[DETECT_P_VALUE] = unscored || c->method == AD_CALIBRATION_NONE;
+	values[DETECT_P_VALUE] = nulls[DETECT_P_VALUE] ? (Datum) 0 :
+		Float8GetDatum(ad_scores_pvalue(&c->held_out, score));
+	nulls[DETECT_IS_ANOMALY] = unscored;
+	values[DETECT_IS_ANOMALY] = BoolGetDatum(score > c->threshold);
+}
+
 /* Score the rows of a query into a tuplestore. */
 static void
 score_rows(const char *schema, const AdQuery *q, bytea *bytes,
@@ -154,22 +196,11 @@ score_rows(const char *schema, const AdQuery *q, bytea *bytes,
 			break;
 		for (uint64 i = 0; i < SPI_processed; i++)
 		{
-			Datum		row[COLUMNS];
-			bool		nulls[COLUMNS] = {false};
-			double		score;
+			Datum		row[DETECT_COLUMNS];
+			bool		nulls[DETECT_COLUMNS];
 
-			row[0] = SPI_getbinval(SPI_tuptable->vals[i],
-								   SPI_tuptable->tupdesc, 1, &nulls[0]);
-			row[1] = SPI_getbinval(SPI_tuptable->vals[i],
-								   SPI_tuptable->tupdesc, 2, &nulls[1]);
-			row[4] = SPI_getbinval(SPI_tuptable->vals[i],
-								   SPI_tuptable->tupdesc, 3, &nulls[4]);
-			score = nulls[1] ? 0 : DatumGetFloat8(row[1]);
-			row[2] = c->method == AD_CALIBRATION_NONE ? (Datum) 0 :
-				Float8GetDatum(ad_scores_pvalue(&c->held_out, score));
-			row[3] = BoolGetDatum(score > c->threshold);
-			nulls[2] = nulls[1] || c->method == AD_CALIBRATION_NONE;
-			nulls[3] = nulls[1];
+			set_columns(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, c, row,
+						nulls);
 			tuplestore_putvalues(store, desc, row, nulls);
 		}
 		done += SPI_processed;
@@ -211,7 +242,7 @@ run_detect(FunctionCallInfo fcinfo)
 	spec = calibrated(spec_argument(fcinfo, 1), contamination);
 	ad_spec_parse(&spec->root, true, &parsed);
 
-	store = ad_result_begin(fcinfo, COLUMNS, &desc);
+	store = ad_result_begin(fcinfo, DETECT_COLUMNS, &desc);
 
 	callback.callback = error_context;
 	callback.arg = &doing;

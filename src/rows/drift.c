@@ -19,14 +19,6 @@ PG_FUNCTION_INFO_V1(ad_drift_rows);
 
 #define DRIFT_COLUMNS	15
 
-/* A double as an SQL value; NaN is NULL. */
-static Datum
-number(double v, bool *isnull)
-{
-	*isnull = isnan(v);
-	return Float8GetDatum(v);
-}
-
 /* Names of n categories (the first AD_DRIFT_LISTED) as text[]; -1: NULL. */
 static Datum
 names(const AdCategory *category, int n, bool *isnull)
@@ -53,6 +45,47 @@ read_sketch(bytea *bytes)
 						  NULL);
 }
 
+/* Set the columns of a row of ad_drift(). */
+static void
+set_columns(const AdDriftRow *r, Datum *values, bool *nulls)
+{
+	static const char *const parts[] = {"feature", "score", "overall"};
+	int			c = 0;
+
+	memset(nulls, 0, DRIFT_COLUMNS * sizeof(bool));
+	values[c++] = CStringGetTextDatum(parts[r->part]);
+	nulls[c] = r->part != AD_DRIFT_FEATURE;
+	values[c++] = Int32GetDatum(r->position);
+	nulls[c] = r->name[0] == '\0';
+	values[c++] = CStringGetTextDatum(r->name);
+	values[c] = ad_float_or_null(r->psi, &nulls[c]);
+	c++;
+	values[c] = ad_float_or_null(r->psi_noise, &nulls[c]);
+	c++;
+	values[c] = ad_float_or_null(r->ks, &nulls[c]);
+	c++;
+	values[c] = ad_float_or_null(r->js, &nulls[c]);
+	c++;
+	values[c] = ad_float_or_null(r->missing_reference, &nulls[c]);
+	c++;
+	values[c] = ad_float_or_null(r->missing_current, &nulls[c]);
+	c++;
+	values[c] = ad_float_or_null(r->missing_current - r->missing_reference,
+								 &nulls[c]);
+	c++;
+	values[c] = names(r->added, r->nnew, &nulls[c]);
+	c++;
+	values[c] = ad_float_or_null(r->new_share, &nulls[c]);
+	c++;
+	values[c] = names(r->vanished, r->nvanished, &nulls[c]);
+	c++;
+	values[c++] = CStringGetTextDatum(ad_drift_verdict_name(r->verdict));
+	nulls[c] = r->reason == NULL;
+	values[c] = r->reason ? CStringGetTextDatum(r->reason) : (Datum) 0;
+	c++;
+	Assert(c == DRIFT_COLUMNS);
+}
+
 /*
  * ad_drift(reference bytea, current bytea, options jsonb) -> a row a
  * feature, one for the scores (of a model), one over all.  Strict.
@@ -60,7 +93,6 @@ read_sketch(bytea *bytes)
 Datum
 ad_drift_rows(PG_FUNCTION_ARGS)
 {
-	static const char *const parts[] = {"feature", "score", "overall"};
 	MemoryContext scratch;
 	MemoryContext old;
 	TupleDesc	desc;
@@ -91,42 +123,10 @@ ad_drift_rows(PG_FUNCTION_ARGS)
 
 	for (int i = 0; i < n; i++)
 	{
-		AdDriftRow *r = &rows[i];
 		Datum		values[DRIFT_COLUMNS];
-		bool		nulls[DRIFT_COLUMNS] = {false};
-		int			c = 0;
+		bool		nulls[DRIFT_COLUMNS];
 
-		values[c++] = CStringGetTextDatum(parts[r->part]);
-		nulls[c] = r->part != AD_DRIFT_FEATURE;
-		values[c++] = Int32GetDatum(r->position);
-		nulls[c] = r->name[0] == '\0';
-		values[c++] = CStringGetTextDatum(r->name);
-		values[c] = number(r->psi, &nulls[c]);
-		c++;
-		values[c] = number(r->psi_noise, &nulls[c]);
-		c++;
-		values[c] = number(r->ks, &nulls[c]);
-		c++;
-		values[c] = number(r->js, &nulls[c]);
-		c++;
-		values[c] = number(r->missing_reference, &nulls[c]);
-		c++;
-		values[c] = number(r->missing_current, &nulls[c]);
-		c++;
-		values[c] = number(r->missing_current - r->missing_reference,
-						   &nulls[c]);
-		c++;
-		values[c] = names(r->added, r->nnew, &nulls[c]);
-		c++;
-		values[c] = number(r->new_share, &nulls[c]);
-		c++;
-		values[c] = names(r->vanished, r->nvanished, &nulls[c]);
-		c++;
-		values[c++] = CStringGetTextDatum(ad_drift_verdict_name(r->verdict));
-		nulls[c] = r->reason == NULL;
-		values[c] = r->reason ? CStringGetTextDatum(r->reason) : (Datum) 0;
-		c++;
-		Assert(c == DRIFT_COLUMNS);
+		set_columns(&rows[i], values, nulls);
 		tuplestore_putvalues(store, desc, values, nulls);
 	}
 	MemoryContextSwitchTo(old);

@@ -21,7 +21,6 @@
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
-#define COLUMNS		6
 #define FEW			32			/* features that are sorted by insertion */
 #define SENTENCES	3			/* of ad_why */
 #define LEAST_PART	0.1			/* of the greatest contribution, to be said */
@@ -42,6 +41,18 @@ static const char *const methods[] = {"shap", "path", NULL};
 static const AdOption explain_options[] = {
 	AD_ENUM(ExplainOptions, method, METHOD_SHAP, methods),
 	AD_INT(ExplainOptions, top, AD_MAX_FEATURES, 1, AD_MAX_FEATURES),
+};
+
+/* The columns of ad_explain(). */
+enum
+{
+	EXPLAIN_RANK,
+	EXPLAIN_FEATURE,
+	EXPLAIN_VALUE,
+	EXPLAIN_CONTRIBUTION,
+	EXPLAIN_DIRECTION,
+	EXPLAIN_TYPICAL,
+	EXPLAIN_COLUMNS
 };
 
 /* What a call site keeps. */
@@ -194,7 +205,7 @@ begin_result(FunctionCallInfo fcinfo, ExplainCall *e)
 		TupleDesc	desc;
 
 		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
-			desc->natts != COLUMNS)
+			desc->natts != EXPLAIN_COLUMNS)
 			elog(ERROR, "ad_explain has a wrong result type");
 		old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
 		e->desc = CreateTupleDescCopy(desc);
@@ -224,8 +235,8 @@ ad_explain(PG_FUNCTION_ARGS)
 	AdModel    *m;
 	ExplainCall *e;
 	Tuplestorestate *store;
-	Datum		values[COLUMNS];
-	bool		nulls[COLUMNS] = {false};
+	Datum		values[EXPLAIN_COLUMNS];
+	bool		nulls[EXPLAIN_COLUMNS] = {false};
 	int			n;
 
 	ad_result_info(fcinfo)->returnMode = SFRM_Materialize;
@@ -248,18 +259,18 @@ ad_explain(PG_FUNCTION_ARGS)
 		/* the buffer begins with room for a varlena header */
 		resetStringInfo(&e->text);
 		appendBinaryStringInfo(&e->text, "\0\0\0\0", VARHDRSZ);
-		nulls[2] = isnan(x);
-		if (!nulls[2])
+		nulls[EXPLAIN_VALUE] = isnan(x);
+		if (!nulls[EXPLAIN_VALUE])
 			ad_words_value(m, j, x, &call->args.category[j], &e->text);
 		SET_VARSIZE(e->text.data, e->text.len);
 
-		values[0] = Int32GetDatum(i + 1);
-		values[1] = e->names[j];
-		values[2] = PointerGetDatum(e->text.data);
-		values[3] = Float8GetDatum(e->contribution[j]);
-		values[4] = e->directions[ad_words_direction(m, j, x)];
-		values[5] = e->typical[j];
-		nulls[5] = e->no_typical[j];
+		values[EXPLAIN_RANK] = Int32GetDatum(i + 1);
+		values[EXPLAIN_FEATURE] = e->names[j];
+		values[EXPLAIN_VALUE] = PointerGetDatum(e->text.data);
+		values[EXPLAIN_CONTRIBUTION] = Float8GetDatum(e->contribution[j]);
+		values[EXPLAIN_DIRECTION] = e->directions[ad_words_direction(m, j, x)];
+		values[EXPLAIN_TYPICAL] = e->typical[j];
+		nulls[EXPLAIN_TYPICAL] = e->no_typical[j];
 		tuplestore_putvalues(store, e->desc, values, nulls);
 	}
 	return (Datum) 0;

@@ -8,6 +8,7 @@
 #include "model/ad_explain.h"
 #include "rows/ad_model_call.h"
 #include "rows/ad_spec_value.h"
+#include "sql/ad_result.h"
 
 #include "access/htup_details.h"
 #include "funcapi.h"
@@ -16,7 +17,21 @@
 PG_FUNCTION_INFO_V1(ad_info);
 PG_FUNCTION_INFO_V1(ad_features);
 
-#define FEATURE_COLUMNS 10
+/* The columns of ad_features(). */
+enum
+{
+	FEATURE_POSITION,
+	FEATURE_NAME,
+	FEATURE_TYPE,
+	FEATURE_MISSING,
+	FEATURE_INFINITE,
+	FEATURE_DISTINCT,
+	FEATURE_MIN,
+	FEATURE_MEDIAN,
+	FEATURE_MAX,
+	FEATURE_ENCODING,
+	FEATURE_COLUMNS
+};
 
 /* ad_info(model bytea or text) -> jsonb.  Strict. */
 Datum
@@ -35,14 +50,6 @@ ad_info(PG_FUNCTION_ARGS)
 	initStringInfo(&buf);
 	ad_model_describe(m, &buf);
 	PG_RETURN_JSONB_P(ad_jsonb_from_text(buf.data));
-}
-
-/* A double as an SQL value; NaN is NULL. */
-static Datum
-number_or_null(double v, bool *isnull)
-{
-	*isnull = isnan(v);
-	return Float8GetDatum(v);
 }
 
 /*
@@ -84,18 +91,19 @@ ad_features(PG_FUNCTION_ARGS)
 	j = (int) ctx->call_cntr;
 	f = &m->features[j];
 
-	values[0] = Int32GetDatum(j + 1);
-	nulls[1] = f->name[0] == '\0';
-	values[1] = CStringGetTextDatum(f->name);
-	values[2] = CStringGetTextDatum(f->type);
-	values[3] = Int64GetDatum((int64) f->stats.missing);
-	values[4] = Int64GetDatum((int64) f->stats.infinite);
-	nulls[5] = f->stats.distinct < 0;
-	values[5] = Int64GetDatum(f->stats.distinct);
-	values[6] = number_or_null(f->stats.min, &nulls[6]);
-	values[7] = number_or_null(f->stats.median, &nulls[7]);
-	values[8] = number_or_null(f->stats.max, &nulls[8]);
-	values[9] = CStringGetTextDatum(ad_encoding_text(m, j));
+	values[FEATURE_POSITION] = Int32GetDatum(j + 1);
+	nulls[FEATURE_NAME] = f->name[0] == '\0';
+	values[FEATURE_NAME] = CStringGetTextDatum(f->name);
+	values[FEATURE_TYPE] = CStringGetTextDatum(f->type);
+	values[FEATURE_MISSING] = Int64GetDatum((int64) f->stats.missing);
+	values[FEATURE_INFINITE] = Int64GetDatum((int64) f->stats.infinite);
+	nulls[FEATURE_DISTINCT] = f->stats.distinct < 0;
+	values[FEATURE_DISTINCT] = Int64GetDatum(f->stats.distinct);
+	values[FEATURE_MIN] = ad_float_or_null(f->stats.min, &nulls[FEATURE_MIN]);
+	values[FEATURE_MEDIAN] = ad_float_or_null(f->stats.median,
+											  &nulls[FEATURE_MEDIAN]);
+	values[FEATURE_MAX] = ad_float_or_null(f->stats.max, &nulls[FEATURE_MAX]);
+	values[FEATURE_ENCODING] = CStringGetTextDatum(ad_encoding_text(m, j));
 	SRF_RETURN_NEXT(ctx, HeapTupleGetDatum(heap_form_tuple(ctx->tuple_desc,
 														   values, nulls)));
 }

@@ -100,8 +100,7 @@ compare_entries(const void *a, const void *b)
 static Datum
 milliseconds(double ns, bool *isnull)
 {
-	*isnull = isnan(ns);
-	return Float8GetDatum(ns / 1e6);
+	return ad_float_or_null(ns / 1e6, isnull);
 }
 
 /*

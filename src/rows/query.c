@@ -15,14 +15,30 @@
  */
 #include "rows/ad_query.h"
 #include "sketch/ad_sketch.h"
+#include "sql/ad_text.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "funcapi.h"
 #include "parser/scansup.h"
 #include "tcop/tcopprot.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
+
+PG_FUNCTION_INFO_V1(ad_query);
+
+/* The columns of _ad_query(). */
+enum
+{
+	QUERY_TEXT,
+	QUERY_NAMES,
+	QUERY_TYPES,
+	QUERY_COLUMNS
+};
 
 /* Error for text that is not one query. */
 static void
@@ -213,4 +229,59 @@ ad_query_fit(const char *sql, Oid spec_type, Datum spec)
 	model = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
 						  &isnull);
 	return isnull ? NULL : DatumGetByteaP(model);
+}
+
+/*
+ * _ad_query(query text, what text) -> the query alone, for use as
+ * a subquery, and its columns; an error unless it is one SELECT.
+ */
+static Datum
+run_query(FunctionCallInfo fcinfo)
+{
+	AdQuery		query;
+	char	   *what = ad_text_argument(PG_GETARG_DATUM(1), "name of the query", AD_MAX_WORD_LENGTH);
+	char	   *sql = ad_text_argument(PG_GETARG_DATUM(0), what,
+									   AD_MAX_QUERY_LENGTH);
+	MemoryContext mcxt = CurrentMemoryContext;
+	MemoryContext old;
+	TupleDesc	desc;
+	Datum	   *names;
+	Datum	   *types;
+	Datum		values[QUERY_COLUMNS];
+	bool		nulls[QUERY_COLUMNS] = {false};
+	int			n;
+	HeapTuple	tuple;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	SPI_connect();
+	ad_query_read(sql, what, &query);
+	old = MemoryContextSwitchTo(mcxt);
+	n = query.columns->natts;
+	names = ad_palloc_array(Datum, n);
+	types = ad_palloc_array(Datum, n);
+	for (int i = 0; i < n; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(query.columns, i);
+
+		names[i] = CStringGetTextDatum(NameStr(att->attname));
+		types[i] = ObjectIdGetDatum(att->atttypid);
+	}
+	values[QUERY_TEXT] = CStringGetTextDatum(query.text);
+	values[QUERY_NAMES] = PointerGetDatum(construct_array(names, n, TEXTOID, -1, false,
+														  TYPALIGN_INT));
+	values[QUERY_TYPES] = PointerGetDatum(construct_array(types, n, REGTYPEOID,
+														  sizeof(Oid), true,
+														  TYPALIGN_INT));
+	tuple = heap_form_tuple(BlessTupleDesc(desc), values, nulls);
+	MemoryContextSwitchTo(old);
+	SPI_finish();
+	PG_RETURN_DATUM(HeapTupleGetDatum(tuple));
+}
+
+/* The same; what fails repeats little of the query. */
+Datum
+ad_query(PG_FUNCTION_ARGS)
+{
+	return ad_call_clipped(run_query, fcinfo);
 }

@@ -32,7 +32,6 @@
 #include "utils/lsyscache.h"
 
 PG_FUNCTION_INFO_V1(ad_train);
-PG_FUNCTION_INFO_V1(ad_query);
 
 /* Add what is being trained to the context of an error. */
 static void
@@ -106,45 +105,37 @@ features_json(const AdModel *m)
 }
 
 /*
- * Store a model as the next version of a name, which is made, and belongs
- * to the current user, if it is new.  Returns the version.  Within SPI.
+ * Take the next version of a name, which is made, and belongs to the current
+ * user, if it is new.  keep NULL: as it was.  Within SPI.
  */
 static int32
-store(text *name, bytea *bytes, const AdModel *m,
-	  const char *query, Datum notes, bool notes_null, Datum keep,
-	  bool keep_null, bool activate)
+next_version(text *name, Datum keep, bool keep_null)
 {
-	Oid			name_types[2] = {TEXTOID, INT4OID};
-	Datum		name_values[2] = {PointerGetDatum(name), keep};
-	char		name_nulls[3] = "  ";
-	Oid			types[10] = {TEXTOID, INT4OID, BYTEAOID, JSONBOID, TEXTOID,
-	INT8OID, JSONBOID, TEXTOID, TEXTOID, TEXTOID};
-	Datum		values[10];
-	char		nulls[11] = "          ";
-	StringInfoData digest;
-	const char *user = GetUserNameFromId(GetUserId(), false);
+	Oid			types[] = {TEXTOID, INT4OID};
+	Datum		values[] = {PointerGetDatum(name), keep};
+	char		nulls[] = {' ', keep_null ? 'n' : ' '};
 	int32		version;
 
 	/* this waits for another training of the name, and then is the next */
 	ad_registry_lock_name(name);
-	name_nulls[1] = keep_null ? 'n' : ' ';
 	(void) ad_own_run("INSERT INTO %s._ad_model_name AS n (name, last_version, keep) "
 					  "VALUES ($1, 1, $2) "
 					  "ON CONFLICT (name) DO UPDATE "
 					  "SET last_version = n.last_version + 1, keep = coalesce($2, n.keep) "
 					  "RETURNING last_version",
-					  2, name_types, name_values, name_nulls);
+					  lengthof(types), types, values, nulls);
 	version = ad_own_result(1);
 	if (version == 1)
 	{
-		Oid			grant_types[3] = {TEXTOID, TEXTOID, TEXTOID};
-		Datum		grant_values[3];
+		Oid			grant_types[] = {TEXTOID, TEXTOID, TEXTOID};
+		Datum		grant_values[] = {
+			PointerGetDatum(name),
+			CStringGetTextDatum(GetUserNameFromId(GetUserId(), false)),
+			CStringGetTextDatum("own")
+		};
 
-		grant_values[0] = PointerGetDatum(name);
-		grant_values[1] = CStringGetTextDatum(user);
-		grant_values[2] = CStringGetTextDatum("own");
-		(void) ad_own_run(AD_REGISTRY_GRANT, 3, grant_types,
-						  grant_values, NULL);
+		(void) ad_own_run(AD_REGISTRY_GRANT, lengthof(grant_types),
+						  grant_types, grant_values, NULL);
 	}
 	else
 	{
@@ -152,35 +143,72 @@ store(text *name, bytea *bytes, const AdModel *m,
 
 		ad_registry_check(name, NULL, AD_PRIVILEGE_OWN, &row);
 	}
+	return version;
+}
+
+/* The parameters of the statements that store a version: $1, ... */
+enum
+{
+	STORE_NAME,
+	STORE_VERSION,
+	STORE_MODEL,
+	STORE_SPEC,
+	STORE_QUERY,
+	STORE_ROWS,
+	STORE_FEATURES,
+	STORE_DIGEST,
+	STORE_USER,
+	STORE_NOTES,
+	STORE_PARAMETERS
+};
+
+/*
+ * Store a model as the next version of a name; versions beyond those that
+ * are kept go.  Returns the version.  Within SPI.
+ */
+static int32
+store(text *name, bytea *bytes, const AdModel *m,
+	  const char *query, Datum notes, bool notes_null, Datum keep,
+	  bool keep_null, bool activate)
+{
+	Oid			types[STORE_PARAMETERS] = {TEXTOID, INT4OID, BYTEAOID,
+		JSONBOID, TEXTOID, INT8OID, JSONBOID, TEXTOID, TEXTOID, TEXTOID
+	};
+	Datum		values[STORE_PARAMETERS];
+	char		nulls[STORE_PARAMETERS];
+	StringInfoData digest;
+	int32		version = next_version(name, keep, keep_null);
 
 	initStringInfo(&digest);
 	for (int i = 0; i < AD_DIGEST_LENGTH; i++)
 		appendStringInfo(&digest, "%02x", m->digest[i]);
-	values[0] = PointerGetDatum(name);
-	values[1] = Int32GetDatum(version);
-	values[2] = PointerGetDatum(bytes);
-	values[3] = JsonbPGetDatum(ad_jsonb_from_text(m->spec));
-	values[4] = CStringGetTextDatum(query);
-	values[5] = Int64GetDatum((int64) m->rows);
-	values[6] = features_json(m);
-	values[7] = CStringGetTextDatum(digest.data);
-	values[8] = CStringGetTextDatum(user);
-	values[9] = notes;
-	nulls[9] = notes_null ? 'n' : ' ';
+	memset(nulls, ' ', sizeof(nulls));
+	values[STORE_NAME] = PointerGetDatum(name);
+	values[STORE_VERSION] = Int32GetDatum(version);
+	values[STORE_MODEL] = PointerGetDatum(bytes);
+	values[STORE_SPEC] = JsonbPGetDatum(ad_jsonb_from_text(m->spec));
+	values[STORE_QUERY] = CStringGetTextDatum(query);
+	values[STORE_ROWS] = Int64GetDatum((int64) m->rows);
+	values[STORE_FEATURES] = features_json(m);
+	values[STORE_DIGEST] = CStringGetTextDatum(digest.data);
+	values[STORE_USER] =
+		CStringGetTextDatum(GetUserNameFromId(GetUserId(), false));
+	values[STORE_NOTES] = notes;
+	nulls[STORE_NOTES] = notes_null ? 'n' : ' ';
 	(void) ad_own_run("INSERT INTO %s._ad_model_version (name, version, model, spec, query, rows, "
 					  "features, digest, trained_at, trained_by, notes) "
 					  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp(), $9, $10)",
-					  10, types, values, nulls);
+					  STORE_PARAMETERS, types, values, nulls);
 	if (activate)
 		(void) ad_own_run("UPDATE %s._ad_model_name SET active = $2 WHERE name = $1",
-						  2, types, values, NULL);
+						  STORE_VERSION + 1, types, values, NULL);
 
 	/* the active one stays, however old */
 	(void) ad_own_run("DELETE FROM %s._ad_model_version v USING %s._ad_model_name n "
 					  "WHERE n.name = $1 AND v.name = $1 AND v.version IS DISTINCT FROM n.active "
 					  "AND v.version NOT IN (SELECT w.version FROM %s._ad_model_version w "
 					  "WHERE w.name = $1 ORDER BY w.version DESC LIMIT n.keep)",
-					  1, types, values, NULL);
+					  STORE_NAME + 1, types, values, NULL);
 	return version;
 }
 
@@ -257,59 +285,4 @@ Datum
 ad_train(PG_FUNCTION_ARGS)
 {
 	return ad_call_clipped(run_train, fcinfo);
-}
-
-/*
- * _ad_query(query text, what text) -> the query alone, for use as
- * a subquery, and its columns; an error unless it is one SELECT.
- */
-static Datum
-run_query(FunctionCallInfo fcinfo)
-{
-	AdQuery		query;
-	char	   *what = ad_text_argument(PG_GETARG_DATUM(1), "name of the query", AD_MAX_WORD_LENGTH);
-	char	   *sql = ad_text_argument(PG_GETARG_DATUM(0), what,
-									   AD_MAX_QUERY_LENGTH);
-	MemoryContext mcxt = CurrentMemoryContext;
-	MemoryContext old;
-	TupleDesc	desc;
-	Datum	   *names;
-	Datum	   *types;
-	Datum		values[3];
-	bool		nulls[3] = {false};
-	int			n;
-	HeapTuple	tuple;
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	SPI_connect();
-	ad_query_read(sql, what, &query);
-	old = MemoryContextSwitchTo(mcxt);
-	n = query.columns->natts;
-	names = ad_palloc_array(Datum, n);
-	types = ad_palloc_array(Datum, n);
-	for (int i = 0; i < n; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(query.columns, i);
-
-		names[i] = CStringGetTextDatum(NameStr(att->attname));
-		types[i] = ObjectIdGetDatum(att->atttypid);
-	}
-	values[0] = CStringGetTextDatum(query.text);
-	values[1] = PointerGetDatum(construct_array(names, n, TEXTOID, -1, false,
-												TYPALIGN_INT));
-	values[2] = PointerGetDatum(construct_array(types, n, REGTYPEOID,
-												sizeof(Oid), true,
-												TYPALIGN_INT));
-	tuple = heap_form_tuple(BlessTupleDesc(desc), values, nulls);
-	MemoryContextSwitchTo(old);
-	SPI_finish();
-	PG_RETURN_DATUM(HeapTupleGetDatum(tuple));
-}
-
-/* The same; what fails repeats little of the query. */
-Datum
-ad_query(PG_FUNCTION_ARGS)
-{
-	return ad_call_clipped(run_query, fcinfo);
 }

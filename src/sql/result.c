@@ -49,6 +49,14 @@ ad_result_begin(FunctionCallInfo fcinfo, int columns, TupleDesc *desc)
 	return info->setResult;
 }
 
+/* Return a double as an SQL value; NaN is NULL. */
+Datum
+ad_float_or_null(double v, bool *isnull)
+{
+	*isnull = isnan(v);
+	return Float8GetDatum(v);
+}
+
 /* Error if one of the first n arguments, which have these names, is NULL. */
 void
 ad_check_not_null(FunctionCallInfo fcinfo, const char *const *names, int n)
