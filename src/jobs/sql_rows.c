@@ -47,85 +47,135 @@ ask_as_owner(const char *sql, int nargs, Oid *types, Datum *values,
 		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
 }
 
-/*
- * _ad_label_store(job_id, key, is_anomaly, note): label the row with a key,
- * NULL: take a label back.  The row is that of the alert, else, for the owner
- * of the job, of the source, else of the label that there is.  Errors: no
- * privilege to label, no such row, the job is gone.
- */
-Datum
-ad_label_store(PG_FUNCTION_ARGS)
+/* The parameters of the statements that store a label: $1, ... */
+enum
 {
-	Oid			types[6] = {INT4OID, TEXTOID, BOOLOID, JSONBOID, TEXTOID, TEXTOID};
-	Datum		values[6];
-	char		nulls[7] = "      ";
-	Oid			owner_types[2] = {INT4OID, OIDOID};
-	Datum		owner_values[2];
-	const char *internal = ad_internal_schema();
-	char	   *privilege;
-	char	   *name;
-	bool		isnull;
-	bool		reads;			/* the source, as who owns the job */
-	Datum		row;
+	LABEL_JOB,
+	LABEL_KEY,
+	LABEL_IS_ANOMALY,
+	LABEL_ROW,
+	LABEL_NOTE,
+	LABEL_BY,
+	LABEL_PARAMETERS
+};
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("job and key cannot be NULL")));
-	values[0] = PG_GETARG_DATUM(0);
-	values[1] = PG_GETARG_DATUM(1);
-	owner_values[0] = values[0];
-	owner_values[1] = ObjectIdGetDatum(GetUserId());
-	SPI_connect();
-	row = ask(psprintf("SELECT p.privilege FROM %s._ad_job_privilege p WHERE p.job_id OPERATOR(pg_catalog.=) $1",
-					   internal), 1, types, values, &isnull);
-	privilege = isnull ? "none" : TextDatumGetCString(row);
+/* Raise an error unless the current user may label rows of a job. */
+static void
+check_may_label(Oid *types, Datum *values)
+{
+	bool		isnull;
+	Datum		d = ask(psprintf("SELECT p.privilege FROM %s._ad_job_privilege p WHERE p.job_id OPERATOR(pg_catalog.=) $1",
+								 ad_internal_schema()),
+						LABEL_JOB + 1, types, values, &isnull);
+	char	   *privilege = isnull ? "none" : TextDatumGetCString(d);
+
 	if (strcmp(privilege, "own") != 0 && strcmp(privilege, "label") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for the job"),
 				 errdetail("The privilege \"label\" is needed.")));
-	/* it cannot be dropped until the label is there to be dropped with it */
-	row = ask_as_owner("SELECT j.name FROM %s._ad_job j WHERE j.id = $1 FOR KEY SHARE",
-					   1, types, values, &isnull);
+}
+
+/* Return the name of a job, which cannot be dropped from then on. */
+static char *
+lock_job(Oid *types, Datum *values)
+{
+	bool		isnull;
+	Datum		name = ask_as_owner("SELECT j.name FROM %s._ad_job j WHERE j.id = $1 FOR KEY SHARE",
+									LABEL_JOB + 1, types, values, &isnull);
+
 	if (isnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("job %d does not exist", PG_GETARG_INT32(0))));
-	name = TextDatumGetCString(row);
+				 errmsg("job %d does not exist",
+						DatumGetInt32(values[LABEL_JOB]))));
+	return TextDatumGetCString(name);
+}
+
+/* Whether the current user owns a job whose source has rows to label. */
+static bool
+reads_source(Datum job)
+{
+	Oid			types[] = {INT4OID, OIDOID};
+	Datum		values[] = {job, ObjectIdGetDatum(GetUserId())};
+	bool		isnull;
+
 	(void) ask_as_owner("SELECT j.id FROM %s._ad_job j "
 						"WHERE j.id = $1 AND j.kind = 'model' AND j.owner::oid = $2",
-						2, owner_types, owner_values, &isnull);
-	reads = !isnull;
+						lengthof(types), types, values, &isnull);
+	return !isnull;
+}
+
+/*
+ * Return the row to label: that of the alert, else, for the owner of the job,
+ * of the source, else of the label that there is.
+ */
+static Datum
+row_to_label(const char *job, Oid *types, Datum *values)
+{
+	bool		reads = reads_source(values[LABEL_JOB]);
+	bool		isnull;
+	Datum		row;
 
 	row = ask_as_owner("SELECT a.\"row\" FROM %s._ad_alert a WHERE a.job_id = $1 AND a.key = $2",
-					   2, types, values, &isnull);
+					   LABEL_KEY + 1, types, values, &isnull);
 	if (isnull && reads)
-		row = ask(psprintf("SELECT %s._ad_job_row($1, $2)", internal), 2, types,
-				  values, &isnull);
+		row = ask(psprintf("SELECT %s._ad_job_row($1, $2)",
+						   ad_internal_schema()),
+				  LABEL_KEY + 1, types, values, &isnull);
 	if (isnull)
 		row = ask_as_owner("SELECT l.\"row\" FROM %s._ad_label l WHERE l.job_id = $1 AND l.key = $2",
-						   2, types, values, &isnull);
+						   LABEL_KEY + 1, types, values, &isnull);
 	if (isnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("job \"%s\" has no alert with key \"%s\"", name,
-						ad_text_quote(PG_GETARG_DATUM(1))),
+				 errmsg("job \"%s\" has no alert with key \"%s\"", job,
+						ad_text_quote(values[LABEL_KEY])),
 				 reads ? errdetail("There is no such row in its source either.") :
 				 errdetail("Rows without an alert can be labelled by its owner.")));
+	return row;
+}
+
+/*
+ * _ad_label_store(job_id, key, is_anomaly, note): label the row with a key,
+ * NULL: take a label back.  Errors: no privilege to label, no such row, the
+ * job is gone.
+ */
+Datum
+ad_label_store(PG_FUNCTION_ARGS)
+{
+	Oid			types[LABEL_PARAMETERS] = {INT4OID, TEXTOID, BOOLOID,
+		JSONBOID, TEXTOID, TEXTOID
+	};
+	Datum		values[LABEL_PARAMETERS];
+	char		nulls[LABEL_PARAMETERS];
+	char	   *job;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("job and key cannot be NULL")));
+	values[LABEL_JOB] = PG_GETARG_DATUM(0);
+	values[LABEL_KEY] = PG_GETARG_DATUM(1);
+	SPI_connect();
+	check_may_label(types, values);
+	/* it cannot be dropped until the label is there to be dropped with it */
+	job = lock_job(types, values);
+	values[LABEL_ROW] = row_to_label(job, types, values);
 
 	(void) ad_own_run("DELETE FROM %s._ad_label WHERE job_id = $1 AND key = $2",
-					  2, types, values, NULL);
+					  LABEL_KEY + 1, types, values, NULL);
 	if (!PG_ARGISNULL(2))
 	{
-		values[2] = PG_GETARG_DATUM(2);
-		values[3] = row;
-		values[4] = PG_ARGISNULL(3) ? (Datum) 0 : PG_GETARG_DATUM(3);
-		nulls[4] = PG_ARGISNULL(3) ? 'n' : ' ';
-		values[5] = CStringGetTextDatum(GetUserNameFromId(GetUserId(), false));
+		memset(nulls, ' ', sizeof(nulls));
+		values[LABEL_IS_ANOMALY] = PG_GETARG_DATUM(2);
+		values[LABEL_NOTE] = PG_ARGISNULL(3) ? (Datum) 0 : PG_GETARG_DATUM(3);
+		nulls[LABEL_NOTE] = PG_ARGISNULL(3) ? 'n' : ' ';
+		values[LABEL_BY] =
+			CStringGetTextDatum(GetUserNameFromId(GetUserId(), false));
 		(void) ad_own_run("INSERT INTO %s._ad_label (job_id, key, is_anomaly, \"row\", note, labelled_by, labelled_at) "
 						  "VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp())",
-						  6, types, values, nulls);
+						  LABEL_PARAMETERS, types, values, nulls);
 	}
 	SPI_finish();
 	PG_RETURN_VOID();
@@ -165,10 +215,11 @@ static const struct
 Datum
 ad_job_delete(PG_FUNCTION_ARGS)
 {
-	Oid			types[6] = {INT4OID, TIMESTAMPTZOID, INT8OID, OIDOID, TEXTOID, TEXTARRAYOID};
-	static const int argument[6] = {0, 2, 3, 4, 5, 6};
-	Datum		values[6];
-	char		nulls[7] = "      ";
+	/* of the parameters $1, ...: their types, and which arguments they are */
+	Oid			types[] = {INT4OID, TIMESTAMPTZOID, INT8OID, OIDOID, TEXTOID, TEXTARRAYOID};
+	static const int argument[] = {0, 2, 3, 4, 5, 6};
+	Datum		values[lengthof(argument)];
+	char		nulls[lengthof(argument)];
 	char	   *what;
 	bool		isnull;
 	bool		known = false;
@@ -178,7 +229,7 @@ ad_job_delete(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("job and what to delete of it cannot be NULL")));
-	for (int i = 0; i < 6; i++)
+	for (int i = 0; i < (int) lengthof(argument); i++)
 	{
 		nulls[i] = PG_ARGISNULL(argument[i]) ? 'n' : ' ';
 		values[i] = PG_ARGISNULL(argument[i]) ? (Datum) 0 :
@@ -199,7 +250,8 @@ ad_job_delete(PG_FUNCTION_ARGS)
 		if (strcmp(deletions[i].what, what) != 0)
 			continue;
 		known = true;
-		rows = ad_own_run(deletions[i].sql, 6, types, values, nulls);
+		rows = ad_own_run(deletions[i].sql, lengthof(types), types, values,
+						  nulls);
 		if (deletions[i].counts)
 			n += (int64) rows;
 	}
