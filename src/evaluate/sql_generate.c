@@ -28,6 +28,25 @@ PG_FUNCTION_INFO_V1(ad_generate_blobs);
 PG_FUNCTION_INFO_V1(ad_generate_series);
 PG_FUNCTION_INFO_V1(ad_generate_support);
 
+/* The columns of ad_generate_blobs(). */
+enum
+{
+	BLOBS_I,
+	BLOBS_FEATURES,
+	BLOBS_IS_ANOMALY,
+	BLOBS_COLUMNS
+};
+
+/* The columns of ad_generate_series(). */
+enum
+{
+	SERIES_I,
+	SERIES_VALUE,
+	SERIES_IS_ANOMALY,
+	SERIES_KIND,
+	SERIES_COLUMNS
+};
+
 typedef struct BlobsState
 {
 	AdBlobs		blobs;
@@ -138,8 +157,8 @@ ad_generate_blobs(PG_FUNCTION_ARGS)
 	BlobsState *state;
 	AdBlobs    *b;
 	ArrayType  *array;
-	Datum		values[3];
-	bool		nulls[3] = {false};
+	Datum		values[BLOBS_COLUMNS];
+	bool		nulls[BLOBS_COLUMNS] = {false};
 	bool		is_anomaly;
 
 	if (SRF_IS_FIRSTCALL())
@@ -177,9 +196,9 @@ ad_generate_blobs(PG_FUNCTION_ARGS)
 		state->elements[j] = Float8GetDatum(state->x[j]);
 	array = construct_array(state->elements, b->features, FLOAT8OID,
 							sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	values[0] = Int64GetDatum(b->next);
-	values[1] = PointerGetDatum(array);
-	values[2] = BoolGetDatum(is_anomaly);
+	values[BLOBS_I] = Int64GetDatum(b->next);
+	values[BLOBS_FEATURES] = PointerGetDatum(array);
+	values[BLOBS_IS_ANOMALY] = BoolGetDatum(is_anomaly);
 	SRF_RETURN_NEXT(ctx, HeapTupleGetDatum(heap_form_tuple(ctx->tuple_desc,
 														   values, nulls)));
 }
@@ -215,8 +234,8 @@ ad_generate_series(PG_FUNCTION_ARGS)
 	AdGeneratedSeries *s;
 	AdPointKind kind;
 	double		value;
-	Datum		values[4];
-	bool		nulls[4] = {false};
+	Datum		values[SERIES_COLUMNS];
+	bool		nulls[SERIES_COLUMNS] = {false};
 
 	if (SRF_IS_FIRSTCALL())
 	{
@@ -232,11 +251,11 @@ ad_generate_series(PG_FUNCTION_ARGS)
 
 	AD_CHECK_EVERY_1024(s->next);
 	value = ad_generated_series_next(s, &kind);
-	values[0] = Int64GetDatum(s->next);
-	values[1] = Float8GetDatum(value);
-	values[2] = BoolGetDatum(kind != AD_POINT_NORMAL);
-	nulls[3] = kind == AD_POINT_NORMAL;
-	values[3] = nulls[3] ? (Datum) 0 :
+	values[SERIES_I] = Int64GetDatum(s->next);
+	values[SERIES_VALUE] = Float8GetDatum(value);
+	values[SERIES_IS_ANOMALY] = BoolGetDatum(kind != AD_POINT_NORMAL);
+	nulls[SERIES_KIND] = kind == AD_POINT_NORMAL;
+	values[SERIES_KIND] = nulls[SERIES_KIND] ? (Datum) 0 :
 		CStringGetTextDatum(kind == AD_POINT_SPIKE ? "spike" : "shift");
 	SRF_RETURN_NEXT(ctx, HeapTupleGetDatum(heap_form_tuple(ctx->tuple_desc,
 														   values, nulls)));
