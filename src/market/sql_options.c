@@ -32,6 +32,13 @@ static const char *const trade_rule_words[] = {"after", "before", "either",
 NULL};
 static const char *const on_bad_words[] = {"error", "skip", NULL};
 
+/* What to do with a row that is no event. */
+enum
+{
+	ON_BAD_ERROR,
+	ON_BAD_SKIP
+};
+
 /* What the option tables fill; windows are read apart. */
 typedef struct RawOptions
 {
@@ -58,12 +65,12 @@ typedef struct RawOptions
 #define AT(member) offsetof(RawOptions, member)
 
 #define COMMON_OPTIONS \
-	AD_ENUM(RawOptions, on_bad, 0, on_bad_words), \
+	AD_ENUM(RawOptions, on_bad, ON_BAD_ERROR, on_bad_words), \
 	AD_INT(RawOptions, max_partition_rows, DEFAULT_MAX_ROWS, 1, MAX_MAX_ROWS)
 
 static const AdOption layering_table[] = {
-	AD_ENUM(RawOptions, rule, 0, rule_words),
-	AD_ENUM(RawOptions, trade_rule, 0, trade_rule_words),
+	AD_ENUM(RawOptions, rule, AD_RULE_WINDOW, rule_words),
+	AD_ENUM(RawOptions, trade_rule, AD_TRADE_AFTER, trade_rule_words),
 	AD_INT(RawOptions, min_orders, 3, 1, 1000000),
 	AD_INT(RawOptions, min_cancels, 3, 1, 1000000),
 	AD_BOOL(RawOptions, causal, false),
@@ -112,6 +119,31 @@ static const char *const event_also[] = {
 	"price_change_threshold", "merge", "window_size", "words", NULL
 };
 static const AdOption event_table[] = {COMMON_OPTIONS};
+
+/* What the options of a function are made of, by AdMarketOwner. */
+static const struct
+{
+	const char *name;			/* in messages */
+	const AdOption *table;
+	int			noptions;
+	const WindowOption *windows;
+	int			nwindows;
+	const char *const *also;
+}			owners[] = {
+
+	[AD_OWNER_LAYERING] = {
+		"ad_layering", layering_table, lengthof(layering_table),
+		layering_windows, lengthof(layering_windows), layering_also
+	},
+	[AD_OWNER_WASH] = {
+		"ad_wash_trade", wash_table, lengthof(wash_table),
+		wash_windows, lengthof(wash_windows), wash_also
+	},
+	[AD_OWNER_EVENT] = {
+		"ad_order_event", event_table, lengthof(event_table),
+		NULL, 0, event_also
+	},
+};
 
 /* A seed for hash tables, drawn once per backend. */
 uint64
@@ -261,6 +293,24 @@ read_dialect(JsonbContainer *object, AdMarketOptions *out)
 									 v.val.binary.len);
 }
 
+/* Option "min_total_volume" as a quantity. */
+static AdQuantity
+volume_units(double volume)
+{
+	AdEvent		e;
+	int64		qty;
+	uint8		scale;
+
+	memset(&e, 0, sizeof(e));
+	if (!ad_quantity_from_double(volume, &qty, &scale))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"min_total_volume\" has too many digits")));
+	e.qty = qty;
+	e.scale = scale;
+	return ad_event_units(&e);
+}
+
 /* Seconds as microseconds. */
 static int64
 microseconds(double seconds)
@@ -268,32 +318,28 @@ microseconds(double seconds)
 	return (int64) rint(seconds * USECS_PER_SEC);
 }
 
+/* The place of a window in the raw form. */
+static double *
+window_of(RawOptions *raw, const WindowOption *w)
+{
+	return (double *) ((char *) raw + w->offset);
+}
+
 /* Read options into the raw form. */
 static void
 read_raw(Jsonb *options, AdMarketOwner owner, RawOptions *raw)
 {
 	JsonbContainer *object = options ? &options->root : NULL;
-	const AdOption *table = owner == AD_OWNER_LAYERING ? layering_table :
-		owner == AD_OWNER_WASH ? wash_table : event_table;
-	int			n = owner == AD_OWNER_LAYERING ? lengthof(layering_table) :
-		owner == AD_OWNER_WASH ? lengthof(wash_table) : lengthof(event_table);
 
 	memset(raw, 0, sizeof(RawOptions));
 	if (object)
-		ad_options_parse(object, owner == AD_OWNER_LAYERING ? "ad_layering" :
-						 owner == AD_OWNER_WASH ? "ad_wash_trade" :
-						 "ad_order_event", table, n,
-						 owner == AD_OWNER_LAYERING ? layering_also :
-						 owner == AD_OWNER_WASH ? wash_also : event_also,
-						 raw);
+		ad_options_parse(object, owners[owner].name, owners[owner].table,
+						 owners[owner].noptions, owners[owner].also, raw);
 	else
-		ad_options_defaults(table, n, raw);
-	if (owner == AD_OWNER_LAYERING)
-		for (int i = 0; i < (int) lengthof(layering_windows); i++)
-			*(double *) ((char *) raw + layering_windows[i].offset) =
-				read_window(object, &layering_windows[i]);
-	if (owner == AD_OWNER_WASH)
-		raw->window_size = read_window(object, &wash_windows[0]);
+		ad_options_defaults(owners[owner].table, owners[owner].noptions, raw);
+	for (int i = 0; i < owners[owner].nwindows; i++)
+		*window_of(raw, &owners[owner].windows[i]) =
+			read_window(object, &owners[owner].windows[i]);
 }
 
 /*
@@ -304,8 +350,6 @@ void
 ad_market_options(Jsonb *options, AdMarketOwner owner, AdMarketOptions *out)
 {
 	RawOptions	raw;
-	int64		qty;
-	uint8		scale;
 
 	memset(out, 0, offsetof(AdMarketOptions, words));
 	out->words_json = NULL;
@@ -313,7 +357,7 @@ ad_market_options(Jsonb *options, AdMarketOwner owner, AdMarketOptions *out)
 	read_raw(options, owner, &raw);
 	if (options)
 		read_dialect(&options->root, out);
-	out->skip_bad = raw.on_bad == 1;
+	out->skip_bad = raw.on_bad == ON_BAD_SKIP;
 	out->layering.rule = (AdRule) raw.rule;
 	out->layering.trade_rule = (AdTradeRule) raw.trade_rule;
 	out->layering.orders_window = microseconds(raw.orders_window);
@@ -333,18 +377,7 @@ ad_market_options(Jsonb *options, AdMarketOwner owner, AdMarketOptions *out)
 	out->wash.merge = raw.merge;
 	out->wash.max_events = (uint32) raw.max_partition_rows;
 	if (owner == AD_OWNER_WASH && raw.min_total_volume > 0)
-	{
-		AdEvent		e;
-
-		memset(&e, 0, sizeof(e));
-		if (!ad_quantity_from_double(raw.min_total_volume, &qty, &scale))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("option \"min_total_volume\" has too many digits")));
-		e.qty = qty;
-		e.scale = scale;
-		out->wash.min_volume = ad_event_units(&e);
-	}
+		out->wash.min_volume = volume_units(raw.min_total_volume);
 }
 
 /* Start a member of a JSON object. */
@@ -436,10 +469,6 @@ print_options(StringInfo given, AdMarketOwner owner)
 	AdMarketOptions *parsed = palloc(sizeof(AdMarketOptions));
 	RawOptions	raw;
 	StringInfoData buf;
-	const WindowOption *windows = owner == AD_OWNER_LAYERING ?
-		layering_windows : wash_windows;
-	int			nwindows = owner == AD_OWNER_LAYERING ?
-		lengthof(layering_windows) : lengthof(wash_windows);
 
 	appendStringInfoChar(given, '}');
 	options = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
@@ -448,14 +477,13 @@ print_options(StringInfo given, AdMarketOwner owner)
 	read_raw(options, owner, &raw);
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
-	ad_options_print(&buf, owner == AD_OWNER_LAYERING ? layering_table :
-					 wash_table, owner == AD_OWNER_LAYERING ?
-					 lengthof(layering_table) : lengthof(wash_table), &raw);
-	for (int i = 0; i < nwindows; i++)
+	ad_options_print(&buf, owners[owner].table, owners[owner].noptions, &raw);
+	for (int i = 0; i < owners[owner].nwindows; i++)
 	{
-		double		seconds = *(double *) ((char *) &raw + windows[i].offset);
+		const WindowOption *w = &owners[owner].windows[i];
+		double		seconds = *window_of(&raw, w);
 
-		key(&buf, windows[i].name);
+		key(&buf, w->name);
 		if (seconds > 0)
 			double_value(&buf, seconds);
 		else

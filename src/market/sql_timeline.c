@@ -14,7 +14,7 @@
 
 PG_FUNCTION_INFO_V1(ad_layering_timeline);
 
-/* Say that a size is not one. */
+/* Return a size in pixels, or raise an error if it is not one. */
 static int
 pixels(int value, const char *name)
 {
@@ -26,6 +26,73 @@ pixels(int value, const char *name)
 	return value;
 }
 
+/* Read what the arguments after the options say of the picture. */
+static void
+read_config(FunctionCallInfo fcinfo, AdTimelineConfig *config)
+{
+	if (!PG_ARGISNULL(2))
+	{
+		config->sequence = PG_GETARG_INT32(2);
+		if (config->sequence < 1)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("sequence_no must be at least 1")));
+	}
+	if (!PG_ARGISNULL(3))
+		config->title = ad_text_argument(PG_GETARG_DATUM(3), "title",
+										 AD_MAX_TITLE_LENGTH);
+	if (!PG_ARGISNULL(4))
+		config->width = pixels(PG_GETARG_INT32(4), "width");
+	if (!PG_ARGISNULL(5))
+		config->height = pixels(PG_GETARG_INT32(5), "height");
+}
+
+/* Read an array of packed events onto an empty tape; bad ones are left out. */
+static void
+read_events(ArrayType *array, const AdMarketOptions *options, AdTape *tape)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_DOUBLE,
+					  &elements, &nulls, &n);
+	if (n > AD_MAX_TIMELINE)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a timeline can show at most %d events, not %d",
+						AD_MAX_TIMELINE, n),
+				 errhint("Select the events of one episode.")));
+	tape->events = ad_palloc0_array(AdEvent, Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		AdEvent    *e = &tape->events[tape->end];
+		AdBadRow	bad = ad_row_packed(elements[i], nulls[i], e);
+
+		if (bad != AD_ROW_GOOD && !options->skip_bad)
+			ad_row_refuse(bad, &options->words, "event null");
+		if (bad == AD_ROW_GOOD)
+		{
+			e->row = (uint32) i;
+			tape->end++;
+		}
+	}
+}
+
+/* Match the cancels of a tape, whatever rule was applied to it before. */
+static void
+match_events(AdTape *tape)
+{
+	/* rule anchored matches in its own ring, rule window only on success */
+	for (uint32 i = 0; i < tape->end; i++)
+	{
+		if (i > 0 && tape->events[i].ts < tape->events[i - 1].ts)
+			ad_tape_unordered(i);
+		tape->events[i].flags = 0;
+	}
+	ad_match_all(tape, ad_market_seed(), AD_MAX_POSITIONS);
+}
+
 /*
  * ad_layering_timeline(events, options, sequence_no, title, width, height):
  * the events, an array in the order of time, with the sequences that the
@@ -35,10 +102,6 @@ Datum
 ad_layering_timeline(PG_FUNCTION_ARGS)
 {
 	ArrayType  *array;
-	Datum	   *elements;
-	bool	   *nulls;
-	int			n;
-	AdEvent    *events;
 	AdSequences sequences = {0};
 	AdMarketOptions *options = palloc(sizeof(AdMarketOptions));
 	AdTimelineConfig config = {900, 460, 0, NULL};
@@ -51,58 +114,14 @@ ad_layering_timeline(PG_FUNCTION_ARGS)
 	ad_market_options(PG_ARGISNULL(1) ? NULL :
 					  ad_jsonb_argument(PG_GETARG_DATUM(1), "options"),
 					  AD_OWNER_LAYERING, options);
-	if (!PG_ARGISNULL(2))
-	{
-		config.sequence = PG_GETARG_INT32(2);
-		if (config.sequence < 1)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("sequence_no must be at least 1")));
-	}
-	if (!PG_ARGISNULL(3))
-		config.title = ad_text_argument(PG_GETARG_DATUM(3), "title", AD_MAX_TITLE_LENGTH);
-	if (!PG_ARGISNULL(4))
-		config.width = pixels(PG_GETARG_INT32(4), "width");
-	if (!PG_ARGISNULL(5))
-		config.height = pixels(PG_GETARG_INT32(5), "height");
-
-	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_DOUBLE,
-					  &elements, &nulls, &n);
-	if (n > AD_MAX_TIMELINE)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a timeline can show at most %d events, not %d",
-						AD_MAX_TIMELINE, n),
-				 errhint("Select the events of one episode.")));
-	events = ad_palloc0_array(AdEvent, Max(n, 1));
-	for (int i = 0; i < n; i++)
-	{
-		AdBadRow	bad = ad_row_packed(elements[i], nulls[i],
-										&events[tape.end]);
-
-		if (bad != AD_ROW_GOOD && !options->skip_bad)
-			ad_row_refuse(bad, &options->words, "event null");
-		if (bad == AD_ROW_GOOD)
-		{
-			events[tape.end].row = (uint32) i;
-			tape.end++;
-		}
-	}
+	read_config(fcinfo, &config);
+	read_events(array, options, &tape);
 	if (tape.end == 0)
 		PG_RETURN_NULL();
-	tape.events = events;
 	sequences.mcxt = CurrentMemoryContext;
 	sequences.want_members = true;
-	ad_layering_find(events, tape.end, &options->layering, &sequences);
-
-	/* rule anchored matches in its own ring, rule window only on success */
-	for (uint32 i = 0; i < tape.end; i++)
-	{
-		if (i > 0 && events[i].ts < events[i - 1].ts)
-			ad_tape_unordered(i);
-		events[i].flags = 0;
-	}
-	ad_match_all(&tape, ad_market_seed(), AD_MAX_POSITIONS);
+	ad_layering_find(tape.events, tape.end, &options->layering, &sequences);
+	match_events(&tape);
 	if (config.sequence > 0 && (uint32) config.sequence > sequences.n)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
