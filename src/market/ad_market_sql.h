@@ -52,8 +52,17 @@ typedef enum AdBadRow
 	AD_ROW_ID_LONG
 } AdBadRow;
 
-#define AD_ROW_COLUMNS	6		/* event_type, side, price, quantity, ts,
-								 * order_id */
+/* The columns that events are read from; those before order_id must exist. */
+typedef enum AdRowColumn
+{
+	AD_COLUMN_EVENT_TYPE,
+	AD_COLUMN_SIDE,
+	AD_COLUMN_PRICE,
+	AD_COLUMN_QUANTITY,
+	AD_COLUMN_TS,
+	AD_COLUMN_ORDER_ID,
+	AD_COLUMNS					/* how many there are */
+} AdRowColumn;
 
 /* How to read events from SQL values. */
 typedef struct AdRowReader
@@ -80,34 +89,39 @@ typedef enum AdMarketOwner
 	AD_OWNER_EVENT
 } AdMarketOwner;
 
-/* market_event.c */
-extern AdBadRow ad_row_column(AdRowReader *r, int column, Datum value,
+/* sql_row.c */
+extern const char *const ad_row_names[AD_COLUMNS];
+
+extern AdBadRow ad_row_column(AdRowReader *r, AdRowColumn column, Datum value,
 							  bool isnull, AdEvent *e);
-extern AdBadRow ad_row_packed(Datum value, bool isnull, AdEvent *e);
 extern void ad_row_types(AdRowReader *r, Oid price_type, Oid quantity_type);
+extern Oid	ad_row_type(const AdRowReader *r, AdRowColumn column);
 extern void ad_row_refuse(AdBadRow bad, const AdDialect *words,
 						  const char *content) pg_attribute_noreturn();
 extern char *ad_row_content(const Datum *values, const bool *nulls,
 							const Oid *types, int n);
 
-/* market_options.c */
+/* sql_event.c */
+extern AdBadRow ad_row_packed(Datum value, bool isnull, AdEvent *e);
+
+/* sql_options.c */
 extern void ad_market_options(Jsonb *options, AdMarketOwner owner,
 							  AdMarketOptions *out);
 extern uint64 ad_market_seed(void);
 
-/* market_layering.c */
+/* sql_layering.c */
 #define AD_SEQUENCE_COLUMNS 43
 
 extern void ad_sequence_values(const AdSequence *s, int64 number,
 							   int64 skipped, Datum *values, bool *nulls);
 extern Datum ad_quantity_datum(AdQuantity units);
 
-/* market_window.c: a partition of a window, read into events */
+/* sql_window.c: a partition of a window, read into events */
 typedef struct AdWindowSite		/* a window function call in a query */
 {
 	bool		packed;			/* one ad_order_event argument */
 	int			nargs;
-	int			ncolumns;		/* plain columns: 5 or 6 */
+	int			ncolumns;		/* plain columns, with or without order_id */
 	int			options_arg;	/* or -1 */
 	AdMarketOwner owner;
 	AdRowReader reader;

@@ -26,6 +26,15 @@
 PG_FUNCTION_INFO_V1(ad_layering);
 PG_FUNCTION_INFO_V1(ad_layering_member);
 
+/* The columns of type ad_layering_membership. */
+enum
+{
+	MEMBER_SEQUENCE_NO,
+	MEMBER_ROLE,
+	MEMBER_ALSO_IN,
+	MEMBER_COLUMNS
+};
+
 typedef struct LayeringState	/* of one partition; starts zeroed */
 {
 	bool		started;
@@ -339,8 +348,8 @@ ad_layering_member(PG_FUNCTION_ARGS)
 	int64		row = WinGetCurrentPosition(winobj);
 	AdMember   *m;
 	AdEvent    *e;
-	Datum		values[3];
-	bool		nulls[3] = {false, false, false};
+	Datum		values[MEMBER_COLUMNS];
+	bool		nulls[MEMBER_COLUMNS] = {false};
 	Datum	   *others;
 	int			n = 0;
 	Size		last;
@@ -352,7 +361,7 @@ ad_layering_member(PG_FUNCTION_ARGS)
 		st->started = true;
 		start_partition(winobj, site, st, true);
 	}
-	if (!site->result || site->result->natts != 3)
+	if (!site->result || site->result->natts != MEMBER_COLUMNS)
 		elog(ERROR, "ad_layering_member must return ad_layering_membership");
 
 	if (st->next_member >= st->sequences.nmembers)
@@ -366,16 +375,17 @@ ad_layering_member(PG_FUNCTION_ARGS)
 	while (last < st->sequences.nmembers &&
 		   st->sequences.members[last].pos == m->pos)
 		last++;
-	values[0] = Int64GetDatum((int64) m->seq + 1);
-	values[1] = CStringGetTextDatum(e->kind == AD_EVENT_ORDER ? "order" :
-									e->kind == AD_EVENT_CANCEL ? "cancel" :
-									"trade");
+	values[MEMBER_SEQUENCE_NO] = Int64GetDatum((int64) m->seq + 1);
+	values[MEMBER_ROLE] =
+		CStringGetTextDatum(e->kind == AD_EVENT_ORDER ? "order" :
+							e->kind == AD_EVENT_CANCEL ? "cancel" :
+							"trade");
 	others = ad_palloc_array(Datum, last - st->next_member);
 	for (Size i = st->next_member + 1; i < last; i++)
 		others[n++] = Int64GetDatum((int64) st->sequences.members[i].seq + 1);
-	values[2] = PointerGetDatum(construct_array(others, n, INT8OID, 8,
-												FLOAT8PASSBYVAL,
-												TYPALIGN_DOUBLE));
+	values[MEMBER_ALSO_IN] =
+		PointerGetDatum(construct_array(others, n, INT8OID, 8,
+										FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	st->next_member = last;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(site->result, values,
 													  nulls)));

@@ -55,11 +55,12 @@ ad_window_site(FunctionCallInfo fcinfo, AdMarketOwner owner)
 	site->ncolumns = nargs;
 	if (!site->packed)
 	{
-		if (nargs != 5 && nargs != 6)
+		if (nargs != AD_COLUMN_ORDER_ID && nargs != AD_COLUMNS)
 			elog(ERROR, "market window function called with %d arguments",
 				 nargs);
-		ad_row_types(&site->reader, get_fn_expr_argtype(flinfo, 2),
-					 get_fn_expr_argtype(flinfo, 3));
+		ad_row_types(&site->reader,
+					 get_fn_expr_argtype(flinfo, AD_COLUMN_PRICE),
+					 get_fn_expr_argtype(flinfo, AD_COLUMN_QUANTITY));
 	}
 	if (get_call_result_type(fcinfo, NULL, &desc) == TYPEFUNC_COMPOSITE)
 		site->result = BlessTupleDesc(desc);
@@ -173,24 +174,18 @@ void
 ad_window_refuse(WindowObject winobj, AdWindowSite *site, int64 row,
 				 AdBadRow bad)
 {
-	Datum		values[AD_ROW_COLUMNS];
-	bool		nulls[AD_ROW_COLUMNS];
-	Oid			types[AD_ROW_COLUMNS];
+	Datum		values[AD_COLUMNS];
+	bool		nulls[AD_COLUMNS];
+	Oid			types[AD_COLUMNS];
 	bool		isout;
 
 	for (int c = 0; c < site->ncolumns; c++)
 	{
-		static const Oid plain[] = {TEXTOID, TEXTOID, 0, 0, TIMESTAMPTZOID,
-		TEXTOID};
 		int16		len;
 		bool		by_value;
 
 		values[c] = column_value(winobj, row, c, false, &nulls[c], &isout);
-		types[c] = plain[c];
-		if (c == 2)
-			types[c] = site->reader.price_type;
-		if (c == 3)
-			types[c] = site->reader.quantity_type;
+		types[c] = ad_row_type(&site->reader, c);
 		if (nulls[c])
 			continue;
 		/* the next pull frees what this one points to */
@@ -302,7 +297,7 @@ ad_window_load(WindowObject winobj, AdWindowSite *site, AdPartition *p)
 					any_bad = true;
 					p->skipped++;
 				}
-				else if (e->idlen > 0 && (site->packed || c == 5))
+				else if (e->idlen > 0 && (site->packed || c == AD_COLUMN_ORDER_ID))
 					e->id = ad_arena_copy(&arena, e->id, e->idlen);
 			}
 		if (any_bad)

@@ -1,0 +1,81 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_query_reader.h
+ *		The rows of a query as partitions of events.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_QUERY_READER_H
+#define AD_QUERY_READER_H
+
+#include "market/ad_market_sql.h"
+
+#include "tcop/dest.h"
+#include "utils/tuplestore.h"
+
+#define AD_MAX_KEYS		16		/* partition columns */
+
+/* The columns of ad_layering_sequences() before those of a sequence. */
+enum
+{
+	AD_FRONT_ACCOUNT,
+	AD_FRONT_PRODUCT,
+	AD_FRONT_PARTITION_KEY,
+	AD_FRONT_FIRST_ID,
+	AD_FRONT_TRADE_ID,
+	AD_FRONT_COLUMNS
+};
+
+/* A column that partitions are told apart by. */
+typedef struct AdKeyColumn
+{
+	char	   *name;
+	Oid			type;
+	int16		len;
+	bool		byval;
+	FmgrInfo   *eq;				/* the type's equality */
+	Oid			collation;
+	FmgrInfo	out;
+	bool		number;			/* prints as a JSON number */
+	Datum		value;			/* of the current partition */
+	bool		isnull;
+} AdKeyColumn;
+
+/* What is read of a query's rows, and the partition at hand. */
+typedef struct AdQueryReader
+{
+	DestReceiver pub;			/* must be first */
+	AdMarketOptions options;
+	AdRowReader row;
+	int			nkeys;
+	AdKeyColumn keys[AD_MAX_KEYS];
+	int			ncolumns;		/* with or without order_id */
+	bool		has_id;
+	int16		id_len;
+	bool		id_byval;
+	FmgrInfo	id_out;
+
+	MemoryContext mcxt;			/* as long as the call */
+	MemoryContext partition_mcxt;	/* reset for each partition */
+	MemoryContext row_mcxt;		/* reset every so many rows */
+	bool		open;			/* a partition is at hand */
+	AdEvent    *events;
+	Datum	   *ids;			/* of all rows of the partition */
+	bool	   *id_nulls;
+	uint32		n;				/* events */
+	uint32		rows;			/* rows, with those skipped */
+	uint32		capacity;
+	AdArena		arena;
+	int64		skipped;		/* of the partition */
+	int64		all_skipped;
+	int64		all_rows;
+
+	Tuplestorestate *result;
+	TupleDesc	result_desc;
+} AdQueryReader;
+
+/* sql_partition.c */
+extern AdQueryReader *ad_query_reader_create(void);
+extern void ad_partition_finish(AdQueryReader *r);
+
+#endif							/* AD_QUERY_READER_H */
