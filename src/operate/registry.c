@@ -15,7 +15,7 @@
  * was never there.  Locks are kept until the end of the transaction, as
  * a query's are, since a toast pointer may be handed out.
  *
- * Columns are used by number; they are those of sql/install/80-registry.sql.
+ * Columns are used by number; they are those of sql/install/80-operate.sql.
  *
  *-------------------------------------------------------------------------
  */

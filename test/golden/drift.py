@@ -13,7 +13,7 @@ scipy.spatial.distance.jensenshannon with base 2, the quantiles numpy's. The
 population stability index is its definition, sum((q - p) ln(q / p)), with a
 share of 0.0001 for an empty bin; what chance makes of it is Wilson and
 Hilferty's chi-square quantile over scipy.stats.norm. Bins are
-those documented in docs/monitoring.md. "model" stands for a reference that
+those documented in docs/monitor.md. "model" stands for a reference that
 is a model: its bins are bounded by five quantiles, where KS is taken.
 """
 

@@ -63,7 +63,7 @@ sub contents
 	return scalar <$in>;
 }
 
-# docs/monitoring.md needs anomaly preloaded, and the others do not mind. What
+# docs/monitor.md needs anomaly preloaded, and the others do not mind. What
 # needs pg_cron runs where that is installed.
 my $node = start_server('docs', "shared_preload_libraries = 'anomaly'");
 my $cron = $node->safe_psql('postgres',
