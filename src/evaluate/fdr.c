@@ -4,7 +4,7 @@
  *		Adjusted p-values that control the false discovery rate.
  *
  * Benjamini and Hochberg (1995): the i-th smallest of n p-values becomes
- * the least of p_j n / j over j >= i, at most 1.  Benjamini and Yekutieli
+ * the smallest of p_j n / j over j >= i, at most 1.  Benjamini and Yekutieli
  * (2001): times 1 + 1/2 + ... + 1/n, which holds under any dependence.
  * Products are formed in the order of R's p.adjust.
  *
@@ -42,7 +42,7 @@ ad_fdr_adjust(double *p, Size n, AdFdrMethod method)
 	uint64	   *keys = ad_palloc_array(uint64, n);
 	uint64	   *scratch = ad_palloc_array(uint64, n);
 	double	   *adjusted;
-	double		least = 1.0;
+	double		smallest = 1.0;
 	double		factor;
 	Size		m = 0;
 
@@ -56,9 +56,9 @@ ad_fdr_adjust(double *p, Size n, AdFdrMethod method)
 	for (Size i = m; i > 0; i--)
 	{
 		AD_CHECK_EVERY_1024(i);
-		least = Min(least,
-					factor / (double) i * ad_score_of_key(keys[i - 1]));
-		adjusted[i - 1] = least;
+		smallest = Min(smallest,
+					   factor / (double) i * ad_score_of_key(keys[i - 1]));
+		adjusted[i - 1] = smallest;
 	}
 
 	for (Size i = 0; i < n; i++)
@@ -70,7 +70,7 @@ ad_fdr_adjust(double *p, Size n, AdFdrMethod method)
 		AD_CHECK_EVERY_1024(i);
 		if (isnan(p[i]))
 			continue;
-		/* the first of its ties, which has the least */
+		/* the first of its ties, which has the smallest */
 		key = ad_key_of_score(p[i]);
 		while (lo < hi)
 		{

@@ -35,7 +35,7 @@ ad_ranking_create(MemoryContext mcxt)
 	return r;
 }
 
-/* Error if there would be more rows than a ranking takes. */
+/* Raise an error if there would be more rows than a ranking takes. */
 static void
 check_rows(uint64 rows)
 {

@@ -39,7 +39,7 @@ enum
 	BEST_F1_COLUMNS
 };
 
-/* Error if an argument is out of its range. */
+/* Raise an error if an argument is out of its range. */
 void
 ad_check_range(const char *argument, int64 value, int64 min, int64 max)
 {

@@ -74,7 +74,8 @@ at_transaction_end(XactEvent event, void *arg)
 
 /*
  * _ad_job_lock(id) -> whether the lock is this session's now; false if it is
- * another's, or this session's already.  Error for who does not own the job.
+ * another's, or this session's already.  Raises an error for who does not own
+ * the job.
  */
 Datum
 ad_job_lock(PG_FUNCTION_ARGS)

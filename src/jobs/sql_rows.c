@@ -210,7 +210,7 @@ static const struct
 /*
  * _ad_job_delete(job_id, what, before, before_no, role, privilege, keys) -> how
  * many rows are gone, those that count.  What is NULL deletes nothing.
- * Error for who does not own the job.
+ * Raises an error for who does not own the job.
  */
 Datum
 ad_job_delete(PG_FUNCTION_ARGS)

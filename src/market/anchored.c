@@ -107,7 +107,7 @@ expire(AdAnchored *a, int64 now)
 	}
 }
 
-/* Doubles the ring; the kept sets are laid out anew. */
+/* Double the ring, and lay out the kept sets anew. */
 static void
 grow(AdAnchored *a)
 {

@@ -69,7 +69,7 @@ is_space(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Trim and raises to upper case into out; the length, -1 if too long. */
+/* Trim and raise to upper case into out; the length, -1 if too long. */
 static int
 normalise(const char *s, int len, char *out)
 {

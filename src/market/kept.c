@@ -44,7 +44,7 @@ ad_kept_block(uint32 capacity)
 	return (uint32) 1 << LEVEL_SHIFT(levels_for(capacity) - 1);
 }
 
-/* Empty the set and makes room for a ring of capacity slots. */
+/* Empty the set and make room for a ring of capacity slots. */
 void
 ad_kept_reset(AdKept *k, MemoryContext mcxt, uint32 capacity)
 {

@@ -145,7 +145,7 @@ find_entry(const AdMatcher *m, const AdEvent *e, uint64 hash)
 	return AD_NO_POSITION;
 }
 
-/* Take an entry out of its bucket and frees it. */
+/* Take an entry out of its bucket and free it. */
 static void
 free_entry(AdMatcher *m, uint32 index)
 {

@@ -170,7 +170,7 @@ sequence_datum(AdWindowSite *site, const AdSequence *s, int64 number,
 	return HeapTupleGetDatum(heap_form_tuple(site->result, values, nulls));
 }
 
-/* Read the partition and finds its sequences. */
+/* Read the partition and find its sequences. */
 static void
 start_partition(WindowObject winobj, AdWindowSite *site, LayeringState *st,
 				bool want_members)
@@ -192,7 +192,7 @@ start_partition(WindowObject winobj, AdWindowSite *site, LayeringState *st,
 }
 
 /*
- * Read a row for rule anchored and feeds it, adding a sequence it may
+ * Read a row for rule anchored and feed it, adding a sequence it may
  * complete.  False at the end of the partition, or, if only peers are
  * wanted, at a row with another time than peers_of; such a row is not fed.
  */

@@ -302,7 +302,7 @@ receive_nothing(DestReceiver *self)
 	(void) self;
 }
 
-/* A reader that keeps what it reads in the current context; without options. */
+/* A reader, without options, that keeps what it reads in the current context. */
 AdQueryReader *
 ad_query_reader_create(void)
 {

@@ -32,7 +32,7 @@
 
 static const char *const colours[] = {"#1f6fb4", "#c9342b"};
 
-#define LEAST_SPAN		1e-300	/* of prices: more than the least numbers */
+#define MIN_SPAN		1e-300	/* of prices: more than the least numbers */
 
 /* Where times and prices lie in the picture. */
 typedef struct Scale
@@ -148,7 +148,7 @@ append_tooltip(StringInfo out, const AdEvent *e)
 
 /*
  * A step of 1, 2 or 5 times a power of ten that gives about n ticks; span is
- * finite and at least LEAST_SPAN.
+ * finite and at least MIN_SPAN.
  */
 static double
 nice_step(double span, int n)
@@ -203,7 +203,7 @@ set_scale(Scale *s, const AdTape *tape, const AdTimelineConfig *c,
 	pad = Max((highest - lowest) * 0.08, highest * 1e-5);
 	s->p0 = lowest - pad;
 	/* prices may be as large and as small as numbers are */
-	s->p_span = Max(Min(highest - lowest + 2 * pad, DBL_MAX), LEAST_SPAN);
+	s->p_span = Max(Min(highest - lowest + 2 * pad, DBL_MAX), MIN_SPAN);
 	pad = Max(((double) t1 - (double) s->t0) * 0.03, 1000);
 	s->t0 = ad_time_sub(s->t0, (int64) pad);
 	s->t_span = (double) t1 - (double) s->t0 + pad;

@@ -179,9 +179,9 @@ ad_internal_schema(void)
 }
 
 /*
- * Error unless the current user may execute the public function that a private
- * one stands for, if this is a private one: who was forbidden ad_train() must
- * not get in by _ad_train().
+ * Raise an error unless the current user may execute the public function that
+ * a private one stands for, if this is a private one: who was forbidden
+ * ad_train() must not get in by _ad_train().
  */
 void
 ad_check_public(Oid function)

@@ -163,7 +163,7 @@ ad_registry_privilege(const text *name, Snapshot snapshot,
 	return result;
 }
 
-/* Error for a model that is not there; the name as messages repeat it. */
+/* Raise an error for a model that is not there; name is clipped already. */
 void
 ad_registry_no_model(const char *name)
 {
@@ -175,8 +175,8 @@ ad_registry_no_model(const char *name)
 }
 
 /*
- * Error unless the model is there and the current user has a privilege on
- * it; then its row.
+ * Raise an error unless the model is there and the current user has a
+ * privilege on it; then its row.
  */
 void
 ad_registry_check(const text *name, Snapshot snapshot,

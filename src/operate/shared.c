@@ -83,7 +83,7 @@ ad_shared_init(void)
 	shmem_startup_hook = startup;
 }
 
-/* Error unless the library was preloaded; says how to. */
+/* Raise an error, which says what to do, unless the library was preloaded. */
 void
 ad_shared_require(const char *what)
 {

@@ -86,8 +86,8 @@ init_counts(AdStatCounts *c, const AdStatKey *key)
 }
 
 /*
- * Count the calls that failed before they had a model: a name that is not there or not
- * granted, a value that is no model.  They are the role's, not those of the
+ * Count the calls that failed before they had a model: a name that is not
+ * there or not granted, a value that is no model.  They are the role's, not those of the
  * model that the call site used before.
  */
 static void

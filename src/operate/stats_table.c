@@ -265,7 +265,7 @@ payer(Oid user, int named)
 		dlist_container(Account, peers, dlist_tail_node(peers_of(named, n)));
 }
 
-/* Make room for an entry of a role, if the table is full; false: there is none. */
+/* Make room for an entry of a role if the table is full; false: there is none. */
 static bool
 make_place(Oid user, int named)
 {
@@ -325,7 +325,7 @@ enter(const AdStatKey *key)
 	return e;
 }
 
-/* The moments of the scores that a call site counted; none if they overflow. */
+/* The moments of the scores of a call site; none if they overflow. */
 static AdStatMoments
 moments_of(const AdStatCounts *c)
 {

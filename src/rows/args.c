@@ -146,7 +146,7 @@ ad_args_init(AdArgs *a, FunctionCallInfo fcinfo, int first,
 	}
 }
 
-/* Error unless a source can be feature j of the model. */
+/* Raise an error unless a source can be feature j of the model. */
 static void
 check_class(const AdModel *m, AdSource *s, int j)
 {

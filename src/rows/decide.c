@@ -13,7 +13,7 @@ PG_FUNCTION_INFO_V1(ad_probability);
 PG_FUNCTION_INFO_V1(ad_is_anomaly);
 PG_FUNCTION_INFO_V1(ad_threshold);
 
-/* Error unless a model remembers scores of its fit. */
+/* Raise an error unless a model remembers scores of its fit. */
 static void
 need_scores(const AdModel *m)
 {

@@ -23,7 +23,7 @@
 
 #define FEW			32			/* features that are sorted by insertion */
 #define SENTENCES	3			/* of ad_why */
-#define LEAST_PART	0.1			/* of the greatest contribution, to be said */
+#define MIN_PART	0.1			/* of the greatest contribution, to be said */
 
 typedef struct ExplainOptions
 {
@@ -302,7 +302,7 @@ ad_why(PG_FUNCTION_ARGS)
 		double		c = e->contribution[j];
 		AdDirection direction = ad_words_direction(m, j, call->args.x[j]);
 
-		if (!(c > 0) || c < greatest * LEAST_PART)
+		if (!(c > 0) || c < greatest * MIN_PART)
 			continue;
 		greatest = Max(greatest, c);
 		if (direction == AD_DIR_WITHIN || direction == AD_DIR_USUAL)

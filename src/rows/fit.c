@@ -77,8 +77,8 @@ first_argument_is_const(FunctionCallInfo fcinfo)
 }
 
 /*
- * Error if a feature is a literal without a type: a constant is of no use
- * to a fit, so it was meant as something else, most likely as a spec.
+ * Raise an error if a feature is a literal without a type: a constant is of
+ * no use to a fit, so it was meant as something else, most likely as a spec.
  */
 static void
 check_literals(const AdArgs *a, FunctionCallInfo fcinfo)
@@ -198,7 +198,7 @@ create_state(FunctionCallInfo fcinfo, MemoryContext mcxt,
 	return state;
 }
 
-/* Error if the spec of this row, or other state, is not the state's. */
+/* Raise an error if the spec of this row, or other state, is another. */
 static void
 check_same_spec(const FitState *state, struct varlena *spec)
 {

@@ -40,7 +40,7 @@ enum
 	QUERY_COLUMNS
 };
 
-/* Error for text that is not one query. */
+/* Raise an error for text that is not one query. */
 static void
 not_a_query(const char *what, const char *detail)
 {

@@ -99,7 +99,7 @@ ad_registry_lock_name(const text *name)
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
-/* Error for a version that is not there. */
+/* Raise an error for a version that is not there. */
 static void
 no_version(const text *name, int32 version)
 {

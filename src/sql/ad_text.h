@@ -15,8 +15,8 @@
 #include "utils/jsonb.h"
 
 /* text_arg.c */
-extern void ad_check_length(Datum value, const char *what, Size most);
-extern char *ad_text_argument(Datum value, const char *what, Size most);
+extern void ad_check_length(Datum value, const char *what, Size max);
+extern char *ad_text_argument(Datum value, const char *what, Size max);
 extern Jsonb *ad_jsonb_argument(Datum value, const char *what);
 extern char *ad_text_quote(Datum value);
 extern Datum ad_call_clipped(PGFunction function, FunctionCallInfo fcinfo);

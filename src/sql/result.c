@@ -11,7 +11,7 @@
 
 #include "miscadmin.h"
 
-/* Error unless a call may return a materialised set. */
+/* Raise an error unless a call may return a materialised set. */
 ReturnSetInfo *
 ad_result_info(FunctionCallInfo fcinfo)
 {
@@ -57,7 +57,7 @@ ad_float_or_null(double v, bool *isnull)
 	return Float8GetDatum(v);
 }
 
-/* Error if one of the first n arguments, which have these names, is NULL. */
+/* Raise an error if one of the first n arguments, of these names, is NULL. */
 void
 ad_check_not_null(FunctionCallInfo fcinfo, const char *const *names, int n)
 {
@@ -68,7 +68,7 @@ ad_check_not_null(FunctionCallInfo fcinfo, const char *const *names, int n)
 					 errmsg("%s cannot be NULL", names[i])));
 }
 
-/* Error unless a number may be a contamination. */
+/* Raise an error unless a number may be a contamination. */
 void
 ad_check_contamination(double share)
 {

@@ -19,24 +19,24 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-/* Error if a value of a variable-length type has more bytes than allowed. */
+/* Raise an error if a value of a variable-length type has too many bytes. */
 void
-ad_check_length(Datum value, const char *what, Size most)
+ad_check_length(Datum value, const char *what, Size max)
 {
 	Size		length = ad_raw_length(value);
 
-	if (length > most)
+	if (length > max)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("%s is longer than %zu bytes", what, most),
+				 errmsg("%s is longer than %zu bytes", what, max),
 				 errdetail("It has %zu bytes.", length)));
 }
 
 /* A text of at most so many bytes as a string. */
 char *
-ad_text_argument(Datum value, const char *what, Size most)
+ad_text_argument(Datum value, const char *what, Size max)
 {
-	ad_check_length(value, what, most);
+	ad_check_length(value, what, max);
 	return TextDatumGetCString(value);
 }
 
