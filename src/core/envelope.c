@@ -183,6 +183,141 @@ ad_envelope_end(AdEnvelopeWriter *w, const char *magic, uint16 version,
 	return (bytea *) w->buf.data;
 }
 
+/* Raise an error unless the bytes begin with the magic of what is expected. */
+static void
+check_magic(const uint8 *data, Size len, const char *magic, const char *what)
+{
+	const char *other = NULL;
+
+	if (len >= AD_MAGIC_LENGTH)
+	{
+		if (memcmp(data, magic, AD_MAGIC_LENGTH) == 0)
+			return;
+		if (memcmp(data, AD_MAGIC_MODEL, AD_MAGIC_LENGTH) == 0)
+			other = "model";
+		else if (memcmp(data, AD_MAGIC_SKETCH, AD_MAGIC_LENGTH) == 0)
+			other = "sketch";
+	}
+	if (other)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("value is a %s, where a %s is expected",
+						other, what)));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+			 errmsg("value is not a %s", what),
+			 errdetail("Its first bytes are not those of a %s.", what)));
+}
+
+/* Read the header up to the digest: version, kind, flags, length, sections. */
+static void
+open_header(AdEnvelope *e, AdReader *r, uint16 max_version, uint32 known_flags)
+{
+	const char *what = r->what;
+	uint64		total;
+	uint32		nsections;
+
+	if (r->len < AD_ENVELOPE_HEADER)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("%s is damaged", what),
+				 errdetail("It has %zu bytes, its header alone has %d.",
+						   r->len, AD_ENVELOPE_HEADER)));
+	r->pos = OFF_VERSION;
+	e->version = ad_rd_u16(r);
+	e->kind = ad_rd_u16(r);
+	e->flags = ad_rd_u32(r);
+	if (e->version == 0)
+		ad_rd_corrupt(r, "format version is zero");
+	if (e->version > max_version)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s has format version %u, newest known is %u",
+						what, e->version, max_version),
+				 errhint("Upgrade the anomaly extension of this server.")));
+	if (e->flags & ~known_flags)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s has unknown flags 0x%x", what,
+						e->flags & ~known_flags),
+				 errhint("Upgrade the anomaly extension of this server.")));
+	total = ad_rd_u64(r);
+	if (total != r->len)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("%s is damaged", what),
+				 errdetail("It has %zu bytes, its header says "
+						   UINT64_FORMAT ".", r->len, total)));
+	e->len = r->len;
+	nsections = ad_rd_u32(r);
+	if (nsections == 0 || nsections > AD_MAX_SECTIONS)
+		ad_rd_corrupt(r, "the number of sections is out of range");
+	e->nsections = (int) nsections;
+	if (ad_rd_u32(r) != 0)
+		ad_rd_corrupt(r, "a reserved field is not zero");
+}
+
+/* Check the CRC and the digest, and the zeros between them. */
+static void
+check_seal(AdEnvelope *e, AdReader *r)
+{
+	uint8		digest[AD_DIGEST_LENGTH];
+	uint32		crc;
+
+	r->pos = OFF_CRC;
+	crc = ad_rd_u32(r);
+	if (is_sealed(e->flags) && crc != compute_crc(r->data, r->len))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("%s is damaged", r->what),
+				 errdetail("Its checksum does not match.")));
+	if (ad_rd_u32(r) != 0 || ad_rd_u64(r) != 0)
+		ad_rd_corrupt(r, "a reserved field is not zero");
+	memcpy(e->digest, r->data + OFF_DIGEST, AD_DIGEST_LENGTH);
+	if (e->kind != 0 && is_sealed(e->flags))
+		compute_digest(r->data, r->len, digest);
+	else
+		memset(digest, 0, AD_DIGEST_LENGTH);
+	if (memcmp(e->digest, digest, AD_DIGEST_LENGTH) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("%s is damaged", r->what),
+				 errdetail("Its digest does not match.")));
+}
+
+/* Read the section table: in order, aligned, without overlap, to the end. */
+static void
+open_sections(AdEnvelope *e, AdReader *r)
+{
+	Size		at = AD_ENVELOPE_HEADER + (Size) TABLE_ENTRY * e->nsections;
+
+	r->pos = AD_ENVELOPE_HEADER;
+	ad_rd_need(r, (Size) TABLE_ENTRY * e->nsections);
+	for (int i = 0; i < e->nsections; i++)
+	{
+		AdSection  *s = &e->sections[i];
+		uint32		zero;
+		uint64		offset;
+		uint64		length;
+
+		s->id = ad_rd_u32(r);
+		zero = ad_rd_u32(r);
+		offset = ad_rd_u64(r);
+		length = ad_rd_u64(r);
+		if (zero != 0 || offset != TYPEALIGN(8, at) || offset > r->len ||
+			length > r->len - offset)
+			ad_rd_corrupt(r, "a section lies outside");
+		for (int j = 0; j < i; j++)
+			if (e->sections[j].id == s->id)
+				ad_rd_corrupt(r, "a section occurs twice");
+		s->data = r->data + offset;
+		s->len = (Size) length;
+		at = (Size) (offset + length);
+	}
+	if (TYPEALIGN(8, at) != r->len)
+		ad_rd_corrupt(r, "bytes follow the last section");
+}
+
 /*
  * Check and open an envelope.  "what" names the kind of value for
  * messages.  data must outlive the envelope; it need not be aligned, since
@@ -196,120 +331,12 @@ ad_envelope_open(AdEnvelope *e, const uint8 *data, Size len,
 				 uint16 max_version, uint32 known_flags)
 {
 	AdReader	r;
-	uint64		total;
-	uint32		nsections;
-	uint32		crc;
-	uint8		digest[AD_DIGEST_LENGTH];
-	Size		at;
 
-	if (len < AD_MAGIC_LENGTH || memcmp(data, magic, AD_MAGIC_LENGTH) != 0)
-	{
-		const char *other = NULL;
-
-		if (len >= AD_MAGIC_LENGTH)
-		{
-			if (memcmp(data, AD_MAGIC_MODEL, AD_MAGIC_LENGTH) == 0)
-				other = "model";
-			else if (memcmp(data, AD_MAGIC_SKETCH, AD_MAGIC_LENGTH) == 0)
-				other = "sketch";
-		}
-		if (other)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-					 errmsg("value is a %s, where a %s is expected",
-							other, what)));
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-				 errmsg("value is not a %s", what),
-				 errdetail("Its first bytes are not those of a %s.", what)));
-	}
-
-	if (len < AD_ENVELOPE_HEADER)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-				 errmsg("%s is damaged", what),
-				 errdetail("It has %zu bytes, its header alone has %d.",
-						   len, AD_ENVELOPE_HEADER)));
+	check_magic(data, len, magic, what);
 	ad_rd_init(&r, data, len, what);
-	r.pos = OFF_VERSION;
-	e->version = ad_rd_u16(&r);
-	e->kind = ad_rd_u16(&r);
-	e->flags = ad_rd_u32(&r);
-	if (e->version == 0)
-		ad_rd_corrupt(&r, "format version is zero");
-	if (e->version > max_version)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("%s has format version %u, newest known is %u",
-						what, e->version, max_version),
-				 errhint("Upgrade the anomaly extension of this server.")));
-	if (e->flags & ~known_flags)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("%s has unknown flags 0x%x", what,
-						e->flags & ~known_flags),
-				 errhint("Upgrade the anomaly extension of this server.")));
-	total = ad_rd_u64(&r);
-	if (total != len)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-				 errmsg("%s is damaged", what),
-				 errdetail("It has %zu bytes, its header says "
-						   UINT64_FORMAT ".", len, total)));
-	e->len = len;
-	nsections = ad_rd_u32(&r);
-	if (nsections == 0 || nsections > AD_MAX_SECTIONS)
-		ad_rd_corrupt(&r, "the number of sections is out of range");
-	if (ad_rd_u32(&r) != 0)
-		ad_rd_corrupt(&r, "a reserved field is not zero");
-	r.pos = OFF_CRC;
-	crc = ad_rd_u32(&r);
-	if (is_sealed(e->flags) && crc != compute_crc(data, len))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-				 errmsg("%s is damaged", what),
-				 errdetail("Its checksum does not match.")));
-	if (ad_rd_u32(&r) != 0 || ad_rd_u64(&r) != 0)
-		ad_rd_corrupt(&r, "a reserved field is not zero");
-	memcpy(e->digest, data + OFF_DIGEST, AD_DIGEST_LENGTH);
-	if (e->kind != 0 && is_sealed(e->flags))
-		compute_digest(data, len, digest);
-	else
-		memset(digest, 0, AD_DIGEST_LENGTH);
-	if (memcmp(e->digest, digest, AD_DIGEST_LENGTH) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-				 errmsg("%s is damaged", what),
-				 errdetail("Its digest does not match.")));
-
-	/* Sections: in order, aligned, without overlap, up to the end. */
-	r.pos = AD_ENVELOPE_HEADER;
-	ad_rd_need(&r, (Size) TABLE_ENTRY * nsections);
-	at = AD_ENVELOPE_HEADER + (Size) TABLE_ENTRY * nsections;
-	e->nsections = (int) nsections;
-	for (uint32 i = 0; i < nsections; i++)
-	{
-		AdSection  *s = &e->sections[i];
-		uint32		zero;
-		uint64		offset;
-		uint64		length;
-
-		s->id = ad_rd_u32(&r);
-		zero = ad_rd_u32(&r);
-		offset = ad_rd_u64(&r);
-		length = ad_rd_u64(&r);
-		if (zero != 0 || offset != TYPEALIGN(8, at) || offset > len ||
-			length > len - offset)
-			ad_rd_corrupt(&r, "a section lies outside");
-		for (uint32 j = 0; j < i; j++)
-			if (e->sections[j].id == s->id)
-				ad_rd_corrupt(&r, "a section occurs twice");
-		s->data = data + offset;
-		s->len = (Size) length;
-		at = (Size) (offset + length);
-	}
-	if (TYPEALIGN(8, at) != len)
-		ad_rd_corrupt(&r, "bytes follow the last section");
+	open_header(e, &r, max_version, known_flags);
+	check_seal(e, &r);
+	open_sections(e, &r);
 }
 
 /* Whether there is a section with this id. */

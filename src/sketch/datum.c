@@ -33,6 +33,54 @@
 
 #define EPOCH_SHIFT_DAYS	((double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE))
 
+/* The base types that values are read of, beside enums. */
+typedef struct SourceType
+{
+	Oid			type;
+	AdSourceKind kind;
+	AdClass		class;
+} SourceType;
+
+static const SourceType source_types[] = {
+	{INT2OID, AD_SRC_INT2, AD_CLASS_NUMBER},
+	{INT4OID, AD_SRC_INT4, AD_CLASS_NUMBER},
+	{INT8OID, AD_SRC_INT8, AD_CLASS_NUMBER},
+	{FLOAT4OID, AD_SRC_FLOAT4, AD_CLASS_NUMBER},
+	{FLOAT8OID, AD_SRC_FLOAT8, AD_CLASS_NUMBER},
+	{NUMERICOID, AD_SRC_NUMERIC, AD_CLASS_NUMBER},
+	{CASHOID, AD_SRC_MONEY, AD_CLASS_NUMBER},
+	{BOOLOID, AD_SRC_BOOL, AD_CLASS_NUMBER},
+	{DATEOID, AD_SRC_DATE, AD_CLASS_TIMESTAMP},
+	{TIMESTAMPOID, AD_SRC_TIMESTAMP, AD_CLASS_TIMESTAMP},
+	{TIMESTAMPTZOID, AD_SRC_TIMESTAMP, AD_CLASS_TIMESTAMP},
+	{TIMEOID, AD_SRC_TIME, AD_CLASS_TIME},
+	{INTERVALOID, AD_SRC_INTERVAL, AD_CLASS_INTERVAL},
+	{TEXTOID, AD_SRC_TEXT, AD_CLASS_CATEGORY},
+	{VARCHAROID, AD_SRC_TEXT, AD_CLASS_CATEGORY},
+	{BPCHAROID, AD_SRC_BPCHAR, AD_CLASS_CATEGORY},
+	{UUIDOID, AD_SRC_UUID, AD_CLASS_CATEGORY},
+	{INETOID, AD_SRC_INET, AD_CLASS_CATEGORY},
+	{UNKNOWNOID, AD_SRC_UNKNOWN, AD_CLASS_CATEGORY},
+};
+
+/* Find the kind and class of a base type; false if it is none of ours. */
+static bool
+find_kind(AdSource *s)
+{
+	for (Size i = 0; i < lengthof(source_types); i++)
+		if (source_types[i].type == s->type)
+		{
+			s->kind = source_types[i].kind;
+			s->class = source_types[i].class;
+			return true;
+		}
+	if (get_typtype(s->type) != TYPTYPE_ENUM)
+		return false;
+	s->kind = AD_SRC_ENUM;
+	s->class = AD_CLASS_CATEGORY;
+	return true;
+}
+
 /*
  * Learn how to read values of a type; false if it is none of ours.  Names
  * and scratch are palloc'd in the given context.
@@ -44,78 +92,8 @@ ad_source_init(AdSource *s, Oid type, MemoryContext mcxt)
 
 	memset(s, 0, sizeof(*s));
 	s->type = getBaseType(type);
-	s->class = AD_CLASS_NUMBER;
-	switch (s->type)
-	{
-		case INT2OID:
-			s->kind = AD_SRC_INT2;
-			break;
-		case INT4OID:
-			s->kind = AD_SRC_INT4;
-			break;
-		case INT8OID:
-			s->kind = AD_SRC_INT8;
-			break;
-		case FLOAT4OID:
-			s->kind = AD_SRC_FLOAT4;
-			break;
-		case FLOAT8OID:
-			s->kind = AD_SRC_FLOAT8;
-			break;
-		case NUMERICOID:
-			s->kind = AD_SRC_NUMERIC;
-			break;
-		case CASHOID:
-			s->kind = AD_SRC_MONEY;
-			break;
-		case BOOLOID:
-			s->kind = AD_SRC_BOOL;
-			break;
-		case DATEOID:
-			s->kind = AD_SRC_DATE;
-			s->class = AD_CLASS_TIMESTAMP;
-			break;
-		case TIMESTAMPOID:
-		case TIMESTAMPTZOID:
-			s->kind = AD_SRC_TIMESTAMP;
-			s->class = AD_CLASS_TIMESTAMP;
-			break;
-		case TIMEOID:
-			s->kind = AD_SRC_TIME;
-			s->class = AD_CLASS_TIME;
-			break;
-		case INTERVALOID:
-			s->kind = AD_SRC_INTERVAL;
-			s->class = AD_CLASS_INTERVAL;
-			break;
-		case TEXTOID:
-		case VARCHAROID:
-			s->kind = AD_SRC_TEXT;
-			s->class = AD_CLASS_CATEGORY;
-			break;
-		case BPCHAROID:
-			s->kind = AD_SRC_BPCHAR;
-			s->class = AD_CLASS_CATEGORY;
-			break;
-		case UUIDOID:
-			s->kind = AD_SRC_UUID;
-			s->class = AD_CLASS_CATEGORY;
-			break;
-		case INETOID:
-			s->kind = AD_SRC_INET;
-			s->class = AD_CLASS_CATEGORY;
-			break;
-		case UNKNOWNOID:
-			s->kind = AD_SRC_UNKNOWN;
-			s->class = AD_CLASS_CATEGORY;
-			break;
-		default:
-			if (get_typtype(s->type) != TYPTYPE_ENUM)
-				return false;
-			s->kind = AD_SRC_ENUM;
-			s->class = AD_CLASS_CATEGORY;
-			break;
-	}
+	if (!find_kind(s))
+		return false;
 	old = MemoryContextSwitchTo(mcxt);
 	/* what the search path is must not matter */
 	s->name = type < FirstNormalObjectId ? format_type_be(type) :

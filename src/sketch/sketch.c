@@ -347,61 +347,67 @@ check_mergeable(const AdSketch *a, const AdSketch *b)
 				 errhint("Make all of them with the same ad_sampling().")));
 }
 
-/* Merge b into a; b is not changed and may be freed afterwards. */
-void
-ad_sketch_merge(AdSketch *a, const AdSketch *b)
+/*
+ * Merge b's dictionaries into a's; returns the new codes of b's entries per
+ * feature, NULL if there are no categories.
+ */
+static uint32 **
+merge_dicts(AdSketch *a, const AdSketch *b)
 {
-	MemoryContext old;
-	int			d = a->nfeatures;
-	uint32	  **recode = NULL;
-	double	   *row;
+	uint32	  **recode;
 
-	check_mergeable(a, b);
-	if (b->rows == 0)
-		return;
-	if (a->rows > PG_UINT64_MAX - b->rows)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many rows in a sketch")));
-	if (!a->large && a->rows + b->rows > a->k)
-		become_large(a);
-
-	old = MemoryContextSwitchTo(a->mcxt);
-	a->rows += b->rows;
-	for (int j = 0; j < d; j++)
+	if (a->ncategories == 0)
+		return NULL;
+	recode = ad_palloc0_array(uint32 *, a->nfeatures);
+	for (int c = 0; c < a->ncategories; c++)
 	{
-		a->missing[j] += b->missing[j];
-		a->infinite[j] += b->infinite[j];
-	}
+		int			j = a->categories[c];
+		AdDict	   *da = &a->dicts[j];
+		const AdDict *db = &b->dicts[j];
 
-	/* dictionaries first: the rows below need their codes */
-	if (a->ncategories > 0)
-	{
-		recode = ad_palloc0_array(uint32 *, d);
-		for (int c = 0; c < a->ncategories; c++)
+		recode[j] = ad_palloc_array(uint32, db->n);
+		for (uint32 i = 0; i < db->n; i++)
 		{
-			int			j = a->categories[c];
-			AdDict	   *da = &a->dicts[j];
-			const AdDict *db = &b->dicts[j];
+			const AdDictEntry *e = &db->entries[i];
+			uint32		code;
 
-			recode[j] = ad_palloc_array(uint32, db->n);
-			for (uint32 i = 0; i < db->n; i++)
-			{
-				const AdDictEntry *e = &db->entries[i];
-				uint32		code;
-
-				AD_CHECK_EVERY_1024(i);
-				code = ad_dict_code(da, db->arena + e->at, e->len);
-				da->entries[code].count += e->count;
-				recode[j][i] = code;
-			}
-			da->overflow |= db->overflow;
+			AD_CHECK_EVERY_1024(i);
+			code = ad_dict_code(da, db->arena + e->at, e->len);
+			da->entries[code].count += e->count;
+			recode[j][i] = code;
 		}
-		if (a->large)
-			check_overflow(a);
+		da->overflow |= db->overflow;
 	}
+	if (a->large)
+		check_overflow(a);
+	return recode;
+}
 
-	row = ad_palloc_array(double, d);
+/* Look the codes up again after a cut renumbered overflowed dictionaries. */
+static void
+renew_codes(AdSketch *a, const AdSketch *b, uint32 **recode)
+{
+	for (int c = 0; c < a->ncategories; c++)
+	{
+		int			j = a->categories[c];
+		const AdDict *db = &b->dicts[j];
+
+		if (!a->dicts[j].overflow)
+			continue;
+		for (uint32 v = 0; v < db->n; v++)
+			recode[j][v] = ad_dict_code(&a->dicts[j],
+										db->arena + db->entries[v].at,
+										db->entries[v].len);
+	}
+}
+
+/* Offer the rows of b's sample to a's, and to its tails if b has none. */
+static void
+merge_sample(AdSketch *a, const AdSketch *b, uint32 **recode)
+{
+	int			d = a->nfeatures;
+	double	   *row = ad_palloc_array(double, d);
+
 	for (Size i = 0; i < b->n; i++)
 	{
 		uint64		priority = b->priority[i];
@@ -427,59 +433,71 @@ ad_sketch_merge(AdSketch *a, const AdSketch *b)
 			Size		before = a->n;
 
 			ad_sample_append(a, priority, row);
-
-			/* a cut may have renumbered overflowed dictionaries */
 			if (a->n <= before && recode)
-			{
-				for (int c = 0; c < a->ncategories; c++)
-				{
-					int			j = a->categories[c];
-					const AdDict *db = &b->dicts[j];
-
-					if (!a->dicts[j].overflow)
-						continue;
-					for (uint32 v = 0; v < db->n; v++)
-						recode[j][v] = ad_dict_code(&a->dicts[j],
-													db->arena + db->entries[v].at,
-													db->entries[v].len);
-				}
-			}
+				renew_codes(a, b, recode);
 		}
 	}
 	pfree(row);
+}
 
-	if (b->large)
-		for (int j = 0; j < d; j++)
-		{
-			if (a->features[j].class == AD_CLASS_CATEGORY)
-				continue;
-			for (int i = 0; i < b->low[j].n; i++)
-				if (b->low[j].v[i] < a->low_threshold[j])
-					a->low_threshold[j] =
-						ad_tail_add(&a->low[j], b->low[j].v[i], false,
-									a->low_threshold[j]);
-			for (int i = 0; i < b->high[j].n; i++)
-				if (b->high[j].v[i] > a->high_threshold[j])
-					a->high_threshold[j] =
-						ad_tail_add(&a->high[j], b->high[j].v[i], true,
-									a->high_threshold[j]);
-			if (b->numbers[j].overflow && !a->numbers[j].overflow)
-			{
-				a->numbers[j].overflow = true;
-				pfree(a->numbers[j].v);
-				a->numbers[j].v = NULL;
-			}
-			else if (!a->numbers[j].overflow)
-				for (int i = 0; i < AD_NUMBER_SLOTS; i++)
-					if (!isnan(b->numbers[j].v[i]))
-						ad_numbers_add(&a->numbers[j], b->numbers[j].v[i]);
-		}
-
-	if (recode)
+/* Merge the tails and distinct numbers of feature j of a large sketch. */
+static void
+merge_tails(AdSketch *a, const AdSketch *b, int j)
+{
+	for (int i = 0; i < b->low[j].n; i++)
+		if (b->low[j].v[i] < a->low_threshold[j])
+			a->low_threshold[j] = ad_tail_add(&a->low[j], b->low[j].v[i],
+											  false, a->low_threshold[j]);
+	for (int i = 0; i < b->high[j].n; i++)
+		if (b->high[j].v[i] > a->high_threshold[j])
+			a->high_threshold[j] = ad_tail_add(&a->high[j], b->high[j].v[i],
+											   true, a->high_threshold[j]);
+	if (b->numbers[j].overflow && !a->numbers[j].overflow)
 	{
-		for (int c = 0; c < a->ncategories; c++)
-			pfree(recode[a->categories[c]]);
-		pfree(recode);
+		a->numbers[j].overflow = true;
+		pfree(a->numbers[j].v);
+		a->numbers[j].v = NULL;
 	}
+	else if (!a->numbers[j].overflow)
+		for (int i = 0; i < AD_NUMBER_SLOTS; i++)
+			if (!isnan(b->numbers[j].v[i]))
+				ad_numbers_add(&a->numbers[j], b->numbers[j].v[i]);
+}
+
+/* Merge b into a; b is not changed and may be freed afterwards. */
+void
+ad_sketch_merge(AdSketch *a, const AdSketch *b)
+{
+	MemoryContext old;
+	uint32	  **recode;
+
+	check_mergeable(a, b);
+	if (b->rows == 0)
+		return;
+	if (a->rows > PG_UINT64_MAX - b->rows)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many rows in a sketch")));
+	if (!a->large && a->rows + b->rows > a->k)
+		become_large(a);
+
+	old = MemoryContextSwitchTo(a->mcxt);
+	a->rows += b->rows;
+	for (int j = 0; j < a->nfeatures; j++)
+	{
+		a->missing[j] += b->missing[j];
+		a->infinite[j] += b->infinite[j];
+	}
+
+	/* dictionaries first: the sample's rows need their codes */
+	recode = merge_dicts(a, b);
+	merge_sample(a, b, recode);
+	for (int j = 0; b->large && j < a->nfeatures; j++)
+		if (a->features[j].class != AD_CLASS_CATEGORY)
+			merge_tails(a, b, j);
+	for (int c = 0; c < a->ncategories; c++)
+		pfree(recode[a->categories[c]]);
+	if (recode)
+		pfree(recode);
 	MemoryContextSwitchTo(old);
 }

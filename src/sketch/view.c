@@ -40,6 +40,15 @@ compare_values(const void *a, const void *b, void *arg)
 	return c != 0 ? c : ei->len - ej->len;
 }
 
+/* Say that a feature has no values, so far. */
+static void
+no_statistics(AdViewFeature *f)
+{
+	f->distinct = -1;
+	f->min = f->max = f->mean = f->sd = NAN;
+	f->q05 = f->q25 = f->median = f->q75 = f->q95 = NAN;
+}
+
 /*
  * The values of a categorical feature in canonical order, and its column
  * recoded to match.
@@ -110,25 +119,100 @@ view_category(AdView *v, int j)
 		if (!isnan(*c))
 			*c = code[(uint32) *c];
 	}
+	no_statistics(f);
 	f->distinct = d->overflow ? -1 : (int64) n;
-	f->min = f->max = f->mean = f->sd = NAN;
-	f->q05 = f->q25 = f->median = f->q75 = f->q95 = NAN;
 	pfree(counts);
 	pfree(order);
 	pfree(code);
 }
 
-/* The statistics of a numeric feature. */
+/* The statistics of the sample's values, n > 0 of them; reorders them. */
+static void
+sample_statistics(AdViewFeature *f, double *v, Size n)
+{
+	static const double levels[] = {0.05, 0.25, 0.5, 0.75, 0.95};
+	double		quantiles[lengthof(levels)];
+	double		sum = 0;
+	double		squares = 0;
+
+	/* two passes, over values brought near zero, against overflow */
+	double		shift = v[0];
+	double		share = 1.0 / (double) n;
+
+	f->min = f->max = v[0];
+	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		sum += (v[i] - shift) * share;
+		f->min = Min(f->min, v[i]);
+		f->max = Max(f->max, v[i]);
+	}
+	f->mean = shift + sum;
+	for (Size i = 0; i < n; i++)
+	{
+		double		e = v[i] - f->mean;
+
+		AD_CHECK_EVERY_1024(i);
+		squares += e * e * share;
+	}
+	f->sd = sqrt(squares);
+	ad_quantiles(v, n, levels, lengthof(levels), quantiles);
+	f->q05 = quantiles[0];
+	f->q25 = quantiles[1];
+	f->median = quantiles[2];
+	f->q75 = quantiles[3];
+	f->q95 = quantiles[4];
+}
+
+/* Add what a large sketch knows beyond its sample, which has n values. */
+static void
+exact_statistics(AdViewFeature *f, const AdSketch *s, int j, Size n)
+{
+	for (int i = 0; i < s->low[j].n; i++)
+	{
+		double		t = s->low[j].v[i];
+
+		f->min = (isnan(f->min) || t < f->min) ? t : f->min;
+	}
+	for (int i = 0; i < s->high[j].n; i++)
+	{
+		double		t = s->high[j].v[i];
+
+		f->max = (isnan(f->max) || t > f->max) ? t : f->max;
+	}
+	if (!s->numbers[j].overflow)
+		f->distinct = s->numbers[j].n;
+	/* values so rare that the sample has none */
+	if (n == 0 && !isnan(f->min))
+	{
+		f->mean = f->median = f->q05 = f->q25 = f->q75 = f->q95 = f->min;
+		f->sd = 0;
+	}
+}
+
+/* Count the distinct values of a small sketch. */
+static void
+count_distinct(AdViewFeature *f, const double *v, Size n)
+{
+	AdNumbers	set;
+
+	ad_numbers_init(&set);
+	for (Size i = 0; i < n && !set.overflow; i++)
+		ad_numbers_add(&set, v[i]);
+	if (!set.overflow)
+	{
+		f->distinct = set.n;
+		pfree(set.v);
+	}
+}
+
+/* Fill the statistics of a numeric feature. */
 static void
 view_number(AdView *v, int j, double *scratch)
 {
 	const AdSketch *s = v->sketch;
 	AdViewFeature *f = &v->features[j];
-	static const double levels[] = {0.05, 0.25, 0.5, 0.75, 0.95};
-	double		quantiles[lengthof(levels)];
 	Size		n = 0;
-	double		sum = 0;
-	double		squares = 0;
 
 	for (Size i = 0; i < v->n; i++)
 	{
@@ -136,77 +220,13 @@ view_number(AdView *v, int j, double *scratch)
 		if (!isnan(v->x[i * v->nfeatures + j]))
 			scratch[n++] = v->x[i * v->nfeatures + j];
 	}
-
-	f->distinct = -1;
-	f->min = f->max = f->mean = f->sd = NAN;
-	f->q05 = f->q25 = f->median = f->q75 = f->q95 = NAN;
+	no_statistics(f);
 	if (n > 0)
-	{
-		/* two passes, over values brought near zero, against overflow */
-		double		shift = scratch[0];
-		double		share = 1.0 / (double) n;
-
-		f->min = f->max = scratch[0];
-		for (Size i = 0; i < n; i++)
-		{
-			AD_CHECK_EVERY_1024(i);
-			sum += (scratch[i] - shift) * share;
-			f->min = Min(f->min, scratch[i]);
-			f->max = Max(f->max, scratch[i]);
-		}
-		f->mean = shift + sum;
-		for (Size i = 0; i < n; i++)
-		{
-			double		e = scratch[i] - f->mean;
-
-			AD_CHECK_EVERY_1024(i);
-			squares += e * e * share;
-		}
-		f->sd = sqrt(squares);
-		ad_quantiles(scratch, n, levels, lengthof(levels), quantiles);
-		f->q05 = quantiles[0];
-		f->q25 = quantiles[1];
-		f->median = quantiles[2];
-		f->q75 = quantiles[3];
-		f->q95 = quantiles[4];
-	}
-
+		sample_statistics(f, scratch, n);
 	if (s->large)
-	{
-		/* exact extremes and counts, beyond the sample */
-		for (int i = 0; i < s->low[j].n; i++)
-		{
-			double		t = s->low[j].v[i];
-
-			f->min = (isnan(f->min) || t < f->min) ? t : f->min;
-		}
-		for (int i = 0; i < s->high[j].n; i++)
-		{
-			double		t = s->high[j].v[i];
-
-			f->max = (isnan(f->max) || t > f->max) ? t : f->max;
-		}
-		if (!s->numbers[j].overflow)
-			f->distinct = s->numbers[j].n;
-		/* values so rare that the sample has none */
-		if (n == 0 && !isnan(f->min))
-			f->mean = f->median = f->q05 = f->q25 = f->q75 = f->q95 = f->min;
-		if (n == 0 && !isnan(f->min))
-			f->sd = 0;
-	}
+		exact_statistics(f, s, j, n);
 	else
-	{
-		AdNumbers	set;
-
-		ad_numbers_init(&set);
-		for (Size i = 0; i < n && !set.overflow; i++)
-			ad_numbers_add(&set, scratch[i]);
-		if (!set.overflow)
-		{
-			f->distinct = set.n;
-			pfree(set.v);
-		}
-	}
+		count_distinct(f, scratch, n);
 }
 
 /*
