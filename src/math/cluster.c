@@ -53,106 +53,147 @@ assign(Run *r, const AdCenters *c, int *labels, double *d2, int *scratch)
 	return changes;
 }
 
+/* What drawing seeds needs. */
+typedef struct Seeding
+{
+	int			trials;			/* candidates of a seed */
+	AdCenters  *candidates;		/* MAX_TRIALS of them */
+	Size		chosen[MAX_TRIALS]; /* the candidates' rows */
+	double	   *nearest;		/* per row: squared distance to a seed */
+	double	   *d2;				/* rows x trials: that with each candidate */
+	double	   *cumulated;		/* per block of rows: sum of nearest up to it */
+} Seeding;
+
+/* Set the distances to the first seed. */
+static void
+measure_first(Run *r, Seeding *s, const double *seed)
+{
+	ad_centers_set(s->candidates, 0, seed);
+	for (Size i = 0; i < r->n; i++)
+	{
+		double		d;
+		int			ignored;
+
+		if (i % r->block == 0)
+			CHECK_FOR_INTERRUPTS();
+		ad_centers_nearest(s->candidates, r->x + i * r->cols, 1, &d, &ignored);
+		s->nearest[i] = s->candidates->d2[0];
+	}
+}
+
+/* Add the distances up, block by block; returns their sum. */
+static double
+cumulate(Run *r, Seeding *s)
+{
+	double		total = 0;
+
+	for (Size i = 0, b = 0; i < r->n; i += r->block, b++)
+	{
+		Size		end = Min(i + r->block, r->n);
+		double		sum = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		for (Size j = i; j < end; j++)
+			sum += s->nearest[j];
+		total += sum;
+		s->cumulated[b] = total;
+	}
+	return total;
+}
+
+/* Draw the candidates, each row in proportion to its distance. */
+static void
+draw_candidates(Run *r, Seeding *s, double total)
+{
+	Size		blocks = (r->n + r->block - 1) / r->block;
+
+	for (int t = 0; t < s->trials; t++)
+	{
+		double		u = ad_random_double(&r->random) * total;
+		Size		b = 0;
+		Size		at;
+		Size		end;
+		double		before;
+
+		while (b + 1 < blocks && s->cumulated[b] <= u)
+			b++;
+		before = b > 0 ? s->cumulated[b - 1] : 0;
+		at = b * r->block;
+		end = Min(at + r->block, r->n);
+		while (at + 1 < end && before + s->nearest[at] <= u)
+			before += s->nearest[at++];
+		/* rounding may land on a row that is a seed already */
+		while (s->nearest[at] == 0)
+			at = (at + 1) % r->n;
+		s->chosen[t] = at;
+		ad_centers_set(s->candidates, t, r->x + at * r->cols);
+	}
+}
+
+/*
+ * Take the candidate that leaves the least sum of distances; returns its
+ * row.
+ */
+static Size
+best_candidate(Run *r, Seeding *s)
+{
+	int			trials = s->trials;
+	double		sums[MAX_TRIALS] = {0};
+	int			best = 0;
+
+	for (Size i = 0; i < r->n; i++)
+	{
+		double		d;
+		int			ignored;
+
+		AD_CHECK_EVERY_1024(i);
+		ad_centers_nearest(s->candidates, r->x + i * r->cols, 1, &d, &ignored);
+		for (int t = 0; t < trials; t++)
+		{
+			double		e = Min(s->candidates->d2[t], s->nearest[i]);
+
+			s->d2[i * trials + t] = e;
+			sums[t] += e;
+		}
+	}
+	for (int t = 1; t < trials; t++)
+		if (sums[t] < sums[best])
+			best = t;
+	for (Size i = 0; i < r->n; i++)
+		s->nearest[i] = s->d2[i * trials + best];
+	return s->chosen[best];
+}
+
 /* k-means++ seeds; returns how many, fewer if there are no more rows. */
 static int
 seed_plus_plus(Run *r, int k, double *centers)
 {
-	int			trials = Min(2 + (int) ad_log(k), MAX_TRIALS);
-	AdCenters  *candidates = ad_centers_create(r->cols, MAX_TRIALS);
-	double	   *nearest = ad_palloc_array(double, r->n);
-	double	   *d2;
-	int		   *ignored;
-	double	   *cumulated = ad_palloc_array(double, r->n / r->block + 1);
-	Size		first = (Size) ad_random_below(&r->random, r->n);
+	Seeding		s;
+	Size		width = r->cols * sizeof(double);
+	Size		row = (Size) ad_random_below(&r->random, r->n);
 	int			found = 1;
 
-	d2 = ad_palloc_array(double, ad_mul_size(r->n, trials));
-	ignored = ad_palloc_array(int, 1);
-	memcpy(centers, r->x + first * r->cols, r->cols * sizeof(double));
-	for (Size i = 0; i < r->n; i++)
-		nearest[i] = INFINITY;
-
+	s.trials = Min(2 + (int) ad_log(k), MAX_TRIALS);
+	s.candidates = ad_centers_create(r->cols, MAX_TRIALS);
+	s.nearest = ad_palloc_array(double, r->n);
+	s.cumulated = ad_palloc_array(double, r->n / r->block + 1);
+	s.d2 = ad_palloc_array(double, ad_mul_size(r->n, s.trials));
+	memcpy(centers, r->x + row * r->cols, width);
+	measure_first(r, &s, centers);
 	for (;;)
 	{
-		double		total = 0;
-		Size		chosen[MAX_TRIALS];
-		double		sums[MAX_TRIALS] = {0};
-		int			best = 0;
+		double		total = cumulate(r, &s);
 
-		/* distances with the last seed */
-		ad_centers_set(candidates, 0, centers + (Size) (found - 1) * r->cols);
-		for (Size i = 0, b = 0; i < r->n; i += r->block, b++)
-		{
-			Size		end = Min(i + r->block, r->n);
-			double		sum = 0;
-
-			CHECK_FOR_INTERRUPTS();
-			for (Size j = i; j < end; j++)
-			{
-				double		d;
-
-				if (found == 1)
-				{
-					ad_centers_nearest(candidates, r->x + j * r->cols, 1, &d,
-									   ignored);
-					nearest[j] = candidates->d2[0];
-				}
-				sum += nearest[j];
-			}
-			total += sum;
-			cumulated[b] = total;
-		}
 		if (found == k || !(total > 0))
 			break;
-
-		for (int t = 0; t < trials; t++)
-		{
-			double		u = ad_random_double(&r->random) * total;
-			Size		b = 0;
-			Size		at;
-			Size		end;
-			double		before;
-
-			while (b + 1 < (r->n + r->block - 1) / r->block && cumulated[b] <= u)
-				b++;
-			before = b > 0 ? cumulated[b - 1] : 0;
-			at = b * r->block;
-			end = Min(at + r->block, r->n);
-			while (at + 1 < end && before + nearest[at] <= u)
-				before += nearest[at++];
-			/* rounding may land on a row that is a seed already */
-			while (nearest[at] == 0)
-				at = (at + 1) % r->n;
-			chosen[t] = at;
-			ad_centers_set(candidates, t, r->x + at * r->cols);
-		}
-		for (Size i = 0; i < r->n; i++)
-		{
-			double		d;
-
-			AD_CHECK_EVERY_1024(i);
-			ad_centers_nearest(candidates, r->x + i * r->cols, 1, &d, ignored);
-			for (int t = 0; t < trials; t++)
-			{
-				double		e = Min(candidates->d2[t], nearest[i]);
-
-				d2[i * trials + t] = e;
-				sums[t] += e;
-			}
-		}
-		for (int t = 1; t < trials; t++)
-			if (sums[t] < sums[best])
-				best = t;
-		for (Size i = 0; i < r->n; i++)
-			nearest[i] = d2[i * trials + best];
-		memcpy(centers + (Size) found * r->cols, r->x + chosen[best] * r->cols,
-			   r->cols * sizeof(double));
+		draw_candidates(r, &s, total);
+		row = best_candidate(r, &s);
+		memcpy(centers + (Size) found * r->cols, r->x + row * r->cols, width);
 		found++;
 	}
-	pfree(nearest);
-	pfree(d2);
-	pfree(ignored);
-	pfree(cumulated);
+	pfree(s.nearest);
+	pfree(s.d2);
+	pfree(s.cumulated);
 	return found;
 }
 

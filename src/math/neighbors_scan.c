@@ -298,45 +298,45 @@ scan_within(const AdNeighbors *nb, AdNeighborScratch *s, double error)
 		offer_rows(nb, s, rows, n);
 }
 
-/* Search all rows by their codes. */
-void
-ad_scan_search(const AdNeighbors *nb, AdNeighborScratch *s)
+/* How a search for the k nearest cuts the rows. */
+typedef struct Chunks
 {
-	const		AdNeighborScan *t = nb->scan;
-	double		error = encode_row(nb, t, s->q, s->code, 4);
-	Size		wanted = s->k + (s->self != AD_NO_SELF);
-	Size		chunks;
-	Size		slots;
-	Size		per_chunk = 8;
-	Size		group;
-	Size		groups = 0;		/* lanes of them */
-	uint32		first_limit = PG_UINT32_MAX - 1;
-	uint32		limit;
-	Size		n = 0;
+	Size		length;			/* blocks of a chunk, except the last */
+	Size		n;
+} Chunks;
 
-	if (s->k == 0)
-	{
-		scan_within(nb, s, error);
-		return;
-	}
+/* Add all codes up, chunk by chunk: their lanes' least come to s->least. */
+static Chunks
+sum_chunks(const AdNeighbors *nb, AdNeighborScratch *s)
+{
+	Size		blocks = nb->scan->blocks;
+	Chunks		chunks = {.length = 8};
 
 	/* longer chunks where there are more of them */
-	while (per_chunk * per_chunk * 32 < t->blocks && per_chunk < CHUNK)
-		per_chunk *= 2;
-	chunks = (t->blocks + per_chunk - 1) / per_chunk;
-	slots = chunks * LANES;
-	for (Size c = 0; c < chunks; c++)
-		sum_codes(nb, s, c * per_chunk, Min((c + 1) * per_chunk, t->blocks),
-				  s->least + c * LANES);
+	while (chunks.length * chunks.length * 32 < blocks && chunks.length < CHUNK)
+		chunks.length *= 2;
+	chunks.n = (blocks + chunks.length - 1) / chunks.length;
+	for (Size c = 0; c < chunks.n; c++)
+		sum_codes(nb, s, c * chunks.length,
+				  Min((c + 1) * chunks.length, blocks), s->least + c * LANES);
+	return chunks;
+}
 
+/* A sum of codes that at least "wanted" rows do not exceed. */
+static uint32
+likely_sum(const AdNeighbors *nb, AdNeighborScratch *s, Chunks chunks,
+		   Size wanted)
+{
 	/* about eight lanes of groups of chunks for each neighbour wanted */
-	group = Max(slots / (8 * wanted), 1);
-	for (Size c = 0; c < chunks; c += group, groups += LANES)
+	Size		group = Max(chunks.n * LANES / (8 * wanted), 1);
+	Size		groups = 0;		/* lanes of them */
+
+	for (Size c = 0; c < chunks.n; c += group, groups += LANES)
 	{
 		uint32		least[LANES];
 
 		memcpy(least, s->least + c * LANES, sizeof(least));
-		for (Size i = c + 1; i < Min(c + group, chunks); i++)
+		for (Size i = c + 1; i < Min(c + group, chunks.n); i++)
 			for (int l = 0; l < LANES; l++)
 				least[l] = Min(least[l], s->least[i * LANES + l]);
 		for (int l = 0; l < LANES; l++)
@@ -345,41 +345,30 @@ ad_scan_search(const AdNeighbors *nb, AdNeighborScratch *s)
 	if (wanted < groups && wanted < nb->n)
 	{
 		ad_select(s->select, groups, wanted - 1);
-		if (s->select[wanted - 1] < first_limit)
-			first_limit = (uint32) s->select[wanted - 1];
+		if (s->select[wanted - 1] < PG_UINT32_MAX - 1)
+			return (uint32) s->select[wanted - 1];
 	}
+	return PG_UINT32_MAX - 1;
+}
 
-	/* the likely ones */
-	for (Size c = 0; c < slots; c++)
-		if (s->least[c] <= first_limit)
+/* Offer the rows whose sums are low .. high. */
+static void
+offer_between(const AdNeighbors *nb, AdNeighborScratch *s, Chunks chunks,
+			  uint32 low, uint32 high)
+{
+	Size		blocks = nb->scan->blocks;
+	Size		n = 0;
+
+	for (Size c = 0; c < chunks.n * LANES; c++)
+		if (s->least[c] <= high)
 		{
-			Size		i = (c / LANES) * per_chunk * LANES + c % LANES;
-			Size		end = Min(i + per_chunk * LANES, t->blocks * LANES);
+			Size		i = (c / LANES) * chunks.length * LANES + c % LANES;
+			Size		end = Min(i + chunks.length * LANES, blocks * LANES);
 
 			for (; i < end; i += LANES)
 			{
 				s->candidates[n] = (uint32) i;
-				n += s->sums[i] <= first_limit;
-			}
-		}
-	for (Size i = 0; i < n; i += BATCH)
-		offer_rows(nb, s, s->candidates + i, (int) Min(n - i, BATCH));
-
-	/* what else may be as near as they are */
-	limit = greatest_sum(nb, s->worst, error);
-	if (limit <= first_limit)
-		return;
-	n = 0;
-	for (Size c = 0; c < slots; c++)
-		if (s->least[c] <= limit)
-		{
-			Size		i = (c / LANES) * per_chunk * LANES + c % LANES;
-			Size		end = Min(i + per_chunk * LANES, t->blocks * LANES);
-
-			for (; i < end; i += LANES)
-			{
-				s->candidates[n] = (uint32) i;
-				n += s->sums[i] > first_limit && s->sums[i] <= limit;
+				n += s->sums[i] - low <= high - low;
 			}
 		}
 	for (Size i = 0; i < n; i += BATCH)
@@ -387,4 +376,28 @@ ad_scan_search(const AdNeighbors *nb, AdNeighborScratch *s)
 		AD_CHECK_EVERY_1024(i);
 		offer_rows(nb, s, s->candidates + i, (int) Min(n - i, BATCH));
 	}
+}
+
+/* Search all rows by their codes. */
+void
+ad_scan_search(const AdNeighbors *nb, AdNeighborScratch *s)
+{
+	double		error = encode_row(nb, nb->scan, s->q, s->code, 4);
+	Chunks		chunks;
+	uint32		likely;
+	uint32		limit;
+
+	if (s->k == 0)
+	{
+		scan_within(nb, s, error);
+		return;
+	}
+	chunks = sum_chunks(nb, s);
+	likely = likely_sum(nb, s, chunks, s->k + (s->self != AD_NO_SELF));
+	offer_between(nb, s, chunks, 0, likely);
+
+	/* what else may be as near as they are */
+	limit = greatest_sum(nb, s->worst, error);
+	if (limit > likely)
+		offer_between(nb, s, chunks, likely + 1, limit);
 }

@@ -13,6 +13,22 @@
 #define STORE(p, v)		(*(VT *) (p) = (v))
 #define UNROLL			_Pragma("GCC unroll 8")
 
+/* Take the lanes' bests into the row's; of equal ones the first index. */
+static TARGET inline void
+KERNEL(fold) (const double *values, const double *indexes, double *row_best,
+			  double *row_index)
+{
+	for (int l = 0; l < AD_LOESS_LANES; l++)
+		if (indexes[l] >= 0 &&
+			(values[l] > *row_best ||
+			 (values[l] == *row_best && *row_index >= 0 &&
+			  indexes[l] < *row_index)))
+		{
+			*row_best = values[l];
+			*row_index = indexes[l];
+		}
+}
+
 static TARGET void
 KERNEL(row) (double *cov, Size n, double df_i, double dg_i, double inv_i,
 			 const double *df, const double *dg, const double *inv,
@@ -73,15 +89,7 @@ KERNEL(row) (double *cov, Size n, double df_i, double dg_i, double inv_i,
 		STORE(values + v * WIDTH, top[v]);
 		STORE(indexes + v * WIDTH, where[v]);
 	}
-	for (int l = 0; l < AD_LOESS_LANES; l++)
-		if (indexes[l] >= 0 &&
-			(values[l] > *row_best ||
-			 (values[l] == *row_best && *row_index >= 0 &&
-			  indexes[l] < *row_index)))
-		{
-			*row_best = values[l];
-			*row_index = indexes[l];
-		}
+	KERNEL(fold) (values, indexes, row_best, row_index);
 	for (; k < n; k++)
 	{
 		double		c = cov[k] + (dg[k] * df_i + df[k] * dg_i);
