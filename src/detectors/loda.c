@@ -74,14 +74,14 @@ typedef struct Loda
 	int			padded;
 	int			terms;
 	Size		slots;
-	const int32 *columns;		/* per term, then per projection */
-	const double *weights;		/* likewise */
-	const double *low;			/* per projection */
-	const double *per_width;
-	const double *bins;
-	const int32 *first;			/* slot 0 of a projection in shares */
-	const double *shares;		/* -ln(share), per slot */
-	const double *mean;			/* of a projection's scores in the fit */
+	int32	   *columns;		/* per term, then per projection */
+	double	   *weights;		/* likewise */
+	double	   *low;			/* per projection */
+	double	   *per_width;
+	double	   *bins;
+	int32	   *first;			/* slot 0 of a projection in shares */
+	double	   *shares;			/* -ln(share), per slot */
+	double	   *mean;			/* of a projection's scores in the fit */
 	double		mean_of_all;
 	double	   *value;			/* scratch: a row's projections */
 } Loda;
@@ -294,21 +294,44 @@ load_shares(AdReader *r, uint32 rows, int bins, double *shares)
 	return mean;
 }
 
+/* Read projection p and its histogram, which follows those before it. */
+static void
+load_projection(AdReader *r, Loda *l, int p)
+{
+	uint32		rows;
+	uint32		nbins;
+
+	for (int t = 0; t < l->terms; t++)
+	{
+		int32	   *column = &l->columns[(Size) t * l->padded + p];
+
+		*column = ad_rd_u16(r);
+		if (*column >= l->cols)
+			ad_rd_corrupt(r, "a projection's column does not exist");
+	}
+	for (int t = 0; t < l->terms; t++)
+		l->weights[(Size) t * l->padded + p] = ad_rd_finite(r);
+	l->low[p] = ad_rd_finite(r);
+	l->per_width[p] = ad_rd_finite(r);
+	if (!(l->per_width[p] > 0))
+		ad_rd_corrupt(r, "the width of a bin is not positive");
+	rows = ad_rd_u32(r);
+	nbins = ad_rd_count(r, MAX_SLOTS - 1, sizeof(uint32));
+	if (nbins < 1)
+		ad_rd_corrupt(r, "a histogram has no bins");
+	l->bins[p] = nbins;
+	l->first[p] = (int32) l->slots;
+	l->mean[p] = load_shares(r, rows, (int) nbins, l->shares + l->slots);
+	l->slots += nbins + 1;
+	l->mean_of_all += l->mean[p];
+}
+
 /* Check a payload and make a scorer of it. */
 static void *
 loda_load(AdReader *r, int cols)
 {
 	Loda	   *l = palloc0(sizeof(Loda));
-	int32	   *columns;
-	double	   *weights;
-	double	   *low;
-	double	   *per_width;
-	double	   *bins;
-	int32	   *first;
-	double	   *mean;
-	double	   *shares;
-	Size		maxslots;
-	int			padded;
+	Size		padded;
 	uint32		projections;
 	uint32		terms;
 
@@ -323,59 +346,28 @@ loda_load(AdReader *r, int cols)
 	l->cols = cols;
 	l->projections = (int) projections;
 	l->terms = (int) terms;
-	padded = (l->projections + LANES - 1) / LANES * LANES;
-	l->padded = padded;
+	padded = (projections + LANES - 1) / LANES * LANES;
+	l->padded = (int) padded;
 
 	/* what pads them projects to the one slot of its histogram, of score 0 */
-	columns = ad_palloc0_array(int32, ad_mul_size(terms, padded));
-	weights = ad_palloc0_array(double, ad_mul_size(terms, padded));
-	low = ad_palloc0_array(double, padded);
-	per_width = ad_palloc0_array(double, padded);
-	bins = ad_palloc0_array(double, padded);
-	first = ad_palloc0_array(int32, padded);
-	mean = ad_palloc0_array(double, padded);
-	maxslots = (r->len - r->pos) / sizeof(uint32) + 2;
-	shares = ad_palloc0_array(double, maxslots);
+	l->columns = ad_palloc0_array(int32, ad_mul_size(terms, padded));
+	l->weights = ad_palloc0_array(double, ad_mul_size(terms, padded));
+	l->low = ad_palloc0_array(double, padded);
+	l->per_width = ad_palloc0_array(double, padded);
+	l->bins = ad_palloc0_array(double, padded);
+	l->first = ad_palloc0_array(int32, padded);
+	l->mean = ad_palloc0_array(double, padded);
+	l->shares = ad_palloc0_array(double,
+								 (r->len - r->pos) / sizeof(uint32) + 2);
+	l->value = ad_palloc_array(double, padded);
 	l->slots = 2;
 	for (int p = 0; p < l->projections; p++)
 	{
-		uint32		rows;
-		uint32		nbins;
-
 		CHECK_FOR_INTERRUPTS();
-		for (uint32 t = 0; t < terms; t++)
-		{
-			columns[(Size) t * padded + p] = ad_rd_u16(r);
-			if (columns[(Size) t * padded + p] >= cols)
-				ad_rd_corrupt(r, "a projection's column does not exist");
-		}
-		for (uint32 t = 0; t < terms; t++)
-			weights[(Size) t * padded + p] = ad_rd_finite(r);
-		low[p] = ad_rd_finite(r);
-		per_width[p] = ad_rd_finite(r);
-		if (!(per_width[p] > 0))
-			ad_rd_corrupt(r, "the width of a bin is not positive");
-		rows = ad_rd_u32(r);
-		nbins = ad_rd_count(r, MAX_SLOTS - 1, sizeof(uint32));
-		if (nbins < 1)
-			ad_rd_corrupt(r, "a histogram has no bins");
-		bins[p] = nbins;
-		first[p] = (int32) l->slots;
-		mean[p] = load_shares(r, rows, (int) nbins, shares + l->slots);
-		l->slots += nbins + 1;
-		l->mean_of_all += mean[p];
+		load_projection(r, l, p);
 	}
 	ad_rd_end(r);
 	l->mean_of_all /= l->projections;
-	l->columns = columns;
-	l->weights = weights;
-	l->low = low;
-	l->per_width = per_width;
-	l->bins = bins;
-	l->first = first;
-	l->shares = shares;
-	l->mean = mean;
-	l->value = ad_palloc_array(double, padded);
 	return l;
 }
 

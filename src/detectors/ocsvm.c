@@ -12,13 +12,10 @@
  * f(x) is the sum of alpha K(x_i, x) with alphas that add up to nu times
  * the rows.
  *
- * With more rows the primal is solved by stochastic gradient descent: over
- * the columns themselves for a linear kernel, over random Fourier features
- * (Rahimi and Recht, NIPS 2007) for the RBF one.  Steps are 1 / (nu t), the
- * weights of the last epochs are averaged, and rho is then the quantile nu
- * of f over the rows, which is what it is at the optimum.  f is there the
- * mean of K under weights that add up to one, as in other linear
- * one-class machines.
+ * With more rows the primal is solved by stochastic gradient descent
+ * (ocsvm_descent.c), over the columns themselves for a linear kernel, over
+ * random Fourier features for the RBF one.  f is there the mean of K under
+ * weights that add up to one, as in other linear one-class machines.
  *
  * Points are kept in single precision, centred and multiplied by the root
  * of gamma, which is what the kernels of math/simd_kernel.c want.
@@ -33,21 +30,13 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "core/ad_random.h"
 #include "detectors/ad_detectors.h"
 #include "detectors/ocsvm.h"
 #include "math/ad_kernel.h"
-#include "math/ad_math.h"
 
 #include <float.h>
 
-#define MAX_FEATURE_BYTES ((Size) 128 * 1024 * 1024)	/* of random features */
 #define MAX_POINTS		1000000 /* support vectors or random features */
-#define EPOCHS			6		/* of gradient descent */
-#define AVERAGED		2		/* of these, the last ones */
-
-/* The greatest magnitude whose square is a float4. */
-#define MAX_MAGNITUDE	1e15
 
 enum
 {
@@ -115,17 +104,16 @@ centers(const AdMatrix *m, double *center)
 	return variance;
 }
 
-/* Error unless values fit single precision with room for their squares. */
-static void
-check_magnitude(double v)
+/* Report a value that does not fit; see ad_ocsvm_check_magnitude(). */
+void
+ad_ocsvm_too_large(double v)
 {
-	if (!(fabs(v) <= MAX_MAGNITUDE))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("values are too large for a one-class support vector machine"),
-				 errdetail("A value times the root of gamma is %g, limit is %g.",
-						   v, MAX_MAGNITUDE),
-				 errhint("Scale them with ad_prepare(scale => 'standard').")));
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("values are too large for a one-class support vector machine"),
+			 errdetail("A value times the root of gamma is %g, limit is %g.",
+					   v, AD_OCSVM_MAX_MAGNITUDE),
+			 errhint("Scale them with ad_prepare(scale => 'standard').")));
 }
 
 /* The rows as points: column by column, centred and scaled. */
@@ -141,7 +129,7 @@ make_points(const AdMatrix *m, const double *center, double root)
 		{
 			double		v = (m->x[i * m->cols + c] - center[c]) * root;
 
-			check_magnitude(v);
+			ad_ocsvm_check_magnitude(v);
 			points[c * m->rows + i] = (float) v;
 		}
 	}
@@ -223,188 +211,34 @@ fit_exact(const AdMatrix *m, const OcsvmOptions *o, double gamma,
 		write_floats(payload, p.points + c * m->rows, n);
 }
 
-/* What gradient descent sees of a row: its columns or its features. */
-typedef struct Features
-{
-	const AdMatrix *m;
-	const double *center;
-	double		root;
-	uint32		n;				/* 0: the columns themselves */
-	float	   *phase;
-	float	   *frequency;
-	float	   *x;				/* scratch: cols */
-	float	   *z;				/* a row's features */
-	Size		nz;
-} Features;
-
-static void
-draw_features(Features *f, uint32 n)
-{
-	AdRandom	random;
-	Size		total = ad_mul_size(n, f->m->cols);
-
-	if (ad_mul_size(total, sizeof(float)) > MAX_FEATURE_BYTES)
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("features of %d columns need %zu MB, limit is %zu MB",
-						f->m->cols, ad_megabytes(total * sizeof(float)),
-						MAX_FEATURE_BYTES / (1024 * 1024)),
-				 errhint("Lower features in ad_ocsvm(), or give fewer columns.")));
-	f->n = n;
-	f->nz = n > 0 ? n : (uint32) f->m->cols;
-	f->x = ad_palloc_array(float, f->m->cols);
-	f->z = n > 0 ? ad_palloc_array(float, n) : f->x;
-	if (n == 0)
-		return;
-	f->phase = ad_palloc_array(float, n);
-	f->frequency = ad_palloc_array(float, total);
-	ad_random_seed(&random, f->m->seed, UINT64CONST(0x666f7572696572));
-
-	/* exp(-|d|^2) is the mean of cos(w d) with w normal of variance 2 */
-	for (Size i = 0; i < total; i++)
-	{
-		AD_CHECK_EVERY_1024(i);
-		f->frequency[i] = (float) (ad_random_normal(&random) *
-								   (1.41421356237309504880 /
-									6.28318530717958647693));
-	}
-	for (uint32 i = 0; i < n; i++)
-		f->phase[i] = (float) ad_random_double(&random);
-}
-
-static void
-row_features(Features *f, Size row)
-{
-	int			cols = f->m->cols;
-	const double *x = f->m->x + row * cols;
-
-	/* thousands of features of thousands of columns take milliseconds */
-	CHECK_FOR_INTERRUPTS();
-	for (int c = 0; c < cols; c++)
-	{
-		double		v = (x[c] - f->center[c]) * f->root;
-
-		check_magnitude(v);
-		f->x[c] = (float) v;
-	}
-	if (f->n > 0)
-		ad_kernels->cosines(f->frequency, f->n, f->n, cols, f->x, f->phase,
-							f->z);
-}
-
-/* w . z of the row whose features were made last. */
-static double
-row_value(const Features *f, const double *w)
-{
-	double		lane[8] = {0};
-	Size		k = 0;
-
-	for (; k + 8 <= f->nz; k += 8)
-		for (int l = 0; l < 8; l++)
-			lane[l] += w[k + l] * f->z[k + l];
-	for (int l = 0; k < f->nz; k++, l++)
-		lane[l] += w[k] * f->z[k];
-	return ((lane[0] + lane[1]) + (lane[2] + lane[3])) +
-		((lane[4] + lane[5]) + (lane[6] + lane[7]));
-}
-
 /* Fit by stochastic gradient descent. */
 static void
 fit_descent(const AdMatrix *m, const OcsvmOptions *o, double gamma,
 			const double *center, StringInfo payload)
 {
 	bool		linear = o->kernel == KERNEL_LINEAR;
-	Features	f;
-	AdRandom	random;
-	Size	   *order = ad_palloc_array(Size, m->rows);
-	double	   *value = ad_palloc_array(double, m->rows);
-	double	   *w;
-	double	   *sum;
-	double		scale = 1;		/* the weights are scale times w */
-	double		rho = 0;
-	double		unit = 0;		/* of dot products: rows have a mean squared
-								 * length of 1 */
-	double		t = 0;
+	AdOcsvmDescent p;
 
-	memset(&f, 0, sizeof(f));
-	f.m = m;
-	f.center = center;
-	f.root = linear ? 1 : sqrt(gamma);
-	draw_features(&f, linear ? 0 : (uint32) o->features);
-	if (linear)
-	{
-		for (Size i = 0; i < m->rows; i++)
-		{
-			row_features(&f, i);
-			for (Size k = 0; k < f.nz; k++)
-				unit += (double) f.z[k] * f.z[k] / (double) m->rows;
-		}
-		unit = unit > 0 ? 1 / unit : 1;
-	}
-	else
-		unit = 2.0 / o->features;
-	w = ad_palloc0_array(double, f.nz);
-	sum = ad_palloc0_array(double, f.nz);
+	memset(&p, 0, sizeof(p));
+	p.m = m;
+	p.center = center;
+	p.root = linear ? 1 : sqrt(gamma);
+	p.nu = o->nu;
+	p.features = linear ? 0 : (uint32) o->features;
+	ad_ocsvm_descend(&p);
 
-	for (Size i = 0; i < m->rows; i++)
-		order[i] = i;
-	ad_random_seed(&random, m->seed, UINT64CONST(0x64657363656e74));
-	for (int epoch = 0; epoch < EPOCHS; epoch++)
-	{
-		bool		averaged = epoch >= EPOCHS - AVERAGED;
-
-		for (Size i = 0; i < m->rows; i++)
-		{
-			Size		j = i + (Size) ad_random_below(&random, m->rows - i);
-			Size		row = order[j];
-			bool		outside;
-
-			order[j] = order[i];
-			order[i] = row;
-			row_features(&f, row);
-			outside = unit * scale * row_value(&f, w) < rho;
-
-			/*
-			 * w -= eta (w - [outside] z / nu), rho += eta (1 - [outside] /
-			 * nu)
-			 */
-			t++;
-			scale *= 1 - 1 / (t + 1);
-			rho += (1 - (outside ? 1 / o->nu : 0)) / (t + 1);
-			if (outside)
-			{
-				double		step = 1 / (o->nu * (t + 1) * scale);
-
-				for (Size k = 0; k < f.nz; k++)
-					w[k] += step * f.z[k];
-			}
-			if (averaged)
-				for (Size k = 0; k < f.nz; k++)
-					sum[k] += scale * w[k];
-		}
-	}
-
-	for (Size k = 0; k < f.nz; k++)
-		w[k] = (linear ? 1 : unit) * sum[k] / ((double) AVERAGED * m->rows);
-	for (Size i = 0; i < m->rows; i++)
-	{
-		row_features(&f, i);
-		value[i] = row_value(&f, w);
-	}
-	rho = ad_quantile(value, m->rows, o->nu);
-
-	write_head(payload, linear ? FORM_LINEAR : FORM_FEATURES, m, gamma, rho,
+	write_head(payload, linear ? FORM_LINEAR : FORM_FEATURES, m, gamma, p.rho,
 			   NAN);
 	if (linear)
 	{
-		ad_wr_f64_array(payload, w, m->cols);
+		ad_wr_f64_array(payload, p.weight, m->cols);
 		return;
 	}
-	ad_wr_u32(payload, f.n);
-	ad_wr_f64_array(payload, w, f.n);
+	ad_wr_u32(payload, p.features);
+	ad_wr_f64_array(payload, p.weight, p.features);
 	ad_wr_f64_array(payload, center, m->cols);
-	write_floats(payload, f.phase, f.n);
-	write_floats(payload, f.frequency, (Size) f.n * m->cols);
+	write_floats(payload, p.phase, p.features);
+	write_floats(payload, p.frequency, (Size) p.features * m->cols);
 }
 
 /* Fit and append the payload. */
@@ -419,7 +253,7 @@ ocsvm_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 	if (isnan(gamma))
 	{
 		if (!isfinite(variance))
-			check_magnitude(variance);
+			ad_ocsvm_check_magnitude(variance);
 		gamma = 1 / (m->cols * variance);
 		if (!(gamma > 0 && gamma <= 1e300))
 			gamma = 1;			/* all entries are equal, or nearly */

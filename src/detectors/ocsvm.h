@@ -1,14 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * ocsvm.h
- *		The exact solution of a one-class support vector machine.
+ *		The two solvers of a one-class support vector machine.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef AD_OCSVM_H
 #define AD_OCSVM_H
 
-#include "core/ad_core.h"
+#include "model/ad_detector.h"
+
+/* The greatest magnitude whose square is a float4. */
+#define AD_OCSVM_MAX_MAGNITUDE	1e15
 
 typedef struct AdOcsvmProblem
 {
@@ -26,7 +29,42 @@ typedef struct AdOcsvmProblem
 	uint64		iterations;
 } AdOcsvmProblem;
 
+/* What gradient descent works on. */
+typedef struct AdOcsvmDescent
+{
+	const AdMatrix *m;
+	const double *center;		/* cols */
+	double		root;			/* of gamma */
+	double		nu;
+	uint32		features;		/* random ones; 0: the columns themselves */
+
+	/* the solution */
+	double	   *weight;			/* per feature, or per column */
+	double		rho;
+	float	   *phase;			/* per feature: in turns */
+	float	   *frequency;		/* cols x features */
+
+	/* scratch: a row */
+	float	   *x;				/* cols */
+	float	   *z;				/* its features, or x */
+	Size		nz;				/* how many */
+} AdOcsvmDescent;
+
+/* ocsvm.c */
+extern void ad_ocsvm_too_large(double v) pg_attribute_noreturn();
+
+/* Raise an error unless a value and its square fit single precision. */
+static inline void
+ad_ocsvm_check_magnitude(double v)
+{
+	if (!(fabs(v) <= AD_OCSVM_MAX_MAGNITUDE))
+		ad_ocsvm_too_large(v);
+}
+
 /* ocsvm_solve.c */
 extern void ad_ocsvm_solve(AdOcsvmProblem *p);
+
+/* ocsvm_descent.c */
+extern void ad_ocsvm_descend(AdOcsvmDescent *p);
 
 #endif							/* AD_OCSVM_H */

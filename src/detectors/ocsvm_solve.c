@@ -159,6 +159,128 @@ find_rho(const AdOcsvmProblem *p, const double *g)
 	return low / 2 + high / 2;
 }
 
+/* The diagonal of the kernel. */
+static double *
+make_diagonal(const AdOcsvmProblem *p)
+{
+	double	   *diagonal = ad_palloc_array(double, p->n);
+
+	for (Size i = 0; i < p->n; i++)
+	{
+		double		d = 0;
+
+		for (int c = 0; c < p->cols && p->linear; c++)
+			d += (double) p->points[c * p->n + i] * p->points[c * p->n + i];
+		diagonal[i] = p->linear ? d : 1;
+	}
+	return diagonal;
+}
+
+/* The gradient at the start: zeros, then every weight's row. */
+static double *
+make_gradient(const AdOcsvmProblem *p, Cache *cache)
+{
+	double	   *g = ad_palloc0_array(double, p->n);
+
+	for (Size i = 0; i < p->n; i++)
+		if (p->alpha[i] > 0)
+		{
+			const float *row = kernel_row(cache, i);
+
+			CHECK_FOR_INTERRUPTS();
+			ad_kernels->add(g, p->n, p->alpha[i], row, 0, row);
+		}
+	return g;
+}
+
+/* Two points to move weight between. */
+typedef struct Pair
+{
+	Size		gains;			/* point with the least gradient */
+	Size		loses;			/* point of the largest decrease with it */
+	double		gap;			/* between their gradients */
+	double		curvature;		/* along the move */
+} Pair;
+
+/* Choose the next pair; false when the gradients are within the tolerance. */
+static bool
+choose_pair(const AdOcsvmProblem *p, Cache *cache, const double *g,
+			const double *diagonal, Pair *pair)
+{
+	Size		n = p->n;
+	Size		i = n;
+	Size		j = n;
+	double		least = INFINITY;
+	double		greatest = -INFINITY;
+	double		best = 0;		/* decrease, as a fraction */
+	double		best_curvature = 1;
+	const float *row_i;
+
+	for (Size k = 0; k < n; k++)
+		if (g[k] < least && p->alpha[k] < 1)
+		{
+			least = g[k];
+			i = k;
+		}
+	if (i == n)
+		return false;			/* nu is 1: no point may gain */
+	row_i = kernel_row(cache, i);
+	for (Size k = 0; k < n; k++)
+	{
+		double		d = g[k] - least;
+		double		curvature;
+
+		if (!(d > 0) || p->alpha[k] <= 0)
+			continue;
+		greatest = Max(greatest, g[k]);
+		curvature = diagonal[i] + diagonal[k] - 2.0 * row_i[k];
+		if (curvature <= 0)
+			curvature = LEAST_CURVATURE;
+		if (d * d * best_curvature > best * curvature)
+		{
+			best = d * d;
+			best_curvature = curvature;
+			j = k;
+		}
+	}
+	if (j == n || greatest - least < p->tolerance)
+		return false;
+	pair->gains = i;
+	pair->loses = j;
+	pair->gap = g[j] - least;
+	pair->curvature = best_curvature;
+	return true;
+}
+
+/* Move weight between a pair, within bounds; returns how much. */
+static double
+move_weight(AdOcsvmProblem *p, const Pair *pair)
+{
+	double	   *gains = &p->alpha[pair->gains];
+	double	   *loses = &p->alpha[pair->loses];
+	double		sum = *gains + *loses;
+	double		move = pair->gap / pair->curvature;
+
+	move = Min(move, *loses);
+	move = Min(move, 1 - *gains);
+	if (move == *loses)
+	{
+		*gains = Min(sum, 1);
+		*loses = 0;
+	}
+	else if (move == 1 - *gains)
+	{
+		*gains = 1;
+		*loses = Max(sum - 1, 0);
+	}
+	else
+	{
+		*gains += move;
+		*loses -= move;
+	}
+	return move;
+}
+
 /*
  * Solve: fills alpha, rho, objective and iterations.  O(n) a step, and
  * memory O(n) beside the cache.
@@ -166,103 +288,33 @@ find_rho(const AdOcsvmProblem *p, const double *g)
 void
 ad_ocsvm_solve(AdOcsvmProblem *p)
 {
-	Size		n = p->n;
 	Cache		cache;
-	double	   *g = ad_palloc0_array(double, n);
-	double	   *diagonal = ad_palloc_array(double, n);
+	Pair		pair;
+	double	   *g;
+	double	   *diagonal;
 	double		objective = 0;
 
 	cache_init(&cache, p);
-	for (Size i = 0; i < n; i++)
-	{
-		double		d = 0;
-
-		for (int c = 0; c < p->cols && p->linear; c++)
-			d += (double) p->points[c * n + i] * p->points[c * n + i];
-		diagonal[i] = p->linear ? d : 1;
-	}
-
+	diagonal = make_diagonal(p);
 	start(p);
-	for (Size i = 0; i < n; i++)
-		if (p->alpha[i] > 0)
-		{
-			const float *row = kernel_row(&cache, i);
-
-			CHECK_FOR_INTERRUPTS();
-			ad_kernels->add(g, n, p->alpha[i], row, 0, row);
-		}
-
+	g = make_gradient(p, &cache);
 	for (p->iterations = 0; p->iterations < MAX_STEPS; p->iterations++)
 	{
-		Size		i = n;
-		Size		j = n;
-		double		least = INFINITY;
-		double		greatest = -INFINITY;
-		double		best = 0;	/* decrease, as a fraction */
-		double		best_curvature = 1;
 		const float *row_i;
 		const float *row_j;
-		double		sum,
-					move;
+		double		move;
 
 		CHECK_FOR_INTERRUPTS();
-		for (Size k = 0; k < n; k++)
-			if (g[k] < least && p->alpha[k] < 1)
-			{
-				least = g[k];
-				i = k;
-			}
-		if (i == n)
-			break;				/* nu is 1: no point may gain */
-		row_i = kernel_row(&cache, i);
-		for (Size k = 0; k < n; k++)
-		{
-			double		d = g[k] - least;
-			double		curvature;
-
-			if (!(d > 0) || p->alpha[k] <= 0)
-				continue;
-			greatest = Max(greatest, g[k]);
-			curvature = diagonal[i] + diagonal[k] - 2.0 * row_i[k];
-			if (curvature <= 0)
-				curvature = LEAST_CURVATURE;
-			if (d * d * best_curvature > best * curvature)
-			{
-				best = d * d;
-				best_curvature = curvature;
-				j = k;
-			}
-		}
-		if (j == n || greatest - least < p->tolerance)
+		if (!choose_pair(p, &cache, g, diagonal, &pair))
 			break;
-		row_j = kernel_row(&cache, j);
-		row_i = kernel_row(&cache, i);
-
-		/* move weight from j to i, within bounds */
-		move = (g[j] - least) / best_curvature;
-		move = Min(move, p->alpha[j]);
-		move = Min(move, 1 - p->alpha[i]);
-		sum = p->alpha[i] + p->alpha[j];
-		if (move == p->alpha[j])
-		{
-			p->alpha[i] = Min(sum, 1);
-			p->alpha[j] = 0;
-		}
-		else if (move == 1 - p->alpha[i])
-		{
-			p->alpha[i] = 1;
-			p->alpha[j] = Max(sum - 1, 0);
-		}
-		else
-		{
-			p->alpha[i] += move;
-			p->alpha[j] -= move;
-		}
-		ad_kernels->add(g, n, move, row_i, -move, row_j);
+		row_j = kernel_row(&cache, pair.loses);
+		row_i = kernel_row(&cache, pair.gains);
+		move = move_weight(p, &pair);
+		ad_kernels->add(g, p->n, move, row_i, -move, row_j);
 	}
 
 	p->rho = find_rho(p, g);
-	for (Size i = 0; i < n; i++)
+	for (Size i = 0; i < p->n; i++)
 		objective += p->alpha[i] * g[i];
 	p->objective = objective / 2;
 }

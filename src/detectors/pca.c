@@ -89,35 +89,22 @@ count_components(const PcaOptions *options, const double *values, int cols,
 	return cols;
 }
 
+/*
+ * The eigenvectors v of the rows' covariance, one a row, and its eigenvalues,
+ * none negative, leading first.
+ */
 static void
-pca_fit(const AdMatrix *m, const void *opts, StringInfo payload)
+find_components(const AdMatrix *m, double *mean, double *v, double *values)
 {
-	const PcaOptions *options = opts;
 	int			cols = m->cols;
-	double	   *mean = ad_palloc_array(double, cols);
-	double	   *v;				/* eigenvectors, one a row, leading first */
-	double	   *values = ad_palloc_array(double, cols);
-	double		total = 0;
-	double		held = 0;
-	int			k;
-	int			from = 0;
-	int			outputs;
-	uint32		form = FORM_LENGTH;
 
-	ad_check_columns(cols, "pca");
-	if (m->rows < 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("detector \"%s\" needs at least %d rows, there are %zu",
-						"pca", 2, m->rows)));
-	v = ad_palloc_array(double, ad_mul_size(cols, cols));
 	ad_column_means(m->x, m->rows, cols, mean);
 	ad_covariance(m->x, m->rows, cols, mean, (double) (m->rows - 1), v);
 	if (!ad_all_finite(v, (Size) cols * cols))
 		ad_too_large("pca");
 	ad_eigen(v, cols, values);
 
-	/* leading first */
+	/* they ascend */
 	for (int i = 0, j = cols - 1; i < j; i++, j--)
 	{
 		double		t = values[i];
@@ -132,10 +119,35 @@ pca_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 		}
 	}
 	for (int i = 0; i < cols; i++)
-	{
 		values[i] = Max(values[i], 0);
+}
+
+/* Fit and append the payload; see the file head. */
+static void
+pca_fit(const AdMatrix *m, const void *opts, StringInfo payload)
+{
+	const PcaOptions *options = opts;
+	int			cols = m->cols;
+	double	   *mean = ad_palloc_array(double, cols);
+	double	   *v;
+	double	   *values = ad_palloc_array(double, cols);
+	double		total = 0;
+	double		leading = 0;
+	int			k;
+	int			from = 0;
+	int			outputs;
+	uint32		form = FORM_LENGTH;
+
+	ad_check_columns(cols, "pca");
+	if (m->rows < 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("detector \"%s\" needs at least %d rows, there are %zu",
+						"pca", 2, m->rows)));
+	v = ad_palloc_array(double, ad_mul_size(cols, cols));
+	find_components(m, mean, v, values);
+	for (int i = 0; i < cols; i++)
 		total += values[i];
-	}
 	k = count_components(options, values, cols, total);
 
 	if (options->method == METHOD_WEIGHTED)
@@ -158,12 +170,12 @@ pca_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 		outputs = k;
 	}
 	for (int i = 0; i < k; i++)
-		held += values[i];
+		leading += values[i];
 
 	ad_wr_u32(payload, form);
 	ad_wr_u32(payload, (uint32) options->method);
 	ad_wr_u32(payload, (uint32) k);
-	ad_wr_f64(payload, total > 0 ? Min(held / total, 1) : 1);
+	ad_wr_f64(payload, total > 0 ? Min(leading / total, 1) : 1);
 	if (!ad_all_finite(v + (Size) from * cols, (Size) outputs * cols))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
