@@ -1,30 +1,28 @@
 /*-------------------------------------------------------------------------
  *
  * catalogue.c
- *		The detectors there are.  A new one is one file and one line here.
+ *		The detectors there are, as model/ad_detector_ids.h lists them.
  *
  *-------------------------------------------------------------------------
  */
 #include "detectors/ad_detectors.h"
-#include "model/ad_ensemble.h"
+
+#define ENTRY(NAME, id, name) &ad_detector_##name,
+#define CASE(NAME, id, name) case AD_DET_##NAME: return &ad_detector_##name;
 
 const AdDetector *const ad_detectors[] = {
-	&ad_detector_iforest,
-	&ad_detector_zscore,
-	&ad_detector_hbos,
-	&ad_detector_ecod,
-	&ad_detector_copod,
-	&ad_detector_pca,
-	&ad_detector_mahalanobis,
-	&ad_detector_knn,
-	&ad_detector_lof,
-	&ad_detector_kmeans,
-	&ad_detector_dbscan,
-	&ad_detector_ocsvm,
-	&ad_detector_gmm,
-	&ad_detector_loda,
-	&ad_detector_inne,
-	&ad_detector_fair_forest,
-	&ad_detector_ensemble,
+	AD_DETECTOR_LIST(ENTRY)
 	NULL
 };
+
+/* The detector of an id, or NULL.  Two cases of one id do not compile. */
+const AdDetector *
+ad_detector_by_id(uint16 id)
+{
+	switch (id)
+	{
+			AD_DETECTOR_LIST(CASE)
+		default:
+			return NULL;
+	}
+}

@@ -62,7 +62,7 @@ copod_explain(void *scorer, const double *x,
 }
 
 const AdDetector ad_detector_copod = {
-	.id = 5,
+	.id = AD_DET_COPOD,
 	.name = "copod",
 	.time = 0.4,
 	.options = ad_ecdf_options,

@@ -222,7 +222,7 @@ dbscan_scale(const void *options pg_attribute_unused())
 }
 
 const AdDetector ad_detector_dbscan = {
-	.id = 11,
+	.id = AD_DET_DBSCAN,
 	.name = "dbscan",
 	.time = 7,
 	.options = dbscan_options,

@@ -59,7 +59,7 @@ ecod_explain(void *scorer, const double *x,
 }
 
 const AdDetector ad_detector_ecod = {
-	.id = 4,
+	.id = AD_DET_ECOD,
 	.name = "ecod",
 	.time = 0.4,
 	.options = ad_ecdf_options,

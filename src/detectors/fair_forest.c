@@ -292,7 +292,7 @@ fair_scale(const void *options pg_attribute_unused())
 }
 
 const AdDetector ad_detector_fair_forest = {
-	.id = 16,
+	.id = AD_DET_FAIR_FOREST,
 	.name = "fair_forest",
 	.time = 2,
 	.options = fair_options,

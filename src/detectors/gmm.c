@@ -547,7 +547,7 @@ gmm_scale(const void *options pg_attribute_unused())
 }
 
 const AdDetector ad_detector_gmm = {
-	.id = 13,
+	.id = AD_DET_GMM,
 	.name = "gmm",
 	.time = 0.3,
 	.options = gmm_options,

@@ -292,7 +292,7 @@ hbos_scale(const void *options pg_attribute_unused())
 }
 
 const AdDetector ad_detector_hbos = {
-	.id = 3,
+	.id = AD_DET_HBOS,
 	.name = "hbos",
 	.time = 0.15,
 	.options = hbos_options,

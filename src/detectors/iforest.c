@@ -471,7 +471,7 @@ iforest_scale(const void *options)
 }
 
 const AdDetector ad_detector_iforest = {
-	.id = 1,
+	.id = AD_DET_IFOREST,
 	.name = "iforest",
 	.time = 0.6,
 	.options = iforest_options,

@@ -277,7 +277,7 @@ inne_scale(const void *options pg_attribute_unused())
 }
 
 const AdDetector ad_detector_inne = {
-	.id = 15,
+	.id = AD_DET_INNE,
 	.name = "inne",
 	.time = 21,
 	.options = inne_options,

@@ -322,7 +322,7 @@ kmeans_scale(const void *options pg_attribute_unused())
 }
 
 const AdDetector ad_detector_kmeans = {
-	.id = 10,
+	.id = AD_DET_KMEANS,
 	.name = "kmeans",
 	.time = 0.2,
 	.options = kmeans_options,

@@ -153,7 +153,7 @@ knn_scale(const void *options pg_attribute_unused())
 }
 
 const AdDetector ad_detector_knn = {
-	.id = 8,
+	.id = AD_DET_KNN,
 	.name = "knn",
 	.time = 7.5,
 	.options = knn_options,

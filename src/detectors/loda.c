@@ -534,7 +534,7 @@ loda_accepts_missing(const void *options)
 }
 
 const AdDetector ad_detector_loda = {
-	.id = 14,
+	.id = AD_DET_LODA,
 	.name = "loda",
 	.time = 1,
 	.options = loda_options,

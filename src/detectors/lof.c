@@ -248,7 +248,7 @@ lof_scale(const void *options pg_attribute_unused())
 }
 
 const AdDetector ad_detector_lof = {
-	.id = 9,
+	.id = AD_DET_LOF,
 	.name = "lof",
 	.time = 10.6,
 	.options = lof_options,

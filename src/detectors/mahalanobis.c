@@ -200,7 +200,7 @@ mahalanobis_scale(const void *options pg_attribute_unused())
 }
 
 const AdDetector ad_detector_mahalanobis = {
-	.id = 7,
+	.id = AD_DET_MAHALANOBIS,
 	.name = "mahalanobis",
 	.time = 0.16,
 	.options = mahalanobis_options,

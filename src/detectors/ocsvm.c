@@ -446,7 +446,7 @@ ocsvm_scale(const void *options pg_attribute_unused())
 }
 
 const AdDetector ad_detector_ocsvm = {
-	.id = 12,
+	.id = AD_DET_OCSVM,
 	.name = "ocsvm",
 	.time = 7.7,
 	.options = ocsvm_options,

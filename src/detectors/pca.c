@@ -291,7 +291,7 @@ pca_scale(const void *options pg_attribute_unused())
 }
 
 const AdDetector ad_detector_pca = {
-	.id = 6,
+	.id = AD_DET_PCA,
 	.name = "pca",
 	.time = 0.2,
 	.options = pca_options,

@@ -357,7 +357,7 @@ zscore_scale(const void *options pg_attribute_unused())
 }
 
 const AdDetector ad_detector_zscore = {
-	.id = 2,
+	.id = AD_DET_ZSCORE,
 	.name = "zscore",
 	.time = 0.3,
 	.options = zscore_options,

@@ -15,6 +15,7 @@
 
 #include "core/ad_bytes.h"
 #include "core/ad_options.h"
+#include "model/ad_detector_ids.h"
 
 /* What a dense column holds. */
 typedef enum AdColumnKind
@@ -47,7 +48,7 @@ typedef struct AdMatrix
 
 typedef struct AdDetector
 {
-	uint16		id;				/* stored in models: never renumber */
+	uint16		id;				/* AdDetectorId, stored in models */
 	const char *name;			/* "iforest"; constructor ad_<name> */
 	const AdOption *options;	/* of the constructor */
 	int			noptions;
@@ -115,20 +116,25 @@ typedef struct AdDetector
 	void		(*describe) (const void *scorer, StringInfo json);
 } AdDetector;
 
+/* detector.c */
+extern const AdDetector *ad_detector_by_name(const char *name);
+
 /*
- * Error for a matrix with fewer rows than a detector needs: 22023, naming
- * the option that asks for them.
+ * Raise an error for a matrix with fewer rows than a detector needs: 22023,
+ * naming the option that asks for them.
  */
 extern void ad_detector_need_rows(const AdMatrix *m, Size needed,
 								  const char *detector, const char *option);
 
 /*
- * Up to "most" rows of a matrix, drawn uniformly by the fit's seed and in
+ * Draw up to max_rows rows of a matrix, uniformly by the fit's seed and in
  * ascending order: palloc'd positions, their number in *n.
  */
-extern Size *ad_detector_reference_rows(const AdMatrix *m, int most, Size *n);
+extern Size *ad_detector_reference_rows(const AdMatrix *m, int max_rows,
+										Size *n);
 
 /* The catalogue; defined by the detectors room, NULL-terminated. */
 extern const AdDetector *const ad_detectors[];
+extern const AdDetector *ad_detector_by_id(uint16 id);
 
 #endif							/* AD_DETECTOR_H */

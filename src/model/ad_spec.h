@@ -56,7 +56,6 @@ typedef struct AdSpec
 	struct AdSpec *members;
 } AdSpec;
 
-extern const AdDetector *ad_detector_by_id(uint16 id);
 extern void ad_spec_parse(JsonbContainer *spec, bool need_detector,
 						  AdSpec *out);
 extern void ad_spec_defaults(const char *detector, AdSpec *out);

@@ -141,7 +141,7 @@ ad_ensemble_score(AdModel *m, const double *raw)
 }
 
 const AdDetector ad_detector_ensemble = {
-	.id = 17,
+	.id = AD_DET_ENSEMBLE,
 	.name = "ensemble",
 	.options = ensemble_options,
 	.noptions = lengthof(ensemble_options),

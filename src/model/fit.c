@@ -28,40 +28,6 @@
 #define SOME_ROWS		8192	/* scored for thresholds by default */
 #define SOME_NEIGHBOR_ROWS 2048 /* of detectors that search for them */
 
-/* Error unless a fit has the rows that an option of the detector asks for. */
-void
-ad_detector_need_rows(const AdMatrix *m, Size needed, const char *detector,
-					  const char *option)
-{
-	if (m->rows < needed)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("detector \"%s\" needs at least %zu rows, there are %zu",
-						detector, needed, m->rows),
-				 errdetail("Option \"%s\" asks for them.", option)));
-}
-
-/* Draw reference rows; see ad_detector.h. */
-Size *
-ad_detector_reference_rows(const AdMatrix *m, int most, Size *n)
-{
-	Size	   *rows;
-	AdRandom	random;
-	Size		left = Min(m->rows, (Size) most);
-
-	*n = left;
-	rows = ad_palloc_array(Size, left);
-	ad_random_seed(&random, m->seed, UINT64CONST(0x7265666572656e63));
-	/* selection sampling (Knuth's algorithm S) */
-	for (Size i = 0, k = 0; left > 0; i++)
-		if (ad_random_below(&random, m->rows - i) < left)
-		{
-			rows[k++] = i;
-			left--;
-		}
-	return rows;
-}
-
 /* What a fit works on: of a model, or of a member of an ensemble. */
 typedef struct Fit
 {

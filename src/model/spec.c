@@ -33,57 +33,6 @@ static const char *const ensemble_keys[] = {
 	"detector", "prepare", "sampling", "calibrate", "specs", NULL
 };
 
-/* The detector of a name; an error names the nearest. */
-static const AdDetector *
-detector_by_name(const char *name)
-{
-	const char *words[64] = {NULL};
-	int			n = 0;
-	const char *nearest;
-
-	for (int i = 0; ad_detectors[i]; i++)
-	{
-		if (strcmp(ad_detectors[i]->name, name) == 0)
-			return ad_detectors[i];
-		if (n < (int) lengthof(words))
-			words[n++] = ad_detectors[i]->name;
-	}
-	name = ad_quote_clip(name);
-	nearest = ad_nearest(name, words, n);
-	if (nearest == NULL && name[0] == '{')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unknown detector \"%s\"", name),
-				 errhint("Cast a spec given as a literal to jsonb.")));
-	if (nearest == NULL)
-	{
-		StringInfoData known;
-
-		initStringInfo(&known);
-		for (int i = 0; i < n; i++)
-			appendStringInfo(&known, "%s\"%s\"", i > 0 ? ", " : "", words[i]);
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unknown detector \"%s\"", name),
-				 errhint("Known: %s.", known.data)));
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown detector \"%s\"", name),
-			 errhint("Did you mean \"%s\"?", nearest)));
-	return NULL;				/* keep the compiler quiet */
-}
-
-/* The detector of an id, or NULL. */
-const AdDetector *
-ad_detector_by_id(uint16 id)
-{
-	for (int i = 0; ad_detectors[i]; i++)
-		if (ad_detectors[i]->id == id)
-			return ad_detectors[i];
-	return NULL;
-}
-
 /* A member of an object, or NULL. */
 static JsonbValue *
 member(JsonbContainer *object, const char *key)
@@ -217,7 +166,7 @@ ad_spec_parse(JsonbContainer *spec, bool need_detector, AdSpec *out)
 	if (v != NULL && v->type == jbvString)
 	{
 		char	   *name = pnstrdup(v->val.string.val, v->val.string.len);
-		const AdDetector *d = detector_by_name(name);
+		const AdDetector *d = ad_detector_by_name(name);
 
 		out->detector = d;
 		out->options = palloc0(d->options_size);
@@ -261,7 +210,7 @@ ad_spec_defaults(const char *detector, AdSpec *out)
 	memset(out, 0, sizeof(*out));
 	if (detector)
 	{
-		out->detector = detector_by_name(detector);
+		out->detector = ad_detector_by_name(detector);
 		out->options = palloc0(out->detector->options_size);
 		ad_options_defaults(out->detector->options,
 							out->detector->noptions, out->options);

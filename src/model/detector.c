@@ -1,0 +1,102 @@
+/*-------------------------------------------------------------------------
+ *
+ * detector.c
+ *		Detectors by name, and what their fits have in common.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/ad_detector.h"
+
+#include "core/ad_random.h"
+
+/*
+ * Raise an error if a detector's table has the id of another in the list,
+ * or one that is not in it: its models would be read as another's.
+ */
+static void
+check_id(const AdDetector *d)
+{
+	const AdDetector *listed = ad_detector_by_id(d->id);
+
+	if (listed != d)
+		elog(ERROR, "detector \"%s\" has the id %u of \"%s\"", d->name, d->id,
+			 listed ? listed->name : "none");
+}
+
+/* Find a detector by its name, or raise an error that names the nearest. */
+const AdDetector *
+ad_detector_by_name(const char *name)
+{
+	const char *words[64] = {NULL};
+	int			n = 0;
+	const char *nearest;
+
+	for (int i = 0; ad_detectors[i]; i++)
+	{
+		if (strcmp(ad_detectors[i]->name, name) == 0)
+		{
+			check_id(ad_detectors[i]);
+			return ad_detectors[i];
+		}
+		if (n < (int) lengthof(words))
+			words[n++] = ad_detectors[i]->name;
+	}
+	name = ad_quote_clip(name);
+	nearest = ad_nearest(name, words, n);
+	if (nearest == NULL && name[0] == '{')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown detector \"%s\"", name),
+				 errhint("Cast a spec given as a literal to jsonb.")));
+	if (nearest == NULL)
+	{
+		StringInfoData known;
+
+		initStringInfo(&known);
+		for (int i = 0; i < n; i++)
+			appendStringInfo(&known, "%s\"%s\"", i > 0 ? ", " : "", words[i]);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown detector \"%s\"", name),
+				 errhint("Known: %s.", known.data)));
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown detector \"%s\"", name),
+			 errhint("Did you mean \"%s\"?", nearest)));
+	return NULL;				/* keep the compiler quiet */
+}
+
+/* Raise an error unless a fit has the rows that an option asks for. */
+void
+ad_detector_need_rows(const AdMatrix *m, Size needed, const char *detector,
+					  const char *option)
+{
+	if (m->rows < needed)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("detector \"%s\" needs at least %zu rows, there are %zu",
+						detector, needed, m->rows),
+				 errdetail("Option \"%s\" asks for them.", option)));
+}
+
+/* Draw reference rows; see ad_detector.h. */
+Size *
+ad_detector_reference_rows(const AdMatrix *m, int max_rows, Size *n)
+{
+	Size	   *rows;
+	AdRandom	random;
+	Size		left = Min(m->rows, (Size) max_rows);
+
+	*n = left;
+	rows = ad_palloc_array(Size, left);
+	ad_random_seed(&random, m->seed, UINT64CONST(0x7265666572656e63));
+	/* selection sampling (Knuth's algorithm S) */
+	for (Size i = 0, k = 0; left > 0; i++)
+		if (ad_random_below(&random, m->rows - i) < left)
+		{
+			rows[k++] = i;
+			left--;
+		}
+	return rows;
+}
