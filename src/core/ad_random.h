@@ -10,6 +10,28 @@
 
 #include "core/ad_core.h"
 
+/*
+ * Streams of a seed, one a purpose: their values are words in ASCII, models
+ * depend on them, so append and never change.  One taken twice does not
+ * compile (random.c).  A detector that numbers its draws (trees, restarts)
+ * has the numbers as streams, from 0, and so has MAIN, for one that draws
+ * nothing else.
+ */
+#define AD_STREAM_LIST(STREAM) \
+	STREAM(AD_STREAM_MAIN, 0) \
+	STREAM(AD_STREAM_REFERENCE_ROWS, 0x7265666572656e63) \
+	STREAM(AD_STREAM_HELD_OUT_ROWS, 0x68656c646f757420) \
+	STREAM(AD_STREAM_FOLDS, 0x666f6c6420726f77) \
+	STREAM(AD_STREAM_FOURIER_FEATURES, 0x666f7572696572) \
+	STREAM(AD_STREAM_DESCENT, 0x64657363656e74) \
+	STREAM(AD_STREAM_LODA, 0x6c6f6461)
+
+#define AD_STREAM(name, value) static const uint64 name = UINT64CONST(value);
+
+AD_STREAM_LIST(AD_STREAM)
+
+#undef AD_STREAM
+
 /* random.c: xoshiro256++ seeded through SplitMix64 */
 typedef struct AdRandom
 {

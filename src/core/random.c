@@ -14,6 +14,20 @@
 #include "core/ad_elementary.h"
 #include "core/ad_random.h"
 
+/* Do nothing, at run time: two streams of one value are two cases of one. */
+static inline void
+check_streams(uint64 stream)
+{
+	switch (stream)
+	{
+#define CASE(name, value) case UINT64CONST(value):
+			AD_STREAM_LIST(CASE)
+#undef CASE
+		default:
+			break;
+	}
+}
+
 /* Start a generator for one stream of a seed. */
 void
 ad_random_seed(AdRandom *r, uint64 seed, uint64 stream)
@@ -26,6 +40,7 @@ ad_random_seed(AdRandom *r, uint64 seed, uint64 stream)
 		z += UINT64CONST(0x9e3779b97f4a7c15);
 		r->s[i] = ad_mix64(z);
 	}
+	check_streams(stream);
 	/* The all-zero state is the one fixed point. */
 	if ((r->s[0] | r->s[1] | r->s[2] | r->s[3]) == 0)
 		r->s[0] = 1;

@@ -38,7 +38,6 @@
 #define MAX_SLOTS			2002	/* random widths; slot 0 is outside */
 #define CELLS_A_BIN			64
 #define LANES				8
-#define STREAM				UINT64CONST(0x6c6f6461)
 #define MOST_PER_UNIT		1e300	/* bins, where all rows are equal */
 
 enum
@@ -226,7 +225,7 @@ loda_fit(const AdMatrix *m, const void *options, StringInfo payload)
 		Size		inside = 0;
 		LodaGrid	grid;
 
-		ad_random_seed(&random, m->seed ^ STREAM, p);
+		ad_random_seed(&random, m->seed ^ AD_STREAM_LODA, p);
 		for (int c = 0; c < m->cols; c++)
 			columns[c] = c;
 		for (int t = 0; t < terms; t++)

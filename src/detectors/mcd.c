@@ -448,7 +448,7 @@ ad_mcd_run(const AdMatrix *m, AdMcd *out)
 	mcd.scratch = ad_palloc_array(double, m->rows);
 	mcd.chosen = ad_palloc_array(double, ad_mul_size(Max(m->rows, (Size) d + 1),
 													 d));
-	ad_random_seed(&mcd.random, m->seed, 0);
+	ad_random_seed(&mcd.random, m->seed, AD_STREAM_MAIN);
 	all.z = z;
 	all.n = m->rows;
 	all.h = Min((m->rows + d + 2) / 2, m->rows);

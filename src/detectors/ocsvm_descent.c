@@ -42,7 +42,7 @@ draw_features(AdOcsvmDescent *p)
 		return;
 	p->phase = ad_palloc_array(float, n);
 	p->frequency = ad_palloc_array(float, total);
-	ad_random_seed(&random, p->m->seed, UINT64CONST(0x666f7572696572));
+	ad_random_seed(&random, p->m->seed, AD_STREAM_FOURIER_FEATURES);
 
 	/* exp(-|d|^2) is the mean of cos(w d) with w normal of variance 2 */
 	for (Size i = 0; i < total; i++)
@@ -127,7 +127,7 @@ descend(AdOcsvmDescent *p, double unit, double *sum)
 
 	for (Size i = 0; i < rows; i++)
 		order[i] = i;
-	ad_random_seed(&random, p->m->seed, UINT64CONST(0x64657363656e74));
+	ad_random_seed(&random, p->m->seed, AD_STREAM_DESCENT);
 	for (int epoch = 0; epoch < EPOCHS; epoch++)
 	{
 		bool		averaged = epoch >= EPOCHS - AVERAGED;

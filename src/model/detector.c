@@ -90,7 +90,7 @@ ad_detector_reference_rows(const AdMatrix *m, int max_rows, Size *n)
 
 	*n = left;
 	rows = ad_palloc_array(Size, left);
-	ad_random_seed(&random, m->seed, UINT64CONST(0x7265666572656e63));
+	ad_random_seed(&random, m->seed, AD_STREAM_REFERENCE_ROWS);
 	/* selection sampling (Knuth's algorithm S) */
 	for (Size i = 0, k = 0; left > 0; i++)
 		if (ad_random_below(&random, m->rows - i) < left)

@@ -269,7 +269,7 @@ draw(const Size *rows, Size n, Size most, uint64 seed, Size *drawn,
 	AdRandom	random;
 	Size		left = most;
 
-	ad_random_seed(&random, seed, UINT64CONST(0x68656c646f757420));
+	ad_random_seed(&random, seed, AD_STREAM_HELD_OUT_ROWS);
 	for (Size i = 0, k = 0, o = 0; i < n; i++)
 	{
 		AD_CHECK_EVERY_1024(i);
@@ -310,7 +310,7 @@ score_folds(Fit *fit, const Size *rows, Size n, double share, double *scores)
 	Size	   *others = ad_palloc_array(Size, n);
 	AdRandom	random;
 
-	ad_random_seed(&random, fit->seed, UINT64CONST(0x666f6c6420726f77));
+	ad_random_seed(&random, fit->seed, AD_STREAM_FOLDS);
 	for (Size i = 0; i < n; i++)
 		fold[i] = i % folds;
 	for (Size i = n - 1; i > 0; i--)

@@ -82,7 +82,7 @@ ad_sketch_create(const AdSampling *sampling, const AdFeature *features,
 				 errhint("Raise memory_mb in ad_sampling().")));
 	s->k = Min((Size) sampling->rows, fits);
 	s->threshold = PG_UINT64_MAX;
-	ad_random_seed(&s->random, sampling->seed, 0);
+	ad_random_seed(&s->random, sampling->seed, AD_STREAM_MAIN);
 
 	s->missing = ad_palloc0_array(uint64, nfeatures);
 	s->infinite = ad_palloc0_array(uint64, nfeatures);
