@@ -12,8 +12,9 @@
 
 /* calibrate.c: what is remembered of a set of scores */
 #define AD_MAX_SCORES		1025	/* kept of either half of a set */
-#define AD_MOST_SCORES		1024	/* highest ones kept exactly, if asked to */
-#define AD_FEW_SCORES		128 /* if not */
+#define AD_TAIL_SCORES			1024	/* highest ones kept exactly, if asked
+										 * to */
+#define AD_FEW_TAIL_SCORES			128 /* if not */
 
 typedef struct AdScores
 {
@@ -42,7 +43,8 @@ typedef struct AdCalibration
 	AdScores	held_out;		/* unless the method is NONE */
 } AdCalibration;
 
-extern void ad_scores_build(AdScores *s, double *scores, Size n, uint32 most);
+extern void ad_scores_build(AdScores *s, double *scores, Size n,
+							uint32 max_tail);
 extern double ad_scores_threshold(const AdScores *s, double share);
 extern double ad_sorted_threshold(const double *scores, Size n, double share);
 extern uint32 ad_scores_tail_above(const AdScores *s, double score);

@@ -47,11 +47,11 @@ below_tail(const AdScores *s)
 }
 
 /*
- * Summarise n > 0 finite scores, which are sorted; keeps "most" of the
+ * Summarise n > 0 finite scores, which are sorted; keeps max_tail of the
  * highest and as many quantiles.  In the current context.
  */
 void
-ad_scores_build(AdScores *s, double *scores, Size n, uint32 most)
+ad_scores_build(AdScores *s, double *scores, Size n, uint32 max_tail)
 {
 	double		mean = 0;
 	double		squares = 0;
@@ -73,12 +73,12 @@ ad_scores_build(AdScores *s, double *scores, Size n, uint32 most)
 	s->mean = mean;
 	/* what rounding leaves of equal scores is no spread */
 	s->sd = scores[0] == scores[n - 1] ? 0 : sqrt(squares);
-	s->ntail = (uint32) Min(n, most);
+	s->ntail = (uint32) Min(n, max_tail);
 	s->tail = ad_palloc_array(double, s->ntail);
 	for (uint32 i = 0; i < s->ntail; i++)
 		s->tail[i] = scores[n - 1 - i];
 	rest = below_tail(s);
-	s->ngrid = (uint32) Min(rest, (Size) most + 1);
+	s->ngrid = (uint32) Min(rest, (Size) max_tail + 1);
 	s->grid = ad_palloc_array(double, s->ngrid);
 	for (uint32 i = 0; i < s->ngrid; i++)
 		s->grid[i] = scores[grid_rank(rest, s->ngrid, i)];

@@ -4,11 +4,10 @@
  *		From a sketch to a model.
  *
  * A fit is prepared once: the sample as a matrix, for an ensemble one for
- * each member.  It is then made on some of the rows and scores any of them,
- * which is how the scores for p-values come about.  If rows are to be held
- * out, the model is fitted to the others; with few rows (fewer than
- * LEAST_HELD_OUT would be held out) it is fitted to all of them, and every
- * row is scored by a fit to the other folds.
+ * each member.  It is then made on some of the rows and scores any of them:
+ * calibration (held_out.c) says which.  An ensemble is fitted to rows by
+ * calibrating each member on them; members are no ensembles themselves, so
+ * each step is written for a detector and then, over that, for an ensemble.
  *
  * Preparation (dictionaries, imputation, scales) is of all rows: it does
  * not look at a row alone, and a sketch above its sample's size knows more
@@ -17,16 +16,13 @@
  *-------------------------------------------------------------------------
  */
 #include "model/ad_ensemble.h"
+#include "model/ad_fitter.h"
 
 #include <float.h>
 
 #define MB				((Size) 1024 * 1024)
 #define MAX_MATRICES	(512 * MB)	/* of an ensemble's members */
 #define MAX_PAYLOADS	(128 * MB)	/* the same */
-#define LEAST_HELD_OUT	1000	/* rows; fewer: cross-conformal */
-#define MOST_FOLDS		10
-#define SOME_ROWS		8192	/* scored for thresholds by default */
-#define SOME_NEIGHBOR_ROWS 2048 /* of detectors that search for them */
 
 /* What a fit works on: of a model, or of a member of an ensemble. */
 typedef struct Fit
@@ -73,54 +69,9 @@ check_matrix(const AdMatrix *m, bool missing)
 	}
 }
 
-static void prepare(Fit *fit, AdView *v, const AdSpec *spec, uint64 seed);
-
-/* Prepare the members of an ensemble; those that see the rows alike share them. */
+/* Prepare a view for a spec, but for the members of an ensemble. */
 static void
-prepare_members(Fit *fit, AdView *v, const AdSpec *spec, uint64 seed)
-{
-	Size		total = 0;
-
-	for (int k = 0; k < fit->nmembers; k++)
-	{
-		AdMatrix   *m = &fit->members[k].matrix;
-		Size		bytes;
-		int			same = 0;
-
-		prepare(&fit->members[k], v, &spec->members[k], seed);
-		if (m->x == v->x)
-			continue;
-		bytes = ad_mul_size(ad_mul_size(m->rows, m->cols), sizeof(double));
-		for (; same < k; same++)
-		{
-			const AdMatrix *other = &fit->members[same].matrix;
-
-			CHECK_FOR_INTERRUPTS();
-			if (other->cols == m->cols && memcmp(other->x, m->x, bytes) == 0)
-				break;
-		}
-		if (same < k)
-		{
-			pfree((void *) m->x);
-			m->x = fit->members[same].matrix.x;
-			continue;
-		}
-		total += bytes;
-		if (total > MAX_MATRICES)
-			ereport(ERROR,
-					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-					 errmsg("rows of an ensemble's members need %zu MB, limit is %zu MB",
-							ad_megabytes(total), MAX_MATRICES / MB),
-					 errhint("Lower rows in ad_sampling(), or give the members one ad_prepare().")));
-	}
-}
-
-/*
- * Prepare a view for a spec, in the current context; the seed is for what is
- * held out.
- */
-static void
-prepare(Fit *fit, AdView *v, const AdSpec *spec, uint64 seed)
+prepare_one(Fit *fit, AdView *v, const AdSpec *spec, uint64 seed)
 {
 	const AdSketch *sketch = v->sketch;
 	AdModel    *m = ad_model_new(CurrentMemoryContext);
@@ -149,58 +100,125 @@ prepare(Fit *fit, AdView *v, const AdSpec *spec, uint64 seed)
 	fit->matrix.cols = m->ncols;
 	fit->matrix.kinds = m->kinds;
 	fit->matrix.seed = spec->sampling.seed;
-	if (spec->nmembers > 0)
-	{
-		m->combine = ((AdEnsembleOptions *) spec->options)->combine;
-		fit->nmembers = spec->nmembers;
-		fit->members = ad_palloc_array(Fit, spec->nmembers);
-		fit->scratch = ad_palloc_array(double, spec->nmembers);
-		prepare_members(fit, v, spec, seed);
-	}
-	else
+	if (spec->nmembers == 0)
 		check_matrix(&fit->matrix, spec->detector->accepts_missing != NULL &&
 					 spec->detector->accepts_missing(spec->options));
 }
 
-/* The score of a row of the matrix; known: the fit saw it. */
-static double
-score_row(Fit *fit, Size i, bool known)
+/*
+ * Prepare a view for a spec, in the current context; the seed is for what is
+ * held out.  Members of an ensemble that see the rows alike share them.
+ */
+static void
+prepare(Fit *fit, AdView *v, const AdSpec *spec, uint64 seed)
 {
-	const AdDetector *d = fit->spec->detector;
-	const double *x;
-	double		score;
+	Size		total = 0;
 
-	/* a row of many columns, or of many neighbours, takes a millisecond */
-	CHECK_FOR_INTERRUPTS();
-	if (fit->nmembers > 0)
+	prepare_one(fit, v, spec, seed);
+	if (spec->nmembers == 0)
+		return;
+	fit->model->combine = ((AdEnsembleOptions *) spec->options)->combine;
+	fit->nmembers = spec->nmembers;
+	fit->members = ad_palloc_array(Fit, spec->nmembers);
+	fit->scratch = ad_palloc_array(double, spec->nmembers);
+	for (int k = 0; k < fit->nmembers; k++)
 	{
-		for (int k = 0; k < fit->nmembers; k++)
-			fit->scratch[k] = score_row(&fit->members[k], i, known);
-		score = ad_ensemble_combine(fit->model->combine, fit->scratch,
-									fit->scales, fit->nmembers);
+		AdMatrix   *m = &fit->members[k].matrix;
+		Size		bytes;
+		int			same = 0;
+
+		prepare_one(&fit->members[k], v, &spec->members[k], seed);
+		if (m->x == v->x)
+			continue;
+		bytes = ad_mul_size(ad_mul_size(m->rows, m->cols), sizeof(double));
+		for (; same < k; same++)
+		{
+			const AdMatrix *other = &fit->members[same].matrix;
+
+			CHECK_FOR_INTERRUPTS();
+			if (other->cols == m->cols && memcmp(other->x, m->x, bytes) == 0)
+				break;
+		}
+		if (same < k)
+		{
+			pfree((void *) m->x);
+			m->x = fit->members[same].matrix.x;
+			continue;
+		}
+		total += bytes;
+		if (total > MAX_MATRICES)
+			ereport(ERROR,
+					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					 errmsg("rows of an ensemble's members need %zu MB, limit is %zu MB",
+							ad_megabytes(total), MAX_MATRICES / MB),
+					 errhint("Lower rows in ad_sampling(), or give the members one ad_prepare().")));
 	}
-	else
-	{
-		x = fit->matrix.x + i * fit->matrix.cols;
-		score = known && d->score_known ? d->score_known(fit->scorer, x) :
-			d->score(fit->scorer, x);
-	}
+}
+
+/* Raise an error if there is no score, and make it finite. */
+static double
+finite_score(const Fit *fit, double score)
+{
 	if (isnan(score))
-		elog(ERROR, "detector \"%s\" gives no score", d->name);
+		elog(ERROR, "detector \"%s\" gives no score",
+			 fit->spec->detector->name);
 	return Max(-DBL_MAX, Min(score, DBL_MAX));
 }
 
-static void calibrate(Fit *fit, const Size *rows, Size n);
-
-/* Fit to some rows, given in ascending order. */
-static void
-fit_rows(Fit *fit, const Size *rows, Size n)
+/* The score of a row of a detector's matrix; known: the fit saw it. */
+static double
+score_row(void *arg, Size i, bool known)
 {
-	MemoryContext old;
+	Fit		   *fit = arg;
 	const AdDetector *d = fit->spec->detector;
-	AdMatrix	m = fit->matrix;
-	AdReader	r;
+	const double *x = fit->matrix.x + i * fit->matrix.cols;
 
+	/* a row of many columns, or of many neighbours, takes a millisecond */
+	CHECK_FOR_INTERRUPTS();
+	return finite_score(fit, known && d->score_known ?
+						d->score_known(fit->scorer, x) :
+						d->score(fit->scorer, x));
+}
+
+/* The score of a row under all members of an ensemble. */
+static double
+score_members(void *arg, Size i, bool known)
+{
+	Fit		   *fit = arg;
+
+	for (int k = 0; k < fit->nmembers; k++)
+		fit->scratch[k] = score_row(&fit->members[k], i, known);
+	return finite_score(fit, ad_ensemble_combine(fit->model->combine,
+												 fit->scratch, fit->scales,
+												 fit->nmembers));
+}
+
+/* The shift and unit of a detector's scores; see AdFitter. */
+static void
+common_scale(const void *arg, double *shift, double *unit)
+{
+	const Fit  *fit = arg;
+	const AdDetector *d = fit->spec->detector;
+
+	*shift = 0;
+	*unit = 1;
+	if (d->common_scale)
+		d->common_scale(fit->scorer, fit->spec->options, shift, unit);
+}
+
+/* Those of an ensemble's, whose members have been brought to one. */
+static void
+members_scale(const void *arg pg_attribute_unused(), double *shift,
+			  double *unit)
+{
+	*shift = 0;
+	*unit = 1;
+}
+
+/* Forget the last fit and enter the context of the next. */
+static MemoryContext
+begin_fit(Fit *fit)
+{
 	if (fit->fitted)
 	{
 		/* the members' contexts go with it */
@@ -212,27 +230,19 @@ fit_rows(Fit *fit, const Size *rows, Size n)
 		fit->fitted = AllocSetContextCreate(CurrentMemoryContext,
 											"anomaly fitted",
 											ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(fit->fitted);
-	if (fit->nmembers > 0)
-	{
-		Size		total = 0;
+	return MemoryContextSwitchTo(fit->fitted);
+}
 
-		fit->scales = ad_palloc_array(const AdCalibration *, fit->nmembers);
-		for (int k = 0; k < fit->nmembers; k++)
-		{
-			calibrate(&fit->members[k], rows, n);
-			fit->scales[k] = &fit->members[k].calibration;
-			total += fit->members[k].payload.len;
-			if (total > MAX_PAYLOADS)
-				ereport(ERROR,
-						(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-						 errmsg("an ensemble's members need %zu MB, limit is %zu MB",
-								ad_megabytes(total), MAX_PAYLOADS / MB),
-						 errhint("Give fewer or smaller members.")));
-		}
-		MemoryContextSwitchTo(old);
-		return;
-	}
+/* Fit a detector to some rows, given in ascending order. */
+static void
+fit_rows(void *arg, const Size *rows, Size n)
+{
+	Fit		   *fit = arg;
+	MemoryContext old = begin_fit(fit);
+	const AdDetector *d = fit->spec->detector;
+	AdMatrix	m = fit->matrix;
+	AdReader	r;
+
 	if (n < m.rows)
 	{
 		double	   *x = ad_palloc_array(double, ad_mul_size(n, m.cols));
@@ -258,157 +268,58 @@ fit_rows(Fit *fit, const Size *rows, Size n)
 	MemoryContextSwitchTo(old);
 }
 
-/*
- * Draw "most" of n rows, in ascending order, into drawn; the others into
- * rest, which may be NULL.
- */
+/* Fit the members of an ensemble to some rows, each with its calibration. */
 static void
-draw(const Size *rows, Size n, Size most, uint64 seed, Size *drawn,
-	 Size *rest)
+fit_members(void *arg, const Size *rows, Size n)
 {
-	AdRandom	random;
-	Size		left = most;
+	Fit		   *fit = arg;
+	MemoryContext old = begin_fit(fit);
+	Size		total = 0;
 
-	ad_random_seed(&random, seed, AD_STREAM_HELD_OUT_ROWS);
-	for (Size i = 0, k = 0, o = 0; i < n; i++)
+	fit->scales = ad_palloc_array(const AdCalibration *, fit->nmembers);
+	for (int k = 0; k < fit->nmembers; k++)
 	{
-		AD_CHECK_EVERY_1024(i);
-		if (left > 0 && ad_random_below(&random, n - i) < left)
-		{
-			drawn[k++] = rows[i];
-			left--;
-		}
-		else if (rest)
-			rest[o++] = rows[i];
+		Fit		   *member = &fit->members[k];
+		AdFitter	fitter = {
+			.spec = member->spec,
+			.seed = member->seed,
+			.fit = member,
+			.fit_rows = fit_rows,
+			.score_row = score_row,
+			.common_scale = common_scale
+		};
+
+		ad_calibration_make(&fitter, rows, n, &member->calibration);
+		fit->scales[k] = &member->calibration;
+		total += member->payload.len;
+		if (total > MAX_PAYLOADS)
+			ereport(ERROR,
+					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					 errmsg("an ensemble's members need %zu MB, limit is %zu MB",
+							ad_megabytes(total), MAX_PAYLOADS / MB),
+					 errhint("Give fewer or smaller members.")));
 	}
+	MemoryContextSwitchTo(old);
 }
 
-/*
- * The shift and unit by which scores of the rows last fitted to compare with
- * those of other fits.
- */
+/* Fit to all rows but those held out, and keep the scores' summary. */
 static void
-common_scale(const Fit *fit, double *shift, double *unit)
+calibrate(Fit *fit)
 {
-	const AdDetector *d = fit->spec->detector;
+	bool		is_ensemble = fit->nmembers > 0;
+	AdFitter	fitter = {
+		.spec = fit->spec,
+		.seed = fit->seed,
+		.fit = fit,
+		.fit_rows = is_ensemble ? fit_members : fit_rows,
+		.score_row = is_ensemble ? score_members : score_row,
+		.common_scale = is_ensemble ? members_scale : common_scale
+	};
+	Size	   *rows = ad_palloc_array(Size, fit->view->n);
 
-	*shift = 0;
-	*unit = 1;
-	if (fit->nmembers == 0 && d->common_scale)
-		d->common_scale(fit->scorer, fit->spec->options, shift, unit);
-}
-
-/*
- * Score every row by a fit to the other folds; less the shift of that fit,
- * and in its unit.
- */
-static void
-score_folds(Fit *fit, const Size *rows, Size n, double share, double *scores)
-{
-	Size		folds = Min(n, (Size) Max(2, Min(rint(1 / share), MOST_FOLDS)));
-	Size	   *fold = ad_palloc_array(Size, n);
-	Size	   *others = ad_palloc_array(Size, n);
-	AdRandom	random;
-
-	ad_random_seed(&random, fit->seed, AD_STREAM_FOLDS);
-	for (Size i = 0; i < n; i++)
-		fold[i] = i % folds;
-	for (Size i = n - 1; i > 0; i--)
-	{
-		Size		k = (Size) ad_random_below(&random, i + 1);
-		Size		swap = fold[i];
-
-		fold[i] = fold[k];
-		fold[k] = swap;
-	}
-	for (Size f = 0; f < folds; f++)
-	{
-		Size		nothers = 0;
-		double		shift;
-		double		unit;
-
-		for (Size i = 0; i < n; i++)
-			if (fold[i] != f)
-				others[nothers++] = rows[i];
-		fit_rows(fit, others, nothers);
-		common_scale(fit, &shift, &unit);
-		for (Size i = 0; i < n; i++)
-		{
-			if (fold[i] == f)
-				scores[i] = (score_row(fit, rows[i], false) - shift) / unit;
-		}
-	}
-	pfree(fold);
-	pfree(others);
-}
-
-/* Fit to some rows, some of them held out, and keep the scores' summary. */
-static void
-calibrate(Fit *fit, const Size *rows, Size n)
-{
-	const AdCalibrate *o = &fit->spec->calibrate;
-	uint32		most = fit->spec->has_calibrate ? AD_MOST_SCORES : AD_FEW_SCORES;
-	Size		held = (Size) (o->share * (double) n + 0.5);
-	Size	   *fitted = ad_palloc_array(Size, n);
-	Size	   *held_out = ad_palloc_array(Size, n);
-	double	   *scores = ad_palloc_array(double, n);
-	Size		some = SOME_ROWS;
-	AdCalibration c;
-
-	memset(&c, 0, sizeof(c));
-	c.contamination = o->contamination;
-	memcpy(fitted, rows, n * sizeof(Size));
-	if (o->share > 0)
-	{
-		c.method = held >= LEAST_HELD_OUT ? AD_CALIBRATION_SPLIT :
-			AD_CALIBRATION_CROSS;
-		if (c.method == AD_CALIBRATION_CROSS)
-		{
-			double		shift;
-			double		unit;
-
-			held = n;
-			if (n > 1)
-				score_folds(fit, rows, n, o->share, scores);
-			fit_rows(fit, fitted, n);
-			common_scale(fit, &shift, &unit);
-			for (Size i = 0; i < n && n > 1; i++)
-				scores[i] = Max(-DBL_MAX,
-								Min(scores[i] * unit + shift, DBL_MAX));
-			/* a row with no others to fit to: nothing is stranger, p is 1 */
-			if (n == 1)
-				scores[0] = DBL_MAX;
-		}
-		else
-		{
-			draw(rows, n, held, fit->seed, held_out, fitted);
-			n -= held;
-			fit_rows(fit, fitted, n);
-			for (Size i = 0; i < held; i++)
-				scores[i] = score_row(fit, held_out[i], false);
-		}
-		ad_scores_build(&c.held_out, scores, held, most);
-	}
-	else
-		fit_rows(fit, fitted, n);
-
-	/* all of them only for a user who thinks of thresholds */
-	if (fit->spec->detector->score_known)
-		some = SOME_NEIGHBOR_ROWS;
-	if (n > some && !fit->spec->has_calibrate)
-	{
-		draw(fitted, n, some, fit->seed, held_out, NULL);
-		memcpy(fitted, held_out, some * sizeof(Size));
-		n = some;
-	}
-	for (Size i = 0; i < n; i++)
-		scores[i] = score_row(fit, fitted[i], true);
-	ad_scores_build(&c.training, scores, n, most);
-	c.threshold = ad_sorted_threshold(scores, n, c.contamination);
-	fit->calibration = c;
-	pfree(fitted);
-	pfree(held_out);
-	pfree(scores);
+	for (Size i = 0; i < fit->view->n; i++)
+		rows[i] = i;
+	ad_calibration_make(&fitter, rows, fit->view->n, &fit->calibration);
 }
 
 /*
@@ -470,9 +381,9 @@ forget_scorer(Fit *fit)
 
 /* Write the model of a calibrated fit into a context; its payload goes. */
 static bytea *
-write_model(Fit *fit, MemoryContext context)
+write_model(Fit *fit, MemoryContext mcxt)
 {
-	MemoryContext old = MemoryContextSwitchTo(context);
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
 	AdEnvelopeWriter w;
 	StringInfo	buf = ad_envelope_begin(&w, 6, payload_bytes(fit));
 	StringInfoData spec;
@@ -510,17 +421,6 @@ write_model(Fit *fit, MemoryContext context)
 						   contains_rows ? AD_MODEL_CONTAINS_ROWS : 0);
 }
 
-/* The numbers 0 to n - 1, palloc'd. */
-static Size *
-all_rows(Size n)
-{
-	Size	   *rows = ad_palloc_array(Size, n);
-
-	for (Size i = 0; i < n; i++)
-		rows[i] = i;
-	return rows;
-}
-
 /*
  * Fit the spec's detector to a sketch.  Returns the model's bytes in the
  * current context; everything else is freed.  Cancellable.  Byte-identical
@@ -537,7 +437,7 @@ ad_model_fit(AdSketch *sketch, const AdSpec *spec)
 	bytea	   *result;
 
 	prepare(&fit, ad_view_create(sketch), spec, spec->sampling.seed);
-	calibrate(&fit, all_rows(fit.view->n), fit.view->n);
+	calibrate(&fit);
 	remember_shares(fit.model, fit.view);
 	forget_scorer(&fit);
 	result = write_model(&fit, old);
@@ -547,51 +447,57 @@ ad_model_fit(AdSketch *sketch, const AdSpec *spec)
 	return repalloc(result, VARSIZE(result));
 }
 
-/* The in-sample scores of all rows of a prepared fit. */
+/* The in-sample scores of all rows of a prepared detector. */
 static void
 score_in_sample(Fit *fit, double *scores)
 {
 	const AdDetector *d = fit->spec->detector;
 	Size		n = fit->matrix.rows;
 
-	if (fit->nmembers > 0)
+	if (d->in_sample)
 	{
-		double	  **own = ad_palloc_array(double *, fit->nmembers);
-		AdCalibration *scale = ad_palloc0_array(AdCalibration, fit->nmembers);
-		double	   *sorted = ad_palloc_array(double, n);
-
-		fit->scales = ad_palloc_array(const AdCalibration *, fit->nmembers);
-		for (int k = 0; k < fit->nmembers; k++)
-		{
-			own[k] = ad_palloc_array(double, n);
-			score_in_sample(&fit->members[k], own[k]);
-			memcpy(sorted, own[k], n * sizeof(double));
-			ad_scores_build(&scale[k].training, sorted, n, AD_MOST_SCORES);
-			scale[k].held_out = scale[k].training;
-			scale[k].threshold =
-				ad_sorted_threshold(sorted, n,
-									fit->spec->calibrate.contamination);
-			fit->scales[k] = &scale[k];
-		}
-		for (Size i = 0; i < n; i++)
-		{
-			AD_CHECK_EVERY_1024(i);
-			for (int k = 0; k < fit->nmembers; k++)
-				fit->scratch[k] = own[k][i];
-			scores[i] = ad_ensemble_combine(fit->model->combine, fit->scratch,
-											fit->scales, fit->nmembers);
-		}
-	}
-	else if (d->in_sample)
 		d->in_sample(&fit->matrix, fit->spec->options, scores);
-	else
+		return;
+	}
+	fit_rows(fit, NULL, n);
+	for (Size i = 0; i < n; i++)
 	{
-		fit_rows(fit, NULL, n);
-		for (Size i = 0; i < n; i++)
-		{
-			AD_CHECK_EVERY_1024(i);
-			scores[i] = score_row(fit, i, true);
-		}
+		AD_CHECK_EVERY_1024(i);
+		scores[i] = score_row(fit, i, true);
+	}
+}
+
+/*
+ * Those of an ensemble.  Nothing is held out: what the members' scores are
+ * compared with is all of them.
+ */
+static void
+score_members_in_sample(Fit *fit, double *scores)
+{
+	Size		n = fit->matrix.rows;
+	double	  **own = ad_palloc_array(double *, fit->nmembers);
+	AdCalibration *scale = ad_palloc0_array(AdCalibration, fit->nmembers);
+	double	   *sorted = ad_palloc_array(double, n);
+
+	fit->scales = ad_palloc_array(const AdCalibration *, fit->nmembers);
+	for (int k = 0; k < fit->nmembers; k++)
+	{
+		own[k] = ad_palloc_array(double, n);
+		score_in_sample(&fit->members[k], own[k]);
+		memcpy(sorted, own[k], n * sizeof(double));
+		ad_scores_build(&scale[k].training, sorted, n, AD_TAIL_SCORES);
+		scale[k].held_out = scale[k].training;
+		scale[k].threshold =
+			ad_sorted_threshold(sorted, n, fit->spec->calibrate.contamination);
+		fit->scales[k] = &scale[k];
+	}
+	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		for (int k = 0; k < fit->nmembers; k++)
+			fit->scratch[k] = own[k][i];
+		scores[i] = ad_ensemble_combine(fit->model->combine, fit->scratch,
+										fit->scales, fit->nmembers);
 	}
 }
 
@@ -612,7 +518,10 @@ ad_model_outliers(AdSketch *sketch, const AdSpec *spec, double *scores)
 	Assert(!sketch->large);
 	prepare(&fit, ad_view_create(sketch), spec, spec->sampling.seed);
 	own = ad_palloc_array(double, fit.matrix.rows);
-	score_in_sample(&fit, own);
+	if (fit.nmembers > 0)
+		score_members_in_sample(&fit, own);
+	else
+		score_in_sample(&fit, own);
 	for (Size i = 0; i < fit.matrix.rows; i++)
 		scores[fit.view->order ? fit.view->order[i] : i] = own[i];
 	MemoryContextSwitchTo(old);

@@ -1,0 +1,40 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_fitter.h
+ *		What calibration asks of a fit.
+ *
+ * A fitter fits to some of its rows and scores any of them.  How it does, and
+ * whether it is one detector or several, calibration does not know.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_FITTER_H
+#define AD_FITTER_H
+
+#include "model/ad_calibration.h"
+#include "model/ad_spec.h"
+
+typedef struct AdFitter
+{
+	const AdSpec *spec;
+	uint64		seed;			/* of what is held out */
+	void	   *fit;			/* given to each of these: */
+
+	/* Fit to some rows, given in ascending order. */
+	void		(*fit_rows) (void *fit, const Size *rows, Size n);
+
+	/* The score of a row, finite; known: the last fit saw it. */
+	double		(*score_row) (void *fit, Size row, bool known);
+
+	/*
+	 * The shift and unit by which scores of the last fit compare with those
+	 * of other fits.
+	 */
+	void		(*common_scale) (const void *fit, double *shift, double *unit);
+} AdFitter;
+
+/* held_out.c */
+extern void ad_calibration_make(const AdFitter *f, const Size *rows, Size n,
+								AdCalibration *out);
+
+#endif							/* AD_FITTER_H */
