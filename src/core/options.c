@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/numeric.h"
+#include "utils/varlena.h"
 
 #define MAX_SUGGESTED	40		/* options compared for a hint */
 
@@ -27,47 +28,27 @@
 #define STRING_AT(out, o)	(*(char **) ((char *) (out) + (o)->offset))
 #define SEED_AT(out, o)		(*(uint64 *) ((char *) (out) + (o)->offset))
 
-/* Levenshtein distance of two short words. */
-static int
-edit_distance(const char *a, const char *b)
-{
-	int			row[64];
-	int			la = (int) Min(strlen(a), 63);
-	int			lb = (int) Min(strlen(b), 63);
-
-	for (int j = 0; j <= lb; j++)
-		row[j] = j;
-	for (int i = 1; i <= la; i++)
-	{
-		int			diagonal = row[0];
-
-		row[0] = i;
-		for (int j = 1; j <= lb; j++)
-		{
-			int			best = Min(row[j], row[j - 1]) + 1;
-
-			best = Min(best, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
-			diagonal = row[j];
-			row[j] = best;
-		}
-	}
-	return row[lb];
-}
-
-/* The word nearest to the one given, or NULL if none is near. */
+/*
+ * The word nearest to the one given, or NULL if none is near.  Words are
+ * short: a user's has been clipped by ad_quote_clip().
+ */
 const char *
 ad_nearest(const char *word, const char *const *words, int n)
 {
 	const char *best = NULL;
-	int			best_distance = (int) Max(strlen(word) / 2, 2) + 1;
+	int			len = (int) strlen(word);
+	int			max_distance = Max(len / 2, 2);
 
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n && max_distance >= 0; i++)
 	{
-		int			d = edit_distance(word, words[i]);
+		int			d = varstr_levenshtein_less_equal(word, len, words[i],
+													  (int) strlen(words[i]),
+													  1, 1, 1, max_distance,
+													  false);
 
-		if (d < best_distance)
+		if (d <= max_distance)
 		{
-			best_distance = d;
+			max_distance = d - 1;	/* the first of equal ones */
 			best = words[i];
 		}
 	}

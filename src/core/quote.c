@@ -17,8 +17,8 @@ char *
 ad_quote_clip_len(const char *s, Size len)
 {
 	/* a character more than is kept, so that it is seen whether it fits */
-	int			some = (int) Min(len, (AD_MAX_QUOTED + 1) * MAX_MULTIBYTE_CHAR_LEN);
-	int			keep = pg_mbcharcliplen(s, some, AD_MAX_QUOTED);
+	int			max_len = (int) Min(len, (AD_MAX_QUOTED + 1) * MAX_MULTIBYTE_CHAR_LEN);
+	int			keep = pg_mbcharcliplen(s, max_len, AD_MAX_QUOTED);
 	char	   *result = palloc(keep + sizeof("..."));
 
 	memcpy(result, s, keep);
