@@ -14,6 +14,11 @@
 
 #include "core/ad_core.h"
 
+/* Whether variants for x86 are compiled, beside the portable code. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#define AD_HAVE_X86
+#endif
+
 typedef enum AdSimdLevel
 {
 	AD_SIMD_SCALAR, AD_SIMD_AVX2, AD_SIMD_AVX512

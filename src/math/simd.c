@@ -32,7 +32,7 @@ static int	simd_setting = SIMD_AUTO;
 static AdSimdLevel
 level_of(int setting)
 {
-#if defined(__x86_64__) && defined(__GNUC__)
+#ifdef AD_HAVE_X86
 	if (setting == SIMD_OFF)
 		return AD_SIMD_SCALAR;
 	__builtin_cpu_init();

@@ -18,8 +18,7 @@
  */
 #include "math/ad_simd.h"
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define HAVE_X86_VARIANTS
+#ifdef AD_HAVE_X86
 #include <immintrin.h>
 #endif
 
@@ -63,7 +62,7 @@ walk_scalar(const uint32 *nodes, int groups, int depth, const uint32 *key,
 	}
 }
 
-#ifdef HAVE_X86_VARIANTS
+#ifdef AD_HAVE_X86
 
 __attribute__((target("avx2")))
 static void
@@ -152,14 +151,14 @@ walk_avx512(const uint32 *nodes, int groups, int depth, const uint32 *key,
 	}
 }
 
-#endif							/* HAVE_X86_VARIANTS */
+#endif							/* AD_HAVE_X86 */
 
 /* Use the variant of a level. */
 void
 ad_forest_choose(AdSimdLevel level)
 {
 	ad_forest_walk = walk_scalar;
-#ifdef HAVE_X86_VARIANTS
+#ifdef AD_HAVE_X86
 	if (level == AD_SIMD_AVX2)
 		ad_forest_walk = walk_avx2;
 	else if (level == AD_SIMD_AVX512)

@@ -14,10 +14,6 @@
  */
 #include "math/ad_kernel.h"
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define HAVE_X86_VARIANTS
-#endif
-
 #define BLOCK	256				/* points whose sums stay in the cache */
 #define LANES	8				/* of sums in double precision */
 #define MAGIC	12582912.0f		/* 1.5 * 2^23: adding it rounds */
@@ -246,7 +242,7 @@ static const AdKernels kernels_##suffix = { \
 };
 
 VARIANT(scalar,)
-#ifdef HAVE_X86_VARIANTS
+#ifdef AD_HAVE_X86
 VARIANT(avx2, __attribute__((target("avx2"))))
 #endif
 
@@ -257,7 +253,7 @@ void
 ad_kernel_choose(AdSimdLevel level)
 {
 	ad_kernels = &kernels_scalar;
-#ifdef HAVE_X86_VARIANTS
+#ifdef AD_HAVE_X86
 	if (level >= AD_SIMD_AVX2)
 		ad_kernels = &kernels_avx2;
 #endif

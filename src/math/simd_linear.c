@@ -16,10 +16,6 @@
 
 #include <float.h>
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define HAVE_X86_VARIANTS
-#endif
-
 #define ROWS	4				/* rows that are added to a scatter at once */
 
 /* AD_LANES doubles at any address of a double */
@@ -167,7 +163,7 @@ scatter_add_##suffix(const double *x, Size n, int cols, const double *mean, \
 }
 
 VARIANT(scalar,)
-#ifdef HAVE_X86_VARIANTS
+#ifdef AD_HAVE_X86
 VARIANT(avx2, __attribute__((target("avx2"))))
 VARIANT(avx512, __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq"))))
 #endif
@@ -184,7 +180,7 @@ void
 ad_linear_choose(AdSimdLevel level)
 {
 	CHOOSE(scalar);
-#ifdef HAVE_X86_VARIANTS
+#ifdef AD_HAVE_X86
 	if (level == AD_SIMD_AVX2)
 		CHOOSE(avx2);
 	else if (level == AD_SIMD_AVX512)

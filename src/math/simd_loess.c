@@ -21,19 +21,5 @@
 const AdLoessKernels *
 ad_loess_kernels(AdSimdWidth width)
 {
-	switch (width)
-	{
-		case AD_WIDTH_ONE:
-			return &kernels_scalar;
-		case AD_WIDTH_TWO:
-			return &kernels_base;
-#ifdef HAVE_WIDE
-		case AD_WIDTH_FOUR:
-			return &kernels_avx2;
-		case AD_WIDTH_EIGHT:
-			return &kernels_avx512;
-#endif
-		default:
-			return &kernels_base;
-	}
+	return VARIANT_OF(width, &kernels);
 }

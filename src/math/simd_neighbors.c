@@ -17,8 +17,7 @@
  */
 #include "math/ad_simd.h"
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define HAVE_X86_VARIANTS
+#ifdef AD_HAVE_X86
 #include <immintrin.h>
 #endif
 
@@ -135,7 +134,7 @@ SCAN_KERNEL(scan_2, scan_body, AD_NORM_2, PORTABLE)
 SCAN_KERNEL(scan_1, scan_body, AD_NORM_1, PORTABLE)
 SCAN_KERNEL(scan_max, scan_body, AD_NORM_MAX, PORTABLE)
 
-#ifdef HAVE_X86_VARIANTS
+#ifdef AD_HAVE_X86
 
 #define FOR_AVX2	__attribute__((target("avx2")))
 #define FOR_AVX512	__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq")))
@@ -291,7 +290,7 @@ SCAN_KERNEL(scan_2_avx512, scan_body_avx512, AD_NORM_2, FOR_AVX512)
 SCAN_KERNEL(scan_1_avx512, scan_body_avx512, AD_NORM_1, FOR_AVX512)
 SCAN_KERNEL(scan_max_avx512, scan_body_avx512, AD_NORM_MAX, FOR_AVX512)
 
-#endif							/* HAVE_X86_VARIANTS */
+#endif							/* AD_HAVE_X86 */
 
 /* Use the variants of a level. */
 void
@@ -303,7 +302,7 @@ ad_neighbors_choose(AdSimdLevel level)
 	ad_scan_kernel[AD_NORM_2] = scan_2;
 	ad_scan_kernel[AD_NORM_1] = scan_1;
 	ad_scan_kernel[AD_NORM_MAX] = scan_max;
-#ifdef HAVE_X86_VARIANTS
+#ifdef AD_HAVE_X86
 	if (level == AD_SIMD_AVX2)
 	{
 		ad_block_kernel[AD_NORM_2] = block_2_avx2;

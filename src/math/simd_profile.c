@@ -17,19 +17,5 @@
 AdProfileRow
 ad_profile_row(AdSimdWidth width)
 {
-	switch (width)
-	{
-		case AD_WIDTH_ONE:
-			return row_scalar;
-		case AD_WIDTH_TWO:
-			return row_base;
-#ifdef HAVE_WIDE
-		case AD_WIDTH_FOUR:
-			return row_avx2;
-		case AD_WIDTH_EIGHT:
-			return row_avx512;
-#endif
-		default:
-			return row_base;
-	}
+	return VARIANT_OF(width, row);
 }

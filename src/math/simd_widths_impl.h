@@ -13,9 +13,12 @@
  *		SELECT(m,a,b)	a where the mask m is set, b elsewhere
  *		NONE			a VI of zeros
  *		ANY(m)			is any lane of the mask m set?
+ * and after it, for the file that includes this,
+ *		VARIANT_OF(width, name)
  *
  *-------------------------------------------------------------------------
  */
+#include "math/ad_simd.h"
 
 /* Vectors aligned like a double, which may alias one. */
 typedef double ad_v2 __attribute__((vector_size(16), aligned(8), may_alias));
@@ -70,9 +73,7 @@ typedef int64 ad_i2 __attribute__((vector_size(16), aligned(8), may_alias));
 #undef NONE
 #undef ANY
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define HAVE_WIDE 1
-
+#ifdef AD_HAVE_X86
 #include <immintrin.h>
 
 typedef double ad_v4 __attribute__((vector_size(32), aligned(8), may_alias));
@@ -125,4 +126,13 @@ typedef int64 ad_i8 __attribute__((vector_size(64), aligned(8), may_alias));
 #undef SELECT
 #undef NONE
 #undef ANY
+
+/* The variant of a name for a width, as ad_simd_width() gives it. */
+#define VARIANT_OF(width, name) \
+	((width) == AD_WIDTH_ONE ? name##_scalar : \
+	 (width) == AD_WIDTH_FOUR ? name##_avx2 : \
+	 (width) == AD_WIDTH_EIGHT ? name##_avx512 : name##_base)
+#else
+#define VARIANT_OF(width, name) \
+	((width) == AD_WIDTH_ONE ? name##_scalar : name##_base)
 #endif
