@@ -246,6 +246,46 @@ load_extended(AdReader *r, AdForest *f)
 	ad_rd_end(r);
 }
 
+#ifdef USE_ASSERT_CHECKING
+/* Check that walks end, and within the arrays. */
+static void
+check_forest(const AdForest *f)
+{
+	Size		slots = (Size) 1 << f->depth;
+	Size		lanes = (Size) f->groups * LANES;
+
+	Assert((f->groups > 0) == !f->hyperplanes);
+	for (Size i = 0; !f->hyperplanes && i < lanes * (slots - 1); i++)
+	{
+		uint32		column = f->nodes[i] & ((1 << AD_FOREST_SHIFT) - 1);
+
+		/* slots without a node have column and rank 0 */
+		Assert(column < (uint32) f->cols);
+		Assert(f->nodes[i] == 0 ||
+			   f->nodes[i] >> AD_FOREST_SHIFT < f->columns[column].n);
+	}
+	for (uint32 i = 0; i < f->nhyper; i++)
+	{
+		const AdHyperNode *node = &f->hyper[i];
+
+		if (node->right == 0)
+			continue;
+		/* the left child is the next, and a tree in pre-order */
+		Assert(node->right > i + 1 && node->right < f->nhyper);
+		Assert(node->nterms >= 1 && node->first + node->nterms <= f->nterms);
+		for (uint32 t = 0; t < node->nterms; t++)
+			Assert(f->terms[node->first + t].column < (uint32) f->cols);
+	}
+	for (uint32 t = 0; f->hyperplanes && t < f->ntrees; t++)
+		Assert(f->roots[t] < f->nhyper &&
+			   (t == 0 || f->roots[t] > f->roots[t - 1]));
+}
+
+#define AssertForest(f)	check_forest(f)
+#else
+#define AssertForest(f)	((void) true)
+#endif
+
 /*
  * Check a payload and make a scorer of it.  "hyperplanes": splits are
  * written as those of an extended forest even with ndim 1.
@@ -271,6 +311,7 @@ ad_forest_load(AdReader *r, int cols, bool hyperplanes,
 		load_axis_parallel(r, f);
 	else
 		load_extended(r, f);
+	AssertForest(f);
 	return f;
 }
 

@@ -130,10 +130,27 @@ extern AdModel *ad_model_new(MemoryContext mcxt);
 /* ensemble.c */
 extern double ad_ensemble_score(AdModel *m, const double *raw);
 
+/* assert_model.c: what scores, a row for it, and all that loading checks */
+#ifdef USE_ASSERT_CHECKING
+extern void ad_model_check(const AdModel *m);
+extern void ad_model_check_row(const AdModel *m, const double *raw);
+extern void ad_model_check_features(const AdModel *m);
+
+#define AssertModel(m)			ad_model_check(m)
+#define AssertModelRow(m, raw)	ad_model_check_row((m), (raw))
+#define AssertModelFeatures(m)	ad_model_check_features(m)
+#else
+#define AssertModel(m)			((void) true)
+#define AssertModelRow(m, raw)	((void) true)
+#define AssertModelFeatures(m)	((void) true)
+#endif
+
 /* The score of one row of raw features; see ad_prepare_row(). */
 static inline double
 ad_model_score(AdModel *m, const double *raw)
 {
+	AssertModel(m);
+	AssertModelRow(m, raw);
 	if (unlikely(m->nmembers > 0))
 		return ad_ensemble_score(m, raw);
 	ad_prepare_row(m, raw, m->columns);

@@ -271,6 +271,8 @@ ad_model_explain(AdModel *m, const double *raw, bool path,
 	double		score = score_of(m, raw);
 	double		baseline = NAN;
 
+	AssertModel(m);
+	Assert(!isnan(score));
 	if (m->nmembers > 0)
 	{
 		if (m->combine == AD_COMBINE_MEAN)

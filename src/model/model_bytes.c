@@ -334,6 +334,7 @@ read_model(const uint8 *data, Size len, bool is_member)
 	else
 		m->scorer = m->detector->load(&r, m->ncols);
 
+	AssertModelFeatures(m);
 	MemoryContextSwitchTo(old);
 	return m;
 }

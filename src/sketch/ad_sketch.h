@@ -84,13 +84,13 @@ typedef struct AdDictEntry
 typedef struct AdDict
 {
 	uint32		n;				/* entries */
-	uint32		cap;			/* entries allocated */
+	uint32		capacity;		/* entries allocated */
 	uint32		nslots;			/* power of 2, > n */
 	uint32	   *slots;			/* entry + 1, or 0 */
 	AdDictEntry *entries;
 	char	   *arena;
 	Size		arena_len;
-	Size		arena_cap;
+	Size		arena_capacity;
 	bool		overflow;		/* more values than are counted exactly */
 } AdDict;
 
@@ -133,10 +133,10 @@ typedef struct AdSketch
 	uint64	   *missing;		/* per feature: NULL or NaN */
 	uint64	   *infinite;		/* per feature */
 
-	/* sample: n <= cap rows, cut back to k when full */
+	/* sample: n <= capacity rows, cut back to k when full */
 	Size		k;
 	Size		n;
-	Size		cap;
+	Size		capacity;
 	uint64	   *priority;
 	double	   *x;				/* n x nfeatures; NaN missing; codes */
 	uint64		threshold;		/* a row above it is not kept */
@@ -158,6 +158,17 @@ extern AdSketch *ad_sketch_create(const AdSampling *sampling,
 extern void ad_sketch_add(AdSketch *s, double *x, const AdCategory *category,
 						  uint64 key);
 extern void ad_sketch_merge(AdSketch *a, const AdSketch *b);
+
+/* assert_sketch.c: sizes, on entry of adding a row; all of it, elsewhere */
+#ifdef USE_ASSERT_CHECKING
+extern void ad_sketch_check(const AdSketch *s, bool rows);
+
+#define AssertSketch(s)			ad_sketch_check((s), false)
+#define AssertSketchRows(s)		ad_sketch_check((s), true)
+#else
+#define AssertSketch(s)			((void) true)
+#define AssertSketchRows(s)		((void) true)
+#endif
 
 /* sample.c */
 extern void ad_sample_append(AdSketch *s, uint64 priority, const double *row);

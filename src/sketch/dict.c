@@ -94,22 +94,22 @@ ad_dict_code(AdDict *d, const char *s, int len)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many distinct values in a categorical feature")));
-	if (d->n == d->cap)
+	if (d->n == d->capacity)
 	{
-		uint32		cap = d->cap == 0 ? 8 : d->cap * 2;
+		uint32		capacity = d->capacity == 0 ? 8 : d->capacity * 2;
 
-		d->entries = d->cap == 0 ? ad_palloc_array(AdDictEntry, cap) :
-			ad_repalloc_array(d->entries, AdDictEntry, cap);
-		d->cap = cap;
+		d->entries = d->capacity == 0 ? ad_palloc_array(AdDictEntry, capacity) :
+			ad_repalloc_array(d->entries, AdDictEntry, capacity);
+		d->capacity = capacity;
 	}
 	/* also for an empty string, so that no entry points into nothing */
-	if (d->arena_cap == 0 || d->arena_len + len > d->arena_cap)
+	if (d->arena_capacity == 0 || d->arena_len + len > d->arena_capacity)
 	{
-		Size		cap = Max(d->arena_cap * 2, d->arena_len + len + 64);
+		Size		capacity = Max(d->arena_capacity * 2, d->arena_len + len + 64);
 
-		d->arena = d->arena_cap == 0 ? ad_palloc_array(char, cap) :
-			ad_repalloc_array(d->arena, char, cap);
-		d->arena_cap = cap;
+		d->arena = d->arena_capacity == 0 ? ad_palloc_array(char, capacity) :
+			ad_repalloc_array(d->arena, char, capacity);
+		d->arena_capacity = capacity;
 	}
 	hash = hash_value(s, len);
 	e = &d->entries[d->n++];

@@ -205,22 +205,22 @@ ad_sample_append(AdSketch *s, uint64 priority, const double *row)
 {
 	Size		limit = buffer_rows(s);
 
-	if (s->n == s->cap)
+	if (s->n == s->capacity)
 	{
-		Size		cap = Min(s->cap == 0 ? INITIAL_ROWS : s->cap * 2, limit);
+		Size		capacity = Min(s->capacity == 0 ? INITIAL_ROWS : s->capacity * 2, limit);
 
-		if (s->cap == 0)
+		if (s->capacity == 0)
 		{
-			s->priority = ad_palloc_array(uint64, cap);
-			s->x = ad_palloc_array(double, ad_mul_size(cap, s->nfeatures));
+			s->priority = ad_palloc_array(uint64, capacity);
+			s->x = ad_palloc_array(double, ad_mul_size(capacity, s->nfeatures));
 		}
 		else
 		{
-			s->priority = ad_repalloc_array(s->priority, uint64, cap);
+			s->priority = ad_repalloc_array(s->priority, uint64, capacity);
 			s->x = ad_repalloc_array(s->x, double,
-									 ad_mul_size(cap, s->nfeatures));
+									 ad_mul_size(capacity, s->nfeatures));
 		}
-		s->cap = cap;
+		s->capacity = capacity;
 	}
 	s->priority[s->n] = priority;
 	memcpy(s->x + s->n * s->nfeatures, row, s->nfeatures * sizeof(double));

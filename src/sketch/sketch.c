@@ -247,6 +247,7 @@ ad_sketch_add(AdSketch *s, double *x, const AdCategory *category, uint64 key)
 	bool		keep;
 	double		finite = 0;
 
+	AssertSketch(s);
 	if (unlikely(s->rows == 0) && !s->sampling.keyed)
 		seed_priorities(s, x, category);
 	if (unlikely(s->rows == s->k))
@@ -471,6 +472,8 @@ ad_sketch_merge(AdSketch *a, const AdSketch *b)
 	MemoryContext old;
 	uint32	  **recode;
 
+	AssertSketchRows(a);
+	AssertSketchRows(b);
 	check_mergeable(a, b);
 	if (b->rows == 0)
 		return;

@@ -38,6 +38,7 @@ ad_sketch_write(AdSketch *s, const void *extra, Size extra_len)
 	StringInfo	buf;
 	int			d = s->nfeatures;
 
+	AssertSketchRows(s);
 	ad_sample_cut(s);
 	buf = ad_envelope_begin(&w, extra ? 5 : 4,
 							ad_mul_size(s->n + 2 * AD_TAIL,
@@ -261,7 +262,7 @@ read_sample(AdReader *r, AdSketch *s, bool trusted)
 	if (n != Min(s->rows, s->k) ||
 		left / (sizeof(double) * (d + 1)) < n)
 		ad_rd_corrupt(r, "the sample's size contradicts the number of rows");
-	s->n = s->cap = (Size) n;
+	s->n = s->capacity = (Size) n;
 	s->priority = ad_palloc_array(uint64, n);
 	s->x = ad_palloc_array(double, ad_mul_size(n, d));
 	ad_rd_u64_array(r, s->priority, n);
@@ -320,6 +321,7 @@ ad_sketch_read(const uint8 *bytes, Size len, MemoryContext mcxt,
 	read_dictionaries(&r, s);
 	ad_envelope_reader(&e, SECTION_SAMPLE, "sketch", &r);
 	read_sample(&r, s, extra != NULL);
+	AssertSketchRows(s);
 	MemoryContextSwitchTo(old);
 	return s;
 }

@@ -241,6 +241,7 @@ ad_view_create(AdSketch *s)
 	int			d = s->nfeatures;
 	double	   *scratch;
 
+	AssertSketchRows(s);
 	ad_sample_cut(s);
 	v->sketch = s;
 	v->rows = s->rows;
