@@ -51,7 +51,7 @@ extern void ad_rd_end(AdReader *r);
 extern void ad_rd_corrupt(const AdReader *r, const char *detail)
 			pg_attribute_noreturn();
 
-/* Error unless that many bytes are left. */
+/* Raise an error unless that many bytes are left. */
 static inline void
 ad_rd_need(AdReader *r, Size bytes)
 {

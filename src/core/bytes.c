@@ -264,7 +264,7 @@ ad_rd_string(AdReader *r, Size max, Size *len)
 	return s;
 }
 
-/* Error unless a string is text in the server's encoding. */
+/* Raise an error unless a string is text in the server's encoding. */
 void
 ad_rd_text_check(AdReader *r, const char *s, Size len)
 {
@@ -290,7 +290,7 @@ ad_rd_align8(AdReader *r)
 			ad_rd_corrupt(r, "padding is not zero");
 }
 
-/* Error unless everything has been read. */
+/* Raise an error unless everything has been read. */
 void
 ad_rd_end(AdReader *r)
 {

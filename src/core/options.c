@@ -240,7 +240,7 @@ key_is(const JsonbValue *key, const char *name)
  * Fill a struct from a jsonb object: defaults first, then what the object
  * says.  "owner" names whose options they are, for messages.  Keys in
  * also_allowed (NULL-terminated, may be NULL) belong to somebody else and
- * are passed over.  Errors as the file head says.
+ * are passed over.  Raises the errors that the file head names.
  */
 void
 ad_options_parse(JsonbContainer *object, const char *owner,

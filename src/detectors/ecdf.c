@@ -29,7 +29,7 @@ enum
 static int
 skew_of(const double *v, Size n)
 {
-	double		most = Max(fabs(v[0]), fabs(v[n - 1]));
+	double		largest = Max(fabs(v[0]), fabs(v[n - 1]));
 	double		mean = 0;
 	double		m2 = 0;
 	double		m3 = 0;
@@ -38,7 +38,7 @@ skew_of(const double *v, Size n)
 	if (v[0] == v[n - 1])
 		return SKEW_NONE;
 	/* near 1, so that no cube overflows or vanishes */
-	(void) frexp(most, &exponent);
+	(void) frexp(largest, &exponent);
 	for (Size i = 0; i < n; i++)
 	{
 		AD_CHECK_EVERY_1024(i);

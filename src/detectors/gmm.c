@@ -61,7 +61,7 @@ typedef struct Gmm
 	double		likelihood;		/* mean ln density of the fit's rows */
 	double	   *logs;			/* scratch: per component */
 	double	   *transposed;		/* scratch: per column */
-	double		least;			/* score of a component's mean; NaN: not yet
+	double		lowest;			/* score of a component's mean; NaN: not yet
 								 * known */
 } Gmm;
 
@@ -94,7 +94,7 @@ gmm_create(int cols, int n)
 	g->components = ad_palloc0_array(Component, n);
 	g->logs = ad_palloc0_array(double, n);
 	g->transposed = ad_palloc_array(double, cols);
-	g->least = NAN;
+	g->lowest = NAN;
 	for (int k = 0; k < n; k++)
 		g->components[k].map = ad_map_create(cols, cols);
 	return g;
@@ -107,12 +107,12 @@ gmm_create(int cols, int n)
 static double
 log_sum(double *logs, int n, bool shares)
 {
-	double		most = logs[0];
+	double		largest = logs[0];
 	double		sum = 0;
 
 	for (int k = 1; k < n; k++)
-		most = Max(most, logs[k]);
-	if (!(most > -INFINITY))
+		largest = Max(largest, logs[k]);
+	if (!(largest > -INFINITY))
 	{
 		for (int k = 0; shares && k < n; k++)
 			logs[k] = 1.0 / n;
@@ -121,11 +121,11 @@ log_sum(double *logs, int n, bool shares)
 	if (n == 1)
 	{
 		logs[0] = shares ? 1 : logs[0];
-		return most;
+		return largest;
 	}
 	for (int k = 0; k < n; k++)
 	{
-		double		below = logs[k] - most;
+		double		below = logs[k] - largest;
 		double		e = below == 0 ? 1 :
 			below < NEGLIGIBLE ? 0 : ad_exp2(below * LOG2_E);
 
@@ -135,7 +135,7 @@ log_sum(double *logs, int n, bool shares)
 	}
 	for (int k = 0; shares && k < n; k++)
 		logs[k] /= sum;
-	return most + ad_log(sum);
+	return largest + ad_log(sum);
 }
 
 /* Start a pass: nothing gathered yet. */
@@ -345,7 +345,7 @@ gmm_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 	const GmmOptions *options = opts;
 	int			restarts = options->init == 1 ? 1 : options->restarts;
 	MemoryContext outer = CurrentMemoryContext;
-	MemoryContext best_context = NULL;
+	MemoryContext best_mcxt = NULL;
 	Gmm		   *best = NULL;
 	double	   *row = ad_palloc_array(double, m->cols);
 	Size		need;
@@ -378,9 +378,9 @@ gmm_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 		MemoryContextSwitchTo(outer);
 		if (best == NULL || g->likelihood > best->likelihood)
 		{
-			if (best_context)
-				MemoryContextDelete(best_context);
-			best_context = own;
+			if (best_mcxt)
+				MemoryContextDelete(best_mcxt);
+			best_mcxt = own;
 			best = g;
 		}
 		else
@@ -484,16 +484,16 @@ gmm_explain(void *scorer, const double *x, bool path pg_attribute_unused(),
 	Gmm		   *g = scorer;
 	int			cols = g->components[0].map->cols;
 
-	if (isnan(g->least))
+	if (isnan(g->lowest))
 	{
-		double		least = DBL_MAX;
+		double		lowest = DBL_MAX;
 
 		for (int k = 0; k < g->n; k++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			least = Min(least, gmm_score(g, g->components[k].map->mean));
+			lowest = Min(lowest, gmm_score(g, g->components[k].map->mean));
 		}
-		g->least = least;
+		g->lowest = lowest;
 	}
 	if (gmm_score(g, x) < DBL_MAX)
 		(void) log_sum(g->logs, g->n, true);
@@ -511,7 +511,7 @@ gmm_explain(void *scorer, const double *x, bool path pg_attribute_unused(),
 		for (int j = 0; j < cols; j++)
 			contribution[j] += 0.5 * g->logs[k] * m->d[j] * g->transposed[j];
 	}
-	return g->least;
+	return g->lowest;
 }
 
 static void

@@ -25,7 +25,7 @@
 
 #include <float.h>
 
-#define MOST_SCORE	1100		/* a log2 of a float8 is within it */
+#define MAX_LOG		1100		/* a log2 of a float8 is within it */
 #define MAX_BYTES	((Size) 32 * 1024 * 1024)	/* of all bins of a model */
 
 enum
@@ -171,12 +171,12 @@ hbos_load(AdReader *r, int cols)
 		hc->outside = scores[0];
 		for (int b = 0; b < hc->bins; b++)
 		{
-			if (!(fabs(scores[b]) <= MOST_SCORE))
+			if (!(fabs(scores[b]) <= MAX_LOG))
 				ad_rd_corrupt(r, "the score of a bin is out of range");
 			hc->outside = Max(hc->outside, scores[b]);
 		}
 		hc->mean = r->version >= 2 ? ad_rd_f64(r) : 0;
-		if (!(fabs(hc->mean) <= MOST_SCORE))
+		if (!(fabs(hc->mean) <= MAX_LOG))
 			ad_rd_corrupt(r, "the mean score of a column is out of range");
 		for (int b = 0; b <= hc->bins; b++)
 			edges[b] = ad_histogram_edge(hc->low, hc->high, hc->bins, b);

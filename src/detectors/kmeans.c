@@ -285,17 +285,17 @@ kmeans_describe(const void *scorer, StringInfo json)
 {
 	const Kmeans *k = scorer;
 	int			large = 0;
-	uint64		least = k->clusters[0].rows;
-	uint64		most = least;
+	uint64		smallest = k->clusters[0].rows;
+	uint64		largest = smallest;
 
 	for (int c = 0; c < k->n; c++)
 	{
 		large += k->clusters[c].large;
-		least = Min(least, k->clusters[c].rows);
-		most = Max(most, k->clusters[c].rows);
+		smallest = Min(smallest, k->clusters[c].rows);
+		largest = Max(largest, k->clusters[c].rows);
 	}
 	appendStringInfo(json, "\"clusters\": %d, \"large_clusters\": %d, \"smallest_cluster\": " UINT64_FORMAT ", \"largest_cluster\": " UINT64_FORMAT,
-					 k->n, large, least, most);
+					 k->n, large, smallest, largest);
 }
 
 static const char *const method_names[] = {"kmeans", "cblof", NULL};

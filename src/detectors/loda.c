@@ -38,7 +38,7 @@
 #define MAX_SLOTS			2002	/* random widths; slot 0 is outside */
 #define CELLS_A_BIN			64
 #define LANES				8
-#define MOST_PER_UNIT		1e300	/* bins, where all rows are equal */
+#define MAX_PER_UNIT		1e300	/* bins, where all rows are equal */
 
 enum
 {
@@ -106,14 +106,14 @@ slot_of(double low, double per_width, double bins, double v)
 static int
 automatic_bins(const double *v, Size n, double low, double high)
 {
-	int			most = (int) Min(sqrt((double) n), (double) MAX_BINS + 1);
+	int			max_bins = (int) Min(sqrt((double) n), (double) MAX_BINS + 1);
 	int			best = 1;
 	double		best_value = -INFINITY;
 	int			cells = CELLS_A_BIN;
 	uint32	   *upto;
 	double		per_width;
 
-	while (cells < CELLS_A_BIN * most)
+	while (cells < CELLS_A_BIN * max_bins)
 		cells *= 2;
 	per_width = cells / (high - low);
 	if (!isfinite(per_width))
@@ -123,7 +123,7 @@ automatic_bins(const double *v, Size n, double low, double high)
 		upto[slot_of(low, per_width, cells, v[i])]++;
 	for (int i = 1; i <= cells; i++)
 		upto[i] += upto[i - 1];
-	for (int bins = 1; bins < most; bins++)
+	for (int bins = 1; bins < max_bins; bins++)
 	{
 		double		log_bins = ad_log(bins);
 		double		value = 0;
@@ -166,7 +166,7 @@ choose_grid(const LodaOptions *o, AdRandom *random, const double *v, Size n,
 	}
 	grid->low = low;
 	grid->bins = 1;
-	grid->per_width = MOST_PER_UNIT;
+	grid->per_width = MAX_PER_UNIT;
 	if (low == high)
 		return;					/* any other value is outside */
 	if (bins == 0)
@@ -183,13 +183,13 @@ choose_grid(const LodaOptions *o, AdRandom *random, const double *v, Size n,
 		grid->bins = (int) Min((high - grid->low) * grid->per_width,
 							   2.0 * MAX_BINS) + 1;
 	}
-	if (!isfinite(grid->low) || !(grid->per_width <= MOST_PER_UNIT) ||
+	if (!isfinite(grid->low) || !(grid->per_width <= MAX_PER_UNIT) ||
 		!(grid->per_width > 0))
 	{
 		/* a range too wide or too narrow for float8: one bin, all within */
 		grid->low = low;
 		grid->bins = 1;
-		grid->per_width = Max(Min(1 / (high - low), MOST_PER_UNIT), DBL_MIN);
+		grid->per_width = Max(Min(1 / (high - low), MAX_PER_UNIT), DBL_MIN);
 	}
 }
 

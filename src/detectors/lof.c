@@ -21,7 +21,7 @@
 #include "detectors/ad_detectors.h"
 #include "detectors/reference.h"
 
-#define LEAST_REACH 1e-10
+#define MIN_REACH 1e-10
 
 typedef struct LofOptions
 {
@@ -48,7 +48,7 @@ local_density(const double *distance, const uint32 *index, int n,
 
 	for (int j = 0; j < n; j++)
 		sum += Max(distance[j], reach[index[j]]);
-	return 1 / (Min(sum / n, DBL_MAX / 16) + LEAST_REACH);
+	return 1 / (Min(sum / n, DBL_MAX / 16) + MIN_REACH);
 }
 
 /* Mean density of the neighbours over one's own. */
@@ -122,7 +122,7 @@ lof_fit(const AdMatrix *m, const void *options, StringInfo payload)
 	double	   *density = ad_palloc_array(double, n);
 
 	if (k == 0)
-		density[0] = 1 / LEAST_REACH;
+		density[0] = 1 / MIN_REACH;
 	else
 	{
 		AdReference ref;

@@ -209,7 +209,7 @@ iterate(Mcd *m, const Set *set, State *s, int steps)
 
 /* Keep a state among the n best, in ascending order of determinant. */
 static void
-keep(State *best, int *n, int most, const State *s, int d)
+keep(State *best, int *n, int max_kept, const State *s, int d)
 {
 	int			at;
 	State		slot;
@@ -217,9 +217,9 @@ keep(State *best, int *n, int most, const State *s, int d)
 	for (int i = 0; i < *n; i++)
 		if (best[i].logdet == s->logdet)
 			return;				/* the same subset, in all likelihood */
-	if (*n == most && !(s->logdet < best[most - 1].logdet))
+	if (*n == max_kept && !(s->logdet < best[max_kept - 1].logdet))
 		return;
-	if (*n < most)
+	if (*n < max_kept)
 		best[(*n)++].logdet = INFINITY;
 	slot = best[*n - 1];
 	for (at = *n - 1; at > 0 && s->logdet < best[at - 1].logdet; at--)

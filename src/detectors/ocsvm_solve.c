@@ -22,7 +22,7 @@
 
 #define CACHE_BYTES		((Size) 64 * 1024 * 1024)
 #define MAX_STEPS		UINT64CONST(100000000)
-#define LEAST_CURVATURE	1e-12
+#define MIN_CURVATURE	1e-12
 
 /* A bounded cache of kernel rows; slots form a ring by last use. */
 typedef struct Cache
@@ -235,7 +235,7 @@ choose_pair(const AdOcsvmProblem *p, Cache *cache, const double *g,
 		greatest = Max(greatest, g[k]);
 		curvature = diagonal[i] + diagonal[k] - 2.0 * row_i[k];
 		if (curvature <= 0)
-			curvature = LEAST_CURVATURE;
+			curvature = MIN_CURVATURE;
 		if (d * d * best_curvature > best * curvature)
 		{
 			best = d * d;

@@ -20,17 +20,17 @@ const char *const ad_metric_names[] = {
  * *n.  The matrix itself if that is all of it.
  */
 const double *
-ad_reference_rows(const AdMatrix *m, int most, Size *n)
+ad_reference_rows(const AdMatrix *m, int max_rows, Size *n)
 {
 	Size	   *rows;
 	double	   *x;
 
-	if (m->rows <= (Size) most)
+	if (m->rows <= (Size) max_rows)
 	{
 		*n = m->rows;
 		return m->x;
 	}
-	rows = ad_detector_reference_rows(m, most, n);
+	rows = ad_detector_reference_rows(m, max_rows, n);
 	x = ad_palloc_array(double, ad_mul_size(*n, m->cols));
 	for (Size i = 0; i < *n; i++)
 		memcpy(x + i * m->cols, m->x + rows[i] * m->cols,
@@ -40,9 +40,9 @@ ad_reference_rows(const AdMatrix *m, int most, Size *n)
 }
 
 /*
- * Error unless all values are finite, as a fit promises: sketches may be
- * forged.  Between finite rows no distance is NaN, so as many neighbours are
- * found as there are.
+ * Raise an error unless all values are finite, as a fit promises: sketches
+ * may be forged.  Between finite rows no distance is NaN, so as many
+ * neighbours are found as there are.
  */
 void
 ad_reference_check(const double *x, Size values)

@@ -32,7 +32,8 @@ typedef struct AdReference
 
 extern const char *const ad_metric_names[];
 
-extern const double *ad_reference_rows(const AdMatrix *m, int most, Size *n);
+extern const double *ad_reference_rows(const AdMatrix *m, int max_rows,
+									   Size *n);
 extern void ad_reference_check(const double *x, Size values);
 extern void ad_reference_write(StringInfo payload, const double *x, Size n,
 							   int cols, AdMetric metric, double p);

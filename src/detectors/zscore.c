@@ -29,7 +29,7 @@
 
 #include <float.h>
 
-#define MOST	1e300			/* that a column contributes */
+#define MAX_DEVIATION	1e300	/* that a column contributes */
 #define NORMAL	0.6745			/* the MAD of a standard normal */
 #define MEAN_TO_SD	1.253314	/* of a normal, from its mean deviation */
 #define SD_TO_IQR	1.349		/* of a normal */
@@ -71,7 +71,7 @@ typedef struct ZscoreColumn
 	double		high;			/* ... to here */
 	double		factor;			/* of the distance, before the unit */
 	double		unit;			/* 1 in a constant column */
-	double		most;			/* that it contributes */
+	double		max_deviation;	/* that it contributes */
 	int			column;
 } ZscoreColumn;
 
@@ -101,15 +101,15 @@ typedef struct Zscore
 static void
 mean_and_deviation(double *v, Size n, double *mean, double *deviation)
 {
-	double		most = 0;
+	double		largest = 0;
 	double		m = 0;
 	double		residue = 0;
 	double		squares = 0;
 	int			exponent;
 
 	for (Size i = 0; i < n; i++)
-		most = Max(most, fabs(v[i]));
-	(void) frexp(most, &exponent);
+		largest = Max(largest, fabs(v[i]));
+	(void) frexp(largest, &exponent);
 	for (Size i = 0; i < n; i++)
 	{
 		AD_CHECK_EVERY_1024(i);
@@ -241,13 +241,13 @@ zscore_load(AdReader *r, int cols)
 		zc->column = c;
 		zc->factor = z->method == METHOD_MAD ? NORMAL : 1;
 		zc->unit = unit;
-		zc->most = MOST;
+		zc->max_deviation = MAX_DEVIATION;
 		if (kind == COLUMN_CONSTANT)
 		{
 			/* whatever the distance, once there is one */
-			zc->factor = MOST;
+			zc->factor = MAX_DEVIATION;
 			zc->unit = DBL_MIN;
-			zc->most = Min(unit, MOST);
+			zc->max_deviation = Min(unit, MAX_DEVIATION);
 			z->nconstant++;
 		}
 		z->nused++;
@@ -264,7 +264,7 @@ column_deviation(const ZscoreColumn *zc, const double *x)
 	double		distance = Max(Max(zc->low - v, v - zc->high), 0.0);
 	double		d = zc->factor * distance / zc->unit;
 
-	return Min(d, zc->most);
+	return Min(d, zc->max_deviation);
 }
 
 /* The score of a row: 0 or more, at most 1e300. */

@@ -52,7 +52,7 @@ extern int	ad_neighbors_nearest(const AdNeighbors *nb, AdNeighborScratch *s,
 								 double *distance, uint32 *index);
 extern int	ad_neighbors_within(const AdNeighbors *nb, AdNeighborScratch *s,
 								const double *q, double radius, uint32 self,
-								int most);
+								int max_found);
 extern const char *ad_neighbors_plan(const AdNeighbors *nb);
 extern Size ad_neighbors_order(const AdNeighbors *nb, Size i);
 

@@ -56,7 +56,7 @@ extern void ad_forest_choose(AdSimdLevel level);
  * the differences to q, per row and without the root, and returns which of
  * them are at most "worst" as bits.  A scan kernel does
  * the same over codes of one byte (squaring at most 127): groups of four
- * columns, in each group four bytes a row.  least[] receives the least sum
+ * columns, in each group four bytes a row.  lane_min[] receives the least sum
  * of each lane.
  */
 #define AD_BLOCK_LANES		16
@@ -72,7 +72,7 @@ typedef uint32 (*AdBlockKernel) (const double *block, int cols,
 								 const double *q, double worst, double *out);
 typedef void (*AdScanKernel) (const uint8 *codes, Size blocks, int groups,
 							  const uint8 *q, uint32 *sums,
-							  uint32 *least);
+							  uint32 *lane_min);
 
 extern AdBlockKernel ad_block_kernel[AD_NORMS];
 extern AdScanKernel ad_scan_kernel[AD_NORMS];

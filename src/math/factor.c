@@ -99,10 +99,10 @@ ad_multiply(const char *trans, int m, int n, int k, const double *alpha,
 
 	for (int j = 0; j < n; j += step)
 	{
-		int			some = Min(step, n - j);
+		int			ncols = Min(step, n - j);
 
 		CHECK_FOR_INTERRUPTS();
-		dgemm_(trans, "N", &m, &some, &k, alpha, a, &lda,
+		dgemm_(trans, "N", &m, &ncols, &k, alpha, a, &lda,
 			   b + (Size) j * ldb, &ldb, beta, c + (Size) j * ldc, &ldc, 1, 1);
 	}
 }
@@ -174,10 +174,10 @@ tridiagonalise(double *a, int n, double *d, double *e, double *tau)
 		/* each number gets the panel's columns added one by one */
 		for (int k = 0; k < PANEL; k += step)
 		{
-			int			some = Min(step, PANEL - k);
+			int			ncols = Min(step, PANEL - k);
 
 			CHECK_FOR_INTERRUPTS();
-			dsyr2k_("U", "N", &i, &some, &minus, A(0, i + k), &n,
+			dsyr2k_("U", "N", &i, &ncols, &minus, A(0, i + k), &n,
 					w + (Size) k * n, &n, &plus, a, &n, 1, 1);
 		}
 		for (int j = i; j < i + PANEL; j++)
@@ -209,10 +209,10 @@ reflect(double *a, int n, const double *tau, double *z)
 				1, 1);
 		for (int j = 0; j < n; j += step)
 		{
-			int			some = Min(step, n - j);
+			int			ncols = Min(step, n - j);
 
 			CHECK_FOR_INTERRUPTS();
-			dlarfb_("L", "N", "B", "C", &rows, &some, &k, A(0, i + 1), &n,
+			dlarfb_("L", "N", "B", "C", &rows, &ncols, &k, A(0, i + 1), &n,
 					t, &panel, z + (Size) j * n, &n, work, &n, 1, 1, 1, 1);
 		}
 	}
@@ -225,15 +225,15 @@ reflect(double *a, int n, const double *tau, double *z)
 static double
 scale_of(const double *a, int n)
 {
-	const double least = sqrt(DBL_MIN / DBL_EPSILON);
+	const double smallest = sqrt(DBL_MIN / DBL_EPSILON);
 	double		norm = 0;
 
 	for (Size i = 0; i < (Size) n * n; i++)
 		norm = Max(norm, fabs(a[i]));
-	if (norm > 0 && norm < least)
-		return least / norm;
-	if (norm > 1 / least)
-		return 1 / least / norm;
+	if (norm > 0 && norm < smallest)
+		return smallest / norm;
+	if (norm > 1 / smallest)
+		return 1 / smallest / norm;
 	return 1;
 }
 
@@ -346,10 +346,10 @@ ad_cholesky(double *a, int n)
 					right + j, n);
 		for (int c = 0; c < rest; c += step)
 		{
-			int			some = Min(step, rest - c);
+			int			ncols = Min(step, rest - c);
 
 			CHECK_FOR_INTERRUPTS();
-			dtrsm_("L", "U", "T", "N", &k, &some, &plus, corner, &n,
+			dtrsm_("L", "U", "T", "N", &k, &ncols, &plus, corner, &n,
 				   right + j + (Size) c * n, &n, 1, 1, 1, 1);
 		}
 	}
@@ -377,10 +377,10 @@ ad_lower_inverse(double *l, int n)
 
 		for (int c = 0; c < k && j > 0; c += step)
 		{
-			int			some = Min(step, k - c);
+			int			ncols = Min(step, k - c);
 
 			CHECK_FOR_INTERRUPTS();
-			dtrmm_("L", "U", "N", "N", &j, &some, &plus, l, &n,
+			dtrmm_("L", "U", "N", "N", &j, &ncols, &plus, l, &n,
 				   left + (Size) c * n, &n, 1, 1, 1, 1);
 		}
 		CHECK_FOR_INTERRUPTS();

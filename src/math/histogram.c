@@ -100,15 +100,15 @@ ad_histogram_count(const double *sorted, Size n, double low, double high,
 int
 ad_histogram_bins(const double *sorted, Size n)
 {
-	int			most = (int) Min(sqrt((double) n), (double) AD_MAX_BINS);
+	int			max_bins = (int) Min(sqrt((double) n), (double) AD_MAX_BINS);
 	int			best = 1;
 	double		best_value = -INFINITY;
 	double		low,
 				high;
-	uint32	   *counts = ad_palloc_array(uint32, Max(most, 1));
+	uint32	   *counts = ad_palloc_array(uint32, Max(max_bins, 1));
 
 	ad_histogram_range(sorted, n, &low, &high);
-	for (int bins = 1; bins < most; bins++)
+	for (int bins = 1; bins < max_bins; bins++)
 	{
 		double		log_bins = ad_log(bins);
 		double		value = 0;

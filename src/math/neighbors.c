@@ -393,14 +393,14 @@ ad_neighbors_nearest(const AdNeighbors *nb, AdNeighborScratch *s,
  */
 int
 ad_neighbors_within(const AdNeighbors *nb, AdNeighborScratch *s,
-					const double *q, double radius, uint32 self, int most)
+					const double *q, double radius, uint32 self, int max_found)
 {
 	if (nb->n == 0)
 		return 0;
 	search_row(nb, q, s->q);
 	s->k = 0;
 	s->self = self;
-	s->found = most;
+	s->found = max_found;
 	s->within = 0;
 	s->radius = radius;
 	/* a little more than the radius: each row is compared with it exactly */
@@ -412,7 +412,7 @@ ad_neighbors_within(const AdNeighbors *nb, AdNeighborScratch *s,
 	if (s->worst < DBL_MIN)
 		s->worst = DBL_MIN;		/* a square may have vanished */
 	search(nb, s);
-	return Min(s->within, most);
+	return Min(s->within, max_found);
 }
 
 /* Which structure was chosen, in words. */

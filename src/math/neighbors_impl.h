@@ -54,7 +54,7 @@ struct AdNeighborScratch
 	/* scan */
 	uint8	   *code;			/* of q */
 	uint32	   *sums;			/* per row */
-	uint32	   *least;			/* per lane of each chunk of blocks */
+	uint32	   *lane_min;			/* per lane of each chunk of blocks */
 	double	   *select;			/* to find the k-th least in */
 	uint32	   *candidates;
 

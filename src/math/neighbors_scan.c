@@ -153,7 +153,7 @@ ad_scan_scratch(const AdNeighbors *nb, AdNeighborScratch *s)
 
 	s->code = ad_palloc0_array(uint8, 4 * t->groups);
 	s->sums = ad_palloc_array(uint32, t->blocks * LANES);
-	s->least = ad_palloc_array(uint32, t->blocks * LANES);
+	s->lane_min = ad_palloc_array(uint32, t->blocks * LANES);
 	s->select = ad_palloc_array(double, t->blocks * LANES);
 	s->candidates = ad_palloc_array(uint32, t->blocks * LANES);
 }
@@ -241,27 +241,27 @@ greatest_sum(const AdNeighbors *nb, double worst, double error)
 
 /*
  * Add up the codes of blocks first .. end - 1; returns the lanes' least in
- * least[].  Lanes without a row get the greatest number.
+ * lane_min[].  Lanes without a row get the greatest number.
  */
 static void
 sum_codes(const AdNeighbors *nb, AdNeighborScratch *s, Size first, Size end,
-		  uint32 *least)
+		  uint32 *lane_min)
 {
 	const		AdNeighborScan *t = nb->scan;
 	uint32	   *sums = s->sums + first * LANES;
 
 	CHECK_FOR_INTERRUPTS();
 	ad_scan_kernel[nb->norm] (t->codes + first * LANES * 4 * t->groups,
-							  end - first, t->groups, s->code, sums, least);
+							  end - first, t->groups, s->code, sums, lane_min);
 	if (end * LANES > nb->n)
 	{
 		for (int l = 0; l < LANES; l++)
-			least[l] = PG_UINT32_MAX;
+			lane_min[l] = PG_UINT32_MAX;
 		for (Size i = first * LANES; i < end * LANES; i++)
 		{
 			if (i >= nb->n)
 				s->sums[i] = PG_UINT32_MAX;
-			least[i % LANES] = Min(least[i % LANES], s->sums[i]);
+			lane_min[i % LANES] = Min(lane_min[i % LANES], s->sums[i]);
 		}
 	}
 }
@@ -278,9 +278,9 @@ scan_within(const AdNeighbors *nb, AdNeighborScratch *s, double error)
 	for (Size first = 0; first < t->blocks; first += CHUNK)
 	{
 		Size		end = Min(first + CHUNK, t->blocks);
-		uint32		least[LANES];
+		uint32		lane_min[LANES];
 
-		sum_codes(nb, s, first, end, least);
+		sum_codes(nb, s, first, end, lane_min);
 		for (Size i = first * LANES; i < end * LANES; i++)
 			if (s->sums[i] <= limit)
 			{
@@ -305,7 +305,7 @@ typedef struct Chunks
 	Size		n;
 } Chunks;
 
-/* Add all codes up, chunk by chunk: their lanes' least come to s->least. */
+/* Add all codes up, chunk by chunk: their lanes' least come to s->lane_min. */
 static Chunks
 sum_chunks(const AdNeighbors *nb, AdNeighborScratch *s)
 {
@@ -318,7 +318,8 @@ sum_chunks(const AdNeighbors *nb, AdNeighborScratch *s)
 	chunks.n = (blocks + chunks.length - 1) / chunks.length;
 	for (Size c = 0; c < chunks.n; c++)
 		sum_codes(nb, s, c * chunks.length,
-				  Min((c + 1) * chunks.length, blocks), s->least + c * LANES);
+				  Min((c + 1) * chunks.length, blocks),
+				  s->lane_min + c * LANES);
 	return chunks;
 }
 
@@ -333,14 +334,14 @@ likely_sum(const AdNeighbors *nb, AdNeighborScratch *s, Chunks chunks,
 
 	for (Size c = 0; c < chunks.n; c += group, groups += LANES)
 	{
-		uint32		least[LANES];
+		uint32		lane_min[LANES];
 
-		memcpy(least, s->least + c * LANES, sizeof(least));
+		memcpy(lane_min, s->lane_min + c * LANES, sizeof(lane_min));
 		for (Size i = c + 1; i < Min(c + group, chunks.n); i++)
 			for (int l = 0; l < LANES; l++)
-				least[l] = Min(least[l], s->least[i * LANES + l]);
+				lane_min[l] = Min(lane_min[l], s->lane_min[i * LANES + l]);
 		for (int l = 0; l < LANES; l++)
-			s->select[groups + l] = least[l];
+			s->select[groups + l] = lane_min[l];
 	}
 	if (wanted < groups && wanted < nb->n)
 	{
@@ -360,7 +361,7 @@ offer_between(const AdNeighbors *nb, AdNeighborScratch *s, Chunks chunks,
 	Size		n = 0;
 
 	for (Size c = 0; c < chunks.n * LANES; c++)
-		if (s->least[c] <= high)
+		if (s->lane_min[c] <= high)
 		{
 			Size		i = (c / LANES) * chunks.length * LANES + c % LANES;
 			Size		end = Min(i + chunks.length * LANES, blocks * LANES);

@@ -222,7 +222,7 @@ box_distance(const AdNeighbors *nb, const double *q, const double *box)
 	int			dims = nb->dims;
 	const double *greatest = box + dims;
 	double		sum = 0;
-	double		most = 0;
+	double		largest = 0;
 
 	if (nb->norm == AD_NORM_2)
 	{
@@ -234,13 +234,13 @@ box_distance(const AdNeighbors *nb, const double *q, const double *box)
 
 			gap = gap > 0 ? gap : 0;
 			sum += gap * gap;
-			most = gap > most ? gap : most;
+			largest = gap > largest ? gap : largest;
 		}
 		if (unlikely(nb->metric == AD_METRIC_MINKOWSKI))
 		{
 			/* no less than the greatest gap, nor than the 2-norm narrowed */
 			sum = sqrt(sum) / nb->widen;
-			return Max(sum, most) * (1 - 1e-9);
+			return Max(sum, largest) * (1 - 1e-9);
 		}
 		return sum;
 	}
@@ -252,9 +252,9 @@ box_distance(const AdNeighbors *nb, const double *q, const double *box)
 
 		gap = gap > 0 ? gap : 0;
 		sum += gap;
-		most = gap > most ? gap : most;
+		largest = gap > largest ? gap : largest;
 	}
-	return nb->norm == AD_NORM_1 ? sum : most;
+	return nb->norm == AD_NORM_1 ? sum : largest;
 }
 
 /* Search the tree, the nearer child first. */

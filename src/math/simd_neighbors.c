@@ -22,7 +22,7 @@
 #endif
 
 #define LANES		AD_BLOCK_LANES
-#define MOST_STEPS	127			/* difference of codes that is squared */
+#define MAX_STEPS	127			/* difference of codes that is squared */
 
 AdBlockKernel ad_block_kernel[AD_NORMS];
 AdScanKernel ad_scan_kernel[AD_NORMS];
@@ -76,10 +76,10 @@ mask_portable(const double *d, double worst)
 /* The body of the portable scan kernels. */
 static pg_attribute_always_inline void
 scan_body(const uint8 *codes, Size blocks, int groups, const uint8 *q,
-		  uint32 *sums, uint32 *least, AdNorm norm)
+		  uint32 *sums, uint32 *lane_min, AdNorm norm)
 {
 	for (int l = 0; l < LANES; l++)
-		least[l] = PG_UINT32_MAX;
+		lane_min[l] = PG_UINT32_MAX;
 	for (Size b = 0; b < blocks; b++, sums += LANES)
 	{
 		uint32		sum[LANES] = {0};
@@ -93,7 +93,7 @@ scan_body(const uint8 *codes, Size blocks, int groups, const uint8 *q,
 					d = d < 0 ? -d : d;
 					if (norm == AD_NORM_2)
 					{
-						d = Min(d, MOST_STEPS);
+						d = Min(d, MAX_STEPS);
 						sum[l] += d * d;
 					}
 					else if (norm == AD_NORM_1)
@@ -104,7 +104,7 @@ scan_body(const uint8 *codes, Size blocks, int groups, const uint8 *q,
 		for (int l = 0; l < LANES; l++)
 		{
 			sums[l] = sum[l];
-			least[l] = Min(least[l], sum[l]);
+			lane_min[l] = Min(lane_min[l], sum[l]);
 		}
 	}
 }
@@ -121,9 +121,9 @@ name(const double *block, int cols, const double *q, double worst, \
 #define SCAN_KERNEL(name, body, norm, attribute) \
 attribute static void \
 name(const uint8 *codes, Size blocks, int groups, const uint8 *q, \
-	 uint32 *sums, uint32 *least) \
+	 uint32 *sums, uint32 *lane_min) \
 { \
-	body(codes, blocks, groups, q, sums, least, norm); \
+	body(codes, blocks, groups, q, sums, lane_min, norm); \
 }
 
 #define PORTABLE
@@ -170,7 +170,7 @@ step_avx2(__m256i sum, __m256i a, __m256i b, AdNorm norm)
 		return _mm256_max_epu8(sum, d);
 	if (norm == AD_NORM_2)
 	{
-		d = _mm256_min_epu8(d, _mm256_set1_epi8(MOST_STEPS));
+		d = _mm256_min_epu8(d, _mm256_set1_epi8(MAX_STEPS));
 		d = _mm256_maddubs_epi16(d, d);
 	}
 	else
@@ -193,7 +193,7 @@ finish_avx2(__m256i sum, AdNorm norm)
 
 FOR_AVX2 static inline void
 scan_body_avx2(const uint8 *codes, Size blocks, int groups, const uint8 *q,
-			   uint32 *sums, uint32 *least, AdNorm norm)
+			   uint32 *sums, uint32 *lane_min, AdNorm norm)
 {
 	__m256i		least_low = _mm256_set1_epi32(-1);
 	__m256i		least_high = least_low;
@@ -222,18 +222,18 @@ scan_body_avx2(const uint8 *codes, Size blocks, int groups, const uint8 *q,
 		least_low = _mm256_min_epu32(least_low, low);
 		least_high = _mm256_min_epu32(least_high, high);
 	}
-	_mm256_storeu_si256((__m256i *) least, least_low);
-	_mm256_storeu_si256((__m256i *) (least + LANES / 2), least_high);
+	_mm256_storeu_si256((__m256i *) lane_min, least_low);
+	_mm256_storeu_si256((__m256i *) (lane_min + LANES / 2), least_high);
 }
 
 FOR_AVX512 static inline void
 scan_body_avx512(const uint8 *codes, Size blocks, int groups, const uint8 *q,
-				 uint32 *sums, uint32 *least, AdNorm norm)
+				 uint32 *sums, uint32 *lane_min, AdNorm norm)
 {
 	__m512i		lanes = _mm512_set1_epi32(-1);
 	const __m512i ones8 = _mm512_set1_epi8(1);
 	const __m512i ones16 = _mm512_set1_epi16(1);
-	const __m512i most = _mm512_set1_epi8(MOST_STEPS);
+	const __m512i max_step = _mm512_set1_epi8(MAX_STEPS);
 
 	for (Size b = 0; b < blocks; b++, sums += LANES)
 	{
@@ -258,7 +258,7 @@ scan_body_avx512(const uint8 *codes, Size blocks, int groups, const uint8 *q,
 			}
 			if (norm == AD_NORM_2)
 			{
-				d = _mm512_min_epu8(d, most);
+				d = _mm512_min_epu8(d, max_step);
 				d = _mm512_maddubs_epi16(d, d);
 			}
 			else
@@ -274,7 +274,7 @@ scan_body_avx512(const uint8 *codes, Size blocks, int groups, const uint8 *q,
 		_mm512_storeu_si512(sums, sum);
 		lanes = _mm512_min_epu32(lanes, sum);
 	}
-	_mm512_storeu_si512(least, lanes);
+	_mm512_storeu_si512(lane_min, lanes);
 }
 
 BLOCK_KERNEL(block_2_avx2, AD_NORM_2, mask_avx2, FOR_AVX2)

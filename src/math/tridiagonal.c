@@ -321,23 +321,23 @@ sort_columns(int n, double *d, double *z)
 
 	for (int i = 0; i < n - 1; i++)
 	{
-		int			least = i;
+		int			at = i;
 		double		value = d[i];
 
 		CHECK_FOR_INTERRUPTS();
 		for (int j = i + 1; j < n; j++)
 			if (d[j] < value)
 			{
-				least = j;
+				at = j;
 				value = d[j];
 			}
-		if (least == i)
+		if (at == i)
 			continue;
-		d[least] = d[i];
+		d[at] = d[i];
 		d[i] = value;
 		memcpy(column, z + (Size) i * n, n * sizeof(double));
-		memcpy(z + (Size) i * n, z + (Size) least * n, n * sizeof(double));
-		memcpy(z + (Size) least * n, column, n * sizeof(double));
+		memcpy(z + (Size) i * n, z + (Size) at * n, n * sizeof(double));
+		memcpy(z + (Size) at * n, column, n * sizeof(double));
 	}
 	pfree(column);
 }

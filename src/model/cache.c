@@ -106,7 +106,7 @@ StaticAssertDecl(sizeof(struct varatt_external) == sizeof(AdFingerprint),
 
 int			ad_model_cache_size = 65536;	/* kB */
 
-static MemoryContext cache_context = NULL;
+static MemoryContext cache_mcxt = NULL;
 static HTAB *by_value = NULL;
 static HTAB *by_form = NULL;
 static dlist_head lru = DLIST_STATIC_INIT(lru);
@@ -144,16 +144,16 @@ create_tables(void)
 {
 	if (by_value && by_form)
 		return;
-	if (cache_context == NULL)
-		cache_context = AllocSetContextCreate(TopMemoryContext,
-											  "anomaly model cache",
-											  ALLOCSET_DEFAULT_SIZES);
+	if (cache_mcxt == NULL)
+		cache_mcxt = AllocSetContextCreate(TopMemoryContext,
+										   "anomaly model cache",
+										   ALLOCSET_DEFAULT_SIZES);
 	if (by_form == NULL)
 		by_form = create_table("anomaly forms of models", sizeof(FormKey),
-							   sizeof(Form), cache_context);
+							   sizeof(Form), cache_mcxt);
 	if (by_value == NULL)
 		by_value = create_table("anomaly models", sizeof(AdFingerprint),
-								sizeof(AdCacheEntry), cache_context);
+								sizeof(AdCacheEntry), cache_mcxt);
 }
 
 /* Free unpinned models, oldest first, until the cache fits. */
@@ -233,7 +233,7 @@ whole(const struct varlena *value, const AdFingerprint *print)
 		MemoryContextDelete(m->mcxt);
 		return entry;
 	}
-	MemoryContextSetParent(m->mcxt, cache_context);
+	MemoryContextSetParent(m->mcxt, cache_mcxt);
 	m->cached = entry;
 	entry->serial = ++last_serial;
 	entry->model = m;
@@ -388,7 +388,8 @@ of_memory(struct varlena *value, AdModelRef *ref, MemoryContext owner)
 
 /*
  * Make a call site hold the model of a value.  The hold is released when
- * the owner context (the call site's) is reset.  Errors as loading has.
+ * the owner context (the call site's) is reset.  Raises the same errors as
+ * loading.
  */
 AdModel *
 ad_model_lookup(AdModelRef *ref, struct varlena *value, MemoryContext owner)

@@ -67,7 +67,7 @@ static void
 settle(const AdModel *m, double *c, double total)
 {
 	int			n = m->nfeatures;
-	double		most = 0;
+	double		largest = 0;
 	double		sum = 0;
 	double		sizes = 0;
 	double		missing;
@@ -79,10 +79,10 @@ settle(const AdModel *m, double *c, double total)
 		total *= 1 - 1e-12;
 	for (int j = 0; j < n; j++)
 	{
-		most = Max(most, fabs(c[j]));
+		largest = Max(largest, fabs(c[j]));
 		able += is_used(m, j);
 	}
-	if (most == 0)
+	if (largest == 0)
 	{
 		for (int j = 0; j < n; j++)
 			c[j] = is_used(m, j) ? total / able : 0;
@@ -90,28 +90,28 @@ settle(const AdModel *m, double *c, double total)
 	}
 	for (int j = 0; j < n; j++)
 	{
-		sum += c[j] / most;
-		sizes += fabs(c[j] / most);
+		sum += c[j] / largest;
+		sizes += fabs(c[j] / largest);
 	}
 	if (fabs(sum) == sizes && sum * total >= 0)
 	{
 		/* all of one sign: scaled, which loses no digits */
 		for (int j = 0; j < n; j++)
-			c[j] = total * (fabs(c[j] / most) / sizes);
+			c[j] = total * (fabs(c[j] / largest) / sizes);
 		return;
 	}
-	missing = total / most - sum;
+	missing = total / largest - sum;
 	for (int j = 0; j < n && finite; j++)
 	{
-		double		u = c[j] / most;
+		double		u = c[j] / largest;
 
-		finite = isfinite((u + missing * (fabs(u) / sizes)) * most);
+		finite = isfinite((u + missing * (fabs(u) / sizes)) * largest);
 	}
 	for (int j = 0; j < n; j++)
 	{
-		double		u = c[j] / most;
+		double		u = c[j] / largest;
 
-		c[j] = finite ? (u + missing * (fabs(u) / sizes)) * most :
+		c[j] = finite ? (u + missing * (fabs(u) / sizes)) * largest :
 			total * (fabs(u) / sizes);
 	}
 }
@@ -261,7 +261,7 @@ explain_members(AdModel *m, const double *raw, bool path,
  * What each feature of a raw row contributes to its score, which is returned:
  * finite numbers that add up to it, less the baseline.  "path": the cheap way,
  * for detectors that have two.  Allocates nothing but at a model's first row.
- * Errors as preparing the row has.
+ * Raises the same errors as preparing the row.
  */
 double
 ad_model_explain(AdModel *m, const double *raw, bool path,

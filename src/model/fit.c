@@ -46,9 +46,9 @@ typedef struct Fit
 } Fit;
 
 /*
- * Error unless a matrix is what detectors are promised: finite, or NaN for
- * those that accept missing values.  Rows cannot break the promise, a forged
- * sketch can.
+ * Raise an error unless a matrix is what detectors are promised: finite, or
+ * NaN for those that accept missing values.  Rows cannot break the promise, a
+ * forged sketch can.
  */
 static void
 check_matrix(const AdMatrix *m, bool missing)

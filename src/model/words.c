@@ -283,7 +283,7 @@ choose_decimals(const AdModelFeature *f)
 	double		width = s->q95 - s->q05;
 	bool		whole = strcmp(f->type, "integer") == 0 ||
 		strcmp(f->type, "bigint") == 0 || strcmp(f->type, "smallint") == 0;
-	int			most;
+	int			limit;
 	int			n = 0;
 
 	if (!(width > 0))
@@ -291,15 +291,15 @@ choose_decimals(const AdModelFeature *f)
 	if (!(fabs(s->q05) < LARGE && fabs(s->q95) < LARGE))
 		return -1;
 	if (width == 0 || whole)
-		most = 0;
+		limit = 0;
 	else
-		most = DIGITS - 1 - (int) floor(log10(width));
-	if (most > MAX_DECIMALS + DIGITS)
+		limit = DIGITS - 1 - (int) floor(log10(width));
+	if (limit > MAX_DECIMALS + DIGITS)
 		return -1;
-	most = Max(Min(most, MAX_DECIMALS), 0);
+	limit = Max(Min(limit, MAX_DECIMALS), 0);
 	/* a median may lie between two values */
-	while (n < most && !(has_decimals(s->min, n) && has_decimals(s->max, n) &&
-						 has_decimals(2 * s->median, n)))
+	while (n < limit && !(has_decimals(s->min, n) && has_decimals(s->max, n) &&
+						  has_decimals(2 * s->median, n)))
 		n++;
 	return n;
 }

@@ -305,7 +305,7 @@ ad_sketch_add(AdSketch *s, double *x, const AdCategory *category, uint64 key)
 	}
 }
 
-/* Error unless two sketches summarise rows of the same kind the same way. */
+/* Raise an error unless sketches summarise the same kind of rows alike. */
 static void
 check_mergeable(const AdSketch *a, const AdSketch *b)
 {
