@@ -18,7 +18,7 @@ typedef struct AdFingerprint
 
 extern AdFingerprint ad_fingerprint(const void *data, Size len);
 
-/* Whether two are the same. */
+/* Return whether two are the same. */
 static inline bool
 ad_fingerprint_equal(const AdFingerprint *a, const AdFingerprint *b)
 {

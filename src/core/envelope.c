@@ -339,7 +339,7 @@ ad_envelope_open(AdEnvelope *e, const uint8 *data, Size len,
 	open_sections(e, &r);
 }
 
-/* Whether there is a section with this id. */
+/* Return whether there is a section with this id. */
 bool
 ad_envelope_has(const AdEnvelope *e, uint32 id)
 {

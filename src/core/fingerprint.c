@@ -59,7 +59,7 @@ word_at(const uint8 *p)
 	return w;
 }
 
-/* What one pair of words adds to a block's sum. */
+/* Add one pair of words to a block's sum. */
 static inline void
 add_pair(const uint8 *p, const uint64 *k, uint64 *low, uint64 *high)
 {

@@ -49,7 +49,7 @@ copod_score(void *scorer, const double *x)
 	return ad_ecdf_sum(e, x, term);
 }
 
-/* What each column adds to the score, less what it adds on average. */
+/* Fill in what each column adds to the score, less its average in the fit. */
 static double
 copod_explain(void *scorer, const double *x,
 			  bool path pg_attribute_unused(), double *contribution)

@@ -245,8 +245,8 @@ ad_ecdf_paper(const AdEcdf *e, const double *x)
 }
 
 /*
- * What each column adds to the greatest of the three sums, less what it adds
- * to the skewed one on average; returns that sum's mean.
+ * Fill in what each column adds to the greatest of the three sums, less what
+ * it adds to the skewed one on average; returns that sum's mean.
  */
 double
 ad_ecdf_explain_paper(const AdEcdf *e, const double *x, double *contribution)
@@ -284,7 +284,7 @@ ad_ecdf_explain_paper(const AdEcdf *e, const double *x, double *contribution)
 	return baseline;
 }
 
-/* What ad_info() says beyond the spec. */
+/* Append what ad_info() says beyond the spec. */
 void
 ad_ecdf_describe(const void *scorer, StringInfo json)
 {

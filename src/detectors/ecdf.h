@@ -143,8 +143,8 @@ ad_ecdf_sum(const AdEcdf *e, const double *x, AdEcdfTerm term)
 }
 
 /*
- * What each column adds to that sum, less what it adds on average; returns
- * the sum of the averages.
+ * Fill in what each column adds to that sum, less what it adds on average;
+ * returns the sum of the averages.
  */
 static inline double
 ad_ecdf_explain(const AdEcdf *e, const double *x, AdEcdfTerm term,

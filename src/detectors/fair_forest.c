@@ -238,7 +238,7 @@ choose_fair(AdForestGrower *g, int lo, int hi, int *nconstant,
 	return best_k;
 }
 
-/* How deep a tree may grow: until every row is apart. */
+/* Return how deep a tree may grow: until every row is apart. */
 static int
 fair_depth_limit(int psi)
 {

@@ -244,7 +244,7 @@ hbos_score(void *scorer, const double *x)
 	return sum;
 }
 
-/* What each column adds to the score, less what it adds on average. */
+/* Fill in what each column adds to the score, less its average in the fit. */
 static double
 hbos_explain(void *scorer, const double *x,
 			 bool path pg_attribute_unused(), double *contribution)
@@ -263,7 +263,7 @@ hbos_explain(void *scorer, const double *x,
 	return baseline;
 }
 
-/* What ad_info() says beyond the spec. */
+/* Append what ad_info() says beyond the spec. */
 static void
 hbos_describe(const void *scorer, StringInfo json)
 {

@@ -151,7 +151,7 @@ add_node(Builder *b, uint32 *at)
 	return &b->e->nodes[*at];
 }
 
-/* What an inner node knows once its children are there. */
+/* Fill in what an inner node knows once its children are there. */
 static void
 finish_inner(Builder *b, uint32 at, uint32 right, double left_rows,
 			 double right_rows)
@@ -251,7 +251,7 @@ keep_changes(Builder *b, uint32 at, int depth, Size position)
 	e->nleaves++;
 }
 
-/* Whether every split is on one column. */
+/* Return whether every split is on one column. */
 static bool
 one_column_splits(const AdForest *f)
 {
@@ -460,7 +460,7 @@ shapley(AdForest *f, AdForestExplainer *e, const double *x,
 	}
 }
 
-/* What the splits on the row's paths change. */
+/* Add what the splits on the row's paths change. */
 static void
 path_changes(AdForest *f, AdForestExplainer *e, const double *x,
 			 double *contribution)

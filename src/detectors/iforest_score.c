@@ -52,7 +52,7 @@ expected_depth(double n)
 	return 2.0 * (ad_log(n - 1) + EULER) - 2.0 * (n - 1) / n;
 }
 
-/* How deep a tree on psi rows may grow: ceil(log2(psi)), at least 1. */
+/* Return how deep a tree on psi rows may grow: ceil(log2(psi)), at least 1. */
 int
 ad_iforest_depth_limit(int psi)
 {
@@ -410,7 +410,7 @@ ad_iforest_score(void *scorer, const double *x)
 	return ad_exp2(-(length / f->ntrees) / f->normal);
 }
 
-/* What ad_info() says beyond the spec. */
+/* Append what ad_info() says beyond the spec. */
 void
 ad_iforest_describe(const void *scorer, StringInfo json)
 {

@@ -370,7 +370,7 @@ loda_load(AdReader *r, int cols)
 	return l;
 }
 
-/* Whether a projection needs a missing value. */
+/* Return whether a projection needs a missing value. */
 static bool
 needs_missing(const Loda *l, int p, const double *x)
 {
@@ -486,7 +486,7 @@ loda_explain(void *scorer, const double *x,
 	return l->mean_of_all;
 }
 
-/* What ad_info() says beyond the spec. */
+/* Append what ad_info() says beyond the spec. */
 static void
 loda_describe(const void *scorer, StringInfo json)
 {

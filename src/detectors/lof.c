@@ -86,7 +86,7 @@ describe_rows(AdReference *ref, const double *x, Size n, int cols, int k,
 	}
 }
 
-/* How many neighbours n rows can have of those asked for. */
+/* Return how many neighbours n rows can have of those asked for. */
 static int
 possible_neighbors(int asked, Size n)
 {

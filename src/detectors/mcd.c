@@ -93,7 +93,10 @@ copy_state(State *to, const State *from, int d)
 	memcpy(to->cov, from->cov, (Size) d * d * sizeof(double));
 }
 
-/* Whether a Cholesky factor is one of a matrix that is as good as singular. */
+/*
+ * Return whether a Cholesky factor is one of a matrix that is as good as
+ * singular.
+ */
 static bool
 nearly_singular(const double *l, const double *cov, int d)
 {

@@ -400,7 +400,7 @@ ocsvm_score(void *scorer, const double *x)
 	return score;
 }
 
-/* What ad_info() says beyond the spec. */
+/* Append what ad_info() says beyond the spec. */
 static void
 ocsvm_describe(const void *scorer, StringInfo json)
 {

@@ -52,7 +52,7 @@ typedef struct Pca
 	double	   *residual;		/* scratch: cols */
 } Pca;
 
-/* How many leading components an option says; values descend. */
+/* Return how many leading components an option says; values descend. */
 static int
 count_components(const PcaOptions *options, const double *values, int cols,
 				 double total)

@@ -135,7 +135,7 @@ ad_reference_self(AdReference *ref, const double *x)
 	return AD_NO_SELF;
 }
 
-/* What ad_info() says of reference rows. */
+/* Append what ad_info() says of reference rows. */
 void
 ad_reference_describe(const AdReference *ref, StringInfo json)
 {

@@ -256,7 +256,7 @@ zscore_load(AdReader *r, int cols)
 	return z;
 }
 
-/* How far a row's value is out in a column. */
+/* Return how far a row's value is out in a column. */
 static inline double
 column_deviation(const ZscoreColumn *zc, const double *x)
 {
@@ -329,7 +329,7 @@ zscore_explain(void *scorer, const double *x,
 	return 0;
 }
 
-/* What ad_info() says beyond the spec. */
+/* Append what ad_info() says beyond the spec. */
 static void
 zscore_describe(const void *scorer, StringInfo json)
 {

@@ -50,9 +50,9 @@ ad_ranks_bucket(const AdRanks *r, double x)
 }
 
 /*
- * How many of the values are below x, which is not NaN, given the first value
- * of x's bucket.  The search may look past the end of the bucket: values
- * there are not below x.
+ * Return how many of the values are below x, which is not NaN, given the
+ * first value of x's bucket.  The search may look past the end of the bucket:
+ * values there are not below x.
  */
 static inline uint32
 ad_rank_from(const AdRanks *r, uint32 first, double x)

@@ -12,7 +12,7 @@
 
 #define AD_STEP		(16.0 * 1024 * 1024)	/* operations between two checks */
 
-/* How many columns of so many operations each go between two checks. */
+/* Return how many columns of so many operations each go between two checks. */
 static inline int
 columns_a_step(double each)
 {

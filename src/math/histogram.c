@@ -18,7 +18,7 @@
 
 #include <float.h>
 
-/* Where the histogram of n > 0 sorted numbers begins and ends; low < high. */
+/* Find the range of a histogram of n > 0 sorted numbers; low < high. */
 void
 ad_histogram_range(const double *sorted, Size n, double *low, double *high)
 {
@@ -48,7 +48,7 @@ ad_histogram_edge(double low, double high, int bins, int i)
 	return low * (1 - (double) i / bins) + high * ((double) i / bins);
 }
 
-/* How many of n sorted numbers are below x. */
+/* Return how many of n sorted numbers are below x. */
 static Size
 below(const double *sorted, Size n, double x)
 {

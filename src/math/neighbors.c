@@ -90,7 +90,7 @@ ad_neighbors_minkowski(const double *a, const double *b, Size stride,
 	return greatest * ad_exp2(ad_log(sum) * 1.44269504088896340736 / p);
 }
 
-/* Whether the top of the heap orders before (d, i). */
+/* Return whether the top of the heap orders before (d, i). */
 static inline bool
 before(double d1, uint32 i1, double d2, uint32 i2)
 {
@@ -388,8 +388,8 @@ ad_neighbors_nearest(const AdNeighbors *nb, AdNeighborScratch *s,
 }
 
 /*
- * How many rows are at most "radius" from q, not counting "self"; stops
- * looking when there are "most" or more, and returns at most that.
+ * Return how many rows are at most "radius" from q, not counting "self";
+ * stops looking when there are max_found or more, and returns at most that.
  */
 int
 ad_neighbors_within(const AdNeighbors *nb, AdNeighborScratch *s,

@@ -46,7 +46,7 @@ typedef struct Builder
 	uint32	   *order;			/* permutation of the rows */
 } Builder;
 
-/* Whether row a orders before row b in a column. */
+/* Return whether row a orders before row b in a column. */
 static inline bool
 row_before(const Builder *b, int column, uint32 x, uint32 y)
 {

@@ -62,7 +62,7 @@ typedef struct AdModelRef
 extern AdModel *ad_model_lookup(AdModelRef *ref, struct varlena *value,
 								MemoryContext owner);
 
-/* Whether a plain value begins like a model, and is as long. */
+/* Return whether a plain value begins like a model, and is as long. */
 static inline bool
 ad_model_same_header(const struct varlena *value, const AdModel *m)
 {

@@ -39,7 +39,7 @@ grid_rank(Size n, uint32 m, uint32 i)
 	return m <= 1 ? n - 1 : (Size) ((uint64) i * (n - 1) / (m - 1));
 }
 
-/* How many scores a set keeps only quantiles of. */
+/* Return how many scores a set keeps only quantiles of. */
 static inline Size
 below_tail(const AdScores *s)
 {
@@ -85,8 +85,8 @@ ad_scores_build(AdScores *s, double *scores, Size n, uint32 max_tail)
 }
 
 /*
- * How many of the scores are at least as high as one; where only quantiles
- * are known, at most how many.
+ * Return how many of the scores are at least as high as one; where only
+ * quantiles are known, at most how many.
  */
 static uint64
 scores_at_least(const AdScores *s, double score)
@@ -152,7 +152,7 @@ score_at(const AdScores *s, Size rank)
 		((double) (rank - at) / (double) (next - at));
 }
 
-/* Where among n scores that which a share of them exceeds lies. */
+/* Return where among n scores that which a share of them exceeds lies. */
 static double
 position_of(Size n, double share, Size *rank)
 {
@@ -195,7 +195,7 @@ ad_sorted_threshold(const double *scores, Size n, double share)
 	return between(scores[rank], scores[Min(rank + 1, n - 1)], t);
 }
 
-/* How many of the highest scores, which are all known, exceed one. */
+/* Return how many of the highest scores, which are all known, exceed one. */
 uint32
 ad_scores_tail_above(const AdScores *s, double score)
 {

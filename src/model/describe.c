@@ -79,7 +79,7 @@ ad_model_describe(const AdModel *m, StringInfo json)
 	appendStringInfoChar(json, '}');
 }
 
-/* How a feature enters the detector, in words; palloc'd. */
+/* Return how a feature enters the detector, in words; palloc'd. */
 char *
 ad_encoding_text(const AdModel *m, int feature)
 {

@@ -43,8 +43,8 @@ bounded(double v)
 }
 
 /*
- * Whether a feature makes a difference to the score: of an ensemble, whose
- * members prepare for themselves, if it does to one of them.
+ * Return whether a feature makes a difference to the score: of an ensemble,
+ * whose members prepare for themselves, if it does to one of them.
  */
 static bool
 is_used(const AdModel *m, int feature)
@@ -164,7 +164,7 @@ typical_value(const AdModelFeature *f)
 	return isfinite(f->impute) ? f->impute : 0;
 }
 
-/* What explaining a model needs; made when it is first asked for. */
+/* Return what explaining a model needs; made when it is first asked for. */
 static AdExplain *
 explain_of(AdModel *m)
 {
@@ -258,10 +258,10 @@ explain_members(AdModel *m, const double *raw, bool path,
 }
 
 /*
- * What each feature of a raw row contributes to its score, which is returned:
- * finite numbers that add up to it, less the baseline.  "path": the cheap way,
- * for detectors that have two.  Allocates nothing but at a model's first row.
- * Raises the same errors as preparing the row.
+ * Fill in what each feature of a raw row contributes to its score, which is
+ * returned: finite numbers that add up to it, less the baseline.  "path": the
+ * cheap way, for detectors that have two.  Allocates nothing but at a model's
+ * first row.  Raises the same errors as preparing the row.
  */
 double
 ad_model_explain(AdModel *m, const double *raw, bool path,

@@ -79,7 +79,7 @@ open_value(Glance *g, struct varlena *value)
 		peek(g, AD_ENVELOPE_HEADER, g->nsections * SECTION_ENTRY, g->table);
 }
 
-/* Where a section is; false if there is none. */
+/* Return where a section is; false if there is none. */
 static bool
 find_section(const Glance *g, uint32 id, Size *at, Size *len)
 {

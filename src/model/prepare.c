@@ -207,7 +207,7 @@ ad_prepare_row(AdModel *m, const double *raw, double *columns)
 			columns[c] = (columns[c] - m->center[c]) / m->scale[c];
 }
 
-/* What a missing value of a feature becomes. */
+/* Return what a missing value of a feature becomes. */
 static double
 impute_value(const AdModelFeature *f, AdImpute impute, bool keep_missing)
 {
@@ -277,7 +277,7 @@ choose_encodings(AdModel *m, const AdView *v, const AdSpec *spec)
 	}
 }
 
-/* Whether no feature of any sampled row is missing. */
+/* Return whether no feature of any sampled row is missing. */
 static bool
 complete(const AdView *v)
 {

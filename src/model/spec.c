@@ -69,7 +69,7 @@ parse_part(JsonbContainer *spec, const char *key, const char *owner,
 	return true;
 }
 
-/* What a spec does if it does not say how to calibrate. */
+/* Set what a spec does if it does not say how to calibrate. */
 static void
 no_calibration(AdSpec *out)
 {

@@ -47,7 +47,7 @@ const char *const ad_direction_names[AD_DIRECTIONS] = {
 	"usual", "rare", "unseen", "missing"
 };
 
-/* What a feature's values are. */
+/* Return what a feature's values are. */
 static Kind
 kind_of(const AdModelFeature *f)
 {
@@ -266,7 +266,9 @@ append_value(const AdModel *m, int feature, double v, int decimals,
 	}
 }
 
-/* Whether a number has no more than that many decimals, give or take. */
+/*
+ * Return whether a number has no more than that many decimals, give or take.
+ */
 static bool
 has_decimals(double v, int decimals)
 {
@@ -275,7 +277,10 @@ has_decimals(double v, int decimals)
 	return fabs(scaled - rint(scaled)) <= 1e-9 * Max(fabs(scaled), 1);
 }
 
-/* How many decimals tell a feature's values apart, and no more than needed. */
+/*
+ * Return how many decimals tell a feature's values apart, and no more than
+ * needed.
+ */
 static int
 choose_decimals(const AdModelFeature *f)
 {
@@ -427,7 +432,9 @@ category_words(AdModel *m, int feature)
 	w->typical = buf.data;
 }
 
-/* What is said of a model's features; made when it is first asked for. */
+/*
+ * Return what is said of a model's features; made when it is first asked for.
+ */
 AdWords *
 ad_model_words(AdModel *m)
 {
@@ -477,7 +484,7 @@ ad_words_typical(const AdModel *m, int feature)
 	return m->words[feature].typical;
 }
 
-/* Where a raw value lies; see ad_prepare_row() for what it is. */
+/* Return where a raw value lies; see ad_prepare_row() for what it is. */
 AdDirection
 ad_words_direction(const AdModel *m, int feature, double v)
 {

@@ -97,8 +97,8 @@ ad_sketch_create(const AdSampling *sampling, const AdFeature *features,
 }
 
 /*
- * Whether a row has anything new for the tails or the number sets.  Most
- * rows have not, so this loop is kept free of branches.
+ * Return whether a row has anything new for the tails or the number sets.
+ * Most rows have not, so this loop is kept free of branches.
  */
 static inline bool
 needs_tracking(const AdSketch *s, const double *row)
