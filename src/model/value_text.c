@@ -1,0 +1,234 @@
+/*-------------------------------------------------------------------------
+ *
+ * value_text.c
+ *		Values of features as text, for people.
+ *
+ * Nothing depends on a session's settings: timestamps are in ISO form and in
+ * the model's time zone, numbers have a point and commas, money has two
+ * decimals.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/ad_value_text.h"
+
+#include "datatype/timestamp.h"
+
+/* Return what a feature's values are. */
+AdValueKind
+ad_value_kind(const AdModelFeature *f)
+{
+	switch (f->class)
+	{
+		case AD_CLASS_CATEGORY:
+			return AD_VALUE_CATEGORY;
+		case AD_CLASS_TIME:
+			return AD_VALUE_TIME;
+		case AD_CLASS_INTERVAL:
+			return AD_VALUE_INTERVAL;
+		case AD_CLASS_TIMESTAMP:
+			if (strcmp(f->type, "date") == 0)
+				return AD_VALUE_DATE;
+			if (strcmp(f->type, "timestamp with time zone") == 0)
+				return AD_VALUE_TIMESTAMPTZ;
+			return AD_VALUE_TIMESTAMP;
+		default:
+			if (strcmp(f->type, "money") == 0)
+				return AD_VALUE_MONEY;
+			if (strcmp(f->type, "boolean") == 0)
+				return AD_VALUE_BOOLEAN;
+			return AD_VALUE_NUMBER;
+	}
+}
+
+const double ad_powers_of_ten[AD_VALUE_DECIMALS + 1] = {
+	1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13,
+	1e14, 1e15
+};
+
+/*
+ * Append a number with that many decimals (at most 15) and commas between
+ * thousands; in powers of ten if decimals is negative or it is large.
+ */
+static void
+append_number(StringInfo buf, double v, int decimals)
+{
+	char		digits[64];
+	char	   *p = digits + sizeof(digits);
+	double		scaled;
+	uint64		whole;
+
+	if (isinf(v))
+	{
+		appendStringInfoString(buf, v > 0 ? "infinity" : "-infinity");
+		return;
+	}
+	scaled = decimals < 0 ? INFINITY :
+		rint(fabs(v) * ad_powers_of_ten[decimals]);
+	if (!(scaled < 1e18) || fabs(v) >= AD_VALUE_LARGE)
+	{
+		appendStringInfo(buf, "%.6g", v + 0.0);
+		return;
+	}
+
+	/* digits from the last one on; this is done for every value shown */
+	whole = (uint64) scaled;
+	for (int i = 0; i < decimals; i++, whole /= 10)
+		*--p = (char) ('0' + whole % 10);
+	if (decimals > 0)
+		*--p = '.';
+	for (int i = 0; i == 0 || whole > 0; i++, whole /= 10)
+	{
+		if (i > 0 && i % 3 == 0)
+			*--p = ',';
+		*--p = (char) ('0' + whole % 10);
+	}
+	/* what rounds to zero has no sign */
+	if (v < 0 && scaled > 0)
+		*--p = '-';
+	appendBinaryStringInfo(buf, p, (int) (digits + sizeof(digits) - p));
+}
+
+/* Append the decimals of a second, without trailing zeros. */
+static void
+append_microseconds(StringInfo buf, int microseconds)
+{
+	char		digits[16];
+	int			n = 6;
+
+	if (microseconds == 0)
+		return;
+	snprintf(digits, sizeof(digits), "%06d", microseconds);
+	while (digits[n - 1] == '0')
+		n--;
+	appendStringInfoChar(buf, '.');
+	appendBinaryStringInfo(buf, digits, n);
+}
+
+/* Append seconds that are no moment, or too far from all others. */
+static void
+append_seconds(StringInfo buf, double v)
+{
+	append_number(buf, v, -1);
+	if (isfinite(v))
+		appendStringInfoString(buf, " s");
+}
+
+/* Append seconds since 1970 as a date, with the time of day if wanted. */
+static void
+append_moment(const AdModel *m, StringInfo buf, double v, AdValueKind kind,
+			  bool weekday)
+{
+	static const char *const days[] = {
+		"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"
+	};
+	pg_time_t	t;
+	int			microseconds;
+	struct pg_tm *tm;
+
+	/* beyond what SQL's timestamps reach, or no number at all */
+	if (!(fabs(v) < 1e13))
+	{
+		append_seconds(buf, v);
+		return;
+	}
+	t = (pg_time_t) floor(v);
+	microseconds = (int) rint((v - floor(v)) * USECS_PER_SEC);
+	if (microseconds == USECS_PER_SEC)
+	{
+		t++;
+		microseconds = 0;
+	}
+	tm = kind == AD_VALUE_TIMESTAMPTZ && m->timezone ?
+		pg_localtime(&t, m->timezone) : pg_gmtime(&t);
+	if (tm == NULL)
+	{
+		append_seconds(buf, v);
+		return;
+	}
+	if (weekday)
+		appendStringInfo(buf, "%s ", days[tm->tm_wday]);
+	appendStringInfo(buf, "%04d-%02d-%02d",
+					 tm->tm_year + 1900 > 0 ? tm->tm_year + 1900 :
+					 1 - (tm->tm_year + 1900),
+					 tm->tm_mon + 1, tm->tm_mday);
+	if (kind != AD_VALUE_DATE)
+	{
+		appendStringInfo(buf, " %02d:%02d:%02d",
+						 tm->tm_hour, tm->tm_min, tm->tm_sec);
+		append_microseconds(buf, microseconds);
+	}
+	if (kind == AD_VALUE_TIMESTAMPTZ)
+	{
+		int			minutes = (int) (labs(tm->tm_gmtoff) / SECS_PER_MINUTE);
+
+		appendStringInfo(buf, "%c%02d", tm->tm_gmtoff < 0 ? '-' : '+',
+						 minutes / MINS_PER_HOUR);
+		if (minutes % MINS_PER_HOUR != 0)
+			appendStringInfo(buf, ":%02d", minutes % MINS_PER_HOUR);
+	}
+	if (tm->tm_year + 1900 <= 0)
+		appendStringInfoString(buf, " BC");
+}
+
+/* Append seconds as a time of day, or as days and a time. */
+static void
+append_span(StringInfo buf, double v, bool interval)
+{
+	double		days = 0;
+	int64		us;
+
+	if (!(fabs(v) < 1e11))
+	{
+		append_seconds(buf, v);
+		return;
+	}
+	if (v < 0)
+		appendStringInfoChar(buf, '-');
+	us = (int64) rint(fabs(v) * USECS_PER_SEC);
+	if (interval)
+	{
+		days = (double) (us / USECS_PER_DAY);
+		us %= USECS_PER_DAY;
+		if (days > 0)
+		{
+			append_number(buf, days, 0);
+			appendStringInfoString(buf, days == 1 ? " day" : " days");
+			if (us == 0)
+				return;
+			appendStringInfoChar(buf, ' ');
+		}
+	}
+	appendStringInfo(buf, "%02d:%02d:%02d", (int) (us / USECS_PER_HOUR),
+					 (int) (us / USECS_PER_MINUTE % MINS_PER_HOUR),
+					 (int) (us / USECS_PER_SEC % SECS_PER_MINUTE));
+	append_microseconds(buf, (int) (us % USECS_PER_SEC));
+}
+
+/* Append a number of a feature of a kind, in the model's own units. */
+void
+ad_value_append(StringInfo buf, const AdModel *m, int feature,
+				AdValueKind kind, double v, int decimals)
+{
+	switch (kind)
+	{
+		case AD_VALUE_MONEY:
+			append_number(buf, v / 100, decimals);
+			break;
+		case AD_VALUE_BOOLEAN:
+			appendStringInfoString(buf, v != 0 ? "true" : "false");
+			break;
+		case AD_VALUE_DATE:
+		case AD_VALUE_TIMESTAMP:
+		case AD_VALUE_TIMESTAMPTZ:
+			append_moment(m, buf, v, kind, m->features[feature].encoding ==
+						  AD_ENC_CALENDAR);
+			break;
+		case AD_VALUE_TIME:
+		case AD_VALUE_INTERVAL:
+			append_span(buf, v, kind == AD_VALUE_INTERVAL);
+			break;
+		default:
+			append_number(buf, v, decimals);
+			break;
+	}
+}
