@@ -151,3 +151,6 @@ SELECT * FROM ad_decompose('SELECT now(), ''x''');
 -- times and values with gaps in options
 SELECT ad_stl_options(period => interval '1 day 2 hours', step => interval '1 hour', seasonal_window => 'periodic');
 SELECT array_dims((ad_stl_array(array_agg((i % 4)::float8), ad_stl_options(period => '1 hour', step => '15 minutes'))).seasonals) FROM generate_series(1, 40) i;
+-- without a season it is 0, whatever the memory held before
+SELECT k, (SELECT max(abs(x)) FROM unnest((d).seasonal) x) = 0 AS zero
+FROM (SELECT k, ad_stl_array(array(SELECT sin(i + k) FROM generate_series(1, 50) i), CASE k % 2 WHEN 1 THEN '{"period": 4}' ELSE '{"period": "none"}' END::jsonb) d FROM generate_series(1, 4) k OFFSET 0) s;

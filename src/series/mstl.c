@@ -146,6 +146,8 @@ fit_trend(const AdStlWork *work, const AdStlOptions *o, double *y, Size n,
 	int			outer = o->outer_iterations >= 0 ? o->outer_iterations : o->robust ? 15 : 0;
 
 	ad_loess_init(&l, window, o->trend_degree, default_jump(o->trend_jump, window), n);
+	/* the caller's memory may hold anything */
+	memset(result->season, 0, n * sizeof(double));
 	for (Size i = 0; i < n; i++)
 		result->weight[i] = 1;
 	for (Size i = 0; i < nmissing; i++)
