@@ -2,12 +2,14 @@
  *
  * sql_common.c
  *		What the SQL functions over series share: options and intervals
- *		from jsonb, arrays in and out, time zones, errors and notices.
+ *		from jsonb, what a call site keeps, arrays and rows in, arrays out,
+ *		time zones, errors and notices.
  *
  *-------------------------------------------------------------------------
  */
 #include "series/ad_series_sql.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "pgtime.h"
 #include "utils/builtins.h"
@@ -176,20 +178,113 @@ ad_series_array_header(ArrayType *a, Oid type, Size items, Size present,
 	}
 }
 
-/*
- * Say once per query that a series was too short for its period.
- * flinfo->fn_extra must start with a bool that is kept for this.
- */
-void
-ad_series_short_notice(FmgrInfo *flinfo, const AdStlResult *result)
+/* Read the options of a packed series. */
+static void
+read_options(FmgrInfo *flinfo, Jsonb *given, void *options)
 {
-	bool	   *said = (bool *) flinfo->fn_extra;
+	(void) flinfo;
+	ad_series_parse(given, (AdStlOptions *) options);
+}
 
-	if (result->ndropped == 0 || result->nseasons > 0 || said == NULL || *said)
+const AdSeriesReader ad_stl_reader = {
+	"ad_stl", sizeof(AdStlOptions), read_options
+};
+
+/* Say once per query, which keeps *said, that a series was too short. */
+void
+ad_series_short_notice(bool *said, const AdStlResult *result)
+{
+	if (result->ndropped == 0 || result->nseasons > 0 || *said)
 		return;
 	*said = true;
 	ereport(NOTICE,
 			(errmsg("series has fewer than two periods: trend only"),
 			 errdetail("The series has %zu points, the period %zu. Further short series of this query are not announced.",
 					   result->n, result->dropped)));
+}
+
+/*
+ * Return what the call site keeps, made at its first call.  "row": the
+ * function returns a row.
+ */
+AdSeriesCall *
+ad_series_call(FunctionCallInfo fcinfo, bool row)
+{
+	FmgrInfo   *flinfo = fcinfo->flinfo;
+	AdSeriesCall *call = (AdSeriesCall *) flinfo->fn_extra;
+	MemoryContext old;
+
+	if (call)
+		return call;
+	old = MemoryContextSwitchTo(flinfo->fn_mcxt);
+	call = palloc0(sizeof(AdSeriesCall));
+	if (row)
+	{
+		TupleDesc	desc;
+		Datum	   *values;
+		bool	   *nulls;
+
+		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+			elog(ERROR, "return type must be a row type");
+		values = ad_palloc0_array(Datum, desc->natts);
+		nulls = ad_palloc_array(bool, desc->natts);
+		/* the server knows what belongs into the head of a row, not we */
+		memset(nulls, true, (Size) desc->natts * sizeof(bool));
+		call->desc = BlessTupleDesc(desc);
+		call->null_row = heap_form_tuple(call->desc, values, nulls)->t_data;
+		pfree(values);
+		pfree(nulls);
+	}
+	call->mcxt = AllocSetContextCreate(CurrentMemoryContext,
+									   "anomaly series options",
+									   ALLOCSET_SMALL_SIZES);
+	MemoryContextSwitchTo(old);
+	flinfo->fn_extra = call;
+	return call;
+}
+
+/* Return the given options as read, reading them only if they changed. */
+void *
+ad_series_call_options(FmgrInfo *flinfo, AdSeriesCall *call, Jsonb *given,
+					   const AdSeriesReader *reader)
+{
+	MemoryContext old;
+
+	if (call->given && VARSIZE(call->given) == VARSIZE(given) &&
+		memcmp(call->given, given, VARSIZE(given)) == 0)
+		return call->options;
+	call->given = NULL;
+	MemoryContextReset(call->mcxt);
+	old = MemoryContextSwitchTo(call->mcxt);
+	call->options = palloc0(reader->size);
+	reader->read(flinfo, given, call->options);
+	call->given = (Jsonb *) palloc(VARSIZE(given));
+	memcpy(call->given, given, VARSIZE(given));
+	MemoryContextSwitchTo(old);
+	return call->options;
+}
+
+/* Begin a series without rows, which grows in the given context. */
+void
+ad_series_rows_init(AdSeriesRows *rows, MemoryContext mcxt, Size capacity)
+{
+	rows->n = 0;
+	rows->capacity = capacity;
+	rows->value = MemoryContextAlloc(mcxt, capacity * sizeof(double));
+	rows->time = MemoryContextAlloc(mcxt, capacity * sizeof(int64));
+}
+
+/* Make room for more rows; error if the series becomes too long. */
+void
+ad_series_rows_grow(AdSeriesRows *rows)
+{
+	if (rows->n >= AD_SERIES_MAX_POINTS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("series has too many rows: %zu", rows->n + 1),
+				 errdetail("The limit is %zu.", AD_SERIES_MAX_POINTS)));
+	ad_series_need(rows->n, 4 * sizeof(double));
+	rows->capacity *= 2;
+	rows->value = ad_repalloc_array(rows->value, double, rows->capacity);
+	rows->time = ad_repalloc_array(rows->time, int64, rows->capacity);
 }

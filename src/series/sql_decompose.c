@@ -12,6 +12,7 @@
  */
 #include "series/ad_series_run.h"
 #include "series/ad_series_sql.h"
+#include "series/ad_stl_point.h"
 #include "sql/ad_result.h"
 
 #include <ctype.h>
@@ -21,28 +22,33 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#define OUT_COLUMNS		14
 #define BATCH			1000	/* rows a fetch */
+#define FIRST_CAPACITY	1024	/* rows of a series, at first */
 
-/* What a call keeps; its head is that of ad_series_short_notice. */
+/* The columns of ad_decompose(): these, then those of ad_stl_point. */
+enum
+{
+	OUT_SERIES,
+	OUT_TIME,
+	OUT_VALUE,
+	OUT_OBSERVED,
+	OUT_POINT,
+	OUT_COLUMNS = OUT_POINT + AD_STL_COLUMNS
+};
+
+/* What a call keeps. */
 typedef struct DecomposeCall
 {
-	bool		said;
+	bool		said;			/* see ad_series_short_notice() */
 	AdStlOptions o;
-	pg_tz	   *zone;
-	MemoryContext series;		/* reset after each */
-	TupleDesc	desc;
-	Tuplestorestate *store;
+	pg_tz	   *zone;			/* of o.timezone, or NULL */
+	MemoryContext mcxt;			/* of one series, reset after each */
+	TupleDesc	desc;			/* of the result */
+	Tuplestorestate *store;		/* the result */
+	bool		started;		/* there is a series: */
+	char	   *name;			/* its name, or NULL */
+	AdSeriesRows rows;			/* its rows */
 } DecomposeCall;
-
-/* The rows of one series, growing. */
-typedef struct Rows
-{
-	Size		n;
-	Size		capacity;
-	double	   *value;
-	int64	   *time;
-} Rows;
 
 /* The query without what may not stand inside parentheses. */
 static char *
@@ -88,137 +94,130 @@ point_time(const DecomposeCall *call, const AdGrid *grid, Size i)
 	return t;
 }
 
-/* Decompose one series and store its points. */
+/* Set the columns before those of the decomposition; value NaN: NULL. */
 static void
-emit(FunctionCallInfo fcinfo, DecomposeCall *call, const char *name,
-	 const Rows *rows)
+row_values(const DecomposeCall *call, int64 time, double value, bool observed,
+		   Datum *values, bool *nulls)
 {
-	AdSeriesProblem problem;
-	AdSeriesRun run;
-	int64	   *times;
-	const AdStlResult *r = &run.result;
+	nulls[OUT_SERIES] = call->name == NULL;
+	values[OUT_SERIES] = call->name ? CStringGetTextDatum(call->name) : 0;
+	nulls[OUT_TIME] = false;
+	values[OUT_TIME] = TimestampTzGetDatum(time);
+	nulls[OUT_VALUE] = isnan(value);
+	values[OUT_VALUE] = Float8GetDatum(value);
+	nulls[OUT_OBSERVED] = false;
+	values[OUT_OBSERVED] = BoolGetDatum(observed);
+}
 
-	if (rows->n == 0)
-		return;
-	memset(&problem, 0, sizeof(problem));
-	if (!ad_series_run(&call->o, AD_TIME_TZ, call->zone,
-					   rows->value, rows->time, rows->n, ad_stl_scratch_enter(), &run,
-					   &problem))
-	{
-		if (call->o.on_error == AD_ON_ERROR_RAISE)
-			ad_series_raise(&problem);
-		/* a series that cannot be decomposed: its rows, and nothing else */
-		for (Size i = 0; i < rows->n; i++)
-		{
-			Datum		values[OUT_COLUMNS] = {0};
-			bool		nulls[OUT_COLUMNS];
+/* Store the rows of a series that cannot be decomposed, and nothing else. */
+static void
+store_rows(const DecomposeCall *call)
+{
+	const AdSeriesRows *rows = &call->rows;
+	Datum		values[OUT_COLUMNS] = {0};
+	bool		nulls[OUT_COLUMNS];
 
-			memset(nulls, true, sizeof(nulls));
-			if (name)
-			{
-				values[0] = CStringGetTextDatum(name);
-				nulls[0] = false;
-			}
-			values[1] = TimestampTzGetDatum(rows->time[i]);
-			nulls[1] = false;
-			if (!isnan(rows->value[i]))
-			{
-				values[2] = Float8GetDatum(rows->value[i]);
-				nulls[2] = false;
-			}
-			values[3] = BoolGetDatum(true);
-			nulls[3] = false;
-			tuplestore_putvalues(call->store, call->desc, values, nulls);
-		}
-		return;
-	}
-	ad_series_short_notice(fcinfo->flinfo, &run.result);
-
-	/* a point that has a row keeps that row's time */
-	times = ad_palloc_array(int64, run.grid.n);
-	for (Size i = 0; i < run.grid.n; i++)
-		times[i] = AD_NO_TIME;
+	memset(nulls, true, sizeof(nulls));
 	for (Size i = 0; i < rows->n; i++)
-		if (run.grid.n > 0 && run.grid.slot[i] != AD_NO_SLOT &&
-			times[run.grid.slot[i]] == AD_NO_TIME)
-			times[run.grid.slot[i]] = rows->time[i];
-
-	for (Size i = 0; i < run.grid.n; i++)
 	{
-		Datum		values[OUT_COLUMNS] = {0};
-		bool		nulls[OUT_COLUMNS] = {false};
-		double		v = run.grid.y[i];
-		double		fit = r->trend[i] + r->season[i];
-		Datum		seasons[AD_SERIES_MAX_SEASONS];
-		int			k = Max(r->nseasons, 1);
-		bool		missing = isnan(v);
-
-		AD_CHECK_EVERY_1024(i);
-		nulls[0] = name == NULL;
-		if (name)
-			values[0] = CStringGetTextDatum(name);
-		values[1] = TimestampTzGetDatum(times[i] != AD_NO_TIME ? times[i] :
-										point_time(call, &run.grid, i));
-		values[2] = Float8GetDatum(v);
-		values[3] = BoolGetDatum(times[i] != AD_NO_TIME);
-		values[4] = Float8GetDatum(r->trend[i]);
-		values[5] = Float8GetDatum(r->season[i]);
-		for (int s = 0; s < k; s++)
-			seasons[s] = Float8GetDatum(r->nseasons > 1 ? r->seasons[s][i] :
-										r->season[i]);
-		values[6] = PointerGetDatum(construct_array(seasons, k, FLOAT8OID, 8,
-													FLOAT8PASSBYVAL, 'd'));
-		values[7] = Float8GetDatum(run.remainder[i]);
-		values[8] = Float8GetDatum(r->weight[i]);
-		values[9] = Float8GetDatum(fit + r->low);
-		values[10] = Float8GetDatum(fit + r->high);
-		values[11] = Float8GetDatum(ad_stl_score(r, run.remainder[i]));
-		values[12] = Float8GetDatum(run.window[i]);
-		values[13] = Int16GetDatum((int16) ad_stl_side(r, run.remainder[i]));
-		nulls[2] = nulls[7] = nulls[11] = nulls[12] = nulls[13] = missing;
-		if (r->empty)
-			nulls[4] = nulls[5] = nulls[6] = nulls[7] = nulls[9] = nulls[10] =
-				nulls[11] = nulls[12] = nulls[13] = true;
+		row_values(call, rows->time[i], rows->value[i], true, values, nulls);
 		tuplestore_putvalues(call->store, call->desc, values, nulls);
 	}
 }
 
-PG_FUNCTION_INFO_V1(ad_decompose);
-
-/* Decompose what a query returns. */
-static Datum
-run_decompose(FunctionCallInfo fcinfo)
+/* The times of the grid's points that have a row, else AD_NO_TIME. */
+static int64 *
+observed_times(const AdGrid *grid, const AdSeriesRows *rows)
 {
-	ReturnSetInfo *info = ad_result_info(fcinfo);
-	char	   *query = bare_query(ad_text_argument(PG_GETARG_DATUM(0), "query",
-													AD_MAX_QUERY_LENGTH));
-	Jsonb	   *options = ad_jsonb_argument(PG_GETARG_DATUM(1), "options");
-	DecomposeCall *call;
-	MemoryContext mcxt;
+	int64	   *times = ad_palloc_array(int64, grid->n);
+
+	for (Size i = 0; i < grid->n; i++)
+		times[i] = AD_NO_TIME;
+	if (grid->n == 0)
+		return times;
+	for (Size i = 0; i < rows->n; i++)
+	{
+		uint32		slot = grid->slot[i];
+
+		/* of several rows, the first one's */
+		if (slot != AD_NO_SLOT && times[slot] == AD_NO_TIME)
+			times[slot] = rows->time[i];
+	}
+	return times;
+}
+
+/* Store the points of a decomposed series. */
+static void
+store_points(const DecomposeCall *call, const AdSeriesRun *run)
+{
+	const AdGrid *grid = &run->grid;
+	const int64 *times = observed_times(grid, &call->rows);
+
+	for (Size i = 0; i < grid->n; i++)
+	{
+		Datum		values[OUT_COLUMNS];
+		bool		nulls[OUT_COLUMNS];
+		bool		observed = times[i] != AD_NO_TIME;
+
+		AD_CHECK_EVERY_1024(i);
+		row_values(call, observed ? times[i] : point_time(call, grid, i),
+				   grid->y[i], observed, values, nulls);
+		ad_stl_point_values(&run->result, i, values + OUT_POINT,
+							nulls + OUT_POINT);
+		if (!isnan(grid->y[i]) && !run->result.empty)
+			ad_stl_verdict_values(&run->result, run->remainder[i],
+								  run->window[i], values + OUT_POINT,
+								  nulls + OUT_POINT);
+		tuplestore_putvalues(call->store, call->desc, values, nulls);
+	}
+}
+
+/* Decompose the series that was collected, and store its points. */
+static void
+decompose(DecomposeCall *call)
+{
+	AdSeriesProblem problem = {0};
+	AdSeriesRun run;
+	AdSeriesRows *rows = &call->rows;
+
+	if (rows->n == 0)
+		return;
+	if (ad_series_run(&call->o, AD_TIME_TZ, call->zone, rows->value,
+					  rows->time, rows->n, ad_stl_scratch_enter(), &run,
+					  &problem))
+	{
+		ad_series_short_notice(&call->said, &run.result);
+		store_points(call, &run);
+		return;
+	}
+	if (call->o.on_error == AD_ON_ERROR_RAISE)
+		ad_series_raise(&problem);
+	store_rows(call);
+}
+
+/* End the series that was collected, if any. */
+static void
+finish_series(DecomposeCall *call)
+{
 	MemoryContext old;
-	int			columns;
+
+	if (!call->started)
+		return;
+	old = MemoryContextSwitchTo(call->mcxt);
+	decompose(call);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(call->mcxt);
+	call->started = false;
+}
+
+/* Open a cursor over the query's rows: series, time, value, in order. */
+static Portal
+open_rows(const char *query)
+{
+	int			columns = column_count(query);
 	char	   *ordered;
 	SPIPlanPtr	plan;
-	Portal		portal;
-	char	   *name = NULL;
-	bool		started = false;
-	Rows		rows;
 
-	mcxt = info->econtext->ecxt_per_query_memory;
-	old = MemoryContextSwitchTo(mcxt);
-	call = palloc0(sizeof(DecomposeCall));
-	fcinfo->flinfo->fn_extra = call;
-	ad_series_parse(options, &call->o);
-	if (call->o.timezone)
-		call->zone = ad_series_zone(call->o.timezone);
-	call->series = AllocSetContextCreate(mcxt, "anomaly decompose",
-										 ALLOCSET_DEFAULT_SIZES);
-	call->store = ad_result_begin(fcinfo, OUT_COLUMNS, &call->desc);
-	MemoryContextSwitchTo(old);
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "could not connect to SPI");
-	columns = column_count(query);
 	if (columns != 2 && columns != 3)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -231,73 +230,82 @@ run_decompose(FunctionCallInfo fcinfo)
 	plan = SPI_prepare(ordered, 0, NULL);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare the query to decompose");
-	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	return SPI_cursor_open(NULL, plan, NULL, NULL, true);
+}
 
-	memset(&rows, 0, sizeof(rows));
+/* Take a row in, after the series before it if it begins another. */
+static void
+take_row(DecomposeCall *call, HeapTuple tuple, TupleDesc desc)
+{
+	bool		null_time;
+	bool		null_value;
+	char	   *name = SPI_getvalue(tuple, desc, 1);
+	Datum		time = SPI_getbinval(tuple, desc, 2, &null_time);
+	Datum		value = SPI_getbinval(tuple, desc, 3, &null_value);
+
+	if (call->started && ((name == NULL) != (call->name == NULL) ||
+						  (name && strcmp(name, call->name) != 0)))
+		finish_series(call);
+	if (!call->started)
+	{
+		call->name = name ? MemoryContextStrdup(call->mcxt, name) : NULL;
+		ad_series_rows_init(&call->rows, call->mcxt, FIRST_CAPACITY);
+		call->started = true;
+	}
+	if (name)
+		pfree(name);
+	if (!null_time && !TIMESTAMP_NOT_FINITE(DatumGetInt64(time)))
+		ad_series_rows_add(&call->rows, DatumGetInt64(time),
+						   null_value ? NAN : DatumGetFloat8(value));
+}
+
+/* What the call keeps, in memory that lives as long as the query. */
+static DecomposeCall *
+begin(FunctionCallInfo fcinfo)
+{
+	ReturnSetInfo *info = ad_result_info(fcinfo);
+	Jsonb	   *options = ad_jsonb_argument(PG_GETARG_DATUM(1), "options");
+	MemoryContext mcxt = info->econtext->ecxt_per_query_memory;
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
+	DecomposeCall *call = palloc0(sizeof(DecomposeCall));
+
+	ad_series_parse(options, &call->o);
+	if (call->o.timezone)
+		call->zone = ad_series_zone(call->o.timezone);
+	call->mcxt = AllocSetContextCreate(mcxt, "anomaly decompose",
+									   ALLOCSET_DEFAULT_SIZES);
+	call->store = ad_result_begin(fcinfo, OUT_COLUMNS, &call->desc);
+	MemoryContextSwitchTo(old);
+	return call;
+}
+
+PG_FUNCTION_INFO_V1(ad_decompose);
+
+/* Decompose what a query returns. */
+static Datum
+run_decompose(FunctionCallInfo fcinfo)
+{
+	char	   *query = bare_query(ad_text_argument(PG_GETARG_DATUM(0), "query",
+													AD_MAX_QUERY_LENGTH));
+	DecomposeCall *call = begin(fcinfo);
+	Portal		portal;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	portal = open_rows(query);
 	for (;;)
 	{
 		SPI_cursor_fetch(portal, true, BATCH);
 		if (SPI_processed == 0)
 			break;
 		for (uint64 i = 0; i < SPI_processed; i++)
-		{
-			HeapTuple	tuple = SPI_tuptable->vals[i];
-			TupleDesc	desc = SPI_tuptable->tupdesc;
-			bool		null;
-			char	   *s = SPI_getvalue(tuple, desc, 1);
-			Datum		t = SPI_getbinval(tuple, desc, 2, &null);
-			Datum		v;
-
-			if (started && ((s == NULL) != (name == NULL) ||
-							(s && strcmp(s, name) != 0)))
-			{
-				old = MemoryContextSwitchTo(call->series);
-				emit(fcinfo, call, name, &rows);
-				MemoryContextSwitchTo(old);
-				MemoryContextReset(call->series);
-				started = false;
-			}
-			if (!started)
-			{
-				name = s ? MemoryContextStrdup(call->series, s) : NULL;
-				rows.n = 0;
-				rows.capacity = 1024;
-				rows.value = MemoryContextAlloc(call->series, 1024 * sizeof(double));
-				rows.time = MemoryContextAlloc(call->series, 1024 * sizeof(int64));
-				started = true;
-			}
-			if (s)
-				pfree(s);
-			if (null || TIMESTAMP_NOT_FINITE(DatumGetInt64(t)))
-				continue;
-			if (rows.n == rows.capacity)
-			{
-				if (rows.n >= AD_SERIES_MAX_POINTS)
-					ereport(ERROR,
-							(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-							 errmsg("series has too many rows: %zu", rows.n + 1),
-							 errdetail("The limit is %zu.", AD_SERIES_MAX_POINTS)));
-				ad_series_need(rows.n, 4 * sizeof(double));
-				rows.capacity *= 2;
-				rows.value = ad_repalloc_array(rows.value, double, rows.capacity);
-				rows.time = ad_repalloc_array(rows.time, int64, rows.capacity);
-			}
-			rows.time[rows.n] = DatumGetInt64(t);
-			v = SPI_getbinval(tuple, desc, 3, &null);
-			rows.value[rows.n++] = null ? NAN : DatumGetFloat8(v);
-		}
+			take_row(call, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
 		SPI_freetuptable(SPI_tuptable);
 	}
-	if (started)
-	{
-		old = MemoryContextSwitchTo(call->series);
-		emit(fcinfo, call, name, &rows);
-		MemoryContextSwitchTo(old);
-	}
+	finish_series(call);
 	SPI_cursor_close(portal);
 	SPI_finish();
-	MemoryContextDelete(call->series);
-	fcinfo->flinfo->fn_extra = NULL;
+	MemoryContextDelete(call->mcxt);
 	return (Datum) 0;
 }
 

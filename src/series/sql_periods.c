@@ -22,13 +22,21 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#define FIRST_CAPACITY	256		/* rows of a state, at first */
+
+/* The columns of ad_period. */
+enum
+{
+	PERIOD_POINTS,
+	PERIOD_PERIOD,
+	PERIOD_STRENGTH,
+	PERIOD_COLUMNS
+};
+
 /* The rows seen so far. */
 typedef struct PeriodsState
 {
-	Size		n;
-	Size		capacity;
-	double	   *value;
-	int64	   *time;
+	AdSeriesRows rows;
 	AdTimeKind	kind;
 } PeriodsState;
 
@@ -38,42 +46,23 @@ transition(FunctionCallInfo fcinfo, AdTimeKind kind)
 {
 	MemoryContext mcxt = ad_aggregate_context(fcinfo);
 	PeriodsState *state;
+	int64		time;
 
 	if (PG_ARGISNULL(0))
 	{
 		state = MemoryContextAllocZero(mcxt, sizeof(PeriodsState));
 		state->kind = kind;
-		state->capacity = 256;
-		state->value = MemoryContextAlloc(mcxt, 256 * sizeof(double));
-		state->time = MemoryContextAlloc(mcxt, 256 * sizeof(int64));
+		ad_series_rows_init(&state->rows, mcxt, FIRST_CAPACITY);
 	}
 	else
 		state = (PeriodsState *) PG_GETARG_POINTER(0);
 
-	if (!PG_ARGISNULL(2))
-	{
-		int64		t = PG_GETARG_INT64(2);
-
-		if (state->kind == AD_TIME_NUMBER || !TIMESTAMP_NOT_FINITE(t))
-		{
-			if (state->n == state->capacity)
-			{
-				if (state->n >= AD_SERIES_MAX_POINTS)
-					ereport(ERROR,
-							(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-							 errmsg("series has too many rows: %zu", state->n + 1),
-							 errdetail("The limit is %zu.", AD_SERIES_MAX_POINTS)));
-				ad_series_need(state->n, 4 * sizeof(double));
-				state->capacity *= 2;
-				state->value = ad_repalloc_array(state->value, double,
-												 state->capacity);
-				state->time = ad_repalloc_array(state->time, int64,
-												state->capacity);
-			}
-			state->value[state->n] = PG_ARGISNULL(1) ? NAN : PG_GETARG_FLOAT8(1);
-			state->time[state->n++] = t;
-		}
-	}
+	if (PG_ARGISNULL(2))
+		PG_RETURN_POINTER(state);
+	time = PG_GETARG_INT64(2);
+	if (state->kind == AD_TIME_NUMBER || !TIMESTAMP_NOT_FINITE(time))
+		ad_series_rows_add(&state->rows, time,
+						   PG_ARGISNULL(1) ? NAN : PG_GETARG_FLOAT8(1));
 	PG_RETURN_POINTER(state);
 }
 
@@ -104,6 +93,42 @@ ad_periods_number_transfn(PG_FUNCTION_ARGS)
 	return transition(fcinfo, AD_TIME_NUMBER);
 }
 
+/* The length of a period of so many points on a grid with a calendar. */
+static Interval *
+period_interval(const AdGrid *grid, Size points)
+{
+	Interval   *interval = palloc0(sizeof(Interval));
+
+	if (grid->months > 0)
+		interval->month = grid->months * (int) points;
+	else
+	{
+		int64		usec = grid->step * (int64) points;
+
+		interval->day = (int32) (usec / USECS_PER_DAY);
+		interval->time = usec % USECS_PER_DAY;
+	}
+	return interval;
+}
+
+/* A period as a row of type ad_period; numbered points have no interval. */
+static Datum
+period_row(TupleDesc desc, const AdGrid *grid, AdTimeKind kind, Size points,
+		   double strength)
+{
+	Datum		values[PERIOD_COLUMNS] = {0};
+	bool		nulls[PERIOD_COLUMNS] = {false};
+
+	values[PERIOD_POINTS] = Int64GetDatum((int64) points);
+	if (kind == AD_TIME_NUMBER)
+		nulls[PERIOD_PERIOD] = true;
+	else
+		values[PERIOD_PERIOD] =
+			IntervalPGetDatum(period_interval(grid, points));
+	values[PERIOD_STRENGTH] = Float8GetDatum(strength);
+	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+}
+
 PG_FUNCTION_INFO_V1(ad_periods_finalfn);
 
 /* The periods as an array of ad_period, strongest first. */
@@ -111,8 +136,9 @@ Datum
 ad_periods_finalfn(PG_FUNCTION_ARGS)
 {
 	PeriodsState *state;
+	const AdSeriesRows *rows;
 	AdGrid		grid;
-	AdSeriesProblem problem;
+	AdSeriesProblem problem = {0};
 	Size		period[AD_SERIES_MAX_SEASONS];
 	double		strength[AD_SERIES_MAX_SEASONS];
 	int			count;
@@ -127,8 +153,8 @@ ad_periods_finalfn(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	state = (PeriodsState *) PG_GETARG_POINTER(0);
-	memset(&problem, 0, sizeof(problem));
-	if (!ad_grid_build(state->time, state->time, state->value, state->n,
+	rows = &state->rows;
+	if (!ad_grid_build(rows->time, rows->time, rows->value, rows->n,
 					   AD_DUPLICATES_MEAN, state->kind != AD_TIME_NUMBER,
 					   sizeof(uint32), &grid, &problem))
 		ad_series_raise(&problem);
@@ -140,37 +166,10 @@ ad_periods_finalfn(PG_FUNCTION_ARGS)
 	element = get_element_type(get_fn_expr_rettype(fcinfo->flinfo));
 	if (!OidIsValid(element))
 		elog(ERROR, "could not determine the type of periods");
-	desc = lookup_rowtype_tupdesc_copy(element, -1);
+	desc = BlessTupleDesc(lookup_rowtype_tupdesc_copy(element, -1));
 	for (int i = 0; i < count; i++)
-	{
-		Datum		values[3];
-		bool		nulls[3] = {false, false, false};
-
-		values[0] = Int64GetDatum((int64) period[i]);
-		if (state->kind == AD_TIME_NUMBER)
-		{
-			values[1] = 0;
-			nulls[1] = true;
-		}
-		else
-		{
-			Interval   *interval = palloc0(sizeof(Interval));
-
-			if (grid.months > 0)
-				interval->month = grid.months * (int) period[i];
-			else
-			{
-				int64		usec = grid.step * (int64) period[i];
-
-				interval->day = (int32) (usec / USECS_PER_DAY);
-				interval->time = usec % USECS_PER_DAY;
-			}
-			values[1] = IntervalPGetDatum(interval);
-		}
-		values[2] = Float8GetDatum(strength[i]);
-		items[i] = HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
-													 values, nulls));
-	}
+		items[i] = period_row(desc, &grid, state->kind, period[i],
+							  strength[i]);
 	get_typlenbyvalalign(element, &width, &byval, &align);
 	PG_RETURN_ARRAYTYPE_P(construct_array(items, count, element, width, byval,
 										  align));

@@ -11,14 +11,6 @@
 
 #include "utils/builtins.h"
 
-/* What the call site keeps; its head is that of ad_series_short_notice. */
-typedef struct PlotCall
-{
-	bool		said;
-} PlotCall;
-
-PG_FUNCTION_INFO_V1(ad_stl_plot);
-
 /* A text of the plot, or NULL. */
 static char *
 label_argument(FunctionCallInfo fcinfo, int arg, const char *name)
@@ -27,6 +19,8 @@ label_argument(FunctionCallInfo fcinfo, int arg, const char *name)
 		ad_text_argument(PG_GETARG_DATUM(arg), name, AD_MAX_TITLE_LENGTH);
 }
 
+PG_FUNCTION_INFO_V1(ad_stl_plot);
+
 /* Decompose a packed series and draw it. */
 Datum
 ad_stl_plot(PG_FUNCTION_ARGS)
@@ -34,10 +28,11 @@ ad_stl_plot(PG_FUNCTION_ARGS)
 	const double *y;
 	Size		n,
 				nmissing;
-	AdStlOptions o;
-	AdStlResult result;
+	AdSeriesCall *call = ad_series_call(fcinfo, false);
+	const AdStlOptions *o;
+	AdStlResult result = {0};
 	AdStlScratch *scratch = ad_stl_scratch_enter();
-	AdSeriesProblem problem;
+	AdSeriesProblem problem = {0};
 	Size		periods[AD_SERIES_MAX_SEASONS];
 	int			nperiods;
 	double	   *remainder;
@@ -61,14 +56,11 @@ ad_stl_plot(PG_FUNCTION_ARGS)
 	title = label_argument(fcinfo, 2, "title");
 	first = label_argument(fcinfo, 5, "first_label");
 	last = label_argument(fcinfo, 6, "last_label");
-	if (fcinfo->flinfo->fn_extra == NULL)
-		fcinfo->flinfo->fn_extra =
-			MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(PlotCall));
 
 	y = ad_series_values(PG_GETARG_ARRAYTYPE_P(0), &n, &nmissing);
-	ad_series_parse(ad_jsonb_argument(PG_GETARG_DATUM(1), "options"), &o);
-	memset(&problem, 0, sizeof(problem));
-	memset(&result, 0, sizeof(result));
+	o = ad_series_call_options(fcinfo->flinfo, call,
+							   ad_jsonb_argument(PG_GETARG_DATUM(1), "options"),
+							   &ad_stl_reader);
 	if (n == 0)
 		PG_RETURN_NULL();
 	if (n > AD_SERIES_MAX_POINTS)
@@ -76,18 +68,18 @@ ad_stl_plot(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("series has too many points: %zu", n),
 				 errdetail("The limit is %zu.", AD_SERIES_MAX_POINTS)));
-	if (!ad_series_array_periods(&o, y, n, periods, &nperiods, &problem) ||
+	if (!ad_series_array_periods(o, y, n, periods, &nperiods, &problem) ||
 		!ad_series_affordable(ad_stl_bytes(n, periods, nperiods), n, &problem))
 	{
-		if (o.on_error == AD_ON_ERROR_RAISE)
+		if (o->on_error == AD_ON_ERROR_RAISE)
 			ad_series_raise(&problem);
 		PG_RETURN_NULL();
 	}
-	ad_stl_decompose(y, n, &o, periods, nperiods, scratch, &result);
-	ad_series_short_notice(fcinfo->flinfo, &result);
+	ad_stl_decompose(y, n, o, periods, nperiods, scratch, &result);
+	ad_series_short_notice(&call->said, &result);
 	remainder = ad_palloc_array(double, n);
 	ad_stl_remainder(&result, y, remainder);
-	ad_stl_judge(&result, &o, remainder, scratch);
+	ad_stl_judge(&result, o, remainder, scratch);
 	ad_stl_scratch_leave(scratch);
 	PG_RETURN_TEXT_P(cstring_to_text(ad_series_plot(y, n, &result, remainder,
 													title, width, height,

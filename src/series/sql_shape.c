@@ -10,13 +10,12 @@
  *-------------------------------------------------------------------------
  */
 #include "core/ad_options.h"
-#include "series/ad_series_sql.h"
+#include "series/ad_series_window.h"
 #include "series/ad_shape.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "windowapi.h"
 
 /* Options of ad_discord. */
 typedef struct DiscordOptions
@@ -28,76 +27,100 @@ static const AdOption discord_table[] = {
 	AD_INT(DiscordOptions, exclusion, -1, 0, 16777215),
 };
 
-/* What a call site keeps. */
-typedef struct ShapeCall
+/* What a partition of ad_discord keeps; the arrays are of its rows. */
+typedef struct DiscordPartition
 {
-	TupleDesc	desc;			/* ad_discord_point, blessed */
-} ShapeCall;
-
-/* What a partition keeps. */
-typedef struct ShapePartition
-{
-	bool		ready;
-	Size		n;
-	double	   *first;			/* distances, or scores */
-	int64	   *neighbor;
+	AdSeriesPartition head;
+	double	   *distance;		/* NaN: none */
+	int64	   *neighbor;		/* from 0; -1: none */
 	double	   *cover;			/* greatest distance of a row's windows */
-	double		most;			/* 2 sqrt(m), the greatest distance there is */
-} ShapePartition;
+	double		max_distance;	/* 2 sqrt(m), the greatest there can be */
+} DiscordPartition;
 
-/* All values of the partition; NULLs as NaN. */
-static double *
-pull_values(WindowObject winobj, Size n)
+/* The columns of ad_discord_point. */
+enum
 {
-	double	   *y = ad_palloc_array(double, n + AD_LOESS_PAD);
+	DISCORD_DISTANCE,
+	DISCORD_NEIGHBOR,
+	DISCORD_SCORE,
+	DISCORD_COLUMNS
+};
 
-	for (Size i = 0; i < n; i++)
-	{
-		bool		null,
-					out;
-		Datum		d = WinGetFuncArgInPartition(winobj, 0, (int) i,
-												 WINDOW_SEEK_HEAD, false,
-												 &null, &out);
-
-		y[i] = null ? NAN : DatumGetFloat8(d);
-	}
-	return y;
-}
+/* What a partition of ad_subpca keeps. */
+typedef struct SubpcaPartition
+{
+	AdSeriesPartition head;
+	double	   *score;			/* of a row; NaN: none */
+} SubpcaPartition;
 
 /* The window length argument, checked. */
 static Size
-window_argument(WindowObject winobj, int least, Size most)
+window_argument(AdSeriesWindow *window, int min_length, Size max_length)
 {
 	bool		null;
-	int			m = DatumGetInt32(WinGetFuncArgCurrent(winobj, 1, &null));
+	int			m = DatumGetInt32(WinGetFuncArgCurrent(window->winobj, 1, &null));
 
 	if (null)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("window length cannot be NULL")));
-	if (m < least || (Size) m > most)
+	if (m < min_length || (Size) m > max_length)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("window length is out of range: %d", m),
 				 errdetail("Allowed: at least %d and at most %zu points.",
-						   least, most)));
+						   min_length, max_length)));
 	return (Size) m;
 }
 
 /* The partition's rows, refused above a limit; bytes: what each needs. */
 static Size
-row_count(WindowObject winobj, Size most, Size bytes)
+row_count(AdSeriesWindow *window, Size limit, Size bytes)
 {
-	Size		n = (Size) WinGetPartitionRowCount(winobj);
+	AdSeriesProblem problem = {0};
+	Size		n;
 
-	if (n > most)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("series has too many rows: %zu", n),
-				 errdetail("The limit is %zu.", most)));
-	ad_series_need(n, bytes);
+	if (!ad_series_window_rows(window, limit, bytes, &n, &problem))
+		ad_series_raise(&problem);
 	return n;
 }
+
+/* Read the options of ad_discord. */
+static void
+read_discord_options(FmgrInfo *flinfo, Jsonb *given, void *options)
+{
+	(void) flinfo;
+	ad_options_parse(&given->root, "ad_discord", discord_table,
+					 lengthof(discord_table), NULL, options);
+}
+
+/* Find the nearest neighbour of every window of a partition. */
+static void
+prepare_discord(AdSeriesWindow *window, void *partition)
+{
+	DiscordPartition *part = (DiscordPartition *) partition;
+	Size		m = window_argument(window, 4, AD_DISCORD_MAX_POINTS);
+	const DiscordOptions *o = ad_series_window_options(window, 2);
+	Size		n = row_count(window, AD_DISCORD_MAX_POINTS,
+							  AD_DISCORD_POINT_BYTES + 4 * sizeof(double));
+	double	   *y = ad_series_window_values(window, n, NULL);
+
+	part->head.n = n;
+	part->distance = ad_palloc_array(double, n);
+	part->neighbor = ad_palloc_array(int64, n);
+	part->cover = ad_palloc_array(double, n);
+	part->max_distance = 2 * sqrt((double) m);
+	ad_discord_profile(y, n, m,
+					   o->exclusion >= 0 ? (Size) o->exclusion : (m + 3) / 4,
+					   part->distance, part->neighbor);
+	ad_series_cover(part->distance, n, m, part->cover);
+	pfree(y);
+}
+
+static const AdSeriesFrame discord_frame = {
+	sizeof(DiscordPartition), true, prepare_discord,
+	{"ad_discord", sizeof(DiscordOptions), read_discord_options}
+};
 
 PG_FUNCTION_INFO_V1(ad_discord);
 
@@ -105,67 +128,43 @@ PG_FUNCTION_INFO_V1(ad_discord);
 Datum
 ad_discord(PG_FUNCTION_ARGS)
 {
-	WindowObject winobj = PG_WINDOW_OBJECT();
-	ShapeCall  *call = (ShapeCall *) fcinfo->flinfo->fn_extra;
-	ShapePartition *part;
-	Size		row;
-	Datum		values[3] = {0};
-	bool		nulls[3];
+	const DiscordPartition *part = ad_series_window(fcinfo, &discord_frame);
+	const AdSeriesCall *call = fcinfo->flinfo->fn_extra;
+	Size		row = (Size) WinGetCurrentPosition(PG_WINDOW_OBJECT());
+	Datum		values[DISCORD_COLUMNS];
+	bool		nulls[DISCORD_COLUMNS];
 
-	part = WinGetPartitionLocalMemory(winobj, sizeof(ShapePartition));
-	if (call == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-
-		call = palloc0(sizeof(ShapeCall));
-		if (get_call_result_type(fcinfo, NULL, &call->desc) != TYPEFUNC_COMPOSITE)
-			elog(ERROR, "return type must be a row type");
-		call->desc = BlessTupleDesc(call->desc);
-		MemoryContextSwitchTo(old);
-		fcinfo->flinfo->fn_extra = call;
-	}
-	if (!part->ready)
-	{
-		MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(part));
-		Size		m = window_argument(winobj, 4, AD_DISCORD_MAX_POINTS);
-		bool		null;
-		Datum		options = WinGetFuncArgCurrent(winobj, 2, &null);
-		DiscordOptions o;
-		double	   *y;
-
-		if (null)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("options of %s cannot be NULL", "ad_discord")));
-		ad_options_parse(&ad_jsonb_argument(options, "options")->root, "ad_discord",
-						 discord_table, lengthof(discord_table), NULL, &o);
-		part->n = row_count(winobj, AD_DISCORD_MAX_POINTS,
-							AD_DISCORD_POINT_BYTES + 4 * sizeof(double));
-		y = pull_values(winobj, part->n);
-		part->first = ad_palloc_array(double, part->n);
-		part->neighbor = ad_palloc_array(int64, part->n);
-		part->cover = ad_palloc_array(double, part->n);
-		part->most = 2 * sqrt((double) m);
-		ad_discord_profile(y, part->n, m,
-						   o.exclusion >= 0 ? (Size) o.exclusion : (m + 3) / 4,
-						   part->first, part->neighbor);
-		ad_series_cover(part->first, part->n, m, part->cover);
-		pfree(y);
-		part->ready = true;
-		MemoryContextSwitchTo(old);
-	}
-
-	row = (Size) WinGetCurrentPosition(winobj);
-	if (row >= part->n)
+	if (row >= part->head.n)
 		PG_RETURN_NULL();
-	nulls[0] = isnan(part->first[row]);
-	nulls[1] = part->neighbor[row] < 0;
-	nulls[2] = isnan(part->cover[row]);
-	values[0] = Float8GetDatum(part->first[row]);
-	values[1] = Int64GetDatum(part->neighbor[row] + 1);
-	values[2] = Float8GetDatum(part->cover[row] / part->most);
+	nulls[DISCORD_DISTANCE] = isnan(part->distance[row]);
+	nulls[DISCORD_NEIGHBOR] = part->neighbor[row] < 0;
+	nulls[DISCORD_SCORE] = isnan(part->cover[row]);
+	values[DISCORD_DISTANCE] = Float8GetDatum(part->distance[row]);
+	values[DISCORD_NEIGHBOR] = Int64GetDatum(part->neighbor[row] + 1);
+	values[DISCORD_SCORE] =
+		Float8GetDatum(part->cover[row] / part->max_distance);
 	return HeapTupleGetDatum(heap_form_tuple(call->desc, values, nulls));
 }
+
+/* Score every row of a partition. */
+static void
+prepare_subpca(AdSeriesWindow *window, void *partition)
+{
+	SubpcaPartition *part = (SubpcaPartition *) partition;
+	Size		m = window_argument(window, 2, AD_SUBPCA_MAX_WINDOW);
+	Size		n = row_count(window, AD_SERIES_MAX_POINTS,
+							  4 * sizeof(double));
+	double	   *y = ad_series_window_values(window, n, NULL);
+
+	part->head.n = n;
+	part->score = ad_palloc_array(double, n);
+	ad_subpca_scores(y, n, m, part->score);
+	pfree(y);
+}
+
+static const AdSeriesFrame subpca_frame = {
+	sizeof(SubpcaPartition), false, prepare_subpca, {0}
+};
 
 PG_FUNCTION_INFO_V1(ad_subpca);
 
@@ -173,30 +172,12 @@ PG_FUNCTION_INFO_V1(ad_subpca);
 Datum
 ad_subpca(PG_FUNCTION_ARGS)
 {
-	WindowObject winobj = PG_WINDOW_OBJECT();
-	ShapePartition *part;
-	Size		row;
+	const SubpcaPartition *part = ad_series_window(fcinfo, &subpca_frame);
+	Size		row = (Size) WinGetCurrentPosition(PG_WINDOW_OBJECT());
 
-	part = WinGetPartitionLocalMemory(winobj, sizeof(ShapePartition));
-	if (!part->ready)
-	{
-		MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(part));
-		Size		m = window_argument(winobj, 2, AD_SUBPCA_MAX_WINDOW);
-		double	   *y;
-
-		part->n = row_count(winobj, AD_SERIES_MAX_POINTS,
-							4 * sizeof(double));
-		y = pull_values(winobj, part->n);
-		part->first = ad_palloc_array(double, part->n);
-		ad_subpca_scores(y, part->n, m, part->first);
-		pfree(y);
-		part->ready = true;
-		MemoryContextSwitchTo(old);
-	}
-	row = (Size) WinGetCurrentPosition(winobj);
-	if (row >= part->n || isnan(part->first[row]))
+	if (row >= part->head.n || isnan(part->score[row]))
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(part->first[row]);
+	PG_RETURN_FLOAT8(part->score[row]);
 }
 
 PG_FUNCTION_INFO_V1(ad_changepoints);
@@ -207,7 +188,7 @@ ad_changepoints(PG_FUNCTION_ARGS)
 {
 	char	   *method;
 	double		penalty = PG_ARGISNULL(2) ? NAN : PG_GETARG_FLOAT8(2);
-	int			least = PG_ARGISNULL(3) ? 2 : PG_GETARG_INT32(3);
+	int			min_segment = PG_ARGISNULL(3) ? 2 : PG_GETARG_INT32(3);
 	const double *y;
 	Size		n,
 				nmissing,
@@ -232,10 +213,10 @@ ad_changepoints(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("penalty is out of range: %g", penalty),
 				 errdetail("Expected a number greater than 0.")));
-	if (least < 1)
+	if (min_segment < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("shortest segment is out of range: %d", least),
+				 errmsg("shortest segment is out of range: %d", min_segment),
 				 errdetail("Expected at least 1.")));
 	y = ad_series_values(PG_GETARG_ARRAYTYPE_P(0), &n, &nmissing);
 	if (n > AD_SERIES_MAX_POINTS)
@@ -247,7 +228,7 @@ ad_changepoints(PG_FUNCTION_ARGS)
 		PG_RETURN_ARRAYTYPE_P(construct_empty_array(INT4OID));
 	ad_series_need(n, AD_CHANGEPOINTS_BYTES + 2 * sizeof(double));
 	at = ad_palloc_array(uint32, n);
-	count = ad_changepoints_pelt(y, n, penalty, (Size) least, at);
+	count = ad_changepoints_pelt(y, n, penalty, (Size) min_segment, at);
 	items = ad_palloc_array(Datum, count);
 	for (Size i = 0; i < count; i++)
 		items[i] = Int32GetDatum((int32) at[i] + 1);

@@ -12,37 +12,50 @@
  *-------------------------------------------------------------------------
  */
 #include "series/ad_series_run.h"
-#include "series/ad_series_sql.h"
+#include "series/ad_series_window.h"
+#include "series/ad_stl_point.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "utils/timestamp.h"
-#include "windowapi.h"
 
-#define POINT_COLUMNS	10		/* of ad_stl_point */
-
-/* What a call site keeps. */
-typedef struct StlCall
+/* The options of ad_stl as read, and what goes with them. */
+typedef struct StlOptions
 {
-	bool		said;			/* the notice; see ad_series_short_notice */
-	AdTimeKind	kind;			/* of the time argument */
-	TupleDesc	desc;			/* ad_stl_point, blessed */
-	HeapTupleHeader header;		/* of a row that is NULL throughout */
-	Jsonb	   *options;		/* parsed last */
 	AdStlOptions o;
+	AdTimeKind	kind;			/* of the time argument */
 	pg_tz	   *zone;			/* of o.timezone, or NULL */
-	MemoryContext mcxt;			/* of the options */
-} StlCall;
+} StlOptions;
 
 /* What a partition keeps. */
 typedef struct StlPartition
 {
-	bool		ready;
+	AdSeriesPartition head;
 	bool		null;			/* every row is NULL: on_error */
-	Size		n;				/* rows */
 	double	   *value;			/* of a row; NaN: NULL */
 	AdSeriesRun run;			/* its outcome */
 } StlPartition;
+
+/* A row without NULLs as it lies in a tuple: this, the seasons, ... */
+typedef struct StlRowHead
+{
+	double		trend;
+	double		seasonal;
+} StlRowHead;
+
+/* ... and this; see AdStlColumn. */
+typedef struct StlRowTail
+{
+	double		remainder;
+	double		weight;
+	double		expected_low;
+	double		expected_high;
+	double		score;
+	double		window_score;
+	int16		anomaly;
+} StlRowTail;
+
+#define ROW_TAIL_BYTES	(offsetof(StlRowTail, anomaly) + sizeof(int16))
 
 /* The kind of time a type is. */
 static AdTimeKind
@@ -59,214 +72,118 @@ time_kind(Oid type)
 	}
 }
 
-/* The call site's state, with these options parsed. */
-static StlCall *
-call_state(FunctionCallInfo fcinfo, Jsonb *options)
+/* Read the options; a time zone needs times that have one. */
+static void
+read_options(FmgrInfo *flinfo, Jsonb *given, void *options)
 {
-	StlCall    *call = (StlCall *) fcinfo->flinfo->fn_extra;
-	MemoryContext old;
+	StlOptions *stl = (StlOptions *) options;
 
-	if (call == NULL)
-	{
-		TupleDesc	desc;
-		Datum		values[POINT_COLUMNS] = {0};
-		bool		nulls[POINT_COLUMNS];
-
-		old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-		call = palloc0(sizeof(StlCall));
-		call->kind = time_kind(get_fn_expr_argtype(fcinfo->flinfo, 1));
-		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-			elog(ERROR, "return type must be a row type");
-		call->desc = BlessTupleDesc(desc);
-		memset(nulls, true, sizeof(nulls));
-		call->header = heap_form_tuple(call->desc, values, nulls)->t_data;
-		call->mcxt = AllocSetContextCreate(CurrentMemoryContext,
-										   "anomaly series options",
-										   ALLOCSET_SMALL_SIZES);
-		MemoryContextSwitchTo(old);
-		fcinfo->flinfo->fn_extra = call;
-	}
-	if (call->options == NULL ||
-		VARSIZE(call->options) != VARSIZE(options) ||
-		memcmp(call->options, options, VARSIZE(options)) != 0)
-	{
-		call->options = NULL;
-		MemoryContextReset(call->mcxt);
-		old = MemoryContextSwitchTo(call->mcxt);
-		ad_series_parse(options, &call->o);
-		call->zone = NULL;
-		if (call->o.timezone)
-		{
-			if (call->kind != AD_TIME_TZ)
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("option \"%s\" needs times of type %s",
-								"timezone", "timestamp with time zone")));
-			call->zone = ad_series_zone(call->o.timezone);
-		}
-		call->options = (Jsonb *) palloc(VARSIZE(options));
-		memcpy(call->options, options, VARSIZE(options));
-		MemoryContextSwitchTo(old);
-	}
-	return call;
+	ad_series_parse(given, &stl->o);
+	stl->kind = time_kind(get_fn_expr_argtype(flinfo, 1));
+	if (stl->o.timezone == NULL)
+		return;
+	if (stl->kind != AD_TIME_TZ)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" needs times of type %s",
+						"timezone", "timestamp with time zone")));
+	stl->zone = ad_series_zone(stl->o.timezone);
 }
 
-/* Pull all rows: values, and times as true instants. */
-static void
-pull_rows(WindowObject winobj, Size n, double *value, int64 *time)
+/* Pull and decompose the rows; false with the problem if they are at fault. */
+static bool
+decompose(AdSeriesWindow *window, const StlOptions *options,
+		  StlPartition *part, AdSeriesProblem *problem)
 {
-	bool		null,
-				out;
-
-	for (Size i = 0; i < n; i++)
-	{
-		Datum		d;
-
-		/* the server looks for a cancel in each call */
-		d = WinGetFuncArgInPartition(winobj, 0, (int) i, WINDOW_SEEK_HEAD,
-									 false, &null, &out);
-		value[i] = null ? NAN : DatumGetFloat8(d);
-		d = WinGetFuncArgInPartition(winobj, 1, (int) i, WINDOW_SEEK_HEAD,
-									 false, &null, &out);
-		time[i] = null ? AD_NO_TIME : DatumGetInt64(d);
-	}
-}
-
-/* Decompose the partition; called at its first row. */
-static void
-prepare(FunctionCallInfo fcinfo, WindowObject winobj, StlCall *call,
-		StlPartition *part)
-{
-	const AdStlOptions *o = &call->o;
-	AdSeriesProblem problem;
-	Size		n = (Size) WinGetPartitionRowCount(winobj);
-	MemoryContext mcxt = GetMemoryChunkContext(part);
-	MemoryContext old;
+	Size		n;
 	int64	   *time;
 	bool		good;
 
-	memset(&problem, 0, sizeof(problem));
-	part->ready = true;
-	part->n = n;
-	if (n > AD_SERIES_MAX_POINTS)
-	{
-		problem.code = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
-		problem.message = psprintf("series has too many rows: %zu", n);
-		problem.detail = psprintf("The limit is %zu.", AD_SERIES_MAX_POINTS);
-		if (o->on_error == AD_ON_ERROR_RAISE)
-			ad_series_raise(&problem);
-		part->null = true;
-		return;
-	}
 	/* of what the rows alone need; the grid may have more points or fewer */
-	if (!ad_series_affordable(n * 4 * sizeof(double), n, &problem))
-	{
-		if (o->on_error == AD_ON_ERROR_RAISE)
-			ad_series_raise(&problem);
-		part->null = true;
-		return;
-	}
-
-	old = MemoryContextSwitchTo(mcxt);
-	part->value = ad_palloc_array(double, n);
+	if (!ad_series_window_rows(window, AD_SERIES_MAX_POINTS,
+							   4 * sizeof(double), &n, problem))
+		return false;
+	part->head.n = n;
 	time = ad_palloc_array(int64, n);
-	pull_rows(winobj, n, part->value, time);
-	good = ad_series_run(o, call->kind, call->zone,
-						 part->value, time, n, ad_stl_scratch_enter(), &part->run,
-						 &problem);
+	part->value = ad_series_window_values(window, n, time);
+	good = ad_series_run(&options->o, options->kind, options->zone,
+						 part->value, time, n, ad_stl_scratch_enter(),
+						 &part->run, problem);
 	pfree(time);
-	if (!good)
+	if (good && part->run.remainder)
 	{
-		if (o->on_error == AD_ON_ERROR_RAISE)
-			ad_series_raise(&problem);
-		part->null = true;
-	}
-	else if (part->run.remainder)
-	{
-		ad_series_short_notice(fcinfo->flinfo, &part->run.result);
+		ad_series_short_notice(&window->call->said, &part->run.result);
+		/* the rows have their own values */
 		pfree(part->run.remainder);
 		pfree(part->run.grid.y);
 	}
-	MemoryContextSwitchTo(old);
+	return good;
 }
 
-/* The seasons of a point as an array in memory of the given address. */
+/* Decompose the partition, at its first row. */
 static void
-fill_seasons(char *place, const AdStlResult *result, Size slot)
+prepare(AdSeriesWindow *window, void *partition)
 {
-	int			k = Max(result->nseasons, 1);
-	double	   *data = (double *) (place + ARR_OVERHEAD_NONULLS(1));
+	StlPartition *part = (StlPartition *) partition;
+	const StlOptions *options = ad_series_window_options(window, 2);
+	AdSeriesProblem problem = {0};
 
-	ad_series_array_header((ArrayType *) place, FLOAT8OID, (Size) k,
-						   (Size) k, sizeof(double), 1, 1);
-	if (result->nseasons <= 1)
-		data[0] = result->season[slot];
-	else
-		for (int s = 0; s < k; s++)
-			data[s] = result->seasons[s][slot];
+	if (decompose(window, options, part, &problem))
+		return;
+	if (options->o.on_error == AD_ON_ERROR_RAISE)
+		ad_series_raise(&problem);
+	part->null = true;
 }
+
+static const AdSeriesFrame frame = {
+	sizeof(StlPartition), true, prepare,
+	{"ad_stl", sizeof(StlOptions), read_options}
+};
 
 /* A row without NULLs, in one piece. */
 static Datum
-whole_row(const StlCall *call, const StlPartition *part, Size slot, double v)
+whole_row(const AdSeriesCall *call, const StlPartition *part, Size slot,
+		  double value)
 {
 	const AdStlResult *r = &part->run.result;
 	Size		hoff = MAXALIGN(SizeofHeapTupleHeader);
-	Size		seasons = ARR_OVERHEAD_NONULLS(1) +
-		(Size) Max(r->nseasons, 1) * sizeof(double);
-	Size		length = hoff + 2 * sizeof(double) + seasons +
-		6 * sizeof(double) + sizeof(int16);
+	Size		seasons = ad_stl_seasons_bytes(r);
+	Size		length = hoff + sizeof(StlRowHead) + seasons + ROW_TAIL_BYTES;
 	char	   *tuple = palloc(MAXALIGN(length));
 	HeapTupleHeader td = (HeapTupleHeader) tuple;
-	double	   *p;
+	StlRowHead *head = (StlRowHead *) (tuple + hoff);
+	char	   *array = (char *) (head + 1);
+	StlRowTail *tail = (StlRowTail *) (array + seasons);
 	double		fit = r->trend[slot] + r->season[slot];
-	double		remainder = v - r->season[slot] - r->trend[slot];
+	double		remainder = value - r->season[slot] - r->trend[slot];
+	double		window_score = part->run.window[slot];
 
-	memcpy(td, call->header, SizeofHeapTupleHeader);
+	memcpy(td, call->null_row, SizeofHeapTupleHeader);
 	HeapTupleHeaderSetDatumLength(td, length);
 	td->t_infomask = (td->t_infomask & ~HEAP_HASNULL) | HEAP_HASVARWIDTH;
 	td->t_hoff = (uint8) hoff;
-	p = (double *) (tuple + hoff);
-	p[0] = r->trend[slot];
-	p[1] = r->season[slot];
-	fill_seasons((char *) (p + 2), r, slot);
-	p = (double *) ((char *) (p + 2) + seasons);
-	p[0] = remainder;
-	p[1] = r->weight[slot];
-	p[2] = fit + r->low;
-	p[3] = fit + r->high;
-	p[4] = ad_stl_score(r, remainder);
-	p[5] = isnan(part->run.window[slot]) ? p[4] : part->run.window[slot];
-	*(int16 *) (p + 6) = (int16) ad_stl_side(r, remainder);
+	head->trend = r->trend[slot];
+	head->seasonal = r->season[slot];
+	ad_stl_seasons_write(r, slot, array);
+	tail->remainder = remainder;
+	tail->weight = r->weight[slot];
+	tail->expected_low = fit + r->low;
+	tail->expected_high = fit + r->high;
+	tail->score = ad_stl_score(r, remainder);
+	/* values infinite both ways at one point leave it no mean */
+	tail->window_score = isnan(window_score) ? tail->score : window_score;
+	tail->anomaly = (int16) ad_stl_side(r, remainder);
 	return HeapTupleHeaderGetDatum(td);
 }
 
 /* A row of a missing point: what was expected, and nothing of the value. */
 static Datum
-partial_row(const StlCall *call, const StlPartition *part, Size slot)
+partial_row(const AdSeriesCall *call, const StlPartition *part, Size slot)
 {
-	const AdStlResult *r = &part->run.result;
-	Datum		values[POINT_COLUMNS] = {0};
-	bool		nulls[POINT_COLUMNS];
-	Size		seasons = ARR_OVERHEAD_NONULLS(1) +
-		(Size) Max(r->nseasons, 1) * sizeof(double);
+	Datum		values[AD_STL_COLUMNS];
+	bool		nulls[AD_STL_COLUMNS];
 
-	memset(nulls, true, sizeof(nulls));
-	nulls[4] = false;
-	values[4] = Float8GetDatum(r->empty ? 0.0 : r->weight[slot]);
-	if (!r->empty)
-	{
-		double		fit = r->trend[slot] + r->season[slot];
-		char	   *array = palloc(seasons);
-
-		fill_seasons(array, r, slot);
-		values[0] = Float8GetDatum(r->trend[slot]);
-		values[1] = Float8GetDatum(r->season[slot]);
-		values[2] = PointerGetDatum(array);
-		values[5] = Float8GetDatum(fit + r->low);
-		values[6] = Float8GetDatum(fit + r->high);
-		nulls[0] = nulls[1] = nulls[2] = nulls[5] = nulls[6] = false;
-	}
+	ad_stl_point_values(&part->run.result, slot, values, nulls);
 	return HeapTupleGetDatum(heap_form_tuple(call->desc, values, nulls));
 }
 
@@ -276,27 +193,12 @@ PG_FUNCTION_INFO_V1(ad_stl);
 Datum
 ad_stl(PG_FUNCTION_ARGS)
 {
-	WindowObject winobj = PG_WINDOW_OBJECT();
-	StlPartition *part;
-	StlCall    *call = (StlCall *) fcinfo->flinfo->fn_extra;
-	Size		row;
+	const StlPartition *part = ad_series_window(fcinfo, &frame);
+	const AdSeriesCall *call = fcinfo->flinfo->fn_extra;
+	Size		row = (Size) WinGetCurrentPosition(PG_WINDOW_OBJECT());
 	Size		slot;
 
-	part = WinGetPartitionLocalMemory(winobj, sizeof(StlPartition));
-	if (!part->ready)
-	{
-		bool		null;
-		Datum		options = WinGetFuncArgCurrent(winobj, 2, &null);
-
-		if (null)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("options of %s cannot be NULL", "ad_stl")));
-		call = call_state(fcinfo, ad_jsonb_argument(options, "options"));
-		prepare(fcinfo, winobj, call, part);
-	}
-	row = (Size) WinGetCurrentPosition(winobj);
-	if (part->null || part->run.grid.n == 0 || row >= part->n)
+	if (part->null || part->run.grid.n == 0 || row >= part->head.n)
 		PG_RETURN_NULL();
 	slot = part->run.grid.slot[row];
 	if (slot == AD_NO_SLOT)

@@ -15,77 +15,297 @@
  */
 #include "series/ad_series_run.h"
 #include "series/ad_series_sql.h"
+#include "series/ad_stl_point.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
-/* The arrays, in the order of the composite type ad_stl_arrays. */
-enum
+/* One array of the result: its form and its place in the tuple. */
+typedef struct Column
 {
-	OUT_TREND,
-	OUT_SEASONAL,
-	OUT_SEASONALS,
-	OUT_REMAINDER,
-	OUT_WEIGHT,
-	OUT_LOW,
-	OUT_HIGH,
-	OUT_SCORE,
-	OUT_WINDOW_SCORE,
-	OUT_ANOMALY,
-	OUT_COUNT
-};
+	Size		offset;			/* of the array in the tuple */
+	Size		items;			/* elements */
+	Size		present;		/* elements that are not NULL */
+	int			ndim;
+	Oid			type;			/* of an element */
+	Size		width;			/* of an element */
+	bits8	   *bitmap;			/* which elements are present; NULL: all */
+	void	   *data;			/* the present elements */
+} Column;
 
-/* What a call site keeps. */
-typedef struct ArrayCall
+/* A packed series on its way into a tuple. */
+typedef struct Packed
 {
-	bool		said;			/* the notice; see ad_series_short_notice */
-	HeapTupleHeader header;		/* of a result that is NULL throughout */
-	Size		optlen;			/* options parsed last */
-	Jsonb	   *options;
-	AdStlOptions o;
-	MemoryContext mcxt;			/* of the options */
-} ArrayCall;
+	const AdStlOptions *o;
+	const double *y;			/* NaN: missing */
+	Size		n;
+	Size		present;		/* points with a value; 0 if none is finite */
+	Size		periods[AD_SERIES_MAX_SEASONS];
+	int			nperiods;
+	int			seasons;		/* rows of the array of seasons */
+	Column		columns[AD_STL_COLUMNS];
+	Size		length;			/* of the tuple */
+	char	   *tuple;
+} Packed;
 
-/* The call site's state, with the options parsed (again only if changed). */
-static ArrayCall *
-call_state(FunctionCallInfo fcinfo, Jsonb *options)
+/*
+ * How many elements of a column are not NULL.  What was expected is there
+ * for every point, the verdict only for points with a value; of a series
+ * without any value there is nothing but the weights.
+ */
+static Size
+present_items(const Packed *p, AdStlColumn column, Size items)
 {
-	ArrayCall  *call = (ArrayCall *) fcinfo->flinfo->fn_extra;
-	MemoryContext old;
-
-	if (call == NULL)
+	if (column == AD_STL_WEIGHT)
+		return items;
+	if (p->present == 0)
+		return 0;
+	switch (column)
 	{
-		TupleDesc	desc;
-		Datum		values[OUT_COUNT] = {0};
-		bool		nulls[OUT_COUNT];
+		case AD_STL_TREND:
+		case AD_STL_SEASONAL:
+		case AD_STL_SEASONALS:
+		case AD_STL_EXPECTED_LOW:
+		case AD_STL_EXPECTED_HIGH:
+			return items;
+		default:
+			return p->present;
+	}
+}
 
-		old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-		call = palloc0(sizeof(ArrayCall));
-		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-			elog(ERROR, "return type must be a row type");
-		/* the server knows what belongs into the head of a row, not we */
-		memset(nulls, true, sizeof(nulls));
-		call->header = heap_form_tuple(BlessTupleDesc(desc), values, nulls)->t_data;
-		call->mcxt = AllocSetContextCreate(CurrentMemoryContext,
-										   "anomaly series options",
-										   ALLOCSET_SMALL_SIZES);
-		MemoryContextSwitchTo(old);
-		fcinfo->flinfo->fn_extra = call;
-	}
-	if (call->options == NULL || call->optlen != VARSIZE(options) ||
-		memcmp(call->options, options, call->optlen) != 0)
+/* Lay out the tuple: form and offset of each array, and the length. */
+static void
+lay_out(Packed *p)
+{
+	Size		offset = MAXALIGN(SizeofHeapTupleHeader);
+
+	for (int i = 0; i < AD_STL_COLUMNS; i++)
 	{
-		call->options = NULL;
-		MemoryContextReset(call->mcxt);
-		old = MemoryContextSwitchTo(call->mcxt);
-		ad_series_parse(options, &call->o);
-		call->optlen = VARSIZE(options);
-		call->options = (Jsonb *) palloc(call->optlen);
-		memcpy(call->options, options, call->optlen);
-		MemoryContextSwitchTo(old);
+		Column	   *c = &p->columns[i];
+
+		c->offset = offset;
+		c->ndim = i == AD_STL_SEASONALS ? 2 : 1;
+		c->items = i == AD_STL_SEASONALS ? p->n * (Size) p->seasons : p->n;
+		c->present = present_items(p, (AdStlColumn) i, c->items);
+		c->type = i == AD_STL_ANOMALY ? INT2OID : FLOAT8OID;
+		c->width = i == AD_STL_ANOMALY ? sizeof(int16) : sizeof(double);
+		offset += ad_series_array_bytes(c->items, c->present, c->width,
+										c->ndim);
 	}
-	return call;
+	p->length = offset;
+}
+
+/* Allocate the tuple, and point the columns to their places in it. */
+static void
+allocate(Packed *p)
+{
+	/* the zeros behind what the method works on may reach over the end */
+	p->tuple = palloc(p->length + AD_LOESS_PAD * sizeof(double));
+	for (int i = 0; i < AD_STL_COLUMNS; i++)
+	{
+		Column	   *c = &p->columns[i];
+		char	   *array = p->tuple + c->offset;
+
+		c->bitmap = NULL;
+		c->data = array + ARR_OVERHEAD_NONULLS(c->ndim);
+		if (c->present < c->items)
+		{
+			c->bitmap = (bits8 *) c->data;
+			c->data = array + ARR_OVERHEAD_WITHNULLS(c->ndim, c->items);
+		}
+	}
+}
+
+/*
+ * Find the periods and make the tuple.  False, with the problem, if a period
+ * cannot be had or the series is too long for its memory or for a value.
+ */
+static bool
+prepare(Packed *p, AdSeriesProblem *problem)
+{
+	if (!ad_series_array_periods(p->o, p->y, p->n, p->periods, &p->nperiods,
+								 problem))
+		return false;
+	p->seasons = 0;
+	for (int i = 0; i < p->nperiods; i++)
+		p->seasons += (2 * p->periods[i] <= p->n);
+	p->seasons = Max(p->seasons, 1);
+
+	lay_out(p);
+	if (!ad_series_affordable(p->length + ad_stl_bytes(p->n, p->periods,
+													   p->nperiods),
+							  p->n, problem))
+		return false;
+	if (!AllocSizeIsValid(p->length + AD_LOESS_PAD * sizeof(double)))
+	{
+		problem->code = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+		problem->message = psprintf("decomposition of %zu points does not fit into a value: %zu MB",
+									p->n, ad_megabytes(p->length));
+		problem->detail = "The limit is 1 GB.";
+		return false;
+	}
+	allocate(p);
+	return true;
+}
+
+/* The elements of a column of type float8. */
+static inline double *
+doubles(const Packed *p, AdStlColumn column)
+{
+	return (double *) p->columns[column].data;
+}
+
+/* An array the method works in: n points of a column, and zeros behind. */
+static double *
+workplace(const Packed *p, AdStlColumn column)
+{
+	double	   *data = doubles(p, column);
+
+	memset(data + p->n, 0, AD_LOESS_PAD * sizeof(double));
+	return data;
+}
+
+/* Write the seasons and the bounds. */
+static void
+write_expected(const Packed *p, const AdStlResult *result)
+{
+	const double *trend = result->trend;
+	const double *season = result->season;
+	double	   *low = doubles(p, AD_STL_EXPECTED_LOW);
+	double	   *high = doubles(p, AD_STL_EXPECTED_HIGH);
+
+	for (int s = 0; s < p->seasons; s++)
+		memcpy(doubles(p, AD_STL_SEASONALS) + (Size) s * p->n,
+			   result->nseasons > 1 ? result->seasons[s] : season,
+			   p->n * sizeof(double));
+	for (Size i = 0; i < p->n; i++)
+	{
+		double		fit = trend[i] + season[i];
+
+		low[i] = fit + result->low;
+		high[i] = fit + result->high;
+	}
+}
+
+/* Write the verdicts of a series without gaps, whose remainder is there. */
+static void
+write_verdicts(const Packed *p, const AdStlResult *result)
+{
+	const double *remainder = doubles(p, AD_STL_REMAINDER);
+	double	   *score = doubles(p, AD_STL_SCORE);
+	int16	   *anomaly = (int16 *) p->columns[AD_STL_ANOMALY].data;
+
+	ad_stl_window_score(result, p->o, remainder,
+						doubles(p, AD_STL_WINDOW_SCORE));
+	for (Size i = 0; i < p->n; i++)
+	{
+		score[i] = ad_stl_score(result, remainder[i]);
+		anomaly[i] = (int16) ad_stl_side(result, remainder[i]);
+	}
+}
+
+/*
+ * Write remainder and verdicts of the points with a value one after the
+ * other, and the bitmap that says which they are: the remainder's.
+ */
+static void
+write_present_verdicts(const Packed *p, const AdStlResult *result,
+					   const double *remainder)
+{
+	double	   *window_score = ad_palloc_array(double, p->n);
+	bits8	   *bitmap = p->columns[AD_STL_REMAINDER].bitmap;
+	double	   *out_remainder = doubles(p, AD_STL_REMAINDER);
+	double	   *out_score = doubles(p, AD_STL_SCORE);
+	double	   *out_window_score = doubles(p, AD_STL_WINDOW_SCORE);
+	int16	   *out_anomaly = (int16 *) p->columns[AD_STL_ANOMALY].data;
+	Size		m = 0;
+
+	ad_stl_window_score(result, p->o, remainder, window_score);
+	memset(bitmap, 0, (p->n + 7) / 8);
+	for (Size i = 0; i < p->n; i++)
+	{
+		if (isnan(remainder[i]))
+			continue;
+		bitmap[i / 8] |= (1 << (i % 8));
+		out_remainder[m] = remainder[i];
+		out_score[m] = ad_stl_score(result, remainder[i]);
+		out_window_score[m] = window_score[i];
+		out_anomaly[m] = (int16) ad_stl_side(result, remainder[i]);
+		m++;
+	}
+}
+
+/* Decompose the series into its tuple, which lacks only the heads. */
+static void
+decompose(Packed *p, bool *said)
+{
+	bool		gaps = p->present < p->n;
+	AdStlResult result = {0};
+	AdStlScratch *scratch;
+	double	   *remainder;
+
+	result.trend = workplace(p, AD_STL_TREND);
+	result.season = workplace(p, AD_STL_SEASONAL);
+	result.weight = workplace(p, AD_STL_WEIGHT);
+	scratch = ad_stl_scratch_enter();
+	ad_stl_decompose(p->y, p->n, p->o, p->periods, p->nperiods, scratch,
+					 &result);
+	ad_series_short_notice(said, &result);
+	remainder = gaps ? ad_palloc_array(double, p->n) :
+		doubles(p, AD_STL_REMAINDER);
+	ad_stl_remainder(&result, p->y, remainder);
+	ad_stl_judge(&result, p->o, remainder, scratch);
+	ad_stl_scratch_leave(scratch);
+	write_expected(p, &result);
+	CHECK_FOR_INTERRUPTS();
+	if (gaps)
+		write_present_verdicts(p, &result, remainder);
+	else
+		write_verdicts(p, &result);
+}
+
+/*
+ * Write the heads of the arrays.  Those of the verdicts have the same gaps,
+ * so one bitmap serves them all.
+ */
+static void
+write_array_headers(const Packed *p)
+{
+	Size		bytes = (p->n + 7) / 8;
+	bits8	   *gaps = NULL;
+
+	if (p->present > 0 && p->present < p->n)
+	{
+		/* the head of the array it lies in clears it */
+		gaps = palloc(bytes);
+		memcpy(gaps, p->columns[AD_STL_REMAINDER].bitmap, bytes);
+	}
+	for (int i = 0; i < AD_STL_COLUMNS; i++)
+	{
+		const Column *c = &p->columns[i];
+
+		ad_series_array_header((ArrayType *) (p->tuple + c->offset), c->type,
+							   c->items, c->present, c->width, c->ndim,
+							   p->seasons);
+		if (gaps && c->bitmap)
+			memcpy(c->bitmap, gaps, bytes);
+	}
+}
+
+/* Write the head of the tuple. */
+static Datum
+write_tuple_header(const Packed *p, const AdSeriesCall *call)
+{
+	HeapTupleHeader td = (HeapTupleHeader) p->tuple;
+	Size		hoff = MAXALIGN(SizeofHeapTupleHeader);
+
+	memset(td, 0, hoff);
+	memcpy(td, call->null_row, SizeofHeapTupleHeader);
+	HeapTupleHeaderSetDatumLength(td, p->length);
+	td->t_infomask = (td->t_infomask & ~HEAP_HASNULL) | HEAP_HASVARWIDTH;
+	td->t_hoff = (uint8) hoff;
+	return HeapTupleHeaderGetDatum(td);
 }
 
 PG_FUNCTION_INFO_V1(ad_stl_array);
@@ -96,215 +316,34 @@ ad_stl_array(PG_FUNCTION_ARGS)
 {
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
 	Jsonb	   *options = ad_jsonb_argument(PG_GETARG_DATUM(1), "options");
-	ArrayCall  *call = call_state(fcinfo, options);
-	const AdStlOptions *o = &call->o;
-	AdSeriesProblem problem;
-	AdStlResult result;
-	Size		periods[AD_SERIES_MAX_SEASONS];
-	int			nperiods;
-	Size		n,
-				nmissing,
-				present;
-	const double *y;
-	double	   *remainder;
-	int			rows;
-	Size		offset[OUT_COUNT + 1];
-	Size		hoff;
-	char	   *tuple;
-	double	   *out[OUT_COUNT];
-	bits8	   *bitmap[OUT_COUNT];
-	int16	   *anomaly;
-	HeapTupleHeader td;
-	bool		nulls;
-	AdStlScratch *scratch;
+	AdSeriesCall *call = ad_series_call(fcinfo, true);
+	AdSeriesProblem problem = {0};
+	Packed		p;
+	Size		nmissing;
 
-	memset(&problem, 0, sizeof(problem));
-	memset(&result, 0, sizeof(result));
+	p.o = ad_series_call_options(fcinfo->flinfo, call, options,
+								 &ad_stl_reader);
 	if (ARR_NDIM(array) == 1 &&
 		(Size) ARR_DIMS(array)[0] > AD_SERIES_MAX_POINTS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("series has too many points: %d", ARR_DIMS(array)[0]),
 				 errdetail("The limit is %zu.", AD_SERIES_MAX_POINTS)));
-	y = ad_series_values(array, &n, &nmissing);
-	if (n == 0)
+	p.y = ad_series_values(array, &p.n, &nmissing);
+	if (p.n == 0)
 		PG_RETURN_NULL();
-	if (!ad_series_any_finite(y, n))
-		nmissing = n;
-	if (!ad_series_array_periods(o, y, n, periods, &nperiods, &problem))
+	p.present = ad_series_any_finite(p.y, p.n) ? p.n - nmissing : 0;
+	if (!prepare(&p, &problem))
 	{
-		if (o->on_error == AD_ON_ERROR_RAISE)
+		if (p.o->on_error == AD_ON_ERROR_RAISE)
 			ad_series_raise(&problem);
 		PG_RETURN_NULL();
 	}
-	rows = 0;
-	for (int i = 0; i < nperiods; i++)
-		rows += (2 * periods[i] <= n);
-	rows = Max(rows, 1);
-
-	/* lay out the tuple; a series without any value has NULL arrays' items */
-	present = n - nmissing;
-	nulls = nmissing > 0;
-	hoff = MAXALIGN(SizeofHeapTupleHeader);
-	offset[0] = hoff;
-	for (int i = 0; i < OUT_COUNT; i++)
-	{
-		bool		whole = (i < OUT_REMAINDER || i == OUT_WEIGHT ||
-							 i == OUT_LOW || i == OUT_HIGH) && present > 0;
-		Size		items = i == OUT_SEASONALS ? n * (Size) rows : n;
-		Size		have = whole ? items : i == OUT_WEIGHT ? n :
-			i == OUT_SEASONALS ? 0 : present;
-
-		offset[i + 1] = offset[i] +
-			ad_series_array_bytes(items, have,
-								  i == OUT_ANOMALY ? sizeof(int16) : sizeof(double),
-								  i == OUT_SEASONALS ? 2 : 1);
-	}
-	if (!ad_series_affordable(offset[OUT_COUNT] +
-							  ad_stl_bytes(n, periods, nperiods), n, &problem))
-	{
-		if (o->on_error == AD_ON_ERROR_RAISE)
-			ad_series_raise(&problem);
-		PG_RETURN_NULL();
-	}
-	if (!AllocSizeIsValid(offset[OUT_COUNT] + AD_LOESS_PAD * sizeof(double)))
-	{
-		problem.code = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
-		problem.message = psprintf("decomposition of %zu points does not fit into a value: %zu MB",
-								   n, ad_megabytes(offset[OUT_COUNT]));
-		problem.detail = "The limit is 1 GB.";
-		if (o->on_error == AD_ON_ERROR_RAISE)
-			ad_series_raise(&problem);
-		PG_RETURN_NULL();
-	}
-	tuple = palloc(offset[OUT_COUNT] + AD_LOESS_PAD * sizeof(double));
-
-	for (int i = 0; i < OUT_COUNT; i++)
-	{
-		bool		whole = (i < OUT_REMAINDER || i == OUT_WEIGHT ||
-							 i == OUT_LOW || i == OUT_HIGH) && present > 0;
-		Size		items = i == OUT_SEASONALS ? n * (Size) rows : n;
-		Size		have = whole ? items : i == OUT_WEIGHT ? n :
-			i == OUT_SEASONALS ? 0 : present;
-		int			ndim = i == OUT_SEASONALS ? 2 : 1;
-
-		if (have < items)
-		{
-			bitmap[i] = (bits8 *) (tuple + offset[i] + ARR_OVERHEAD_NONULLS(ndim));
-			out[i] = (double *) (tuple + offset[i] +
-								 ARR_OVERHEAD_WITHNULLS(ndim, items));
-		}
-		else
-		{
-			bitmap[i] = NULL;
-			out[i] = (double *) (tuple + offset[i] + ARR_OVERHEAD_NONULLS(ndim));
-		}
-	}
-
-	if (present > 0)
-	{
-		/* the method works in the tuple; zeros behind what it works on */
-		result.trend = out[OUT_TREND];
-		result.season = out[OUT_SEASONAL];
-		result.weight = out[OUT_WEIGHT];
-		memset(result.trend + n, 0, AD_LOESS_PAD * sizeof(double));
-		memset(result.season + n, 0, AD_LOESS_PAD * sizeof(double));
-		memset(result.weight + n, 0, AD_LOESS_PAD * sizeof(double));
-		scratch = ad_stl_scratch_enter();
-		ad_stl_decompose(y, n, o, periods, nperiods, scratch, &result);
-		ad_series_short_notice(fcinfo->flinfo, &result);
-		remainder = nulls ? ad_palloc_array(double, n) : out[OUT_REMAINDER];
-		ad_stl_remainder(&result, y, remainder);
-		ad_stl_judge(&result, o, remainder, scratch);
-		ad_stl_scratch_leave(scratch);
-		for (int s = 0; s < rows; s++)
-			memcpy(out[OUT_SEASONALS] + (Size) s * n,
-				   result.nseasons > 1 ? result.seasons[s] : result.season,
-				   n * sizeof(double));
-		{
-			double	   *trend = result.trend;
-			double	   *season = result.season;
-			double	   *low = out[OUT_LOW];
-			double	   *high = out[OUT_HIGH];
-
-			for (Size i = 0; i < n; i++)
-			{
-				double		fit = trend[i] + season[i];
-
-				low[i] = fit + result.low;
-				high[i] = fit + result.high;
-			}
-		}
-		CHECK_FOR_INTERRUPTS();
-		if (nulls)
-		{
-			double	   *window = ad_palloc_array(double, n);
-			Size		m = 0;
-
-			ad_stl_window_score(&result, o, remainder, window);
-			anomaly = (int16 *) out[OUT_ANOMALY];
-			memset(bitmap[OUT_REMAINDER], 0, (n + 7) / 8);
-			for (Size i = 0; i < n; i++)
-			{
-				if (isnan(remainder[i]))
-					continue;
-				bitmap[OUT_REMAINDER][i / 8] |= (1 << (i % 8));
-				out[OUT_REMAINDER][m] = remainder[i];
-				out[OUT_SCORE][m] = ad_stl_score(&result, remainder[i]);
-				out[OUT_WINDOW_SCORE][m] = window[i];
-				anomaly[m] = (int16) ad_stl_side(&result, remainder[i]);
-				m++;
-			}
-		}
-		else
-		{
-			double	   *score = out[OUT_SCORE];
-
-			anomaly = (int16 *) out[OUT_ANOMALY];
-			ad_stl_window_score(&result, o, remainder,
-								out[OUT_WINDOW_SCORE]);
-			for (Size i = 0; i < n; i++)
-			{
-				score[i] = ad_stl_score(&result, remainder[i]);
-				anomaly[i] = (int16) ad_stl_side(&result, remainder[i]);
-			}
-		}
-	}
+	if (p.present > 0)
+		decompose(&p, &call->said);
 	else
-		memset(out[OUT_WEIGHT], 0, n * sizeof(double));
-
-	/* headers last: they lie where the zeros were */
-	for (int i = 0; i < OUT_COUNT; i++)
-	{
-		Size		items = i == OUT_SEASONALS ? n * (Size) rows : n;
-		int			ndim = i == OUT_SEASONALS ? 2 : 1;
-		bool		is_anomaly = i == OUT_ANOMALY;
-		Size		have = bitmap[i] == NULL ? items :
-			i == OUT_SEASONALS ? 0 : present;
-		bits8	   *saved = NULL;
-
-		if (bitmap[i] && present > 0)
-		{
-			/* one bitmap serves all arrays with the same gaps */
-			saved = palloc((n + 7) / 8);
-			memcpy(saved, bitmap[OUT_REMAINDER], (n + 7) / 8);
-		}
-		ad_series_array_header((ArrayType *) (tuple + offset[i]),
-							   is_anomaly ? INT2OID : FLOAT8OID, items, have,
-							   is_anomaly ? sizeof(int16) : sizeof(double),
-							   ndim, rows);
-		if (saved)
-		{
-			memcpy(bitmap[i], saved, (n + 7) / 8);
-			pfree(saved);
-		}
-	}
-
-	td = (HeapTupleHeader) tuple;
-	memset(td, 0, hoff);
-	memcpy(td, call->header, SizeofHeapTupleHeader);
-	HeapTupleHeaderSetDatumLength(td, offset[OUT_COUNT]);
-	td->t_infomask = (td->t_infomask & ~HEAP_HASNULL) | HEAP_HASVARWIDTH;
-	td->t_hoff = (uint8) hoff;
-	PG_RETURN_DATUM(HeapTupleHeaderGetDatum(td));
+		memset(p.columns[AD_STL_WEIGHT].data, 0, p.n * sizeof(double));
+	/* heads last: they lie where the zeros were */
+	write_array_headers(&p);
+	PG_RETURN_DATUM(write_tuple_header(&p, call));
 }
