@@ -26,6 +26,53 @@
 #include "series/ad_shape.h"
 
 #define PENALTY		(-8.0)		/* below every correlation */
+#define PIECE		8192		/* covariances between interrupts */
+
+/*
+ * The matrix profile of a series on its way.  The arrays are of its windows
+ * unless said otherwise, padded where the kernels read them.
+ */
+typedef struct Profile
+{
+	Size		n;				/* points */
+	Size		m;				/* points of a window */
+	Size		windows;
+	Size		exclusion;		/* starts this near are no neighbours */
+	double	   *x;				/* the points, scaled and centred; 0: missing */
+	double	   *mean;
+	double	   *inverse;		/* 1 / norm of the centred window; 0: none */
+	double	   *df;				/* of the recurrence, see above */
+	double	   *dg;
+	double	   *penalty;		/* PENALTY: its correlations do not count */
+	double	   *best;			/* greatest correlation so far */
+	double	   *index;			/* and whose; -1: none */
+	double	   *cov;			/* of the row's window with later ones */
+	double	   *centered;		/* m: the row's window */
+	bool	   *flat;			/* no variation */
+	bool	   *valid;			/* no point is missing */
+	int64		first_flat;		/* -1: none */
+	int64		last_flat;
+} Profile;
+
+/* Allocate what a profile works with, in the current context. */
+static void
+allocate(Profile *p)
+{
+	Size		padded = p->windows + AD_LOESS_PAD;
+
+	p->x = ad_palloc0_array(double, p->n + AD_LOESS_PAD);
+	p->mean = ad_palloc_array(double, p->windows);
+	p->inverse = ad_palloc0_array(double, padded);
+	p->df = ad_palloc0_array(double, padded);
+	p->dg = ad_palloc0_array(double, padded);
+	p->penalty = ad_palloc0_array(double, padded);
+	p->best = ad_palloc_array(double, padded);
+	p->index = ad_palloc_array(double, padded);
+	p->cov = ad_palloc0_array(double, padded);
+	p->centered = ad_palloc0_array(double, p->m + AD_LOESS_PAD);
+	p->flat = ad_palloc0_array(bool, p->windows);
+	p->valid = ad_palloc0_array(bool, p->windows);
+}
 
 /* Mean of m points. */
 static double
@@ -64,68 +111,17 @@ exact_distance(const double *a, const double *b, double ma, double mb,
 }
 
 /*
- * For each of the n - m + 1 windows its distance to the nearest one that
- * starts more than "exclusion" points away, and that one's start.  Entries
- * without an answer are NaN and -1; both arrays are n long.
+ * Copy the points, scaled and centred: correlations do not change with level
+ * and scale, and sums of moderate values neither overflow nor round away.
  */
-void
-ad_discord_profile(const double *y, Size n, Size m, Size exclusion,
-				   double *distance, int64 *neighbor)
+static void
+level_series(Profile *p, const double *y)
 {
-	MemoryContext mcxt;
-	MemoryContext old;
-	AdSimdWidth width = ad_simd_width();
-	AdProfileRow row = ad_profile_row(width);
-	const AdLoessKernels *kernels = ad_loess_kernels(width);
-	Size		windows;
-	double	   *x,
-			   *mu,
-			   *inv,
-			   *df,
-			   *dg,
-			   *penalty,
-			   *best,
-			   *index,
-			   *cov,
-			   *centered;
-	bool	   *flat;
-	bool	   *valid;
+	Size		n = p->n;
 	double		center = 0;
 	double		scale = 0;
 	Size		present = 0;
-	Size		run = 0;
-	Size		gap = 0;
-	Size		restart = Max(4 * m, 256);
-	int64		first_flat = -1;
-	int64		last_flat = -1;
 
-	for (Size i = 0; i < n; i++)
-	{
-		distance[i] = NAN;
-		neighbor[i] = -1;
-	}
-	if (n < m || n - m + 1 <= exclusion + 1)
-		return;
-	windows = n - m + 1;
-
-	mcxt = AllocSetContextCreate(CurrentMemoryContext,
-								 "anomaly matrix profile",
-								 ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(mcxt);
-	x = ad_palloc0_array(double, n + AD_LOESS_PAD);
-	mu = ad_palloc_array(double, windows);
-	inv = ad_palloc0_array(double, windows + AD_LOESS_PAD);
-	df = ad_palloc0_array(double, windows + AD_LOESS_PAD);
-	dg = ad_palloc0_array(double, windows + AD_LOESS_PAD);
-	penalty = ad_palloc0_array(double, windows + AD_LOESS_PAD);
-	best = ad_palloc_array(double, windows + AD_LOESS_PAD);
-	index = ad_palloc_array(double, windows + AD_LOESS_PAD);
-	cov = ad_palloc0_array(double, windows + AD_LOESS_PAD);
-	centered = ad_palloc0_array(double, m + AD_LOESS_PAD);
-	flat = ad_palloc0_array(bool, windows);
-	valid = ad_palloc0_array(bool, windows);
-
-	/* correlations do not change with level and scale: make them moderate */
 	for (Size i = 0; i < n; i++)
 		if (isfinite(y[i]))
 		{
@@ -138,141 +134,219 @@ ad_discord_profile(const double *y, Size n, Size m, Size exclusion,
 		if (isfinite(y[i]))
 			center += y[i] / scale / (double) Max(present, 1);
 	for (Size i = 0; i < n; i++)
-		x[i] = isfinite(y[i]) ? y[i] / scale - center : 0;
+		p->x[i] = isfinite(y[i]) ? y[i] / scale - center : 0;
+}
 
-	for (Size i = 0; i < n; i++)
+/* Set what is known of window w, given whether its points are there, equal. */
+static void
+prepare_window(Profile *p, Size w, bool valid, bool equal)
+{
+	const double *x = p->x + w;
+	double		mean = mean_of(x, p->m);
+	double		norm = 0;
+
+	p->valid[w] = valid;
+	p->flat[w] = valid && equal;
+	p->mean[w] = mean;
+	for (Size t = 0; t < p->m; t++)
+		norm += (x[t] - mean) * (x[t] - mean);
+	if (valid && !equal && norm > 0)
+		p->inverse[w] = 1.0 / sqrt(norm);
+	else
 	{
-		gap = isfinite(y[i]) ? gap + 1 : 0;
-		run = i > 0 && gap > 1 && y[i] == y[i - 1] ? run + 1 : 1;
+		/* too little variation to tell from rounding: flat */
+		p->flat[w] = valid;
+		p->penalty[w] = PENALTY;
+	}
+	p->best[w] = -2;
+	p->index[w] = -1;
+	if (p->flat[w])
+	{
+		if (p->first_flat < 0)
+			p->first_flat = (int64) w;
+		p->last_flat = (int64) w;
+	}
+}
+
+/* Set what is known of each window, and the factors of the recurrence. */
+static void
+prepare_windows(Profile *p, const double *y)
+{
+	const double *x = p->x;
+	Size		m = p->m;
+	Size		equal = 0;		/* points up to here that are equal */
+	Size		whole = 0;		/* points up to here without a gap */
+
+	p->first_flat = p->last_flat = -1;
+	for (Size i = 0; i < p->n; i++)
+	{
+		whole = isfinite(y[i]) ? whole + 1 : 0;
+		equal = i > 0 && whole > 1 && y[i] == y[i - 1] ? equal + 1 : 1;
 		if (i + 1 >= m)
 		{
-			Size		w = i + 1 - m;
-			double		norm = 0;
-
 			CHECK_FOR_INTERRUPTS();
-			valid[w] = gap >= m;
-			flat[w] = valid[w] && run >= m;
-			mu[w] = mean_of(x + w, m);
-			for (Size t = 0; t < m; t++)
-				norm += (x[w + t] - mu[w]) * (x[w + t] - mu[w]);
-			if (valid[w] && !flat[w] && norm > 0)
-				inv[w] = 1.0 / sqrt(norm);
-			else
-			{
-				/* too little variation to tell from rounding: flat */
-				flat[w] = valid[w];
-				penalty[w] = PENALTY;
-			}
-			best[w] = -2;
-			index[w] = -1;
-			if (flat[w])
-			{
-				if (first_flat < 0)
-					first_flat = (int64) w;
-				last_flat = (int64) w;
-			}
+			prepare_window(p, i + 1 - m, whole >= m, equal >= m);
 		}
 	}
-	for (Size w = 1; w < windows; w++)
+	for (Size w = 1; w < p->windows; w++)
 	{
-		df[w] = 0.5 * (x[w + m - 1] - x[w - 1]);
-		dg[w] = (x[w + m - 1] - mu[w]) + (x[w - 1] - mu[w - 1]);
+		p->df[w] = 0.5 * (x[w + m - 1] - x[w - 1]);
+		p->dg[w] = (x[w + m - 1] - p->mean[w]) + (x[w - 1] - p->mean[w - 1]);
 	}
+}
 
-	for (Size i = 0; i + exclusion + 1 < windows; i++)
+/* Compute the covariances of window i with "count" windows from "first". */
+static void
+start_afresh(Profile *p, const AdLoessKernels *kernels, Size i, Size first,
+			 Size count)
+{
+	for (Size t = 0; t < p->m; t++)
+		p->centered[t] = p->x[i + t] - p->mean[i];
+	for (Size done = 0; done < count; done += PIECE)
 	{
-		Size		first = i + exclusion + 1;
-		Size		count = windows - first;
-		double		row_best = best[i];
+		CHECK_FOR_INTERRUPTS();
+		kernels->filter(p->centered, p->m, p->x + first + done, 1,
+						Min(PIECE, count - done), p->cov + done);
+	}
+}
+
+/* Find each window's greatest correlation, a row of pairs at a time. */
+static void
+scan_pairs(Profile *p)
+{
+	AdSimdWidth width = ad_simd_width();
+	AdProfileRow row = ad_profile_row(width);
+	const AdLoessKernels *kernels = ad_loess_kernels(width);
+	Size		restart = Max(4 * p->m, 256);
+
+	for (Size i = 0; i + p->exclusion + 1 < p->windows; i++)
+	{
+		Size		first = i + p->exclusion + 1;
+		Size		count = p->windows - first;
+		bool		counts = !(p->penalty[i] < 0);
+
+		/* the recurrence goes on where the row's own answers do not count */
+		double		row_best = counts ? p->best[i] : INFINITY;
 		double		row_index = -1;
-		double		df_i = df[i];
-		double		dg_i = dg[i];
+		double		df_i = p->df[i];
+		double		dg_i = p->dg[i];
 
 		CHECK_FOR_INTERRUPTS();
 		if (i % restart == 0)
 		{
-			for (Size t = 0; t < m; t++)
-				centered[t] = x[i + t] - mu[i];
-			for (Size done = 0; done < count; done += 8192)
-			{
-				CHECK_FOR_INTERRUPTS();
-				kernels->filter(centered, m, x + first + done, 1,
-								Min(8192, count - done), cov + done);
-			}
+			start_afresh(p, kernels, i, first, count);
 			df_i = dg_i = 0;
 		}
-		if (penalty[i] < 0)
-		{
-			/* the recurrence goes on, the row's own answers do not count */
-			double		none = INFINITY;
-			double		nowhere = -1;
-
-			row(cov, count, df_i, dg_i, 0, df + first, dg + first,
-				inv + first, penalty + first, best + first, index + first,
-				(double) i, &none, &nowhere);
-			continue;
-		}
-		row(cov, count, df_i, dg_i, inv[i], df + first, dg + first,
-			inv + first, penalty + first, best + first, index + first,
+		row(p->cov, count, df_i, dg_i, counts ? p->inverse[i] : 0,
+			p->df + first, p->dg + first, p->inverse + first,
+			p->penalty + first, p->best + first, p->index + first,
 			(double) i, &row_best, &row_index);
-		if (row_index >= 0)
+		if (counts && row_index >= 0)
 		{
-			best[i] = row_best;
-			index[i] = row_index + (double) first;
+			p->best[i] = row_best;
+			p->index[i] = row_index + (double) first;
 		}
 	}
+}
 
-	for (Size i = 0; i < windows; i++)
+/* The window with variation at sqrt(m) of a flat one; -1 if there is none. */
+static int64
+any_varying(const Profile *p, Size i)
+{
+	for (Size j = 0; j < p->windows; j++)
+	{
+		AD_CHECK_EVERY_1024(j);
+		if (p->valid[j] && !p->flat[j] &&
+			llabs((int64) j - (int64) i) > (int64) p->exclusion)
+			return (int64) j;
+	}
+	return -1;
+}
+
+/* A flat window far enough from another; -1 if there is none. */
+static int64
+any_flat(const Profile *p, Size i)
+{
+	if (p->first_flat < 0)
+		return -1;
+	if ((int64) i - p->first_flat > (int64) p->exclusion)
+		return p->first_flat;
+	if (p->last_flat - (int64) i > (int64) p->exclusion)
+		return p->last_flat;
+	return -1;
+}
+
+/* Set distance and neighbour of window i, whose points are all there. */
+static void
+answer(const Profile *p, Size i, double *distance, int64 *neighbor)
+{
+	int64		flat;
+
+	if (!p->flat[i] && p->index[i] >= 0 && p->best[i] > -2)
+	{
+		Size		j = (Size) p->index[i];
+
+		*distance = exact_distance(p->x + i, p->x + j, p->mean[i], p->mean[j],
+								   p->inverse[i], p->inverse[j], p->m);
+		*neighbor = (int64) j;
+	}
+	flat = any_flat(p, i);
+	if (flat >= 0)
+	{
+		double		d = p->flat[i] ? 0 : sqrt((double) p->m);
+
+		if (isnan(*distance) || d < *distance)
+		{
+			*distance = d;
+			*neighbor = flat;
+		}
+	}
+	if (p->flat[i] && isnan(*distance))
+	{
+		*neighbor = any_varying(p, i);
+		if (*neighbor >= 0)
+			*distance = sqrt((double) p->m);
+	}
+}
+
+/*
+ * For each of the n - m + 1 windows its distance to the nearest one that
+ * starts more than "exclusion" points away, and that one's start.  Entries
+ * without an answer are NaN and -1; both arrays are n long.
+ */
+void
+ad_discord_profile(const double *y, Size n, Size m, Size exclusion,
+				   double *distance, int64 *neighbor)
+{
+	MemoryContext mcxt;
+	MemoryContext old;
+	Profile		p;
+
+	for (Size i = 0; i < n; i++)
+	{
+		distance[i] = NAN;
+		neighbor[i] = -1;
+	}
+	if (n < m || n - m + 1 <= exclusion + 1)
+		return;
+
+	mcxt = AllocSetContextCreate(CurrentMemoryContext,
+								 "anomaly matrix profile",
+								 ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(mcxt);
+	p.n = n;
+	p.m = m;
+	p.windows = n - m + 1;
+	p.exclusion = exclusion;
+	allocate(&p);
+	level_series(&p, y);
+	prepare_windows(&p, y);
+	scan_pairs(&p);
+	for (Size i = 0; i < p.windows; i++)
 	{
 		AD_CHECK_EVERY_1024(i);
-		if (!valid[i])
-			continue;
-		if (!flat[i])
-		{
-			Size		j = index[i] >= 0 ? (Size) index[i] : 0;
-
-			if (index[i] >= 0 && best[i] > -2)
-			{
-				distance[i] = exact_distance(x + i, x + j, mu[i], mu[j],
-											 inv[i], inv[j], m);
-				neighbor[i] = (int64) j;
-			}
-		}
-		/* a flat window somewhere far enough */
-		if (first_flat >= 0)
-		{
-			int64		f = -1;
-
-			if ((int64) i - first_flat > (int64) exclusion)
-				f = first_flat;
-			else if (last_flat - (int64) i > (int64) exclusion)
-				f = last_flat;
-			if (f >= 0)
-			{
-				double		d = flat[i] ? 0 : sqrt((double) m);
-
-				if (isnan(distance[i]) || d < distance[i])
-				{
-					distance[i] = d;
-					neighbor[i] = f;
-				}
-			}
-		}
-		if (flat[i] && isnan(distance[i]))
-		{
-			/* none: any window that varies is at sqrt(m) */
-			for (Size j = 0; j < windows; j++)
-			{
-				AD_CHECK_EVERY_1024(j);
-				if (valid[j] && !flat[j] &&
-					llabs((int64) j - (int64) i) > (int64) exclusion)
-				{
-					distance[i] = sqrt((double) m);
-					neighbor[i] = (int64) j;
-					break;
-				}
-			}
-		}
+		if (p.valid[i])
+			answer(&p, i, &distance[i], &neighbor[i]);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(mcxt);
