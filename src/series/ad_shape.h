@@ -24,7 +24,7 @@ extern void ad_series_cover(const double *window, Size n, Size m,
 #define AD_CHANGEPOINTS_BYTES	(5 * sizeof(double) + 5 * sizeof(uint32))
 
 extern Size ad_changepoints_pelt(const double *y, Size n, double penalty,
-								 Size least, uint32 *out);
+								 Size min_segment, uint32 *out);
 
 /* subpca.c */
 #define AD_SUBPCA_MAX_WINDOW	256
