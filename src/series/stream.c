@@ -40,14 +40,24 @@
 #define TAIL_PRIOR		10		/* peaks that the first guess counts for */
 #define TAIL_MEAN		0.4		/* first guess: a normal tail's */
 #define TAIL_GROSS		20.0	/* mean excesses a peak may count for */
-#define MAX_SHAPE		0.5
-#define MIN_BOUND		3.0
+#define TAIL_LEVEL		2.33	/* first guess: a normal's, of two-sided 0.02 */
+#define TAIL_STEP		0.05	/* of the tail's level towards its quantile */
+#define MIN_TAIL_LEVEL	1.0
+#define MAX_TAIL_LEVEL	10.0
+#define MAX_SHAPE		0.5		/* of the tail: heavier ones have no variance */
+#define MIN_BOUND		3.0		/* deviations that are always expected */
+#define MAX_SCORE		1e6		/* of a finite point */
 #define HUGE_POINT		1e300	/* larger ones count as infinite */
+#define QUIET_POINTS	30		/* at least, before the first verdict */
+#define UNCLIPPED_POINTS 10		/* whose errors are not clipped */
+#define FIRST_CYCLES_GAIN 0.1	/* share of the level's gain in them */
+#define MIN_WEIGHT		0.01	/* of a point, for scale and tail */
+#define NORMAL_MEAN		1.2533141373155001	/* sqrt(pi / 2): deviations of a
+											 * normal's mean absolute value */
 #define SLOT_SEEN_MAX	1000000
 
 static const char *const late_names[] = {"count", "error", NULL};
 static const char *const own_keys[] = {"period", "step", NULL};
-
 
 static const AdOption table[] = {
 	AD_FLOAT_ABOVE(AdStreamOptions, level, 0.1, 0, 1),
@@ -117,7 +127,7 @@ ad_stream_init(AdStream *s, const AdStreamOptions *o)
 	s->warmup = (uint32) o->warmup;
 	s->late_error = o->late == AD_LATE_ERROR;
 	s->last = AD_NO_TIME;
-	s->tail_level = 2.33;
+	s->tail_level = TAIL_LEVEL;
 	s->tail_mean = TAIL_MEAN;
 	s->tail_square = 2 * TAIL_MEAN * TAIL_MEAN;
 	update_bound(s);
@@ -199,98 +209,75 @@ slot_of(const AdStream *s, int64 t)
 						s->slots - 1);
 }
 
-/*
- * Take one point in.  The season is allocated in the given context, once.
- */
-void
-ad_stream_point(AdStream *s, MemoryContext mcxt, int64 t, bool has_value,
-				double value, AdStreamPoint *out)
+/* Lay out the season once the step is known, learning it if it is not. */
+static void
+prepare_season(AdStream *s, MemoryContext mcxt, int64 t)
 {
-	double		error,
-				moved,
-				gain,
-				z,
-				season = 0;
-	uint32		slot = 0;
-	uint64		quiet;
-
-	memset(out, 0, sizeof(AdStreamPoint));
-	if (s->last != AD_NO_TIME && t <= s->last)
-	{
-		if (s->late_error)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("point of the stream is not after the newest one"),
-					 errhint("Option \"late\" can be \"count\".")));
-		s->late++;
-		out->late = true;
+	if (s->slots > 0 || (s->points == 0 && s->period == 0) ||
+		s->nfirst >= AD_STREAM_FIRST)
 		return;
-	}
-	s->last = t;
-	if (s->slots == 0 && (s->points > 0 || s->period > 0) &&
-		s->nfirst < AD_STREAM_FIRST)
+	if (s->step > 0)
 	{
-		if (s->step > 0)
-		{
-			s->nfirst = AD_STREAM_FIRST;
-			lay_out(s, mcxt);
-		}
-		else
-			learn_step(s, mcxt, t);
+		s->nfirst = AD_STREAM_FIRST;
+		lay_out(s, mcxt);
 	}
-	if (s->slots > 0)
-	{
-		slot = slot_of(s, t);
-		season = s->season[slot];
-	}
+	else
+		learn_step(s, mcxt, t);
+}
 
+/* Set what is expected of the next point, whose season is given. */
+static void
+expect(const AdStream *s, double season, AdStreamPoint *out)
+{
 	out->expected = s->level + s->trend + season;
 	out->low = out->expected - s->bound * s->scale;
 	out->high = out->expected + s->bound * s->scale;
-	if (!has_value || isnan(value))
-	{
-		s->missing++;
-		return;
-	}
+}
 
-	quiet = s->warmup > 0 ? s->warmup :
-		Max(2 * (uint64) (s->slots > 0 ? s->slots : s->points), 30);
-	out->judged = s->n >= quiet;
-	error = value - out->expected;
-	if (fabs(value) > HUGE_POINT)
-	{
-		/* beyond every finite value, and nothing to learn from */
-		out->score = INFINITY;
-		if (out->judged)
-		{
-			out->anomaly = value > 0 ? 1 : -1;
-			s->anomalies++;
-		}
-		s->n++;
-		return;
-	}
-	if (s->n == 0)
-	{
-		s->level = value;
-		s->n = 1;
-		return;
-	}
+/* Points to be taken in before the first verdict. */
+static uint64
+quiet_points(const AdStream *s)
+{
+	return s->warmup > 0 ? s->warmup :
+		Max(2 * (uint64) (s->slots > 0 ? s->slots : s->points), QUIET_POINTS);
+}
 
-	z = s->scale > 0 ? fabs(error) / s->scale : error != 0 ? 1e6 : 0;
-	z = Min(z, 1e6);
-	out->score = z;
-	if (out->judged && z > s->bound)
-	{
-		out->anomaly = error > 0 ? 1 : -1;
-		s->anomalies++;
-	}
+/* Flag a point beyond the bound, if the stream judges already. */
+static void
+flag(AdStream *s, bool above, AdStreamPoint *out)
+{
+	if (!out->judged)
+		return;
+	out->anomaly = above ? 1 : -1;
+	s->anomalies++;
+}
+
+/* Score the forecast's error in units of the scale. */
+static void
+judge(AdStream *s, double error, AdStreamPoint *out)
+{
+	double		z = s->scale > 0 ? fabs(error) / s->scale :
+		error != 0 ? MAX_SCORE : 0;
+
+	out->score = Min(z, MAX_SCORE);
+	if (out->score > s->bound)
+		flag(s, error > 0, out);
+}
+
+/*
+ * Move level, trend and the season's slot by the error; returns how far a
+ * point may move the state, which is the error clipped.
+ */
+static double
+learn_level(AdStream *s, double error, uint32 slot)
+{
+	double		moved = error;
+	double		gain = Max(s->level_gain, 1.0 / (double) (s->n + 1));
+	double		before = s->level;
 
 	/* while little is known, nothing is clipped */
-	moved = error;
-	if (s->n >= 10 && s->scale > 0)
+	if (s->n >= UNCLIPPED_POINTS && s->scale > 0)
 		moved = Max(Min(error, s->clip * s->scale), -s->clip * s->scale);
-
-	gain = Max(s->level_gain, 1.0 / (double) (s->n + 1));
 	if (s->slots > 0)
 	{
 		double		own = 1.0 / (double) (s->seen[slot] + 1);
@@ -306,53 +293,119 @@ ad_stream_point(AdStream *s, MemoryContext mcxt, int64 t, bool has_value,
 				gain = 0;
 			share = own;
 			moved = s->seen[slot] == 0 ? error : moved;
-			gain *= 0.1;
+			gain *= FIRST_CYCLES_GAIN;
 		}
 		s->season[slot] += share * (1.0 - gain) * moved;
 		if (s->seen[slot] < SLOT_SEEN_MAX)
 			s->seen[slot]++;
 	}
-	{
-		double		before = s->level;
+	s->level += s->trend + gain * moved;
+	s->trend += s->trend_gain * (s->level - before - s->trend);
+	return moved;
+}
 
-		s->level += s->trend + gain * moved;
-		s->trend += s->trend_gain * (s->level - before - s->trend);
+/*
+ * Follow the scale: mean absolute error, times what makes it a normal
+ * deviation.  A slot's first point says nothing of it.
+ */
+static void
+learn_scale(AdStream *s, double moved, double value, uint32 slot)
+{
+	double		size = fabs(moved) * NORMAL_MEAN;
+	double		weight = 1.0 / (double) (s->n + 1);
+
+	if (s->slots > 0 && s->seen[slot] <= 1)
+		return;
+	if (s->slots > 0)
+		weight = s->n > s->slots ?
+			1.0 / (double) (s->n - s->slots + 1) : 1.0;
+	weight = Max(weight, MIN_WEIGHT);
+	s->scale += weight * (size - s->scale);
+	/* never below what rounding alone makes */
+	s->scale = Max(s->scale, 1e3 * DBL_EPSILON * fabs(value));
+}
+
+/* Follow the tail of the scores, of a point that is none of the anomalies. */
+static void
+learn_tail(AdStream *s, double z)
+{
+	bool		peak = z > s->tail_level;
+
+	if (peak)
+	{
+		double		excess = Min(z - s->tail_level,
+								 TAIL_GROSS * s->tail_mean);
+		double		weight;
+
+		s->peaks++;
+		weight = Max(1.0 / (double) (s->peaks + TAIL_PRIOR), MIN_WEIGHT);
+		s->tail_mean += weight * (excess - s->tail_mean);
+		s->tail_square += weight * (excess * excess - s->tail_square);
+	}
+	s->tail_level += TAIL_STEP * ((peak ? 1.0 : 0.0) - TAIL_SHARE);
+	s->tail_level = Max(Min(s->tail_level, MAX_TAIL_LEVEL), MIN_TAIL_LEVEL);
+	if (peak)
+		update_bound(s);
+}
+
+/* Count a point that is not after the newest, or refuse it. */
+static void
+refuse_late(AdStream *s, AdStreamPoint *out)
+{
+	if (s->late_error)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("point of the stream is not after the newest one"),
+				 errhint("Option \"late\" can be \"count\".")));
+	s->late++;
+	out->late = true;
+}
+
+/*
+ * Take one point in.  The season is allocated in the given context, once.
+ */
+void
+ad_stream_point(AdStream *s, MemoryContext mcxt, int64 t, bool has_value,
+				double value, AdStreamPoint *out)
+{
+	uint32		slot = 0;
+	double		error;
+	double		moved;
+
+	memset(out, 0, sizeof(AdStreamPoint));
+	if (s->last != AD_NO_TIME && t <= s->last)
+	{
+		refuse_late(s, out);
+		return;
+	}
+	s->last = t;
+	prepare_season(s, mcxt, t);
+	if (s->slots > 0)
+		slot = slot_of(s, t);
+	expect(s, s->slots > 0 ? s->season[slot] : 0, out);
+	if (!has_value || isnan(value))
+	{
+		s->missing++;
+		return;
 	}
 
-	/* scale: mean absolute error, times what makes it a normal deviation */
-	if (s->slots == 0 || s->seen[slot] > 1)
+	out->judged = s->n >= quiet_points(s);
+	if (fabs(value) > HUGE_POINT)
 	{
-		double		size = fabs(moved) * 1.2533141373155001;
-		double		weight = 1.0 / (double) (s->n + 1);
-
-		if (s->slots > 0)
-			weight = s->n > s->slots ?
-				1.0 / (double) (s->n - s->slots + 1) : 1.0;
-		weight = Max(weight, 0.01);
-		s->scale += weight * (size - s->scale);
-		/* never below what rounding alone makes */
-		s->scale = Max(s->scale, 1e3 * DBL_EPSILON * fabs(value));
+		/* beyond every finite value, and nothing to learn from */
+		out->score = INFINITY;
+		flag(s, value > 0, out);
 	}
-
-	if (out->judged && out->anomaly == 0)
+	else if (s->n == 0)
+		s->level = value;
+	else
 	{
-		bool		peak = z > s->tail_level;
-
-		if (peak)
-		{
-			double		excess = Min(z - s->tail_level,
-									 TAIL_GROSS * s->tail_mean);
-			double		w;
-
-			s->peaks++;
-			w = Max(1.0 / (double) (s->peaks + TAIL_PRIOR), 0.01);
-			s->tail_mean += w * (excess - s->tail_mean);
-			s->tail_square += w * (excess * excess - s->tail_square);
-		}
-		s->tail_level += 0.05 * ((peak ? 1.0 : 0.0) - TAIL_SHARE);
-		s->tail_level = Max(Min(s->tail_level, 10.0), 1.0);
-		if (peak)
-			update_bound(s);
+		error = value - out->expected;
+		judge(s, error, out);
+		moved = learn_level(s, error, slot);
+		learn_scale(s, moved, value, slot);
+		if (out->judged && out->anomaly == 0)
+			learn_tail(s, out->score);
 	}
 	s->n++;
 }
@@ -442,8 +495,8 @@ ad_stream_read(AdStream *s, const uint8 *data, Size len)
 		!(s->clip >= 1 && s->clip <= 100) || !(s->q > 0 && s->q <= 0.02) ||
 		s->period < 0 || s->step < 0 || s->nfirst > AD_STREAM_FIRST ||
 		s->points > AD_STREAM_MAX_SLOTS || s->scale < 0 ||
-		s->tail_mean < 0 || s->tail_square < 0 || s->tail_level < 1 ||
-		s->tail_level > 10 || s->points == 1 || s->slots == 1 ||
+		s->tail_mean < 0 || s->tail_square < 0 ||
+		s->tail_level < MIN_TAIL_LEVEL || s->tail_level > MAX_TAIL_LEVEL || s->points == 1 || s->slots == 1 ||
 		(s->slots > 0 && s->step == 0) ||
 		(s->slots > 0 && s->points == 0 && s->period == 0) ||
 		(s->slots > 0 && s->points > 0 && s->slots != s->points))
