@@ -25,6 +25,9 @@
 #include "utils/datetime.h"
 
 #define ONE_DAY		INT64CONST(86400000000)
+#define MEAN_MONTH	30.436875	/* days */
+#define MAX_RANGE	4e18		/* of times: less than half of what int64
+								 * holds */
 
 /* The calendar months of a spacing, or 0 if it is not one of months. */
 static int
@@ -104,12 +107,12 @@ ad_grid_span(const AdSpan *span, int64 step, int months, Size *points,
 	if (months > 0)
 	{
 		double		length = (double) span->months +
-			(double) span->usec / ((double) ONE_DAY * 30.436875);
+			(double) span->usec / ((double) ONE_DAY * MEAN_MONTH);
 
 		exact = length / months;
 	}
 	else
-		exact = ((double) span->months * 30.436875 * (double) ONE_DAY +
+		exact = ((double) span->months * MEAN_MONTH * (double) ONE_DAY +
 				 (double) span->usec) / (double) Max(step, 1);
 
 	if (!(exact <= (double) AD_SERIES_MAX_PERIOD))
@@ -227,6 +230,179 @@ too_long(double points, Size rows, AdSeriesProblem *problem)
 	return false;
 }
 
+/* Rows on their way onto a grid. */
+typedef struct Laying
+{
+	const int64 *t;				/* times that the phase follows */
+	const int64 *utc;			/* true instants */
+	const double *v;			/* values; NaN: none */
+	Size		n;				/* rows */
+	AdDuplicates duplicates;	/* what becomes of them */
+	double		first_month;	/* of the first row, if the grid counts months */
+	uint32	   *count;			/* values of each point */
+	int64	   *seen;			/* instant of a point's value, or NULL */
+} Laying;
+
+/* The first and the last time of the rows; false if no row has a time. */
+static bool
+time_range(const int64 *t, Size n, int64 *first, int64 *last)
+{
+	int64		min = PG_INT64_MAX;
+	int64		max = PG_INT64_MIN;
+
+	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		if (t[i] != AD_NO_TIME)
+		{
+			min = Min(min, t[i]);
+			max = Max(max, t[i]);
+		}
+	}
+	*first = min;
+	*last = max;
+	return min <= max;
+}
+
+/*
+ * Set step and start of the grid from the rows' times; returns how many
+ * points it would have.
+ */
+static double
+measure(Laying *l, bool calendar, int64 first, int64 last, AdGrid *grid)
+{
+	grid->step = median_step(l->t, l->n);
+	grid->start = first;
+	if (grid->step == 0)
+	{
+		/* all rows at one time */
+		grid->step = 1;
+		return 1;
+	}
+	if (calendar)
+		grid->months = months_of(grid->step);
+	if (grid->months > 0)
+	{
+		l->first_month = month_number(first);
+		return (month_number(last) - l->first_month) / grid->months + 1.5;
+	}
+	grid->start += median_phase(l->t, l->n, first, grid->step);
+	/* the first row must round to point 0 */
+	if (grid->start - first > grid->step / 2)
+		grid->start -= grid->step;
+	return ((double) last - (double) grid->start) / (double) grid->step + 1.5;
+}
+
+/* The point of the grid that a time is nearest to. */
+static inline Size
+point_of(const Laying *l, const AdGrid *grid, int64 t)
+{
+	Size		point;
+
+	if (grid->months > 0)
+		point = (Size) ((month_number(t) - l->first_month) / grid->months + 0.5);
+	else
+	{
+		int64		d = t - grid->start + grid->step / 2;
+
+		point = d < 0 ? 0 : (Size) (d / grid->step);
+	}
+	return Min(point, grid->n - 1);
+}
+
+/* Note when each point was first seen, by the rows before row i. */
+static void
+note_instants(Laying *l, const AdGrid *grid, Size i)
+{
+	l->seen = ad_palloc_array(int64, grid->n + 1);
+	for (Size j = 0; j < i; j++)
+		if (grid->slot[j] != AD_NO_SLOT && !isnan(l->v[j]))
+			l->seen[grid->slot[j]] = l->utc[j];
+}
+
+/* Say that a point is repeated. */
+static void
+repeated(Size point, AdSeriesProblem *problem)
+{
+	problem->code = ERRCODE_UNIQUE_VIOLATION;
+	problem->message = "series has more than one value at a time";
+	problem->detail = psprintf("The first repeated point is number %zu of the grid.",
+							   point + 1);
+	problem->hint = "Option \"duplicates\" can be \"mean\" or \"last\".";
+}
+
+/*
+ * Add the value of row i to its point.  False, with the problem, if the
+ * point has one and may have no other.
+ */
+static inline bool
+add_value(Laying *l, AdGrid *grid, Size i, AdSeriesProblem *problem)
+{
+	Size		point = grid->slot[i];
+
+	if (l->count[point] > 0 && l->duplicates != AD_DUPLICATES_MEAN)
+	{
+		/* rarely needed, so late */
+		if (l->seen == NULL)
+			note_instants(l, grid, i);
+		/* within half a step of each other: a true duplicate */
+		if (llabs(l->utc[i] - l->seen[point]) <= grid->step / 2)
+		{
+			if (l->duplicates == AD_DUPLICATES_ERROR)
+			{
+				repeated(point, problem);
+				return false;
+			}
+			grid->y[point] = l->v[i];
+			l->count[point] = 1;
+			l->seen[point] = l->utc[i];
+			return true;
+		}
+	}
+	if (l->seen)
+		l->seen[point] = l->utc[i];
+	grid->y[point] += l->v[i];
+	l->count[point]++;
+	return true;
+}
+
+/*
+ * Lay the rows on the grid's points, which get the mean of their values.
+ * False, with the problem, if the rows have duplicates and may have none.
+ */
+static bool
+lay(Laying *l, AdGrid *grid, AdSeriesProblem *problem)
+{
+	grid->y = ad_palloc0_array(double, grid->n + 1 + AD_LOESS_PAD);
+	grid->slot = ad_palloc_array(uint32, l->n);
+	l->count = ad_palloc0_array(uint32, grid->n + 1);
+	l->seen = NULL;
+	for (Size i = 0; i < l->n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		if (l->t[i] == AD_NO_TIME)
+		{
+			grid->slot[i] = AD_NO_SLOT;
+			continue;
+		}
+		grid->slot[i] = (uint32) point_of(l, grid, l->t[i]);
+		if (!isnan(l->v[i]) && !add_value(l, grid, i, problem))
+			return false;
+	}
+	for (Size p = 0; p < grid->n; p++)
+	{
+		if (l->count[p] == 0)
+			grid->y[p] = NAN;
+		else if (l->count[p] > 1)
+			grid->y[p] /= l->count[p];
+	}
+	memset(grid->y + grid->n, 0, AD_LOESS_PAD * sizeof(double));
+	pfree(l->count);
+	if (l->seen)
+		pfree(l->seen);
+	return true;
+}
+
 /*
  * Lay n rows on a grid.  t[i] = AD_NO_TIME: the row has no place.
  * "calendar": the times are microseconds, so months may be recognised.
@@ -239,55 +415,18 @@ ad_grid_build(const int64 *t, const int64 *utc, const double *v, Size n,
 			  AdDuplicates duplicates, bool calendar, Size each,
 			  AdGrid *grid, AdSeriesProblem *problem)
 {
-	int64		first = PG_INT64_MAX;
-	int64		last = PG_INT64_MIN;
+	Laying		l = {t, utc, v, n, duplicates, 0, NULL, NULL};
+	int64		first;
+	int64		last;
 	double		points;
-	double		month0 = 0;
-	uint32	   *count;
-	int64	   *seen;
 
 	memset(grid, 0, sizeof(AdGrid));
-	for (Size i = 0; i < n; i++)
-	{
-		AD_CHECK_EVERY_1024(i);
-		if (t[i] != AD_NO_TIME)
-		{
-			first = Min(first, t[i]);
-			last = Max(last, t[i]);
-		}
-	}
-	if (first > last)
-		return true;			/* no row has a time */
-
+	if (!time_range(t, n, &first, &last))
+		return true;
 	/* so that no difference of two times overflows */
-	if ((double) last - (double) first > 4e18)
+	if ((double) last - (double) first > MAX_RANGE)
 		return too_long((double) last - (double) first, n, problem);
-	grid->step = median_step(t, n);
-	grid->start = first;
-	if (grid->step == 0)
-	{
-		grid->step = 1;
-		points = 1;
-	}
-	else
-	{
-		if (calendar)
-			grid->months = months_of(grid->step);
-		if (grid->months > 0)
-		{
-			month0 = month_number(first);
-			points = (month_number(last) - month0) / grid->months + 1.5;
-		}
-		else
-		{
-			grid->start += median_phase(t, n, first, grid->step);
-			/* the first row must round to point 0 */
-			if (grid->start - first > grid->step / 2)
-				grid->start -= grid->step;
-			points = ((double) last - (double) grid->start) /
-				(double) grid->step + 1.5;
-		}
-	}
+	points = measure(&l, calendar, first, last, grid);
 	if (!(points <= (double) AD_SERIES_MAX_POINTS))
 		return too_long(points, n, problem);
 	grid->n = (Size) points;
@@ -295,77 +434,5 @@ ad_grid_build(const int64 *t, const int64 *utc, const double *v, Size n,
 							  n * (2 * sizeof(double) + sizeof(uint32)),
 							  grid->n, problem))
 		return false;
-
-	grid->y = ad_palloc0_array(double, grid->n + 1 + AD_LOESS_PAD);
-	grid->slot = ad_palloc_array(uint32, n);
-	count = ad_palloc0_array(uint32, grid->n + 1);
-	seen = NULL;
-	for (Size i = 0; i < n; i++)
-	{
-		Size		s;
-
-		AD_CHECK_EVERY_1024(i);
-		if (t[i] == AD_NO_TIME)
-		{
-			grid->slot[i] = AD_NO_SLOT;
-			continue;
-		}
-		if (grid->months > 0)
-			s = (Size) ((month_number(t[i]) - month0) / grid->months + 0.5);
-		else
-		{
-			int64		d = t[i] - grid->start + grid->step / 2;
-
-			s = d < 0 ? 0 : (Size) (d / grid->step);
-		}
-		s = Min(s, grid->n - 1);
-		grid->slot[i] = (uint32) s;
-		if (isnan(v[i]))
-			continue;
-		if (count[s] > 0)
-		{
-			if (duplicates != AD_DUPLICATES_MEAN && seen == NULL)
-			{
-				/* when was each point first seen: rarely needed, so late */
-				seen = ad_palloc_array(int64, grid->n + 1);
-				for (Size j = 0; j < i; j++)
-					if (grid->slot[j] != AD_NO_SLOT && !isnan(v[j]))
-						seen[grid->slot[j]] = utc[j];
-			}
-			/* within half a step of each other: a true duplicate */
-			if (duplicates != AD_DUPLICATES_MEAN &&
-				llabs(utc[i] - seen[s]) <= grid->step / 2)
-			{
-				if (duplicates == AD_DUPLICATES_ERROR)
-				{
-					problem->code = ERRCODE_UNIQUE_VIOLATION;
-					problem->message = "series has more than one value at a time";
-					problem->detail = psprintf("The first repeated point is number %zu of the grid.",
-											   s + 1);
-					problem->hint = "Option \"duplicates\" can be \"mean\" or \"last\".";
-					return false;
-				}
-				grid->y[s] = v[i];
-				count[s] = 1;
-				seen[s] = utc[i];
-				continue;
-			}
-		}
-		if (seen)
-			seen[s] = utc[i];
-		grid->y[s] += v[i];
-		count[s]++;
-	}
-	for (Size s = 0; s < grid->n; s++)
-	{
-		if (count[s] == 0)
-			grid->y[s] = NAN;
-		else if (count[s] > 1)
-			grid->y[s] /= count[s];
-	}
-	memset(grid->y + grid->n, 0, AD_LOESS_PAD * sizeof(double));
-	pfree(count);
-	if (seen)
-		pfree(seen);
-	return true;
+	return lay(&l, grid, problem);
 }

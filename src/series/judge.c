@@ -30,6 +30,8 @@
 #define NORMAL_IQR		1.3489795003921634
 #define POT_LEVEL		0.98	/* share of remainders below the peaks */
 #define POT_PEAKS		10		/* least number of peaks */
+#define POT_SHORT		5.0		/* deviations, of a series too short for peaks */
+#define SIGMA_CUT		6.0		/* median absolute deviations */
 #define DEFAULT_SIDE	((Size) 100)	/* points to each side of a window */
 #define SCORE_CAP		1e6		/* of a score inside a window's mean */
 
@@ -69,6 +71,117 @@ upper_bound(double *values, Size n, double risk, double floor)
 	return Max(ad_pareto_quantile(&tail, risk), tail.level + floor);
 }
 
+/* Remainders on their way to center, scale and bounds of the result. */
+typedef struct Judging
+{
+	AdStlResult *result;
+	const double *remainder;
+	double	   *values;			/* scratch: the finite ones, in some form */
+	Size		n;				/* how many they are */
+	double		threshold;
+	double		mad;			/* median absolute deviation */
+	double		floor;			/* of the scale: what rounding leaves */
+} Judging;
+
+/* Set bounds that are so many scales from the center. */
+static void
+symmetric_bounds(AdStlResult *result, double scales)
+{
+	result->low = result->center - scales * result->scale;
+	result->high = result->center + scales * result->scale;
+}
+
+/* Set the result to one that finds nothing, for want of finite remainders. */
+static void
+judge_nothing(AdStlResult *result)
+{
+	result->center = 0;
+	result->scale = result->inverse = 1;
+	result->low = -INFINITY;
+	result->high = INFINITY;
+}
+
+/* Mean and standard deviation of what is not cut off, and bounds in them. */
+static void
+judge_sigma(const Judging *j)
+{
+	AdStlResult *result = j->result;
+	double		cut = SIGMA_CUT * Max(j->mad, j->floor);
+	double		sum = 0;
+	double		squares = 0;
+	Size		m = 0;
+
+	for (Size i = 0; i < result->n; i++)
+	{
+		double		d = j->remainder[i] - result->center;
+
+		if (fabs(d) <= cut)
+		{
+			sum += d;
+			squares += d * d;
+			m++;
+		}
+	}
+	if (m > 1)
+	{
+		double		mean = sum / (double) m;
+		double		variance = (squares - sum * mean) / (double) (m - 1);
+
+		result->center += mean;
+		result->scale = Max(sqrt(Max(variance, 0)), j->floor);
+	}
+	symmetric_bounds(result, j->threshold);
+}
+
+/* The quartiles, and so many of their distances from them. */
+static void
+judge_iqr(const Judging *j)
+{
+	AdStlResult *result = j->result;
+	double	   *values = j->values;
+	Size		n = j->n;
+	Size		m = 0;
+	double		q1;
+	double		q3;
+
+	for (Size i = 0; i < result->n; i++)
+		if (isfinite(j->remainder[i]))
+			values[m++] = j->remainder[i];
+	q1 = ad_series_select(values, n, (n - 1) / 4);
+	q3 = ad_series_select(values, n, (3 * (n - 1) + 3) / 4);
+	result->scale = Max((q3 - q1) / NORMAL_IQR, j->floor);
+	result->low = q1 - j->threshold * NORMAL_IQR * result->scale;
+	result->high = q3 + j->threshold * NORMAL_IQR * result->scale;
+}
+
+/* The bounds of each tail, of the risk. */
+static void
+judge_pot(const Judging *j)
+{
+	AdStlResult *result = j->result;
+
+	if (j->n < 4 * POT_PEAKS)
+	{
+		/* too short for a tail: what a normal tail would give */
+		symmetric_bounds(result, POT_SHORT);
+		return;
+	}
+	for (int side = -1; side <= 1; side += 2)
+	{
+		double		bound;
+		Size		m = 0;
+
+		for (Size i = 0; i < result->n; i++)
+			if (isfinite(j->remainder[i]))
+				j->values[m++] = side * (j->remainder[i] - result->center);
+		bound = upper_bound(j->values, j->n, j->threshold, j->floor);
+		if (side < 0)
+			result->low = result->center - bound;
+		else
+			result->high = result->center + bound;
+	}
+}
+
 /*
  * Set center, scale and bounds of the result from its remainders.
  */
@@ -80,12 +193,8 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
 	double	   *other = values + result->n + 1;
 	Size		n = 0;
 	double		largest = 0;
-	double		threshold = o->threshold;
-	double		mad;
-	double		floor;
+	Judging		j;
 
-	if (isnan(threshold))
-		threshold = default_threshold[o->threshold_method];
 	for (Size i = 0; i < result->n; i++)
 	{
 		values[n] = remainder[i];
@@ -95,10 +204,7 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
 	CHECK_FOR_INTERRUPTS();
 	if (n == 0)
 	{
-		result->center = 0;
-		result->scale = result->inverse = 1;
-		result->low = -INFINITY;
-		result->high = INFINITY;
+		judge_nothing(result);
 		return;
 	}
 
@@ -106,85 +212,28 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
 	for (Size i = 0; i < n; i++)
 		values[i] = fabs(values[i] - result->center);
 	CHECK_FOR_INTERRUPTS();
-	mad = ad_series_median_of(values, n, other);
-	floor = Max(1e3 * DBL_EPSILON * largest, DBL_MIN);
-	result->scale = Max(NORMAL_MAD * mad, floor);
-
+	j.result = result;
+	j.remainder = remainder;
+	j.values = values;
+	j.n = n;
+	j.threshold = isnan(o->threshold) ?
+		default_threshold[o->threshold_method] : o->threshold;
+	j.mad = ad_series_median_of(values, n, other);
+	j.floor = Max(1e3 * DBL_EPSILON * largest, DBL_MIN);
+	result->scale = Max(NORMAL_MAD * j.mad, j.floor);
 	switch ((AdThresholdMethod) o->threshold_method)
 	{
 		case AD_THRESHOLD_MAD:
-			result->low = result->center - threshold * result->scale;
-			result->high = result->center + threshold * result->scale;
+			symmetric_bounds(result, j.threshold);
 			break;
 		case AD_THRESHOLD_SIGMA:
-			{
-				double		cut = 6.0 * Max(mad, floor);
-				double		sum = 0;
-				double		squares = 0;
-				Size		m = 0;
-
-				for (Size i = 0; i < result->n; i++)
-				{
-					double		d = remainder[i] - result->center;
-
-					if (fabs(d) <= cut)
-					{
-						sum += d;
-						squares += d * d;
-						m++;
-					}
-				}
-				if (m > 1)
-				{
-					double		mean = sum / (double) m;
-					double		variance = (squares - sum * mean) /
-						(double) (m - 1);
-
-					result->center += mean;
-					result->scale = Max(sqrt(Max(variance, 0)), floor);
-				}
-				result->low = result->center - threshold * result->scale;
-				result->high = result->center + threshold * result->scale;
-			}
+			judge_sigma(&j);
 			break;
 		case AD_THRESHOLD_IQR:
-			{
-				double		q1,
-							q3;
-				Size		m = 0;
-
-				for (Size i = 0; i < result->n; i++)
-					if (isfinite(remainder[i]))
-						values[m++] = remainder[i];
-				q1 = ad_series_select(values, n, (n - 1) / 4);
-				q3 = ad_series_select(values, n, (3 * (n - 1) + 3) / 4);
-				result->scale = Max((q3 - q1) / NORMAL_IQR, floor);
-				result->low = q1 - threshold * NORMAL_IQR * result->scale;
-				result->high = q3 + threshold * NORMAL_IQR * result->scale;
-			}
+			judge_iqr(&j);
 			break;
 		case AD_THRESHOLD_POT:
-			if (n < 4 * POT_PEAKS)
-			{
-				/* too short for a tail: what a normal tail would give */
-				result->low = result->center - 5.0 * result->scale;
-				result->high = result->center + 5.0 * result->scale;
-				break;
-			}
-			for (int side = -1; side <= 1; side += 2)
-			{
-				double		bound;
-				Size		m = 0;
-
-				for (Size i = 0; i < result->n; i++)
-					if (isfinite(remainder[i]))
-						values[m++] = side * (remainder[i] - result->center);
-				bound = upper_bound(values, n, threshold, floor);
-				if (side < 0)
-					result->low = result->center - bound;
-				else
-					result->high = result->center + bound;
-			}
+			judge_pot(&j);
 			break;
 	}
 	result->inverse = 1.0 / result->scale;

@@ -182,6 +182,168 @@ fit_trend(const AdStlWork *work, const AdStlOptions *o, double *y, Size n,
 }
 
 /*
+ * Keep the periods that the series holds twice, and count the others;
+ * returns the longest kept.
+ */
+static Size
+keep_periods(const Size *periods, int nperiods, AdStlResult *result)
+{
+	Size		longest = 0;
+
+	result->nseasons = 0;
+	result->ndropped = 0;
+	result->dropped = 0;
+	for (int i = 0; i < nperiods; i++)
+	{
+		if (2 * periods[i] <= result->n)
+		{
+			result->periods[result->nseasons++] = periods[i];
+			longest = Max(longest, periods[i]);
+		}
+		else
+		{
+			result->ndropped++;
+			result->dropped = periods[i];
+		}
+	}
+	return longest;
+}
+
+/* Allocate the arrays of the result that the caller did not provide. */
+static void
+allocate(AdStlResult *result)
+{
+	Size		n = result->n;
+
+	if (result->trend == NULL)
+		result->trend = zeros(n);
+	if (result->season == NULL)
+		result->season = zeros(n);
+	if (result->weight == NULL)
+		result->weight = zeros(n);
+	for (int s = 0; s < result->nseasons; s++)
+		result->seasons[s] = result->nseasons == 1 ? result->season : zeros(n);
+}
+
+/*
+ * Copy the n points into "copy"; returns the numbers of those that are not
+ * finite, and sets the largest of the others.
+ */
+static uint32 *
+copy_points(const double *y, Size n, double *copy, Size *nmissing,
+			double *largest)
+{
+	uint32	   *missing;
+	double		max = 0;
+	Size		absent = 0;
+	Size		m = 0;
+
+	memset(copy + n, 0, AD_LOESS_PAD * sizeof(double));
+	for (Size i = 0; i < n; i++)
+	{
+		double		a = fabs(y[i]);
+
+		copy[i] = y[i];
+		if (a <= DBL_MAX)
+			max = Max(max, a);
+		else
+			absent++;
+	}
+	missing = ad_palloc_array(uint32, absent);
+	if (absent > 0)
+		for (Size i = 0; i < n; i++)
+			if (!isfinite(y[i]))
+				missing[m++] = (uint32) i;
+	CHECK_FOR_INTERRUPTS();
+	*nmissing = absent;
+	*largest = max;
+	return missing;
+}
+
+/* The result of a series without any finite value. */
+static void
+set_empty(AdStlResult *result)
+{
+	result->empty = true;
+	result->nseasons = 0;
+	for (Size i = 0; i < result->n; i++)
+	{
+		result->trend[i] = result->season[i] = NAN;
+		result->weight[i] = 0;
+	}
+}
+
+/*
+ * Fit several seasons, each to the series without the others.  y becomes
+ * what is left without any of them.
+ */
+static void
+fit_seasons(const AdStlWork *work, const AdStlOptions *o, double *y, Size n,
+			const uint32 *missing, Size nmissing, AdStlResult *result)
+{
+	for (int round = 0; round < o->iterations; round++)
+		for (int s = 0; s < result->nseasons; s++)
+		{
+			AdStlParams p;
+			double	   *season = result->seasons[s];
+
+			resolve(o, n, result->periods[s], s, &p);
+			for (Size i = 0; i < n; i++)
+				y[i] += season[i];
+			ad_stl_fit(work, &p, y, n, missing, nmissing, season,
+					   result->trend, result->weight);
+			for (Size i = 0; i < n; i++)
+				y[i] -= season[i];
+		}
+	for (Size i = 0; i < n; i++)
+	{
+		double		sum = 0;
+
+		for (int s = 0; s < result->nseasons; s++)
+			sum += result->seasons[s][i];
+		result->season[i] = sum;
+	}
+}
+
+/* Fit the trend and the seasons that there are; y has no gap, and is lost. */
+static void
+fit(const AdStlWork *work, const AdStlOptions *o, double *y, Size n,
+	const uint32 *missing, Size nmissing, AdStlResult *result)
+{
+	AdStlParams p;
+
+	if (result->nseasons == 0)
+		fit_trend(work, o, y, n, missing, nmissing, result);
+	else if (result->nseasons == 1)
+	{
+		resolve(o, n, result->periods[0], 0, &p);
+		ad_stl_fit(work, &p, y, n, missing, nmissing, result->season,
+				   result->trend, result->weight);
+	}
+	else
+		fit_seasons(work, o, y, n, missing, nmissing, result);
+}
+
+/* Multiply n values by a power of two, which is exact. */
+static void
+shift(double *values, Size n, int exponent)
+{
+	for (Size i = 0; i < n; i++)
+		values[i] = ldexp(values[i], exponent);
+}
+
+/* Give the parts of a series that was scaled down their size. */
+static void
+scale_up(AdStlResult *result, int exponent)
+{
+	shift(result->trend, result->n, exponent);
+	for (int s = 0; s < result->nseasons; s++)
+		shift(result->seasons[s], result->n, exponent);
+	if (result->nseasons > 1)
+		shift(result->season, result->n, exponent);
+}
+
+/*
  * Decompose y (NaN: missing, infinite: missing for the fit) with the given
  * ascending periods.  Those longer than half the series are dropped and
  * counted.  Arrays of the result that the caller did not provide are
@@ -194,139 +356,40 @@ ad_stl_decompose(const double *y, Size n, const AdStlOptions *o,
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext scratch;
-	double	   *work_y;
+	Size		longest;
+	double	   *copy;
 	uint32	   *missing;
-	Size		nmissing = 0;
-	double		largest = 0;
+	Size		nmissing;
+	double		largest;
 	int			exponent = 0;
 	AdStlWork	work;
-	Size		longest = 0;
 
 	result->n = n;
-	result->nseasons = 0;
-	result->ndropped = 0;
-	result->dropped = 0;
 	result->empty = false;
-	for (int i = 0; i < nperiods; i++)
-	{
-		if (2 * periods[i] <= n)
-		{
-			result->periods[result->nseasons++] = periods[i];
-			longest = Max(longest, periods[i]);
-		}
-		else
-		{
-			result->ndropped++;
-			result->dropped = periods[i];
-		}
-	}
-	if (result->trend == NULL)
-		result->trend = zeros(n);
-	if (result->season == NULL)
-		result->season = zeros(n);
-	if (result->weight == NULL)
-		result->weight = zeros(n);
-	for (int s = 0; s < result->nseasons; s++)
-		result->seasons[s] = result->nseasons == 1 ? result->season : zeros(n);
-
+	longest = keep_periods(periods, nperiods, result);
+	allocate(result);
 	CHECK_FOR_INTERRUPTS();
+
 	scratch = AllocSetContextCreate(caller, "anomaly decomposition",
 									ALLOCSET_SMALL_SIZES);
 	MemoryContextSwitchTo(scratch);
-	work_y = ad_stl_scratch(lent, n + AD_LOESS_PAD +
-							ad_stl_work_doubles(n, longest));
-	memset(work_y + n, 0, AD_LOESS_PAD * sizeof(double));
-	for (Size i = 0; i < n; i++)
-	{
-		double		a = fabs(y[i]);
-
-		work_y[i] = y[i];
-		if (a <= DBL_MAX)
-			largest = Max(largest, a);
-		else
-			nmissing++;
-	}
-	missing = ad_palloc_array(uint32, nmissing);
-	if (nmissing > 0)
-	{
-		Size		m = 0;
-
-		for (Size i = 0; i < n; i++)
-			if (!isfinite(y[i]))
-				missing[m++] = (uint32) i;
-	}
-	CHECK_FOR_INTERRUPTS();
-
+	copy = ad_stl_scratch(lent, n + AD_LOESS_PAD +
+						  ad_stl_work_doubles(n, longest));
+	missing = copy_points(y, n, copy, &nmissing, &largest);
 	if (nmissing == n)
-	{
-		result->empty = true;
-		result->nseasons = 0;
-		for (Size i = 0; i < n; i++)
-		{
-			result->trend[i] = result->season[i] = NAN;
-			result->weight[i] = 0;
-		}
-		MemoryContextSwitchTo(caller);
-		MemoryContextDelete(scratch);
-		return;
-	}
-
-	(void) frexp(largest, &exponent);
-	exponent = exponent > HUGE_VALUE_EXPONENT ? exponent : 0;
-	if (exponent > 0)
-		for (Size i = 0; i < n; i++)
-			work_y[i] = ldexp(work_y[i], -exponent);
-	CHECK_FOR_INTERRUPTS();
-	fill_missing(work_y, n, missing, nmissing);
-	ad_stl_work_init(&work, n, longest, work_y + n + AD_LOESS_PAD);
-
-	if (result->nseasons == 0)
-		fit_trend(&work, o, work_y, n, missing, nmissing, result);
-	else if (result->nseasons == 1)
-	{
-		AdStlParams p;
-
-		resolve(o, n, result->periods[0], 0, &p);
-		ad_stl_fit(&work, &p, work_y, n, missing, nmissing,
-				   result->season, result->trend, result->weight);
-	}
+		set_empty(result);
 	else
 	{
-		double	   *rest = work_y;	/* the series less all current seasons */
-
-		for (int round = 0; round < o->iterations; round++)
-			for (int s = 0; s < result->nseasons; s++)
-			{
-				AdStlParams p;
-				double	   *season = result->seasons[s];
-
-				resolve(o, n, result->periods[s], s, &p);
-				for (Size i = 0; i < n; i++)
-					rest[i] += season[i];
-				ad_stl_fit(&work, &p, rest, n, missing, nmissing, season,
-						   result->trend, result->weight);
-				for (Size i = 0; i < n; i++)
-					rest[i] -= season[i];
-			}
-		for (Size i = 0; i < n; i++)
-		{
-			double		sum = 0;
-
-			for (int s = 0; s < result->nseasons; s++)
-				sum += result->seasons[s][i];
-			result->season[i] = sum;
-		}
-	}
-	if (exponent > 0)
-	{
-		for (Size i = 0; i < n; i++)
-			result->trend[i] = ldexp(result->trend[i], exponent);
-		for (int s = 0; s < result->nseasons; s++)
-			for (Size i = 0; i < n; i++)
-				result->seasons[s][i] = ldexp(result->seasons[s][i], exponent);
-		if (result->nseasons > 1)
-			for (Size i = 0; i < n; i++)
-				result->season[i] = ldexp(result->season[i], exponent);
+		(void) frexp(largest, &exponent);
+		exponent = exponent > HUGE_VALUE_EXPONENT ? exponent : 0;
+		if (exponent > 0)
+			shift(copy, n, -exponent);
+		CHECK_FOR_INTERRUPTS();
+		fill_missing(copy, n, missing, nmissing);
+		ad_stl_work_init(&work, n, longest, copy + n + AD_LOESS_PAD);
+		fit(&work, o, copy, n, missing, nmissing, result);
+		if (exponent > 0)
+			scale_up(result, exponent);
 	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(scratch);
