@@ -20,6 +20,16 @@
 #define GAP			12			/* between panels */
 #define MAX_MARKS	2000		/* anomalies drawn */
 
+/* The panels, from above. */
+enum
+{
+	PANEL_VALUE,
+	PANEL_TREND,
+	PANEL_SEASON,
+	PANEL_REMAINDER,
+	PANELS
+};
+
 /* One panel's place and scale. */
 typedef struct Panel
 {
@@ -130,6 +140,101 @@ append_frame(StringInfo b, const Panel *p, int width, const char *name)
 					 p->y + p->height / 2, p->y + p->height / 2, name);
 }
 
+/* Place and scale panel number k for a line of n values. */
+static void
+set_panel(Panel *p, int k, double height, const double *line, Size n)
+{
+	p->y = TOP + k * (height + GAP);
+	p->height = height;
+	p->low = INFINITY;
+	p->high = -INFINITY;
+	widen(p, line, n);
+	if (p->low > p->high)
+		p->low = p->high = 0;
+	if (!(p->high > p->low))
+	{
+		/* nothing varies: draw it in the middle */
+		double		half = Max(fabs(p->low) * 0.05, 1e-9);
+
+		p->low -= half;
+		p->high += half;
+	}
+}
+
+/* Begin the picture: its size, style and title. */
+static void
+append_head(StringInfo b, int width, int height, const char *title)
+{
+	appendStringInfo(b, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\">\n",
+					 width, height, width, height);
+	appendStringInfoString(b,
+						   "<style>text{font:10px sans-serif;fill:#333}.t{font-size:14px}"
+						   ".f{fill:none;stroke:#ccc}path{fill:none;stroke:#1f5a94;stroke-width:1}"
+						   ".b{stroke:#999;stroke-dasharray:4 3}"
+						   ".u{fill:#c62828;stroke:none}.d{fill:#6a1b9a;stroke:none}</style>\n");
+	appendStringInfo(b, "<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n",
+					 width, height);
+	if (title == NULL)
+		return;
+	appendStringInfoString(b, "<title>");
+	append_text(b, title);
+	appendStringInfo(b, "</title>\n<text class=\"t\" x=\"%d\" y=\"20\">", LEFT);
+	append_text(b, title);
+	appendStringInfoString(b, "</text>\n");
+}
+
+/* What is expected of the remainder, as lines across its panel. */
+static void
+append_bounds(StringInfo b, const Panel *p, const AdStlResult *result,
+			  int width)
+{
+	for (int side = 0; side < 2; side++)
+	{
+		double		v = side == 0 ? result->low : result->high;
+
+		if (isfinite(v) && v > p->low && v < p->high)
+			appendStringInfo(b, "<path class=\"b\" d=\"M%d %.1fH%d\"/>\n",
+							 LEFT, y_of(p, v), width - RIGHT);
+	}
+}
+
+/* The anomalies, on the panels of the value and of the remainder. */
+static void
+append_marks(StringInfo b, const Panel *panels, const double *const *lines,
+			 const AdStlResult *result, Size n, int width)
+{
+	static const int marked[] = {PANEL_VALUE, PANEL_REMAINDER};
+	const double *remainder = lines[PANEL_REMAINDER];
+	int			marks = 0;
+
+	for (Size i = 0; i < n && marks < MAX_MARKS; i++)
+	{
+		int			side = isnan(remainder[i]) ? 0 :
+			ad_stl_side(result, remainder[i]);
+
+		if (side == 0)
+			continue;
+		marks++;
+		for (int k = 0; k < (int) lengthof(marked); k++)
+			appendStringInfo(b, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"/>\n",
+							 side > 0 ? "u" : "d", x_of(i, n, width),
+							 y_of(&panels[marked[k]], lines[marked[k]][i]));
+	}
+}
+
+/* The ends of the axis, and of the picture. */
+static void
+append_foot(StringInfo b, int width, int height, const char *first,
+			const char *last)
+{
+	appendStringInfo(b, "<text x=\"%d\" y=\"%d\">", LEFT, height - 8);
+	append_text(b, first);
+	appendStringInfo(b, "</text>\n<text x=\"%d\" y=\"%d\" text-anchor=\"end\">",
+					 width - RIGHT, height - 8);
+	append_text(b, last);
+	appendStringInfoString(b, "</text>\n</svg>\n");
+}
+
 /*
  * The picture of a decomposition of n points.  title, first and last (the
  * axis' ends) may be NULL.
@@ -139,85 +244,29 @@ ad_series_plot(const double *y, Size n, const AdStlResult *result,
 			   const double *remainder, const char *title, int width,
 			   int height, const char *first, const char *last)
 {
-	static const char *const names[] = {"value", "trend", "season", "remainder"};
-	const double *lines[4];
-	Panel		panels[4];
+	static const char *const names[PANELS] = {"value", "trend", "season", "remainder"};
+	const double *lines[PANELS];
+	Panel		panels[PANELS];
 	StringInfoData b;
-	double		each = (height - TOP - BOTTOM - 3 * GAP) / 4.0;
-	int			marks = 0;
+	double		each = (height - TOP - BOTTOM - (PANELS - 1) * GAP) / (double) PANELS;
 
-	lines[0] = y;
-	lines[1] = result->trend;
-	lines[2] = result->season;
-	lines[3] = remainder;
-	for (int k = 0; k < 4; k++)
-	{
-		panels[k].y = TOP + k * (each + GAP);
-		panels[k].height = each;
-		panels[k].low = INFINITY;
-		panels[k].high = -INFINITY;
-		widen(&panels[k], lines[k], n);
-		if (panels[k].low > panels[k].high)
-			panels[k].low = panels[k].high = 0;
-		if (!(panels[k].high > panels[k].low))
-		{
-			/* nothing varies: draw it in the middle */
-			double		half = Max(fabs(panels[k].low) * 0.05, 1e-9);
-
-			panels[k].low -= half;
-			panels[k].high += half;
-		}
-	}
+	lines[PANEL_VALUE] = y;
+	lines[PANEL_TREND] = result->trend;
+	lines[PANEL_SEASON] = result->season;
+	lines[PANEL_REMAINDER] = remainder;
+	for (int k = 0; k < PANELS; k++)
+		set_panel(&panels[k], k, each, lines[k], n);
 
 	initStringInfo(&b);
-	appendStringInfo(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\">\n",
-					 width, height, width, height);
-	appendStringInfoString(&b,
-						   "<style>text{font:10px sans-serif;fill:#333}.t{font-size:14px}"
-						   ".f{fill:none;stroke:#ccc}path{fill:none;stroke:#1f5a94;stroke-width:1}"
-						   ".b{stroke:#999;stroke-dasharray:4 3}"
-						   ".u{fill:#c62828;stroke:none}.d{fill:#6a1b9a;stroke:none}</style>\n");
-	appendStringInfo(&b, "<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n",
-					 width, height);
-	if (title)
-	{
-		appendStringInfoString(&b, "<title>");
-		append_text(&b, title);
-		appendStringInfo(&b, "</title>\n<text class=\"t\" x=\"%d\" y=\"20\">", LEFT);
-		append_text(&b, title);
-		appendStringInfoString(&b, "</text>\n");
-	}
-	for (int k = 0; k < 4; k++)
+	append_head(&b, width, height, title);
+	for (int k = 0; k < PANELS; k++)
 	{
 		append_frame(&b, &panels[k], width, names[k]);
 		append_line(&b, &panels[k], lines[k], n, width, "l");
 	}
-	for (int side = 0; side < 2; side++)
-	{
-		double		v = side == 0 ? result->low : result->high;
-
-		if (isfinite(v) && v > panels[3].low && v < panels[3].high)
-			appendStringInfo(&b, "<path class=\"b\" d=\"M%d %.1fH%d\"/>\n",
-							 LEFT, y_of(&panels[3], v), width - RIGHT);
-	}
-	for (Size i = 0; i < n && marks < MAX_MARKS; i++)
-	{
-		int			side = isnan(remainder[i]) ? 0 :
-			ad_stl_side(result, remainder[i]);
-
-		if (side == 0)
-			continue;
-		marks++;
-		for (int k = 0; k < 4; k += 3)
-			appendStringInfo(&b, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"/>\n",
-							 side > 0 ? "u" : "d", x_of(i, n, width),
-							 y_of(&panels[k], k == 0 ? y[i] : remainder[i]));
-	}
-	appendStringInfo(&b, "<text x=\"%d\" y=\"%d\">", LEFT, height - 8);
-	append_text(&b, first ? first : "1");
-	appendStringInfo(&b, "</text>\n<text x=\"%d\" y=\"%d\" text-anchor=\"end\">",
-					 width - RIGHT, height - 8);
-	append_text(&b, last ? last : psprintf("%zu", n));
-	appendStringInfoString(&b, "</text>\n</svg>\n");
+	append_bounds(&b, &panels[PANEL_REMAINDER], result, width);
+	append_marks(&b, panels, lines, result, n, width);
+	append_foot(&b, width, height, first ? first : "1",
+				last ? last : psprintf("%zu", n));
 	return b.data;
 }
