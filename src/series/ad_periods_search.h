@@ -36,7 +36,7 @@ typedef struct AdPeriodsFound
 	int			n;
 } AdPeriodsFound;
 
-/* Is a period among those found? */
+/* Tell whether a period is among those found. */
 static inline bool
 ad_periods_among(const AdPeriodsFound *found, Size period)
 {

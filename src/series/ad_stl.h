@@ -19,16 +19,16 @@ typedef struct AdStlParams
 	Size		period;			/* n_p */
 	bool		periodic;		/* a season without change */
 	Size		s_window;		/* n_s, odd */
-	int			s_degree;
-	Size		s_jump;
+	int			s_degree;		/* 0 or 1, as the others */
+	Size		s_jump;			/* distance between evaluated cycles */
 	Size		t_window;		/* n_t, odd */
 	int			t_degree;
-	Size		t_jump;
+	Size		t_jump;			/* distance between evaluated points */
 	Size		l_window;		/* n_l, odd */
 	int			l_degree;
-	Size		l_jump;
-	int			inner;			/* n_i */
-	int			outer;			/* n_o */
+	Size		l_jump;			/* distance between evaluated points */
+	int			inner;			/* n_i: rounds of season and trend */
+	int			outer;			/* n_o: robustness passes */
 } AdStlParams;
 
 /* Work areas for one series of n points and a period. */
@@ -37,10 +37,10 @@ typedef struct AdStlWork
 	const AdLoessKernels *kernels;
 	Size		n;				/* capacity */
 	Size		period;			/* capacity */
-	double	   *detrended;		/* n */
-	double	   *cycle;			/* n + 2 period */
-	double	   *pass;			/* n + 2 period */
-	double	   *low;			/* n + 2 period */
+	double	   *detrended;		/* n: the series without trend, or season */
+	double	   *cycle;			/* n + 2 period: cycle-subseries smoothed */
+	double	   *pass;			/* n + 2 period: moving averages of them */
+	double	   *low;			/* n + 2 period: what is slower than a cycle */
 } AdStlWork;
 
 extern Size ad_stl_work_doubles(Size n, Size period);
@@ -51,7 +51,6 @@ extern void ad_stl_fit(const AdStlWork *work, const AdStlParams *params,
 					   Size nmissing, double *season, double *trend,
 					   double *weight);
 
-
 /* mstl.c */
 
 /*
@@ -60,13 +59,13 @@ extern void ad_stl_fit(const AdStlWork *work, const AdStlParams *params,
  */
 typedef struct AdStlResult
 {
-	Size		n;
+	Size		n;				/* points */
 	int			nseasons;		/* 0: trend only */
 	Size		periods[AD_SERIES_MAX_SEASONS];
 	double	   *seasons[AD_SERIES_MAX_SEASONS]; /* one each; if one: season */
 	double	   *trend;
 	double	   *season;			/* sum of the seasons */
-	double	   *weight;
+	double	   *weight;			/* of the last pass; 0: missing, or an outlier */
 	bool		empty;			/* no finite value: everything is NaN */
 	int			ndropped;		/* periods longer than half the series */
 	Size		dropped;		/* one of them */
@@ -92,7 +91,7 @@ extern void ad_stl_window_score(const AdStlResult *result,
 								const AdStlOptions *o,
 								const double *remainder, double *out);
 
-/* The standardised remainder. */
+/* Return the standardised remainder. */
 static inline double
 ad_stl_score(const AdStlResult *result, double remainder)
 {

@@ -12,6 +12,8 @@
 #include "utils/jsonb.h"
 
 /* stl_options.c */
+
+/* How bounds are set, see judge.c. */
 typedef enum AdThresholdMethod
 {
 	AD_THRESHOLD_MAD,
@@ -20,6 +22,7 @@ typedef enum AdThresholdMethod
 	AD_THRESHOLD_POT
 } AdThresholdMethod;
 
+/* What becomes of several values at one point. */
 typedef enum AdDuplicates
 {
 	AD_DUPLICATES_MEAN,
@@ -27,6 +30,7 @@ typedef enum AdDuplicates
 	AD_DUPLICATES_LAST
 } AdDuplicates;
 
+/* What becomes of a series that cannot be decomposed. */
 typedef enum AdOnError
 {
 	AD_ON_ERROR_RAISE,
@@ -51,18 +55,18 @@ typedef struct AdStlOptions
 	int			nwindows;		/* seasonal windows given */
 	Size		windows[AD_SERIES_MAX_SEASONS]; /* 0: periodic */
 	AdSpan		step;			/* of an array; text NULL: not given */
-	int			seasonal_degree;
-	int			seasonal_jump;
-	int			trend_window;
+	int			seasonal_degree;	/* of LOESS: 0 or 1, as the others */
+	int			seasonal_jump;	/* 0: a tenth of the window, as the others */
+	int			trend_window;	/* points, odd; 0: R's */
 	int			trend_degree;
 	int			trend_jump;
-	int			lowpass_window;
+	int			lowpass_window; /* points, odd; 0: R's */
 	int			lowpass_degree; /* -1: like trend_degree */
 	int			lowpass_jump;
 	int			inner_iterations;	/* -1: 1 if robust, else 2 */
 	int			outer_iterations;	/* -1: 15 if robust, else 0 */
 	int			iterations;		/* rounds over several periods */
-	bool		robust;
+	bool		robust;			/* outliers get less weight */
 	double		threshold;		/* NaN: the method's own */
 	int			threshold_method;	/* AdThresholdMethod */
 	int			score_window;	/* points to each side */
@@ -72,7 +76,7 @@ typedef struct AdStlOptions
 } AdStlOptions;
 
 extern bool ad_series_key_span(JsonbContainer *object, const char *key,
-							   double least, AdSpan *span);
+							   double min, AdSpan *span);
 extern void ad_stl_options_parse(JsonbContainer *object, AdStlOptions *o);
 
 #endif							/* AD_STL_OPTIONS_H */

@@ -22,13 +22,14 @@ typedef enum AdLate
 	AD_LATE_ERROR
 } AdLate;
 
+/* Options as given. */
 typedef struct AdStreamOptions
 {
 	AdSpan		period;			/* none: no season */
 	AdSpan		step;			/* not given: from the first times */
-	double		level;			/* gains, 0 to 1 */
-	double		trend;
-	double		season;
+	double		level;			/* gains, 0 to 1: of the level, */
+	double		trend;			/* of the trend */
+	double		season;			/* and of a slot of the season */
 	double		clip;			/* deviations a point may move the state by */
 	double		q;				/* risk: share of normal points flagged */
 	int			warmup;			/* points before the first verdict, 0: own */
@@ -39,38 +40,38 @@ typedef struct AdStreamOptions
 typedef struct AdStream
 {
 	/* options, resolved */
-	double		level_gain;
+	double		level_gain;		/* share of an error that it moves by */
 	double		trend_gain;
 	double		season_gain;
-	double		clip;
-	double		q;
+	double		clip;			/* deviations a point may move the state by */
+	double		q;				/* risk */
 	int64		period;			/* microseconds; 0: see points */
 	uint32		points;			/* period in points; 0: see period */
-	uint32		warmup;
-	bool		late_error;
+	uint32		warmup;			/* points before the first verdict; 0: own */
+	bool		late_error;		/* late points are errors */
 	/* time */
 	int64		step;			/* microseconds; 0: not known yet */
 	int64		last;			/* newest time */
 	uint32		nfirst;			/* times seen while the step is unknown */
-	int64		first[AD_STREAM_FIRST];
+	int64		first[AD_STREAM_FIRST]; /* these times */
 	/* counts */
 	uint64		n;				/* points taken in */
 	uint64		late;			/* points not after the newest */
 	uint64		missing;		/* points without a value */
-	uint64		anomalies;
+	uint64		anomalies;		/* points flagged */
 	/* forecast */
-	double		level;
-	double		trend;
+	double		level;			/* without season */
+	double		trend;			/* a point */
 	double		scale;			/* of the forecast error */
 	/* tail of the standardised error */
-	double		tail_level;
+	double		tail_level;		/* peaks are excesses over this */
 	double		tail_mean;		/* of the excesses */
 	double		tail_square;	/* of the excesses, mean square */
-	uint64		peaks;
+	uint64		peaks;			/* seen so far */
 	double		bound;			/* errors beyond are anomalies */
 	/* season */
 	uint32		slots;			/* 0: none, or not known yet */
-	double	   *season;
+	double	   *season;			/* of each slot */
 	uint32	   *seen;			/* points per slot, saturating */
 } AdStream;
 
@@ -80,10 +81,10 @@ typedef struct AdStreamPoint
 	bool		late;			/* refused: nothing else is set */
 	bool		judged;			/* score and anomaly are set */
 	double		expected;
-	double		low;
-	double		high;
-	double		score;
-	int			anomaly;
+	double		low;			/* what is expected at least */
+	double		high;			/* and at most */
+	double		score;			/* deviations from what was expected */
+	int			anomaly;		/* -1: below, 1: above, 0: none */
 } AdStreamPoint;
 
 extern void ad_stream_options_parse(JsonbContainer *object,

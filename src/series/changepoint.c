@@ -38,8 +38,8 @@ typedef struct Pelt
 } Pelt;
 
 /*
- * The noise of m values: the median absolute difference of neighbours, and
- * of mostly constant ones a mean, so that any step stands out.  "scratch"
+ * Return the noise of m values: the median absolute difference of neighbours,
+ * and of mostly constant ones a mean, so that any step stands out.  "scratch"
  * has room for them.
  */
 static double
@@ -78,7 +78,7 @@ sum_up(Pelt *p, const double *x, double *scratch)
 	}
 }
 
-/* The cost up to end s and of one segment from there to end t. */
+/* Return the cost up to end s and of one segment from there to end t. */
 static inline double
 cost_from(const double *s1, const double *s2, const double *cost, Size s,
 		  Size t)
@@ -193,8 +193,8 @@ trace_back(const Pelt *p, const uint32 *place, uint32 *out)
 
 /*
  * Fill out (room for n) with the first point of each segment but the first,
- * ascending; returns their number.  penalty NaN: 3 ln n.  Missing points
- * (NaN) belong to the segment around them and cost nothing.
+ * ascending; return their number.  penalty NaN: 3 ln n.  Missing points (NaN)
+ * belong to the segment around them and cost nothing.
  */
 Size
 ad_changepoints_pelt(const double *y, Size n, double penalty, Size min_segment,

@@ -74,7 +74,7 @@ allocate(Profile *p)
 	p->valid = ad_palloc0_array(bool, p->windows);
 }
 
-/* Mean of m points. */
+/* Return the mean of m points. */
 static double
 mean_of(const double *x, Size m)
 {
@@ -93,7 +93,7 @@ mean_of(const double *x, Size m)
 	return ((sum[0] + sum[1]) + (sum[2] + sum[3])) / (double) m;
 }
 
-/* The distance of two windows that both vary, from their points. */
+/* Return the distance of two windows that both vary, from their points. */
 static double
 exact_distance(const double *a, const double *b, double ma, double mb,
 			   double na, double nb, Size m)
@@ -249,7 +249,10 @@ scan_pairs(Profile *p)
 	}
 }
 
-/* The window with variation at sqrt(m) of a flat one; -1 if there is none. */
+/*
+ * Return some window that varies, as all of them are sqrt(m) from flat window
+ * i; -1 if there is none far enough.
+ */
 static int64
 any_varying(const Profile *p, Size i)
 {
@@ -263,7 +266,7 @@ any_varying(const Profile *p, Size i)
 	return -1;
 }
 
-/* A flat window far enough from another; -1 if there is none. */
+/* Return a flat window far enough from another; -1 if there is none. */
 static int64
 any_flat(const Profile *p, Size i)
 {
@@ -310,7 +313,7 @@ answer(const Profile *p, Size i, double *distance, int64 *neighbor)
 }
 
 /*
- * For each of the n - m + 1 windows its distance to the nearest one that
+ * Set for each of the n - m + 1 windows its distance to the nearest one that
  * starts more than "exclusion" points away, and that one's start.  Entries
  * without an answer are NaN and -1; both arrays are n long.
  */
@@ -353,7 +356,7 @@ ad_discord_profile(const double *y, Size n, Size m, Size exclusion,
 }
 
 /*
- * For each of n points the greatest value of the windows of m points that
+ * Set for each of n points the greatest value of the windows of m points that
  * hold it; NaN where there is none.  Amortised O(1) a point.
  */
 void

@@ -29,7 +29,7 @@
 #define MAX_RANGE	4e18		/* of times: less than half of what int64
 								 * holds */
 
-/* The calendar months of a spacing, or 0 if it is not one of months. */
+/* Return the calendar months of a spacing, or 0 if it is not one of months. */
 static int
 months_of(int64 step)
 {
@@ -50,7 +50,10 @@ months_of(int64 step)
 	return 0;
 }
 
-/* Months since 2000-01 of a time in microseconds, with a part of a month. */
+/*
+ * Return the months since 2000-01 of a time in microseconds, with a part of a
+ * month.
+ */
 static double
 month_number(int64 t)
 {
@@ -64,7 +67,7 @@ month_number(int64 t)
 		((double) (day - 1) + (double) (t - days * ONE_DAY) / (double) ONE_DAY) / 31.0;
 }
 
-/* The time of a point of the grid. */
+/* Return the time of a point of the grid. */
 int64
 ad_grid_time(const AdGrid *grid, Size i)
 {
@@ -90,8 +93,8 @@ ad_grid_time(const AdGrid *grid, Size i)
 }
 
 /*
- * Points of a span of time on a grid of the given step.  False, with the
- * problem, if it is not a whole number of steps or too long.
+ * Find the points of a span of time on a grid of the given step.  False, with
+ * the problem, if it is not a whole number of steps or too long.
  */
 bool
 ad_grid_span(const AdSpan *span, int64 step, int months, Size *points,
@@ -144,7 +147,9 @@ ad_grid_span(const AdSpan *span, int64 step, int months, Size *points,
 	return true;
 }
 
-/* The median spacing of distinct times, 0 if there are fewer than two. */
+/*
+ * Return the median spacing of distinct times, 0 if there are fewer than two.
+ */
 static int64
 median_step(const int64 *t, Size n)
 {
@@ -189,7 +194,10 @@ median_step(const int64 *t, Size n)
 	return step;
 }
 
-/* The median phase of the rows against the first one, within half a step. */
+/*
+ * Return the median phase of the rows against the first one, within half a
+ * step.
+ */
 static int64
 median_phase(const int64 *t, Size n, int64 start, int64 step)
 {
@@ -218,7 +226,7 @@ median_phase(const int64 *t, Size n, int64 start, int64 step)
 	return result;
 }
 
-/* The grid has more points than allowed. */
+/* Say that the grid has more points than allowed. */
 static bool
 too_long(double points, Size rows, AdSeriesProblem *problem)
 {
@@ -243,7 +251,7 @@ typedef struct Laying
 	int64	   *seen;			/* instant of a point's value, or NULL */
 } Laying;
 
-/* The first and the last time of the rows; false if no row has a time. */
+/* Find the first and the last time of the rows; false if no row has a time. */
 static bool
 time_range(const int64 *t, Size n, int64 *first, int64 *last)
 {
@@ -265,8 +273,8 @@ time_range(const int64 *t, Size n, int64 *first, int64 *last)
 }
 
 /*
- * Set step and start of the grid from the rows' times; returns how many
- * points it would have.
+ * Set step and start of the grid from the rows' times; return how many points
+ * it would have.
  */
 static double
 measure(Laying *l, bool calendar, int64 first, int64 last, AdGrid *grid)
@@ -293,7 +301,7 @@ measure(Laying *l, bool calendar, int64 first, int64 last, AdGrid *grid)
 	return ((double) last - (double) grid->start) / (double) grid->step + 1.5;
 }
 
-/* The point of the grid that a time is nearest to. */
+/* Return the point of the grid that a time is nearest to. */
 static inline Size
 point_of(const Laying *l, const AdGrid *grid, int64 t)
 {

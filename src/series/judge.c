@@ -42,7 +42,7 @@ static const double default_threshold[] = {
 	1e-4						/* pot: risk */
 };
 
-/* Remainders: NaN where y is missing, infinite where y is. */
+/* Set the remainders: NaN where y is missing, infinite where y is. */
 void
 ad_stl_remainder(const AdStlResult *result, const double *y,
 				 double *remainder)
@@ -52,8 +52,8 @@ ad_stl_remainder(const AdStlResult *result, const double *y,
 }
 
 /*
- * The bound of the upper tail of n finite deviations, exceeded with the
- * given risk; "values" is scratch with the deviations in it.
+ * Return the bound of the upper tail of n finite deviations, exceeded with
+ * the given risk; "values" is scratch with the deviations in it.
  */
 static double
 upper_bound(double *values, Size n, double risk, double floor)
@@ -101,7 +101,7 @@ judge_nothing(AdStlResult *result)
 	result->high = INFINITY;
 }
 
-/* Mean and standard deviation of what is not cut off, and bounds in them. */
+/* Judge by mean and standard deviation of what is not cut off. */
 static void
 judge_sigma(const Judging *j)
 {
@@ -133,7 +133,7 @@ judge_sigma(const Judging *j)
 	symmetric_bounds(result, j->threshold);
 }
 
-/* The quartiles, and so many of their distances from them. */
+/* Judge by the quartiles, and so many of their distances from them. */
 static void
 judge_iqr(const Judging *j)
 {
@@ -154,7 +154,7 @@ judge_iqr(const Judging *j)
 	result->high = q3 + j->threshold * NORMAL_IQR * result->scale;
 }
 
-/* The bounds of each tail, of the risk. */
+/* Judge by the bound of each tail that the risk gives. */
 static void
 judge_pot(const Judging *j)
 {
@@ -240,9 +240,9 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
 }
 
 /*
- * Mean score of the points within o->score_window points to either side
- * (if not given 100, or a twentieth of a short series); NaN where the
- * remainder is.
+ * Set out to the mean score of the points within o->score_window points to
+ * either side (if not given 100, or a twentieth of a short series); NaN where
+ * the remainder is.
  */
 void
 ad_stl_window_score(const AdStlResult *result, const AdStlOptions *o,

@@ -27,7 +27,10 @@
 /* Multiply-adds between two looks for a cancel. */
 #define WORK_PER_CHECK	65536
 
-/* Tricube weight at distance d for bandwidth h, with STL's two cut-offs. */
+/*
+ * Return the tricube weight at distance d for bandwidth h, with STL's two
+ * cut-offs.
+ */
 static inline double
 tricube(double d, double h)
 {
@@ -73,7 +76,10 @@ ad_loess_init(AdLoess *l, Size window, int degree, Size jump, Size n)
 		l->filter[j] = l->tricube[j] / sum;
 }
 
-/* The variance below which a window of a series of n points gets no slope. */
+/*
+ * Return the variance below which a window of a series of n points gets no
+ * slope.
+ */
 double
 ad_loess_limit(Size n)
 {
@@ -87,7 +93,7 @@ ad_loess_limit(Size n)
  * xs (which may lie outside it) in a series of n points.  Unweighted, these
  * are the final coefficients, slope included; weighted, the bare tricube
  * factors.  *limit is the variance a weighted window needs for a slope, or
- * infinity if there is none to have.  Returns false if all factors are 0.
+ * infinity if there is none to have.  Return false if all factors are 0.
  */
 bool
 ad_loess_edge(const AdLoess *l, Size n, int64 xs, Size left, Size right,
@@ -148,7 +154,7 @@ ad_loess_edge(const AdLoess *l, Size n, int64 xs, Size left, Size right,
 	return true;
 }
 
-/* The value of a weighted window from its sums. */
+/* Return the value of a weighted window from its sums. */
 static inline double
 window_value(const AdLoessSums *s, double limit, double kept)
 {
@@ -168,7 +174,7 @@ window_value(const AdLoessSums *s, double limit, double kept)
 	return flat - a / c * (s->t1 / s->s0 - a * flat);
 }
 
-/* The smoothed value at i from the window [left, right]. */
+/* Return the smoothed value at i from the window [left, right]. */
 static double
 evaluate(const AdLoess *l, const AdLoessKernels *k, const double *y, Size n,
 		 const double *r, Size i, Size left, Size right)

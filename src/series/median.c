@@ -18,8 +18,8 @@
 #define MARGIN		64			/* ranks of the sample to each side */
 
 /*
- * The rank-th smallest (from 0) of n values, reordering them: smaller ones
- * end up before it, larger ones behind.
+ * Return the rank-th smallest (from 0) of n values, reordering them: smaller
+ * ones end up before it, larger ones behind.
  */
 double
 ad_series_select(double *a, Size n, Size rank)
@@ -72,7 +72,9 @@ ad_series_select(double *a, Size n, Size rank)
 	return a[rank];
 }
 
-/* Mean of the two middle values (or the middle one), reordering them. */
+/*
+ * Return the mean of the two middle values (or the middle one), reordering them.
+ */
 double
 ad_series_median(double *a, Size n)
 {
@@ -88,7 +90,8 @@ ad_series_median(double *a, Size n)
 }
 
 /*
- * The same without touching the values; scratch has room for n.  n >= 1.
+ * Return the same without touching the n >= 1 values; scratch has room for
+ * as many.
  */
 double
 ad_series_median_of(const double *a, Size n, double *scratch)

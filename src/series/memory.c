@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * memory.c
- *		How much memory one series may have, and the scratch memory that series share.
+ *		How much memory one series may have, and the scratch memory that
+ *		series share.
  *
  * A series is held whole, with what is worked out about it, so its points are
  * limited by bytes: a setting, since who has the memory may raise it.
@@ -31,7 +32,10 @@ ad_series_settings(void)
 							PGC_SUSET, GUC_UNIT_MB, NULL, NULL, NULL);
 }
 
-/* False, with the problem, if a series of n points needs more than that. */
+/*
+ * Tell whether a series of n points may need so many bytes; set the problem
+ * if not.
+ */
 bool
 ad_series_affordable(Size bytes, Size n, AdSeriesProblem *problem)
 {
@@ -45,9 +49,9 @@ ad_series_affordable(Size bytes, Size n, AdSeriesProblem *problem)
 }
 
 /*
- * The scratch memory of the backend, for a run in the current context; nothing that runs in
- * it calls back into SQL.  What a run before was stopped in is forgotten: it
- * went with that run's context.
+ * Return the scratch memory of the backend, for a run in the current context;
+ * nothing that runs in it calls back into SQL.  What a run before was stopped
+ * in is forgotten: it went with that run's context.
  */
 AdStlScratch *
 ad_stl_scratch_enter(void)
@@ -61,8 +65,8 @@ ad_stl_scratch_enter(void)
 }
 
 /*
- * A block of so many doubles, without defined contents; the one before is
- * gone.
+ * Return a block of so many doubles, without defined contents; the one before
+ * is gone.
  */
 double *
 ad_stl_scratch(AdStlScratch *scratch, Size doubles)

@@ -22,7 +22,7 @@
 
 #define HUGE_VALUE_EXPONENT 300 /* of two: values above get scaled */
 
-/* The next odd whole number not below x. */
+/* Return the next odd whole number not below x. */
 static Size
 next_odd(double x)
 {
@@ -31,14 +31,17 @@ next_odd(double x)
 	return w | 1;
 }
 
-/* A tenth of a window, at least one: R's default jump. */
+/* Return a tenth of a window, at least one: R's default jump. */
 static Size
 default_jump(int given, Size window)
 {
 	return given > 0 ? (Size) given : (window + 9) / 10;
 }
 
-/* The parameters for one of the periods; windows are by rank of period. */
+/*
+ * Resolve the parameters for one of the periods; windows are by rank of
+ * period.
+ */
 static void
 resolve(const AdStlOptions *o, Size n, Size period, int rank,
 		AdStlParams *p)
@@ -75,7 +78,7 @@ resolve(const AdStlOptions *o, Size n, Size period, int rank,
 	p->t_window = Max(p->t_window, 3);
 }
 
-/* Bytes that ad_stl_decompose() needs at most for n points. */
+/* Return the bytes that ad_stl_decompose() needs at most for n points. */
 Size
 ad_stl_bytes(Size n, const Size *periods, int nperiods)
 {
@@ -91,7 +94,7 @@ ad_stl_bytes(Size n, const Size *periods, int nperiods)
 								   arrays * sizeof(double)));
 }
 
-/* n zeros and a pad, in the current context. */
+/* Return n zeros and a pad, in the current context. */
 static double *
 zeros(Size n)
 {
@@ -135,7 +138,7 @@ fill_missing(double *y, Size n, const uint32 *missing, Size nmissing)
 	}
 }
 
-/* The trend of a series without season, robust in p->outer passes. */
+/* Fit the trend of a series without season, robust in p->outer passes. */
 static void
 fit_trend(const AdStlWork *work, const AdStlOptions *o, double *y, Size n,
 		  const uint32 *missing, Size nmissing, AdStlResult *result)
@@ -226,7 +229,7 @@ allocate(AdStlResult *result)
 }
 
 /*
- * Copy the n points into "copy"; returns the numbers of those that are not
+ * Copy the n points into "copy"; return the numbers of those that are not
  * finite, and sets the largest of the others.
  */
 static uint32 *
@@ -260,7 +263,7 @@ copy_points(const double *y, Size n, double *copy, Size *nmissing,
 	return missing;
 }
 
-/* The result of a series without any finite value. */
+/* Set the result of a series without any finite value. */
 static void
 set_empty(AdStlResult *result)
 {

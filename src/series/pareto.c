@@ -19,7 +19,6 @@
 #include "math/ad_math.h"
 #include "series/ad_pareto.h"
 
-
 #define GROSS		20.0		/* times the median excess: not of the tail */
 #define MAX_SHAPE	0.5
 
@@ -57,7 +56,7 @@ ad_pareto_fit(double *excess, Size n, AdParetoTail *tail)
 	tail->scale = a0 * (1.0 - tail->shape);
 }
 
-/* The value exceeded with the given probability of all observations. */
+/* Return the value exceeded with the given probability of all observations. */
 double
 ad_pareto_quantile(const AdParetoTail *tail, double risk)
 {

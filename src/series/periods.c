@@ -221,8 +221,8 @@ retry(Progress *p, int j)
 }
 
 /*
- * Search n <= LONGEST points (NaN: missing) for periods in order of
- * finding; returns their number, at most MAX_FOUND.
+ * Search n <= LONGEST points (NaN: missing) for periods in order of finding;
+ * return their number, at most MAX_FOUND.
  */
 static int
 search(const double *values, Size n, const Size *calendar, int ncalendar,
@@ -244,8 +244,8 @@ search(const double *values, Size n, const Size *calendar, int ncalendar,
 }
 
 /*
- * The calendar's periods of a step: an hour, a day and a week of
- * microseconds, a year of months.  Returns their number.
+ * Find the calendar's periods of a step: an hour, a day and a week of
+ * microseconds, a year of months.  Return their number.
  */
 static int
 calendar_periods(Size n, int64 step, int months, Size *calendar)
@@ -271,7 +271,7 @@ calendar_periods(Size n, int64 step, int months, Size *calendar)
 	return count;
 }
 
-/* Means of each "width" points that are finite; NaN where none is. */
+/* Return the means of each "width" points that are finite; NaN where none is. */
 static double *
 averages(const double *y, Size n, Size width)
 {
@@ -296,7 +296,7 @@ averages(const double *y, Size n, Size width)
 
 /*
  * Search a series of more than LONGEST points as a whole, in averages, and
- * add the long periods to those found; returns the new number.
+ * add the long periods to those found; return the new number.
  */
 static int
 add_long_periods(const double *y, Size n, const Size *calendar, int ncalendar,
@@ -349,10 +349,9 @@ sort_by_strength(Size *period, double *strength, int count)
 }
 
 /*
- * Find the periods of n points (NaN: missing).  step: microseconds of a
- * step, or 0; months: calendar months of a step, or 0.  Fills period and
- * strength (room for AD_SERIES_MAX_SEASONS) strongest first; returns their
- * number.
+ * Find the periods of n points (NaN: missing).  step: microseconds of a step,
+ * or 0; months: calendar months of a step, or 0.  Fill period and strength
+ * (room for AD_SERIES_MAX_SEASONS) strongest first; return their number.
  */
 int
 ad_periods_find(const double *y, Size n, int64 step, int months,
@@ -382,7 +381,7 @@ ad_periods_find(const double *y, Size n, int64 step, int months,
 	return count;
 }
 
-/* The periods to decompose with, ascending; returns their number. */
+/* Find the periods to decompose with, ascending; return their number. */
 int
 ad_periods_auto(const double *y, Size n, int64 step, int months, Size *periods)
 {
@@ -392,7 +391,7 @@ ad_periods_auto(const double *y, Size n, int64 step, int months, Size *periods)
 	return ad_periods_sort(periods, count);
 }
 
-/* Ascending order of periods, for qsort. */
+/* Compare for ascending order of periods, for qsort. */
 static int
 by_length(const void *a, const void *b)
 {
@@ -402,7 +401,7 @@ by_length(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Sort ascending and drop repeats; returns how many are left. */
+/* Sort ascending and drop repeats; return how many are left. */
 int
 ad_periods_sort(Size *periods, int n)
 {

@@ -131,21 +131,23 @@ typedef struct Pick
 	Judged		tried[MAX_TRIED];
 } Pick;
 
-/* Is a difference within so many points, or a share of a length? */
+/*
+ * Tell whether a difference is within so many points, or a share of a length.
+ */
 static inline bool
 within(double difference, double points, double share, double length)
 {
 	return fabs(difference) <= Max(points, share * length);
 }
 
-/* The greatest autocorrelation at a lag and next to it. */
+/* Return the greatest autocorrelation at a lag and next to it. */
 static inline double
 peak_at(const double *r, Size lag)
 {
 	return Max(Max(r[lag - 1], r[lag]), r[lag + 1]);
 }
 
-/* The calendar period near a lag, or the lag itself. */
+/* Return the calendar period near a lag, or the lag itself. */
 static Size
 snap(const AdPeriodSearch *s, Size lag)
 {
@@ -157,7 +159,10 @@ snap(const AdPeriodSearch *s, Size lag)
 	return lag;
 }
 
-/* The length near a lag whose multiples have the greatest autocorrelations. */
+/*
+ * Return the length near a lag whose multiples have the greatest
+ * autocorrelations.
+ */
 static Size
 refine(const double *r, Size n, Size lag)
 {
@@ -189,9 +194,9 @@ refine(const double *r, Size n, Size lag)
 }
 
 /*
- * The lag of the strongest autocorrelation within spread of a period, with
- * the multiples' help; r is filled for the series detrended for it.  0 if
- * there is no such lag.
+ * Return the lag of the strongest autocorrelation within spread of a period,
+ * with the multiples' help; r is filled for the series detrended for it.  0
+ * if there is no such lag.
  */
 static Size
 best_lag(const Pick *pick, double period, double spread, double *r)
@@ -212,14 +217,14 @@ best_lag(const Pick *pick, double period, double spread, double *r)
 	return spread > 0 ? refine(r, n, lag) : lag;
 }
 
-/* The least strength of a period: more with fewer cycles. */
+/* Return the least strength of a period: more with fewer cycles. */
 static double
 bar(const AdPeriodSearch *s, Size period)
 {
 	return BAR + BAR_CYCLES * (double) period / (double) s->n;
 }
 
-/* Does the autocorrelation rise at a lag from what is around it? */
+/* Tell whether the autocorrelation rises at a lag from what is around it. */
 static bool
 is_peak(const double *r, Size n, Size lag)
 {
@@ -236,7 +241,10 @@ is_peak(const double *r, Size n, Size lag)
 	return !(r[lag] - Max(left, right) < PEAK_RISE);
 }
 
-/* Is a lag only one among the about equal multiples of a period found? */
+/*
+ * Tell whether a lag is only one among the about equal multiples of a period
+ * found.
+ */
 static bool
 is_echo(const double *r, Size lag, Size found)
 {
@@ -296,7 +304,7 @@ collect_candidates(Pick *pick)
 						   pick->spread + count);
 }
 
-/* Was a period judged already? */
+/* Tell whether a period was judged already. */
 static bool
 was_tried(const Pick *pick, Size period)
 {
@@ -342,7 +350,7 @@ try_candidates(Pick *pick, int multiple, double longest)
 	}
 }
 
-/* The strength of a candidate against the others'. */
+/* Return the strength of a candidate against the others'. */
 static double
 weight(const Pick *pick, const Judged *judged)
 {
@@ -351,7 +359,10 @@ weight(const Pick *pick, const Judged *judged)
 		 CALENDAR_WEIGHT : 1.0);
 }
 
-/* The strongest over the bar among the multiples of candidates; NULL: none. */
+/*
+ * Return the strongest over the bar among the multiples of candidates; NULL:
+ * none.
+ */
 static const Judged *
 best_of(const Pick *pick, int multiple)
 {
@@ -369,7 +380,10 @@ best_of(const Pick *pick, int multiple)
 	return best;
 }
 
-/* The strongest candidate that a common multiple is made of, or itself. */
+/*
+ * Return the strongest candidate that a common multiple is made of, or
+ * itself.
+ */
 static const Judged *
 strongest_part(const Pick *pick, const Judged *multiple)
 {
@@ -391,7 +405,9 @@ strongest_part(const Pick *pick, const Judged *multiple)
 	return part ? part : multiple;
 }
 
-/* The shortest candidate that divides another and does about as well. */
+/*
+ * Return the shortest candidate that divides another and does about as well.
+ */
 static const Judged *
 shortest_divisor(const Pick *pick, const Judged *best)
 {
@@ -416,8 +432,8 @@ shortest_divisor(const Pick *pick, const Judged *best)
 }
 
 /*
- * A divisor of a period that does about as well and that nothing proposed,
- * the shortest first; the period itself if there is none.
+ * Return a divisor of a period that does about as well and that nothing
+ * proposed, the shortest first; the period itself if there is none.
  */
 static Size
 hidden_divisor(const Pick *pick, Size whole, double *strength)
@@ -444,13 +460,13 @@ hidden_divisor(const Pick *pick, Size whole, double *strength)
 	return whole;
 }
 
-/* The length near a period whose phase means hold most energy. */
+/* Return the length near a period whose phase means hold most energy. */
 static Size
 exact_length(const Pick *pick, Size period)
 {
 	AdPeriodSearch *s = pick->s;
 	Size		width = Max((Size) (EXACT_SHARE * (double) period), 1);
-	double		most = -1;
+	double		highest = -1;
 	Size		result = period;
 
 	ad_periods_detrend(s, pick->y, period);
@@ -462,16 +478,16 @@ exact_length(const Pick *pick, Size period)
 		if (2 * q > s->n || ad_periods_among(pick->found, q))
 			continue;
 		energy = ad_periods_fold_energy(s, q);
-		if (energy > most)
+		if (energy > highest)
 		{
-			most = energy;
+			highest = energy;
 			result = q;
 		}
 	}
 	return result;
 }
 
-/* The period that the best candidate stands for, and its strength. */
+/* Return the period that the best candidate stands for, and its strength. */
 static Size
 settle(const Pick *pick, const Judged *best, double *strength)
 {

@@ -174,7 +174,7 @@ typedef struct Peak
 	double		score;			/* power over its surroundings' median */
 } Peak;
 
-/* Highest score first, for qsort. */
+/* Compare for the highest score first, for qsort. */
 static int
 by_score(const void *a, const void *b)
 {
@@ -184,7 +184,7 @@ by_score(const void *a, const void *b)
 	return (x < y) - (x > y);
 }
 
-/* Highest power first, for qsort. */
+/* Compare for the highest power first, for qsort. */
 static int
 by_power(const void *a, const void *b)
 {
@@ -254,7 +254,7 @@ window_series(AdPeriodSearch *s, const double *y)
 
 /*
  * Find the peaks of a periodogram from the frequency that two cycles have,
- * group by group of neighbouring frequencies; returns their number.
+ * group by group of neighbouring frequencies; return their number.
  */
 static Size
 find_peaks(const AdPeriodSearch *s, const double *power, Peak *peaks)
@@ -287,7 +287,7 @@ find_peaks(const AdPeriodSearch *s, const double *power, Peak *peaks)
 
 /*
  * Add the periods of the first peaks that are not there yet and have two
- * cycles; returns the new number.
+ * cycles; return the new number.
  */
 static int
 add_periods(const AdPeriodSearch *s, const Peak *peaks, Size npeaks,
@@ -311,8 +311,8 @@ add_periods(const AdPeriodSearch *s, const Peak *peaks, Size npeaks,
 }
 
 /*
- * Fill in the periods that the periodogram proposes, and how far off each
- * may be; returns their number, at most AD_PERIODS_PROPOSED.
+ * Fill in the periods that the periodogram proposes, and how far off each may
+ * be; return their number, at most AD_PERIODS_PROPOSED.
  */
 int
 ad_periods_propose(AdPeriodSearch *s, const double *y, double *period,
@@ -339,7 +339,7 @@ ad_periods_propose(AdPeriodSearch *s, const double *y, double *period,
 	return count;
 }
 
-/* Energy of the phase means of s->x folded at a period. */
+/* Return the energy of the phase means of s->x folded at a period. */
 double
 ad_periods_fold_energy(const AdPeriodSearch *s, Size period)
 {

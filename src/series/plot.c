@@ -46,7 +46,7 @@ append_text(StringInfo b, const char *s)
 	ad_xml_append(b, s, strlen(s), '\0');
 }
 
-/* The pixel of a point across. */
+/* Return the pixel of a point across. */
 static double
 x_of(Size i, Size n, int width)
 {
@@ -54,7 +54,7 @@ x_of(Size i, Size n, int width)
 		(n > 1 ? (double) i / (double) (n - 1) : 0.5);
 }
 
-/* The pixel of a value up, clipped to its panel. */
+/* Return the pixel of a value up, clipped to its panel. */
 static double
 y_of(const Panel *p, double v)
 {
@@ -76,7 +76,7 @@ widen(Panel *p, const double *v, Size n)
 		}
 }
 
-/* One line; gaps at values that are not finite. */
+/* Append one line; gaps at values that are not finite. */
 static void
 append_line(StringInfo b, const Panel *p, const double *v, Size n, int width,
 			const char *class)
@@ -126,7 +126,7 @@ append_line(StringInfo b, const Panel *p, const double *v, Size n, int width,
 	appendStringInfoString(b, "\"/>\n");
 }
 
-/* Frame, name and range of a panel. */
+/* Append frame, name and range of a panel. */
 static void
 append_frame(StringInfo b, const Panel *p, int width, const char *name)
 {
@@ -183,7 +183,7 @@ append_head(StringInfo b, int width, int height, const char *title)
 	appendStringInfoString(b, "</text>\n");
 }
 
-/* What is expected of the remainder, as lines across its panel. */
+/* Append what is expected of the remainder, as lines across its panel. */
 static void
 append_bounds(StringInfo b, const Panel *p, const AdStlResult *result,
 			  int width)
@@ -198,7 +198,7 @@ append_bounds(StringInfo b, const Panel *p, const AdStlResult *result,
 	}
 }
 
-/* The anomalies, on the panels of the value and of the remainder. */
+/* Append the anomalies, on the panels of the value and of the remainder. */
 static void
 append_marks(StringInfo b, const Panel *panels, const double *const *lines,
 			 const AdStlResult *result, Size n, int width)
@@ -222,7 +222,7 @@ append_marks(StringInfo b, const Panel *panels, const double *const *lines,
 	}
 }
 
-/* The ends of the axis, and of the picture. */
+/* Append the ends of the axis, and of the picture. */
 static void
 append_foot(StringInfo b, int width, int height, const char *first,
 			const char *last)
@@ -236,8 +236,8 @@ append_foot(StringInfo b, int width, int height, const char *first,
 }
 
 /*
- * The picture of a decomposition of n points.  title, first and last (the
- * axis' ends) may be NULL.
+ * Draw the picture of a decomposition of n points.  title, first and last
+ * (the axis' ends) may be NULL.
  */
 char *
 ad_series_plot(const double *y, Size n, const AdStlResult *result,

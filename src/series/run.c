@@ -12,8 +12,9 @@
 #include "utils/timestamp.h"
 
 /*
- * Instants as the local wall clock shows them, in microseconds.  The offset
- * is looked up once between two changes of the clock.
+ * Set "local" to instants as the local wall clock shows them, in
+ * microseconds.  The offset is looked up once between two changes of the
+ * clock.
  */
 static void
 local_array(const int64 *t, Size n, pg_tz *zone, int64 *local)
@@ -57,7 +58,7 @@ local_array(const int64 *t, Size n, pg_tz *zone, int64 *local)
 }
 
 /*
- * The periods that the options ask of a grid, ascending and without
+ * Find the periods that the options ask of a grid, ascending and without
  * repeats.  False with the problem if one cannot be had.
  */
 static bool
@@ -98,7 +99,7 @@ periods_of(const AdStlOptions *o, const AdGrid *grid, AdTimeKind kind,
 }
 
 /*
- * The periods of a packed series, ascending and without repeats.  False
+ * Find the periods of a packed series, ascending and without repeats.  False
  * with the problem if one cannot be had.
  */
 bool
@@ -139,7 +140,7 @@ ad_series_array_periods(const AdStlOptions *o, const double *y, Size n,
 	return true;
 }
 
-/* Is there any value to decompose? */
+/* Tell whether there is any value to decompose. */
 bool
 ad_series_any_finite(const double *y, Size n)
 {

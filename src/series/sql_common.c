@@ -27,7 +27,7 @@ ad_series_raise(const AdSeriesProblem *problem)
 			 problem->hint ? errhint("%s", problem->hint) : 0));
 }
 
-/* Error if n points of so many bytes need more memory than one series may. */
+/* Raise an error if n points of so many bytes are more than may be had. */
 void
 ad_series_need(Size n, Size bytes)
 {
@@ -67,7 +67,7 @@ ad_series_span(AdSpan *span, const char *key)
 				 errdetail("Expected a positive interval or a number of points.")));
 }
 
-/* Options of ad_stl from jsonb, with intervals read. */
+/* Read the options of ad_stl from jsonb, with intervals read. */
 void
 ad_series_parse(Jsonb *options, AdStlOptions *o)
 {
@@ -79,7 +79,7 @@ ad_series_parse(Jsonb *options, AdStlOptions *o)
 		(void) ad_series_zone(o->timezone);
 }
 
-/* A time zone by name; error if there is none. */
+/* Return a time zone by name; error if there is none. */
 pg_tz *
 ad_series_zone(const char *name)
 {
@@ -93,8 +93,8 @@ ad_series_zone(const char *name)
 }
 
 /*
- * The elements of a one-dimensional float8[], NULLs as NaN: in place if
- * there are none, else a copy.  *nmissing counts NULL and NaN.
+ * Return the elements of a one-dimensional float8[], NULLs as NaN: in place
+ * if there are none, else a copy.  *nmissing counts NULL and NaN.
  */
 const double *
 ad_series_values(ArrayType *array, Size *n, Size *nmissing)
@@ -137,7 +137,10 @@ ad_series_values(ArrayType *array, Size *n, Size *nmissing)
 	return result;
 }
 
-/* Bytes of an array of "items" elements of which "present" are not NULL. */
+/*
+ * Return the bytes of an array of "items" elements of which "present" are not
+ * NULL.
+ */
 Size
 ad_series_array_bytes(Size items, Size present, Size width, int ndim)
 {

@@ -50,7 +50,7 @@ typedef struct DecomposeCall
 	AdSeriesRows rows;			/* its rows */
 } DecomposeCall;
 
-/* The query without what may not stand inside parentheses. */
+/* Return the query without what may not stand inside parentheses. */
 static char *
 bare_query(const char *query)
 {
@@ -62,7 +62,7 @@ bare_query(const char *query)
 	return q;
 }
 
-/* The columns of a query. */
+/* Count the columns of a query. */
 static int
 column_count(const char *query)
 {
@@ -81,7 +81,7 @@ column_count(const char *query)
 	return n;
 }
 
-/* The time of a point of the grid as a true instant. */
+/* Return the time of a point of the grid as a true instant. */
 static int64
 point_time(const DecomposeCall *call, const AdGrid *grid, Size i)
 {
@@ -125,7 +125,7 @@ store_rows(const DecomposeCall *call)
 	}
 }
 
-/* The times of the grid's points that have a row, else AD_NO_TIME. */
+/* Return the times of the grid's points that have a row, else AD_NO_TIME. */
 static int64 *
 observed_times(const AdGrid *grid, const AdSeriesRows *rows)
 {
@@ -259,7 +259,7 @@ take_row(DecomposeCall *call, HeapTuple tuple, TupleDesc desc)
 						   null_value ? NAN : DatumGetFloat8(value));
 }
 
-/* What the call keeps, in memory that lives as long as the query. */
+/* Make what the call keeps, in memory that lives as long as the query. */
 static DecomposeCall *
 begin(FunctionCallInfo fcinfo)
 {
@@ -309,7 +309,7 @@ run_decompose(FunctionCallInfo fcinfo)
 	return (Datum) 0;
 }
 
-/* The same; what fails repeats little of the query. */
+/* Decompose what a query returns; what fails repeats little of the query. */
 Datum
 ad_decompose(PG_FUNCTION_ARGS)
 {

@@ -82,12 +82,12 @@ ad_series_window_rows(AdSeriesWindow *window, Size limit, Size bytes, Size *n,
 /*
  * Pull the values (argument 0) of the partition's n rows, NULLs as NaN, and
  * unless "time" is NULL their times (argument 1) into it, NULLs as
- * AD_NO_TIME.  The result is palloc'd here and padded for the kernels.
+ * AD_NO_TIME.  The result is palloc'd here.
  */
 double *
 ad_series_window_values(AdSeriesWindow *window, Size n, int64 *time)
 {
-	double	   *value = ad_palloc_array(double, n + AD_LOESS_PAD);
+	double	   *value = ad_palloc_array(double, n);
 
 	for (Size i = 0; i < n; i++)
 	{

@@ -21,8 +21,8 @@
 #include "utils/timestamp.h"
 
 /*
- * An interval as text that reads back equal under every IntervalStyle.  13
- * and 14 read no more than 32 bits of a number, so there is none of
+ * Return an interval as text that reads back equal under every IntervalStyle.
+ * 13 and 14 read no more than 32 bits of a number, so there is none of
  * microseconds alone.
  */
 static char *
@@ -37,7 +37,7 @@ interval_text(const Interval *i)
 					(int) (i->time % USECS_PER_SEC));
 }
 
-/* One value of a supported type as a JSON scalar. */
+/* Turn one value of a supported type into a JSON scalar. */
 static void
 scalar_value(Datum d, Oid type, const char *key, JsonbValue *v)
 {
@@ -146,7 +146,7 @@ add_argument(FunctionCallInfo fcinfo, int argno, const char *key,
 	(void) pushJsonbValue(state, WJB_VALUE, &v);
 }
 
-/* All arguments of a constructor as an object. */
+/* Return all arguments of a constructor as an object. */
 static Jsonb *
 collect(FunctionCallInfo fcinfo, const char *const *keys, int n)
 {
@@ -163,7 +163,7 @@ collect(FunctionCallInfo fcinfo, const char *const *keys, int n)
 
 PG_FUNCTION_INFO_V1(ad_stl_options);
 
-/* Options of the decomposition, checked. */
+/* Return the options of the decomposition, checked. */
 Datum
 ad_stl_options(PG_FUNCTION_ARGS)
 {
@@ -184,7 +184,7 @@ ad_stl_options(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(ad_stream_options);
 
-/* Options of a stream, checked. */
+/* Return the options of a stream, checked. */
 Datum
 ad_stream_options(PG_FUNCTION_ARGS)
 {

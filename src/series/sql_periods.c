@@ -68,7 +68,7 @@ transition(FunctionCallInfo fcinfo, AdTimeKind kind)
 
 PG_FUNCTION_INFO_V1(ad_periods_tz_transfn);
 
-/* The transition for times of type timestamptz. */
+/* Take a row in, for times of type timestamptz. */
 Datum
 ad_periods_tz_transfn(PG_FUNCTION_ARGS)
 {
@@ -77,7 +77,7 @@ ad_periods_tz_transfn(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(ad_periods_local_transfn);
 
-/* The transition for times of type timestamp. */
+/* Take a row in, for times of type timestamp. */
 Datum
 ad_periods_local_transfn(PG_FUNCTION_ARGS)
 {
@@ -86,14 +86,16 @@ ad_periods_local_transfn(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(ad_periods_number_transfn);
 
-/* The transition for numbered points. */
+/* Take a row in, for numbered points. */
 Datum
 ad_periods_number_transfn(PG_FUNCTION_ARGS)
 {
 	return transition(fcinfo, AD_TIME_NUMBER);
 }
 
-/* The length of a period of so many points on a grid with a calendar. */
+/*
+ * Return the length of a period of so many points on a grid with a calendar.
+ */
 static Interval *
 period_interval(const AdGrid *grid, Size points)
 {
@@ -111,7 +113,10 @@ period_interval(const AdGrid *grid, Size points)
 	return interval;
 }
 
-/* A period as a row of type ad_period; numbered points have no interval. */
+/*
+ * Return a period as a row of type ad_period; numbered points have no
+ * interval.
+ */
 static Datum
 period_row(TupleDesc desc, const AdGrid *grid, AdTimeKind kind, Size points,
 		   double strength)
@@ -131,7 +136,7 @@ period_row(TupleDesc desc, const AdGrid *grid, AdTimeKind kind, Size points,
 
 PG_FUNCTION_INFO_V1(ad_periods_finalfn);
 
-/* The periods as an array of ad_period, strongest first. */
+/* Return the periods as an array of ad_period, strongest first. */
 Datum
 ad_periods_finalfn(PG_FUNCTION_ARGS)
 {

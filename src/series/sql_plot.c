@@ -11,7 +11,7 @@
 
 #include "utils/builtins.h"
 
-/* A text of the plot, or NULL. */
+/* Return a text of the plot, or NULL. */
 static char *
 label_argument(FunctionCallInfo fcinfo, int arg, const char *name)
 {

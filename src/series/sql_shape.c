@@ -53,7 +53,7 @@ typedef struct SubpcaPartition
 	double	   *score;			/* of a row; NaN: none */
 } SubpcaPartition;
 
-/* The window length argument, checked. */
+/* Return the window length argument, checked. */
 static Size
 window_argument(AdSeriesWindow *window, int min_length, Size max_length)
 {
@@ -73,7 +73,9 @@ window_argument(AdSeriesWindow *window, int min_length, Size max_length)
 	return (Size) m;
 }
 
-/* The partition's rows, refused above a limit; bytes: what each needs. */
+/*
+ * Count the partition's rows, refused above a limit; bytes: what each needs.
+ */
 static Size
 row_count(AdSeriesWindow *window, Size limit, Size bytes)
 {
@@ -124,7 +126,9 @@ static const AdSeriesFrame discord_frame = {
 
 PG_FUNCTION_INFO_V1(ad_discord);
 
-/* Distance and neighbour of the window that starts at the current row. */
+/*
+ * Return the distance and neighbour of the window that starts at the current row.
+ */
 Datum
 ad_discord(PG_FUNCTION_ARGS)
 {
@@ -168,7 +172,7 @@ static const AdSeriesFrame subpca_frame = {
 
 PG_FUNCTION_INFO_V1(ad_subpca);
 
-/* Score of the current row. */
+/* Return the score of the current row. */
 Datum
 ad_subpca(PG_FUNCTION_ARGS)
 {
@@ -182,7 +186,7 @@ ad_subpca(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(ad_changepoints);
 
-/* Positions (from 1) at which a new level begins. */
+/* Return the positions (from 1) at which a new level begins. */
 Datum
 ad_changepoints(PG_FUNCTION_ARGS)
 {

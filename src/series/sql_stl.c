@@ -57,7 +57,7 @@ typedef struct StlRowTail
 
 #define ROW_TAIL_BYTES	(offsetof(StlRowTail, anomaly) + sizeof(int16))
 
-/* The kind of time a type is. */
+/* Return the kind of time a type is. */
 static AdTimeKind
 time_kind(Oid type)
 {
@@ -140,7 +140,7 @@ static const AdSeriesFrame frame = {
 	{"ad_stl", sizeof(StlOptions), read_options}
 };
 
-/* A row without NULLs, in one piece. */
+/* Return a row without NULLs, in one piece. */
 static Datum
 whole_row(const AdSeriesCall *call, const StlPartition *part, Size slot,
 		  double value)
@@ -176,7 +176,10 @@ whole_row(const AdSeriesCall *call, const StlPartition *part, Size slot,
 	return HeapTupleHeaderGetDatum(td);
 }
 
-/* A row of a missing point: what was expected, and nothing of the value. */
+/*
+ * Return a row of a missing point: what was expected, and nothing of the
+ * value.
+ */
 static Datum
 partial_row(const AdSeriesCall *call, const StlPartition *part, Size slot)
 {
@@ -189,7 +192,7 @@ partial_row(const AdSeriesCall *call, const StlPartition *part, Size slot)
 
 PG_FUNCTION_INFO_V1(ad_stl);
 
-/* The decomposition of the current row. */
+/* Return the decomposition of the current row. */
 Datum
 ad_stl(PG_FUNCTION_ARGS)
 {

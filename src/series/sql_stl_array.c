@@ -50,9 +50,9 @@ typedef struct Packed
 } Packed;
 
 /*
- * How many elements of a column are not NULL.  What was expected is there
- * for every point, the verdict only for points with a value; of a series
- * without any value there is nothing but the weights.
+ * Return how many elements of a column are not NULL.  What was expected is
+ * there for every point, the verdict only for points with a value; of a
+ * series without any value there is nothing but the weights.
  */
 static Size
 present_items(const Packed *p, AdStlColumn column, Size items)
@@ -149,14 +149,17 @@ prepare(Packed *p, AdSeriesProblem *problem)
 	return true;
 }
 
-/* The elements of a column of type float8. */
+/* Return the elements of a column of type float8. */
 static inline double *
 doubles(const Packed *p, AdStlColumn column)
 {
 	return (double *) p->columns[column].data;
 }
 
-/* An array the method works in: n points of a column, and zeros behind. */
+/*
+ * Return an array the method works in: n points of a column, and zeros
+ * behind.
+ */
 static double *
 workplace(const Packed *p, AdStlColumn column)
 {

@@ -13,14 +13,14 @@
 
 #include "catalog/pg_type.h"
 
-/* The seasons of a point: a trend alone has one, which is zero. */
+/* Return the seasons of a point: a trend alone has one, which is zero. */
 static inline int
 season_count(const AdStlResult *result)
 {
 	return Max(result->nseasons, 1);
 }
 
-/* Bytes of the array that ad_stl_seasons_write() writes. */
+/* Return the bytes of the array that ad_stl_seasons_write() writes. */
 Size
 ad_stl_seasons_bytes(const AdStlResult *result)
 {

@@ -98,7 +98,7 @@ static const AdSeriesFrame frame = {
 	{"ad_stream", sizeof(AdStreamOptions), read_options}
 };
 
-/* A row without NULLs, in one piece, as ad_stl() makes it. */
+/* Return a row without NULLs, in one piece, as ad_stl() makes it. */
 static Datum
 whole_row(const AdSeriesCall *call, const AdStreamPoint *point)
 {
@@ -120,7 +120,7 @@ whole_row(const AdSeriesCall *call, const AdStreamPoint *point)
 	return HeapTupleHeaderGetDatum(td);
 }
 
-/* A row without a verdict: what was expected. */
+/* Return a row without a verdict: what was expected. */
 static Datum
 partial_row(const AdSeriesCall *call, const AdStreamPoint *point)
 {
@@ -136,7 +136,9 @@ partial_row(const AdSeriesCall *call, const AdStreamPoint *point)
 
 PG_FUNCTION_INFO_V1(ad_stream);
 
-/* What the stream says about the current row, from the rows before it. */
+/*
+ * Return what the stream says about the current row, from the rows before it.
+ */
 Datum
 ad_stream(PG_FUNCTION_ARGS)
 {
@@ -164,7 +166,7 @@ ad_stream(PG_FUNCTION_ARGS)
 	return partial_row(call, &point);
 }
 
-/* The bytes of a stored stream, argument 0, aligned. */
+/* Return the bytes of a stored stream, argument 0, aligned. */
 static uint8 *
 state_argument(FunctionCallInfo fcinfo, Size *len)
 {
@@ -180,7 +182,7 @@ state_argument(FunctionCallInfo fcinfo, Size *len)
 	return aligned;
 }
 
-/* Begin a stream, or go on with the stored one; options only begin one. */
+/* Begin a stream, or go on with the stored one; only a new one has options. */
 static void
 resume(FunctionCallInfo fcinfo, AdStream *stream)
 {
@@ -261,7 +263,7 @@ run_batch(AdStream *stream, Batch *batch)
 	}
 }
 
-/* The verdicts of a batch as an array of a type of so many bytes. */
+/* Return the verdicts of a batch as an array of a type of so many bytes. */
 static Datum
 verdict_array(const Batch *batch, Datum *items, Oid type, int width,
 			  bool byval, char align)
@@ -310,7 +312,7 @@ ad_stream_update(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(ad_stream_info);
 
-/* Counters of a stored stream as jsonb text members. */
+/* Return the counters of a stored stream as jsonb text members. */
 Datum
 ad_stream_info(PG_FUNCTION_ARGS)
 {

@@ -31,7 +31,7 @@
 #define SEGMENT			512		/* least points between two exact sums */
 #define PIECE			8192	/* points of a sweep between interrupts */
 
-/* Doubles of the work areas for n points and the given period. */
+/* Return the doubles of the work areas for n points and the given period. */
 Size
 ad_stl_work_doubles(Size n, Size period)
 {
@@ -57,7 +57,7 @@ ad_stl_work_init(AdStlWork *work, Size n, Size period, double *block)
 		   (2 * period + 2 * AD_LOESS_PAD) * sizeof(double));
 }
 
-/* One vertical sweep over "count" points, in pieces, with interrupts. */
+/* Make one vertical sweep over "count" points, in pieces, with interrupts. */
 static void
 sweep(const AdLoessKernels *k, const double *w, Size width, double x0,
 	  double limit, const double *x, const double *r, Size stride,
@@ -80,8 +80,8 @@ sweep(const AdLoessKernels *k, const double *w, Size width, double x0,
 }
 
 /*
- * Weights of the window [left, right] at cycle c of m, and the limit of
- * ad_loess_edge(): interior windows share theirs.
+ * Return the weights of the window [left, right] at cycle c of m, and the limit
+ * of ad_loess_edge(): interior windows share theirs.
  */
 static const double *
 cycle_weights(const AdLoess *l, Size m, Size c, Size left, Size right,
@@ -217,7 +217,7 @@ smooth_cycles(const AdStlWork *work, const AdStlParams *p, const AdLoess *l,
 				  skip_to, out);
 }
 
-/* Means of "width" successive values: n - width + 1 of them. */
+/* Set out to the means of "width" successive values: n - width + 1 of them. */
 static void
 moving_average(const double *x, Size n, Size width, double *out)
 {
@@ -282,8 +282,8 @@ moving_average(const double *x, Size n, Size width, double *out)
 }
 
 /*
- * Robustness weights of the residuals |y - season - trend|: bisquare with
- * six times their median; 0 for missing points, which have no residual.
+ * Set the robustness weights of the residuals |y - season - trend|: bisquare
+ * with six times their median; 0 for missing points, which have no residual.
  */
 static void
 robustness(const AdStlWork *work, const double *y, Size n,
@@ -319,7 +319,7 @@ robustness(const AdStlWork *work, const double *y, Size n,
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* The mean season of each phase, taken over its cycles. */
+/* Replace the season by the mean of each phase, taken over its cycles. */
 static void
 make_periodic(double *season, Size n, Size np)
 {

@@ -46,7 +46,7 @@ static const AdOption table[] = {
 	AD_STRING(AdStlOptions, timezone, NULL),
 };
 
-/* A jsonb number as a double. */
+/* Return a jsonb number as a double. */
 static double
 number_of(const JsonbValue *v)
 {
@@ -54,9 +54,9 @@ number_of(const JsonbValue *v)
 											  NumericGetDatum(v->val.numeric)));
 }
 
-/* One period or step: a whole number of points, or an interval. */
+/* Read one period or step: a whole number of points, or an interval. */
 static void
-span_of(const char *key, const JsonbValue *v, double least, AdSpan *span)
+span_of(const char *key, const JsonbValue *v, double min, AdSpan *span)
 {
 	memset(span, 0, sizeof(AdSpan));
 	/* a longer text is no interval */
@@ -69,13 +69,13 @@ span_of(const char *key, const JsonbValue *v, double least, AdSpan *span)
 	{
 		double		d = number_of(v);
 
-		if (!(d >= least && d <= (double) AD_SERIES_MAX_PERIOD))
+		if (!(d >= min && d <= (double) AD_SERIES_MAX_PERIOD))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("option \"%s\" is out of range: %s", key,
 							ad_option_text(v)),
 					 errdetail("Allowed: at least %.15g and at most %.15g points.",
-							   least, (double) AD_SERIES_MAX_PERIOD)));
+							   min, (double) AD_SERIES_MAX_PERIOD)));
 		if (d != floor(d))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -91,7 +91,7 @@ span_of(const char *key, const JsonbValue *v, double least, AdSpan *span)
 			 errdetail("Expected a whole number of points, or an interval.")));
 }
 
-/* One seasonal window: odd, or "periodic" (0). */
+/* Read one seasonal window: odd, or "periodic" (0). */
 static Size
 window_of(const JsonbValue *v)
 {
@@ -114,7 +114,7 @@ window_of(const JsonbValue *v)
 	return (Size) d;
 }
 
-/* The value of a key; false if absent or null. */
+/* Find the value of a key; false if absent or null. */
 static bool
 find_key(JsonbContainer *object, const char *key, JsonbValue *value)
 {
@@ -133,14 +133,14 @@ find_key(JsonbContainer *object, const char *key, JsonbValue *value)
 
 /* Read a key that is a span; false if absent. */
 bool
-ad_series_key_span(JsonbContainer *object, const char *key, double least,
+ad_series_key_span(JsonbContainer *object, const char *key, double min,
 				   AdSpan *span)
 {
 	JsonbValue	v;
 
 	if (!find_key(object, key, &v))
 		return false;
-	span_of(key, &v, least, span);
+	span_of(key, &v, min, span);
 	return true;
 }
 

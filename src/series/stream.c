@@ -91,7 +91,7 @@ ad_stream_options_parse(JsonbContainer *object, AdStreamOptions *o)
 				 errdetail("Expected an interval.")));
 }
 
-/* The bound for the risk, from the tail's moments. */
+/* Set the bound for the risk, from the tail's moments. */
 static void
 update_bound(AdStream *s)
 {
@@ -107,7 +107,7 @@ update_bound(AdStream *s)
 	s->bound = Max(ad_pareto_quantile(&tail, s->q), MIN_BOUND);
 }
 
-/* A new stream; intervals of the options have been read. */
+/* Begin a new stream; intervals of the options have been read. */
 void
 ad_stream_init(AdStream *s, const AdStreamOptions *o)
 {
@@ -133,7 +133,7 @@ ad_stream_init(AdStream *s, const AdStreamOptions *o)
 	update_bound(s);
 }
 
-/* The step is known: lay out the season. */
+/* Lay out the season; the step is known. */
 static void
 lay_out(AdStream *s, MemoryContext mcxt)
 {
@@ -161,7 +161,7 @@ lay_out(AdStream *s, MemoryContext mcxt)
 	}
 }
 
-/* Ascending order of int64 spacings. */
+/* Compare for ascending order of int64 spacings. */
 static int
 ascending(const void *a, const void *b)
 {
@@ -187,7 +187,9 @@ learn_step(AdStream *s, MemoryContext mcxt, int64 t)
 	lay_out(s, mcxt);
 }
 
-/* The slot of a time: whole steps since the epoch, modulo the season. */
+/*
+ * Return the slot of a time: whole steps since the epoch, modulo the season.
+ */
 static uint32
 slot_of(const AdStream *s, int64 t)
 {
@@ -234,7 +236,7 @@ expect(const AdStream *s, double season, AdStreamPoint *out)
 	out->high = out->expected + s->bound * s->scale;
 }
 
-/* Points to be taken in before the first verdict. */
+/* Return how many points come before the first verdict. */
 static uint64
 quiet_points(const AdStream *s)
 {
@@ -265,7 +267,7 @@ judge(AdStream *s, double error, AdStreamPoint *out)
 }
 
 /*
- * Move level, trend and the season's slot by the error; returns how far a
+ * Move level, trend and the season's slot by the error; return how far a
  * point may move the state, which is the error clipped.
  */
 static double
@@ -410,7 +412,7 @@ ad_stream_point(AdStream *s, MemoryContext mcxt, int64 t, bool has_value,
 	s->n++;
 }
 
-/* The stream as bytes, palloc'd here. */
+/* Return the stream as bytes, palloc'd here. */
 bytea *
 ad_stream_write(const AdStream *s)
 {
@@ -452,7 +454,7 @@ ad_stream_write(const AdStream *s)
 	return ad_envelope_end(&w, STREAM_MAGIC, STREAM_VERSION, 0, 0);
 }
 
-/* A stream from bytes, which are checked throughout; palloc'd here. */
+/* Read a stream from bytes, which are checked throughout; palloc'd here. */
 void
 ad_stream_read(AdStream *s, const uint8 *data, Size len)
 {
@@ -496,7 +498,8 @@ ad_stream_read(AdStream *s, const uint8 *data, Size len)
 		s->period < 0 || s->step < 0 || s->nfirst > AD_STREAM_FIRST ||
 		s->points > AD_STREAM_MAX_SLOTS || s->scale < 0 ||
 		s->tail_mean < 0 || s->tail_square < 0 ||
-		s->tail_level < MIN_TAIL_LEVEL || s->tail_level > MAX_TAIL_LEVEL || s->points == 1 || s->slots == 1 ||
+		s->tail_level < MIN_TAIL_LEVEL || s->tail_level > MAX_TAIL_LEVEL ||
+		s->points == 1 || s->slots == 1 ||
 		(s->slots > 0 && s->step == 0) ||
 		(s->slots > 0 && s->points == 0 && s->period == 0) ||
 		(s->slots > 0 && s->points > 0 && s->slots != s->points))

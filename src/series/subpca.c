@@ -99,7 +99,7 @@ fill_gaps(Subpca *p, const double *y)
 	}
 }
 
-/* Column means, then covariances: entry (a + 1, b + 1) from (a, b). */
+/* Compute column means, then covariances: entry (a + 1, b + 1) from (a, b). */
 static void
 covariances(Subpca *p)
 {
@@ -227,7 +227,9 @@ average_windows(const Subpca *p, const double *y, double *score)
 	}
 }
 
-/* Score the points by their windows; false if the series has no shape. */
+/*
+ * Score the points by their windows; false if the series has no shape.
+ */
 static bool
 score_points(Subpca *p, const double *y, Size present, double *score)
 {
@@ -251,8 +253,8 @@ score_points(Subpca *p, const double *y, Size present, double *score)
 }
 
 /*
- * Scores of n points (NaN or infinite: missing, filled by a straight line,
- * scored NaN), windows of 2 <= m <= AD_SUBPCA_MAX_WINDOW points.
+ * Set the scores of n points (NaN or infinite: missing, filled by a straight
+ * line, scored NaN), windows of 2 <= m <= AD_SUBPCA_MAX_WINDOW points.
  */
 void
 ad_subpca_scores(const double *y, Size n, Size m, double *score)
