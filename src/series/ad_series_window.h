@@ -44,13 +44,26 @@ typedef struct AdSeriesFrame
 } AdSeriesFrame;
 
 /* sql_frame.c */
-extern void *ad_series_window(FunctionCallInfo fcinfo,
-							  const AdSeriesFrame *frame);
+extern void ad_series_window_prepare(FunctionCallInfo fcinfo,
+									 const AdSeriesFrame *frame,
+									 AdSeriesPartition *partition);
 extern void *ad_series_window_options(AdSeriesWindow *window, int arg);
 extern bool ad_series_window_rows(AdSeriesWindow *window, Size limit,
 								  Size bytes, Size *n,
 								  AdSeriesProblem *problem);
 extern double *ad_series_window_values(AdSeriesWindow *window, Size n,
 									   int64 *time);
+
+/* Return what the current row's partition keeps, prepared at its first row. */
+static inline void *
+ad_series_window(FunctionCallInfo fcinfo, const AdSeriesFrame *frame)
+{
+	AdSeriesPartition *partition =
+		WinGetPartitionLocalMemory(PG_WINDOW_OBJECT(), frame->size);
+
+	if (unlikely(!partition->ready))
+		ad_series_window_prepare(fcinfo, frame, partition);
+	return partition;
+}
 
 #endif							/* AD_SERIES_WINDOW_H */

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "series/ad_stl.h"
+#include "utils/array.h"
 
 /*
  * The columns of the types ad_stl_point and ad_stl_arrays, in their order;
@@ -33,7 +34,6 @@ typedef enum AdStlColumn
 #define AD_STL_COLUMNS	(AD_STL_ANOMALY + 1)
 
 /* sql_stl_point.c */
-extern Size ad_stl_seasons_bytes(const AdStlResult *result);
 extern void ad_stl_seasons_write(const AdStlResult *result, Size point,
 								 char *place);
 extern void ad_stl_point_values(const AdStlResult *result, Size point,
@@ -41,5 +41,20 @@ extern void ad_stl_point_values(const AdStlResult *result, Size point,
 extern void ad_stl_verdict_values(const AdStlResult *result,
 								  double remainder, double window_score,
 								  Datum *values, bool *nulls);
+
+/* Return the seasons of a point: a trend alone has one, which is zero. */
+static inline int
+ad_stl_season_count(const AdStlResult *result)
+{
+	return Max(result->nseasons, 1);
+}
+
+/* Return the bytes of the array that ad_stl_seasons_write() writes. */
+static inline Size
+ad_stl_seasons_bytes(const AdStlResult *result)
+{
+	return ARR_OVERHEAD_NONULLS(1) +
+		(Size) ad_stl_season_count(result) * sizeof(double);
+}
 
 #endif							/* AD_STL_POINT_H */

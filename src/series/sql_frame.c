@@ -12,32 +12,22 @@
 #include "series/ad_grid.h"
 #include "series/ad_series_window.h"
 
-/*
- * Return what the current row's partition keeps, prepared at its first row
- * in the partition's memory.
- */
-void *
-ad_series_window(FunctionCallInfo fcinfo, const AdSeriesFrame *frame)
+/* Prepare a partition, at its first row, in its memory. */
+void
+ad_series_window_prepare(FunctionCallInfo fcinfo, const AdSeriesFrame *frame,
+						 AdSeriesPartition *partition)
 {
-	WindowObject winobj = PG_WINDOW_OBJECT();
-	AdSeriesPartition *partition =
-		WinGetPartitionLocalMemory(winobj, frame->size);
+	MemoryContext old =
+		MemoryContextSwitchTo(GetMemoryChunkContext(partition));
+	AdSeriesWindow window;
 
-	if (!partition->ready)
-	{
-		MemoryContext old =
-			MemoryContextSwitchTo(GetMemoryChunkContext(partition));
-		AdSeriesWindow window;
-
-		window.frame = frame;
-		window.flinfo = fcinfo->flinfo;
-		window.winobj = winobj;
-		window.call = ad_series_call(fcinfo, frame->row);
-		frame->prepare(&window, partition);
-		partition->ready = true;
-		MemoryContextSwitchTo(old);
-	}
-	return partition;
+	window.frame = frame;
+	window.flinfo = fcinfo->flinfo;
+	window.winobj = PG_WINDOW_OBJECT();
+	window.call = ad_series_call(fcinfo, frame->row);
+	frame->prepare(&window, partition);
+	partition->ready = true;
+	MemoryContextSwitchTo(old);
 }
 
 /*

@@ -13,26 +13,11 @@
 
 #include "catalog/pg_type.h"
 
-/* Return the seasons of a point: a trend alone has one, which is zero. */
-static inline int
-season_count(const AdStlResult *result)
-{
-	return Max(result->nseasons, 1);
-}
-
-/* Return the bytes of the array that ad_stl_seasons_write() writes. */
-Size
-ad_stl_seasons_bytes(const AdStlResult *result)
-{
-	return ARR_OVERHEAD_NONULLS(1) +
-		(Size) season_count(result) * sizeof(double);
-}
-
 /* Write the seasons of a point as a float8[] to a place aligned to 8 bytes. */
 void
 ad_stl_seasons_write(const AdStlResult *result, Size point, char *place)
 {
-	int			count = season_count(result);
+	int			count = ad_stl_season_count(result);
 	double	   *data = (double *) (place + ARR_OVERHEAD_NONULLS(1));
 
 	ad_series_array_header((ArrayType *) place, FLOAT8OID, (Size) count,
