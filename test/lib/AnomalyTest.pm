@@ -10,7 +10,20 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(start_server seed sql_value bytes_of detectors variants);
+our @EXPORT = qw(start_server init_server seed sql_value bytes_of detectors variants);
+
+# Whoever runs the tests, the superuser of their servers has this name.
+$ENV{PGUSER} = 'postgres';
+
+# Makes a server's files. UTF8 everywhere: a model remembers the encoding it
+# was made in.
+sub init_server
+{
+	my ($node, %arguments) = @_;
+
+	$node->init(extra => [ '--username=postgres', '--encoding=UTF8', '--locale=C' ], %arguments);
+	return;
+}
 
 # A running server with the extension. Arguments: its name, then lines for
 # its postgresql.conf.
@@ -19,10 +32,7 @@ sub start_server
 	my ($name, @conf) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	# UTF8 everywhere: a model remembers the encoding it was made in.
-	$node->init(
-		allows_streaming => 1,
-		extra => [ '--encoding=UTF8', '--locale=C' ]);
+	init_server($node, allows_streaming => 1);
 	$node->append_conf('postgresql.conf', "$_\n") for 'fsync = off', @conf;
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION anomaly');

@@ -105,7 +105,7 @@ $replica->stop;
 my $dump = PostgreSQL::Test::Utils::tempdir() . '/dump.sql';
 $primary->command_ok([ 'pg_dump', '--no-sync', '-f', $dump, '-d', $primary->connstr('postgres') ], 'pg_dump');
 my $restored = PostgreSQL::Test::Cluster->new('restored');
-$restored->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
+init_server($restored);
 $restored->start;
 $restored->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', $dump, '-d', $restored->connstr('postgres') ], 'restore');
 $restored->safe_psql('postgres', 'ANALYZE');
