@@ -77,7 +77,7 @@ ad_random_double(AdRandom *r)
 
 /* The 128-bit product of two numbers: low half returned, high half stored. */
 static inline uint64
-ad_multiply(uint64 a, uint64 b, uint64 *high)
+ad_multiply64(uint64 a, uint64 b, uint64 *high)
 {
 #ifdef HAVE_INT128
 	uint128		product = (uint128) a * b;

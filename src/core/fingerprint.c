@@ -64,7 +64,7 @@ static inline void
 add_pair(const uint8 *p, const uint64 *k, uint64 *low, uint64 *high)
 {
 	uint64		h;
-	uint64		l = ad_multiply(word_at(p) + k[0], word_at(p + 8) + k[1], &h);
+	uint64		l = ad_multiply64(word_at(p) + k[0], word_at(p + 8) + k[1], &h);
 
 	*low += l;
 	*high += h + (*low < l);
@@ -105,7 +105,7 @@ static inline uint64
 multiply_modulo(uint64 a, uint64 b)
 {
 	uint64		high;
-	uint64		low = ad_multiply(a, b, &high);
+	uint64		low = ad_multiply64(a, b, &high);
 	uint64		r = (low & PRIME) + ((low >> 61) | (high << 3));
 
 	return r >= PRIME ? r - PRIME : r;

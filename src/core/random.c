@@ -54,14 +54,14 @@ uint64
 ad_random_below(AdRandom *r, uint64 n)
 {
 	uint64		high;
-	uint64		low = ad_multiply(ad_random_next(r), n, &high);
+	uint64		low = ad_multiply64(ad_random_next(r), n, &high);
 
 	if (unlikely(low < n))
 	{
 		uint64		reject = -n % n;
 
 		while (low < reject)
-			low = ad_multiply(ad_random_next(r), n, &high);
+			low = ad_multiply64(ad_random_next(r), n, &high);
 	}
 	return high;
 }

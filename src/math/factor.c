@@ -91,9 +91,9 @@ static const double zero = 0;
 
 /* C = alpha op(A) B + beta C, some columns at a time. */
 void
-ad_multiply(const char *trans, int m, int n, int k, const double *alpha,
-			const double *a, int lda, const double *b, int ldb,
-			const double *beta, double *c, int ldc)
+ad_multiply_pieces(const char *trans, int m, int n, int k, const double *alpha,
+				   const double *a, int lda, const double *b, int ldb,
+				   const double *beta, double *c, int ldc)
 {
 	int			step = columns_a_step(2.0 * m * k);
 
@@ -342,8 +342,8 @@ ad_cholesky(double *a, int n)
 			return false;
 		if (rest == 0)
 			break;
-		ad_multiply("T", k, rest, j, &minus, left, n, right, n, &plus,
-					right + j, n);
+		ad_multiply_pieces("T", k, rest, j, &minus, left, n, right, n, &plus,
+						   right + j, n);
 		for (int c = 0; c < rest; c += step)
 		{
 			int			ncols = Min(step, rest - c);

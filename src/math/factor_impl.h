@@ -20,7 +20,7 @@ columns_a_step(double each)
 }
 
 /* factor.c */
-extern void ad_multiply(const char *trans, int m, int n, int k,
+extern void ad_multiply_pieces(const char *trans, int m, int n, int k,
 						const double *alpha, const double *a, int lda,
 						const double *b, int ldb, const double *beta,
 						double *c, int ldc);

@@ -152,9 +152,9 @@ merge_vectors(Merge *m, int k, int n, int n1, double *d, double *q,
 				memset(to + (Size) j * ld, 0, rows * sizeof(double));
 		}
 		if (inner > 0)
-			ad_multiply("N", rows, k, inner, &plus,
-						half ? q2 + (Size) n1 * n12 : q2, rows, s, inner,
-						&zero, to, ld);
+			ad_multiply_pieces("N", rows, k, inner, &plus,
+							   half ? q2 + (Size) n1 * n12 : q2, rows, s, inner,
+							   &zero, to, ld);
 	}
 	return true;
 }

@@ -43,4 +43,14 @@ typedef enum AdDetectorId
 
 #undef AD_DETECTOR_ID
 
+/* Positions in the catalogue, which has the order of the list. */
+#define AD_DETECTOR_POSITION(NAME, id, name) AD_AT_##NAME,
+
+typedef enum AdDetectorPosition
+{
+	AD_DETECTOR_LIST(AD_DETECTOR_POSITION)
+} AdDetectorPosition;
+
+#undef AD_DETECTOR_POSITION
+
 #endif							/* AD_DETECTOR_IDS_H */

@@ -9,6 +9,20 @@
 
 #include "core/ad_random.h"
 
+#define CASE(NAME, id, name) case AD_DET_##NAME: return ad_detectors[AD_AT_##NAME];
+
+/* Find a detector by its id; NULL: none.  Two cases of one id do not compile. */
+const AdDetector *
+ad_detector_by_id(uint16 id)
+{
+	switch (id)
+	{
+			AD_DETECTOR_LIST(CASE)
+		default:
+			return NULL;
+	}
+}
+
 /*
  * Raise an error if a detector's table has the id of another in the list,
  * or one that is not in it: its models would be read as another's.

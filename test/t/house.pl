@@ -164,13 +164,22 @@ for my $file (@headers)
 none('headers include each other in no circle', circle(\%header_graph));
 
 # Functions that begin a line are defined there: so BSD style has it.
-my %defined_in;
+my (%defined_in, @twice);
 for my $file (@sources)
 {
 	my @functions = $code{$file} =~ /^(ad_\w+)\([^;{]*\)\s*\{/mg;
-	$defined_in{$_} = $file for @functions;
+	for my $function (@functions)
+	{
+		push @twice, "$function() in $defined_in{$function} and $file" if $defined_in{$function};
+		$defined_in{$function} = $file;
+	}
 }
-my $calls = 0;
+for my $file (@headers)
+{
+	push @twice, map { "$_() in $defined_in{$_} and $file" } grep { $defined_in{$_} } $code{$file} =~ /^(ad_\w+)\([^;{]*\)\s*\{/mg;
+}
+none('no function is defined twice', @twice);
+my ($calls, @calls_up) = (0);
 for my $room (@rooms)
 {
 	my %graph;
@@ -181,6 +190,8 @@ for my $room (@rooms)
 		{
 			my $where = $defined_in{$name} // next;
 
+			push @calls_up, "$file calls $name() of $where"
+			  if room($where) && room($where) ne $room && !grep { $_ eq room($where) } @{ $below{$room} };
 			$graph{$file}{$where} //= "$name()" if $where ne $file && room($where) eq $room;
 		}
 	}
@@ -196,6 +207,7 @@ for my $room (@rooms)
 	}
 }
 cmp_ok($calls, '>', 50, 'the calls are found');
+none('no room calls a room above it', @calls_up);
 
 # --- names and sizes
 
