@@ -60,9 +60,27 @@ typedef struct AdArgs
 
 extern void ad_args_init(AdArgs *a, FunctionCallInfo fcinfo, int first,
 						 MemoryContext mcxt);
-extern bool ad_args_next(AdArgs *a, FunctionCallInfo fcinfo,
-						 const AdModel *m);
+extern bool ad_args_next_mixed(AdArgs *a, FunctionCallInfo fcinfo,
+							   const AdModel *m);
 extern void ad_args_match(AdArgs *a, const AdModel *m);
 extern AdFeature *ad_args_features(const AdArgs *a);
+
+/*
+ * Read the features of one call into x and category.  m is the model they
+ * are for, or NULL in a fit.  Return false if the one array or row is NULL.
+ * Inline, for every row passes here.
+ */
+static inline bool
+ad_args_next(AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
+{
+	const NullableDatum *arg = fcinfo->args + a->first;
+	double	   *x = a->x;
+
+	if (!a->float8_only)
+		return ad_args_next_mixed(a, fcinfo, m);
+	for (int j = 0; j < a->nfeatures; j++)
+		x[j] = arg[j].isnull ? NAN : DatumGetFloat8(arg[j].value);
+	return true;
+}
 
 #endif							/* AD_ARGS_H */

@@ -427,12 +427,9 @@ next_row(AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
 	return true;
 }
 
-/*
- * Read the features of one call into x and category.  m is the model they
- * are for, or NULL in a fit.  False if the one array or row is NULL.
- */
+/* The same where not all features are columns of float8. */
 bool
-ad_args_next(AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
+ad_args_next_mixed(AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
 {
 	switch (a->form)
 	{
@@ -442,15 +439,6 @@ ad_args_next(AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
 			return next_row(a, fcinfo, m);
 		case AD_FORM_COLUMNS:
 			break;
-	}
-	if (a->float8_only)
-	{
-		const NullableDatum *arg = fcinfo->args + a->first;
-		double	   *x = a->x;
-
-		for (int j = 0; j < a->nfeatures; j++)
-			x[j] = arg[j].isnull ? NAN : DatumGetFloat8(arg[j].value);
-		return true;
 	}
 	for (int j = 0; j < a->nfeatures; j++)
 		set_feature(a, j, &a->sources[j],

@@ -128,11 +128,11 @@ ad_model_argument_name(const AdModelArg *arg)
 }
 
 /*
- * The row of a call f(model bytea or text, ..., features): returns the model, with the
- * raw row in (*call)->args.x, a category as its code in the model; or NULL
- * when the result is NULL, the model being NULL or the one array or row.
- * Features begin at argument "first".  What is resolved once a call site is
- * kept in fn_extra.
+ * Read the row of a call f(model bytea or text, ..., features).  Return the
+ * model, with the raw row in (*call)->args.x, a category as its code in the
+ * model; or NULL when the result is NULL, the model being NULL or the one
+ * array or row.  Features begin at argument "first".  What is resolved once
+ * per call site is kept in fn_extra.
  */
 AdModel *
 ad_model_call_row(FunctionCallInfo fcinfo, int first, AdModelCall **result)
