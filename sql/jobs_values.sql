@@ -146,7 +146,10 @@ DROP OWNED BY val_owner;
 DROP ROLE val_owner;
 CALL ad_run_job('val %s $1');
 UPDATE _anomaly._ad_model_version SET trained_by = '';
+-- its detail names the superuser
+\set VERBOSITY terse
 SELECT ad_retrain('val');
+\set VERBOSITY default
 SELECT ad_drop_job('val %s $1'), ad_drop_model('val');
 DROP TABLE val;
 DROP DOMAIN val_positive, val_known;
