@@ -233,11 +233,12 @@ ad_install() {
 }
 
 # Starts the private server; arguments are lines for its postgresql.conf.
-# Leaves PGHOST, PGPORT, PGUSER and PGDATABASE pointing at it.
+# Leaves PGHOST, PGPORT, PGUSER and PGDATABASE pointing at it. Its superuser is
+# ad_superuser, if that is set, or postgres.
 ad_start_server() {
 	local log=$ad_work/server.log line
 
-	ad_as_user "$ad_bindir/initdb" -D "$ad_work/data" -U postgres -A trust \
+	ad_as_user "$ad_bindir/initdb" -D "$ad_work/data" -U "${ad_superuser:-postgres}" -A trust \
 		-E UTF8 --locale=C --no-sync >"$ad_work/initdb.log" 2>&1 ||
 		{ cat "$ad_work/initdb.log" >&2; ad_die "initdb failed"; }
 	{
@@ -250,7 +251,7 @@ ad_start_server() {
 	} | ad_as_user tee -a "$ad_work/data/postgresql.conf" >/dev/null
 	ad_as_user "$ad_bindir/pg_ctl" -D "$ad_work/data" -l "$log" -w start \
 		>/dev/null || { cat "$log" >&2; ad_die "the server did not start"; }
-	export PGHOST=$ad_work PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
+	export PGHOST=$ad_work PGPORT=5432 PGUSER=${ad_superuser:-postgres} PGDATABASE=postgres
 }
 
 # psql as a script wants it: no ~/.psqlrc, stop at the first error.
