@@ -4,7 +4,11 @@ CREATE TEMP VIEW member AS
 SELECT d.classid, d.objid, i.type, i.schema, i.name, i.identity
 FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass,
      pg_identify_object(d.classid, d.objid, 0) i
-WHERE e.extname = 'anomaly' AND d.deptype = 'e' AND i.identity NOT LIKE '%[]'; -- array types are members from 18 on
+WHERE e.extname = 'anomaly' AND d.deptype = 'e'
+	-- array types, and the types of tables' rows, are members from 18 on
+	AND i.identity NOT LIKE '%[]'
+	AND NOT EXISTS (SELECT FROM pg_type t JOIN pg_class c ON c.oid = t.typrelid
+		WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid AND c.relkind <> 'c');
 
 -- nothing is without a comment
 SELECT identity AS no_comment FROM member WHERE obj_description(objid, classid::regclass::name) IS NULL;

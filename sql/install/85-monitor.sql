@@ -332,6 +332,7 @@ CREATE FUNCTION @extschema@.ad_drift(
 RETURNS SETOF record
 LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100000 ROWS 10
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan -- see ad_label
 AS $$ SELECT * FROM _anomaly._ad_drift(_anomaly._ad_model($1, NULL), $2, $3) $$;
 COMMENT ON FUNCTION @extschema@.ad_drift(text, bytea, jsonb) IS
 'the same for the active version of a named model; needs the privilege read';

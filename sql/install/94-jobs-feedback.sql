@@ -89,6 +89,7 @@ CREATE FUNCTION @extschema@.ad_label(job text, key bigint, is_anomaly boolean, n
 RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan -- from 18 on another plan would copy a long argument first
 AS $$ SELECT _anomaly._ad_set_label($1, $2::text, $3, $4) $$;
 COMMENT ON FUNCTION @extschema@.ad_label(text, bigint, boolean, text) IS
 'the same for a key that is a number';
