@@ -234,6 +234,86 @@ ad_args_match(AdArgs *a, const AdModel *m)
 }
 
 /*
+/* Raise an error for a name that a row has twice. */
+static void
+ambiguous_attribute(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_COLUMN),
+			 errmsg("row has two attributes \"%s\"", name),
+			 errhint("Name them with AS.")));
+}
+
+/* Raise an error unless all attributes of a row have names of their own. */
+static void
+check_attributes(TupleDesc desc)
+{
+	for (int i = 0; i < desc->natts; i++)
+	{
+		const char *name = NameStr(TupleDescAttr(desc, i)->attname);
+
+		CHECK_FOR_INTERRUPTS();
+		if (TupleDescAttr(desc, i)->attisdropped)
+			continue;
+		for (int k = 0; k < i; k++)
+			if (!TupleDescAttr(desc, k)->attisdropped &&
+				strcmp(NameStr(TupleDescAttr(desc, k)->attname), name) == 0)
+				ambiguous_attribute(name);
+	}
+}
+
+/*
+ * Find the one attribute of a name; an error if there is none, or another.
+ * Attributes that no model asks for may share their names.
+ */
+static int
+find_attribute(TupleDesc desc, const char *name)
+{
+	int			found = -1;
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (TupleDescAttr(desc, i)->attisdropped ||
+			strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) != 0)
+			continue;
+		if (found >= 0)
+			ambiguous_attribute(name);
+		found = i;
+	}
+	if (found < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("row has no attribute \"%s\", which the model expects",
+						name)));
+	return found;
+}
+
+/*
+ * Raise an error unless feature j of a model can be found by its name: it has
+ * one, which no feature before it has.  Releases up to 0.2.0 fitted rows with
+ * two attributes of one name.
+ */
+static void
+check_model_names(const AdModel *m, int j)
+{
+	const char *name = m->features[j].name;
+
+	if (name[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model has no feature names, so a row cannot be matched to it"),
+				 errdetail("Expected: %s.", expected_features(m)),
+				 errhint("Give the features as columns, or fit the model from rows.")));
+	for (int k = 0; k < j; k++)
+		if (strcmp(m->features[k].name, name) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_COLUMN),
+					 errmsg("model has two features \"%s\", so a row cannot be matched to it",
+							name),
+					 errdetail("Expected: %s.", expected_features(m)),
+					 errhint("Give the features as columns, or fit the model again.")));
+}
+
  * Resolve the attributes of a row: all of them for a fit, those that the
  * model names for a score.  A score does so again whenever the model or the
  * type of the row changes, which may be at every row of a join, so what is
@@ -267,6 +347,8 @@ init_row(AdArgs *a, HeapTupleHeader row, const AdModel *m)
 	if (m)
 		n = m->nfeatures;
 	allocate_row(a, n, mcxt);
+	else
+		check_attributes(desc);
 	a->sources = palloc0(n * sizeof(AdSource));
 	a->names = palloc0(n * sizeof(char *));
 	a->attribute = palloc0(n * sizeof(int));
@@ -282,23 +364,8 @@ init_row(AdArgs *a, HeapTupleHeader row, const AdModel *m)
 
 		if (m)
 		{
-			const char *name = m->features[j].name;
-
-			if (name[0] == '\0')
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("model has no feature names, so a row cannot be matched to it"),
-						 errdetail("Expected: %s.", expected_features(m)),
-						 errhint("Give the features as columns, or fit the model from rows.")));
-			for (i = 0; i < desc->natts; i++)
-				if (!TupleDescAttr(desc, i)->attisdropped &&
-					strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) == 0)
-					break;
-			if (i == desc->natts)
-				ereport(ERROR,
-						(errcode(ERRCODE_UNDEFINED_COLUMN),
-						 errmsg("row has no attribute \"%s\", which the model expects",
-								name)));
+			check_model_names(m, j);
+			i = find_attribute(desc, m->features[j].name);
 		}
 		att = TupleDescAttr(desc, i);
 		if (att->attisdropped)
