@@ -169,6 +169,23 @@ SELECT ad_score(m, 'z1'::char(9)) = ad_score(m, 'z1'::text) AS bpchar
 FROM (SELECT ad_fit('iforest', "char") AS m FROM types) x;
 SELECT ad_score(m, 'ok'::mood) = ad_score(m, 'ok'::text) AS enum
 FROM (SELECT ad_fit('iforest', mood) AS m FROM types) x;
+-- names of things are categories: their text
+CREATE TABLE names AS
+SELECT i, ('column_' || i % 3)::name AS name, ('10.' || i % 3 || '.0.0/16')::cidr AS cidr, (100 + i % 3)::oid AS oid,
+       (ARRAY['a', '', E'\\351'])[1 + i % 3]::"char" AS "char"
+FROM generate_series(1, 20) i;
+SELECT name, type, "distinct", encoding, min FROM ad_features((
+	SELECT ad_fit('iforest', r) FROM (SELECT name, cidr, oid, "char" FROM names) r));
+SELECT count(*) AS rows, count(*) FILTER (WHERE ad_score(m, name, cidr, oid, "char") <>
+                                          ad_score(m, name::text, cidr::text, oid::text,
+                                                   CASE WHEN "char" = '' THEN '' WHEN "char" = 'a' THEN 'a' ELSE E'\\351' END))
+       AS different
+FROM names, (SELECT ad_fit('iforest', name, cidr, oid, "char") AS m FROM names) f;
+SELECT ad_score(m, repeat('x', 63)::name) > ad_score(m, 'column_1'::name) AS unseen
+FROM (SELECT ad_fit('iforest', name) AS m FROM names) f;
+-- and keys of rows
+SELECT ad_info(ad_fit(ad_iforest() || ad_sampling(keyed => true), oid, i)) ->> 'rows' AS oids,
+       ad_info(ad_fit(ad_iforest() || ad_sampling(keyed => true), name, i)) ->> 'rows' AS names FROM names;
 -- a category is not short for two that begin alike
 SELECT "distinct" FROM ad_features((SELECT ad_fit('iforest', repeat('x', 500) || i % 4)
                                     FROM generate_series(1, 20) i));
@@ -189,6 +206,8 @@ $$SELECT ad_sketch(point(1, 2))$$,
 $$SELECT ad_fit('iforest', 1, '{}'::jsonb)$$,
 $$SELECT ad_fit('iforest', t) FROM (SELECT 1 AS a, '{}'::json AS b) t$$,
 $$SELECT ad_fit('iforest', 1, '10:00+01'::timetz)$$,
+$$SELECT ad_fit('iforest', 1, 'pg_class'::regclass)$$,
+$$SELECT ad_fit('iforest', 1, '01:02:03:04:05:06'::macaddr)$$,
 $$SELECT ad_fit('iforest', '{a,b}'::text[])$$,
 $$SELECT ad_fit('iforest', ARRAY[a, b], a) FROM points$$,
 $$SELECT ad_fit('iforest', p, a) FROM points p$$,
@@ -214,7 +233,7 @@ $$SELECT ad_score(cols, array_fill(1.0, ARRAY[100000])) FROM models$$
 ]) s;
 
 SET client_min_messages = warning;
-DROP TABLE points, models, wide, types, parent;
+DROP TABLE points, models, wide, types, names, parent;
 DROP TYPE vec, vec8 CASCADE;
 DROP DOMAIN embedding, positive, upright;
 DROP TYPE mood, pair;

@@ -36,9 +36,10 @@ unsupported_type(int position, const char *name, Oid type)
 					position, name, format_type_be(type)) :
 			 errmsg("feature %d is of type %s, which is not supported",
 					position, format_type_be(type)),
-			 errdetail("A feature is a number, boolean, date, time, timestamp, interval, string, enum, uuid or inet."),
+			 errdetail("A feature is a number, boolean, date, time, timestamp, interval, string, enum, uuid, oid, inet or cidr."),
 			 array ? errhint("An array must be of numbers and the only feature argument.") :
-			 row ? errhint("A row must be the only feature argument.") : 0));
+			 row ? errhint("A row must be the only feature argument.") :
+			 errhint("Cast it to one of these types.")));
 }
 
 /* Room for a row of n features, in the given context. */
@@ -233,7 +234,6 @@ ad_args_match(AdArgs *a, const AdModel *m)
 	}
 }
 
-/*
 /* Raise an error for a name that a row has twice. */
 static void
 ambiguous_attribute(const char *name)
@@ -314,6 +314,7 @@ check_model_names(const AdModel *m, int j)
 					 errhint("Give the features as columns, or fit the model again.")));
 }
 
+/*
  * Resolve the attributes of a row: all of them for a fit, those that the
  * model names for a score.  A score does so again whenever the model or the
  * type of the row changes, which may be at every row of a join, so what is
@@ -346,9 +347,9 @@ init_row(AdArgs *a, HeapTupleHeader row, const AdModel *m)
 			n++;
 	if (m)
 		n = m->nfeatures;
-	allocate_row(a, n, mcxt);
 	else
 		check_attributes(desc);
+	allocate_row(a, n, mcxt);
 	a->sources = palloc0(n * sizeof(AdSource));
 	a->names = palloc0(n * sizeof(char *));
 	a->attribute = palloc0(n * sizeof(int));

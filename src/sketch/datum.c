@@ -8,7 +8,8 @@
  * IMMUTABLE: timestamps are seconds since 1970 in UTC, dates midnight UTC,
  * times seconds of the day, intervals seconds (a year of 365.25 days and a
  * month of 30, as EXTRACT(EPOCH) has it), money its smallest unit (where
- * its point stands is a setting).  Seconds as float8 still tell two
+ * its point stands is a setting).  An oid is a category: it names something,
+ * how large it is says nothing.  Seconds as float8 still tell two
  * timestamps of this century apart that differ by a microsecond.
  *
  *-------------------------------------------------------------------------
@@ -60,6 +61,10 @@ static const SourceType source_types[] = {
 	{BPCHAROID, AD_SRC_BPCHAR, AD_CLASS_CATEGORY},
 	{UUIDOID, AD_SRC_UUID, AD_CLASS_CATEGORY},
 	{INETOID, AD_SRC_INET, AD_CLASS_CATEGORY},
+	{CIDROID, AD_SRC_CIDR, AD_CLASS_CATEGORY},
+	{NAMEOID, AD_SRC_NAME, AD_CLASS_CATEGORY},
+	{CHAROID, AD_SRC_CHAR, AD_CLASS_CATEGORY},
+	{OIDOID, AD_SRC_OID, AD_CLASS_CATEGORY},
 	{UNKNOWNOID, AD_SRC_UNKNOWN, AD_CLASS_CATEGORY},
 };
 
@@ -235,6 +240,45 @@ enum_label(AdSource *s, Oid value)
 	return c;
 }
 
+/* The text of a uuid, in scratch. */
+static AdCategory
+uuid_text(AdSource *s, Datum value)
+{
+	static const char hex[] = "0123456789abcdef";
+	const pg_uuid_t *u = DatumGetUUIDP(value);
+	char	   *p = s->scratch;
+	AdCategory	c;
+
+	for (int i = 0; i < UUID_LEN; i++)
+	{
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*p++ = '-';
+		*p++ = hex[u->data[i] >> 4];
+		*p++ = hex[u->data[i] & 15];
+	}
+	c.s = s->scratch;
+	c.len = 36;
+	return c;
+}
+
+/*
+ * The text of a "char", in scratch: a byte, none for 0, and what is no
+ * character by itself in octal, as from PostgreSQL 16 on.
+ */
+static AdCategory
+byte_text(AdSource *s, Datum value)
+{
+	unsigned char byte = (unsigned char) DatumGetChar(value);
+	AdCategory	c;
+
+	s->scratch[0] = (char) byte;
+	c.s = s->scratch;
+	c.len = byte != 0;
+	if (IS_HIGHBIT_SET(byte))
+		c.len = snprintf(s->scratch, AD_CATEGORY_SCRATCH, "\\%o", byte);
+	return c;
+}
+
 /*
  * The value of a categorical source.  The bytes are the Datum's own, or in
  * the source's scratch, or palloc'd in the current context; they last for
@@ -262,25 +306,25 @@ ad_source_category(AdSource *s, Datum value)
 		case AD_SRC_ENUM:
 			return enum_label(s, DatumGetObjectId(value));
 		case AD_SRC_UUID:
-			{
-				static const char hex[] = "0123456789abcdef";
-				const pg_uuid_t *u = DatumGetUUIDP(value);
-				char	   *p = s->scratch;
-
-				for (int i = 0; i < UUID_LEN; i++)
-				{
-					if (i == 4 || i == 6 || i == 8 || i == 10)
-						*p++ = '-';
-					*p++ = hex[u->data[i] >> 4];
-					*p++ = hex[u->data[i] & 15];
-				}
-				c.s = s->scratch;
-				c.len = 36;
-				return c;
-			}
+			return uuid_text(s, value);
 		case AD_SRC_INET:
 			c.s = DatumGetCString(DirectFunctionCall1(inet_out, value));
 			c.len = (int) strlen(c.s);
+			return c;
+		case AD_SRC_CIDR:
+			c.s = DatumGetCString(DirectFunctionCall1(cidr_out, value));
+			c.len = (int) strlen(c.s);
+			return c;
+		case AD_SRC_NAME:
+			c.s = NameStr(*DatumGetName(value));
+			c.len = (int) strlen(c.s);
+			return c;
+		case AD_SRC_CHAR:
+			return byte_text(s, value);
+		case AD_SRC_OID:
+			c.s = s->scratch;
+			c.len = snprintf(s->scratch, AD_CATEGORY_SCRATCH, "%u",
+							 DatumGetObjectId(value));
 			return c;
 		case AD_SRC_UNKNOWN:
 			c.s = DatumGetCString(value);
