@@ -139,6 +139,36 @@ FROM (SELECT ad_fit('iforest', y, id) AS m FROM t) f;
 SELECT ad_score(m, 'infinity'::date) = ad_score(m, '9999-01-01'::date) AS date,
        ad_score(m, '-infinity'::timestamptz) = ad_score(m, '1000-01-01'::date) AS "timestamp"
 FROM (SELECT ad_fit('iforest', date '2024-01-01' + id) AS m FROM t) f;
+-- with calendar as well, under every detector: it has no hour, and lies beyond all
+-- that the fit saw, and beyond the years to come
+CREATE TABLE activity AS
+SELECT s, timestamptz '2026-01-05 00:00+00' + (i / 8) * interval '1 day' +
+       (CASE s WHEN 1 THEN 9 WHEN 2 THEN 22 ELSE 0 END + i % 8 * CASE s WHEN 3 THEN 3 ELSE 0.5 END +
+        ad_random(s, i)) * interval '1 hour' AS ts
+FROM generate_series(1, 400) i, generate_series(1, 3) s;
+SELECT detector, s, v, highest, score
+FROM (SELECT detector, s, ad_fit(jsonb_build_object('detector', detector) || ad_prepare(calendar => true, timezone => zone), ts) AS m
+      FROM activity, unnest(_anomaly._ad_detectors()) detector, unnest('{UTC, America/New_York}'::text[]) zone
+      GROUP BY detector, s, zone) f
+     JOIN LATERAL (SELECT max(ad_score(m, ts)) AS highest FROM activity a WHERE a.s = f.s) h ON true,
+     unnest('{infinity, -infinity}'::timestamptz[]) v,
+     LATERAL (SELECT ad_score(m, v) AS score) i
+WHERE score < highest ORDER BY 1, 2, 3;
+-- of a model of two of them, of one of two features, in an ensemble; and it is explained
+SELECT count(*) FILTER (WHERE ad_score(m, v, w) < highest) AS lower, count(*) AS scores
+FROM (SELECT spec, ad_fit(spec || ad_prepare(calendar => true), ts, ts::date) AS m
+      FROM activity, (VALUES (ad_iforest()), (ad_ecod()), (ad_ensemble(ARRAY[ad_iforest() || ad_prepare(calendar => true), ad_ecod()]))) s(spec)
+      WHERE s = 1 GROUP BY spec) f
+     JOIN LATERAL (SELECT max(ad_score(m, ts, ts::date)) AS highest FROM activity a WHERE a.s = 1) h ON true,
+     (VALUES ('infinity'::timestamptz, 'infinity'::date), ('infinity', '-infinity'), ('-infinity', '-infinity')) i(v, w);
+SELECT round((sum(contribution) + (ad_score(m, ts, 3) - (SELECT sum(contribution) FROM ad_explain(m, ts, 3))) -
+              ad_score(m, 'infinity'::timestamptz, 3))::numeric, 9) AS missing, bool_and(contribution BETWEEN -1e308 AND 1e308) AS finite
+FROM (SELECT ad_fit(ad_iforest() || ad_prepare(calendar => true), ts, extract(hour FROM ts)) AS m FROM activity) f,
+     (SELECT ts FROM activity WHERE s = 1 LIMIT 1) a, ad_explain(m, 'infinity'::timestamptz, 3) GROUP BY m, ts;
+-- the calendar goes on after the last timestamp: dates of a Monday and a Sunday
+SELECT ad_score(m, '5000000-01-01'::date) <> ad_score(m, '5000000-01-04'::date) AS told_apart
+FROM (SELECT ad_fit(ad_iforest() || ad_prepare(calendar => true), ts) AS m FROM activity) f;
+DROP TABLE activity;
 SELECT scale, ad_score(m, 'Infinity'::float8, 5) = ad_score(m, 1e300, 5) AS scaled
 FROM (SELECT scale, ad_fit(ad_iforest() || ad_prepare(scale => scale), y, id) AS m
       FROM t, unnest(ARRAY['standard', 'robust', 'minmax']) scale GROUP BY scale) f ORDER BY 1;

@@ -43,6 +43,7 @@ typedef enum AdEncoding
 
 #define AD_MAX_ENCODING			AD_ENC_FREQUENCY
 #define AD_CALENDAR_COLUMNS		5
+#define AD_CALENDAR_CORNERS		16	/* signs of the last four */
 
 typedef struct AdModelFeature
 {
@@ -91,6 +92,7 @@ typedef struct AdModel
 	double	   *scale;
 	void	   *scorer;			/* the detector's; NULL: an ensemble */
 	double	   *columns;		/* scratch: one dense row */
+	bool		infinite_time;	/* it has infinite calendar columns */
 	bool		has_scores;		/* calibration is there: models have it */
 	AdCalibration calibration;
 	int			nmembers;		/* of an ensemble */
@@ -106,6 +108,7 @@ extern const double *ad_prepare_fit(AdModel *m, const AdView *v,
 									const AdSpec *spec);
 extern void ad_prepare_columns(AdModel *m);
 extern void ad_prepare_row(AdModel *m, const double *raw, double *columns);
+extern double ad_prepare_infinite_score(AdModel *m);
 extern void ad_prepare_zone(AdModel *m, const char *name);
 
 /* fit.c */
@@ -154,6 +157,8 @@ ad_model_score(AdModel *m, const double *raw)
 	if (unlikely(m->nmembers > 0))
 		return ad_ensemble_score(m, raw);
 	ad_prepare_row(m, raw, m->columns);
+	if (unlikely(m->infinite_time))
+		return ad_prepare_infinite_score(m);
 	return m->detector->score(m->scorer, m->columns);
 }
 

@@ -106,14 +106,26 @@ ad_prepare_zone(AdModel *m, const char *name)
 						ad_quote_clip(name))));
 }
 
-/* Hour and weekday of epoch seconds as two sine and cosine pairs. */
+/*
+ * Hour and weekday of epoch seconds as two sine and cosine pairs.  An
+ * infinite time has none, and zeros would lie amidst all others: it lies
+ * beyond them in these columns too, see set_corner().
+ */
 static void
-calendar_columns(const AdModel *m, double seconds, double *out)
+calendar_columns(AdModel *m, double seconds, double *out)
 {
 	double		day_seconds;
 	double		weekday;
 
-	if (!(fabs(seconds) < 1e14))
+	if (unlikely(isinf(seconds)))
+	{
+		for (int i = 0; i < 4; i++)
+			out[i] = INFINITY;
+		m->infinite_time = true;
+		return;
+	}
+	/* a date is at most 2e14 */
+	if (!(fabs(seconds) < 1e15))
 	{
 		memset(out, 0, 4 * sizeof(double));
 		return;
@@ -167,6 +179,7 @@ ad_prepare_row(AdModel *m, const double *raw, double *columns)
 		return;
 	}
 
+	m->infinite_time = false;
 	for (int j = 0; j < m->nfeatures; j++)
 	{
 		AdModelFeature *f = &m->features[j];
@@ -205,6 +218,56 @@ ad_prepare_row(AdModel *m, const double *raw, double *columns)
 	if (m->scaled)
 		for (int c = 0; c < m->ncols; c++)
 			columns[c] = (columns[c] - m->center[c]) / m->scale[c];
+}
+
+/*
+ * Let the hours and weekdays of infinite times lie at one of the
+ * AD_CALENDAR_CORNERS of all that is beyond every value, in the model's
+ * columns as ad_prepare_row() left them.
+ */
+static void
+set_corner(AdModel *m, int corner)
+{
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		const AdModelFeature *f = &m->features[j];
+		double	   *out = m->columns + f->first;
+
+		if (f->encoding == AD_ENC_CALENDAR && isinf(out[0]))
+			for (int i = 0; i < AD_CALENDAR_COLUMNS - 1; i++)
+				out[i + 1] = (corner >> i & 1) ? -INFINITY : INFINITY;
+	}
+}
+
+/*
+ * Score the row in the model's columns, which has an infinite time.  Which
+ * side of an hour is emptier depends on the rows of the fit, so that the
+ * highest score of all corners is taken, and its columns are left behind;
+ * but no row that the model was fitted to scores higher.
+ */
+double
+ad_prepare_infinite_score(AdModel *m)
+{
+	double		highest = -INFINITY;
+	int			best = 0;
+
+	for (int corner = 0; corner < AD_CALENDAR_CORNERS; corner++)
+	{
+		double		score;
+
+		set_corner(m, corner);
+		score = m->detector->score(m->scorer, m->columns);
+		if (score > highest)
+		{
+			highest = score;
+			best = corner;
+		}
+	}
+	set_corner(m, best);
+	/* what explains it wants the scorer as this row left it */
+	highest = m->detector->score(m->scorer, m->columns);
+	return m->has_scores ? Max(highest, m->calibration.training.tail[0]) :
+		highest;
 }
 
 /* Return what a missing value of a feature becomes. */
