@@ -44,6 +44,33 @@ FROM (SELECT nu, ad_fit(ad_ocsvm(nu => nu), x) AS model
       WHERE dataset = 'ionosphere' GROUP BY nu) f, labelled
 WHERE dataset = 'ionosphere' GROUP BY nu ORDER BY nu;
 
+-- whatever nu, rows, kernel, solver and ties: never more rows outside than that
+CREATE TABLE shape AS
+SELECT n, i, ad_random(1, i) AS u, ad_random(2, i) AS v, ad_random(3, i, 'normal') AS x, i % 5 AS k
+FROM unnest('{1, 2, 3, 10, 57, 1000}'::int[]) n, generate_series(1, n) i;
+WITH model AS (
+	SELECT n, nu, kernel, exact_rows, data,
+	       CASE data WHEN 'uniform' THEN ad_fit(spec, u, v) WHEN 'mixed' THEN ad_fit(spec, x, k) ELSE ad_fit(spec, k, -k) END AS m
+	FROM shape, unnest('{1, 0.5, 0.3, 0.1, 0.01, 0.001, 1e-6, 1e-300}'::float8[]) nu, unnest('{rbf, linear}'::text[]) kernel,
+	     unnest('{0, 10000}'::int[]) exact_rows, unnest('{uniform, mixed, ties}'::text[]) data,
+	     LATERAL (SELECT ad_ocsvm(nu => nu, kernel => kernel, exact_rows => exact_rows, features => 32) ||
+	                     ad_prepare(scale => CASE kernel WHEN 'rbf' THEN 'auto' ELSE 'none' END) AS spec) s
+	GROUP BY n, nu, kernel, exact_rows, data),
+outside AS (
+	SELECT n, nu, kernel, exact_rows, data, count(*) AS rows,
+	       count(*) FILTER (WHERE CASE data WHEN 'uniform' THEN ad_score(m, u, v) WHEN 'mixed' THEN ad_score(m, x, k)
+	                              ELSE ad_score(m, k, -k) END > 0) AS outside
+	FROM model JOIN shape USING (n) GROUP BY n, nu, kernel, exact_rows, data)
+SELECT kernel, exact_rows, count(*) AS models, count(*) FILTER (WHERE outside > nu * rows) AS too_many,
+       -- and not many less, where rows differ
+       count(*) FILTER (WHERE outside < 0.9 * nu * rows - 5 AND data = 'uniform' AND nu < 1) AS too_few
+FROM outside GROUP BY kernel, exact_rows ORDER BY kernel, exact_rows;
+-- below 1 / rows nu is but a unit of the scores
+SELECT count(*) FILTER (WHERE abs(ad_score(a, u, v) / 1e-6 - ad_score(b, u, v) / 1e-4) > 1e-5) AS different, count(*) AS rows
+FROM shape, (SELECT ad_fit(ad_ocsvm(nu => 1e-6), u, v) AS a, ad_fit(ad_ocsvm(nu => 1e-4), u, v) AS b FROM shape WHERE n = 1000) f
+WHERE n = 1000;
+DROP TABLE shape;
+
 -- what ad_info() tells
 SELECT what, i -> 'contains_rows' AS contains_rows, i #> '{ocsvm,form}' AS form, i #> '{ocsvm,rows_used}' AS rows_used,
        round((i #>> '{ocsvm,gamma}')::numeric, 6) AS gamma

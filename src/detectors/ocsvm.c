@@ -33,6 +33,7 @@
 #include "detectors/ad_detectors.h"
 #include "detectors/ocsvm.h"
 #include "math/ad_kernel.h"
+#include "math/ad_math.h"
 
 #include <float.h>
 
@@ -160,6 +161,33 @@ write_head(StringInfo w, uint32 form, const AdMatrix *m, double gamma,
 	ad_wr_f64(w, objective);
 }
 
+/*
+ * rho for a linear machine's weights, at most the given one, so that at
+ * most a share nu of the rows is outside: of the values that score() has,
+ * which are of rows in double precision.
+ */
+static double
+bound_linear(const AdMatrix *m, const double *w, double nu, double rho)
+{
+	Size		outside = (Size) (nu * (double) m->rows);
+	double	   *value;
+
+	if (outside >= m->rows)
+		return rho;
+	value = ad_palloc_array(double, m->rows);
+	for (Size i = 0; i < m->rows; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		value[i] = 0;
+		for (int c = 0; c < m->cols; c++)
+			value[i] += w[c] * m->x[i * m->cols + c];
+	}
+	ad_select(value, m->rows, outside);
+	rho = Min(rho, value[outside]);
+	pfree(value);
+	return rho;
+}
+
 /* Fit by sequential minimal optimisation. */
 static void
 fit_exact(const AdMatrix *m, const OcsvmOptions *o, double gamma,
@@ -179,8 +207,6 @@ fit_exact(const AdMatrix *m, const OcsvmOptions *o, double gamma,
 	p.alpha = ad_palloc_array(double, m->rows);
 	ad_ocsvm_solve(&p);
 
-	write_head(payload, linear ? FORM_LINEAR : FORM_RBF, m, gamma, p.rho,
-			   p.objective);
 	if (linear)
 	{
 		double	   *w = ad_palloc0_array(double, m->cols);
@@ -188,10 +214,13 @@ fit_exact(const AdMatrix *m, const OcsvmOptions *o, double gamma,
 		for (Size i = 0; i < m->rows; i++)
 			for (int c = 0; c < m->cols && p.alpha[i] > 0; c++)
 				w[c] += p.alpha[i] * p.points[c * m->rows + i];
+		write_head(payload, FORM_LINEAR, m, gamma,
+				   bound_linear(m, w, o->nu, p.rho), p.objective);
 		ad_wr_f64_array(payload, w, m->cols);
 		return;
 	}
 
+	write_head(payload, FORM_RBF, m, gamma, p.rho, p.objective);
 	/* keep the support vectors, in place */
 	for (int c = 0; c < m->cols; c++)
 	{
@@ -227,6 +256,8 @@ fit_descent(const AdMatrix *m, const OcsvmOptions *o, double gamma,
 	p.features = linear ? 0 : (uint32) o->features;
 	ad_ocsvm_descend(&p);
 
+	if (linear)
+		p.rho = bound_linear(m, p.weight, o->nu, p.rho);
 	write_head(payload, linear ? FORM_LINEAR : FORM_FEATURES, m, gamma, p.rho,
 			   NAN);
 	if (linear)

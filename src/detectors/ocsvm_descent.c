@@ -7,7 +7,8 @@
  * random Fourier features (Rahimi and Recht, NIPS 2007) that stand for the
  * RBF kernel.  Steps are 1 / (nu t), the weights of the last epochs are
  * averaged, and rho is then the quantile nu of f over the rows, which is
- * what it is at the optimum.
+ * what it is at the optimum.  With nu below 1 / rows no row is outside,
+ * whatever it is: they all descend as 1 / rows does.
  *
  *-------------------------------------------------------------------------
  */
@@ -123,6 +124,7 @@ descend(AdOcsvmDescent *p, double unit, double *sum)
 	double		scale = 1;		/* the weights are scale times w */
 	double		rho = 0;
 	double		t = 0;
+	double		nu = Max(p->nu, 1 / (double) rows);
 	AdRandom	random;
 
 	for (Size i = 0; i < rows; i++)
@@ -149,10 +151,10 @@ descend(AdOcsvmDescent *p, double unit, double *sum)
 			 */
 			t++;
 			scale *= 1 - 1 / (t + 1);
-			rho += (1 - (outside ? 1 / p->nu : 0)) / (t + 1);
+			rho += (1 - (outside ? 1 / nu : 0)) / (t + 1);
 			if (outside)
 			{
-				double		step = 1 / (p->nu * (t + 1) * scale);
+				double		step = 1 / (nu * (t + 1) * scale);
 
 				for (Size k = 0; k < p->nz; k++)
 					w[k] += step * p->z[k];
@@ -173,6 +175,7 @@ ad_ocsvm_descend(AdOcsvmDescent *p)
 	double	   *value = ad_palloc_array(double, rows);
 	double	   *sum;
 	double		unit;
+	Size		outside = (Size) (p->nu * (double) rows);
 
 	draw_features(p);
 	unit = product_unit(p);
@@ -188,6 +191,11 @@ ad_ocsvm_descend(AdOcsvmDescent *p)
 		value[i] = row_value(p, p->weight);
 	}
 	p->rho = ad_quantile(value, rows, p->nu);
+	if (p->features > 0 && outside < rows)
+	{
+		ad_select(value, rows, outside);
+		p->rho = Min(p->rho, value[outside]);
+	}
 	pfree(value);
 	pfree(sum);
 }

@@ -4,7 +4,8 @@
  *		Sequential minimal optimisation of the one-class dual.
  *
  * Minimise 1/2 alpha' K alpha subject to 0 <= alpha <= 1 and
- * sum(alpha) = nu n.  Each step moves weight between two points: the one
+ * sum(alpha) = nu n; with nu below 1 / n that sum to 1, which no bound
+ * restricts, and what is found is made smaller afterwards.  Each step moves weight between two points: the one
  * with the least gradient that may gain, and the one that may lose and
  * promises the largest decrease to second order (Fan, Chen and Lin,
  * "Working set selection using second order information for training
@@ -19,10 +20,12 @@
  */
 #include "detectors/ocsvm.h"
 #include "math/ad_kernel.h"
+#include "math/ad_math.h"
 
 #define CACHE_BYTES		((Size) 64 * 1024 * 1024)
 #define MAX_STEPS		UINT64CONST(100000000)
 #define MIN_CURVATURE	1e-12
+#define ROUNDING		1e-9	/* of gradients, per weight */
 
 /* A bounded cache of kernel rows; slots form a ring by last use. */
 typedef struct Cache
@@ -113,7 +116,7 @@ kernel_row(Cache *c, Size i)
 static void
 start(AdOcsvmProblem *p)
 {
-	double		total = p->nu * (double) p->n;
+	double		total = Max(p->nu * (double) p->n, 1);
 	double		whole = floor(total);
 	double		rest = total - whole;
 
@@ -157,6 +160,25 @@ find_rho(const AdOcsvmProblem *p, const double *g)
 	if (isinf(low))
 		return high;
 	return low / 2 + high / 2;
+}
+
+/*
+ * Lower rho until at most a share nu of the points is below it, whatever
+ * the tolerance: less than what the sums of a score round to.
+ */
+static void
+bound_share(AdOcsvmProblem *p, const double *g)
+{
+	Size		outside = (Size) (p->nu * (double) p->n);
+	double	   *sorted;
+
+	if (outside >= p->n)
+		return;
+	sorted = ad_palloc_array(double, p->n);
+	memcpy(sorted, g, p->n * sizeof(double));
+	ad_select(sorted, p->n, outside);
+	p->rho = Min(p->rho, sorted[outside] - ROUNDING * p->nu * (double) p->n);
+	pfree(sorted);
 }
 
 /* The diagonal of the kernel. */
@@ -293,6 +315,7 @@ ad_ocsvm_solve(AdOcsvmProblem *p)
 	double	   *g;
 	double	   *diagonal;
 	double		objective = 0;
+	double		total = p->nu * (double) p->n;
 
 	cache_init(&cache, p);
 	diagonal = make_diagonal(p);
@@ -314,6 +337,17 @@ ad_ocsvm_solve(AdOcsvmProblem *p)
 	}
 
 	p->rho = find_rho(p, g);
+	if (total < 1)
+	{
+		p->rho *= total;
+		for (Size i = 0; i < p->n; i++)
+		{
+			p->alpha[i] *= total;
+			g[i] *= total;
+		}
+	}
+	if (!p->linear)
+		bound_share(p, g);
 	for (Size i = 0; i < p->n; i++)
 		objective += p->alpha[i] * g[i];
 	p->objective = objective / 2;
