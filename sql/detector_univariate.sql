@@ -95,10 +95,10 @@ SELECT value, name, score, n FROM edge WHERE n <= 5 ORDER BY part, o, n
 SELECT value, name, score, n FROM edge WHERE n > 5 ORDER BY part, o, n
 \crosstabview value name score n
 \pset format unaligned
--- numbers whose distance is not a float8
+-- numbers whose distance is not a float8: hbos refuses them (spec_magnitude)
 SELECT name, v, ad_score(m, v) AS not_finite
 FROM (SELECT name, ad_fit(spec, CASE i WHEN 1 THEN -1.7e308 WHEN 2 THEN 1.7e308 ELSE i END::float8) AS m
-      FROM spec, generate_series(1, 50) i GROUP BY name) f,
+      FROM spec, generate_series(1, 50) i WHERE spec ->> 'detector' <> 'hbos' GROUP BY name) f,
      unnest('{-Infinity, -1.7e308, 0, 1e308, 1.7e308, Infinity}'::float8[]) v
 WHERE ad_score(m, v) BETWEEN -1e301 AND 1e301 IS NOT TRUE;
 

@@ -224,6 +224,7 @@ dbscan_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_dbscan = {
 	.id = AD_DET_DBSCAN,
 	.name = "dbscan",
+	.squares = true,
 	.time = 7,
 	.options = dbscan_options,
 	.noptions = lengthof(dbscan_options),

@@ -549,6 +549,7 @@ gmm_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_gmm = {
 	.id = AD_DET_GMM,
 	.name = "gmm",
+	.squares = true,
 	.time = 0.3,
 	.options = gmm_options,
 	.noptions = lengthof(gmm_options),

@@ -294,6 +294,7 @@ hbos_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_hbos = {
 	.id = AD_DET_HBOS,
 	.name = "hbos",
+	.squares = true,
 	.time = 0.15,
 	.options = hbos_options,
 	.noptions = lengthof(hbos_options),

@@ -22,6 +22,7 @@
  */
 #include "detectors/ad_detectors.h"
 #include "detectors/iforest.h"
+#include "math/ad_linalg.h"
 #include "math/ad_math.h"
 
 /*
@@ -230,10 +231,7 @@ choose_random(AdForestGrower *g, int lo, int hi, int *nconstant,
 		*threshold += c * (least * (1 - u) + greatest * u);
 	}
 	if (!isfinite(*threshold))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("values are too large for an extended forest"),
-				 errhint("Scale them with ad_prepare(scale => 'standard').")));
+		ad_too_large("iforest");
 	return k;
 }
 

@@ -279,6 +279,7 @@ inne_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_inne = {
 	.id = AD_DET_INNE,
 	.name = "inne",
+	.squares = true,
 	.time = 21,
 	.options = inne_options,
 	.noptions = lengthof(inne_options),

@@ -324,6 +324,7 @@ kmeans_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_kmeans = {
 	.id = AD_DET_KMEANS,
 	.name = "kmeans",
+	.squares = true,
 	.time = 0.2,
 	.options = kmeans_options,
 	.noptions = lengthof(kmeans_options),

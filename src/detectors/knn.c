@@ -155,6 +155,7 @@ knn_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_knn = {
 	.id = AD_DET_KNN,
 	.name = "knn",
+	.squares = true,
 	.time = 7.5,
 	.options = knn_options,
 	.noptions = lengthof(knn_options),

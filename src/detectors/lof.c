@@ -250,6 +250,7 @@ lof_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_lof = {
 	.id = AD_DET_LOF,
 	.name = "lof",
+	.squares = true,
 	.time = 10.6,
 	.options = lof_options,
 	.noptions = lengthof(lof_options),

@@ -202,6 +202,7 @@ mahalanobis_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_mahalanobis = {
 	.id = AD_DET_MAHALANOBIS,
 	.name = "mahalanobis",
+	.squares = true,
 	.time = 0.16,
 	.options = mahalanobis_options,
 	.noptions = lengthof(mahalanobis_options),

@@ -397,7 +397,7 @@ standardise(const AdMatrix *m, double **z, int *column, double *center,
 		if (!isfinite(scale[d]))
 			ad_too_large("mahalanobis");
 		/* rounding makes a constant column vary a little */
-		if (scale[d] > 1e-14 * fabs(mean))
+		if (scale[d] > 1e-14 * fabs(mean) && scale[d] > AD_MIN_SQUARABLE)
 			column[d++] = c;
 	}
 	*z = ad_palloc_array(double, ad_mul_size(m->rows, Max(d, 1)));

@@ -111,7 +111,7 @@ ad_ocsvm_too_large(double v)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-			 errmsg("values are too large for a one-class support vector machine"),
+			 errmsg("values are too large for double precision arithmetic"),
 			 errdetail("A value times the root of gamma is %g, limit is %g.",
 					   v, AD_OCSVM_MAX_MAGNITUDE),
 			 errhint("Scale them with ad_prepare(scale => 'standard').")));
@@ -479,6 +479,7 @@ ocsvm_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_ocsvm = {
 	.id = AD_DET_OCSVM,
 	.name = "ocsvm",
+	.squares = true,
 	.time = 7.7,
 	.options = ocsvm_options,
 	.noptions = lengthof(ocsvm_options),

@@ -293,6 +293,7 @@ pca_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_pca = {
 	.id = AD_DET_PCA,
 	.name = "pca",
+	.squares = true,
 	.time = 0.2,
 	.options = pca_options,
 	.noptions = lengthof(pca_options),

@@ -53,7 +53,7 @@ ad_reference_check(const double *x, Size values)
 		if (unlikely(!isfinite(x[i])))
 			ereport(ERROR,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("a value is too large for distances"),
+					 errmsg("values are too large for double precision arithmetic"),
 					 errhint("Scale features with ad_prepare().")));
 	}
 }

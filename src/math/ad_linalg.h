@@ -83,6 +83,7 @@ extern void ad_covariance(const double *x, Size n, int cols,
 						  const double *mean, double divisor, double *cov);
 extern bool ad_all_finite(const double *v, Size n);
 extern void ad_too_large(const char *detector) pg_attribute_noreturn();
+extern void ad_too_small(const char *detector) pg_attribute_noreturn();
 extern double ad_chi2_quantile(double df, double p);
 
 /* factor.c: factorisations, cancellable */

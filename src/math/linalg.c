@@ -119,14 +119,31 @@ ad_check_columns(int cols, const char *detector)
 				 errdetail("A category has a column for each of its values.")));
 }
 
-/* Error for sums of squares beyond what a float8 holds. */
+/*
+ * Error for differences or squares beyond what a float8 holds; the one for
+ * all detectors.
+ */
 void
 ad_too_large(const char *detector)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-			 errmsg("values are too large for detector \"%s\"", detector),
-			 errhint("Scale them with ad_prepare(scale => 'standard').")));
+			 errmsg("values are too large for double precision arithmetic"),
+			 errdetail("Detector \"%s\" needs differences and squares of them.",
+					   detector),
+			 errhint("Scale them with ad_prepare(scale => 'standard'), or divide them by a constant.")));
+}
+
+/* Error for differences that are not 0, but their squares are. */
+void
+ad_too_small(const char *detector)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("values are too small for double precision arithmetic"),
+			 errdetail("Detector \"%s\" needs differences and squares of them.",
+					   detector),
+			 errhint("Scale them with ad_prepare(scale => 'standard'), or multiply them by a constant.")));
 }
 
 bool

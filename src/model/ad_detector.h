@@ -26,6 +26,13 @@ typedef enum AdColumnKind
 								 * in most fits, so it varies only later */
 } AdColumnKind;
 
+/*
+ * What is squared and summed stays a number up to this, and above 0 from
+ * AD_MIN_SQUARABLE on.
+ */
+#define AD_MAX_SQUARABLE	1e150
+#define AD_MIN_SQUARABLE	1e-152
+
 /* How number columns are scaled before a detector sees them. */
 typedef enum AdScale
 {
@@ -54,6 +61,8 @@ typedef struct AdDetector
 	int			noptions;
 	Size		options_size;	/* of the struct they fill */
 	bool		contains_rows;	/* models hold training rows */
+	bool		squares;		/* it takes squares of differences of values,
+								 * which must be numbers: AD_MAX_SQUARABLE */
 	double		time;			/* of a score with the default options, 10
 								 * columns: microseconds, for the planner */
 

@@ -90,6 +90,7 @@ typedef struct AdModel
 	bool		scaled;
 	double	   *center;			/* per column, when scaled */
 	double	   *scale;
+	bool		wide;			/* see ad_prepare_wide() */
 	void	   *scorer;			/* the detector's; NULL: an ensemble */
 	double	   *columns;		/* scratch: one dense row */
 	bool		infinite_time;	/* it has infinite calendar columns */
@@ -108,6 +109,7 @@ extern const double *ad_prepare_fit(AdModel *m, const AdView *v,
 									const AdSpec *spec);
 extern void ad_prepare_columns(AdModel *m);
 extern void ad_prepare_row(AdModel *m, const double *raw, double *columns);
+extern void ad_prepare_wide(AdModel *m);
 extern double ad_prepare_infinite_score(AdModel *m);
 extern void ad_prepare_zone(AdModel *m, const char *name);
 

@@ -15,6 +15,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "math/ad_linalg.h"
 #include "model/ad_ensemble.h"
 #include "model/ad_fitter.h"
 
@@ -48,11 +49,14 @@ typedef struct Fit
 /*
  * Raise an error unless a matrix is what detectors are promised: finite, or
  * NaN for those that accept missing values.  Rows cannot break the promise, a
- * forged sketch can.
+ * forged sketch can.  Rows can have values whose squares are no numbers, or
+ * all 0, which a detector that takes squares is not given.
  */
 static void
-check_matrix(const AdMatrix *m, bool missing)
+check_matrix(const AdMatrix *m, const AdDetector *d, bool missing)
 {
+	double		greatest = 0;
+
 	for (Size i = 0; i < m->rows; i++)
 	{
 		const double *x = m->x + i * m->cols;
@@ -60,12 +64,38 @@ check_matrix(const AdMatrix *m, bool missing)
 
 		AD_CHECK_EVERY_1024(i);
 		for (int c = 0; c < m->cols; c++)
+		{
 			if (!(missing && isnan(x[c])))
 				zero += x[c] * 0.0;
+			greatest = Max(greatest, fabs(x[c]));
+		}
 		if (zero != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("a value to fit is not finite")));
+	}
+	if (!d->squares)
+		return;
+	if (greatest > AD_MAX_SQUARABLE)
+		ad_too_large(d->name);
+	if (greatest > 0 && greatest < AD_MIN_SQUARABLE)
+		ad_too_small(d->name);
+}
+
+/*
+ * Raise an error for values that differ by infinity, however they are scaled
+ * later, if they are for a detector that takes squares.
+ */
+static void
+check_ranges(const AdModel *m, const AdDetector *d)
+{
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		const AdModelFeature *f = &m->features[j];
+
+		if (d->squares && f->class != AD_CLASS_CATEGORY &&
+			isinf(f->stats.max - f->stats.min))
+			ad_too_large(d->name);
 	}
 }
 
@@ -95,13 +125,15 @@ prepare_one(Fit *fit, AdView *v, const AdSpec *spec, uint64 seed)
 	fit->seed = seed;
 	fit->view = v;
 	fit->model = m;
+	check_ranges(m, spec->detector);
 	fit->matrix.x = ad_prepare_fit(m, v, spec);
 	fit->matrix.rows = v->n;
 	fit->matrix.cols = m->ncols;
 	fit->matrix.kinds = m->kinds;
 	fit->matrix.seed = spec->sampling.seed;
 	if (spec->nmembers == 0)
-		check_matrix(&fit->matrix, spec->detector->accepts_missing != NULL &&
+		check_matrix(&fit->matrix, spec->detector,
+					 spec->detector->accepts_missing != NULL &&
 					 spec->detector->accepts_missing(spec->options));
 }
 

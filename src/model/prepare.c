@@ -26,6 +26,7 @@
 
 #include <float.h>
 
+#define WIDE	1e300			/* a scale whose values may differ by infinity */
 
 /* Name a feature for a message: its name, or its position. */
 static char *
@@ -165,6 +166,29 @@ calendar_columns(AdModel *m, double seconds, double *out)
 }
 
 /*
+ * A value of column c, scaled.  The difference of two huge numbers may be
+ * none, while each in units of the scale is one.
+ */
+static inline double
+scale_value(const AdModel *m, int c, double v)
+{
+	double		scaled = (v - m->center[c]) / m->scale[c];
+
+	if (unlikely(isinf(scaled)) && !isinf(v))
+		scaled = v / m->scale[c] - m->center[c] / m->scale[c];
+	return scaled;
+}
+
+/* See whether differences of ordinary values of a column may be no numbers. */
+void
+ad_prepare_wide(AdModel *m)
+{
+	m->wide = false;
+	for (int c = 0; c < m->ncols; c++)
+		m->wide |= m->scale[c] > WIDE;
+}
+
+/*
  * Turn one row of raw features into columns.  A raw categorical feature is
  * its code in the model's dictionary, dict.n for any other value; NaN is
  * missing.  Allocates nothing.
@@ -215,7 +239,10 @@ ad_prepare_row(AdModel *m, const double *raw, double *columns)
 				break;
 		}
 	}
-	if (m->scaled)
+	if (m->scaled && unlikely(m->wide))
+		for (int c = 0; c < m->ncols; c++)
+			columns[c] = scale_value(m, c, columns[c]);
+	else if (m->scaled)
 		for (int c = 0; c < m->ncols; c++)
 			columns[c] = (columns[c] - m->center[c]) / m->scale[c];
 }
@@ -442,6 +469,44 @@ drop_correlated(AdModel *m, const AdView *v, const double *x, double limit)
 		ad_prepare_columns(m);
 }
 
+/* The greatest difference of n values from a number, in units of 1 / unit. */
+static double
+greatest_difference(const double *v, Size n, double mean, double unit)
+{
+	double		greatest = 0;
+
+	for (Size i = 0; i < n; i++)
+		greatest = Max(greatest, fabs(v[i] * unit - mean * unit));
+	return greatest;
+}
+
+/*
+ * The standard deviation of n values about their mean where squares of their
+ * differences, or these, are too large or too small for a float8.
+ */
+static double
+extreme_deviation(const double *v, Size n, double mean)
+{
+	double		unit = 1;
+	double		greatest = greatest_difference(v, n, mean, unit);
+	double		variance = 0;
+
+	if (isinf(greatest))
+	{
+		unit = 0.25;
+		greatest = greatest_difference(v, n, mean, unit);
+	}
+	if (greatest == 0)
+		return 0;
+	for (Size i = 0; i < n; i++)
+	{
+		double		d = (v[i] * unit - mean * unit) / greatest;
+
+		variance += d * d / (double) n;
+	}
+	return sqrt(variance) * greatest / unit;
+}
+
 /* Choose center and scale of the columns from the unscaled matrix. */
 static void
 choose_scales(AdModel *m, const AdView *v, const double *x, AdScale scale)
@@ -483,6 +548,8 @@ choose_scales(AdModel *m, const AdView *v, const double *x, AdScale scale)
 					width += (scratch[i] - center) * (scratch[i] - center) /
 						(double) n;
 				width = sqrt(width);
+				if (!(width >= AD_MIN_SQUARABLE && width <= AD_MAX_SQUARABLE))
+					width = extreme_deviation(scratch, n, center);
 				break;
 			case AD_SCALE_ROBUST:
 				center = ad_quantile(scratch, n, 0.5);
@@ -514,7 +581,7 @@ choose_scales(AdModel *m, const AdView *v, const double *x, AdScale scale)
 		if (f->encoding == AD_ENC_FREQUENCY && width < 1e-12)
 			width = 0;
 		/* a constant column stays as it is, but centred */
-		m->scale[f->first] = (isfinite(width) && width > 0) ? width : 1;
+		m->scale[f->first] = width > 0 ? Min(width, DBL_MAX) : 1;
 	}
 	pfree(scratch);
 }
@@ -549,6 +616,7 @@ ad_prepare_fit(AdModel *m, const AdView *v, const AdSpec *spec)
 											 ad_mul_size(v->n, m->ncols));
 
 		choose_scales(m, v, x, scale);
+		ad_prepare_wide(m);
 		m->scaled = true;
 		m->plain = false;
 		for (Size i = 0; i < v->n; i++)
@@ -556,10 +624,9 @@ ad_prepare_fit(AdModel *m, const AdView *v, const AdSpec *spec)
 			AD_CHECK_EVERY_1024(i);
 			for (int c = 0; c < m->ncols; c++)
 			{
-				double		e = (x[i * m->ncols + c] - m->center[c]) /
-					m->scale[c];
+				double		e = scale_value(m, c, x[i * m->ncols + c]);
 
-				/* the difference of two huge numbers may be none */
+				/* a huge number in units of small ones may be none */
 				if (isinf(e))
 					e = e > 0 ? DBL_MAX : -DBL_MAX;
 				scaled[i * m->ncols + c] = e;
