@@ -84,7 +84,8 @@ SET anomaly.simd = avx2;
 SELECT sum(ad_score(m, a, constant, b)) = portable AS same_scores FROM cblof_edges, cblof_sums, (SELECT ad_fit(ad_kmeans(method => 'cblof', use_weights => true), a, constant, b) AS m FROM cblof_edges) f GROUP BY portable;
 RESET anomaly.simd;
 
-SELECT ad_fit(ad_kmeans(), i) FROM generate_series(1, 7) i;
+-- no more clusters than rows
+SELECT ad_info(ad_fit(ad_kmeans(), i)) #> '{kmeans,clusters}' AS clusters FROM generate_series(1, 7) i;
 SELECT ad_kmeans(clusters => 0);
 SELECT ad_kmeans(alpha => 0.4);
 SELECT ad_kmeans(beta => 0.5);

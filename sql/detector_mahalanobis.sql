@@ -102,8 +102,10 @@ SET anomaly.simd = avx2;
 SELECT sum(ad_score(m, a, constant, b)) = portable AS same_scores FROM mcd_edges, mcd_sums, (SELECT ad_fit(ad_mahalanobis(true), a, constant, b) AS m FROM mcd_edges) f GROUP BY portable;
 RESET anomaly.simd;
 
-SELECT ad_fit(ad_mahalanobis(), 1.0);
-SELECT ad_fit(ad_mahalanobis(true), 1.0);
+-- of one row the place is known
+SELECT robust, ad_info(m) #> '{mahalanobis,rank}' AS rank, ad_score(m, 1) AS same, ad_score(m, 4) AS other
+FROM unnest(ARRAY[false, true]) robust, LATERAL (SELECT ad_fit(ad_mahalanobis(robust), i) AS m FROM generate_series(1, 1) i) f;
+SELECT ad_score(ad_fit(ad_mahalanobis(true), x, 14.62), 0.07, 14.62) AS equal_rows FROM unnest(array_fill(0.07, ARRAY[1000])) x;
 SELECT ad_mahalanobis(robust => NULL);
 SELECT ad_fit(ad_mahalanobis(), i * 1e306, i) FROM generate_series(1, 100) i;
 SELECT ad_fit(ad_mahalanobis(true), array_fill((i * i) % 7, ARRAY[513])::float8[]) FROM generate_series(1, 10) i;

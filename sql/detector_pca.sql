@@ -98,8 +98,12 @@ RESET anomaly.simd;
 SELECT ad_pca(0);
 SELECT ad_pca(2.5);
 SELECT ad_fit(ad_pca(2.5), a, b) FROM pca_edges;
-SELECT ad_fit(ad_pca(3), a, b) FROM pca_edges;
+-- no more components than columns, or than there are axes between rows
+SELECT ad_info(ad_fit(ad_pca(3), a, b)) #> '{pca,components}' AS columns,
+       ad_info(ad_fit(ad_pca(3, 'reconstruction'), a, b, i * i) FILTER (WHERE i <= 2)) #> '{pca,components}' AS two_rows
+FROM pca_edges;
 SELECT ad_pca(method => 'weigthed');
-SELECT ad_fit(ad_pca(), 1.0);
+SELECT method, ad_info(m) #> '{pca,components}' AS components, ad_score(m, 1, 2) AS same, ad_score(m, 4, 2) AS other
+FROM unnest(ARRAY['weighted', 'reconstruction']) method, LATERAL (SELECT ad_fit(ad_pca(method => method), i, 2 * i) AS m FROM generate_series(1, 1) i) f;
 SELECT ad_fit(ad_pca() || ad_prepare(scale => 'none'), i * 1e306, i) FROM generate_series(1, 100) i;
 SELECT ad_fit(ad_pca(), array_fill(i % 7, ARRAY[2049])::float8[]) FROM generate_series(1, 10) i;

@@ -66,15 +66,17 @@ SELECT ad_score(ad_fit('iforest', 7, 3.5), 7, 3.5) AS constant FROM t;
 SELECT name, "distinct", min, max, encoding
 FROM ad_features((SELECT ad_fit('iforest', r) FROM (SELECT 7 AS seven, x FROM t) r));
 
--- a feature without a value is named
-SELECT pg_temp.expect_error(s) FROM unnest(ARRAY[
-$$SELECT ad_fit('iforest', x, NULL::float8) FROM t$$,
-$$SELECT ad_fit('iforest', x, NULL::text, y) FROM t$$,
-$$SELECT ad_fit('iforest', r) FROM (SELECT x, NULL::timestamptz AS seen FROM t) r$$,
-$$SELECT ad_fit('iforest', ARRAY[x, 'NaN']) FROM t$$,
-$$SELECT ad_fit('iforest', x, float8 '-Infinity') FROM t$$,
-$$SELECT ad_fit_sketch('iforest', ad_sketch(x, NULL::int)) FROM t$$
-]) s;
+-- a feature without a value is none
+CREATE TABLE without AS
+SELECT 'number' AS form, ad_fit('iforest', x, NULL::float8) AS m FROM t
+UNION ALL SELECT 'category', ad_fit('iforest', x, NULL::text, y) FROM t
+UNION ALL SELECT 'row', ad_fit('iforest', r) FROM (SELECT x, NULL::timestamptz AS seen FROM t) r
+UNION ALL SELECT 'array', ad_fit('iforest', ARRAY[x, 'NaN']) FROM t
+UNION ALL SELECT 'infinite', ad_fit('iforest', x, float8 '-Infinity') FROM t
+UNION ALL SELECT 'sketch', ad_fit_sketch('iforest', ad_sketch(x, NULL::int)) FROM t;
+SELECT form, string_agg(encoding, ', ' ORDER BY position) AS encodings, ad_info(m) ->> 'columns' AS columns
+FROM without, ad_features(m) GROUP BY form, m ORDER BY form;
+DROP TABLE without;
 -- a value in one of many rows is enough
 SELECT position, missing, "distinct", min FROM ad_features((
     SELECT ad_fit('iforest', x, CASE WHEN id = 9 THEN 3 END) FROM t));

@@ -73,7 +73,7 @@ $$SELECT ad_score(arr, '{}'::float8[]) FROM m$$
 SELECT pg_temp.expect_error($$SELECT ad_score(ad_fit('iforest', array_fill(i, ARRAY[3000])), 1, 2)
                               FROM generate_series(1, 10) i$$);
 
--- infinite values: missing in a fit, an error only when nothing else is there
+-- infinite values: missing in a fit
 SELECT pg_temp.expect_error(s) FROM unnest(ARRAY[
 $$SELECT ad_fit('iforest', amount, 'Infinity'::float8) FROM payments$$,
 $$SELECT ad_fit('iforest', amount, CASE WHEN id = 1 THEN 'Infinity'::float8 ELSE id END) FROM payments$$,

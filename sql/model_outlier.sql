@@ -73,7 +73,6 @@ SELECT pg_temp.expect_error('SELECT ad_outlier(NULL::jsonb, a) OVER () FROM read
 SELECT pg_temp.expect_error('SELECT ad_outlier(''iforst'', a) OVER () FROM readings');
 SELECT pg_temp.expect_error('SELECT ad_outlier(ad_prepare(), a) OVER () FROM readings');
 SELECT pg_temp.expect_error('SELECT ad_outlier(ad_iforest() || ad_sampling(keyed => true), id, a) OVER () FROM readings');
-SELECT pg_temp.expect_error('SELECT ad_outlier(''iforest'', NULL::int) OVER () FROM readings');
 SELECT pg_temp.expect_error('SELECT ad_outlier(''iforest'', ARRAY[a], b) OVER () FROM readings');
 SELECT pg_temp.expect_error('SELECT ad_outlier(''iforest'', CASE WHEN id < 5 THEN ARRAY[a] ELSE ARRAY[a, b] END) OVER () FROM readings');
 SELECT pg_temp.expect_error('SELECT ad_outlier(''iforest'', a) FROM readings');

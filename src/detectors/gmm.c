@@ -13,6 +13,8 @@
  * that the responsibilities come from, and moved to the new means at the
  * end, from which they differ little.
  *
+ * There are at most as many components as there are different rows.
+ *
  * Payload: u32 components, u32 iterations, u32 converged, f64 mean log
  * likelihood; per component f64 constant (ln weight + ln determinant of the
  * whitening - cols/2 ln 2 pi), f64 weight, its mean, and the lower triangle
@@ -30,6 +32,7 @@
 #define MAX_COMPONENTS	1000
 #define MAX_MEMORY		((Size) 256 * 1024 * 1024)
 #define BLOCK			256		/* rows at once */
+#define RIDGE			1e-6	/* of a variance, to a singular covariance */
 #define LOG2_E			1.44269504088896340736
 #define HALF_LOG_2PI	0.91893853320467274178
 #define NEGLIGIBLE		-40.0	/* ln of a share that changes no double */
@@ -172,6 +175,33 @@ gather(Em *em, int k, const double *x, Size n, const double *weight)
 	ad_scatter_add(x, n, cols, mean, weight, s->scatter);
 }
 
+/*
+ * Replace a finite covariance by its Cholesky factor.  Where it has none, as
+ * that of a component of few rows may without reg_covar, RIDGE of each
+ * variance is added to it: directions without variance get a little.
+ */
+static void
+factorise(double *a, int cols)
+{
+	double	   *whole = ad_palloc_array(double, ad_mul_size(cols, cols));
+
+	memcpy(whole, a, (Size) cols * cols * sizeof(double));
+	for (double ridge = RIDGE; !ad_cholesky(a, cols); ridge *= 10)
+	{
+		CHECK_FOR_INTERRUPTS();
+		memcpy(a, whole, (Size) cols * cols * sizeof(double));
+		for (int i = 0; i < cols; i++)
+		{
+			double	   *variance = &a[(Size) i * cols + i];
+
+			*variance += ridge * (*variance > DBL_MIN / RIDGE ? *variance : 1);
+		}
+		if (!ad_all_finite(a, (Size) cols * cols))
+			ad_too_large("gmm");
+	}
+	pfree(whole);
+}
+
 /* The M step's end: parameters from what was gathered. */
 static void
 update(Em *em)
@@ -204,11 +234,7 @@ update(Em *em)
 		}
 		if (!ad_all_finite(a, (Size) cols * cols))
 			ad_too_large("gmm");
-		if (!ad_cholesky(a, cols))
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("covariance of a component is singular"),
-					 errhint("Raise reg_covar or lower components in ad_gmm(), or scale with ad_prepare(scale => 'standard').")));
+		factorise(a, cols);
 		for (int i = 0; i < cols; i++)
 			logdet -= ad_log(a[(Size) i * cols + i]);
 		ad_lower_inverse(a, cols);
@@ -351,15 +377,9 @@ gmm_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 	Size		need;
 
 	ad_check_columns(m->cols, "gmm");
-	ad_detector_need_rows(m, options->components, "gmm", "components");
-	if (m->rows < 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("detector \"%s\" needs at least %d rows, there are %zu",
-						"gmm", 2, m->rows)));
 	need = ad_mul_size(ad_mul_size(AD_PAD_LANES(m->cols) * sizeof(double),
 								   m->cols),
-					   2 * (Size) options->components);
+					   2 * Min((Size) options->components, m->rows));
 	if (need > MAX_MEMORY)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),

@@ -19,6 +19,8 @@
  * factor times the distance to the nearest large centre, or its own if that
  * is large.
  *
+ * There are at most as many clusters as there are different rows.
+ *
  * Payload: u32 clusters; per cluster u32 large, u64 rows, f64 factor and the
  * centre.
  *
@@ -148,7 +150,6 @@ kmeans_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 	Cluster    *clusters;
 	double	   *center = ad_palloc_array(double, m->cols);
 
-	ad_detector_need_rows(m, options->clusters, "kmeans", "clusters");
 	memset(&k, 0, sizeof(k));
 	k.clusters = options->clusters;
 	k.restarts = options->restarts;

@@ -9,7 +9,10 @@
  * EmpiricalCovariance has it: directions in which no row differs count
  * nothing.  Robust: mcd.c.
  *
- * Payload: u32 robust, u32 singular, u64 rows of the subset, u64 rows of the
+ * Of one row, or of rows that are all the same, nothing but the place is
+ * known: the score is the squared Euclidean distance from it.
+ *
+ * Payload: u32 robust, u32 singular (2: all rows are the same), u64 rows of the subset, u64 rows of the
  * estimate, a map.
  *
  *-------------------------------------------------------------------------
@@ -28,6 +31,7 @@ typedef struct Mahalanobis
 {
 	bool		robust;
 	bool		singular;
+	bool		is_point;		/* all rows were the same */
 	uint64		support;
 	uint64		reweighted;
 	AdMap	   *map;
@@ -110,22 +114,28 @@ mahalanobis_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 {
 	const MahalanobisOptions *options = opts;
 	AdMcd		estimate;
+	bool		is_point;
 
 	ad_check_columns(m->cols, "mahalanobis");
-	if (m->rows < 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("detector \"%s\" needs at least %d rows, there are %zu",
-						"mahalanobis", 2, m->rows)));
 	if (options->robust)
 		ad_mcd_run(m, &estimate);
 	else
 		classical(m, &estimate);
+	is_point = estimate.outputs == 0;
+	if (is_point)
+	{
+		estimate.w = ad_palloc0_array(double, ad_mul_size(m->cols, m->cols));
+		for (int j = 0; j < m->cols; j++)
+			estimate.w[(Size) j * m->cols + j] = 1;
+		estimate.outputs = m->cols;
+		/* the mean of equal rows is rounded, they are not */
+		memcpy(estimate.mean, m->x, m->cols * sizeof(double));
+	}
 	if (!ad_all_finite(estimate.mean, m->cols) ||
 		!ad_all_finite(estimate.w, (Size) estimate.outputs * m->cols))
 		ad_too_large("mahalanobis");
 	ad_wr_u32(payload, options->robust);
-	ad_wr_u32(payload, estimate.singular);
+	ad_wr_u32(payload, is_point ? 2 : estimate.singular);
 	ad_wr_u64(payload, estimate.support);
 	ad_wr_u64(payload, estimate.reweighted);
 	ad_linear_write(payload, estimate.mean, estimate.w, estimate.outputs,
@@ -136,9 +146,12 @@ static void *
 mahalanobis_load(AdReader *r, int cols)
 {
 	Mahalanobis *p = palloc0(sizeof(Mahalanobis));
+	uint32		singular;
 
 	p->robust = ad_rd_u32(r) != 0;
-	p->singular = ad_rd_u32(r) != 0;
+	singular = ad_rd_u32(r);
+	p->singular = singular != 0;
+	p->is_point = singular == 2;
 	p->support = ad_rd_u64(r);
 	p->reweighted = ad_rd_u64(r);
 	p->map = ad_linear_load(r, cols);
@@ -181,7 +194,8 @@ mahalanobis_describe(const void *scorer, StringInfo json)
 {
 	const Mahalanobis *p = scorer;
 
-	appendStringInfo(json, "\"rank\": %d, \"singular\": %s", p->map->outputs,
+	appendStringInfo(json, "\"rank\": %d, \"singular\": %s",
+					 p->is_point ? 0 : p->map->outputs,
 					 p->singular ? "true" : "false");
 	if (p->robust)
 		appendStringInfo(json, ", \"support\": " UINT64_FORMAT ", \"reweighted_support\": " UINT64_FORMAT,

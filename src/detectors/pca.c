@@ -13,6 +13,10 @@
  * projection on the leading components is taken away.  That is the squared
  * length of the projection on the others; whichever are fewer are stored.
  *
+ * There are as many components as are asked for, but no more than columns and
+ * one less than rows.  Of one row, or of rows that are all the same, nothing
+ * but the place is known: either score is the squared distance from it.
+ *
  * Payload: u32 form (0: squared length of the outputs; 1: of the residual),
  * u32 method, u32 components, f64 share of the variance they hold, a map.
  *
@@ -73,12 +77,7 @@ count_components(const PcaOptions *options, const double *values, int cols,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("option \"components\" cannot be %g", wanted),
 					 errdetail("Expected a whole number, or a share of the variance below 1.")));
-		if (wanted > cols)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("option \"components\" is %.0f, there are %d columns",
-							wanted, cols)));
-		return (int) wanted;
+		return (int) Min(wanted, cols);
 	}
 	for (int k = 0; k < cols; k++)
 	{
@@ -99,7 +98,8 @@ find_components(const AdMatrix *m, double *mean, double *v, double *values)
 	int			cols = m->cols;
 
 	ad_column_means(m->x, m->rows, cols, mean);
-	ad_covariance(m->x, m->rows, cols, mean, (double) (m->rows - 1), v);
+	/* of one row it is 0, whatever the divisor */
+	ad_covariance(m->x, m->rows, cols, mean, (double) Max(m->rows - 1, 1), v);
 	if (!ad_all_finite(v, (Size) cols * cols))
 		ad_too_large("pca");
 	ad_eigen(v, cols, values);
@@ -139,16 +139,13 @@ pca_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 	uint32		form = FORM_LENGTH;
 
 	ad_check_columns(cols, "pca");
-	if (m->rows < 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("detector \"%s\" needs at least %d rows, there are %zu",
-						"pca", 2, m->rows)));
 	v = ad_palloc_array(double, ad_mul_size(cols, cols));
 	find_components(m, mean, v, values);
 	for (int i = 0; i < cols; i++)
 		total += values[i];
-	k = count_components(options, values, cols, total);
+	/* n rows lie in a space of n - 1 dimensions: other axes are arbitrary */
+	k = (int) Min((Size) count_components(options, values, cols, total),
+				  total > 0 ? m->rows - 1 : 0);
 
 	if (options->method == METHOD_WEIGHTED)
 	{
@@ -158,6 +155,8 @@ pca_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 			for (int c = 0; c < cols; c++)
 				v[(Size) i * cols + c] /= sqrt(values[i]);
 		outputs = k;
+		if (k == 0)
+			form = FORM_RESIDUAL;
 	}
 	else if (cols - k <= 2 * k)
 	{

@@ -75,7 +75,11 @@ typedef struct AdDetector
 	 */
 	bool		(*accepts_missing) (const void *options);
 
-	/* Fit and append the payload; cancellable. */
+	/*
+	 * Fit and append the payload; cancellable.  Any number of rows will do:
+	 * where they are fewer than the options ask for, the most that they allow
+	 * is fitted.
+	 */
 	void		(*fit) (const AdMatrix *m, const void *options,
 						StringInfo payload);
 
@@ -127,13 +131,6 @@ typedef struct AdDetector
 
 /* detector.c */
 extern const AdDetector *ad_detector_by_name(const char *name);
-
-/*
- * Raise an error for a matrix with fewer rows than a detector needs: 22023,
- * naming the option that asks for them.
- */
-extern void ad_detector_need_rows(const AdMatrix *m, Size needed,
-								  const char *detector, const char *option);
 
 /*
  * Draw up to max_rows rows of a matrix, uniformly by the fit's seed and in

@@ -58,7 +58,8 @@ typedef struct AdModelFeature
 	int			first;			/* its first column */
 	int			ncols;
 	double		impute;			/* for a missing value: number or code */
-	int			dropped_for;	/* feature it is correlated with, or -1 */
+	int			dropped_for;	/* feature it is correlated with; -1: it is
+								 * not dropped, or had no values */
 	AdDict		dict;			/* categories; the code is the position */
 	double	   *frequency;		/* per code, then 0 for "other" */
 } AdModelFeature;

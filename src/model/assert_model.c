@@ -89,7 +89,7 @@ ad_model_check_features(const AdModel *m)
 		if (m->plain)
 			Assert(f->encoding == AD_ENC_NUMBER);
 	}
-	Assert(ncols == m->ncols);
+	Assert(Max(ncols, 1) == m->ncols);
 	for (int c = 0; c < m->ncols; c++)
 	{
 		Assert(m->kinds[c] <= AD_COLUMN_OTHER);

@@ -88,7 +88,9 @@ ad_encoding_text(const AdModel *m, int feature)
 	switch (f->encoding)
 	{
 		case AD_ENC_DROPPED:
-			if (f->dropped_for >= 0 && m->features[f->dropped_for].name[0])
+			if (f->dropped_for < 0)
+				return pstrdup("no values");
+			if (m->features[f->dropped_for].name[0])
 				return psprintf("dropped: correlated with %s",
 								m->features[f->dropped_for].name);
 			return psprintf("dropped: correlated with feature %d",

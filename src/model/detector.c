@@ -81,19 +81,6 @@ ad_detector_by_name(const char *name)
 	return NULL;				/* keep the compiler quiet */
 }
 
-/* Raise an error unless a fit has the rows that an option asks for. */
-void
-ad_detector_need_rows(const AdMatrix *m, Size needed, const char *detector,
-					  const char *option)
-{
-	if (m->rows < needed)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("detector \"%s\" needs at least %zu rows, there are %zu",
-						detector, needed, m->rows),
-				 errdetail("Option \"%s\" asks for them.", option)));
-}
-
 /* Draw reference rows; see ad_detector.h. */
 Size *
 ad_detector_reference_rows(const AdMatrix *m, int max_rows, Size *n)

@@ -83,7 +83,8 @@ ad_ensemble_combine(AdCombine combine, double *scores,
 			return scores[n - 1];
 		return scores[(n - 1) / 2] * 0.5 + scores[n / 2] * 0.5;
 	}
-	return sum;
+	/* shares of the greatest number may add up to more than it */
+	return Max(-DBL_MAX, Min(sum, DBL_MAX));
 }
 
 /*

@@ -229,8 +229,6 @@ read_preparation(AdReader *r, AdModel *m)
 			ad_rd_corrupt(r, "an imputed category is not in the dictionary");
 	}
 	ad_prepare_columns(m);
-	if (m->ncols == 0)
-		ad_rd_corrupt(r, "it has no columns");
 	if (m->scaled)
 	{
 		ad_rd_need(r, ad_mul_size(m->ncols, 16));

@@ -16,6 +16,9 @@
  *	  row ever to have it.  With many values it becomes its share of rows,
  *	  0 for an unseen one: rarer than all that were seen;
  *	- of two correlated numbers the later is dropped, if asked for;
+ *	- so is a feature without a single value: nothing is known of it, and
+ *	  what it is given later counts nothing.  A model of no other features
+ *	  has one column, which is 0 in every row;
  *	- number columns are scaled as the spec or the detector says.
  *
  *-------------------------------------------------------------------------
@@ -72,6 +75,8 @@ ad_prepare_columns(AdModel *m)
 							AD_MAX_COLUMNS),
 					 errhint("Lower onehot_max in ad_prepare(), or give fewer features.")));
 	}
+	/* detectors take no empty rows: without features, all are the same one */
+	ncols = Max(ncols, 1);
 	m->ncols = (int) ncols;
 	m->kinds = ad_palloc0_array(uint8, ncols);
 	m->plain = true;
@@ -204,6 +209,7 @@ ad_prepare_row(AdModel *m, const double *raw, double *columns)
 	}
 
 	m->infinite_time = false;
+	columns[0] = 0;				/* if it is no feature's */
 	for (int j = 0; j < m->nfeatures; j++)
 	{
 		AdModelFeature *f = &m->features[j];
@@ -329,11 +335,6 @@ choose_encodings(AdModel *m, const AdView *v, const AdSpec *spec)
 		const AdViewFeature *vf = &v->features[j];
 		uint64		present = v->rows - vf->missing - vf->infinite;
 
-		if (present == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("feature %s has no values", feature_label(f, j)),
-					 errdetail("Every row has NULL, NaN or infinity there.")));
 		if (m->impute == AD_IMPUTE_ERROR && present < v->rows)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -342,6 +343,14 @@ choose_encodings(AdModel *m, const AdView *v, const AdSpec *spec)
 					 errdetail("ad_prepare(impute => 'error') does not allow it.")));
 
 		f->dropped_for = -1;
+		if (present == 0)
+		{
+			f->encoding = AD_ENC_DROPPED;
+			f->impute = 0;
+			if (f->class == AD_CLASS_CATEGORY)
+				f->frequency = ad_palloc0_array(double, 1);
+			continue;
+		}
 		if (f->class == AD_CLASS_CATEGORY)
 		{
 			int			keep = Min(vf->nvalues, AD_MAX_MODEL_VALUES);

@@ -109,6 +109,7 @@ number_words(AdModel *m, int feature)
 	if (!(isfinite(w->low) && isfinite(w->high) && w->low <= w->high))
 	{
 		w->low = w->high = NAN;
+		w->decimals = DIGITS - 1;	/* nobody knows how many it has */
 		return;
 	}
 	switch (w->kind)
@@ -266,6 +267,9 @@ ad_words_direction(const AdModel *m, int feature, double v)
 
 	if (isnan(v))
 		return AD_DIR_MISSING;
+	/* the fit saw no values at all */
+	if (f->encoding == AD_ENC_DROPPED && f->dropped_for < 0)
+		return AD_DIR_UNSEEN;
 	if (w->kind == AD_VALUE_CATEGORY)
 	{
 		if (v < f->dict.n)
