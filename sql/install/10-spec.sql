@@ -17,12 +17,28 @@ CREATE FUNCTION @extschema@.ad_prepare(
     calendar boolean DEFAULT false,
     timezone text DEFAULT 'UTC',
     onehot_max integer DEFAULT 10,
-    drop_correlated double precision DEFAULT NULL)
+    drop_correlated double precision DEFAULT NULL,
+    on_error text DEFAULT 'error')
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.ad_prepare(text, text, boolean, text, integer, double precision) IS
-'part of a spec: how features are imputed, encoded and scaled; compose with ||';
+COMMENT ON FUNCTION @extschema@.ad_prepare(text, text, boolean, text, integer, double precision, text) IS
+'part of a spec: how features are imputed, encoded and scaled, and whether a fit whose data are at fault raises an error or is NULL; compose with ||';
+
+-- What was ad_prepare() in 0.2.0. Views, indexes and functions that were made
+-- of it depend on it still, wherever the update has moved it.
+CREATE FUNCTION _anomaly._ad_prepare(
+    impute text DEFAULT 'median',
+    scale text DEFAULT 'auto',
+    calendar boolean DEFAULT false,
+    timezone text DEFAULT 'UTC',
+    onehot_max integer DEFAULT 10,
+    drop_correlated double precision DEFAULT NULL)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'ad_prepare_0_2'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION _anomaly._ad_prepare(text, text, boolean, text, integer, double precision) IS
+'ad_prepare() of version 0.2.0, for objects that depend on it';
 
 CREATE FUNCTION @extschema@.ad_sampling(
     rows integer DEFAULT 65536,

@@ -57,6 +57,10 @@ BEGIN
 	END LOOP;
 END $$;
 
+-- ad_prepare() takes another argument: what depends on the old one keeps it.
+ALTER FUNCTION @extschema@.ad_prepare(text, text, boolean, text, integer, double precision) RENAME TO _ad_prepare;
+ALTER FUNCTION @extschema@._ad_prepare(text, text, boolean, text, integer, double precision) SET SCHEMA _anomaly;
+
 -- What pg_cron runs named the procedure in the extension's schema.
 DO $$
 BEGIN

@@ -36,6 +36,15 @@ typedef struct AdOption
 	bool		min_open;		/* float: min itself is refused */
 } AdOption;
 
+/* What becomes of data that cannot be used: option "on_error", everywhere. */
+typedef enum AdOnError
+{
+	AD_ON_ERROR_RAISE,
+	AD_ON_ERROR_NULL			/* the result is NULL */
+} AdOnError;
+
+extern const char *const ad_on_error_names[];
+
 /* One line per option; its key is the name of the member. */
 #define AD_OPTION(type, member, kind, dflt, min, max, values, string, open) \
 	{#member, kind, offsetof(type, member), dflt, min, max, values, string, open}

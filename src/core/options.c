@@ -22,6 +22,8 @@
 
 #define MAX_SUGGESTED	40		/* options compared for a hint */
 
+const char *const ad_on_error_names[] = {"error", "null", NULL};
+
 #define INT_AT(out, o)		(*(int *) ((char *) (out) + (o)->offset))
 #define FLOAT_AT(out, o)	(*(double *) ((char *) (out) + (o)->offset))
 #define BOOL_AT(out, o)		(*(bool *) ((char *) (out) + (o)->offset))

@@ -27,6 +27,7 @@
  *-------------------------------------------------------------------------
  */
 #include "core/ad_elementary.h"
+#include "core/ad_fault.h"
 #include "core/ad_random.h"
 #include "detectors/linear.h"
 #include "math/ad_math.h"
@@ -433,7 +434,8 @@ ad_mcd_run(const AdMatrix *m, AdMcd *out)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("detector \"%s\" takes at most %d columns, there are %d",
 						"mahalanobis", MAX_COLUMNS, d),
-				 errdetail("This limit is for \"robust\".")));
+				 errdetail("This limit is for \"robust\"."),
+				 ad_errdata()));
 	memset(out, 0, sizeof(*out));
 	out->mean = ad_palloc0_array(double, m->cols);
 	ad_column_means(m->x, m->rows, m->cols, out->mean);

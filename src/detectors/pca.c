@@ -22,6 +22,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_fault.h"
 #include "detectors/ad_detectors.h"
 #include "detectors/linear.h"
 
@@ -180,7 +181,8 @@ pca_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("values are too close together for detector \"%s\"",
 						"pca"),
-				 errhint("Scale them with ad_prepare(scale => 'standard').")));
+				 errhint("Scale them with ad_prepare(scale => 'standard')."),
+				 ad_errdata()));
 	ad_linear_write(payload, mean, v + (Size) from * cols, outputs, cols);
 }
 

@@ -6,6 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include "core/ad_elementary.h"
+#include "core/ad_fault.h"
 #include "math/ad_linalg.h"
 
 #include <float.h>
@@ -116,7 +117,8 @@ ad_check_columns(int cols, const char *detector)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("detector \"%s\" takes at most %d columns, there are %d",
 						detector, AD_LINALG_MAX_COLUMNS, cols),
-				 errdetail("A category has a column for each of its values.")));
+				 errdetail("A category has a column for each of its values."),
+				 ad_errdata()));
 }
 
 /*
@@ -131,7 +133,8 @@ ad_too_large(const char *detector)
 			 errmsg("values are too large for double precision arithmetic"),
 			 errdetail("Detector \"%s\" needs differences and squares of them.",
 					   detector),
-			 errhint("Scale them with ad_prepare(scale => 'standard'), or divide them by a constant.")));
+			 errhint("Scale them with ad_prepare(scale => 'standard'), or divide them by a constant."),
+			 ad_errdata()));
 }
 
 /* Error for differences that are not 0, but their squares are. */
@@ -143,7 +146,8 @@ ad_too_small(const char *detector)
 			 errmsg("values are too small for double precision arithmetic"),
 			 errdetail("Detector \"%s\" needs differences and squares of them.",
 					   detector),
-			 errhint("Scale them with ad_prepare(scale => 'standard'), or multiply them by a constant.")));
+			 errhint("Scale them with ad_prepare(scale => 'standard'), or multiply them by a constant."),
+			 ad_errdata()));
 }
 
 bool

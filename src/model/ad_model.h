@@ -115,9 +115,10 @@ extern double ad_prepare_infinite_score(AdModel *m);
 extern void ad_prepare_zone(AdModel *m, const char *name);
 
 /* fit.c */
-extern bytea *ad_model_fit(AdSketch *sketch, const AdSpec *spec);
-extern void ad_model_outliers(AdSketch *sketch, const AdSpec *spec,
-							  double *scores);
+extern bytea *ad_model_fit(AdSketch *sketch, const AdSpec *spec,
+						   char **fault);
+extern char *ad_model_outliers(AdSketch *sketch, const AdSpec *spec,
+							   double *scores);
 
 /* model_bytes.c */
 extern void ad_model_write_head(AdModel *m, AdEnvelopeWriter *w,

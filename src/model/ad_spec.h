@@ -26,6 +26,8 @@ typedef struct AdPrepare
 	char	   *timezone;		/* that they are read in */
 	int			onehot_max;		/* distinct values; above: frequency */
 	double		drop_correlated;	/* NaN: off */
+	int			on_error;		/* AdOnError, of a fit whose data are at
+								 * fault; of an ensemble, its own counts */
 } AdPrepare;
 
 extern const AdOption ad_prepare_options[];

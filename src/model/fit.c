@@ -15,6 +15,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_fault.h"
 #include "math/ad_linalg.h"
 #include "model/ad_ensemble.h"
 #include "model/ad_fitter.h"
@@ -72,7 +73,8 @@ check_matrix(const AdMatrix *m, const AdDetector *d, bool missing)
 		if (zero != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("a value to fit is not finite")));
+					 errmsg("a value to fit is not finite"),
+					 ad_errdata()));
 	}
 	if (!d->squares)
 		return;
@@ -453,30 +455,75 @@ write_model(Fit *fit, MemoryContext mcxt)
 						   contains_rows ? AD_MODEL_CONTAINS_ROWS : 0);
 }
 
+/* What is asked of a fit. */
+typedef struct Task
+{
+	AdSketch   *sketch;
+	const AdSpec *spec;
+	MemoryContext mcxt;			/* for the model */
+	bytea	   *model;			/* the result of fit_model() */
+	double	   *scores;			/* that of score_outliers() */
+} Task;
+
+/*
+ * Do a task in memory that is freed afterwards.  Returns NULL; or, where the
+ * spec says so, the message of an error that the data are to blame for,
+ * palloc'd in the current context.
+ */
+static char *
+run_task(void (*work) (void *), Task *task)
+{
+	MemoryContext old = CurrentMemoryContext;
+	MemoryContext scratch = AllocSetContextCreate(old, "anomaly fit",
+												  ALLOCSET_DEFAULT_SIZES);
+	char	   *message = NULL;
+
+	task->mcxt = old;
+	MemoryContextSwitchTo(scratch);
+	if (task->spec->prepare.on_error == AD_ON_ERROR_NULL)
+		message = ad_fault_catch(work, task);
+	else
+		work(task);
+	MemoryContextSwitchTo(old);
+	if (message)
+		message = pstrdup(message);
+	MemoryContextDelete(scratch);
+	return message;
+}
+
+/* Fit a model. */
+static void
+fit_model(void *arg)
+{
+	Task	   *task = arg;
+	Fit			fit;
+
+	prepare(&fit, ad_view_create(task->sketch), task->spec,
+			task->spec->sampling.seed);
+	calibrate(&fit);
+	remember_shares(fit.model, fit.view);
+	forget_scorer(&fit);
+	task->model = write_model(&fit, task->mcxt);
+}
+
 /*
  * Fit the spec's detector to a sketch.  Returns the model's bytes in the
  * current context; everything else is freed.  Cancellable.  Byte-identical
  * for sketches that say the same.
+ *
+ * With on_error => 'null', an error that the data are to blame for gives
+ * NULL, and its message in *fault; else that is NULL.
  */
 bytea *
-ad_model_fit(AdSketch *sketch, const AdSpec *spec)
+ad_model_fit(AdSketch *sketch, const AdSpec *spec, char **fault)
 {
-	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext,
-												  "anomaly fit",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(scratch);
-	Fit			fit;
-	bytea	   *result;
+	Task		task = {.sketch = sketch,.spec = spec};
 
-	prepare(&fit, ad_view_create(sketch), spec, spec->sampling.seed);
-	calibrate(&fit);
-	remember_shares(fit.model, fit.view);
-	forget_scorer(&fit);
-	result = write_model(&fit, old);
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(scratch);
+	*fault = run_task(fit_model, &task);
+	if (*fault)
+		return NULL;
 	/* the buffer grew by doubling */
-	return repalloc(result, VARSIZE(result));
+	return repalloc(task.model, VARSIZE(task.model));
 }
 
 /* The in-sample scores of all rows of a prepared detector. */
@@ -533,29 +580,36 @@ score_members_in_sample(Fit *fit, double *scores)
 	}
 }
 
-/*
- * Fit the spec's detector to a sketch that still has all of its rows, and
- * score those rows in-sample.  scores[i] is for the i-th row added.
- */
-void
-ad_model_outliers(AdSketch *sketch, const AdSpec *spec, double *scores)
+/* Score the rows of a fit. */
+static void
+score_outliers(void *arg)
 {
-	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext,
-												  "anomaly fit",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(scratch);
+	Task	   *task = arg;
 	Fit			fit;
 	double	   *own;
 
-	Assert(!sketch->large);
-	prepare(&fit, ad_view_create(sketch), spec, spec->sampling.seed);
+	Assert(!task->sketch->large);
+	prepare(&fit, ad_view_create(task->sketch), task->spec,
+			task->spec->sampling.seed);
 	own = ad_palloc_array(double, fit.matrix.rows);
 	if (fit.nmembers > 0)
 		score_members_in_sample(&fit, own);
 	else
 		score_in_sample(&fit, own);
 	for (Size i = 0; i < fit.matrix.rows; i++)
-		scores[fit.view->order ? fit.view->order[i] : i] = own[i];
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(scratch);
+		task->scores[fit.view->order ? fit.view->order[i] : i] = own[i];
+}
+
+/*
+ * Fit the spec's detector to a sketch that still has all of its rows, and
+ * score those rows in-sample.  scores[i] is for the i-th row added.  Returns
+ * NULL; or, with on_error => 'null', the message of an error that the data
+ * are to blame for: there are no scores.
+ */
+char *
+ad_model_outliers(AdSketch *sketch, const AdSpec *spec, double *scores)
+{
+	Task		task = {.sketch = sketch,.spec = spec,.scores = scores};
+
+	return run_task(score_outliers, &task);
 }

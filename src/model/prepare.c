@@ -24,6 +24,7 @@
  *-------------------------------------------------------------------------
  */
 #include "core/ad_elementary.h"
+#include "core/ad_fault.h"
 #include "math/ad_math.h"
 #include "model/ad_model.h"
 
@@ -73,7 +74,8 @@ ad_prepare_columns(AdModel *m)
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("features need more than %d columns when encoded",
 							AD_MAX_COLUMNS),
-					 errhint("Lower onehot_max in ad_prepare(), or give fewer features.")));
+					 errhint("Lower onehot_max in ad_prepare(), or give fewer features."),
+					 ad_errdata()));
 	}
 	/* detectors take no empty rows: without features, all are the same one */
 	ncols = Max(ncols, 1);
@@ -340,7 +342,8 @@ choose_encodings(AdModel *m, const AdView *v, const AdSpec *spec)
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("feature %s is missing in " UINT64_FORMAT " of " UINT64_FORMAT " rows",
 							feature_label(f, j), v->rows - present, v->rows),
-					 errdetail("ad_prepare(impute => 'error') does not allow it.")));
+					 errdetail("ad_prepare(impute => 'error') does not allow it."),
+					 ad_errdata()));
 
 		f->dropped_for = -1;
 		if (present == 0)

@@ -22,6 +22,7 @@ const AdOption ad_prepare_options[] = {
 	AD_STRING(AdPrepare, timezone, "UTC"),
 	AD_INT(AdPrepare, onehot_max, 10, 0, 1000),
 	AD_FLOAT_ABOVE(AdPrepare, drop_correlated, NAN, 0, 1),
+	AD_ENUM(AdPrepare, on_error, AD_ON_ERROR_RAISE, ad_on_error_names),
 };
 const int	ad_n_prepare_options = lengthof(ad_prepare_options);
 

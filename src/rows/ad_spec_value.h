@@ -16,5 +16,6 @@
 extern void ad_spec_from_value(struct varlena *value, bool is_text,
 							   bool need_detector, AdSpec *spec);
 extern Jsonb *ad_jsonb_from_text(const char *text);
+extern Jsonb *ad_spec_raising(Jsonb *spec);
 
 #endif							/* AD_SPEC_VALUE_H */

@@ -123,7 +123,7 @@ calibrated(Jsonb *spec, double contamination)
 	part = psprintf("{\"calibrate\": {\"share\": %.17g, \"contamination\": %.17g}}",
 					parsed.has_calibrate ? parsed.calibrate.share :
 					ad_calibrate_options[0].dflt, contamination);
-	result = DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(spec),
+	result = DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(ad_spec_raising(spec)),
 								 JsonbPGetDatum(ad_jsonb_from_text(part)));
 	return DatumGetJsonbP(result);
 }

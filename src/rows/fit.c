@@ -19,6 +19,7 @@
 #include "operate/ad_progress.h"
 #include "operate/ad_shared.h"
 #include "rows/ad_args.h"
+#include "rows/ad_failed_fits.h"
 #include "rows/ad_origin.h"
 #include "rows/ad_spec_value.h"
 #include "sql/ad_aggregate.h"
@@ -441,13 +442,24 @@ ad_sketch_finalfn(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(ad_sketch_write(state->sketch, NULL, 0));
 }
 
-/* The fitted model; NULL if there was no row. */
+/* The model of a fit, or NULL for one that failed, which is counted. */
+static Datum
+model_or_null(FunctionCallInfo fcinfo, bytea *model, const char *fault)
+{
+	if (model != NULL)
+		PG_RETURN_BYTEA_P(model);
+	ad_failed_fits_add(fcinfo, fault);
+	PG_RETURN_NULL();
+}
+
+/* The fitted model; NULL if there was no row, or see model_or_null(). */
 Datum
 ad_fit_finalfn(PG_FUNCTION_ARGS)
 {
 	FitState   *state;
 	FitProgress *progress;
 	bytea	   *model;
+	char	   *fault;
 
 	(void) ad_aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
@@ -461,11 +473,11 @@ ad_fit_finalfn(PG_FUNCTION_ARGS)
 		ad_progress_rows(progress->slot, progress->rows);
 		ad_progress_phase(progress->slot, "fitting");
 	}
-	model = ad_model_fit(state->sketch, &state->spec);
+	model = ad_model_fit(state->sketch, &state->spec, &fault);
 	/* other groups may have rows to come */
 	if (progress)
 		ad_progress_phase(progress->slot, "reading rows");
-	PG_RETURN_BYTEA_P(model);
+	return model_or_null(fcinfo, model, fault);
 }
 
 /*
@@ -478,6 +490,7 @@ ad_fit_sketch(PG_FUNCTION_ARGS)
 	bytea	   *bytes;
 	FitState   *state;
 	bytea	   *model;
+	char	   *fault;
 	uint64		seed;
 
 	ad_check_length(PG_GETARG_DATUM(0), "spec", AD_MAX_OPTIONS_LENGTH);
@@ -493,7 +506,7 @@ ad_fit_sketch(PG_FUNCTION_ARGS)
 	seed = state->spec.sampling.seed;
 	state->spec.sampling = state->sketch->sampling;
 	state->spec.sampling.seed = seed;
-	model = ad_model_fit(state->sketch, &state->spec);
+	model = ad_model_fit(state->sketch, &state->spec, &fault);
 	MemoryContextDelete(state->own);
-	PG_RETURN_BYTEA_P(model);
+	return model_or_null(fcinfo, model, fault);
 }

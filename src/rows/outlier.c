@@ -16,6 +16,7 @@
  *-------------------------------------------------------------------------
  */
 #include "rows/ad_args.h"
+#include "rows/ad_failed_fits.h"
 #include "rows/ad_spec_value.h"
 #include "sql/ad_text.h"
 
@@ -37,7 +38,8 @@ typedef struct ArgumentType
 typedef struct OutlierState
 {
 	double	   *scores;			/* NULL until the partition is read */
-	bool	   *present;		/* false: the array or row was NULL */
+	bool	   *present;		/* false: the array or row was NULL, or the
+								 * partition's fit failed */
 } OutlierState;
 
 PG_FUNCTION_INFO_V1(ad_outlier);
@@ -188,8 +190,13 @@ score_partition(OutlierState *state, WindowObject winobj,
 	if (sketch != NULL)
 	{
 		double	   *scores = ad_palloc_array(double, rows);
+		char	   *fault = ad_model_outliers(sketch, &spec, scores);
 
-		ad_model_outliers(sketch, &spec, scores);
+		if (fault)
+		{
+			ad_failed_fits_add(fcinfo, fault);
+			memset(state->present, 0, rows);
+		}
 		for (int64 i = 0, k = 0; i < rows; i++)
 			if (state->present[i])
 				state->scores[i] = scores[k++];
@@ -200,7 +207,8 @@ score_partition(OutlierState *state, WindowObject winobj,
 
 /*
  * ad_outlier(spec, VARIADIC "any") OVER (PARTITION BY …) -> float8: the
- * in-sample score of the row.  NULL where the one array or row is NULL.
+ * in-sample score of the row.  NULL where the one array or row is NULL, and in
+ * a partition whose fit failed, if ad_prepare(on_error => 'null') says so.
  * The frame is of no effect.
  */
 Datum

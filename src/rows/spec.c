@@ -25,6 +25,7 @@
 #include "utils/syscache.h"
 
 PG_FUNCTION_INFO_V1(ad_spec_constructor);
+PG_FUNCTION_INFO_V1(ad_prepare_0_2);
 PG_FUNCTION_INFO_V1(ad_detector_names);
 
 /* A jsonb from JSON text; errors as jsonb's input has. */
@@ -49,6 +50,22 @@ ad_spec_from_value(struct varlena *value, bool is_text, bool need_detector,
 		ad_spec_defaults(text_to_cstring((text *) value), spec);
 	else
 		ad_spec_parse(&((Jsonb *) value)->root, need_detector, spec);
+}
+
+/*
+ * A valid spec, less what it says of errors: of one fit, whoever asks for it
+ * wants to know why it failed.
+ */
+Jsonb *
+ad_spec_raising(Jsonb *spec)
+{
+	Datum		path[] = {CStringGetTextDatum("prepare"), CStringGetTextDatum("on_error")};
+	ArrayType  *array = construct_array(path, lengthof(path), TEXTOID, -1,
+										false, TYPALIGN_INT);
+
+	return DatumGetJsonbP(DirectFunctionCall2(jsonb_delete_path,
+											  JsonbPGetDatum(spec),
+											  PointerGetDatum(array)));
 }
 
 /* Append one argument as a JSON value. */
@@ -127,6 +144,8 @@ ad_spec_constructor(PG_FUNCTION_ARGS)
 	name = pstrdup(NameStr(((Form_pg_proc) GETSTRUCT(tuple))->proname));
 	n = get_func_arg_info(tuple, &types, &names, &modes);
 	ReleaseSysCache(tuple);
+	/* one of an older version is private */
+	name += name[0] == '_';
 	if (strncmp(name, "ad_", 3) != 0 || n != PG_NARGS())
 		elog(ERROR, "unexpected spec constructor \"%s\"", name);
 	name += 3;
@@ -156,6 +175,13 @@ ad_spec_constructor(PG_FUNCTION_ARGS)
 	spec = ad_jsonb_from_text(buf.data);
 	ad_spec_parse(&spec->root, !part, &parsed);
 	PG_RETURN_JSONB_P(spec);
+}
+
+/* _ad_prepare(…) -> jsonb: ad_prepare(…) with the arguments of 0.2.0. */
+Datum
+ad_prepare_0_2(PG_FUNCTION_ARGS)
+{
+	return ad_spec_constructor(fcinfo);
 }
 
 /* _ad_detectors() -> names of the detectors, without the ensemble. */

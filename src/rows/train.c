@@ -247,6 +247,8 @@ run_train(FunctionCallInfo fcinfo)
 	/* what can be wrong is said before the rows are read */
 	(void) get_func_signature(fcinfo->flinfo->fn_oid, &types, &nargs);
 	ad_spec_from_value(spec_value, types[2] == TEXTOID, true, &spec);
+	if (spec.prepare.on_error == AD_ON_ERROR_NULL)
+		spec_value = (struct varlena *) ad_spec_raising((Jsonb *) spec_value);
 	PreventCommandIfReadOnly("ad_train()");
 	if (ad_registry_name(name, NULL, &row))
 		ad_registry_check(name, NULL, AD_PRIVILEGE_OWN, &row);

@@ -8,6 +8,7 @@
 #ifndef AD_STL_OPTIONS_H
 #define AD_STL_OPTIONS_H
 
+#include "core/ad_options.h"
 #include "series/ad_series.h"
 #include "utils/jsonb.h"
 
@@ -29,13 +30,6 @@ typedef enum AdDuplicates
 	AD_DUPLICATES_ERROR,
 	AD_DUPLICATES_LAST
 } AdDuplicates;
-
-/* What becomes of a series that cannot be decomposed. */
-typedef enum AdOnError
-{
-	AD_ON_ERROR_RAISE,
-	AD_ON_ERROR_NULL			/* the rows of the series are NULL */
-} AdOnError;
 
 /* A length of time: points, or months and microseconds. */
 typedef struct AdSpan
@@ -71,7 +65,8 @@ typedef struct AdStlOptions
 	int			threshold_method;	/* AdThresholdMethod */
 	int			score_window;	/* points to each side */
 	int			duplicates;		/* AdDuplicates */
-	int			on_error;		/* AdOnError */
+	int			on_error;		/* AdOnError, of a series that cannot be
+								 * decomposed */
 	char	   *timezone;		/* or NULL */
 } AdStlOptions;
 

@@ -20,7 +20,6 @@
 
 static const char *const method_names[] = {"mad", "iqr", "sigma", "pot", NULL};
 static const char *const duplicate_names[] = {"mean", "error", "last", NULL};
-static const char *const on_error_names[] = {"error", "null", NULL};
 static const char *const own_keys[] = {"period", "seasonal_window", "step", NULL};
 
 #define MAX_WINDOW	16777215
@@ -42,7 +41,7 @@ static const AdOption table[] = {
 	AD_ENUM(AdStlOptions, threshold_method, 0, method_names),
 	AD_INT(AdStlOptions, score_window, 0, 1, MAX_WINDOW),
 	AD_ENUM(AdStlOptions, duplicates, 0, duplicate_names),
-	AD_ENUM(AdStlOptions, on_error, 0, on_error_names),
+	AD_ENUM(AdStlOptions, on_error, AD_ON_ERROR_RAISE, ad_on_error_names),
 	AD_STRING(AdStlOptions, timezone, NULL),
 };
 
