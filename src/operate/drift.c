@@ -10,8 +10,8 @@
  *
  * Small samples differ by chance.  A measure that chance exceeds once in
  * 1,000 is never held against a feature: a PSI below its noise, a change of
- * the missing share within 3.29 standard errors, new categories that the
- * reference can be expected not to have seen.
+ * the missing share that Fisher's exact test does not see, new categories
+ * that the reference can be expected not to have seen.
  *
  * Timestamps move on by themselves: their distribution is compared, but is
  * of no effect on the verdict.
@@ -205,10 +205,9 @@ judge_row(AdDriftRow *row, const AdDriftSide *reference, const AdDriftSide *curr
 	{
 		double		n = (double) reference->rows;
 		double		m = (double) current->rows;
-		double		share = (row->missing_reference * n +
-							 row->missing_current * m) / (n + m);
 
-		if (change > AD_DRIFT_CHANCE * sqrt(share * (1 - share) * (1 / n + 1 / m)))
+		if (ad_drift_share_changed(rint(row->missing_reference * n), n,
+								   rint(row->missing_current * m), m))
 			judge(row, "change of the missing share", change,
 				  o->missing_moderate, o->missing_significant);
 		if (row->new_share > row->new_noise)

@@ -13,11 +13,13 @@
  * is taken at them, so it is a lower bound.  A number that several quantiles
  * are has a bin of its own; the share below it is not known but to be the
  * first one's level at most, so it is taken to be as near to the current
- * share as that allows.
+ * share as that allows for KS, and in the current proportion to that of the
+ * number for PSI: either is a lower bound.
  *
  * If nothing has changed, PSI / (1/n + 1/m) is about chi-square with
  * bins - 1 degrees of freedom (Yurdakul 2018): a PSI below that
- * distribution's 0.999 quantile is noise.
+ * distribution's 0.999 quantile is noise.  Where a PSI is above and bins have
+ * few rows, random splits tell (drift_noise.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -25,7 +27,7 @@
 #include "math/ad_math.h"
 #include "operate/ad_drift_compare.h"
 
-#include <float.h>
+#define TIED_ROWS		1000	/* of more, equal ones are many */
 
 /* PSI and Jensen-Shannon distance of shares, and what chance makes of PSI. */
 void
@@ -79,52 +81,6 @@ at_most(const double *v, Size n, double x)
 	return low;
 }
 
-/* Just below a number: by more than what rounding makes of it. */
-static double
-just_below(double x)
-{
-	return x - Max(fabs(x) * 1e-12, DBL_MIN);
-}
-
-/*
- * The upper edges of all bins but the last, which has none: quantiles; or if
- * the distinct numbers are few, each with what is just below it before it,
- * so that a bin is one number, and others are in bins between.  Returns how
- * many, at most 2 * bins.
- */
-static int
-make_edges(const double *x, Size n, int bins, double *edges)
-{
-	int			distinct = 0;
-	int			k = 0;
-
-	for (Size i = 0; i < n && distinct <= bins; i++)
-		if (i == 0 || x[i] != x[i - 1])
-		{
-			if (distinct < bins)
-			{
-				edges[2 * distinct] = just_below(x[i]);
-				edges[2 * distinct + 1] = x[i];
-			}
-			distinct++;
-		}
-	if (distinct <= bins)
-		return 2 * distinct;
-	for (int i = 1; i < bins; i++)
-	{
-		double		at = (double) i / bins * (double) (n - 1);
-		Size		low = (Size) at;
-		double		e = x[low];
-
-		/* equal neighbours give just that number */
-		if (low + 1 < n && x[low + 1] != e)
-			e = e * (1 - (at - (double) low)) + x[low + 1] * (at - (double) low);
-		if (k == 0 || e > edges[k - 1])
-			edges[k++] = e;
-	}
-	return k;
-}
-
 /*
  * Shares between edges from the shares up to each; bins that neither side
  * has rows in are left out.
@@ -171,6 +127,69 @@ kolmogorov_smirnov(const double *x, Size n, const double *y, Size m)
 	return greatest;
 }
 
+/* The distinct numbers of both sides, which are sorted, into value. */
+static void
+pool_numbers(AdDriftValues *v, double *value, const double *x, Size n,
+			 const double *y, Size m)
+{
+	Size		i = 0;
+	Size		j = 0;
+
+	v->n = 0;
+	v->reference = ad_palloc0_array(double, n + m);
+	v->current = ad_palloc0_array(double, n + m);
+	v->reference_rows = (double) n;
+	v->current_rows = (double) m;
+	while (i < n || j < m)
+	{
+		double		at = j == m || (i < n && x[i] < y[j]) ? x[i] : y[j];
+
+		AD_CHECK_EVERY_1024(i + j);
+		value[v->n] = at;
+		for (; i < n && x[i] == at; i++)
+			v->reference[v->n]++;
+		for (; j < m && y[j] == at; j++)
+			v->current[v->n]++;
+		v->n++;
+	}
+}
+
+/* Whether two of n sorted numbers are equal. */
+static bool
+has_ties(const double *x, Size n)
+{
+	for (Size i = 1; i < n; i++)
+		if (x[i] == x[i - 1])
+			return true;
+	return false;
+}
+
+/*
+ * Raise the noise of few numbers.  Where the bins are distinct numbers of x,
+ * others of y are where x could have had none: what they are is not in x.
+ * Of few rows with equal numbers, where the edges are is a matter of luck.
+ */
+static void
+numbers_by_chance(AdDriftRow *row, const AdDriftBins *b, bool distinct,
+				  const double *x, Size n, const double *y, Size m,
+				  const AdDriftOptions *o)
+{
+	AdDriftValues v;
+	double	   *value;
+
+	if (!distinct && (n > TIED_ROWS || !has_ties(x, n)))
+	{
+		ad_drift_urn(row, b, (double) n, (double) m, o);
+		return;
+	}
+	value = ad_palloc_array(double, n + m);
+	pool_numbers(&v, value, x, n, y, m);
+	ad_drift_split_numbers(row, value, &v, o);
+	pfree(value);
+	pfree(v.reference);
+	pfree(v.current);
+}
+
 /* Compare sorted numbers y with x, in bins of x. */
 void
 ad_drift_numbers(AdDriftRow *row, const double *x, Size n, const double *y,
@@ -179,7 +198,7 @@ ad_drift_numbers(AdDriftRow *row, const double *x, Size n, const double *y,
 	double	   *edges = ad_palloc_array(double, 2 * o->bins);
 	double	   *p = ad_palloc_array(double, 2 * o->bins);
 	double	   *q = ad_palloc_array(double, 2 * o->bins);
-	int			k = make_edges(x, n, o->bins, edges);
+	int			k = ad_drift_edges(x, n, o->bins, edges);
 	AdDriftBins b;
 
 	for (int i = 0; i < k; i++)
@@ -189,6 +208,9 @@ ad_drift_numbers(AdDriftRow *row, const double *x, Size n, const double *y,
 	}
 	bins_of_cumulative(&b, p, q, k);
 	ad_drift_bins(row, &b, (double) n, (double) m, o);
+	if (ad_drift_is_rare(row, &b, (double) n, (double) m))
+		numbers_by_chance(row, &b, k > 0 && edges[k - 1] == x[n - 1],
+						  x, n, y, m, o);
 	row->ks = kolmogorov_smirnov(x, n, y, m);
 }
 
@@ -206,6 +228,7 @@ ad_drift_quantiles(AdDriftRow *row, const AdModel *model, int feature,
 	int			last = 0;
 	int			k = 0;
 	AdDriftBins b;
+	double		n = (double) model->sampled * (1 - row->missing_reference);
 
 	row->ks = 0;
 	for (int i = 0; i < AD_MODEL_SHARES; i++)
@@ -224,12 +247,17 @@ ad_drift_quantiles(AdDriftRow *row, const AdModel *model, int feature,
 		if (i + 1 < AD_MODEL_SHARES && edges[i + 1] <= edges[i])
 		{
 			/* a number that is frequent: what is below is the level at most */
-			double		below = (double) at_most(y, m, just_below(edges[i])) /
-				(double) m;
+			double		before = k == 0 ? 0 : p[k - 1];
+			double		most = Max(before, Min(levels[i], share));
+			double		q_before = k == 0 ? 0 : q[k - 1];
+			double		q_rise = (double) at_most(y, m, edges[i]) / (double) m -
+				q_before;
 
-			q[k] = k == 0 ? below : Max(below, q[k - 1]);
-			p[k] = Max(k == 0 ? 0 : p[k - 1], Min(q[k], Min(levels[i], share)));
-			row->ks = Max(row->ks, fabs(p[k] - q[k]));
+			q[k] = Max(q_before, (double) at_most(y, m, ad_drift_below(edges[i])) /
+					   (double) m);
+			row->ks = Max(row->ks, fabs(Max(before, Min(q[k], most)) - q[k]));
+			p[k] = q_rise > 0 ? Min(before + (share - before) *
+									(q[k] - q_before) / q_rise, most) : before;
 			k++;
 		}
 		p[k] = share;
@@ -238,8 +266,9 @@ ad_drift_quantiles(AdDriftRow *row, const AdModel *model, int feature,
 		k++;
 	}
 	bins_of_cumulative(&b, p, q, k);
-	ad_drift_bins(row, &b, (double) model->sampled *
-				  (1 - row->missing_reference), (double) m, o);
+	ad_drift_bins(row, &b, n, (double) m, o);
+	if (ad_drift_is_rare(row, &b, n, (double) m))
+		ad_drift_urn(row, &b, n, (double) m, o);
 }
 
 /*
@@ -283,7 +312,7 @@ ad_drift_scores(AdDriftRow *row, const AdScores *s, const double *y, Size m,
 	for (int i = 1; i < o->bins; i++)
 	{
 		double		e = ad_scores_threshold(s, 1 - (double) i / o->bins);
-		double		below = just_below(e);
+		double		below = ad_drift_below(e);
 		bool		frequent = scores_at_most(s, e) -
 			scores_at_most(s, below) > 0.5 / o->bins;
 
@@ -303,6 +332,8 @@ ad_drift_scores(AdDriftRow *row, const AdScores *s, const double *y, Size m,
 	}
 	bins_of_cumulative(&b, p, q, k);
 	ad_drift_bins(row, &b, (double) s->n, (double) m, o);
+	if (ad_drift_is_rare(row, &b, (double) s->n, (double) m))
+		ad_drift_urn(row, &b, (double) s->n, (double) m, o);
 
 	for (uint32 i = 0; i < s->ngrid + s->ntail; i++)
 	{

@@ -85,6 +85,45 @@ unseen(const Categories *r, const Categories *c)
 }
 
 /*
+ * Raise what is noise of few rows: found has the current counts of the
+ * reference's values.
+ */
+static void
+categories_by_chance(AdDriftRow *row, const Categories *r, const Categories *c,
+					 const AdDict *dict, const double *found, bool ask_psi,
+					 bool ask_new, const AdDriftOptions *o)
+{
+	AdDriftValues v;
+	double		reference = r->total;
+	double		current = c->total;
+
+	v.n = 0;
+	v.reference = ad_palloc0_array(double, (Size) r->n + c->n + 1);
+	v.current = ad_palloc0_array(double, (Size) r->n + c->n + 1);
+	v.reference_rows = r->exact;
+	v.current_rows = c->exact;
+	for (int i = 0; i < r->n; i++)
+	{
+		v.reference[v.n] = r->counts[i];
+		v.current[v.n++] = found[i];
+		reference -= r->counts[i];
+		current -= found[i];
+	}
+	for (int i = 0; i < c->n && r->complete; i++)
+		if (ad_dict_find(dict, c->values[i].s, c->values[i].len) < 0)
+		{
+			v.current[v.n++] = c->counts[i];
+			current -= c->counts[i];
+		}
+	/* what neither side lists */
+	v.reference[v.n] = Max(reference, 0);
+	v.current[v.n++] = Max(current, 0);
+	ad_drift_split_categories(row, &v, ask_psi, ask_new, o);
+	pfree(v.reference);
+	pfree(v.current);
+}
+
+/*
  * Compare the values of a categorical feature: the reference's most frequent
  * have a bin each, the rest is one more.
  */
@@ -99,6 +138,8 @@ ad_drift_categories(AdDriftRow *row, const AdDriftSide *reference, int j,
 	double		p_rest;
 	double		q_rest;
 	double		added = 0;
+	bool		ask_psi;
+	bool		ask_new;
 	AdDriftBins b;
 
 	read_categories(&r, reference, j);
@@ -157,4 +198,11 @@ ad_drift_categories(AdDriftRow *row, const AdDriftSide *reference, int j,
 		b.q[b.n++] = Max(q_rest, 0) / c.total;
 	}
 	ad_drift_bins(row, &b, r.exact, c.exact, o);
+	if (ad_drift_is_many(r.exact, c.exact))
+		return;
+	ask_psi = ad_drift_is_rare(row, &b, r.exact, c.exact) ||
+		(row->psi > row->psi_noise && r.n > o->categories);
+	ask_new = row->new_share > row->new_noise;
+	if (ask_psi || ask_new)
+		categories_by_chance(row, &r, &c, &dict, found, ask_psi, ask_new, o);
 }
