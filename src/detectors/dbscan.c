@@ -32,8 +32,11 @@ typedef struct DbscanOptions
 	double		p;
 } DbscanOptions;
 
+#define LEFT_OUT_ROWS	2048	/* core points that are left out, at most */
+
 typedef struct Dbscan
 {
+	int			cols;
 	double		eps;
 	uint32		min_samples;
 	AdReference ref;
@@ -164,6 +167,7 @@ dbscan_load(AdReader *r, int cols)
 {
 	Dbscan	   *dbscan = palloc0(sizeof(Dbscan));
 
+	dbscan->cols = cols;
 	dbscan->eps = ad_rd_finite(r);
 	dbscan->min_samples = ad_rd_u32(r);
 	if (!(dbscan->eps > 0) || dbscan->min_samples < 1 ||
@@ -195,6 +199,28 @@ dbscan_in_sample(const AdMatrix *m, const void *options, double *scores)
 					  found, m->cols, o->metric, o->p, 1);
 	for (Size i = 0; i < m->rows; i++)
 		scores[i] = core[i] ? 0 : core_score(&ref, m->x + i * m->cols, eps);
+}
+
+/* Core points, evenly spread: the distance to the nearest other one. */
+static double *
+dbscan_left_out(void *scorer, Size *n)
+{
+	Dbscan	   *dbscan = scorer;
+	AdReference *ref = &dbscan->ref;
+	double	   *scores;
+
+	*n = Min(ref->n, LEFT_OUT_ROWS);
+	scores = ad_palloc_array(double, *n);
+	for (Size i = 0; i < *n; i++)
+	{
+		Size		row = i * ref->n / *n;
+
+		CHECK_FOR_INTERRUPTS();
+		scores[i] = ad_reference_nearest(ref, ref->x + row * dbscan->cols, 1,
+										 (uint32) row) == 0 ? DBL_MAX :
+			ad_reference_score(ref->distance[0] / dbscan->eps);
+	}
+	return scores;
 }
 
 static void
@@ -235,5 +261,6 @@ const AdDetector ad_detector_dbscan = {
 	.load = dbscan_load,
 	.score = dbscan_score,
 	.in_sample = dbscan_in_sample,
+	.left_out = dbscan_left_out,
 	.describe = dbscan_describe,
 };

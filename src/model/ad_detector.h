@@ -118,6 +118,13 @@ typedef struct AdDetector
 	double		(*score_known) (void *scorer, const double *x);
 
 	/*
+	 * Scores of some rows that the model holds, each as if it was another row
+	 * just like it, their number in *n; for those that score() gives 0, since
+	 * they are there.  NULL: scores of the fit's rows are as those of others.
+	 */
+	double	   *(*left_out) (void *scorer, Size *n);
+
+	/*
 	 * What to subtract from a score and then to divide it by, so that it can
 	 * be compared with those of fits to more or fewer rows of the same kind.
 	 * NULL: such scores compare as they are.

@@ -73,6 +73,7 @@ extern void ad_drift_numbers(AdDriftRow *row, const double *x, Size n,
 extern void ad_drift_quantiles(AdDriftRow *row, const AdModel *model,
 							   int feature, const double *y, Size m,
 							   const AdDriftOptions *o);
+extern bool ad_drift_reference_scores(const AdModel *model, AdScores *s);
 extern void ad_drift_scores(AdDriftRow *row, const AdScores *s,
 							const double *y, Size m, const AdDriftOptions *o);
 

@@ -329,7 +329,10 @@ compare_feature(AdDriftRow *row, const AdDriftSide *reference, int j,
 	judge_row(row, reference, current, class == AD_CLASS_TIMESTAMP, o);
 }
 
-/* Fill the row of the scores; false if no row of the current has one. */
+/*
+ * Fill the row of the scores; false if no row of the current has one, or the
+ * model remembers none that compare with them.
+ */
 static bool
 compare_scores(AdDriftRow *row, AdModel *model, const AdDriftSide *reference,
 			   const AdDriftSide *current, const int *at,
@@ -337,15 +340,12 @@ compare_scores(AdDriftRow *row, AdModel *model, const AdDriftSide *reference,
 {
 	Size		n;
 	double	   *scores = score_sample(model, current, at, o, &n);
+	AdScores	remembered;
 
 	init_row(row, AD_DRIFT_SCORE);
-	if (n == 0)
+	if (n == 0 || !ad_drift_reference_scores(model, &remembered))
 		return false;
-	/* rows held out of the fit are scored as new ones are */
-	ad_drift_scores(row,
-					model->calibration.method == AD_CALIBRATION_NONE ?
-					&model->calibration.training :
-					&model->calibration.held_out, scores, n, o);
+	ad_drift_scores(row, &remembered, scores, n, o);
 	judge_row(row, reference, current, false, o);
 	return true;
 }
