@@ -16,6 +16,7 @@
  */
 #include "core/ad_elementary.h"
 #include "detectors/ecdf.h"
+#include "math/ad_spread.h"
 
 /* Skewness below this is none: rounding would choose the sign. */
 #define NO_SKEW		1e-12
@@ -25,29 +26,33 @@ enum
 	SKEW_NONE, SKEW_LEFT, SKEW_RIGHT, SKEWS
 };
 
-/* Which way n sorted values are skewed. */
+/*
+ * Which way n sorted values are skewed.  Differences from the middle one are
+ * exact, if the values are whole numbers, and so the same at any offset.
+ */
 static int
 skew_of(const double *v, Size n)
 {
-	double		largest = Max(fabs(v[0]), fabs(v[n - 1]));
+	double		shift = v[n / 2];
 	double		mean = 0;
 	double		m2 = 0;
 	double		m3 = 0;
 	int			exponent;
 
-	if (v[0] == v[n - 1])
+	if (ad_width(v[0], v[n - 1], ad_all_whole(v, n, 1)) == 0)
 		return SKEW_NONE;
 	/* near 1, so that no cube overflows or vanishes */
-	(void) frexp(largest, &exponent);
+	(void) frexp(Max(v[n - 1] / 2 - shift / 2, shift / 2 - v[0] / 2),
+				 &exponent);
 	for (Size i = 0; i < n; i++)
 	{
 		AD_CHECK_EVERY_1024(i);
-		mean += ldexp(v[i], -exponent);
+		mean += ldexp(v[i] / 2 - shift / 2, -exponent);
 	}
 	mean /= (double) n;
 	for (Size i = 0; i < n; i++)
 	{
-		double		d = ldexp(v[i], -exponent) - mean;
+		double		d = ldexp(v[i] / 2 - shift / 2, -exponent) - mean;
 
 		AD_CHECK_EVERY_1024(i);
 		m2 += d * d;

@@ -19,6 +19,7 @@
  */
 #include "detectors/ad_detectors.h"
 #include "detectors/linear.h"
+#include "math/ad_spread.h"
 
 #include <float.h>
 
@@ -65,6 +66,26 @@ whitening(double *cov, int cols, double *values)
 	return n;
 }
 
+/* Forget in a covariance the columns that vary by rounding alone. */
+static void
+drop_rounding(const AdMatrix *m, const double *mean, double *cov)
+{
+	int			cols = m->cols;
+
+	for (int j = 0; j < cols; j++)
+	{
+		AdSpread	s;
+
+		/* few columns are so narrow that they need a look */
+		if (sqrt(cov[(Size) j * cols + j]) > 1e-14 * fabs(mean[j]))
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		ad_spread(m->x + j, m->rows, cols, (double) m->rows, &s);
+		for (int i = 0; s.sd == 0 && i < cols; i++)
+			cov[(Size) i * cols + j] = cov[(Size) j * cols + i] = 0;
+	}
+}
+
 /* The classical estimate, in the form of the robust one. */
 static void
 classical(const AdMatrix *m, AdMcd *out)
@@ -81,6 +102,7 @@ classical(const AdMatrix *m, AdMcd *out)
 	ad_covariance(m->x, m->rows, cols, out->mean, (double) m->rows, cov);
 	if (!ad_all_finite(cov, cells))
 		ad_too_large("mahalanobis");
+	drop_rounding(m, out->mean, cov);
 	for (int j = 0; j < cols; j++)
 	{
 		sd[j] = sqrt(cov[(Size) j * cols + j]);

@@ -31,6 +31,7 @@
 #include "core/ad_random.h"
 #include "detectors/linear.h"
 #include "math/ad_math.h"
+#include "math/ad_spread.h"
 
 #include <float.h>
 
@@ -376,8 +377,7 @@ standardise(const AdMatrix *m, double **z, int *column, double *center,
 	{
 		static const double levels[] = {0.25, 0.5, 0.75};
 		double		q[3];
-		double		mean = 0;
-		double		variance = 0;
+		AdSpread	s;
 
 		CHECK_FOR_INTERRUPTS();
 		for (Size i = 0; i < m->rows; i++)
@@ -385,20 +385,15 @@ standardise(const AdMatrix *m, double **z, int *column, double *center,
 			AD_CHECK_EVERY_1024(i);
 			v[i] = m->x[i * m->cols + c];
 		}
-		for (Size i = 0; i < m->rows; i++)
-			mean += v[i] / (double) m->rows;
-		CHECK_FOR_INTERRUPTS();
-		for (Size i = 0; i < m->rows; i++)
-			variance += (v[i] - mean) * (v[i] - mean) / (double) m->rows;
+		ad_spread(v, m->rows, 1, (double) m->rows, &s);
 		ad_quantiles(v, m->rows, levels, 3, q);
 		center[d] = q[1];
-		scale[d] = (q[2] - q[0]) / 1.349;
+		scale[d] = ad_width(q[0], q[2], s.whole) / 1.349;
 		if (!(scale[d] > 0))
-			scale[d] = sqrt(variance);
+			scale[d] = s.sd;
 		if (!isfinite(scale[d]))
 			ad_too_large("mahalanobis");
-		/* rounding makes a constant column vary a little */
-		if (scale[d] > 1e-14 * fabs(mean) && scale[d] > AD_MIN_SQUARABLE)
+		if (s.sd > 0 && scale[d] > AD_MIN_SQUARABLE)
 			column[d++] = c;
 	}
 	*z = ad_palloc_array(double, ad_mul_size(m->rows, Max(d, 1)));

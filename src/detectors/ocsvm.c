@@ -33,7 +33,9 @@
 #include "detectors/ad_detectors.h"
 #include "detectors/ocsvm.h"
 #include "math/ad_kernel.h"
+#include "math/ad_linalg.h"
 #include "math/ad_math.h"
+#include "math/ad_spread.h"
 
 #include <float.h>
 
@@ -83,26 +85,11 @@ static double
 centers(const AdMatrix *m, double *center)
 {
 	Size		n = ad_mul_size(m->rows, m->cols);
-	double		mean = 0;
-	double		variance = 0;
+	AdSpread	s;
 
-	memset(center, 0, m->cols * sizeof(double));
-	for (Size i = 0; i < m->rows; i++)
-	{
-		AD_CHECK_EVERY_1024(i);
-		for (int c = 0; c < m->cols; c++)
-			center[c] += m->x[i * m->cols + c] / (double) m->rows;
-	}
-	for (int c = 0; c < m->cols; c++)
-		mean += center[c] / m->cols;
-	for (Size i = 0; i < n; i++)
-	{
-		double		d = m->x[i] - mean;
-
-		AD_CHECK_EVERY_1024(i);
-		variance += d * d / (double) n;
-	}
-	return variance;
+	ad_column_means(m->x, m->rows, m->cols, center);
+	ad_spread(m->x, n, 1, (double) n, &s);
+	return s.sd * s.sd;
 }
 
 /* Report a value that does not fit; see ad_ocsvm_check_magnitude(). */

@@ -14,8 +14,9 @@
  *
  * A column whose MAD or IQR is 0 though it varies is left out, or, as an
  * option, measured by its mean absolute deviation from the median instead, in
- * units that agree on normal data (Iglewicz and Hoaglin).  In a column that was constant in the fit, a different value scores
- * n / sqrt(n + 1): the z-score it would have had as one of the n + 1 rows.
+ * units that agree on normal data (Iglewicz and Hoaglin).  In a column that was
+ * constant in the fit (or varied by rounding: math/spread.c), a different value
+ * scores n / sqrt(n + 1): the z-score it would have had as one of the n + 1 rows.
  * No column contributes more than 1e300, which is what infinity scores.
  *
  * Payload: u8 method, u8 combine; per column u8 kind (column_kinds), f64
@@ -26,6 +27,7 @@
  */
 #include "detectors/ad_detectors.h"
 #include "math/ad_math.h"
+#include "math/ad_spread.h"
 
 #include <float.h>
 
@@ -93,44 +95,6 @@ typedef struct Zscore
 	Deviation  *order;			/* scratch of explaining */
 } Zscore;
 
-/*
- * Mean and standard deviation (n - 1) of n > 1 values.  They are brought
- * near 1 by a power of two first, so that no square overflows or vanishes;
- * that changes no digit of the results otherwise.
- */
-static void
-mean_and_deviation(double *v, Size n, double *mean, double *deviation)
-{
-	double		largest = 0;
-	double		m = 0;
-	double		residue = 0;
-	double		squares = 0;
-	int			exponent;
-
-	for (Size i = 0; i < n; i++)
-		largest = Max(largest, fabs(v[i]));
-	(void) frexp(largest, &exponent);
-	for (Size i = 0; i < n; i++)
-	{
-		AD_CHECK_EVERY_1024(i);
-		v[i] = ldexp(v[i], -exponent);
-		m += v[i];
-	}
-	m /= (double) n;
-	for (Size i = 0; i < n; i++)
-	{
-		double		d = v[i] - m;
-
-		residue += d;
-		squares += d * d;
-	}
-	/* what rounding of the mean left (the two-pass formula) */
-	squares -= residue * residue / (double) n;
-	m += residue / (double) n;
-	*mean = ldexp(m, exponent);
-	*deviation = ldexp(sqrt(squares / (double) (n - 1)), exponent);
-}
-
 /* The mean distance of n values from x. */
 static double
 mean_distance(const double *v, Size n, double x)
@@ -142,11 +106,50 @@ mean_distance(const double *v, Size n, double x)
 	return mean;
 }
 
+/*
+ * Where a column's deviations begin and their unit, 0 where it is rounding;
+ * the values, which vary, are changed.
+ */
+static void
+column_unit(const ZscoreOptions *o, double *v, Size n, const AdSpread *s,
+			double *low, double *high, double *unit)
+{
+	static const double quarters[2] = {0.25, 0.75};
+	double		quartile[2];
+
+	switch (o->method)
+	{
+		case METHOD_ZSCORE:
+			*low = *high = s->mean;
+			*unit = s->sd;
+			break;
+		case METHOD_MAD:
+			*low = *high = ad_quantile(v, n, 0.5);
+			for (Size i = 0; i < n; i++)
+				v[i] = fabs(v[i] - *low);
+			*unit = ad_quantile(v, n, 0.5);
+			if (ad_width(*low - *unit, *low + *unit, s->whole) == 0)
+				*unit = 0;
+			if (*unit == 0 && o->zero_spread == ZERO_SPREAD_MEAN)
+				*unit = NORMAL * MEAN_TO_SD * mean_distance(v, n, 0);
+			break;
+		default:
+			ad_quantiles(v, n, quarters, 2, quartile);
+			*low = quartile[0];
+			*high = quartile[1];
+			*unit = ad_width(*low, *high, s->whole);
+			if (*unit == 0 && o->zero_spread == ZERO_SPREAD_MEAN)
+				*unit = SD_TO_IQR * MEAN_TO_SD * mean_distance(v, n, *low);
+			break;
+	}
+	/* a spread beyond the range of float8 */
+	*unit = Min(*unit, DBL_MAX);
+}
+
 /* Fit: see the file head for what is written. */
 static void
 zscore_fit(const AdMatrix *m, const void *options, StringInfo payload)
 {
-	static const double quarters[2] = {0.25, 0.75};
 	const ZscoreOptions *o = options;
 	double	   *v = ad_palloc_array(double, m->rows);
 
@@ -154,55 +157,28 @@ zscore_fit(const AdMatrix *m, const void *options, StringInfo payload)
 	ad_wr_u8(payload, o->combine);
 	for (int c = 0; c < m->cols; c++)
 	{
-		double		least = m->x[c];
-		double		greatest = m->x[c];
 		double		low,
 					high;
-		double		unit = 0;
-		double		quartile[2];
+		double		unit;
+		AdSpread	s;
 
 		CHECK_FOR_INTERRUPTS();
 		for (Size i = 0; i < m->rows; i++)
 		{
 			AD_CHECK_EVERY_1024(i);
 			v[i] = m->x[i * m->cols + c];
-			least = Min(least, v[i]);
-			greatest = Max(greatest, v[i]);
 		}
-		if (least == greatest)
+		ad_spread(v, m->rows, 1, Max((double) m->rows - 1, 1), &s);
+		if (s.sd == 0)
 		{
+			/* values that differ by rounding alone are all the constant */
 			ad_wr_u8(payload, COLUMN_CONSTANT);
-			ad_wr_f64(payload, least);
-			ad_wr_f64(payload, least);
+			ad_wr_f64(payload, s.least);
+			ad_wr_f64(payload, s.greatest);
 			ad_wr_f64(payload, (double) m->rows / sqrt(m->rows + 1.0));
 			continue;
 		}
-		switch (o->method)
-		{
-			case METHOD_ZSCORE:
-				mean_and_deviation(v, m->rows, &low, &unit);
-				high = low;
-				break;
-			case METHOD_MAD:
-				low = high = ad_quantile(v, m->rows, 0.5);
-				for (Size i = 0; i < m->rows; i++)
-					v[i] = fabs(v[i] - low);
-				unit = ad_quantile(v, m->rows, 0.5);
-				if (unit == 0 && o->zero_spread == ZERO_SPREAD_MEAN)
-					unit = NORMAL * MEAN_TO_SD * mean_distance(v, m->rows, 0);
-				break;
-			default:
-				ad_quantiles(v, m->rows, quarters, 2, quartile);
-				low = quartile[0];
-				high = quartile[1];
-				unit = high - low;
-				if (unit == 0 && o->zero_spread == ZERO_SPREAD_MEAN)
-					unit = SD_TO_IQR * MEAN_TO_SD *
-						mean_distance(v, m->rows, low);
-				break;
-		}
-		/* a spread beyond the range of float8 */
-		unit = Min(unit, DBL_MAX);
+		column_unit(o, v, m->rows, &s, &low, &high, &unit);
 		ad_wr_u8(payload, unit > 0 ? COLUMN_SPREAD : COLUMN_UNUSED);
 		ad_wr_f64(payload, low);
 		ad_wr_f64(payload, high);

@@ -28,7 +28,8 @@ typedef struct Run
 	AdRandom	random;
 	double	   *d2;				/* per row: to its centre */
 	int		   *labels;
-	double	   *sums;			/* k x cols */
+	Size	   *base;			/* k: a row of each cluster */
+	double	   *sums;			/* k x cols, of differences from that row */
 	Size	   *counts;			/* k */
 } Run;
 
@@ -272,14 +273,56 @@ fill_empty(Run *r, int k)
 		from = r->labels[far];
 		for (int j = 0; j < r->cols; j++)
 		{
-			r->sums[(Size) from * r->cols + j] -= r->x[far * r->cols + j];
-			r->sums[(Size) c * r->cols + j] = r->x[far * r->cols + j];
+			r->sums[(Size) from * r->cols + j] -= r->x[far * r->cols + j] -
+				r->x[r->base[from] * r->cols + j];
+			r->sums[(Size) c * r->cols + j] = 0;
 		}
+		r->base[c] = far;
 		r->counts[from]--;
 		r->counts[c] = 1;
 		r->labels[far] = c;
 		r->d2[far] = 0;
 	}
+}
+
+/*
+ * Set the centres to the means of their clusters; returns the sum of the
+ * squares that they moved.  The centre of equal rows is that row, to the bit.
+ */
+static double
+move_centers(Run *r, int n, double *centers)
+{
+	int			cols = r->cols;
+	double		shift = 0;
+
+	memset(r->sums, 0, (Size) n * cols * sizeof(double));
+	memset(r->counts, 0, n * sizeof(Size));
+	for (Size i = 0; i < r->n; i++)
+	{
+		int			label = r->labels[i];
+		double	   *sum = r->sums + (Size) label * cols;
+		const double *row = r->x + i * cols;
+		const double *base;
+
+		AD_CHECK_EVERY_1024(i);
+		if (r->counts[label]++ == 0)
+			r->base[label] = i;
+		base = r->x + r->base[label] * cols;
+		for (int j = 0; j < cols; j++)
+			sum[j] += row[j] - base[j];
+	}
+	fill_empty(r, n);
+	for (int i = 0; i < n; i++)
+		for (int j = 0; r->counts[i] > 0 && j < cols; j++)
+		{
+			double		v = r->x[r->base[i] * cols + j] +
+				r->sums[(Size) i * cols + j] / (double) r->counts[i];
+			double		e = v - centers[(Size) i * cols + j];
+
+			shift += e * e;
+			centers[(Size) i * cols + j] = v;
+		}
+	return shift;
 }
 
 /* Lloyd's iterations from the given centres; returns the inertia. */
@@ -296,7 +339,7 @@ lloyd(Run *r, const AdKmeans *k, double tol, double *centers, AdCenters *c)
 	for (int iteration = 0;; iteration++)
 	{
 		Size		changes;
-		double		shift = 0;
+		double		shift;
 
 		for (int i = 0; i < n; i++)
 			ad_centers_set(c, i, centers + (Size) i * cols);
@@ -304,29 +347,7 @@ lloyd(Run *r, const AdKmeans *k, double tol, double *centers, AdCenters *c)
 		if (changes == 0 || iteration >= k->max_iter)
 			break;
 
-		memset(r->sums, 0, (Size) n * cols * sizeof(double));
-		memset(r->counts, 0, n * sizeof(Size));
-		for (Size i = 0; i < r->n; i++)
-		{
-			double	   *sum = r->sums + (Size) r->labels[i] * cols;
-			const double *row = r->x + i * cols;
-
-			AD_CHECK_EVERY_1024(i);
-			r->counts[r->labels[i]]++;
-			for (int j = 0; j < cols; j++)
-				sum[j] += row[j];
-		}
-		fill_empty(r, n);
-		for (int i = 0; i < n; i++)
-			for (int j = 0; r->counts[i] > 0 && j < cols; j++)
-			{
-				double		v = r->sums[(Size) i * cols + j] /
-					(double) r->counts[i];
-				double		e = v - centers[(Size) i * cols + j];
-
-				shift += e * e;
-				centers[(Size) i * cols + j] = v;
-			}
+		shift = move_centers(r, n, centers);
 		if (shift <= tol)
 		{
 			/* near enough: labels of the last centres, and done */
@@ -365,6 +386,7 @@ ad_kmeans_run(AdKmeans *k, const double *x, Size n, int cols)
 	r.labels = ad_palloc_array(int, n);
 	r.sums = ad_palloc_array(double, ad_mul_size(k->clusters, cols));
 	r.counts = ad_palloc_array(Size, k->clusters);
+	r.base = ad_palloc0_array(Size, k->clusters);
 	centers = ad_palloc_array(double, ad_mul_size(k->clusters + 1, cols));
 
 	if (k->tol > 0)
@@ -416,5 +438,6 @@ ad_kmeans_run(AdKmeans *k, const double *x, Size n, int cols)
 	pfree(r.labels);
 	pfree(r.sums);
 	pfree(r.counts);
+	pfree(r.base);
 	pfree(centers);
 }

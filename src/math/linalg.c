@@ -159,19 +159,23 @@ ad_all_finite(const double *v, Size n)
 	return true;
 }
 
-/* Means of the columns, n > 0; not finite if a sum is not. */
+/*
+ * Means of the columns, n > 0; not finite if a sum is not.  Sums are of
+ * differences from the first row: the mean of equal numbers is that number,
+ * and whole numbers far from zero lose nothing.
+ */
 void
 ad_column_means(const double *x, Size n, int cols, double *mean)
 {
 	memset(mean, 0, cols * sizeof(double));
-	for (Size i = 0; i < n; i++)
+	for (Size i = 1; i < n; i++)
 	{
 		AD_CHECK_EVERY_1024(i);
 		for (int j = 0; j < cols; j++)
-			mean[j] += x[i * cols + j];
+			mean[j] += x[i * cols + j] - x[j];
 	}
 	for (int j = 0; j < cols; j++)
-		mean[j] /= (double) n;
+		mean[j] = x[j] + mean[j] / (double) n;
 }
 
 /* A scatter's upper blocks as a whole matrix, divided. */

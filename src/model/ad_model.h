@@ -89,9 +89,10 @@ typedef struct AdModel
 	uint8	   *kinds;			/* AdColumnKind per column */
 	bool		plain;			/* every feature is one unscaled number */
 	bool		scaled;
+	bool		rounded;		/* a scale is -1 */
 	double	   *center;			/* per column, when scaled */
-	double	   *scale;
-	bool		wide;			/* see ad_prepare_wide() */
+	double	   *scale;			/* -1: a constant but for rounding */
+	bool		wide;			/* a scale is huge, see prepare.c */
 	void	   *scorer;			/* the detector's; NULL: an ensemble */
 	double	   *columns;		/* scratch: one dense row */
 	bool		infinite_time;	/* it has infinite calendar columns */
@@ -110,7 +111,7 @@ extern const double *ad_prepare_fit(AdModel *m, const AdView *v,
 									const AdSpec *spec);
 extern void ad_prepare_columns(AdModel *m);
 extern void ad_prepare_row(AdModel *m, const double *raw, double *columns);
-extern void ad_prepare_wide(AdModel *m);
+extern void ad_prepare_scaled(AdModel *m);
 extern double ad_prepare_infinite_score(AdModel *m);
 extern void ad_prepare_zone(AdModel *m, const char *name);
 

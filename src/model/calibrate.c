@@ -20,11 +20,13 @@
  */
 #include "core/ad_elementary.h"
 #include "math/ad_math.h"
+#include "math/ad_spread.h"
 #include "model/ad_calibration.h"
 #include "model/ad_spec.h"
 
 #include <float.h>
 
+#define SCORE_ROUNDING	1e-12	/* relative */
 
 const AdOption ad_calibrate_options[] = {
 	AD_FLOAT(AdCalibrate, share, 0.2, 0, 0.5),
@@ -46,6 +48,13 @@ below_tail(const AdScores *s)
 	return (Size) s->n - s->ntail;
 }
 
+/* What a score may differ by from an equal one: rounding. */
+static inline double
+tolerance(double score)
+{
+	return fabs(score) * SCORE_ROUNDING;
+}
+
 /*
  * Summarise n > 0 finite scores, which are sorted; keeps max_tail of the
  * highest and as many quantiles.  In the current context.
@@ -53,26 +62,22 @@ below_tail(const AdScores *s)
 void
 ad_scores_build(AdScores *s, double *scores, Size n, uint32 max_tail)
 {
-	double		mean = 0;
-	double		squares = 0;
 	Size		rest;
+	AdSpread	spread;
 
 	Assert(n > 0);
 	ad_sort_doubles(scores, n);
-	for (Size i = 0; i < n; i++)
-		mean += scores[i] / (double) n;
-	for (Size i = 0; i < n; i++)
-		squares += (scores[i] - mean) * (scores[i] - mean) / (double) n;
+	ad_spread(scores, n, 1, (double) n, &spread);
 	/* scores near the greatest double */
-	if (!isfinite(mean) || !isfinite(squares))
+	if (!isfinite(spread.mean) || !isfinite(spread.sd))
 	{
-		mean = scores[n / 2];
-		squares = DBL_MAX;
+		spread.mean = scores[n / 2];
+		spread.sd = sqrt(DBL_MAX);
 	}
 	s->n = n;
-	s->mean = mean;
+	s->mean = spread.mean;
 	/* what rounding leaves of equal scores is no spread */
-	s->sd = scores[0] == scores[n - 1] ? 0 : sqrt(squares);
+	s->sd = scores[n - 1] <= scores[0] + tolerance(scores[0]) ? 0 : spread.sd;
 	s->ntail = (uint32) Min(n, max_tail);
 	s->tail = ad_palloc_array(double, s->ntail);
 	for (uint32 i = 0; i < s->ntail; i++)
@@ -258,7 +263,7 @@ ad_scores_share_above(const AdScores *s, double score)
 double
 ad_scores_pvalue(const AdScores *s, double score)
 {
-	score -= fabs(score) * 1e-12;
+	score -= tolerance(score);
 	return (1.0 + (double) scores_at_least(s, score)) / ((double) s->n + 1.0);
 }
 
@@ -269,7 +274,7 @@ ad_scores_standard(const AdScores *s, double score)
 	double		z;
 
 	if (s->sd == 0)
-		return score > s->mean ? 1 : 0;
+		return score > s->mean + tolerance(s->mean) ? 1 : 0;
 	z = (score - s->mean) / s->sd;
 	return isfinite(z) ? z : (z > 0 ? DBL_MAX : -DBL_MAX);
 }

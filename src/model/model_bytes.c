@@ -241,7 +241,7 @@ read_preparation(AdReader *r, AdModel *m)
 			if (m->scale[c] == 0)
 				ad_rd_corrupt(r, "a scale is zero");
 		}
-		ad_prepare_wide(m);
+		ad_prepare_scaled(m);
 	}
 	ad_rd_end(r);
 }

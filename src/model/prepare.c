@@ -19,18 +19,27 @@
  *	- so is a feature without a single value: nothing is known of it, and
  *	  what it is given later counts nothing.  A model of no other features
  *	  has one column, which is 0 in every row;
- *	- number columns are scaled as the spec or the detector says.
+ *	- number columns are scaled as the spec or the detector says.  A detector
+ *	  that wants none, and so cares for differences only, gets whole numbers
+ *	  beyond 2^32 less their median: both are exact, and what it computes is
+ *	  rounded as near zero;
+ *	- a column whose values differ by rounding alone (math/spread.c) is
+ *	  constant: its scale is -1, which stands for a 1, and values so near to
+ *	  its center are that.  Not so times, which are exact to microseconds.
  *
  *-------------------------------------------------------------------------
  */
 #include "core/ad_elementary.h"
 #include "core/ad_fault.h"
 #include "math/ad_math.h"
+#include "math/ad_spread.h"
 #include "model/ad_model.h"
 
 #include <float.h>
 
 #define WIDE	1e300			/* a scale whose values may differ by infinity */
+#define FAR_FROM_ZERO	4294967296.0	/* 2^32 */
+#define CONSTANT		(-1.0)	/* the scale of one but for rounding */
 
 /* Name a feature for a message: its name, or its position. */
 static char *
@@ -173,6 +182,22 @@ calendar_columns(AdModel *m, double seconds, double *out)
 }
 
 /*
+ * Note what scoring has to know of scales: call it once they are set.
+ * Differences of ordinary values of a wide column may be no numbers.
+ */
+void
+ad_prepare_scaled(AdModel *m)
+{
+	m->rounded = false;
+	m->wide = false;
+	for (int c = 0; c < m->ncols; c++)
+	{
+		m->rounded |= m->scale[c] == CONSTANT;
+		m->wide |= m->scale[c] > WIDE;
+	}
+}
+
+/*
  * A value of column c, scaled.  The difference of two huge numbers may be
  * none, while each in units of the scale is one.
  */
@@ -186,13 +211,25 @@ scale_value(const AdModel *m, int c, double v)
 	return scaled;
 }
 
-/* See whether differences of ordinary values of a column may be no numbers. */
-void
-ad_prepare_wide(AdModel *m)
+/* Center and scale a row of columns. */
+static inline void
+scale_row(const AdModel *m, const double *x, double *out)
 {
-	m->wide = false;
+	if (unlikely(m->wide))
+		for (int c = 0; c < m->ncols; c++)
+			out[c] = scale_value(m, c, x[c]);
+	else
+		for (int c = 0; c < m->ncols; c++)
+			out[c] = (x[c] - m->center[c]) / m->scale[c];
+	if (likely(!m->rounded))
+		return;
 	for (int c = 0; c < m->ncols; c++)
-		m->wide |= m->scale[c] > WIDE;
+		if (m->scale[c] == CONSTANT)
+		{
+			bool		near = fabs(out[c]) <= AD_ROUNDING * fabs(m->center[c]);
+
+			out[c] = near ? 0 : -out[c];
+		}
 }
 
 /*
@@ -247,12 +284,8 @@ ad_prepare_row(AdModel *m, const double *raw, double *columns)
 				break;
 		}
 	}
-	if (m->scaled && unlikely(m->wide))
-		for (int c = 0; c < m->ncols; c++)
-			columns[c] = scale_value(m, c, columns[c]);
-	else if (m->scaled)
-		for (int c = 0; c < m->ncols; c++)
-			columns[c] = (columns[c] - m->center[c]) / m->scale[c];
+	if (m->scaled)
+		scale_row(m, columns, columns);
 }
 
 /*
@@ -431,22 +464,21 @@ drop_correlated(AdModel *m, const AdView *v, const double *x, double limit)
 	for (int j = 0; j < m->nfeatures; j++)
 	{
 		AdModelFeature *f = &m->features[j];
-		double		mean = 0;
 		double		norm = 0;
+		AdSpread	spread;
 
 		if (f->encoding != AD_ENC_NUMBER)
 			continue;
 		CHECK_FOR_INTERRUPTS();
+		ad_spread(x + f->first, n, m->ncols, (double) n, &spread);
+		/* a constant is a copy of nothing */
+		if (!(spread.sd > 0 && spread.sd <= DBL_MAX))
+			continue;
 		z[j] = ad_palloc_array(double, n);
 		for (Size i = 0; i < n; i++)
 		{
 			AD_CHECK_EVERY_1024(i);
-			mean += x[i * m->ncols + f->first] / (double) n;
-		}
-		for (Size i = 0; i < n; i++)
-		{
-			AD_CHECK_EVERY_1024(i);
-			z[j][i] = x[i * m->ncols + f->first] - mean;
+			z[j][i] = (x[i * m->ncols + f->first] - spread.mean) / spread.sd;
 			norm += z[j][i] * z[j][i];
 		}
 		norm = sqrt(norm);
@@ -481,42 +513,76 @@ drop_correlated(AdModel *m, const AdView *v, const double *x, double limit)
 		ad_prepare_columns(m);
 }
 
-/* The greatest difference of n values from a number, in units of 1 / unit. */
+/*
+ * The center of a column that is not scaled, of n > 0 values, which are
+ * reordered: 0, or what makes whole numbers far from zero small.
+ */
 static double
-greatest_difference(const double *v, Size n, double mean, double unit)
+near_center(const AdModelFeature *f, double *v, Size n)
 {
-	double		greatest = 0;
-
-	for (Size i = 0; i < n; i++)
-		greatest = Max(greatest, fabs(v[i] * unit - mean * unit));
-	return greatest;
+	if (f->encoding == AD_ENC_FREQUENCY ||
+		!(Max(fabs(f->stats.min), fabs(f->stats.max)) > FAR_FROM_ZERO) ||
+		!ad_all_whole(v, n, 1))
+		return 0;
+	return rint(ad_quantile(v, n, 0.5));
 }
 
 /*
- * The standard deviation of n values about their mean where squares of their
- * differences, or these, are too large or too small for a float8.
+ * Center and width of a column's n > 0 values, which are reordered; a width
+ * of 0 is one that is rounding (spread.c).
  */
-static double
-extreme_deviation(const double *v, Size n, double mean)
+static void
+column_scale(const AdModelFeature *f, AdScale scale, double *v, Size n,
+			 double *center, double *width)
 {
-	double		unit = 1;
-	double		greatest = greatest_difference(v, n, mean, unit);
-	double		variance = 0;
+	AdSpread	s;
+	double		low;
+	double		high;
 
-	if (isinf(greatest))
+	ad_spread(v, n, 1, (double) n, &s);
+	if (s.sd == 0 && s.least < s.greatest && f->class == AD_CLASS_TIMESTAMP)
 	{
-		unit = 0.25;
-		greatest = greatest_difference(v, n, mean, unit);
-	}
-	if (greatest == 0)
-		return 0;
-	for (Size i = 0; i < n; i++)
-	{
-		double		d = (v[i] * unit - mean * unit) / greatest;
+		double		shift = s.least;
 
-		variance += d * d / (double) n;
+		/* microseconds are real: from the first they are no rounding */
+		for (Size i = 0; i < n; i++)
+			v[i] -= shift;
+		ad_spread(v, n, 1, (double) n, &s);
+		*center = shift + (scale == AD_SCALE_NONE ? 0 : s.mean);
+		*width = scale == AD_SCALE_NONE ? 0 : s.sd;
+		return;
 	}
-	return sqrt(variance) * greatest / unit;
+	*center = s.mean;
+	*width = s.sd;
+	if (s.sd == 0 && s.least < s.greatest && f->encoding != AD_ENC_FREQUENCY)
+	{
+		*width = CONSTANT;
+		return;
+	}
+	switch (scale)
+	{
+		case AD_SCALE_STANDARD:
+			break;
+		case AD_SCALE_ROBUST:
+			*center = ad_quantile(v, n, 0.5);
+			low = ad_quantile(v, n, 0.25);
+			high = ad_quantile(v, n, 0.75);
+			*width = ad_width(low, high, s.whole);
+			break;
+		case AD_SCALE_MINMAX:
+			low = f->encoding == AD_ENC_FREQUENCY ? s.least : f->stats.min;
+			high = f->encoding == AD_ENC_FREQUENCY ? s.greatest : f->stats.max;
+			*center = low;
+			*width = ad_width(low, high, s.whole);
+			break;
+		default:
+			*center = near_center(f, v, n);
+			*width = 0;
+			break;
+	}
+	/* shares that are all equal differ by rounding, which is no spread */
+	if (f->encoding == AD_ENC_FREQUENCY && *width < 1e-12)
+		*width = 0;
 }
 
 /* Choose center and scale of the columns from the unscaled matrix. */
@@ -535,8 +601,8 @@ choose_scales(AdModel *m, const AdView *v, const double *x, AdScale scale)
 	for (int j = 0; j < m->nfeatures; j++)
 	{
 		AdModelFeature *f = &m->features[j];
-		double		center = 0;
-		double		width = 0;
+		double		center;
+		double		width;
 		Size		n = 0;
 
 		/* indicators and sines are on a common scale already */
@@ -551,51 +617,36 @@ choose_scales(AdModel *m, const AdView *v, const double *x, AdScale scale)
 		}
 		if (n == 0)
 			continue;
-		switch (scale)
-		{
-			case AD_SCALE_STANDARD:
-				for (Size i = 0; i < n; i++)
-					center += scratch[i] / (double) n;
-				for (Size i = 0; i < n; i++)
-					width += (scratch[i] - center) * (scratch[i] - center) /
-						(double) n;
-				width = sqrt(width);
-				if (!(width >= AD_MIN_SQUARABLE && width <= AD_MAX_SQUARABLE))
-					width = extreme_deviation(scratch, n, center);
-				break;
-			case AD_SCALE_ROBUST:
-				center = ad_quantile(scratch, n, 0.5);
-				width = ad_quantile(scratch, n, 0.75) -
-					ad_quantile(scratch, n, 0.25);
-				break;
-			case AD_SCALE_MINMAX:
-				if (f->encoding == AD_ENC_FREQUENCY)
-				{
-					center = width = scratch[0];
-					for (Size i = 1; i < n; i++)
-					{
-						center = Min(center, scratch[i]);
-						width = Max(width, scratch[i]);
-					}
-				}
-				else
-				{
-					center = f->stats.min;
-					width = f->stats.max;
-				}
-				width -= center;
-				break;
-			default:
-				break;
-		}
+		column_scale(f, scale, scratch, n, &center, &width);
 		m->center[f->first] = isfinite(center) ? center : 0;
-		/* shares that are all equal differ by rounding, which is no spread */
-		if (f->encoding == AD_ENC_FREQUENCY && width < 1e-12)
-			width = 0;
 		/* a constant column stays as it is, but centred */
-		m->scale[f->first] = width > 0 ? Min(width, DBL_MAX) : 1;
+		if (width == CONSTANT)
+			m->scale[f->first] = CONSTANT;
+		else
+			m->scale[f->first] = width > 0 ? Min(width, DBL_MAX) : 1;
 	}
 	pfree(scratch);
+	ad_prepare_scaled(m);
+}
+
+/*
+ * Return whether a feature may have to be centered though none is scaled:
+ * it is far from zero, or constant but for rounding.
+ */
+static bool
+any_to_center(const AdModel *m)
+{
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		const AdViewFeature *s = &m->features[j].stats;
+
+		if (m->features[j].class == AD_CLASS_CATEGORY)
+			continue;
+		if (Max(fabs(s->min), fabs(s->max)) > FAR_FROM_ZERO ||
+			(s->min < s->max && ad_width(s->min, s->max, false) == 0))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -607,6 +658,7 @@ const double *
 ad_prepare_fit(AdModel *m, const AdView *v, const AdSpec *spec)
 {
 	AdScale		scale = spec->prepare.scale;
+	bool		centered = false;
 	const double *x;
 
 	m->impute = spec->prepare.impute;
@@ -620,28 +672,34 @@ ad_prepare_fit(AdModel *m, const AdView *v, const AdSpec *spec)
 	}
 
 	if (scale == AD_SCALE_AUTO)
+	{
 		scale = spec->detector->scale(spec->options);
+		centered = scale == AD_SCALE_NONE && spec->nmembers == 0 &&
+			any_to_center(m);
+	}
 	x = prepare_matrix(m, v);
-	if (scale != AD_SCALE_NONE)
+	if (scale != AD_SCALE_NONE || centered)
 	{
 		double	   *scaled = ad_palloc_array(double,
 											 ad_mul_size(v->n, m->ncols));
 
 		choose_scales(m, v, x, scale);
-		ad_prepare_wide(m);
 		m->scaled = true;
 		m->plain = false;
 		for (Size i = 0; i < v->n; i++)
 		{
 			AD_CHECK_EVERY_1024(i);
+			scale_row(m, x + i * m->ncols, scaled + i * m->ncols);
+			/* the difference of two huge numbers may be none */
 			for (int c = 0; c < m->ncols; c++)
 			{
-				double		e = scale_value(m, c, x[i * m->ncols + c]);
+				double	   *e = &scaled[i * m->ncols + c];
 
+				if (isinf(*e))
+					*e = scale_value(m, c, x[i * m->ncols + c]);
 				/* a huge number in units of small ones may be none */
-				if (isinf(e))
-					e = e > 0 ? DBL_MAX : -DBL_MAX;
-				scaled[i * m->ncols + c] = e;
+				if (isinf(*e))
+					*e = *e > 0 ? DBL_MAX : -DBL_MAX;
 			}
 		}
 		if (x != v->x)

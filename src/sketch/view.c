@@ -14,6 +14,7 @@
 #include "sketch/ad_sketch.h"
 
 #include "math/ad_math.h"
+#include "math/ad_spread.h"
 
 typedef struct ValueOrder
 {
@@ -132,30 +133,13 @@ sample_statistics(AdViewFeature *f, double *v, Size n)
 {
 	static const double levels[] = {0.05, 0.25, 0.5, 0.75, 0.95};
 	double		quantiles[lengthof(levels)];
-	double		sum = 0;
-	double		squares = 0;
+	AdSpread	s;
 
-	/* two passes, over values brought near zero, against overflow */
-	double		shift = v[0];
-	double		share = 1.0 / (double) n;
-
-	f->min = f->max = v[0];
-	for (Size i = 0; i < n; i++)
-	{
-		AD_CHECK_EVERY_1024(i);
-		sum += (v[i] - shift) * share;
-		f->min = Min(f->min, v[i]);
-		f->max = Max(f->max, v[i]);
-	}
-	f->mean = shift + sum;
-	for (Size i = 0; i < n; i++)
-	{
-		double		e = v[i] - f->mean;
-
-		AD_CHECK_EVERY_1024(i);
-		squares += e * e * share;
-	}
-	f->sd = sqrt(squares);
+	ad_spread(v, n, 1, (double) n, &s);
+	f->min = s.least;
+	f->max = s.greatest;
+	f->mean = s.mean;
+	f->sd = s.sd;
 	ad_quantiles(v, n, levels, lengthof(levels), quantiles);
 	f->q05 = quantiles[0];
 	f->q25 = quantiles[1];
