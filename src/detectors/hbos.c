@@ -22,9 +22,12 @@
 #include "core/ad_elementary.h"
 #include "detectors/ad_detectors.h"
 #include "math/ad_math.h"
+#include "math/ad_spread.h"
 
 #include <float.h>
 
+#define MIDDLE		0.5123		/* of a bin, so that no round number is its
+								 * edge */
 #define MAX_LOG		1100		/* a log2 of a float8 is within it */
 #define MAX_BYTES	((Size) 32 * 1024 * 1024)	/* of all bins of a model */
 
@@ -80,6 +83,27 @@ check_bins(Size bins, int cols)
 				 errhint("Lower bins in ad_hbos(), or give fewer features.")));
 }
 
+/*
+ * The range of a histogram of n sorted values.  A constant is in the middle of
+ * a bin, whatever it is, unless PyOD is followed, where it is on an edge.
+ */
+static void
+choose_range(const HbosOptions *o, const double *v, Size n, int bins,
+			 double *low, double *high)
+{
+	double		width;
+	double		middle = v[0] / 2 + v[n - 1] / 2;
+
+	ad_histogram_range(v, n, low, high);
+	if (o->counting == COUNTING_PYOD ||
+		ad_width(v[0], v[n - 1], ad_all_whole(v, n, 1)) > 0)
+		return;
+	/* bins wide enough to differ from themselves, and from rounding */
+	width = Max(1.0 / bins, 4 * AD_ROUNDING * fabs(middle));
+	*low = Max(middle - (bins / 2 + MIDDLE) * width, -DBL_MAX);
+	*high = Min(middle + (bins - bins / 2 - MIDDLE) * width, DBL_MAX);
+}
+
 /* Fit: see the file head for what is written. */
 static void
 hbos_fit(const AdMatrix *m, const void *options, StringInfo payload)
@@ -100,6 +124,7 @@ hbos_fit(const AdMatrix *m, const void *options, StringInfo payload)
 		double		mean = 0;
 		double		low,
 					high;
+		double		nominal;
 
 		CHECK_FOR_INTERRUPTS();
 		for (Size i = 0; i < m->rows; i++)
@@ -112,14 +137,18 @@ hbos_fit(const AdMatrix *m, const void *options, StringInfo payload)
 			bins = ad_histogram_bins(v, m->rows);
 		total += bins;
 		check_bins(total, m->cols);
-		ad_histogram_range(v, m->rows, &low, &high);
+		choose_range(o, v, m->rows, bins, &low, &high);
 		ad_histogram_count(v, m->rows, low, high, bins, counts);
+		nominal = high / bins - low / bins;
 		for (int b = 0; b < bins; b++)
 		{
 			double		width = ad_histogram_edge(low, high, bins, b + 1) -
 				ad_histogram_edge(low, high, bins, b);
 			double		density = 0;
 
+			/* rounding of the edges may leave a bin no width */
+			if (o->counting != COUNTING_PYOD || !(width > nominal / 2))
+				width = nominal;
 			if (counts[b] > 0)
 				density = counts[b] / Max(width, DBL_MIN) / (double) m->rows;
 			scores[b] = -ad_log(Min(density, DBL_MAX / 2) + o->alpha) /

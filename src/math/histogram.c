@@ -6,7 +6,8 @@
  *
  * Bins are as numpy.histogram has them: edges low + i * width, each bin
  * with its left edge and without its right one, the last with both; a
- * constant is in the middle of a range of width 1.
+ * constant is in the middle of a range of width 1, what is constant but for
+ * rounding (spread.c) near it.
  *
  * Numbers are sorted first: the counts of any number of bins then take a
  * search an edge, not a pass over the numbers.
@@ -15,8 +16,11 @@
  */
 #include "core/ad_elementary.h"
 #include "math/ad_math.h"
+#include "math/ad_spread.h"
 
 #include <float.h>
+
+#define OFF_THE_EDGES	0.45678912	/* of bins of any number */
 
 /* Find the range of a histogram of n > 0 sorted numbers; low < high. */
 void
@@ -31,6 +35,14 @@ ad_histogram_range(const double *sorted, Size n, double *low, double *high)
 
 		*low = Max(*low - half, -DBL_MAX);
 		*high = Min(*high + half, DBL_MAX);
+	}
+	else if (ad_width(*low, *high, ad_all_whole(sorted, n, 1)) == 0)
+	{
+		/* one constant but for rounding: all of it in the same bin */
+		double		half = Max(0.5, fabs(*low) * 1e-9);
+
+		*high = *low + 2 * half * (1 - OFF_THE_EDGES);
+		*low -= 2 * half * OFF_THE_EDGES;
 	}
 }
 
