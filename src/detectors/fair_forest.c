@@ -24,6 +24,7 @@
 #include "math/ad_math.h"
 
 #define MAX_DEPTH	1000
+#define CLOSE		1e-9		/* projections that rounding may unite */
 
 typedef struct FairOptions
 {
@@ -97,11 +98,11 @@ draw_coefficient(AdForestGrower *g, int column, int lo, int hi)
 
 /*
  * Sort n projections and find the cut that leaves the least pooled
- * variance.  Returns the share of the variance that it explains, or a
+ * variance, and the gap that it is in the middle of.  Returns the share of the variance that it explains, or a
  * negative number if all are equal.
  */
 static double
-best_cut(double *p, int n, double *threshold)
+best_cut(double *p, int n, double *threshold, double *gap)
 {
 	double		best = -1;
 	double		least,
@@ -145,20 +146,57 @@ best_cut(double *p, int n, double *threshold)
 
 			best = between;
 			*threshold = t < p[i + 1] ? t : p[i];
+			*gap = p[i + 1] - p[i];
 		}
 	}
 	return best / total;
 }
 
 /*
- * Project rows lo .. hi - 1 on the columns at first ..; an unseen category,
- * which no row has, is left to the threshold.
+ * Project rows lo .. hi - 1, less the first of them, on the columns at first
+ * ..; an unseen category, which no row has, is left to the threshold.
+ * Differences keep what far from zero the products would round away.  Returns
+ * the first row's own projection, and the sum of its terms' sizes in *size.
  */
-static void
+static double
 project_rows(const AdForestGrower *g, int lo, int hi, int first, int k,
-			 double *p)
+			 double *p, double *size)
 {
 	int			cols = g->m->cols;
+	const double *origin = g->x + (Size) g->rows[lo] * cols;
+	double		base = 0;
+
+	*size = 0;
+	for (int j = 0; j < k; j++)
+	{
+		double		term = g->coefficient[j] * origin[g->columns[first + j]];
+
+		base += term;
+		*size += fabs(term);
+	}
+	for (int i = lo; i < hi; i++)
+	{
+		const double *x = g->x + (Size) g->rows[i] * cols;
+		double		dot = 0;
+
+		for (int j = 0; j < k; j++)
+			dot += g->coefficient[j] * (x[g->columns[first + j]] -
+										origin[g->columns[first + j]]);
+		p[i - lo] = dot;
+	}
+	return base;
+}
+
+/*
+ * Return whether a split parts rows lo .. hi - 1 as they will be projected,
+ * not less the first of them.  Rows that differ by rounding alone it may not.
+ */
+static bool
+parts_rows(const AdForestGrower *g, int lo, int hi, int first, int k,
+		   double threshold)
+{
+	int			cols = g->m->cols;
+	int			left = 0;
 
 	for (int i = lo; i < hi; i++)
 	{
@@ -167,8 +205,9 @@ project_rows(const AdForestGrower *g, int lo, int hi, int first, int k,
 
 		for (int j = 0; j < k; j++)
 			dot += g->coefficient[j] * x[g->columns[first + j]];
-		p[i - lo] = dot;
+		left += dot <= threshold;
 	}
+	return left > 0 && left < hi - lo;
 }
 
 /* Choose the split of a node; see AdForestGrower. */
@@ -186,6 +225,9 @@ choose_fair(AdForestGrower *g, int lo, int hi, int *nconstant,
 		int			k = ad_forest_draw_columns(g, lo, hi, nconstant);
 		double		cut = 0;
 		double		gain;
+		double		base;
+		double		gap = 0;
+		double		size;
 
 		if (k == 0)
 			break;
@@ -195,8 +237,8 @@ choose_fair(AdForestGrower *g, int lo, int hi, int *nconstant,
 			for (int i = 0; i < k; i++)
 				g->coefficient[i] =
 					draw_coefficient(g, g->columns[*nconstant + i], lo, hi);
-		project_rows(g, lo, hi, *nconstant, k, s->projection);
-		gain = best_cut(s->projection, n, &cut);
+		base = project_rows(g, lo, hi, *nconstant, k, s->projection, &size);
+		gain = best_cut(s->projection, n, &cut, &gap);
 		if (gain < 0)
 		{
 			/*
@@ -212,11 +254,15 @@ choose_fair(AdForestGrower *g, int lo, int hi, int *nconstant,
 			cut = s->projection[0] + unseen / 2;
 			gain = unseen != 0 ? 0 : -1;
 		}
+		else if (!(gap > CLOSE * (size + s->projection[n - 1] -
+								  s->projection[0])) &&
+				 !parts_rows(g, lo, hi, *nconstant, k, base + cut))
+			gain = -1;
 		if (gain > best)
 		{
 			best = gain;
 			best_k = k;
-			*threshold = cut;
+			*threshold = base + cut;
 			memcpy(s->coefficient, g->coefficient, k * sizeof(double));
 			memcpy(s->columns, g->columns + *nconstant, k * sizeof(int));
 		}
