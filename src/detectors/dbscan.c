@@ -23,6 +23,8 @@
 #include "detectors/reference.h"
 #include "math/ad_math.h"
 
+#define TIES	1e-9			/* relative */
+
 typedef struct DbscanOptions
 {
 	double		eps;			/* NaN: the knee */
@@ -99,7 +101,8 @@ find_core(const double *x, Size n, int cols, const DbscanOptions *o,
 		}
 		sorted = ad_palloc_array(double, n);
 		memcpy(sorted, reach, n * sizeof(double));
-		*eps = knee(sorted, n);
+		/* distances that differ by rounding alone are the same */
+		*eps = knee(sorted, n) * (1 + TIES);
 
 		/* the distances say which rows are core points, too */
 		for (Size i = 0; i < n; i++)
