@@ -39,6 +39,7 @@
 
 #include <float.h>
 
+#define ON_SURFACE		2e-9	/* of rho; the solver's rounding leaves 1e-9 */
 #define MAX_POINTS		1000000 /* support vectors or random features */
 
 enum
@@ -413,6 +414,9 @@ ocsvm_score(void *scorer, const double *x)
 		}
 	}
 	score = s->rho - f;
+	/* on the surface but for rounding: equal rows must score equal in any fit */
+	if (fabs(score) <= ON_SURFACE * fabs(s->rho))
+		return 0;
 	if (unlikely(!isfinite(score)))
 		score = score < 0 ? -DBL_MAX : s->highest;
 	return score;
