@@ -27,6 +27,9 @@ FROM (SELECT g, ad_fit_sketch(ad_mahalanobis() || ad_prepare(on_error => 'null')
 SELECT array_agg(g ORDER BY g) FILTER (WHERE m IS NULL) AS without
 FROM (SELECT g, ad_fit(ad_ensemble(ARRAY[ad_pca(), ad_kmeans()]) || ad_prepare(scale => 'none', on_error => 'null'),
                        x, y) AS m FROM readings GROUP BY g) f;
+-- a detector that has an error of its own
+SELECT ad_fit(ad_ocsvm(gamma => 1) || ad_prepare(scale => 'none', on_error => 'null'), i * 1e30::float8) IS NULL AS none
+FROM generate_series(1, 20) i;
 -- workers that gather, and one warning of a statement with many
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
 SELECT count(m) AS models FROM models;

@@ -30,6 +30,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_fault.h"
 #include "detectors/ad_detectors.h"
 #include "detectors/ocsvm.h"
 #include "math/ad_kernel.h"
@@ -102,7 +103,8 @@ ad_ocsvm_too_large(double v)
 			 errmsg("values are too large for double precision arithmetic"),
 			 errdetail("A value times the root of gamma is %g, limit is %g.",
 					   v, AD_OCSVM_MAX_MAGNITUDE),
-			 errhint("Scale them with ad_prepare(scale => 'standard').")));
+			 errhint("Scale them with ad_prepare(scale => 'standard')."),
+			 ad_errdata()));
 }
 
 /* The rows as points: column by column, centred and scaled. */
