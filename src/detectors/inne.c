@@ -140,7 +140,6 @@ inne_fit(const AdMatrix *m, const void *options, StringInfo payload)
 	lanes = (Size) o->estimators * ((sample + LANES - 1) / LANES) * LANES;
 	check_loaded(ad_mul_size(ad_mul_size(lanes, m->cols), sizeof(double)),
 				 MAX_FITTED);
-	ad_reference_check(m->x, ad_mul_size(m->rows, m->cols));
 	for (Size i = 0; i < m->rows; i++)
 		population[i] = i;
 	ad_wr_u32(payload, o->estimators);

@@ -69,7 +69,6 @@ knn_fit(const AdMatrix *m, const void *options, StringInfo payload)
 	Size		n;
 	const double *x = ad_reference_rows(m, o->reference_rows, &n);
 
-	ad_reference_check(x, ad_mul_size(n, m->cols));
 	ad_wr_u32(payload, (uint32) Min((Size) o->neighbors, n));
 	ad_wr_u32(payload, o->method);
 	ad_reference_write(payload, x, n, m->cols, o->metric, o->p);

@@ -39,25 +39,6 @@ ad_reference_rows(const AdMatrix *m, int max_rows, Size *n)
 	return x;
 }
 
-/*
- * Raise an error unless all values are finite, as a fit promises: sketches
- * may be forged.  Between finite rows no distance is NaN, so as many
- * neighbours are found as there are.
- */
-void
-ad_reference_check(const double *x, Size values)
-{
-	for (Size i = 0; i < values; i++)
-	{
-		AD_CHECK_EVERY_1024(i);
-		if (unlikely(!isfinite(x[i])))
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("values are too large for double precision arithmetic"),
-					 errhint("Scale features with ad_prepare().")));
-	}
-}
-
 /* Append rows to a payload. */
 void
 ad_reference_write(StringInfo payload, const double *x, Size n, int cols,
@@ -69,12 +50,15 @@ ad_reference_write(StringInfo payload, const double *x, Size n, int cols,
 	ad_wr_f64_array(payload, x, ad_mul_size(n, cols));
 }
 
-/* Make rows searchable for up to k neighbours, in the current context. */
+/*
+ * Make rows, which are finite, searchable for up to k neighbours, in the
+ * current context.  No distance is NaN then, so as many neighbours are found
+ * as there are.
+ */
 void
 ad_reference_open(AdReference *ref, const double *x, Size n, int cols,
 				  AdMetric metric, double p, int k)
 {
-	ad_reference_check(x, ad_mul_size(n, cols));
 	ref->x = x;
 	ref->n = (uint32) n;
 	ref->metric = metric;

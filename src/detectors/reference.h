@@ -34,7 +34,6 @@ extern const char *const ad_metric_names[];
 
 extern const double *ad_reference_rows(const AdMatrix *m, int max_rows,
 									   Size *n);
-extern void ad_reference_check(const double *x, Size values);
 extern void ad_reference_write(StringInfo payload, const double *x, Size n,
 							   int cols, AdMetric metric, double p);
 extern void ad_reference_load(AdReader *r, int cols, bool allow_empty, int k,
