@@ -19,7 +19,7 @@ SELECT * FROM (VALUES
 	(4, NULL, NULL, NULL, NULL, NULL),
 	(5, 30.00, 'DE', timestamptz '2024-03-20 10:00+00', false, 2)) v(id, amount, country, at, foreign_card, retries);
 
--- one row a feature, the greatest contribution first
+-- one row per feature, the greatest contribution first
 SELECT s.id, e.rank, e.feature, e.value, sign(e.contribution), e.direction, e.typical
 FROM strange s, models, ad_explain(model, s) e
 WHERE s.id IN (1, 2, 3, 4) AND (e.rank <= 2 OR e.direction <> 'within' AND e.direction <> 'usual')

@@ -308,7 +308,7 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'ad_drift_rows'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_drift(bytea, bytea, jsonb) IS
-'how the rows of a sketch differ from those of another sketch or of a model: a row a feature, one for the scores under the model, one over all (part is feature, score or overall) with a verdict: stable, moderate or significant';
+'how the rows of a sketch differ from those of another sketch or of a model: one row per feature, one for the scores under the model, one over all (part is feature, score or overall) with a verdict: stable, moderate or significant';
 
 CREATE FUNCTION @extschema@.ad_drift(
     reference text,

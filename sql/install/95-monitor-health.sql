@@ -91,4 +91,4 @@ AS $$
     UNION ALL SELECT * FROM _anomaly._ad_health_schema()
 $$;
 COMMENT ON FUNCTION @extschema@.ad_health() IS
-'what is wrong, if anything: a row a check with status ok, warning or critical, the facts, and what to do; limits are the settings anomaly.health_*';
+'what is wrong, if anything: one row per check with status ok, warning or critical, the facts, and what to do; limits are the settings anomaly.health_*';

@@ -19,11 +19,8 @@ ad_quote_clip_len(const char *s, Size len)
 	/* a character more than is kept, so that it is seen whether it fits */
 	int			max_len = (int) Min(len, (AD_MAX_QUOTED + 1) * MAX_MULTIBYTE_CHAR_LEN);
 	int			keep = pg_mbcharcliplen(s, max_len, AD_MAX_QUOTED);
-	char	   *result = palloc(keep + sizeof("..."));
 
-	memcpy(result, s, keep);
-	strcpy(result + keep, (Size) keep < len ? "..." : "");
-	return result;
+	return psprintf("%.*s%s", keep, s, (Size) keep < len ? "..." : "");
 }
 
 /* The same of a string. */

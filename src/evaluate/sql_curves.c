@@ -194,7 +194,7 @@ typedef struct CurveRows
 
 /*
  * A curve of (scores, labels, points) as rows: made by the first call, handed
- * out a row a call.
+ * out one row per call.
  */
 static Datum
 curve_of_arrays(FunctionCallInfo fcinfo,

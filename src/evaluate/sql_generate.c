@@ -3,7 +3,7 @@
  * sql_generate.c
  *		ad_random, ad_generate_blobs, ad_generate_series: made-up data.
  *
- * The set-returning functions hand out a value a call, so a LIMIT above one
+ * The set-returning functions hand out one value per call, so a LIMIT above one
  * in a select list ends it, and it is the executor that keeps the rows or
  * not.  Their support function tells the planner how many rows to expect.
  *

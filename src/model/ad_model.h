@@ -37,7 +37,7 @@ typedef enum AdEncoding
 	AD_ENC_DROPPED = 0,			/* no column */
 	AD_ENC_NUMBER = 1,			/* one column */
 	AD_ENC_CALENDAR = 2,		/* number, hour sin cos, weekday sin cos */
-	AD_ENC_ONEHOT = 3,			/* one column a value, and "other" */
+	AD_ENC_ONEHOT = 3,			/* one column per value, and "other" */
 	AD_ENC_FREQUENCY = 4		/* one column: share of rows */
 } AdEncoding;
 

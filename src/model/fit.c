@@ -44,7 +44,7 @@ typedef struct Fit
 	void	   *scorer;
 	AdCalibration calibration;
 	const AdCalibration **scales;	/* of the members */
-	double	   *scratch;		/* a score a member */
+	double	   *scratch;		/* one score per member */
 } Fit;
 
 /*

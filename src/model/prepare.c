@@ -11,7 +11,7 @@
  *	  copes with missing numbers may keep them;
  *	- a timestamp is its epoch second, with calendar also hour and weekday
  *	  as sine and cosine, in the zone kept in the model;
- *	- a category with few values gets a column a value and one for "other",
+ *	- a category with few values gets one column per value and one for "other",
  *	  which is 0 in every training row: an unseen category is then the only
  *	  row ever to have it.  With many values it becomes its share of rows,
  *	  0 for an unseen one: rarer than all that were seen;

@@ -380,7 +380,7 @@ sum_up(AdDriftRow *all, const AdDriftRow *rows, int n)
 
 /*
  * Compare the current sketch with a model, or with the reference sketch if
- * there is none: a row a feature of the reference, one for the scores if
+ * there is none: one row per feature of the reference, one for the scores if
  * there is a model that remembers some, and one over all.  In the current
  * context; strings are the sketches' and the model's.
  */

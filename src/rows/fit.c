@@ -32,7 +32,7 @@
 
 /*
  * The progress of all fits of one query, in the query's memory: a GROUP BY
- * has a state a group, but is one fit to whoever watches it.
+ * has one state per group, but is one fit to whoever watches it.
  */
 typedef struct FitProgress
 {

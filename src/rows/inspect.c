@@ -53,7 +53,7 @@ ad_info(PG_FUNCTION_ARGS)
 }
 
 /*
- * ad_features(model bytea or text) -> one row a feature.  Numbers of temporal
+ * ad_features(model bytea or text) -> one row per feature.  Numbers of temporal
  * features are in seconds, as the model sees them.  Strict.
  */
 Datum
