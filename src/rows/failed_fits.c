@@ -13,6 +13,7 @@
 #include "rows/ad_failed_fits.h"
 
 #include "access/xact.h"
+#include "lib/ilist.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -20,13 +21,14 @@
 typedef struct FailedFits
 {
 	MemoryContext statement;
-	struct FailedFits *next;	/* of a statement around this one */
+	dlist_node	node;			/* in counted */
 	MemoryContextCallback callback;
 	uint64		n;
 	char	   *first;			/* message of the first */
 } FailedFits;
 
-static FailedFits *counted = NULL;
+/* Of statements that run within each other, the innermost first. */
+static dlist_head counted = DLIST_STATIC_INIT(counted);
 
 /* The statement's memory goes: warn, unless it has failed itself. */
 static void
@@ -34,12 +36,7 @@ statement_over(void *arg)
 {
 	FailedFits *f = arg;
 
-	for (FailedFits **p = &counted; *p; p = &(*p)->next)
-		if (*p == f)
-		{
-			*p = f->next;
-			break;
-		}
+	dlist_delete(&f->node);
 	if (!IsTransactionState())
 		return;
 	/* an interrupt is not to be served while memory is freed */
@@ -61,20 +58,25 @@ ad_failed_fits_add(FunctionCallInfo fcinfo, const char *message)
 {
 	MemoryContext statement = PortalContext ? PortalContext :
 		fcinfo->flinfo->fn_mcxt;
-	FailedFits *f = counted;
+	FailedFits *f = NULL;
+	dlist_iter	i;
 
-	while (f && f->statement != statement)
-		f = f->next;
+	dlist_foreach(i, &counted)
+	{
+		f = dlist_container(FailedFits, node, i.cur);
+		if (f->statement == statement)
+			break;
+		f = NULL;
+	}
 	if (f == NULL)
 	{
 		f = MemoryContextAllocZero(statement, sizeof(FailedFits));
 		f->statement = statement;
 		f->first = MemoryContextStrdup(statement, message);
-		f->next = counted;
 		f->callback.func = statement_over;
 		f->callback.arg = f;
 		MemoryContextRegisterResetCallback(statement, &f->callback);
-		counted = f;
+		dlist_push_head(&counted, &f->node);
 	}
 	f->n++;
 }

@@ -26,6 +26,7 @@
 #include "sql/ad_text.h"
 
 #include "catalog/pg_type.h"
+#include "lib/ilist.h"
 #include "nodes/execnodes.h"
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"
@@ -37,14 +38,15 @@
 typedef struct FitProgress
 {
 	EState	   *query;			/* whose it is */
-	struct FitProgress *next;	/* of a query around this one */
+	dlist_node	node;			/* in fits_running */
 	MemoryContextCallback callback;
 	int			slot;			/* of ad_progress_begin() */
 	bool		lent;			/* by a training or detection around it */
 	uint64		rows;			/* read by this process */
 } FitProgress;
 
-static FitProgress *fits_running = NULL;
+/* Of queries that run within each other, the innermost first. */
+static dlist_head fits_running = DLIST_STATIC_INIT(fits_running);
 
 typedef struct FitState
 {
@@ -101,12 +103,7 @@ progress_over(void *arg)
 {
 	FitProgress *gone = arg;
 
-	for (FitProgress **p = &fits_running; *p; p = &(*p)->next)
-		if (*p == gone)
-		{
-			*p = gone->next;
-			break;
-		}
+	dlist_delete(&gone->node);
 	if (!gone->lent)
 		ad_progress_end(gone->slot);
 }
@@ -120,6 +117,7 @@ fit_progress(FunctionCallInfo fcinfo, const char *detector)
 {
 	PlanState  *plan;
 	FitProgress *p;
+	dlist_iter	i;
 	EState	   *query;
 	double		expected;
 
@@ -132,9 +130,12 @@ fit_progress(FunctionCallInfo fcinfo, const char *detector)
 	else
 		return NULL;
 	query = plan->state;
-	for (p = fits_running; p; p = p->next)
+	dlist_foreach(i, &fits_running)
+	{
+		p = dlist_container(FitProgress, node, i.cur);
 		if (p->query == query)
 			return p;
+	}
 
 	p = MemoryContextAllocZero(query->es_query_cxt, sizeof(FitProgress));
 	p->query = query;
@@ -150,8 +151,7 @@ fit_progress(FunctionCallInfo fcinfo, const char *detector)
 	else
 		p->slot = ad_progress_begin(detector ? "fit" : "sketch", detector,
 									expected);
-	p->next = fits_running;
-	fits_running = p;
+	dlist_push_head(&fits_running, &p->node);
 	p->callback.func = progress_over;
 	p->callback.arg = p;
 	MemoryContextRegisterResetCallback(query->es_query_cxt, &p->callback);
