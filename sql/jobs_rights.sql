@@ -44,9 +44,43 @@ INSERT INTO _anomaly._ad_job (id, name) VALUES (1, 'x');
 SELECT nextval('_anomaly._ad_job_id');
 RESET ROLE;
 SELECT id AS j_id FROM _anomaly._ad_job WHERE name = 'j' \gset
+INSERT INTO _anomaly._ad_job_grant VALUES (:j_id, 'jobs_clerk', 'read');
 SET ROLE jobs_other;
+\set VERBOSITY sqlstate
 INSERT INTO _anomaly._ad_own_alert (job_id, key, score, "row", event_at, scored_at) VALUES (:j_id, 'forged', 1, '{}', now(), now());
 INSERT INTO _anomaly._ad_own_grant VALUES (:j_id, 'jobs_other', 'label');
+\set VERBOSITY terse
+-- nor tells an error, or that there is none, which keys and jobs there are: taken, free and no such job are alike
+CREATE FUNCTION pg_temp.probe(job int, stmt text, VARIADIC keys text[]) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	key text;
+	found text[] := '{}';
+	tail text;
+BEGIN
+	FOREACH key IN ARRAY keys LOOP
+		FOREACH tail IN ARRAY ARRAY['', ' ON CONFLICT DO NOTHING'] LOOP
+			BEGIN
+				EXECUTE format(stmt, job, key) || tail;
+				found := found || 'no error'::text;
+			EXCEPTION WHEN OTHERS THEN
+				found := found || replace(SQLERRM, job::text, 'N');
+			END;
+		END LOOP;
+	END LOOP;
+	RETURN (SELECT string_agg(DISTINCT f, ', ') FROM unnest(found) f);
+END $$;
+SELECT place, pg_temp.probe(job, 'INSERT INTO _anomaly._ad_own_' || place || format, VARIADIC keys)
+FROM (VALUES
+	('alert', ' (job_id, key, score, "row", event_at, scored_at) VALUES (%s, %L, 1, ''{}'', now(), now())', '{500,501}'),
+	('seen', ' (job_id, key) VALUES (%s, %L)', '{1000,1}'),
+	('run', ' (job_id, run, pid, started) VALUES (%s, %s, 1, now())', '{1,77}'),
+	('state', ' (job_id) VALUES (%s)', '{1}'),
+	('grant', ' VALUES (%s, ''jobs_clerk'', %L)', '{read,label}')) v(place, format, k), LATERAL CAST(k AS text[]) keys,
+	unnest(ARRAY[:j_id, 2000000000]) job ORDER BY place, job;
+DROP FUNCTION pg_temp.probe;
+-- a job of another is not reached by its name: who inserts cannot update
+INSERT INTO _anomaly._ad_new_job (name) VALUES ('j') ON CONFLICT (name) DO UPDATE SET owner = 'jobs_other';
+INSERT INTO _anomaly._ad_own_job (name) VALUES ('j') ON CONFLICT (name) DO UPDATE SET owner = 'jobs_other';
 SELECT _anomaly._ad_label_store(:j_id, '500', false, NULL);
 INSERT INTO _anomaly._ad_label VALUES (:j_id, '500', false, '{}', NULL, current_user, now());
 UPDATE _anomaly._ad_own_state SET failures = 99;

@@ -2,8 +2,8 @@
 --
 -- Nobody has rights on the tables. What belongs to a role is seen and
 -- written through the views _ad_own_*, which show it what belongs to roles
--- that it has the rights of and refuse to write anything else; what was
--- granted is read through ad_jobs, ad_alert, ad_job_run and ad_labels. So all
+-- that it has the rights of, while triggers refuse to write anything else; what
+-- was granted is read through ad_jobs, ad_alert, ad_job_run and ad_labels. So all
 -- that follows runs as whoever calls it. A job's query runs as its owner only.
 --
 -- Nobody may UPDATE or DELETE a view as a whole: who may, may LOCK TABLE it, and
@@ -136,6 +136,32 @@ CREATE TRIGGER _ad_job_number
 BEFORE INSERT ON _anomaly._ad_job
 FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_number();
 
+-- What a view checks, it checks after unique indexes, whose errors would say
+-- which keys the jobs of others have.
+CREATE FUNCTION _anomaly._ad_job_guard()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'ad_job_guard'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION _anomaly._ad_job_guard() IS
+'refuses what belongs to a job of a role whose rights the inserter does not have';
+REVOKE ALL ON FUNCTION _anomaly._ad_job_guard() FROM PUBLIC;
+
+CREATE TRIGGER _ad_job_guard
+BEFORE INSERT ON _anomaly._ad_job_state
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
+CREATE TRIGGER _ad_job_guard
+BEFORE INSERT ON _anomaly._ad_job_seen
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
+CREATE TRIGGER _ad_job_guard
+BEFORE INSERT ON _anomaly._ad_job_run
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
+CREATE TRIGGER _ad_job_guard
+BEFORE INSERT ON _anomaly._ad_alert
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
+CREATE TRIGGER _ad_job_guard
+BEFORE INSERT ON _anomaly._ad_job_grant
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
+
 SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job_id', '');
 SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job', '');
 SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job_state', '');
@@ -167,6 +193,13 @@ SELECT * FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE')
 WITH CASCADED CHECK OPTION;
 COMMENT ON VIEW _anomaly._ad_own_job IS 'jobs of roles that the current user has the rights of';
 
+-- Jobs come in through a view of their own: who could insert and update in one
+-- could, by ON CONFLICT (name) DO UPDATE, reach a job of another.
+CREATE VIEW _anomaly._ad_new_job WITH (security_barrier) AS
+SELECT * FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE')
+WITH CASCADED CHECK OPTION;
+COMMENT ON VIEW _anomaly._ad_new_job IS 'jobs as they are made';
+
 CREATE VIEW _anomaly._ad_own_state WITH (security_barrier) AS
 SELECT * FROM _anomaly._ad_job_state WHERE job_id IN (SELECT id FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE'))
 WITH CASCADED CHECK OPTION;
@@ -192,7 +225,8 @@ SELECT * FROM _anomaly._ad_job_grant WHERE job_id IN (SELECT id FROM _anomaly._a
 WITH CASCADED CHECK OPTION;
 COMMENT ON VIEW _anomaly._ad_own_grant IS 'what is granted on one''s own jobs';
 
-GRANT SELECT, INSERT, UPDATE (owner, model, source, search_path, rule, entity_column, batch_size, lag, cooldown,
+GRANT INSERT, SELECT (id) ON _anomaly._ad_new_job TO PUBLIC;
+GRANT SELECT, UPDATE (owner, model, source, search_path, rule, entity_column, batch_size, lag, cooldown,
     limit_per_hour, explain, features, options) ON _anomaly._ad_own_job TO PUBLIC;
 GRANT SELECT, INSERT ON _anomaly._ad_own_state, _anomaly._ad_own_seen, _anomaly._ad_own_run, _anomaly._ad_own_alert,
     _anomaly._ad_own_grant TO PUBLIC;
@@ -748,7 +782,7 @@ BEGIN
 	END IF;
 	PERFORM _anomaly._ad_job_check(j);
 	BEGIN
-		INSERT INTO _anomaly._ad_own_job SELECT j.* RETURNING id INTO number;
+		INSERT INTO _anomaly._ad_new_job SELECT j.* RETURNING id INTO number;
 	EXCEPTION WHEN unique_violation THEN
 		RAISE EXCEPTION 'job "%" already exists', j.name USING ERRCODE = 'duplicate_object';
 	END;

@@ -91,6 +91,25 @@ FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_number();
 CREATE TRIGGER _ad_version_guard
 BEFORE INSERT ON _anomaly._ad_model_version
 FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_version_guard();
+CREATE FUNCTION _anomaly._ad_job_guard()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'ad_job_guard'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+CREATE TRIGGER _ad_job_guard
+BEFORE INSERT ON _anomaly._ad_job_state
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
+CREATE TRIGGER _ad_job_guard
+BEFORE INSERT ON _anomaly._ad_job_seen
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
+CREATE TRIGGER _ad_job_guard
+BEFORE INSERT ON _anomaly._ad_job_run
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
+CREATE TRIGGER _ad_job_guard
+BEFORE INSERT ON _anomaly._ad_alert
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
+CREATE TRIGGER _ad_job_guard
+BEFORE INSERT ON _anomaly._ad_job_grant
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
 
 -- Labels are written by C, and rows deleted. What else used the views gets no
 -- answer.
@@ -112,6 +131,8 @@ END $$;
 -- Who may update or delete in a view may lock the tables below it.
 REVOKE UPDATE, DELETE ON _anomaly._ad_own_job, _anomaly._ad_own_state, _anomaly._ad_own_seen, _anomaly._ad_own_run,
 	_anomaly._ad_own_alert, _anomaly._ad_own_grant FROM PUBLIC;
+-- Jobs are inserted through _ad_new_job.
+REVOKE INSERT ON _anomaly._ad_own_job FROM PUBLIC;
 
 -- Infinite times broke views for everybody who saw the job.
 UPDATE _anomaly._ad_job SET created_at = now() WHERE NOT isfinite(created_at);

@@ -10,24 +10,43 @@
  * job that COPY brings with an owner whose rights the inserter does not have
  * is one of nobody: nobody runs it until a superuser gives it an owner.
  *
+ * What belongs to a job comes in through views too.  What a view checks, it
+ * checks after the unique indexes, whose errors say which keys there are; so
+ * a trigger asks whose the job is before.
+ *
  *-------------------------------------------------------------------------
  */
 #include "core/ad_core.h"
 #include "operate/ad_own.h"
 #include "sql/ad_text.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/pg_class.h"
 #include "commands/sequence.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+PG_FUNCTION_INFO_V1(ad_job_guard);
 PG_FUNCTION_INFO_V1(ad_job_number);
+
+/* Whose rows a statement may insert, as found for the last row. */
+typedef struct Inserter
+{
+	Oid			user;			/* who inserts */
+	Oid			table;			/* where */
+	int32		job;			/* of this job, if its rights are not the
+								 * table's */
+	bool		restores;		/* may write the table itself */
+} Inserter;
 
 /*
  * _ad_job_number(), before a job is inserted.  Its number comes from the
@@ -37,7 +56,7 @@ PG_FUNCTION_INFO_V1(ad_job_number);
 Datum
 ad_job_number(PG_FUNCTION_ARGS)
 {
-	HeapTuple	row = ad_own_new_row(fcinfo->context, AD_REL_JOB);
+	HeapTuple	row = ad_own_new_row(fcinfo->context, AD_REL_JOB, AD_REL_JOB);
 	Relation	rel = ((TriggerData *) fcinfo->context)->tg_relation;
 	TupleDesc	desc = RelationGetDescr(rel);
 	int			id = ad_own_column(rel, "id");
@@ -87,5 +106,72 @@ ad_job_number(PG_FUNCTION_ARGS)
 		value = ObjectIdGetDatum(AD_ROLE_NOBODY);
 		row = heap_modify_tuple_by_cols(row, desc, 1, &owner, &value, &isset);
 	}
+	return PointerGetDatum(row);
+}
+
+/* Whether the current user has the rights of a job's owner. */
+static bool
+owns(int32 job)
+{
+	Relation	rel = table_open(ad_own_relation(AD_REL_JOB), AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	row;
+	bool		own = false;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(job));
+	scan = systable_beginscan(rel, ad_own_relation(AD_REL_JOB_KEY), true,
+							  GetActiveSnapshot(), 1, &key);
+	row = systable_getnext(scan);
+	if (HeapTupleIsValid(row))
+	{
+		bool		isnull;
+		Oid			role = DatumGetObjectId(heap_getattr(row,
+														 ad_own_column(rel, "owner"),
+														 RelationGetDescr(rel), &isnull));
+
+		own = !isnull && has_privs_of_role(GetUserId(), role);
+	}
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	return own;
+}
+
+/*
+ * _ad_job_guard(), before a row that belongs to a job is inserted: it must be
+ * a job of a role whose rights the inserter has, unless he may write the table
+ * itself (and so restores it, in whatever order).  A job of another and one
+ * that does not exist are told alike.  Asked once for rows of one job.
+ */
+Datum
+ad_job_guard(PG_FUNCTION_ARGS)
+{
+	HeapTuple	row = ad_own_new_row(fcinfo->context, AD_REL_JOB_STATE,
+									 AD_REL_JOB_GRANT);
+	Relation	rel = ((TriggerData *) fcinfo->context)->tg_relation;
+	Inserter   *asked = fcinfo->flinfo->fn_extra;
+	Oid			user = GetUserId();
+	bool		isnull;
+	int32		job = DatumGetInt32(heap_getattr(row, 1, RelationGetDescr(rel),
+												 &isnull));
+
+	if (asked == NULL)
+		asked = fcinfo->flinfo->fn_extra =
+			MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Inserter));
+	else if (asked->user == user && asked->table == RelationGetRelid(rel) &&
+			 (asked->restores || (!isnull && asked->job == job)))
+		return PointerGetDatum(row);
+
+	asked->user = InvalidOid;
+	asked->restores = pg_class_aclcheck(RelationGetRelid(rel), user,
+										ACL_INSERT) == ACLCHECK_OK;
+	if (!asked->restores && (isnull || !owns(job)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for job %s",
+						isnull ? "NULL" : psprintf("%d", job))));
+	asked->table = RelationGetRelid(rel);
+	asked->job = isnull ? 0 : job;
+	asked->user = user;
 	return PointerGetDatum(row);
 }

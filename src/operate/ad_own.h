@@ -27,7 +27,14 @@ typedef enum AdOwnRelation
 	AD_REL_MODEL_GRANT,
 	AD_REL_MODEL_GRANT_KEY,
 	AD_REL_JOB,
+	AD_REL_JOB_KEY,
 	AD_REL_JOB_ID,
+	/* what belongs to a job, whose number is the first column */
+	AD_REL_JOB_STATE,
+	AD_REL_JOB_SEEN,
+	AD_REL_JOB_RUN,
+	AD_REL_JOB_ALERT,
+	AD_REL_JOB_GRANT,
 	AD_RELATIONS				/* how many there are */
 } AdOwnRelation;
 
@@ -42,7 +49,8 @@ extern Oid	ad_own_owner(void);
 extern uint64 ad_own_run(const char *statement, int nargs, const Oid *types,
 						 const Datum *values, const char *nulls);
 extern int32 ad_own_result(int column);
-extern HeapTuple ad_own_new_row(Node *context, AdOwnRelation table);
+extern HeapTuple ad_own_new_row(Node *context, AdOwnRelation first,
+								AdOwnRelation last);
 extern int	ad_own_column(Relation rel, const char *name);
 extern bool ad_own_by_copy(void);
 

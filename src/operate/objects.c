@@ -53,7 +53,13 @@ static const char *const names[AD_RELATIONS] = {
 	[AD_REL_MODEL_GRANT] = "_ad_model_grant",
 	[AD_REL_MODEL_GRANT_KEY] = "_ad_model_grant_pkey",
 	[AD_REL_JOB] = "_ad_job",
-	[AD_REL_JOB_ID] = "_ad_job_id"
+	[AD_REL_JOB_KEY] = "_ad_job_pkey",
+	[AD_REL_JOB_ID] = "_ad_job_id",
+	[AD_REL_JOB_STATE] = "_ad_job_state",
+	[AD_REL_JOB_SEEN] = "_ad_job_seen",
+	[AD_REL_JOB_RUN] = "_ad_job_run",
+	[AD_REL_JOB_ALERT] = "_ad_alert",
+	[AD_REL_JOB_GRANT] = "_ad_job_grant"
 };
 
 static Oid	found[AD_RELATIONS];	/* InvalidOid: look */

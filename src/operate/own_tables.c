@@ -89,20 +89,23 @@ ad_own_result(int column)
 }
 
 /*
- * Return the new row of a trigger that must be one of a table of the
- * extension, before insert, for each row.  Who hangs it anywhere else gets an
- * error.
+ * Return the new row of a trigger that must be one of some tables of the
+ * extension, from the first to the last, before insert, for each row.  Who
+ * hangs it anywhere else gets an error.
  */
 HeapTuple
-ad_own_new_row(Node *context, AdOwnRelation table)
+ad_own_new_row(Node *context, AdOwnRelation first, AdOwnRelation last)
 {
 	TriggerData *t = (TriggerData *) context;
+	bool		ours = false;
 
-	if (context == NULL || !IsA(context, TriggerData) ||
-		!TRIGGER_FIRED_BEFORE(t->tg_event) ||
-		!TRIGGER_FIRED_FOR_ROW(t->tg_event) ||
-		!TRIGGER_FIRED_BY_INSERT(t->tg_event) ||
-		RelationGetRelid(t->tg_relation) != ad_own_relation(table))
+	if (context != NULL && IsA(context, TriggerData) &&
+		TRIGGER_FIRED_BEFORE(t->tg_event) &&
+		TRIGGER_FIRED_FOR_ROW(t->tg_event) &&
+		TRIGGER_FIRED_BY_INSERT(t->tg_event))
+		for (AdOwnRelation i = first; !ours && i <= last; i++)
+			ours = RelationGetRelid(t->tg_relation) == ad_own_relation(i);
+	if (!ours)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("this function is the trigger of a table of the extension, and of no other")));

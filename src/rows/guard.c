@@ -37,7 +37,8 @@ PG_FUNCTION_INFO_V1(ad_version_guard);
 Datum
 ad_version_guard(PG_FUNCTION_ARGS)
 {
-	HeapTuple	row = ad_own_new_row(fcinfo->context, AD_REL_MODEL_VERSION);
+	HeapTuple	row = ad_own_new_row(fcinfo->context, AD_REL_MODEL_VERSION,
+									 AD_REL_MODEL_VERSION);
 	Relation	rel = ((TriggerData *) fcinfo->context)->tg_relation;
 	TupleDesc	desc = RelationGetDescr(rel);
 	int			trained_by = ad_own_column(rel, "trained_by");

@@ -236,7 +236,7 @@ SQL
 	super('SELECT ad_drop_job($$bj$$), ad_drop_job($$bl$$), ad_drop_model($$bm$$), ad_drop_model($$sk$$)');
 
 	# 3. infinite and far times
-	as('mallory', q{INSERT INTO _anomaly._ad_own_job (name, owner, kind, model, source, key_column, watermark_column, rule, batch_size, lag, explain, search_path, timezone, created_at)
+	as('mallory', q{INSERT INTO _anomaly._ad_new_job (name, owner, kind, model, source, key_column, watermark_column, rule, batch_size, lag, explain, search_path, timezone, created_at)
 		VALUES ('y', 'mallory', 'model', 'm', 'select 1', 'id', 'ts', '{"p_value":0.01}', 1, '1', 0, 'public', 'UTC', 'infinity');
 		INSERT INTO _anomaly._ad_own_state (job_id) SELECT id FROM _anomaly._ad_own_job WHERE name = 'y'});
 	is(super("SELECT created_at <= now() AND created_at > now() - interval '1 minute' FROM _anomaly._ad_job WHERE name = 'y'"), 't', "$db: when a job was made is not for its maker to say");
