@@ -119,8 +119,53 @@ SELECT ad_retrain('plain') -> 'labels' AS labels;
 UPDATE _anomaly._ad_label SET "row" = '{"a": "abc", "b": 1}' WHERE key = '7';
 SELECT r -> 'labels' AS labels, r -> 'reasons' AS reasons FROM ad_retrain('plain', min_labels => 2) r;
 
+-- nor does what a column's type brings with it: checks of domains, casts
+SET ROLE trust_mallory;
+CREATE FUNCTION trust.checked(text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN PERFORM trust.note(); RETURN true; END $$;
+CREATE DOMAIN trust.amount AS float8 CHECK (trust.checked(VALUE::text));
+CREATE DOMAIN trust.place AS text CHECK (trust.checked(VALUE));
+CREATE TYPE trust.kind AS ENUM ('x', 'y', 'z');
+CREATE TYPE trust.pair AS (kind trust.kind, place trust.place);
+CREATE TYPE trust.span AS RANGE (subtype = trust.amount);
+CREATE FUNCTION trust.as_text(trust.kind) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM trust.note(); RETURN 'k'; END $$;
+CREATE FUNCTION trust.as_json(trust.kind) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM trust.note(); RETURN '1'; END $$;
+CREATE CAST (trust.kind AS text) WITH FUNCTION trust.as_text;
+CREATE CAST (trust.kind AS json) WITH FUNCTION trust.as_json;
+CREATE TABLE trust.typed AS SELECT i AS id, (i % 9)::trust.amount AS amount, ('p' || i % 3)::trust.place AS place,
+	('{x,y,z}'::trust.kind[])[1 + i % 3] AS kind, ARRAY['q' || i % 3]::trust.place[] AS places,
+	numrange(i % 3, 5)::text::trust.span AS span, ROW (('{x,y,z}'::trust.kind[])[1 + i % 3], 'r')::trust.pair AS pair,
+	timestamptz '2026-03-02' + i * interval '1 minute' AS ts FROM generate_series(1, 300) i;
+CREATE TABLE trust.events (id bigint, account_id trust.place, product_id text, event_type text, side text, price trust.amount,
+	quantity bigint, ts timestamptz NOT NULL);
+RESET ROLE;
+TRUNCATE ran_as;
+SELECT ad_train('typed', 'SELECT amount, place, kind FROM trust.typed', ad_zscore());
+SELECT ad_create_job('typed ' || e, 'typed', 'trust.typed', CASE e WHEN 'place' THEN 'pair' ELSE 'id' END, 'ts', '{"score": 0.01}', entity => e)
+FROM unnest('{amount,place,kind,places,span,pair}'::text[]) e;
+CALL ad_run_job('typed amount');
+CALL ad_run_job('typed place');
+CALL ad_run_job('typed kind');
+CALL ad_run_job('typed places');
+CALL ad_run_job('typed span');
+CALL ad_run_job('typed pair');
+SELECT job, min(key) AS key, count(*) > 100 AS many, min(entity) AS entity,
+	(SELECT "row" - 'ts' FROM ad_alert b WHERE b.job = a.job ORDER BY event_at LIMIT 1) AS "row"
+FROM ad_alert a WHERE job LIKE 'typed %' GROUP BY job ORDER BY job;
+-- labels of rows that have no alert, so that the entity is looked for in the row
+SELECT ad_purge_job(job, 'infinity') > 0 AS purged FROM (SELECT DISTINCT job FROM ad_labels RIGHT JOIN ad_alert USING (job) WHERE job LIKE 'typed %') j;
+SELECT count(ad_label(job, id::text, id % 2 = 0)) AS labels
+FROM generate_series(1, 6) id, (SELECT name AS job FROM ad_jobs WHERE name LIKE 'typed %' AND key = 'id') j;
+SELECT ad_retrain('typed', min_labels => 2) -> 'labels' AS labels;
+SELECT ad_purge_subject('typed amount', entity => '1') AS amount, ad_purge_subject('typed kind', entity => 'y') AS kind,
+	ad_purge_subject('typed places', entity => '{q1}') AS places, ad_purge_subject('typed span', entity => '[1,5)') AS span;
+SELECT ad_create_layering_job('typed layers', 'trust.events');
+SELECT * FROM ran_as;
+SELECT count(ad_drop_job(name)) FROM ad_jobs WHERE name LIKE 'typed %';
+SELECT ad_drop_model('typed');
+
 SELECT ad_drop_job(name) IS NOT NULL AS dropped FROM ad_jobs WHERE name LIKE 'trust%';
 SELECT ad_drop_model('trust'), ad_drop_model('plain');
 DROP TABLE ran_as;
+SET client_min_messages = warning;
 DROP SCHEMA trust CASCADE;
 DROP ROLE trust_mallory, trust_bob;

@@ -556,6 +556,95 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION _anomaly._ad_job_watermark_kind(regtype) IS 'at for a type of time, no for an integer; an error for others';
 
+-- A value is made of JSON again as a type that checks nothing: the check of a
+-- domain is its owner's code, and would run with the rights of whoever asks.
+CREATE FUNCTION _anomaly._ad_plain_type(type regtype)
+RETURNS regtype
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	t record;
+BEGIN
+	SELECT y.typtype AS kind, y.typbasetype::regtype AS base, y.typrelid AS relation,
+		(SELECT e.oid FROM pg_type e WHERE e.typarray = y.oid)::regtype AS element
+	INTO t FROM pg_type y WHERE y.oid = $1;
+	IF t.kind = 'd' THEN
+		RETURN _anomaly._ad_plain_type(t.base);
+	ELSIF t.element IS NOT NULL THEN
+		RETURN (SELECT y.typarray FROM pg_type y WHERE y.oid = _anomaly._ad_plain_type(t.element));
+	-- those that hold a domain; there are no multiranges before PostgreSQL 14
+	ELSIF EXISTS (SELECT FROM pg_range r WHERE $1::oid IN (r.rngtypid, (to_jsonb(r) ->> 'rngmultitypid')::oid)
+					AND _anomaly._ad_plain_type(r.rngsubtype) <> r.rngsubtype)
+		OR t.kind = 'c' AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
+									  AND _anomaly._ad_plain_type(a.atttypid) <> a.atttypid)
+	THEN
+		RETURN 'text'::regtype;
+	END IF;
+	RETURN $1;
+END $$;
+COMMENT ON FUNCTION _anomaly._ad_plain_type(regtype) IS
+'the type that values of a type are made of again, without a check of anybody''s: of a domain its base type, of a range or a row that holds one text';
+
+-- Nor does a cast to text that the type's owner made run unasked, unless he has
+-- the rights of the caller anyway.
+CREATE FUNCTION _anomaly._ad_text_of(value text, type regtype)
+RETURNS text
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	t record;
+BEGIN
+	SELECT y.typtype AS kind, y.typbasetype::regtype AS base, y.typowner AS owner INTO t FROM pg_type y WHERE y.oid = $2;
+	IF t.kind = 'd' THEN
+		RETURN _anomaly._ad_text_of($1, t.base);
+	ELSIF pg_has_role(t.owner, current_user, 'USAGE') THEN
+		RETURN $1 || '::pg_catalog.text';
+	END IF;
+	-- as the type writes it
+	RETURN format($sql$(CASE WHEN pg_catalog.num_nulls(%1$s) OPERATOR(pg_catalog.=) 0 THEN pg_catalog.format('%%s', %1$s) END)$sql$, $1);
+END $$;
+COMMENT ON FUNCTION _anomaly._ad_text_of(text, regtype) IS
+'the expression for an expression of a type as text, by no cast of a role that has not the rights of the current user';
+
+CREATE FUNCTION _anomaly._ad_json_casts(type regtype)
+RETURNS boolean
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	t record;
+BEGIN
+	SELECT y.typtype AS kind, y.typowner AS owner, coalesce(nullif(y.typbasetype, 0), e.oid)::regtype AS part, y.typrelid AS relation
+	INTO t FROM pg_type y LEFT JOIN pg_type e ON e.typarray = y.oid WHERE y.oid = $1;
+	IF t.part IS NOT NULL THEN
+		RETURN _anomaly._ad_json_casts(t.part);
+	ELSIF t.kind = 'c' THEN
+		RETURN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
+						AND _anomaly._ad_json_casts(a.atttypid));
+	END IF;
+	RETURN NOT pg_has_role(t.owner, current_user, 'USAGE')
+		AND EXISTS (SELECT FROM pg_cast c WHERE c.castsource = $1 AND c.casttarget = 'json'::regtype);
+END $$;
+COMMENT ON FUNCTION _anomaly._ad_json_casts(regtype) IS
+'whether to_jsonb() would call, for a type or one within it, a cast of a role that has not the rights of the current user';
+
+CREATE FUNCTION _anomaly._ad_json_of(source text, columns text[], types regtype[])
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT CASE WHEN bool_or(_anomaly._ad_json_casts(u.t))
+	THEN format('(SELECT pg_catalog.to_jsonb(_r.*) FROM (SELECT %s) _r)', string_agg(format('%s AS %I',
+		CASE WHEN _anomaly._ad_json_casts(u.t) THEN _anomaly._ad_text_of(format('(%s).%I', $1, u.c), u.t) ELSE format('(%s).%I', $1, u.c) END,
+		u.c), ', ' ORDER BY u.i))
+	ELSE format('pg_catalog.to_jsonb(%s)', $1) END
+FROM unnest($2, $3) WITH ORDINALITY u(c, t, i)
+$$;
+COMMENT ON FUNCTION _anomaly._ad_json_of(text, text[], regtype[]) IS
+'the expression for a row of a source as JSON, by no cast of a role that has not the rights of the current user';
+
 -- Before they are copied into a job. NULL: not given.
 CREATE FUNCTION _anomaly._ad_job_texts(name text, model text, source text, key_column text, watermark_column text,
     entity_column text, rule jsonb, lag text, since text, features text[], options jsonb, partition_by text[], order_by text)
@@ -964,10 +1053,11 @@ DECLARE
 	found text;
 BEGIN
 	PERFORM set_config('timezone', $4, true);
-	EXECUTE format('SELECT f.%1$I::pg_catalog.text FROM pg_catalog.jsonb_to_record($1) AS f(%1$I %2$s)', $2, format_type($3, -1))
+	EXECUTE format('SELECT %3$s FROM pg_catalog.jsonb_to_record($1) AS f(%1$I %2$s)', $2, format_type($3, -1),
+			_anomaly._ad_text_of(format('f.%I', $2), $3))
 		INTO found USING $1;
 	RETURN found;
-EXCEPTION WHEN data_exception OR integrity_constraint_violation OR plpgsql_error THEN
+EXCEPTION WHEN data_exception THEN
 	RETURN NULL;			-- of a type that it is no longer
 END $$;
 COMMENT ON FUNCTION _anomaly._ad_row_text(jsonb, text, regtype, text) IS
@@ -1008,7 +1098,7 @@ BEGIN
 		AND j.owner::oid = (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user)
 	THEN
 		BEGIN
-			SELECT _anomaly._ad_job_column(q.columns, q.types, name, 'entity') INTO type
+			SELECT _anomaly._ad_plain_type(_anomaly._ad_job_column(q.columns, q.types, name, 'entity')) INTO type
 			FROM _anomaly._ad_job_source(j.source, j.search_path) q;
 		EXCEPTION WHEN syntax_error_or_access_rule_violation OR invalid_parameter_value THEN
 			type := NULL;		-- it is gone

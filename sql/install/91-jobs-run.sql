@@ -173,6 +173,9 @@ DECLARE
 	q record;
 	m record;
 	type regtype;			-- of the watermark
+	key_type regtype;
+	entity_type regtype;
+	key_text text;			-- the key as an expression
 	kind text;				-- at or no
 	lag record;
 	since record;
@@ -203,9 +206,9 @@ BEGIN
 			USING ERRCODE = 'datatype_mismatch', DETAIL = format('The job has come to %s; the column "%s" is of type %s.',
 				coalesce(s.at::text, s.no::text), j.watermark_column, type);
 	END IF;
-	PERFORM _anomaly._ad_job_column(q.columns, q.types, j.key_column, 'key');
+	key_type := _anomaly._ad_job_column(q.columns, q.types, j.key_column, 'key');
 	IF j.entity_column IS NOT NULL THEN
-		PERFORM _anomaly._ad_job_column(q.columns, q.types, j.entity_column, 'entity');
+		entity_type := _anomaly._ad_job_column(q.columns, q.types, j.entity_column, 'entity');
 	END IF;
 	IF j.features IS NOT NULL THEN
 		PERFORM _anomaly._ad_job_column(q.columns, q.types, f, 'feature') FROM unnest(j.features) f;
@@ -270,6 +273,7 @@ BEGIN
 	WHILE alias = ANY (q.columns) LOOP
 		alias := alias || '_';
 	END LOOP;
+	key_text := _anomaly._ad_text_of(format('%s.%I', alias, j.key_column), key_type);
 	given := CASE WHEN j.features IS NULL THEN '_b.' || alias
 			 ELSE (SELECT string_agg(format('(_b.%s).%I', alias, f), ', ' ORDER BY i) FROM unnest(j.features) WITH ORDINALITY u(f, i)) END;
 
@@ -286,7 +290,7 @@ WITH _s AS MATERIALIZED (
 		  WHERE %7$s
 			AND NOT EXISTS (SELECT FROM pg_catalog.unnest($10) _n(_k)
 							WHERE _n._k OPERATOR(pg_catalog.=) (%16$s COLLATE pg_catalog."C"))
-		  ORDER BY %15$s.%4$I, %15$s.%3$I::pg_catalog.text COLLATE pg_catalog."C"
+		  ORDER BY %15$s.%4$I, %3$s COLLATE pg_catalog."C"
 		  LIMIT $3) _b),
 _m AS MATERIALIZED (
 	SELECT pg_catalog.count(*) AS n, pg_catalog.max(%8$s) AS place, pg_catalog.bool_or(_k IS NULL) AS no_key FROM _s),
@@ -304,14 +308,15 @@ _d AS (
 	SELECT DISTINCT ON (_k COLLATE pg_catalog."C") * FROM _h ORDER BY _k COLLATE pg_catalog."C", _w)
 SELECT _n.n, _n.no_key, _n.place,
 	(SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('key', _b._k, 'entity', _b._e, 'score', _b._score, 'p_value', _b._p,
-				'at', %12$s, 'row', pg_catalog.to_jsonb(_b.%15$s), 'version', %13$s, 'explanation', %14$s)
+				'at', %12$s, 'row', %18$s, 'version', %13$s, 'explanation', %14$s)
 			ORDER BY _b._w, _b._k COLLATE pg_catalog."C") FROM _d _b) AS hits
 FROM _n$sql$,
 		given,
 		CASE WHEN rule_name <> 'score' OR m.spec -> 'calibrate' IS NOT NULL
 			THEN format('_anomaly._ad_pvalue($2, %s)', given) ELSE 'NULL::pg_catalog.float8' END,
-		j.key_column, j.watermark_column,
-		CASE WHEN j.entity_column IS NULL THEN 'NULL::pg_catalog.text' ELSE format('%s.%I::pg_catalog.text', alias, j.entity_column) END,
+		key_text, j.watermark_column,
+		CASE WHEN j.entity_column IS NULL THEN 'NULL::pg_catalog.text'
+			ELSE _anomaly._ad_text_of(format('%s.%I', alias, j.entity_column), entity_type) END,
 		q.sql,
 		concat_ws(' AND ', format('%s.%I IS NOT NULL', alias, j.watermark_column),
 			CASE WHEN kind = 'at' AND from_at IS NOT NULL
@@ -330,10 +335,10 @@ FROM _n$sql$,
 			WHEN kind = 'at' THEN '_b._w::pg_catalog.timestamptz' ELSE 'NULL' END,
 		'(SELECT _v.version FROM _anomaly._ad_visible_model _v WHERE _v.name OPERATOR(pg_catalog.=) $2 AND _v.active)',
 		_anomaly._ad_job_explanation(j, given), alias,
-		format('(CASE WHEN pg_catalog.octet_length(%1$s) OPERATOR(pg_catalog.<=) 1000 THEN %1$s ELSE _anomaly._ad_short(%1$s) END)',
-			   format('%s.%I::pg_catalog.text', alias, j.key_column)),
+		format('(CASE WHEN pg_catalog.octet_length(%1$s) OPERATOR(pg_catalog.<=) 1000 THEN %1$s ELSE _anomaly._ad_short(%1$s) END)', key_text),
 		CASE kind WHEN 'at' THEN '_anomaly._ad_shift(place, OPERATOR(pg_catalog.-) $8)'
-			ELSE '_anomaly._ad_shift(place, OPERATOR(pg_catalog.-) $8::pg_catalog.numeric)' END);
+			ELSE '_anomaly._ad_shift(place, OPERATOR(pg_catalog.-) $8::pg_catalog.numeric)' END,
+		_anomaly._ad_json_of('_b.' || alias, q.columns, q.types));
 
 	IF kind = 'at' THEN
 		PERFORM pg_catalog.set_config('search_path', j.search_path, true);

@@ -88,7 +88,7 @@ BEGIN
 	-- not on the source itself: even planning it calls functions, and who
 	-- changes a job need not be the one who wrote it
 	empty := (SELECT format('SELECT %s LIMIT 0', string_agg(format('NULL::%s AS %I',
-					CASE WHEN (SELECT y.typtype FROM pg_type y WHERE y.oid = t) = 'p' THEN 'text'::regtype ELSE t END, c), ', ' ORDER BY i))
+					CASE WHEN (SELECT y.typtype FROM pg_type y WHERE y.oid = t) = 'p' THEN 'text'::regtype ELSE _anomaly._ad_plain_type(t) END, c), ', ' ORDER BY i))
 			   FROM unnest($3, $4) WITH ORDINALITY u(c, t, i));
 	order_by := coalesce(j.order_by, CASE WHEN 'id' = ANY ($3) THEN 'id' END);
 	PERFORM pg_catalog.set_config('search_path', j.search_path, true);

@@ -9,6 +9,8 @@ AS $$
 DECLARE
 	j _anomaly._ad_own_job;
 	q record;
+	key_text text;			-- the key as an expression
+	row_json text;			-- and the row
 	stmt text;
 	stmt2 text;
 	long boolean := octet_length($2) > 200;
@@ -18,12 +20,13 @@ BEGIN
 	WHERE o.id = $1 AND o.kind = 'model' AND o.owner::oid = (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user);
 	IF j.id IS NOT NULL THEN
 		SELECT * INTO q FROM _anomaly._ad_job_source(j.source, j.search_path);
-		stmt := format(E'SELECT pg_catalog.to_jsonb(_q.*) FROM (\n%s\n) _q WHERE _q.%I::pg_catalog.text OPERATOR(pg_catalog.=) $1 LIMIT 1',
-			q.sql, j.key_column);
+		key_text := _anomaly._ad_text_of(format('_q.%I', j.key_column), _anomaly._ad_job_column(q.columns, q.types, j.key_column, 'key'));
+		row_json := _anomaly._ad_json_of('_q.*', q.columns, q.types);
+		stmt := format(E'SELECT %3$s FROM (\n%1$s\n) _q WHERE %2$s OPERATOR(pg_catalog.=) $1 LIMIT 1', q.sql, key_text, row_json);
 		-- of a long one the beginning is the key, which no index of the source knows
-		stmt2 := format(E'SELECT pg_catalog.to_jsonb(_q.*) FROM (\n%s\n) _q WHERE CASE WHEN pg_catalog.octet_length(_q.%2$I::pg_catalog.text) OPERATOR(pg_catalog.>) 1000 '
-			'THEN _anomaly._ad_short(_q.%2$I::pg_catalog.text) OPERATOR(pg_catalog.=) $1 END LIMIT 1',
-			q.sql, j.key_column);
+		stmt2 := format(E'SELECT %3$s FROM (\n%1$s\n) _q WHERE CASE WHEN pg_catalog.octet_length(%2$s) OPERATOR(pg_catalog.>) 1000 '
+			'THEN _anomaly._ad_short(%2$s) OPERATOR(pg_catalog.=) $1 END LIMIT 1',
+			q.sql, key_text, row_json);
 		PERFORM pg_catalog.set_config('timezone', j.timezone, true);
 		PERFORM pg_catalog.set_config('search_path', j.search_path, true);
 		EXECUTE stmt INTO found USING $2;
@@ -114,9 +117,9 @@ BEGIN
 					AND (r.rolsuper OR EXISTS (SELECT FROM _anomaly._ad_visible_grant g LEFT JOIN pg_roles o ON o.rolname = g.role
 											   WHERE g.name = $1 AND g.privilege IN ('label', 'own')
 												 AND (g.role = 'public' OR pg_has_role(r.oid, o.oid, 'USAGE')))));
-	-- a row is made of the JSON again, with the types of the features; as regtype
-	-- writes it a char(n) would be a char(1)
-	SELECT string_agg(format('%I %s', f ->> 'name', coalesce(format_type(to_regtype(f ->> 'type'), -1), 'text')), ', ') INTO types
+	-- a row is made of the JSON again, with the types of the features less the
+	-- checks of domains; as regtype writes it a char(n) would be a char(1)
+	SELECT string_agg(format('%I %s', f ->> 'name', coalesce(format_type(_anomaly._ad_plain_type(to_regtype(f ->> 'type')), -1), 'text')), ', ') INTO types
 	FROM (SELECT DISTINCT ON (e ->> 'name') e AS f FROM jsonb_array_elements($4 || $5) e) d
 	WHERE f ->> 'name' IS NOT NULL;
 	labelled := format($sql$
@@ -137,9 +140,8 @@ WHERE j.name = ANY ($1) AND NOT $5 @> jsonb_build_array(jsonb_build_array(l.job,
 				|| labelled || ') s'
 				INTO roc_auc0, roc_auc1, average_precision0, average_precision1 USING jobs, $2, $3, $4, unfit;
 			EXIT;
-		EXCEPTION WHEN data_exception OR integrity_constraint_violation OR plpgsql_error THEN
-			-- the table, or what a domain of it allows, may have changed since;
-			-- one row must not stop it for ever
+		EXCEPTION WHEN data_exception THEN
+			-- the table may have changed since; one row must not stop it for ever
 			IF attempt = 2 THEN
 				RAISE;
 			END IF;
@@ -147,7 +149,7 @@ WHERE j.name = ANY ($1) AND NOT $5 @> jsonb_build_array(jsonb_build_array(l.job,
 				BEGIN
 					EXECUTE 'SELECT min(_anomaly._ad_score($2, f.*) + _anomaly._ad_score($3, f.*))' || labelled || ' AND l.key = $6'
 						USING ARRAY[one.job], $2, $3, $4, unfit, one.key;
-				EXCEPTION WHEN data_exception OR integrity_constraint_violation OR plpgsql_error THEN
+				EXCEPTION WHEN data_exception THEN
 					unfit := unfit || jsonb_build_array(jsonb_build_array(one.job, one.key));
 				END;
 			END LOOP;
