@@ -232,7 +232,32 @@ $$SELECT ad_fit('iforest', array_fill(1.0, ARRAY[4097]))$$,
 $$SELECT ad_score(cols, array_fill(1.0, ARRAY[100000])) FROM models$$
 ]) s;
 
+-- a cast that nobody wrote runs only if its function's owner has the caller's rights; an enum is a category
+CREATE ROLE forms_other;
+GRANT CREATE ON SCHEMA public TO forms_other;
+SET ROLE forms_other;
+CREATE TYPE forms_kind AS ENUM ('a', 'b');
+CREATE TYPE forms_span AS RANGE (subtype = float8);
+CREATE FUNCTION forms_cast(forms_kind) RETURNS float4[] LANGUAGE plpgsql
+AS $$ BEGIN RAISE NOTICE 'cast runs'; RETURN ARRAY[1, 2]; END $$;
+CREATE FUNCTION forms_cast(forms_span) RETURNS float8[] LANGUAGE plpgsql
+AS $$ BEGIN RAISE NOTICE 'cast runs'; RETURN ARRAY[lower($1), upper($1)]; END $$;
+CREATE CAST (forms_kind AS float4[]) WITH FUNCTION forms_cast(forms_kind) AS IMPLICIT;
+CREATE CAST (forms_span AS float8[]) WITH FUNCTION forms_cast(forms_span);
+SELECT f.type, f.encoding FROM ad_features((SELECT ad_fit('iforest', 'a'::forms_kind))) f;
+SELECT count(*) FROM ad_features((SELECT ad_fit('iforest', '[1,2]'::forms_span)));
+RESET ROLE;
+SELECT f.type, f.encoding FROM ad_features((SELECT ad_fit('iforest', 'a'::forms_kind))) f;
+SELECT pg_temp.expect_error($$SELECT ad_fit('iforest', '[1,2]'::forms_span)$$);
+SELECT pg_temp.expect_error($$SELECT ad_score((SELECT ad_fit('iforest', 1, 2)), '[1,2]'::forms_span)$$);
+SELECT pg_temp.expect_error($$SELECT ad_outlier('iforest', '[1,2]'::forms_span) OVER ()$$);
+ALTER FUNCTION forms_cast(forms_span) OWNER TO CURRENT_USER;
+SELECT count(*) FROM ad_features((SELECT ad_fit('iforest', '[1,2]'::forms_span)));
+
 SET client_min_messages = warning;
+DROP OWNED BY forms_other CASCADE;
+DROP FUNCTION IF EXISTS forms_cast;
+DROP ROLE forms_other;
 DROP TABLE points, models, wide, types, names, parent;
 DROP TYPE vec, vec8 CASCADE;
 DROP DOMAIN embedding, positive, upright;

@@ -10,14 +10,19 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_compat.h"
 #include "rows/ad_args.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "parser/parse_coerce.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 /* The one error for a type that cannot be a feature. */
@@ -56,7 +61,29 @@ allocate_row(AdArgs *a, int n, MemoryContext mcxt)
 	a->category = MemoryContextAllocZero(mcxt, n * sizeof(AdCategory));
 }
 
-/* Resolve one argument that is neither column nor row: an array? */
+/*
+ * Whether the function of a cast may run although nobody wrote the cast: it
+ * must be of a role that has the rights of the current user anyway, as a
+ * superuser has, whose extensions' casts are.
+ */
+static bool
+is_trusted(Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	return has_privs_of_role(owner, GetUserId()) &&
+		ad_proc_aclcheck(function, GetUserId()) == ACLCHECK_OK;
+}
+
+/*
+ * Resolve one argument that is no row: an array, or of a type that can be
+ * nothing else and has a cast to one?
+ */
 static bool
 init_array(AdArgs *a, Oid type)
 {
@@ -66,12 +93,17 @@ init_array(AdArgs *a, Oid type)
 
 	if (!OidIsValid(element))
 	{
+		AdSource	plain;
+
+		if (ad_source_init(&plain, base, a->mcxt))
+			return false;
 		for (int i = 0; i < (int) lengthof(targets); i++)
 		{
 			Oid			function;
 
 			if (find_coercion_pathway(targets[i], base, COERCION_EXPLICIT,
-									  &function) == COERCION_PATH_FUNC)
+									  &function) == COERCION_PATH_FUNC &&
+				is_trusted(function))
 			{
 				fmgr_info_cxt(function, &a->cast, a->mcxt);
 				a->cast_nargs = get_func_nargs(function);
