@@ -72,6 +72,12 @@ SELECT ad_outlier('iforest', a) OVER () AS no_row FROM readings WHERE false;
 SELECT pg_temp.expect_error('SELECT ad_outlier(NULL::jsonb, a) OVER () FROM readings');
 SELECT pg_temp.expect_error('SELECT ad_outlier(''iforst'', a) OVER () FROM readings');
 SELECT pg_temp.expect_error('SELECT ad_outlier(ad_prepare(), a) OVER () FROM readings');
+-- one spec per partition, whatever the order
+SELECT pg_temp.expect_error('SELECT ad_outlier(CASE WHEN id = 600 THEN ad_knn() ELSE ad_zscore() END, a) OVER () FROM readings');
+SELECT pg_temp.expect_error('SELECT ad_outlier(CASE WHEN id = 600 THEN ''knn'' ELSE ''zscore'' END, a) OVER (ORDER BY id DESC) FROM readings');
+SELECT pg_temp.expect_error('SELECT ad_outlier(CASE WHEN id < 600 THEN ad_zscore() END, a) OVER (ORDER BY id) FROM readings');
+SELECT count(score) FROM (SELECT ad_outlier(CASE machine WHEN 0 THEN ad_knn() ELSE ad_zscore() END, a) OVER (PARTITION BY machine) AS score
+	FROM readings) s;
 SELECT pg_temp.expect_error('SELECT ad_outlier(ad_iforest() || ad_sampling(keyed => true), id, a) OVER () FROM readings');
 SELECT pg_temp.expect_error('SELECT ad_outlier(''iforest'', ARRAY[a], b) OVER () FROM readings');
 SELECT pg_temp.expect_error('SELECT ad_outlier(''iforest'', CASE WHEN id < 5 THEN ARRAY[a] ELSE ARRAY[a, b] END) OVER () FROM readings');

@@ -15,6 +15,8 @@
 
 extern void ad_spec_from_value(struct varlena *value, bool is_text,
 							   bool need_detector, AdSpec *spec);
+extern void ad_spec_check_same(const struct varlena *first,
+							   const struct varlena *spec);
 extern Jsonb *ad_jsonb_from_text(const char *text);
 extern Jsonb *ad_spec_raising(Jsonb *spec);
 

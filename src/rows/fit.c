@@ -199,18 +199,6 @@ create_state(FunctionCallInfo fcinfo, MemoryContext mcxt,
 	return state;
 }
 
-/* Raise an error if the spec of this row, or other state, is another. */
-static void
-check_same_spec(const FitState *state, struct varlena *spec)
-{
-	if (VARSIZE_ANY(spec) != VARSIZE_ANY(state->spec_value) ||
-		memcmp(spec, state->spec_value, VARSIZE_ANY(spec)) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("spec changes between rows of a group"),
-				 errhint("Group by the spec, or give a constant.")));
-}
-
 /*
  * The transition of all row-reading aggregates: features from argument
  * "first" on, the spec (if any) before them.
@@ -237,7 +225,7 @@ accumulate(FunctionCallInfo fcinfo, bool has_spec, bool need_detector)
 		if (state == NULL)
 			state = create_state(fcinfo, mcxt, spec, need_detector, 2);
 		else
-			check_same_spec(state, spec);
+			ad_spec_check_same(state->spec_value, spec);
 		if ((Pointer) spec != DatumGetPointer(PG_GETARG_DATUM(1)))
 			pfree(spec);
 	}
@@ -333,7 +321,7 @@ merge_states(FitState *a, FitState *b, MemoryContext mcxt)
 		return b;
 	}
 	if (a->spec_value && b->spec_value)
-		check_same_spec(a, b->spec_value);
+		ad_spec_check_same(a->spec_value, b->spec_value);
 	if (b->sketch)
 		ad_sketch_merge(a->sketch, b->sketch);
 	if (b->own)

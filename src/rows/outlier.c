@@ -44,13 +44,13 @@ typedef struct OutlierState
 
 PG_FUNCTION_INFO_V1(ad_outlier);
 
-/* Parse the spec of the partition's first row. */
-static void
-read_spec(WindowObject winobj, FunctionCallInfo fcinfo, AdSpec *spec)
+/* The spec of a row of the partition, detoasted; a copy. */
+static struct varlena *
+spec_of(WindowObject winobj, int64 row)
 {
 	bool		isnull;
 	bool		isout;
-	Datum		value = WinGetFuncArgInPartition(winobj, 0, 0,
+	Datum		value = WinGetFuncArgInPartition(winobj, 0, (int) row,
 												 WINDOW_SEEK_HEAD, false,
 												 &isnull, &isout);
 
@@ -59,8 +59,14 @@ read_spec(WindowObject winobj, FunctionCallInfo fcinfo, AdSpec *spec)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("spec cannot be NULL")));
 	ad_check_length(value, "spec", AD_MAX_OPTIONS_LENGTH);
-	ad_spec_from_value((struct varlena *) PG_DETOAST_DATUM(value),
-					   get_fn_expr_argtype(fcinfo->flinfo, 0) == TEXTOID,
+	return PG_DETOAST_DATUM_COPY(value);
+}
+
+/* Parse the spec of the partition's first row. */
+static void
+read_spec(FunctionCallInfo fcinfo, struct varlena *first, AdSpec *spec)
+{
+	ad_spec_from_value(first, get_fn_expr_argtype(fcinfo->flinfo, 0) == TEXTOID,
 					   true, spec);
 	if (spec->sampling.keyed)
 		ereport(ERROR,
@@ -126,12 +132,15 @@ pull_arguments(WindowObject winobj, FunctionCallInfo fcinfo,
 
 /*
  * Add the rows of the partition to a sketch, and mark in present which have
- * values.  NULL if none has.  Leaves work as the current context.
+ * values.  NULL if none has.  The spec must be the first row's throughout.
+ * Leaves work as the current context.
  */
 static AdSketch *
-sketch_partition(WindowObject winobj, FunctionCallInfo fcinfo, AdSpec *spec,
+sketch_partition(WindowObject winobj, FunctionCallInfo fcinfo,
+				 const struct varlena *first, AdSpec *spec,
 				 int64 rows, MemoryContext work, bool *present)
 {
+	bool		is_const = get_fn_expr_arg_stable(fcinfo->flinfo, 0);
 	MemoryContext batch = AllocSetContextCreate(work, "anomaly outlier rows",
 												ALLOCSET_DEFAULT_SIZES);
 	AdSketch   *sketch = NULL;
@@ -149,6 +158,8 @@ sketch_partition(WindowObject winobj, FunctionCallInfo fcinfo, AdSpec *spec,
 			CHECK_FOR_INTERRUPTS();
 			MemoryContextReset(batch);
 		}
+		if (!is_const)
+			ad_spec_check_same(first, spec_of(winobj, i));
 		pull_arguments(winobj, fcinfo, types, i);
 		if (!ad_args_next(&args, fcinfo, NULL))
 			continue;
@@ -172,6 +183,7 @@ score_partition(OutlierState *state, WindowObject winobj,
 	MemoryContext work = AllocSetContextCreate(mcxt, "anomaly outlier",
 											   ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(work);
+	struct varlena *first;
 	AdSpec		spec;
 	AdSketch   *sketch;
 
@@ -181,9 +193,10 @@ score_partition(OutlierState *state, WindowObject winobj,
 				 errmsg("partition has " INT64_FORMAT " rows, ad_outlier takes at most %d",
 						rows, AD_MAX_SAMPLE),
 				 errhint("Fit a model with ad_fit() and score with ad_score().")));
-	read_spec(winobj, fcinfo, &spec);
+	first = spec_of(winobj, 0);
+	read_spec(fcinfo, first, &spec);
 	state->present = MemoryContextAllocZero(mcxt, rows);
-	sketch = sketch_partition(winobj, fcinfo, &spec, rows, work,
+	sketch = sketch_partition(winobj, fcinfo, first, &spec, rows, work,
 							  state->present);
 
 	state->scores = MemoryContextAllocHuge(mcxt, Max(rows, 1) * sizeof(double));
@@ -209,7 +222,7 @@ score_partition(OutlierState *state, WindowObject winobj,
  * ad_outlier(spec, VARIADIC "any") OVER (PARTITION BY …) -> float8: the
  * in-sample score of the row.  NULL where the one array or row is NULL, and in
  * a partition whose fit failed, if ad_prepare(on_error => 'null') says so.
- * The frame is of no effect.
+ * The frame is of no effect, and a spec that changes an error.
  */
 Datum
 ad_outlier(PG_FUNCTION_ARGS)

@@ -52,6 +52,18 @@ ad_spec_from_value(struct varlena *value, bool is_text, bool need_detector,
 		ad_spec_parse(&((Jsonb *) value)->root, need_detector, spec);
 }
 
+/* Raise an error if two detoasted specs of one group, or partition, differ. */
+void
+ad_spec_check_same(const struct varlena *first, const struct varlena *spec)
+{
+	if (VARSIZE_ANY(spec) != VARSIZE_ANY(first) ||
+		memcmp(spec, first, VARSIZE_ANY(spec)) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("spec changes between rows of a group"),
+				 errhint("Group by the spec, or give a constant.")));
+}
+
 /*
  * A valid spec, less what it says of errors: of one fit, whoever asks for it
  * wants to know why it failed.
