@@ -151,6 +151,18 @@ $$;
 COMMENT ON FUNCTION _anomaly._ad_health_of(text, double precision, text) IS
 'status of a value of _ad_stat_health() under the settings of a check: error_rate, latency or score_shift';
 
+CREATE FUNCTION _anomaly._ad_health_number(value double precision)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN abs($1) < 1e9 THEN round($1::numeric, 3)::text
+                -- of digits and an exponent the first digits
+                ELSE regexp_replace(trunc($1)::text, '^(-?\d\.\d{3})\d*e', '\1e') END
+$$;
+COMMENT ON FUNCTION _anomaly._ad_health_number(double precision) IS
+'a number as a detail of ad_health() has it: three digits after the point';
+
 CREATE FUNCTION _anomaly._ad_health_model(whose text, model text, digest text)
 RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -235,7 +247,7 @@ BEGIN
         detail := 'Nothing was scored yet.';
     ELSE
         detail := format('95 %% of the scoring calls took at most %s ms (the slowest: %s).',
-                         round(worst.p95_ms::numeric, 3), _anomaly._ad_health_model(worst.whose, worst.model, worst.digest));
+                         _anomaly._ad_health_number(worst.p95_ms), _anomaly._ad_health_model(worst.whose, worst.model, worst.digest));
     END IF;
     hint := CASE WHEN status <> 'ok' THEN
         format('A smaller model or another detector than %s scores faster; see ad_recommend.', worst.detector) END;
@@ -252,7 +264,7 @@ BEGIN
         detail := 'No model scored 1000 rows yet.';
     ELSE
         detail := format('The mean score is within %s standard deviations of that of the fit (farthest: %s).',
-                         round(abs(worst.score_shift)::numeric, 3), _anomaly._ad_health_model(worst.whose, worst.model, worst.digest));
+                         _anomaly._ad_health_number(abs(worst.score_shift)), _anomaly._ad_health_model(worst.whose, worst.model, worst.digest));
     END IF;
     hint := CASE WHEN status <> 'ok' THEN
         'Compare the rows of today with the model by ad_drift(); if they have changed, train it again.' END;
