@@ -47,9 +47,9 @@ extern void ad_scores_build(AdScores *s, double *scores, Size n,
 							uint32 max_tail);
 extern double ad_scores_threshold(const AdScores *s, double share);
 extern double ad_sorted_threshold(const double *scores, Size n, double share);
-extern uint32 ad_scores_tail_above(const AdScores *s, double score);
-extern uint32 ad_scores_grid_above(const AdScores *s, double score);
 extern double ad_scores_share_above(const AdScores *s, double score);
+extern void ad_scores_share_at_most(const AdScores *s, double score,
+									double *least, double *most);
 extern double ad_scores_pvalue(const AdScores *s, double score);
 extern double ad_scores_standard(const AdScores *s, double score);
 extern double ad_scores_probability(const AdScores *s, double score);

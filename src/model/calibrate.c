@@ -201,8 +201,8 @@ ad_sorted_threshold(const double *scores, Size n, double share)
 }
 
 /* Return how many of the highest scores, which are all known, exceed one. */
-uint32
-ad_scores_tail_above(const AdScores *s, double score)
+static uint32
+tail_above(const AdScores *s, double score)
 {
 	uint32		above = 0;
 
@@ -212,8 +212,8 @@ ad_scores_tail_above(const AdScores *s, double score)
 }
 
 /* The first quantile that exceeds a score; their number if none does. */
-uint32
-ad_scores_grid_above(const AdScores *s, double score)
+static uint32
+grid_above(const AdScores *s, double score)
 {
 	uint32		low = 0;
 	uint32		high = s->ngrid;
@@ -242,8 +242,8 @@ ad_scores_share_above(const AdScores *s, double score)
 	if (isnan(score))
 		return 0;
 	if (s->ntail > 0 && score >= s->tail[s->ntail - 1])
-		return ad_scores_tail_above(s, score) / (double) s->n;
-	low = ad_scores_grid_above(s, score);
+		return tail_above(s, score) / (double) s->n;
+	low = grid_above(s, score);
 	if (low == 0)
 		return 1;
 	rank = (double) grid_rank(rest, s->ngrid, low - 1);
@@ -254,6 +254,31 @@ ad_scores_share_above(const AdScores *s, double score)
 			rank += t * ((double) grid_rank(rest, s->ngrid, low) - rank);
 	}
 	return ((double) s->n - 1 - rank) / (double) s->n;
+}
+
+/*
+ * The share of the scores that are at most one, 0 to 1: the least and the
+ * most it can be, which differ where only quantiles are known.
+ */
+void
+ad_scores_share_at_most(const AdScores *s, double score, double *least,
+						double *most)
+{
+	Size		rest = below_tail(s);
+	uint32		low;
+
+	if (score >= s->tail[s->ntail - 1])
+	{
+		*least = *most = 1 - tail_above(s, score) / (double) s->n;
+		return;
+	}
+	low = grid_above(s, score);
+	*least = low == 0 ? 0 :
+		(double) grid_rank(rest, s->ngrid, low - 1) + 1;
+	*most = low == s->ngrid ? (double) rest :
+		(double) grid_rank(rest, s->ngrid, low);
+	*least /= (double) s->n;
+	*most /= (double) s->n;
 }
 
 /*

@@ -273,28 +273,31 @@ ad_drift_quantiles(AdDriftRow *row, const AdModel *model, int feature,
 
 /*
  * What share of the scores that a model remembers is at most one; where it
- * remembers quantiles only, interpolated.
+ * remembers quantiles only, what is nearest to the share of now that they
+ * allow, so that what is not known is not held against the scores.
  */
 static double
-scores_at_most(const AdScores *s, double score)
+scores_at_most(const AdScores *s, double score, double now)
 {
-	double		rest = (double) s->n - s->ntail;
-	uint32		low;
-	double		count;
+	double		least;
+	double		most;
 
-	if (score >= s->tail[s->ntail - 1])
-		return 1 - ad_scores_tail_above(s, score) / (double) s->n;
-	low = ad_scores_grid_above(s, score);
-	if (low == 0)
-		return 0;
-	/* low quantiles are at most the score; the first has rank 0 */
-	if (rest == s->ngrid || low == s->ngrid || s->ngrid == 1)
-		count = low == s->ngrid ? rest : low;
-	else
-		count = 1 + (rest - 1) / (s->ngrid - 1) *
-			(low - 1 + (score - s->grid[low - 1]) /
-			 (s->grid[low] - s->grid[low - 1]));
-	return count / (double) s->n;
+	ad_scores_share_at_most(s, score, &least, &most);
+	return Max(least, Min(now, most));
+}
+
+/* Return whether a score surely is that of half a bin of rows or more. */
+static bool
+is_frequent(const AdScores *s, double score, int bins)
+{
+	double		least;
+	double		most;
+	double		below;
+	double		unused;
+
+	ad_scores_share_at_most(s, score, &least, &most);
+	ad_scores_share_at_most(s, ad_drift_below(score), &unused, &below);
+	return least - below > 0.5 / bins;
 }
 
 /* Compare scores of now, sorted, with those a model remembers. */
@@ -312,20 +315,17 @@ ad_drift_scores(AdDriftRow *row, const AdScores *s, const double *y, Size m,
 	for (int i = 1; i < o->bins; i++)
 	{
 		double		e = ad_scores_threshold(s, 1 - (double) i / o->bins);
-		double		below = ad_drift_below(e);
-		bool		frequent = scores_at_most(s, e) -
-			scores_at_most(s, below) > 0.5 / o->bins;
 
 		if (k > 0 && e <= last)
 			continue;
 		last = e;
 		/* a score that is frequent has a bin of its own */
-		for (int at = !frequent; at < 2; at++)
+		for (int at = !is_frequent(s, e, o->bins); at < 2; at++)
 		{
-			double		v = at == 0 ? below : e;
+			double		v = at == 0 ? ad_drift_below(e) : e;
 
-			p[k] = scores_at_most(s, v);
 			q[k] = (double) at_most(y, m, v) / (double) m;
+			p[k] = scores_at_most(s, v, q[k]);
 			row->ks = Max(row->ks, fabs(p[k] - q[k]));
 			k++;
 		}
@@ -338,9 +338,8 @@ ad_drift_scores(AdDriftRow *row, const AdScores *s, const double *y, Size m,
 	for (uint32 i = 0; i < s->ngrid + s->ntail; i++)
 	{
 		double		v = i < s->ngrid ? s->grid[i] : s->tail[i - s->ngrid];
-		double		d = fabs(scores_at_most(s, v) -
-							 (double) at_most(y, m, v) / (double) m);
+		double		now = (double) at_most(y, m, v) / (double) m;
 
-		row->ks = Max(row->ks, d);
+		row->ks = Max(row->ks, fabs(scores_at_most(s, v, now) - now));
 	}
 }
