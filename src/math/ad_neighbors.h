@@ -50,6 +50,10 @@ extern AdNeighborScratch *ad_neighbors_scratch(const AdNeighbors *nb, int k);
 extern int	ad_neighbors_nearest(const AdNeighbors *nb, AdNeighborScratch *s,
 								 const double *q, int k, uint32 self,
 								 double *distance, uint32 *index);
+extern int	ad_neighbors_others(const AdNeighbors *nb, AdNeighborScratch *s,
+								const double *q, int k, uint32 *self,
+								double *distance, uint32 *index);
+extern void ad_neighbors_weigh(AdNeighbors *nb, const uint32 *counts);
 extern int	ad_neighbors_within(const AdNeighbors *nb, AdNeighborScratch *s,
 								const double *q, double radius, uint32 self,
 								int max_found);

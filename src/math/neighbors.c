@@ -128,12 +128,22 @@ void
 ad_neighbors_offer(const AdNeighbors *nb, AdNeighborScratch *s,
 				   double reduced, uint32 index)
 {
-	if (index == s->self)
+	if (unlikely(reduced == 0 && s->find_self && index < s->self))
+	{
+		uint32		other = s->self;
+
+		/* rows come in any order: one found before gives way */
+		s->self = index;
+		if (other == AD_NO_SELF)
+			return;
+		index = other;
+	}
+	else if (index == s->self)
 		return;
 	if (s->k == 0)
 	{
 		if (ad_neighbors_real(nb, reduced) <= s->radius)
-			s->within++;
+			s->within += nb->counts ? nb->counts[index] : 1;
 		return;
 	}
 	if (s->found < s->k)
@@ -211,7 +221,27 @@ begin_nearest(AdNeighborScratch *s, int k, uint32 self)
 	s->k = k;
 	s->found = 0;
 	s->self = self;
+	s->find_self = false;
 	s->worst = INFINITY;
+}
+
+/* Take the rows found, nearest first, out of the heap; see nearest(). */
+static int
+sort_found(const AdNeighbors *nb, AdNeighborScratch *s, double *distance,
+		   uint32 *index)
+{
+	for (int at = s->found - 1; at >= 0; at--)
+	{
+		double		d = s->d[0];
+		uint32		i = s->i[0];
+
+		if (at > 0)
+			sift_down(s, 0, at, s->d[at], s->i[at]);
+		distance[at] = ad_neighbors_real(nb, d);
+		if (index)
+			index[at] = i;
+	}
+	return s->found;
 }
 
 /*
@@ -363,28 +393,44 @@ ad_neighbors_nearest(const AdNeighbors *nb, AdNeighborScratch *s,
 					 const double *q, int k, uint32 self,
 					 double *distance, uint32 *index)
 {
-	int			n;
-
 	k = (int) Min((Size) Min(k, s->maxk), nb->n);
 	if (k <= 0)
 		return 0;
 	search_row(nb, q, s->q);
 	begin_nearest(s, k, self);
 	search(nb, s);
+	return sort_found(nb, s, distance, index);
+}
 
-	n = s->found;
-	for (int at = n - 1; at >= 0; at--)
-	{
-		double		d = s->d[0];
-		uint32		i = s->i[0];
+/*
+ * The same, where the row left out is the first of those at distance 0, if
+ * there are any: *self receives it, or AD_NO_SELF.
+ */
+int
+ad_neighbors_others(const AdNeighbors *nb, AdNeighborScratch *s,
+					const double *q, int k, uint32 *self,
+					double *distance, uint32 *index)
+{
+	*self = AD_NO_SELF;
+	k = (int) Min((Size) Min(k, s->maxk), nb->n);
+	if (k <= 0)
+		return 0;
+	search_row(nb, q, s->q);
+	begin_nearest(s, k, AD_NO_SELF);
+	s->find_self = true;
+	search(nb, s);
+	*self = s->self;
+	return sort_found(nb, s, distance, index);
+}
 
-		if (at > 0)
-			sift_down(s, 0, at, s->d[at], s->i[at]);
-		distance[at] = ad_neighbors_real(nb, d);
-		if (index)
-			index[at] = i;
-	}
-	return n;
+/*
+ * Let each row count that many times within a radius.  The counts, which are
+ * kept by the caller, are no matter to the nearest rows.
+ */
+void
+ad_neighbors_weigh(AdNeighbors *nb, const uint32 *counts)
+{
+	nb->counts = counts;
 }
 
 /*
@@ -400,6 +446,7 @@ ad_neighbors_within(const AdNeighbors *nb, AdNeighborScratch *s,
 	search_row(nb, q, s->q);
 	s->k = 0;
 	s->self = self;
+	s->find_self = false;
 	s->found = max_found;
 	s->within = 0;
 	s->radius = radius;

@@ -28,6 +28,8 @@ struct AdNeighbors
 	double		p;
 	double		widen;			/* minkowski: 2-norm <= widen * distance */
 	const double *rows;			/* n x dims */
+	const uint32 *counts;		/* how often each counts within a radius; NULL:
+								 * once */
 	AdNeighborTree *tree;		/* one of the two */
 	AdNeighborScan *scan;
 };
@@ -36,6 +38,7 @@ struct AdNeighborScratch
 {
 	double	   *q;				/* the row asked for, as searched */
 	uint32		self;			/* row to leave out, or AD_NO_SELF */
+	bool		find_self;		/* it is the first of those at distance 0 */
 
 	/* nearest: a heap of the best so far, the worst of them on top */
 	int			k;				/* how many are wanted */

@@ -394,7 +394,8 @@ ad_scan_search(const AdNeighbors *nb, AdNeighborScratch *s)
 		return;
 	}
 	chunks = sum_chunks(nb, s);
-	likely = likely_sum(nb, s, chunks, s->k + (s->self != AD_NO_SELF));
+	likely = likely_sum(nb, s, chunks, s->k +
+						(s->find_self || s->self != AD_NO_SELF));
 	offer_between(nb, s, chunks, 0, likely);
 
 	/* what else may be as near as they are */

@@ -6,7 +6,8 @@
  * ad_test_neighbors(rows, columns, kind of data, metric, p, k, seed) builds
  * random rows, asks tree and scan for the k nearest rows of each and for
  * those within a radius, and compares with a sort of all distances by the
- * definitions.  Returns what differs, or NULL.
+ * definitions.  A row that looks for itself must find what it finds if it
+ * knows where it is.  Returns what differs, or NULL.
  *
  * ad_test_neighbors_time() returns ns a query.
  *
@@ -134,6 +135,30 @@ compare_pairs(const void *a, const void *b)
 	return x->i < y->i ? -1 : x->i > y->i;
 }
 
+/*
+ * Return whether a search for all but the first row at distance 0 finds the
+ * same as one that is told which row that is.
+ */
+static bool
+finds_itself(const AdNeighbors *nb, AdNeighborScratch *s, const double *row,
+			 int k)
+{
+	double	   *d = palloc(sizeof(double) * k);
+	uint32	   *id = palloc(sizeof(uint32) * k);
+	double	   *others = palloc(sizeof(double) * k);
+	uint32	   *others_id = palloc(sizeof(uint32) * k);
+	uint32		self = AD_NO_SELF;
+	uint32		found_self;
+	int			n;
+
+	if (ad_neighbors_nearest(nb, s, row, 1, AD_NO_SELF, d, id) > 0 && d[0] == 0)
+		self = id[0];
+	n = ad_neighbors_nearest(nb, s, row, k, self, d, id);
+	return ad_neighbors_others(nb, s, row, k, &found_self, others, others_id) == n &&
+		found_self == self && memcmp(d, others, n * sizeof(double)) == 0 &&
+		memcmp(id, others_id, n * sizeof(uint32)) == 0;
+}
+
 Datum
 ad_test_neighbors(PG_FUNCTION_ARGS)
 {
@@ -203,6 +228,9 @@ ad_test_neighbors(PG_FUNCTION_ARGS)
 															  naive[j].i, naive[j].d)));
 			}
 		}
+		for (int t = 0; t < 3; t++)
+			if (!finds_itself(nb[t], s[t], row, k))
+				PG_RETURN_TEXT_P(cstring_to_text(psprintf("query %d: plan %d does not find itself", q, t)));
 		if (found[0] == 0)
 			continue;
 		radius = d[0][found[0] - 1];
