@@ -10,7 +10,7 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_knn(integer, text, text, integer, double precision) IS
-'spec of the distance to the nearest neighbours (Ramaswamy et al. 2000); models contain rows';
+'spec of the distance to the nearest neighbours (Ramaswamy et al. 2000); a row equal to one of the fit leaves one such out; models contain rows';
 
 CREATE FUNCTION @extschema@.ad_lof(
     neighbors integer DEFAULT 20,
@@ -21,7 +21,7 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_lof(integer, text, integer, double precision) IS
-'spec of the local outlier factor (Breunig et al. 2000); models contain rows';
+'spec of the local outlier factor (Breunig et al. 2000); a row equal to one of the fit leaves one such out; models contain rows';
 
 CREATE FUNCTION @extschema@.ad_dbscan(
     eps double precision DEFAULT NULL,

@@ -10,6 +10,9 @@
  * are kept.  With no core point everything is noise and scores the greatest
  * float8, as a row that is infinitely far does.
  *
+ * A row to be scored that equals a core point scores 0 as that does: as the
+ * definition counts, it would be one.
+ *
  * Without an eps, it is the knee of the curve of sorted distances to the
  * (min_samples - 1)-th other row: the point farthest below the straight line
  * between the curve's ends (Satopaa et al. 2011).  If that is 0, it is the
@@ -38,7 +41,6 @@ typedef struct DbscanOptions
 
 typedef struct Dbscan
 {
-	int			cols;
 	double		eps;
 	uint32		min_samples;
 	AdReference ref;
@@ -72,71 +74,93 @@ knee(double *d, Size n)
 }
 
 /*
- * Find the core points of n rows: core[i] says whether row i is one.
- * Returns how many there are, and eps in *eps.
+ * The knee of the distances of rows to their k-th other one, reach[], each
+ * taken as often as the row counts.
  */
-static Size
-find_core(const double *x, Size n, int cols, const DbscanOptions *o,
-		  bool *core, double *eps)
+static double
+knee_of(const AdRows *rows, const double *reach)
+{
+	double	   *d = ad_palloc_array(double, rows->total);
+	Size		n = 0;
+	double		eps;
+
+	for (Size i = 0; i < rows->n; i++)
+		for (uint32 left = ad_reference_count(rows, i); left > 0; left--)
+			d[n++] = reach[i];
+	/* distances that differ by rounding alone are the same */
+	eps = knee(d, n) * (1 + TIES);
+	pfree(d);
+	return eps;
+}
+
+/*
+ * Find the core points of rows: core[i] says whether row i is one.  Returns
+ * eps.
+ */
+static double
+find_core(const AdRows *rows, const DbscanOptions *o, bool *core)
 {
 	AdReference ref;
 	int			others = o->min_samples - 1;
-	Size		found = 0;
+	int			k = (int) Min((Size) Max(others, 1), rows->total - 1);
+	double	   *reach;
+	double		eps;
 
-	ad_reference_open(&ref, x, n, cols, o->metric, o->p, Max(others, 1));
-	*eps = o->eps;
-	if (isnan(o->eps))
+	ad_reference_open(&ref, rows, o->metric, o->p, Max(others, 1));
+	if (!isnan(o->eps))
 	{
-		double	   *reach = ad_palloc_array(double, n);
-		double	   *sorted;
-		int			k = (int) Min((Size) Max(others, 1), n - 1);
-
-		for (Size at = 0; at < n; at++)
+		for (Size at = 0; at < rows->n; at++)
 		{
 			Size		i = ad_neighbors_order(ref.nb, at);
-			int			m = ad_reference_nearest(&ref, x + i * cols, k,
-												 (uint32) i);
+			Size		copies = ad_reference_count(rows, i) - 1;
+			int			needed = others - (int) Min(copies, (Size) others);
 
-			reach[i] = m > 0 ? ref.distance[m - 1] : 0;
+			core[i] = needed == 0 ||
+				ad_neighbors_within(ref.nb, ref.scratch,
+									rows->x + i * rows->cols, o->eps,
+									(uint32) i, needed) >= needed;
 		}
-		sorted = ad_palloc_array(double, n);
-		memcpy(sorted, reach, n * sizeof(double));
-		/* distances that differ by rounding alone are the same */
-		*eps = knee(sorted, n) * (1 + TIES);
-
-		/* the distances say which rows are core points, too */
-		for (Size i = 0; i < n; i++)
-		{
-			core[i] = others == 0 || (n > (Size) others && reach[i] <= *eps);
-			found += core[i];
-		}
-		pfree(sorted);
-		pfree(reach);
-		return found;
+		return o->eps;
 	}
-	for (Size at = 0; at < n; at++)
+
+	reach = ad_palloc_array(double, rows->n);
+	for (Size at = 0; at < rows->n; at++)
 	{
 		Size		i = ad_neighbors_order(ref.nb, at);
+		int			m = ad_reference_nearest(&ref, rows->x + i * rows->cols,
+											 k, (uint32) i);
 
-		core[i] = others == 0 ||
-			ad_neighbors_within(ref.nb, ref.scratch, x + i * cols, *eps,
-								(uint32) i, others) >= others;
-		found += core[i];
+		reach[i] = m > 0 ? ref.distance[m - 1] : 0;
 	}
-	return found;
+	eps = knee_of(rows, reach);
+	/* the distances say which rows are core points, too */
+	for (Size i = 0; i < rows->n; i++)
+		core[i] = others == 0 ||
+			(rows->total > (Size) others && reach[i] <= eps);
+	pfree(reach);
+	return eps;
 }
 
-/* The core points among n rows, one after another. */
-static double *
-gather_core(const double *x, Size n, int cols, const bool *core, Size found)
+/* The core points among rows, one after another. */
+static AdRows
+gather_core(const AdRows *rows, const bool *core)
 {
-	double	   *rows = ad_palloc_array(double, ad_mul_size(Max(found, 1), cols));
-	Size		k = 0;
+	int			cols = rows->cols;
+	double	   *x = ad_palloc_array(double, ad_mul_size(rows->n, cols));
+	uint32	   *counts = ad_palloc_array(uint32, rows->n);
+	AdRows		result = {.x = x,.cols = cols};
 
-	for (Size i = 0; i < n; i++)
+	for (Size i = 0; i < rows->n; i++)
 		if (core[i])
-			memcpy(rows + k++ * cols, x + i * cols, cols * sizeof(double));
-	return rows;
+		{
+			memcpy(x + result.n * cols, rows->x + i * cols,
+				   cols * sizeof(double));
+			counts[result.n++] = ad_reference_count(rows, i);
+			result.total += ad_reference_count(rows, i);
+		}
+	if (result.total > result.n)
+		result.counts = counts;
+	return result;
 }
 
 /* The score of a row, by the core points. */
@@ -152,17 +176,17 @@ static void
 dbscan_fit(const AdMatrix *m, const void *options, StringInfo payload)
 {
 	const DbscanOptions *o = options;
-	Size		n;
-	const double *x = ad_reference_rows(m, o->reference_rows, &n);
-	bool	   *core = ad_palloc_array(bool, n);
-	double		eps;
-	Size		found = find_core(x, n, m->cols, o, core, &eps);
+	AdRows		rows;
+	AdRows		core_rows;
+	bool	   *core;
 
-	ad_wr_f64(payload, eps);
+	ad_reference_rows(m, o->reference_rows, &rows);
+	core = ad_palloc_array(bool, rows.n);
+	ad_wr_f64(payload, find_core(&rows, o, core));
 	ad_wr_u32(payload, o->min_samples);
 	ad_wr_u32(payload, 0);
-	ad_reference_write(payload, gather_core(x, n, m->cols, core, found), found,
-					   m->cols, o->metric, o->p);
+	core_rows = gather_core(&rows, core);
+	ad_reference_write(payload, &core_rows, o->metric, o->p);
 }
 
 static void *
@@ -170,7 +194,6 @@ dbscan_load(AdReader *r, int cols)
 {
 	Dbscan	   *dbscan = palloc0(sizeof(Dbscan));
 
-	dbscan->cols = cols;
 	dbscan->eps = ad_rd_finite(r);
 	dbscan->min_samples = ad_rd_u32(r);
 	if (!(dbscan->eps > 0) || dbscan->min_samples < 1 ||
@@ -193,15 +216,23 @@ static void
 dbscan_in_sample(const AdMatrix *m, const void *options, double *scores)
 {
 	const DbscanOptions *o = options;
-	bool	   *core = ad_palloc_array(bool, m->rows);
+	AdRows		rows;
+	AdRows		core_rows;
+	bool	   *core;
+	double	   *distinct;
 	double		eps;
-	Size		found = find_core(m->x, m->rows, m->cols, o, core, &eps);
 	AdReference ref;
 
-	ad_reference_open(&ref, gather_core(m->x, m->rows, m->cols, core, found),
-					  found, m->cols, o->metric, o->p, 1);
-	for (Size i = 0; i < m->rows; i++)
-		scores[i] = core[i] ? 0 : core_score(&ref, m->x + i * m->cols, eps);
+	ad_reference_distinct(m->x, m->rows, m->cols, &rows);
+	core = ad_palloc_array(bool, rows.n);
+	distinct = ad_palloc_array(double, rows.n);
+	eps = find_core(&rows, o, core);
+	core_rows = gather_core(&rows, core);
+	ad_reference_open(&ref, &core_rows, o->metric, o->p, 1);
+	for (Size i = 0; i < rows.n; i++)
+		distinct[i] = core[i] ? 0 :
+			core_score(&ref, rows.x + i * m->cols, eps);
+	ad_reference_scores(&rows, distinct, scores, m->rows);
 }
 
 /* Core points, evenly spread: the distance to the nearest other one. */
@@ -210,16 +241,21 @@ dbscan_left_out(void *scorer, Size *n)
 {
 	Dbscan	   *dbscan = scorer;
 	AdReference *ref = &dbscan->ref;
+	const AdRows *rows = &ref->rows;
 	double	   *scores;
+	Size		row = 0;
+	Size		before = 0;		/* core points before this row's copies */
 
-	*n = Min(ref->n, LEFT_OUT_ROWS);
+	*n = Min(rows->total, LEFT_OUT_ROWS);
 	scores = ad_palloc_array(double, *n);
 	for (Size i = 0; i < *n; i++)
 	{
-		Size		row = i * ref->n / *n;
+		Size		at = i * rows->total / *n;
 
 		CHECK_FOR_INTERRUPTS();
-		scores[i] = ad_reference_nearest(ref, ref->x + row * dbscan->cols, 1,
+		while (at - before >= ad_reference_count(rows, row))
+			before += ad_reference_count(rows, row++);
+		scores[i] = ad_reference_nearest(ref, rows->x + row * rows->cols, 1,
 										 (uint32) row) == 0 ? DBL_MAX :
 			ad_reference_score(ref->distance[0] / dbscan->eps);
 	}
@@ -231,8 +267,8 @@ dbscan_describe(const void *scorer, StringInfo json)
 {
 	const Dbscan *dbscan = scorer;
 
-	appendStringInfo(json, "\"eps\": %.17g, \"core_points\": %u, \"search\": \"%s\"",
-					 dbscan->eps, dbscan->ref.n,
+	appendStringInfo(json, "\"eps\": %.17g, \"core_points\": %zu, \"search\": \"%s\"",
+					 dbscan->eps, dbscan->ref.rows.total,
 					 ad_neighbors_plan(dbscan->ref.nb));
 }
 

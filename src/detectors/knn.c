@@ -4,10 +4,10 @@
  *		Distance to the k nearest rows (Ramaswamy, Rastogi and Shim 2000;
  *		mean: Angiulli and Pizzuti 2002).
  *
- * A row that the fit saw, scored through a model, has itself among its
- * neighbours, at distance 0; in-sample it has not.  With fewer rows than
- * neighbours asked for, those there are count; with none, the score is 0.
- * A row that is infinitely far scores the greatest float8.
+ * A row is not its own neighbour: one that equals a row of the model leaves
+ * that one out.  With fewer rows than neighbours asked for, those there are
+ * count; with none, the score is 0.  A row that is infinitely far scores the
+ * greatest float8.
  *
  * Payload: u32 neighbours, u32 method, reference rows.
  *
@@ -66,12 +66,12 @@ static void
 knn_fit(const AdMatrix *m, const void *options, StringInfo payload)
 {
 	const KnnOptions *o = options;
-	Size		n;
-	const double *x = ad_reference_rows(m, o->reference_rows, &n);
+	AdRows		rows;
 
-	ad_wr_u32(payload, (uint32) Min((Size) o->neighbors, n));
+	ad_reference_rows(m, o->reference_rows, &rows);
+	ad_wr_u32(payload, (uint32) Min((Size) o->neighbors, rows.total));
 	ad_wr_u32(payload, o->method);
-	ad_reference_write(payload, x, n, m->cols, o->metric, o->p);
+	ad_reference_write(payload, &rows, o->metric, o->p);
 }
 
 static void *
@@ -94,18 +94,7 @@ static double
 knn_score(void *scorer, const double *x)
 {
 	Knn		   *knn = scorer;
-	int			n = ad_reference_nearest(&knn->ref, x, knn->neighbors,
-										 AD_NO_SELF);
-
-	return combine(knn->ref.distance, n, knn->method);
-}
-
-static double
-knn_score_known(void *scorer, const double *x)
-{
-	Knn		   *knn = scorer;
-	int			n = ad_reference_nearest(&knn->ref, x, knn->neighbors,
-										 ad_reference_self(&knn->ref, x));
+	int			n = ad_reference_others(&knn->ref, x, knn->neighbors);
 
 	return combine(knn->ref.distance, n, knn->method);
 }
@@ -115,17 +104,21 @@ knn_in_sample(const AdMatrix *m, const void *options, double *scores)
 {
 	const KnnOptions *o = options;
 	AdReference ref;
+	AdRows		rows;
+	double	   *distinct;
 
-	ad_reference_open(&ref, m->x, m->rows, m->cols, o->metric, o->p,
-					  o->neighbors);
-	for (Size at = 0; at < m->rows; at++)
+	ad_reference_distinct(m->x, m->rows, m->cols, &rows);
+	distinct = ad_palloc_array(double, rows.n);
+	ad_reference_open(&ref, &rows, o->metric, o->p, o->neighbors);
+	for (Size at = 0; at < rows.n; at++)
 	{
 		Size		i = ad_neighbors_order(ref.nb, at);
-		int			n = ad_reference_nearest(&ref, m->x + i * m->cols,
+		int			n = ad_reference_nearest(&ref, rows.x + i * m->cols,
 											 o->neighbors, (uint32) i);
 
-		scores[i] = combine(ref.distance, n, o->method);
+		distinct[i] = combine(ref.distance, n, o->method);
 	}
+	ad_reference_scores(&rows, distinct, scores, m->rows);
 }
 
 static void
@@ -164,7 +157,7 @@ const AdDetector ad_detector_knn = {
 	.fit = knn_fit,
 	.load = knn_load,
 	.score = knn_score,
-	.score_known = knn_score_known,
+	.searches = true,
 	.in_sample = knn_in_sample,
 	.describe = knn_describe,
 };

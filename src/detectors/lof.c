@@ -11,7 +11,8 @@
  * paper takes all that are as near as the k-th), and 1e-10 added to the mean
  * reachability, so that more than k equal rows have a finite density.  With
  * k or fewer rows, k is one less than there are; a row alone scores 1.  A row
- * that is infinitely far scores the greatest float8.
+ * that is infinitely far scores the greatest float8.  A row is not its own
+ * neighbour: one that equals a row of the model leaves that one out.
  *
  * Payload: u32 neighbours, u32 0, reference rows, then per row f64 k-th
  * distance, and per row f64 density.
@@ -67,14 +68,17 @@ factor(const uint32 *index, int n, const double *density, double own)
  * distance and index have room for n times k.
  */
 static void
-describe_rows(AdReference *ref, const double *x, Size n, int cols, int k,
-			  double *distance, uint32 *index, double *reach, double *density)
+describe_rows(AdReference *ref, int k, double *distance, uint32 *index,
+			  double *reach, double *density)
 {
+	const AdRows *rows = &ref->rows;
+	Size		n = rows->n;
+
 	for (Size at = 0; at < n; at++)
 	{
 		Size		i = ad_neighbors_order(ref->nb, at);
 
-		ad_reference_nearest(ref, x + i * cols, k, (uint32) i);
+		ad_reference_nearest(ref, rows->x + i * rows->cols, k, (uint32) i);
 		memcpy(distance + i * k, ref->distance, k * sizeof(double));
 		memcpy(index + i * k, ref->index, k * sizeof(uint32));
 		reach[i] = Min(ref->distance[k - 1], DBL_MAX / 16);
@@ -115,12 +119,15 @@ static void
 lof_fit(const AdMatrix *m, const void *options, StringInfo payload)
 {
 	const LofOptions *o = options;
-	Size		n;
-	const double *x = ad_reference_rows(m, o->reference_rows, &n);
-	int			k = possible_neighbors(o->neighbors, n);
-	double	   *reach = ad_palloc0_array(double, n);
-	double	   *density = ad_palloc_array(double, n);
+	AdRows		rows;
+	int			k;
+	double	   *reach;
+	double	   *density;
 
+	ad_reference_rows(m, o->reference_rows, &rows);
+	k = possible_neighbors(o->neighbors, rows.total);
+	reach = ad_palloc0_array(double, rows.n);
+	density = ad_palloc_array(double, rows.n);
 	if (k == 0)
 		density[0] = 1 / MIN_REACH;
 	else
@@ -129,17 +136,17 @@ lof_fit(const AdMatrix *m, const void *options, StringInfo payload)
 		double	   *distance;
 		uint32	   *index;
 
-		make_lists(n, k, &distance, &index);
-		ad_reference_open(&ref, x, n, m->cols, o->metric, o->p, k);
-		describe_rows(&ref, x, n, m->cols, k, distance, index, reach, density);
+		make_lists(rows.n, k, &distance, &index);
+		ad_reference_open(&ref, &rows, o->metric, o->p, k);
+		describe_rows(&ref, k, distance, index, reach, density);
 		pfree(distance);
 		pfree(index);
 	}
 	ad_wr_u32(payload, Max(k, 1));
 	ad_wr_u32(payload, 0);
-	ad_reference_write(payload, x, n, m->cols, o->metric, o->p);
-	ad_wr_f64_array(payload, reach, n);
-	ad_wr_f64_array(payload, density, n);
+	ad_reference_write(payload, &rows, o->metric, o->p);
+	ad_wr_f64_array(payload, reach, rows.n);
+	ad_wr_f64_array(payload, density, rows.n);
 }
 
 static void *
@@ -153,7 +160,7 @@ lof_load(AdReader *r, int cols)
 		ad_rd_corrupt(r, "a parameter is out of range");
 	lof->neighbors = (int) neighbors;
 	ad_reference_load(r, cols, false, lof->neighbors, &lof->ref);
-	n = lof->ref.n;
+	n = lof->ref.rows.n;
 	ad_rd_need(r, 2 * n * sizeof(double));
 	lof->reach = ad_palloc_array(double, n);
 	lof->density = ad_palloc_array(double, n);
@@ -167,12 +174,12 @@ lof_load(AdReader *r, int cols)
 	return lof;
 }
 
-/* The score of a row that is not the reference row "self". */
 static double
-score(Lof *lof, const double *x, uint32 self)
+lof_score(void *scorer, const double *x)
 {
+	Lof		   *lof = scorer;
 	AdReference *ref = &lof->ref;
-	int			n = ad_reference_nearest(ref, x, lof->neighbors, self);
+	int			n = ad_reference_others(ref, x, lof->neighbors);
 
 	if (n == 0)
 		return 1;
@@ -182,47 +189,38 @@ score(Lof *lof, const double *x, uint32 self)
 				  local_density(ref->distance, ref->index, n, lof->reach));
 }
 
-static double
-lof_score(void *scorer, const double *x)
-{
-	return score(scorer, x, AD_NO_SELF);
-}
-
-static double
-lof_score_known(void *scorer, const double *x)
-{
-	Lof		   *lof = scorer;
-
-	return score(lof, x, ad_reference_self(&lof->ref, x));
-}
-
 static void
 lof_in_sample(const AdMatrix *m, const void *options, double *scores)
 {
 	const LofOptions *o = options;
-	int			k = possible_neighbors(o->neighbors, m->rows);
+	int			k;
+	AdRows		rows;
 	AdReference ref;
 	double	   *distance;
 	uint32	   *index;
 	double	   *reach;
 	double	   *density;
+	double	   *distinct;
 
+	ad_reference_distinct(m->x, m->rows, m->cols, &rows);
+	k = possible_neighbors(o->neighbors, rows.total);
+	distinct = ad_palloc_array(double, rows.n);
 	if (k == 0)
+		distinct[0] = 1;
+	else
 	{
-		scores[0] = 1;
-		return;
+		make_lists(rows.n, k, &distance, &index);
+		reach = ad_palloc_array(double, rows.n);
+		density = ad_palloc_array(double, rows.n);
+		ad_reference_open(&ref, &rows, o->metric, o->p, k);
+		describe_rows(&ref, k, distance, index, reach, density);
+		for (Size i = 0; i < rows.n; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
+			distinct[i] = factor(index + i * k, k, density, density[i]);
+		}
 	}
-	make_lists(m->rows, k, &distance, &index);
-	reach = ad_palloc_array(double, m->rows);
-	density = ad_palloc_array(double, m->rows);
-	ad_reference_open(&ref, m->x, m->rows, m->cols, o->metric, o->p, k);
-	describe_rows(&ref, m->x, m->rows, m->cols, k, distance, index, reach,
-				  density);
-	for (Size i = 0; i < m->rows; i++)
-	{
-		AD_CHECK_EVERY_1024(i);
-		scores[i] = factor(index + i * k, k, density, density[i]);
-	}
+	ad_reference_scores(&rows, distinct, scores, m->rows);
 }
 
 static void
@@ -260,7 +258,7 @@ const AdDetector ad_detector_lof = {
 	.fit = lof_fit,
 	.load = lof_load,
 	.score = lof_score,
-	.score_known = lof_score_known,
+	.searches = true,
 	.in_sample = lof_in_sample,
 	.describe = lof_describe,
 };

@@ -3,7 +3,8 @@
  * reference.h
  *		The rows that neighbour detectors keep, and how they are searched.
  *
- * In a payload: u32 metric, u32 rows, f64 p, then the rows as f64.
+ * In a payload: u32 metric and flags, u32 rows, f64 p, u32 count of each row
+ * if they are COUNTED, then the rows as f64.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,32 +19,65 @@
 #define AD_MAX_REFERENCE_ROWS	1000000
 #define AD_MAX_LIST_BYTES		((Size) 1024 * 1024 * 1024) /* of neighbours */
 
+/* Rows without their copies. */
+typedef struct AdRows
+{
+	const double *x;
+	Size		n;
+	int			cols;
+	const uint32 *counts;		/* rows equal to each, itself included; NULL:
+								 * all differ */
+	Size		total;			/* rows, copies included */
+	const uint32 *which;		/* per row given: the one it equals; NULL with
+								 * counts: that very one */
+} AdRows;
+
 /* A set of rows in a loaded model, and the work area to search it. */
 typedef struct AdReference
 {
-	const double *x;
-	uint32		n;
+	AdRows		rows;			/* "which" is not known */
+	bool		leave_self;		/* a row to be scored that equals one of them
+								 * has that one not among its neighbours */
 	AdMetric	metric;
 	AdNeighbors *nb;
 	AdNeighborScratch *scratch;
-	double	   *distance;		/* room for k */
+	double	   *distance;		/* of the neighbours found: room for k */
 	uint32	   *index;
+	double	   *found_distance; /* the same before copies are counted */
+	uint32	   *found_index;
 } AdReference;
 
 extern const char *const ad_metric_names[];
 
-extern const double *ad_reference_rows(const AdMatrix *m, int max_rows,
-									   Size *n);
-extern void ad_reference_write(StringInfo payload, const double *x, Size n,
-							   int cols, AdMetric metric, double p);
+extern void ad_reference_distinct(const double *x, Size n, int cols,
+								  AdRows *rows);
+extern void ad_reference_rows(const AdMatrix *m, int max_rows, AdRows *rows);
+extern void ad_reference_write(StringInfo payload, const AdRows *rows,
+							   AdMetric metric, double p);
 extern void ad_reference_load(AdReader *r, int cols, bool allow_empty, int k,
 							  AdReference *ref);
-extern void ad_reference_open(AdReference *ref, const double *x, Size n,
-							  int cols, AdMetric metric, double p, int k);
+extern void ad_reference_open(AdReference *ref, const AdRows *rows,
+							  AdMetric metric, double p, int k);
 extern int	ad_reference_nearest(AdReference *ref, const double *x, int k,
 								 uint32 self);
-extern uint32 ad_reference_self(AdReference *ref, const double *x);
+extern int	ad_reference_others(AdReference *ref, const double *x, int k);
 extern void ad_reference_describe(const AdReference *ref, StringInfo json);
+
+/* Return how many rows equal row i, itself included. */
+static inline uint32
+ad_reference_count(const AdRows *rows, Size i)
+{
+	return rows->counts ? rows->counts[i] : 1;
+}
+
+/* Give each of the n rows that "rows" were made of the score of its like. */
+static inline void
+ad_reference_scores(const AdRows *rows, const double *distinct,
+					double *scores, Size n)
+{
+	for (Size i = 0; i < n; i++)
+		scores[i] = distinct[rows->which ? rows->which[i] : i];
+}
 
 /* A score that is a number, whatever the distances were. */
 static inline double

@@ -63,6 +63,8 @@ typedef struct AdDetector
 	bool		contains_rows;	/* models hold training rows */
 	bool		squares;		/* it takes squares of differences of values,
 								 * which must be numbers: AD_MAX_SQUARABLE */
+	bool		searches;		/* a score takes a search among rows: fewer
+								 * are scored for thresholds */
 	double		time;			/* of a score with the default options, 10
 								 * columns: microseconds, for the planner */
 
@@ -110,12 +112,6 @@ typedef struct AdDetector
 	 */
 	void		(*in_sample) (const AdMatrix *m, const void *options,
 							  double *scores);
-
-	/*
-	 * The score of one row that the fit saw: as score(), but where the model
-	 * holds that row, it is not its own neighbour.  NULL: score().
-	 */
-	double		(*score_known) (void *scorer, const double *x);
 
 	/*
 	 * Scores of some rows that the model holds, each as if it was another row

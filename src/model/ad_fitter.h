@@ -23,8 +23,8 @@ typedef struct AdFitter
 	/* Fit to some rows, given in ascending order. */
 	void		(*fit_rows) (void *fit, const Size *rows, Size n);
 
-	/* The score of a row, finite; known: the last fit saw it. */
-	double		(*score_row) (void *fit, Size row, bool known);
+	/* The score of a row, finite. */
+	double		(*score_row) (void *fit, Size row);
 
 	/*
 	 * The shift and unit by which scores of the last fit compare with those

@@ -199,9 +199,9 @@ finite_score(const Fit *fit, double score)
 	return Max(-DBL_MAX, Min(score, DBL_MAX));
 }
 
-/* The score of a row of a detector's matrix; known: the fit saw it. */
+/* The score of a row of a detector's matrix. */
 static double
-score_row(void *arg, Size i, bool known)
+score_row(void *arg, Size i)
 {
 	Fit		   *fit = arg;
 	const AdDetector *d = fit->spec->detector;
@@ -209,19 +209,17 @@ score_row(void *arg, Size i, bool known)
 
 	/* a row of many columns, or of many neighbours, takes a millisecond */
 	CHECK_FOR_INTERRUPTS();
-	return finite_score(fit, known && d->score_known ?
-						d->score_known(fit->scorer, x) :
-						d->score(fit->scorer, x));
+	return finite_score(fit, d->score(fit->scorer, x));
 }
 
 /* The score of a row under all members of an ensemble. */
 static double
-score_members(void *arg, Size i, bool known)
+score_members(void *arg, Size i)
 {
 	Fit		   *fit = arg;
 
 	for (int k = 0; k < fit->nmembers; k++)
-		fit->scratch[k] = score_row(&fit->members[k], i, known);
+		fit->scratch[k] = score_row(&fit->members[k], i);
 	return finite_score(fit, ad_ensemble_combine(fit->model->combine,
 												 fit->scratch, fit->scales,
 												 fit->nmembers));
@@ -542,7 +540,7 @@ score_in_sample(Fit *fit, double *scores)
 	for (Size i = 0; i < n; i++)
 	{
 		AD_CHECK_EVERY_1024(i);
-		scores[i] = score_row(fit, i, true);
+		scores[i] = score_row(fit, i);
 	}
 }
 

@@ -88,7 +88,7 @@ score_folds(const AdFitter *f, const Size *rows, Size n, double *scores)
 		f->common_scale(f->fit, &shift, &unit);
 		for (Size i = 0; i < n; i++)
 			if (fold[i] == k)
-				scores[i] = (f->score_row(f->fit, rows[i], false) - shift) /
+				scores[i] = (f->score_row(f->fit, rows[i]) - shift) /
 					unit;
 	}
 	pfree(fold);
@@ -118,7 +118,7 @@ static void
 summarise_training(const AdFitter *f, Size *rows, Size n, uint32 max_tail,
 				   AdCalibration *out)
 {
-	Size		limit = f->spec->detector->score_known ?
+	Size		limit = f->spec->detector->searches ?
 		THRESHOLD_NEIGHBOR_ROWS : THRESHOLD_ROWS;
 	double	   *scores;
 
@@ -134,7 +134,7 @@ summarise_training(const AdFitter *f, Size *rows, Size n, uint32 max_tail,
 	}
 	scores = ad_palloc_array(double, n);
 	for (Size i = 0; i < n; i++)
-		scores[i] = f->score_row(f->fit, rows[i], true);
+		scores[i] = f->score_row(f->fit, rows[i]);
 	ad_scores_build(&out->training, scores, n, max_tail);
 	out->threshold = ad_sorted_threshold(scores, n, out->contamination);
 	pfree(scores);
@@ -167,7 +167,7 @@ ad_calibration_make(const AdFitter *f, const Size *rows, Size n,
 		n -= nheld_out;
 		f->fit_rows(f->fit, fitted, n);
 		for (Size i = 0; i < nheld_out; i++)
-			scores[i] = f->score_row(f->fit, held_out[i], false);
+			scores[i] = f->score_row(f->fit, held_out[i]);
 	}
 	else
 	{

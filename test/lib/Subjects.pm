@@ -14,7 +14,7 @@ use File::Copy;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(make_subjects);
+our @EXPORT = qw(build_mutator make_subjects);
 
 my $test = realpath(dirname(__FILE__) . '/..');
 
@@ -87,6 +87,7 @@ BEGIN
 		SELECT * INTO STRICT of FROM (VALUES
 			('numbers', 'x, n', 'training', 'x, n', 'probe'),
 			('one row', 'x, n', 'training WHERE i = 1', 'x, n', 'probe'),
+			('equal rows', 'n, flag', 'training', 'n, flag', 'probe'),
 			('array', 'v[1:20]', 'many', 'v[1:20]', 'probe_many'),
 			('many columns', 'v', 'many', 'v', 'probe_many'),
 			('mixed', 'x, n, ts, colour', 'training', 'x, n, ts, colour', 'probe'),
@@ -167,7 +168,7 @@ SQL
 		[ 'ad_ocsvm(exact_rows => 10, features => 20)', 'numbers' ],
 		[ "ad_iforest(5, 16) || ad_prepare(calendar => true, timezone => 'Europe/Berlin', scale => 'robust')", 'mixed' ],
 		[ "ad_iforest(5, 16) || ad_prepare(drop_correlated => 0.9, impute => 'error')", 'correlated' ]);
-	push @models, [ "ad_$_() || $small", 'numbers', 'one row', 'array', 'row' ] for @detectors;
+	push @models, [ "ad_$_() || $small", 'numbers', 'one row', 'equal rows', 'array', 'row' ] for @detectors;
 	push @models, [ "$_ || $small || ad_calibrate()", 'numbers' ] for grep { !/\(\)$/ } variants($node);
 	push @models, [ "ad_iforest(5, 16) || $_", 'numbers', 'mixed' ] for grep { !/\(\)$/ } variants($node, 'prepare');
 
