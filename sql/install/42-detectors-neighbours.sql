@@ -16,12 +16,25 @@ CREATE FUNCTION @extschema@.ad_lof(
     neighbors integer DEFAULT 20,
     metric text DEFAULT 'euclidean',
     reference_rows integer DEFAULT 10000,
-    p double precision DEFAULT 2)
+    p double precision DEFAULT 2,
+    distinct_neighbors boolean DEFAULT false)
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.ad_lof(integer, text, integer, double precision) IS
-'spec of the local outlier factor (Breunig et al. 2000); a row equal to one of the fit leaves one such out; models contain rows';
+COMMENT ON FUNCTION @extschema@.ad_lof(integer, text, integer, double precision, boolean) IS
+'spec of the local outlier factor (Breunig et al. 2000); distinct_neighbors: equal rows count once; a row equal to one of the fit leaves one such out; models contain rows';
+
+-- What was ad_lof() in 0.2.0, for what depends on it.
+CREATE FUNCTION _anomaly._ad_lof(
+    neighbors integer DEFAULT 20,
+    metric text DEFAULT 'euclidean',
+    reference_rows integer DEFAULT 10000,
+    p double precision DEFAULT 2)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'ad_lof_0_2'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION _anomaly._ad_lof(integer, text, integer, double precision) IS
+'ad_lof() of version 0.2.0, for objects that depend on it';
 
 CREATE FUNCTION @extschema@.ad_dbscan(
     eps double precision DEFAULT NULL,

@@ -61,6 +61,10 @@ END $$;
 ALTER FUNCTION @extschema@.ad_prepare(text, text, boolean, text, integer, double precision) RENAME TO _ad_prepare;
 ALTER FUNCTION @extschema@._ad_prepare(text, text, boolean, text, integer, double precision) SET SCHEMA _anomaly;
 
+-- So does ad_lof().
+ALTER FUNCTION @extschema@.ad_lof(integer, text, integer, double precision) RENAME TO _ad_lof;
+ALTER FUNCTION @extschema@._ad_lof(integer, text, integer, double precision) SET SCHEMA _anomaly;
+
 -- What pg_cron runs named the procedure in the extension's schema.
 DO $$
 BEGIN

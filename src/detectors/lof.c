@@ -14,6 +14,8 @@
  * that is infinitely far scores the greatest float8.  A row is not its own
  * neighbour: one that equals a row of the model leaves that one out.
  *
+ * distinct_neighbors counts equal rows as one, and fits to what is left.
+ *
  * Payload: u32 neighbours, u32 0, reference rows, then per row f64 k-th
  * distance, and per row f64 density.
  *
@@ -30,6 +32,7 @@ typedef struct LofOptions
 	int			metric;
 	int			reference_rows;
 	double		p;
+	bool		distinct_neighbors; /* equal rows count once */
 } LofOptions;
 
 typedef struct Lof
@@ -97,6 +100,16 @@ possible_neighbors(int asked, Size n)
 	return (int) Min((Size) asked, n - 1);
 }
 
+/* Let equal rows count once, if the options say so. */
+static void
+count_once(const LofOptions *o, AdRows *rows)
+{
+	if (!o->distinct_neighbors)
+		return;
+	rows->counts = NULL;
+	rows->total = rows->n;
+}
+
 /* Room for the neighbours of n rows; refuses what is too much. */
 static void
 make_lists(Size n, int k, double **distance, uint32 **index)
@@ -125,6 +138,7 @@ lof_fit(const AdMatrix *m, const void *options, StringInfo payload)
 	double	   *density;
 
 	ad_reference_rows(m, o->reference_rows, &rows);
+	count_once(o, &rows);
 	k = possible_neighbors(o->neighbors, rows.total);
 	reach = ad_palloc0_array(double, rows.n);
 	density = ad_palloc_array(double, rows.n);
@@ -203,6 +217,7 @@ lof_in_sample(const AdMatrix *m, const void *options, double *scores)
 	double	   *distinct;
 
 	ad_reference_distinct(m->x, m->rows, m->cols, &rows);
+	count_once(o, &rows);
 	k = possible_neighbors(o->neighbors, rows.total);
 	distinct = ad_palloc_array(double, rows.n);
 	if (k == 0)
@@ -223,13 +238,31 @@ lof_in_sample(const AdMatrix *m, const void *options, double *scores)
 	ad_reference_scores(&rows, distinct, scores, m->rows);
 }
 
+/* Return how many rows have more equal ones than a row has neighbours. */
+static Size
+crowded_rows(const Lof *lof)
+{
+	const AdRows *rows = &lof->ref.rows;
+	Size		crowded = 0;
+
+	for (Size i = 0; i < rows->n && rows->counts; i++)
+		if (rows->counts[i] > (uint32) lof->neighbors)
+			crowded += rows->counts[i];
+	return crowded;
+}
+
 static void
 lof_describe(const void *scorer, StringInfo json)
 {
 	const Lof  *lof = scorer;
+	Size		crowded = crowded_rows(lof);
 
 	appendStringInfo(json, "\"neighbors\": %d, ", lof->neighbors);
 	ad_reference_describe(&lof->ref, json);
+	if (crowded > 0)
+		appendStringInfo(json, ", \"crowded_rows\": %zu, \"hint\": "
+						 "\"Beside rows with as many equal ones any row scores very high; see distinct_neighbors of ad_lof().\"",
+						 crowded);
 }
 
 static const AdOption lof_options[] = {
@@ -237,6 +270,7 @@ static const AdOption lof_options[] = {
 	AD_ENUM(LofOptions, metric, AD_METRIC_EUCLIDEAN, ad_metric_names),
 	AD_INT(LofOptions, reference_rows, 10000, 1, AD_MAX_REFERENCE_ROWS),
 	AD_FLOAT(LofOptions, p, 2, 1, AD_MAX_MINKOWSKI_P),
+	AD_BOOL(LofOptions, distinct_neighbors, false),
 };
 
 static AdScale

@@ -26,6 +26,7 @@
 
 PG_FUNCTION_INFO_V1(ad_spec_constructor);
 PG_FUNCTION_INFO_V1(ad_prepare_0_2);
+PG_FUNCTION_INFO_V1(ad_lof_0_2);
 PG_FUNCTION_INFO_V1(ad_detector_names);
 
 /* A jsonb from JSON text; errors as jsonb's input has. */
@@ -192,6 +193,13 @@ ad_spec_constructor(PG_FUNCTION_ARGS)
 /* _ad_prepare(…) -> jsonb: ad_prepare(…) with the arguments of 0.2.0. */
 Datum
 ad_prepare_0_2(PG_FUNCTION_ARGS)
+{
+	return ad_spec_constructor(fcinfo);
+}
+
+/* _ad_lof(…) -> jsonb: ad_lof(…) with the arguments of 0.2.0. */
+Datum
+ad_lof_0_2(PG_FUNCTION_ARGS)
 {
 	return ad_spec_constructor(fcinfo);
 }
