@@ -55,9 +55,19 @@ SELECT n, detector, ad_score(m, 1) AS equal, ad_score(m, 3) > 1 AS other
 FROM (SELECT n, detector, ad_fit(detector, 1) AS m FROM (VALUES ('knn'), ('lof'), ('dbscan')) v(detector), (VALUES (1), (2), (100)) c(n), generate_series(1, n) i
       GROUP BY n, detector) f ORDER BY detector, n;
 
+CREATE TABLE points AS SELECT sin(i) AS x, cos(i * i) AS y FROM generate_series(1, 60) i;
+-- ocsvm takes equal rows together: the machine of rows that come three times is that of the rows, thrice as steep
+SELECT v, ad_info(once) #>> '{ocsvm,form}' AS form,
+       ad_info(once) #> '{ocsvm,support_vectors}' = ad_info(thrice) #> '{ocsvm,support_vectors}' AS support_vectors,
+       (SELECT bool_and(abs(ad_score(thrice, x, y) - 3 * ad_score(once, x, y)) < 0.02) FROM points) AS scores,
+       (SELECT count(*) FROM points WHERE ad_score(thrice, x, y) > 0) <= 0.1 * 60 AS outside
+FROM (SELECT v, ad_fit(spec, sin(i), cos(i * i)) FILTER (WHERE j = 1) AS once, ad_fit(spec, sin(i), cos(i * i)) AS thrice
+      FROM generate_series(1, 60) i, generate_series(1, 3) j,
+           (VALUES ('rbf', ad_ocsvm(nu => 0.1, exact_rows => 60)), ('linear', ad_ocsvm(nu => 0.1, kernel => 'linear', exact_rows => 60))) s(v, spec) GROUP BY v) f ORDER BY v;
+
 -- a threshold finds its share of the rows that it was made of
 SELECT detector, sum((ad_score(m, x, y) > ad_threshold(m))::int) AS above
 FROM (SELECT d AS detector, ad_fit(jsonb_build_object('detector', d) || ad_calibrate(share => 0, contamination => 0.05), sin(i), cos(i * i)) AS m
       FROM generate_series(1, 500) i, (VALUES ('knn'), ('lof')) v(d) GROUP BY d) f, (SELECT sin(i) AS x, cos(i * i) AS y FROM generate_series(1, 500) i) r
 GROUP BY detector ORDER BY detector;
-DROP TABLE grid, pairs, models;
+DROP TABLE grid, pairs, models, points;

@@ -11,7 +11,7 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_ocsvm(double precision, text, double precision, integer, integer, double precision) IS
-'spec of a one-class support vector machine (Schoelkopf et al. 2001); beyond exact_rows rows, random features and gradient descent';
+'spec of a one-class support vector machine (Schoelkopf et al. 2001); beyond exact_rows distinct rows, random features and gradient descent';
 
 CREATE FUNCTION @extschema@.ad_fair_forest(
     trees integer DEFAULT 200,

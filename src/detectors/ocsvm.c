@@ -33,6 +33,7 @@
 #include "core/ad_fault.h"
 #include "detectors/ad_detectors.h"
 #include "detectors/ocsvm.h"
+#include "detectors/reference.h"
 #include "math/ad_kernel.h"
 #include "math/ad_linalg.h"
 #include "math/ad_math.h"
@@ -109,19 +110,20 @@ ad_ocsvm_too_large(double v)
 
 /* The rows as points: column by column, centred and scaled. */
 static float *
-make_points(const AdMatrix *m, const double *center, double root)
+make_points(const AdRows *rows, const double *center, double root)
 {
-	float	   *points = ad_palloc_array(float, ad_mul_size(m->rows, m->cols));
+	int			cols = rows->cols;
+	float	   *points = ad_palloc_array(float, ad_mul_size(rows->n, cols));
 
-	for (Size i = 0; i < m->rows; i++)
+	for (Size i = 0; i < rows->n; i++)
 	{
 		AD_CHECK_EVERY_1024(i);
-		for (int c = 0; c < m->cols; c++)
+		for (int c = 0; c < cols; c++)
 		{
-			double		v = (m->x[i * m->cols + c] - center[c]) * root;
+			double		v = (rows->x[i * cols + c] - center[c]) * root;
 
 			ad_ocsvm_check_magnitude(v);
-			points[c * m->rows + i] = (float) v;
+			points[c * rows->n + i] = (float) v;
 		}
 	}
 	return points;
@@ -178,32 +180,34 @@ bound_linear(const AdMatrix *m, const double *w, double nu, double rho)
 	return rho;
 }
 
-/* Fit by sequential minimal optimisation. */
+/* Fit by sequential minimal optimisation, equal rows taken together. */
 static void
-fit_exact(const AdMatrix *m, const OcsvmOptions *o, double gamma,
-		  const double *center, StringInfo payload)
+fit_exact(const AdMatrix *m, const AdRows *rows, const OcsvmOptions *o,
+		  double gamma, const double *center, StringInfo payload)
 {
 	bool		linear = o->kernel == KERNEL_LINEAR;
 	AdOcsvmProblem p;
 	Size		n = 0;
 
 	memset(&p, 0, sizeof(p));
-	p.n = m->rows;
+	p.n = rows->n;
+	p.rows = m->rows;
+	p.counts = rows->counts;
 	p.cols = m->cols;
-	p.points = make_points(m, center, linear ? 1 : sqrt(gamma));
+	p.points = make_points(rows, center, linear ? 1 : sqrt(gamma));
 	p.linear = linear;
 	p.nu = o->nu;
 	p.tolerance = o->tolerance;
-	p.alpha = ad_palloc_array(double, m->rows);
+	p.alpha = ad_palloc_array(double, p.n);
 	ad_ocsvm_solve(&p);
 
 	if (linear)
 	{
 		double	   *w = ad_palloc0_array(double, m->cols);
 
-		for (Size i = 0; i < m->rows; i++)
+		for (Size i = 0; i < p.n; i++)
 			for (int c = 0; c < m->cols && p.alpha[i] > 0; c++)
-				w[c] += p.alpha[i] * p.points[c * m->rows + i];
+				w[c] += p.alpha[i] * p.points[c * p.n + i];
 		write_head(payload, FORM_LINEAR, m, gamma,
 				   bound_linear(m, w, o->nu, p.rho), p.objective);
 		ad_wr_f64_array(payload, w, m->cols);
@@ -215,19 +219,19 @@ fit_exact(const AdMatrix *m, const OcsvmOptions *o, double gamma,
 	for (int c = 0; c < m->cols; c++)
 	{
 		n = 0;
-		for (Size i = 0; i < m->rows; i++)
+		for (Size i = 0; i < p.n; i++)
 			if (p.alpha[i] > 0)
-				p.points[c * m->rows + n++] = p.points[c * m->rows + i];
+				p.points[c * p.n + n++] = p.points[c * p.n + i];
 	}
 	n = 0;
-	for (Size i = 0; i < m->rows; i++)
+	for (Size i = 0; i < p.n; i++)
 		if (p.alpha[i] > 0)
 			p.alpha[n++] = p.alpha[i];
 	ad_wr_u32(payload, (uint32) n);
 	ad_wr_f64_array(payload, p.alpha, n);
 	ad_wr_f64_array(payload, center, m->cols);
 	for (int c = 0; c < m->cols; c++)
-		write_floats(payload, p.points + c * m->rows, n);
+		write_floats(payload, p.points + c * p.n, n);
 }
 
 /* Fit by stochastic gradient descent. */
@@ -270,6 +274,7 @@ ocsvm_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 	double	   *center = ad_palloc_array(double, m->cols);
 	double		variance = centers(m, center);
 	double		gamma = o->gamma;
+	AdRows		rows;
 
 	if (isnan(gamma))
 	{
@@ -282,8 +287,9 @@ ocsvm_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 	/* a linear machine is not blind to where zero is */
 	if (o->kernel == KERNEL_LINEAR)
 		memset(center, 0, m->cols * sizeof(double));
-	if (m->rows <= (Size) o->exact_rows)
-		fit_exact(m, o, gamma, center, payload);
+	ad_reference_distinct(m->x, m->rows, m->cols, &rows);
+	if (rows.n <= (Size) o->exact_rows)
+		fit_exact(m, &rows, o, gamma, center, payload);
 	else
 		fit_descent(m, o, gamma, center, payload);
 }
@@ -353,7 +359,7 @@ ocsvm_load(AdReader *r, int cols)
 	if (s->form == FORM_RBF)
 	{
 		for (uint32 i = 0; i < s->n; i++)
-			if (!(s->weight[i] > 0 && s->weight[i] <= 1))
+			if (!(s->weight[i] > 0 && s->weight[i] <= s->rows))
 				ad_rd_corrupt(r, "a support vector's weight is out of range");
 		s->highest = s->rho;
 	}

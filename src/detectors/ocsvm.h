@@ -15,7 +15,9 @@
 
 typedef struct AdOcsvmProblem
 {
-	Size		n;				/* points */
+	Size		n;				/* points, which differ */
+	Size		rows;			/* that they stand for */
+	const uint32 *counts;		/* per point, of those; NULL: one each */
 	int			cols;
 	float	   *points;			/* cols x n */
 	bool		linear;			/* kernel x . y, else exp(-|x - y|^2) */
@@ -23,7 +25,7 @@ typedef struct AdOcsvmProblem
 	double		tolerance;
 
 	/* the solution */
-	double	   *alpha;			/* n, allocated by the caller; 0 .. 1 */
+	double	   *alpha;			/* n, allocated by the caller; 0 .. count */
 	double		rho;
 	double		objective;		/* half of alpha' K alpha */
 	uint64		iterations;

@@ -5,12 +5,14 @@
  *
  * Minimise 1/2 alpha' K alpha subject to 0 <= alpha <= 1 and
  * sum(alpha) = nu n; with nu below 1 / n that sum to 1, which no bound
- * restricts, and what is found is made smaller afterwards.  Each step moves weight between two points: the one
- * with the least gradient that may gain, and the one that may lose and
- * promises the largest decrease to second order (Fan, Chen and Lin,
- * "Working set selection using second order information for training
- * support vector machines", JMLR 2005).  It ends when the gradients of
- * what may lose and of what may gain are within the tolerance.
+ * restricts, and what is found is made smaller afterwards.  Equal rows are
+ * one point, whose alpha is the sum of theirs, and may be as much as they
+ * are many.  Each step moves weight between two points: the one with the
+ * least gradient that may gain, and the one that may lose and promises the
+ * largest decrease to second order (Fan, Chen and Lin, "Working set
+ * selection using second order information for training support vector
+ * machines", JMLR 2005).  It ends when the gradients of what may lose and of
+ * what may gain are within the tolerance.
  *
  * Rows of the kernel are computed when asked for and kept, the least
  * recently used one giving way, in a cache of bounded size.  They are
@@ -109,26 +111,38 @@ kernel_row(Cache *c, Size i)
 	return c->rows + s * p->n;
 }
 
+/* The greatest weight that a point can have. */
+static inline double
+bound(const AdOcsvmProblem *p, Size i)
+{
+	return p->counts ? p->counts[i] : 1;
+}
+
 /*
- * A feasible start: weights of 1 spread evenly over the points, whose order
+ * A feasible start: weights of 1 spread evenly over the rows, whose order
  * may well be by value.
  */
 static void
 start(AdOcsvmProblem *p)
 {
-	double		total = Max(p->nu * (double) p->n, 1);
+	double		total = Max(p->nu * (double) p->rows, 1);
 	double		whole = floor(total);
 	double		rest = total - whole;
+	double		before = 0;		/* rows of the points before */
 
 	for (Size i = 0; i < p->n; i++)
 	{
-		p->alpha[i] = floor((double) (i + 1) * whole / (double) p->n) -
-			floor((double) i * whole / (double) p->n);
-		if (p->alpha[i] == 0 && rest > 0)
+		double		after = before + bound(p, i);
+
+		p->alpha[i] = floor(after * whole / (double) p->rows) -
+			floor(before * whole / (double) p->rows);
+		p->alpha[i] = Min(p->alpha[i], bound(p, i));
+		if (rest > 0 && p->alpha[i] + 1 <= bound(p, i))
 		{
-			p->alpha[i] = rest;
+			p->alpha[i] += rest;
 			rest = 0;
 		}
+		before = after;
 	}
 }
 
@@ -143,7 +157,7 @@ find_rho(const AdOcsvmProblem *p, const double *g)
 
 	for (Size i = 0; i < p->n; i++)
 	{
-		if (p->alpha[i] >= 1)
+		if (p->alpha[i] >= bound(p, i))
 			low = Max(low, g[i]);
 		else if (p->alpha[i] <= 0)
 			high = Min(high, g[i]);
@@ -163,21 +177,24 @@ find_rho(const AdOcsvmProblem *p, const double *g)
 }
 
 /*
- * Lower rho until at most a share nu of the points is below it, whatever
+ * Lower rho until at most a share nu of the rows is below it, whatever
  * the tolerance: less than what the sums of a score round to.
  */
 static void
 bound_share(AdOcsvmProblem *p, const double *g)
 {
-	Size		outside = (Size) (p->nu * (double) p->n);
+	Size		outside = (Size) (p->nu * (double) p->rows);
 	double	   *sorted;
+	Size		n = 0;
 
-	if (outside >= p->n)
+	if (outside >= p->rows)
 		return;
-	sorted = ad_palloc_array(double, p->n);
-	memcpy(sorted, g, p->n * sizeof(double));
-	ad_select(sorted, p->n, outside);
-	p->rho = Min(p->rho, sorted[outside] - ROUNDING * p->nu * (double) p->n);
+	sorted = ad_palloc_array(double, p->rows);
+	for (Size i = 0; i < p->n; i++)
+		for (double left = bound(p, i); left > 0; left--)
+			sorted[n++] = g[i];
+	ad_select(sorted, n, outside);
+	p->rho = Min(p->rho, sorted[outside] - ROUNDING * p->nu * (double) p->rows);
 	pfree(sorted);
 }
 
@@ -239,7 +256,7 @@ choose_pair(const AdOcsvmProblem *p, Cache *cache, const double *g,
 	const float *row_i;
 
 	for (Size k = 0; k < n; k++)
-		if (g[k] < least && p->alpha[k] < 1)
+		if (g[k] < least && p->alpha[k] < bound(p, k))
 		{
 			least = g[k];
 			i = k;
@@ -280,20 +297,21 @@ move_weight(AdOcsvmProblem *p, const Pair *pair)
 {
 	double	   *gains = &p->alpha[pair->gains];
 	double	   *loses = &p->alpha[pair->loses];
+	double		most = bound(p, pair->gains);
 	double		sum = *gains + *loses;
 	double		move = pair->gap / pair->curvature;
 
 	move = Min(move, *loses);
-	move = Min(move, 1 - *gains);
+	move = Min(move, most - *gains);
 	if (move == *loses)
 	{
-		*gains = Min(sum, 1);
+		*gains = Min(sum, most);
 		*loses = 0;
 	}
-	else if (move == 1 - *gains)
+	else if (move == most - *gains)
 	{
-		*gains = 1;
-		*loses = Max(sum - 1, 0);
+		*gains = most;
+		*loses = Max(sum - most, 0);
 	}
 	else
 	{
@@ -315,7 +333,7 @@ ad_ocsvm_solve(AdOcsvmProblem *p)
 	double	   *g;
 	double	   *diagonal;
 	double		objective = 0;
-	double		total = p->nu * (double) p->n;
+	double		total = p->nu * (double) p->rows;
 
 	cache_init(&cache, p);
 	diagonal = make_diagonal(p);
