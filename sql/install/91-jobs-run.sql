@@ -383,7 +383,7 @@ BEGIN
 		SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('feature', _x.feature, 'value', _x.value,
 				'contribution', _x.contribution, 'direction', _x.direction, 'typical', _x.typical) ORDER BY _x.rank)
 		FROM _anomaly._ad_explain($2, %L::pg_catalog.jsonb, %s) _x)$sql$,
-		jsonb_build_object('top', j.explain), given);
+		jsonb_build_object('top', j.explain, 'beyond', true), given);
 END $$;
 COMMENT ON FUNCTION _anomaly._ad_job_explanation(_anomaly._ad_own_job, text) IS 'the expression that explains a row of a batch';
 

@@ -27,6 +27,9 @@ extern AdWords *ad_model_words(AdModel *m);
 extern const char *ad_words_name(const AdModel *m, int feature);
 extern const char *ad_words_typical(const AdModel *m, int feature);
 extern AdDirection ad_words_direction(const AdModel *m, int feature, double v);
+extern double ad_words_beyond(const AdModel *m, int feature, double v);
+extern void ad_words_seen(const AdModel *m, int feature, double v,
+						  StringInfo buf);
 extern void ad_words_value(const AdModel *m, int feature, double v,
 						   const AdCategory *category, StringInfo buf);
 extern void ad_words_sentence(const AdModel *m, int feature, double v,

@@ -8,8 +8,13 @@
  * that what is printed and what is said agree.  A category is rare when all
  * categories that are as rare, together, have at most one row in twenty.
  *
+ * What no row of the fit had is said whatever the score: a number beyond the
+ * least and the greatest of all rows (which models have always kept), a
+ * category never seen, a missing value of a feature that had all.
+ *
  *-------------------------------------------------------------------------
  */
+#include "model/ad_beyond.h"
 #include "model/ad_explain.h"
 #include "model/ad_value_text.h"
 
@@ -17,8 +22,6 @@
 #define SHOWN		3			/* usual categories that are named */
 #define DIGITS		5			/* significant ones of a range's width */
 #define MAX_DECIMALS 9
-#define AD_VALUE_LARGE		1e15	/* numbers from here on are in powers of
-									 * ten */
 
 /* What is said of a feature. */
 struct AdWords
@@ -94,6 +97,25 @@ round_outward(double v, double unit, bool up)
 	return (up ? ceil(scaled) : floor(scaled)) * unit;
 }
 
+/* Append a range of a feature's values; one value once. */
+static void
+append_range(const AdModel *m, int feature, double low, double high,
+			 int decimals, StringInfo buf)
+{
+	AdValueKind kind = m->words[feature].kind;
+	int			start = buf->len;
+
+	ad_value_append(buf, m, feature, kind, low, decimals);
+	if (low == high)
+		return;
+	/* a hyphen would be taken for a sign, or part of a date */
+	appendStringInfoString(buf, low < 0 ||
+						   (kind != AD_VALUE_NUMBER &&
+							kind != AD_VALUE_MONEY) ||
+						   strpbrk(buf->data + start, "e ") ? " to " : "-");
+	ad_value_append(buf, m, feature, kind, high, decimals);
+}
+
 /* The usual range of a number. */
 static void
 number_words(AdModel *m, int feature)
@@ -102,7 +124,6 @@ number_words(AdModel *m, int feature)
 	const AdViewFeature *s = &m->features[feature].stats;
 	StringInfoData buf;
 	double		unit = 0;
-	int			low_len;
 
 	w->low = s->q05;
 	w->high = s->q95;
@@ -146,17 +167,7 @@ number_words(AdModel *m, int feature)
 		w->typical = buf.data;
 		return;
 	}
-	ad_value_append(&buf, m, feature, w->kind, w->low, w->decimals);
-	low_len = buf.len;
-	/* a hyphen would be taken for a sign, or part of a date */
-	appendStringInfoString(&buf, w->low < 0 ||
-						   (w->kind != AD_VALUE_NUMBER &&
-							w->kind != AD_VALUE_MONEY) ||
-						   strpbrk(buf.data, "e ") ? " to " : "-");
-	ad_value_append(&buf, m, feature, w->kind, w->high, w->decimals);
-	/* one value, said once */
-	if (w->low == w->high)
-		buf.data[low_len] = '\0';
+	append_range(m, feature, w->low, w->high, w->decimals, &buf);
 	w->typical = buf.data;
 }
 
@@ -295,6 +306,68 @@ ad_words_direction(const AdModel *m, int feature, double v)
 }
 
 /*
+ * Return by how much, in standard deviations, a raw value lies beyond all
+ * that the fit saw; 0 if it does not, 1 where there is nothing to measure.
+ */
+double
+ad_words_beyond(const AdModel *m, int feature, double v)
+{
+	const AdModelFeature *f = &m->features[feature];
+	double		by;
+
+	if (isnan(v))
+		return f->stats.missing == 0;
+	if (ad_words_direction(m, feature, v) == AD_DIR_UNSEEN)
+		return 1;
+	if (f->class == AD_CLASS_CATEGORY ||
+		(isinf(v) && f->stats.infinite > 0))
+		return 0;
+	by = ad_beyond_by(f, f->stats.min, f->stats.max, v);
+	return by > 0 && f->stats.sd > 0 ? by / f->stats.sd : by > 0;
+}
+
+/* Return how many decimals tell a value from a bound. */
+static int
+decimals_apart(int decimals, double v, double bound)
+{
+	while (decimals < AD_VALUE_DECIMALS &&
+		   fabs(v - bound) < 0.51 / ad_powers_of_ten[decimals])
+		decimals++;
+	return decimals;
+}
+
+/*
+ * How many decimals a raw value has that lies beside the usual range, or
+ * beside all that the fit saw.
+ */
+static int
+value_decimals(const AdModel *m, int feature, double v)
+{
+	const AdWords *w = &m->words[feature];
+	const AdViewFeature *s = &m->features[feature].stats;
+	int			decimals = w->decimals;
+
+	if (w->kind != AD_VALUE_NUMBER || decimals < 0 ||
+		!(fabs(v) < AD_VALUE_LARGE))
+		return decimals;
+	if (v > w->high || v < w->low)
+		decimals = decimals_apart(decimals, v, v > w->high ? w->high : w->low);
+	if (v > s->max || v < s->min)
+		decimals = decimals_apart(decimals, v, v > s->max ? s->max : s->min);
+	return decimals;
+}
+
+/* Append the range of all values of the fit, as one beyond it needs it. */
+void
+ad_words_seen(const AdModel *m, int feature, double v, StringInfo buf)
+{
+	const AdViewFeature *s = &m->features[feature].stats;
+
+	append_range(m, feature, s->min, s->max, value_decimals(m, feature, v),
+				 buf);
+}
+
+/*
  * Append a raw value.  A number outside of the usual range has as many more
  * decimals as it takes to see that.  The category is what came, for one that
  * the model does not know.
@@ -304,8 +377,6 @@ ad_words_value(const AdModel *m, int feature, double v,
 			   const AdCategory *category, StringInfo buf)
 {
 	const AdWords *w = &m->words[feature];
-	int			decimals = w->decimals;
-	double		bound = v > w->high ? w->high : w->low;
 
 	if (isnan(v))
 	{
@@ -317,12 +388,34 @@ ad_words_value(const AdModel *m, int feature, double v,
 		appendBinaryStringInfo(buf, category->s, category->len);
 		return;
 	}
-	if (w->kind == AD_VALUE_NUMBER && decimals >= 0 &&
-		fabs(v) < AD_VALUE_LARGE && (v > w->high || v < w->low))
-		while (decimals < AD_VALUE_DECIMALS &&
-			   fabs(v - bound) < 0.51 / ad_powers_of_ten[decimals])
-			decimals++;
-	ad_value_append(buf, m, feature, w->kind, v, decimals);
+	ad_value_append(buf, m, feature, w->kind, v,
+					value_decimals(m, feature, v));
+}
+
+/* Append that a number or time is beyond all that the fit saw. */
+static void
+append_beyond(const AdModel *m, int feature, double v, bool within,
+			  StringInfo buf)
+{
+	const AdModelFeature *f = &m->features[feature];
+	const char *typical = m->words[feature].typical;
+	bool		moment = f->class == AD_CLASS_TIMESTAMP ||
+		f->class == AD_CLASS_TIME;
+	const char *side = v > f->stats.max ? (moment ? "after" : "above") :
+		(moment ? "before" : "below");
+	int			start;
+
+	appendStringInfo(buf, " %s %s all seen in training",
+					 within ? "but" : "and", side);
+	/* what all but repeats the usual range is not worth its words */
+	start = buf->len;
+	appendStringInfoString(buf, ", ");
+	ad_words_seen(m, feature, v, buf);
+	if (typical && strcmp(buf->data + start + 2, typical) == 0)
+	{
+		buf->len = start;
+		buf->data[start] = '\0';
+	}
 }
 
 /* Append what is to be said of a raw value: amount 5 is above the usual 1-4. */
@@ -362,6 +455,8 @@ ad_words_sentence(const AdModel *m, int feature, double v,
 				appendStringInfo(buf, " %s", w->typical);
 			else
 				appendStringInfoString(buf, " range");
+			if (ad_words_beyond(m, feature, v) > 0)
+				append_beyond(m, feature, v, direction == AD_DIR_WITHIN, buf);
 			return;
 		case AD_DIR_USUAL:
 			appendStringInfoString(buf, "is usual");
@@ -374,6 +469,8 @@ ad_words_sentence(const AdModel *m, int feature, double v,
 			break;
 		default:
 			appendStringInfoString(buf, "is missing");
+			if (ad_words_beyond(m, feature, v) > 0)
+				appendStringInfoString(buf, ", as never in training");
 			break;
 	}
 	if (w->typical)

@@ -22,13 +22,15 @@
 #include "utils/tuplestore.h"
 
 #define FEW			32			/* features that are sorted by insertion */
-#define SENTENCES	3			/* of ad_why */
+#define SENTENCES	3			/* of ad_why; and as many of what is beyond
+								 * all that the fit saw */
 #define MIN_PART	0.1			/* of the greatest contribution, to be said */
 
 typedef struct ExplainOptions
 {
 	int			method;
 	int			top;			/* rows wanted */
+	bool		beyond;			/* and those beyond all that the fit saw */
 } ExplainOptions;
 
 enum
@@ -41,6 +43,7 @@ static const char *const methods[] = {"shap", "path", NULL};
 static const AdOption explain_options[] = {
 	AD_ENUM(ExplainOptions, method, METHOD_SHAP, methods),
 	AD_INT(ExplainOptions, top, AD_MAX_FEATURES, 1, AD_MAX_FEATURES),
+	AD_BOOL(ExplainOptions, beyond, false),
 };
 
 /* The columns of ad_explain(). */
@@ -69,7 +72,9 @@ typedef struct ExplainCall
 	Datum	   *typical;
 	bool	   *no_typical;
 	Datum		directions[AD_DIRECTIONS];
+	double	   *beyond;			/* ad_words_beyond() of the row */
 	StringInfoData text;
+	StringInfoData seen;
 } ExplainCall;
 
 PG_FUNCTION_INFO_V1(ad_explain);
@@ -118,7 +123,9 @@ explain_call(FunctionCallInfo fcinfo, AdModelCall *call, AdModel *m)
 	e->names = ad_palloc_array(Datum, m->nfeatures);
 	e->typical = ad_palloc0_array(Datum, m->nfeatures);
 	e->no_typical = ad_palloc0_array(bool, m->nfeatures);
+	e->beyond = ad_palloc_array(double, m->nfeatures);
 	initStringInfo(&e->text);
+	initStringInfo(&e->seen);
 	for (int j = 0; j < m->nfeatures; j++)
 	{
 		const char *typical = ad_words_typical(m, j);
@@ -163,6 +170,35 @@ explain_row(ExplainCall *e, AdModel *m, const double *x)
 			order[at] = order[at - 1];
 		order[at] = j;
 	}
+}
+
+/* Empty a buffer but for room for a varlena header. */
+static void
+begin_text(StringInfo buf)
+{
+	resetStringInfo(buf);
+	appendBinaryStringInfo(buf, "\0\0\0\0", VARHDRSZ);
+}
+
+/*
+ * What is usual of a feature, and where a number of the row is beyond it, all
+ * that the fit saw.
+ */
+static Datum
+typical_text(ExplainCall *e, const AdModel *m, int feature, double v)
+{
+	const char *typical = ad_words_typical(m, feature);
+
+	if (typical == NULL || isnan(v) ||
+		m->features[feature].class == AD_CLASS_CATEGORY ||
+		!(ad_words_beyond(m, feature, v) > 0))
+		return e->typical[feature];
+	begin_text(&e->seen);
+	appendStringInfo(&e->seen, "%s (seen: ", typical);
+	ad_words_seen(m, feature, v, &e->seen);
+	appendStringInfoChar(&e->seen, ')');
+	SET_VARSIZE(e->seen.data, e->seen.len);
+	return PointerGetDatum(e->seen.data);
 }
 
 /* Read the options of a call; NULL: the defaults. */
@@ -237,7 +273,6 @@ ad_explain(PG_FUNCTION_ARGS)
 	Tuplestorestate *store;
 	Datum		values[EXPLAIN_COLUMNS];
 	bool		nulls[EXPLAIN_COLUMNS] = {false};
-	int			n;
 
 	ad_result_info(fcinfo)->returnMode = SFRM_Materialize;
 	m = ad_model_call_row(fcinfo, options ? 2 : 1, &call);
@@ -250,15 +285,19 @@ ad_explain(PG_FUNCTION_ARGS)
 	ad_stat_none(&call->stat);
 
 	store = begin_result(fcinfo, e);
-	n = Min(m->nfeatures, e->options.top);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < m->nfeatures; i++)
 	{
 		int			j = e->order[i];
 		double		x = call->args.x[j];
 
-		/* the buffer begins with room for a varlena header */
-		resetStringInfo(&e->text);
-		appendBinaryStringInfo(&e->text, "\0\0\0\0", VARHDRSZ);
+		if (i >= e->options.top)
+		{
+			if (!e->options.beyond)
+				break;
+			if (!(ad_words_beyond(m, j, x) > 0))
+				continue;
+		}
+		begin_text(&e->text);
 		nulls[EXPLAIN_VALUE] = isnan(x);
 		if (!nulls[EXPLAIN_VALUE])
 			ad_words_value(m, j, x, &call->args.category[j], &e->text);
@@ -269,33 +308,35 @@ ad_explain(PG_FUNCTION_ARGS)
 		values[EXPLAIN_VALUE] = PointerGetDatum(e->text.data);
 		values[EXPLAIN_CONTRIBUTION] = Float8GetDatum(e->contribution[j]);
 		values[EXPLAIN_DIRECTION] = e->directions[ad_words_direction(m, j, x)];
-		values[EXPLAIN_TYPICAL] = e->typical[j];
+		values[EXPLAIN_TYPICAL] = typical_text(e, m, j, x);
 		nulls[EXPLAIN_TYPICAL] = e->no_typical[j];
 		tuplestore_putvalues(store, e->desc, values, nulls);
 	}
 	return (Datum) 0;
 }
 
-/*
- * ad_why(model bytea, VARIADIC "any") -> text: what raises a row's score most.
- * NULL model, or NULL in place of the one array or row: NULL.
- */
-Datum
-ad_why(PG_FUNCTION_ARGS)
+/* Say of a feature of the row what is to be said. */
+static void
+append_sentence(ExplainCall *e, AdModelCall *call, const AdModel *m,
+				int feature)
 {
-	AdModelCall *call;
-	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
-	ExplainCall *e;
-	double		greatest = 0;
-	int			said = 0;
-	int			usual = -1;		/* the greatest that is usual */
+	if (e->text.len > 0)
+		appendStringInfoString(&e->text, "; ");
+	ad_words_sentence(m, feature, call->args.x[feature],
+					  &call->args.category[feature], &e->text);
+}
 
-	if (m == NULL)
-		PG_RETURN_NULL();
-	e = explain_call(fcinfo, call, m);
-	explain_row(e, m, call->args.x);
-	ad_stat_none(&call->stat);
-	resetStringInfo(&e->text);
+/*
+ * Say what raises the row's score most, of what is not usual in itself.
+ * Returns the feature that does of what is; -1: there is none.
+ */
+static int
+append_contributions(ExplainCall *e, AdModelCall *call, const AdModel *m)
+{
+	double		greatest = 0;
+	int			usual = -1;
+	int			said = 0;
+
 	for (int i = 0; i < m->nfeatures && said < SENTENCES; i++)
 	{
 		int			j = e->order[i];
@@ -305,22 +346,76 @@ ad_why(PG_FUNCTION_ARGS)
 		if (!(c > 0) || c < greatest * MIN_PART)
 			continue;
 		greatest = Max(greatest, c);
-		if (direction == AD_DIR_WITHIN || direction == AD_DIR_USUAL)
+		if ((direction == AD_DIR_WITHIN || direction == AD_DIR_USUAL) &&
+			e->beyond[j] == 0)
 		{
 			if (usual < 0)
 				usual = j;
 			continue;
 		}
-		if (said++ > 0)
-			appendStringInfoString(&e->text, "; ");
-		ad_words_sentence(m, j, call->args.x[j], &call->args.category[j],
-						  &e->text);
+		append_sentence(e, call, m, j);
+		e->beyond[j] = 0;
+		said++;
 	}
+	return usual;
+}
+
+/*
+ * Say of what else the row has that no row of the fit had, whatever it adds
+ * to the score: the farthest first, and how many more there are.
+ */
+static void
+append_beyond(ExplainCall *e, AdModelCall *call, const AdModel *m)
+{
+	int			more = 0;
+
+	for (int said = 0; said < SENTENCES; said++)
+	{
+		int			farthest = -1;
+
+		for (int j = 0; j < m->nfeatures; j++)
+			if (e->beyond[j] > 0 &&
+				(farthest < 0 || e->beyond[j] > e->beyond[farthest]))
+				farthest = j;
+		if (farthest < 0)
+			return;
+		append_sentence(e, call, m, farthest);
+		e->beyond[farthest] = 0;
+	}
+	for (int j = 0; j < m->nfeatures; j++)
+		more += e->beyond[j] > 0;
+	if (more > 0)
+		appendStringInfo(&e->text, "; %d more %s beyond all seen in training",
+						 more, more == 1 ? "feature is" : "features are");
+}
+
+/*
+ * ad_why(model bytea, VARIADIC "any") -> text: what raises a row's score most,
+ * and what is beyond all that the fit saw.  NULL model, or NULL in place of
+ * the one array or row: NULL.
+ */
+Datum
+ad_why(PG_FUNCTION_ARGS)
+{
+	AdModelCall *call;
+	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
+	ExplainCall *e;
+	int			usual;
+
+	if (m == NULL)
+		PG_RETURN_NULL();
+	e = explain_call(fcinfo, call, m);
+	explain_row(e, m, call->args.x);
+	ad_stat_none(&call->stat);
+	for (int j = 0; j < m->nfeatures; j++)
+		e->beyond[j] = ad_words_beyond(m, j, call->args.x[j]);
+	resetStringInfo(&e->text);
+	usual = append_contributions(e, call, m);
+	append_beyond(e, call, m);
 	/* what is usual in itself is worth a word if there is nothing else */
-	if (said == 0 && usual >= 0)
-		ad_words_sentence(m, usual, call->args.x[usual],
-						  &call->args.category[usual], &e->text);
-	else if (said == 0)
+	if (e->text.len == 0 && usual >= 0)
+		append_sentence(e, call, m, usual);
+	else if (e->text.len == 0)
 		appendStringInfoString(&e->text, "nothing is unusual");
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(e->text.data, e->text.len));
 }
