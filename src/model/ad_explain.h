@@ -19,7 +19,7 @@ typedef enum AdDirection
 {
 	AD_DIR_FAR_BELOW, AD_DIR_BELOW, AD_DIR_WITHIN, AD_DIR_ABOVE,
 	AD_DIR_FAR_ABOVE, AD_DIR_USUAL, AD_DIR_RARE, AD_DIR_UNSEEN, AD_DIR_MISSING,
-	AD_DIRECTIONS
+	AD_DIR_OUTSIDE, AD_DIRECTIONS
 } AdDirection;
 
 extern const char *const ad_direction_names[AD_DIRECTIONS];

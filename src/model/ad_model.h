@@ -38,12 +38,21 @@ typedef enum AdEncoding
 	AD_ENC_NUMBER = 1,			/* one column */
 	AD_ENC_CALENDAR = 2,		/* number, hour sin cos, weekday sin cos */
 	AD_ENC_ONEHOT = 3,			/* one column per value, and "other" */
-	AD_ENC_FREQUENCY = 4		/* one column: share of rows */
+	AD_ENC_FREQUENCY = 4,		/* one column: share of rows */
+	AD_ENC_CLOCK = 5			/* time of day: sin cos */
 } AdEncoding;
 
-#define AD_MAX_ENCODING			AD_ENC_FREQUENCY
+#define AD_MAX_ENCODING			AD_ENC_CLOCK
 #define AD_CALENDAR_COLUMNS		5
 #define AD_CALENDAR_CORNERS		16	/* signs of the last four */
+
+/* The usual times of a day, where they go over midnight; else NaN. */
+typedef struct AdArc
+{
+	double		low;			/* seconds of the day, greater than high */
+	double		high;
+	double		middle;			/* the median of those in between */
+} AdArc;
 
 typedef struct AdModelFeature
 {
@@ -54,6 +63,7 @@ typedef struct AdModelFeature
 	double		shares[AD_MODEL_SHARES];	/* of the sample's values, at most
 											 * q05, q25, median, q75, q95;
 											 * NaN: not known */
+	AdArc		arc;			/* of a time of day; of others NaN */
 	AdEncoding	encoding;
 	int			first;			/* its first column */
 	int			ncols;
@@ -115,6 +125,9 @@ extern void ad_prepare_scaled(AdModel *m);
 extern double ad_prepare_infinite_score(AdModel *m);
 extern void ad_prepare_zone(AdModel *m, const char *name);
 
+/* clock.c */
+extern void ad_clock_arc(const AdView *v, int feature, AdArc *arc);
+
 /* fit.c */
 extern bytea *ad_model_fit(AdSketch *sketch, const AdSpec *spec,
 						   char **fault);
@@ -122,6 +135,7 @@ extern char *ad_model_outliers(AdSketch *sketch, const AdSpec *spec,
 							   double *scores);
 
 /* model_bytes.c */
+extern int	ad_model_extra_sections(const AdModel *m);
 extern void ad_model_write_head(AdModel *m, AdEnvelopeWriter *w,
 								StringInfo buf);
 extern AdModel *ad_model_read(const uint8 *data, Size len);
@@ -134,6 +148,7 @@ extern AdModel *ad_model_new(MemoryContext mcxt);
 #define AD_SECTION_CALIBRATION	4
 #define AD_SECTION_PAYLOAD		5
 #define AD_SECTION_SHARES		6
+#define AD_SECTION_ARCS			7
 
 /* ensemble.c */
 extern double ad_ensemble_score(AdModel *m, const double *raw);

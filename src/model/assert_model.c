@@ -78,6 +78,8 @@ ad_model_check_features(const AdModel *m)
 		Assert(f->encoding == AD_ENC_DROPPED ||
 			   category == (f->encoding == AD_ENC_ONEHOT ||
 							f->encoding == AD_ENC_FREQUENCY));
+		Assert(f->encoding != AD_ENC_CLOCK || f->class == AD_CLASS_TIME);
+		Assert(isnan(f->arc.low) || f->arc.low > f->arc.high);
 		Assert(f->first == ncols && f->ncols >= 0);
 		ncols += f->ncols;
 		Assert(f->dropped_for >= -1 && f->dropped_for < m->nfeatures);

@@ -100,6 +100,8 @@ ad_encoding_text(const AdModel *m, int feature)
 		case AD_ENC_CALENDAR:
 			return psprintf("number, hour and weekday in %s",
 							m->timezone_name);
+		case AD_ENC_CLOCK:
+			return pstrdup("hour");
 		case AD_ENC_ONEHOT:
 			return pstrdup("one-hot");
 		case AD_ENC_FREQUENCY:

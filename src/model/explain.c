@@ -159,6 +159,8 @@ typical_value(const AdModelFeature *f)
 {
 	if (f->class == AD_CLASS_CATEGORY)
 		return f->impute;
+	if (f->encoding == AD_ENC_CLOCK && !isnan(f->arc.low))
+		return f->arc.middle;
 	if (isfinite(f->stats.median))
 		return f->stats.median;
 	return isfinite(f->impute) ? f->impute : 0;

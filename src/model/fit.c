@@ -122,6 +122,9 @@ prepare_one(Fit *fit, AdView *v, const AdSpec *spec, uint64 seed)
 		m->features[j].stats = v->features[j];
 		for (int i = 0; i < AD_MODEL_SHARES; i++)
 			m->features[j].shares[i] = NAN;
+		m->features[j].arc.low = NAN;
+		if (m->features[j].class == AD_CLASS_TIME)
+			ad_clock_arc(v, j, &m->features[j].arc);
 	}
 	fit->spec = spec;
 	fit->seed = seed;
@@ -417,7 +420,9 @@ write_model(Fit *fit, MemoryContext mcxt)
 {
 	MemoryContext old = MemoryContextSwitchTo(mcxt);
 	AdEnvelopeWriter w;
-	StringInfo	buf = ad_envelope_begin(&w, 6, payload_bytes(fit));
+	StringInfo	buf = ad_envelope_begin(&w, 6 +
+										ad_model_extra_sections(fit->model),
+										payload_bytes(fit));
 	StringInfoData spec;
 	bool		contains_rows = fit->spec->detector->contains_rows;
 

@@ -12,6 +12,8 @@
  *	5	the detector's payload
  *	6	shares: what part of each number's sample its quantiles bound, to
  *		compare later data with; models of old have none
+ *	7	arcs: the usual times of a day where they go over midnight; only if
+ *		some do
  *
  * Bytes are hostile.  Everything that scoring later relies on is checked
  * here or in the detector's load function, once.
@@ -20,6 +22,7 @@
  */
 #include "model/ad_ensemble.h"
 
+#include "datatype/timestamp.h"
 #include "mb/pg_wchar.h"
 
 #define MAX_SPEC		65536	/* bytes of a spec's text */
@@ -35,7 +38,24 @@ ad_model_new(MemoryContext mcxt)
 	return m;
 }
 
-/* Write sections 1 to 3 and 6. */
+/* Return whether the usual times of some feature go over midnight. */
+static bool
+any_arc(const AdModel *m)
+{
+	for (int j = 0; j < m->nfeatures; j++)
+		if (!isnan(m->features[j].arc.low))
+			return true;
+	return false;
+}
+
+/* How many sections a model has that others have not. */
+int
+ad_model_extra_sections(const AdModel *m)
+{
+	return any_arc(m);
+}
+
+/* Write sections 1 to 3, 6 and 7. */
 void
 ad_model_write_head(AdModel *m, AdEnvelopeWriter *w, StringInfo buf)
 {
@@ -99,6 +119,18 @@ ad_model_write_head(AdModel *m, AdEnvelopeWriter *w, StringInfo buf)
 	for (int j = 0; j < m->nfeatures; j++)
 		if (m->features[j].class != AD_CLASS_CATEGORY)
 			ad_wr_f64_array(buf, m->features[j].shares, AD_MODEL_SHARES);
+
+	if (any_arc(m))
+	{
+		ad_envelope_section(w, AD_SECTION_ARCS);
+		for (int j = 0; j < m->nfeatures; j++)
+			if (m->features[j].class == AD_CLASS_TIME)
+			{
+				ad_wr_f64(buf, m->features[j].arc.low);
+				ad_wr_f64(buf, m->features[j].arc.high);
+				ad_wr_f64(buf, m->features[j].arc.middle);
+			}
+	}
 }
 
 /* Read the dictionary of a categorical feature. */
@@ -216,7 +248,8 @@ read_preparation(AdReader *r, AdModel *m)
 		if (encoding > AD_MAX_ENCODING ||
 			(encoding != AD_ENC_DROPPED &&
 			 category != (encoding == AD_ENC_ONEHOT ||
-						  encoding == AD_ENC_FREQUENCY)))
+						  encoding == AD_ENC_FREQUENCY)) ||
+			(encoding == AD_ENC_CLOCK && f->class != AD_CLASS_TIME))
 			ad_rd_corrupt(r, "a feature's encoding does not fit its class");
 		if (f->dropped_for < -1 || f->dropped_for >= m->nfeatures)
 			ad_rd_corrupt(r, "a feature is dropped for one that does not exist");
@@ -265,6 +298,28 @@ read_shares(AdReader *r, AdModel *m)
 			if (!(f->shares[i] >= (i == 0 ? 0 : f->shares[i - 1])) ||
 				!(f->shares[i] <= 1) || !isfinite(q[i]))
 				ad_rd_corrupt(r, "the shares of a feature are not in order");
+	}
+	ad_rd_end(r);
+}
+
+/* Read section 7: arcs that go over midnight. */
+static void
+read_arcs(AdReader *r, AdModel *m)
+{
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		AdArc	   *arc = &m->features[j].arc;
+
+		if (m->features[j].class != AD_CLASS_TIME)
+			continue;
+		arc->low = ad_rd_f64(r);
+		arc->high = ad_rd_f64(r);
+		arc->middle = ad_rd_f64(r);
+		if (!isnan(arc->low) &&
+			!(arc->high >= 0 && arc->low > arc->high &&
+			  arc->low <= SECS_PER_DAY &&
+			  arc->middle >= 0 && arc->middle <= SECS_PER_DAY))
+			ad_rd_corrupt(r, "the usual times of a feature are out of range");
 	}
 	ad_rd_end(r);
 }
@@ -320,12 +375,20 @@ read_model(const uint8 *data, Size len, bool is_member)
 		m->has_scores = true;
 	}
 	for (int j = 0; j < m->nfeatures; j++)
+	{
 		for (int i = 0; i < AD_MODEL_SHARES; i++)
 			m->features[j].shares[i] = NAN;
+		m->features[j].arc.low = NAN;
+	}
 	if (ad_envelope_has(&e, AD_SECTION_SHARES))
 	{
 		ad_envelope_reader(&e, AD_SECTION_SHARES, "model", &r);
 		read_shares(&r, m);
+	}
+	if (ad_envelope_has(&e, AD_SECTION_ARCS))
+	{
+		ad_envelope_reader(&e, AD_SECTION_ARCS, "model", &r);
+		read_arcs(&r, m);
 	}
 	ad_envelope_reader(&e, AD_SECTION_PAYLOAD, "model", &r);
 	if (m->detector == &ad_detector_ensemble)

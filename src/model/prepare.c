@@ -10,7 +10,8 @@
  *	  category the most frequent one, or either is an error; a detector that
  *	  copes with missing numbers may keep them;
  *	- a timestamp is its epoch second, with calendar also hour and weekday
- *	  as sine and cosine, in the zone kept in the model;
+ *	  as sine and cosine, in the zone kept in the model; a time of day is
+ *	  then its sine and cosine alone, and has no second that midnight tears;
  *	- a category with few values gets one column per value and one for "other",
  *	  which is 0 in every training row: an unseen category is then the only
  *	  row ever to have it.  With many values it becomes its share of rows,
@@ -72,6 +73,9 @@ ad_prepare_columns(AdModel *m)
 			case AD_ENC_CALENDAR:
 				f->ncols = AD_CALENDAR_COLUMNS;
 				break;
+			case AD_ENC_CLOCK:
+				f->ncols = 2;
+				break;
 			case AD_ENC_ONEHOT:
 				f->ncols = (int) f->dict.n + 1;
 				break;
@@ -124,6 +128,19 @@ ad_prepare_zone(AdModel *m, const char *name)
 }
 
 /*
+ * Sine and cosine of seconds of a day, 0 to 86,400.  From both sides of
+ * midnight, so that times that are as far from it have equal cosines to the
+ * bit.
+ */
+static void
+clock_columns(double seconds, double *out)
+{
+	if (seconds > SECS_PER_DAY / 2)
+		seconds -= SECS_PER_DAY;
+	ad_sincos_turn(seconds / SECS_PER_DAY, &out[0], &out[1]);
+}
+
+/*
  * Hour and weekday of epoch seconds as two sine and cosine pairs.  An
  * infinite time has none, and zeros would lie amidst all others: it lies
  * beyond them in these columns too, see set_corner().
@@ -169,15 +186,10 @@ calendar_columns(AdModel *m, double seconds, double *out)
 		weekday = tm->tm_wday;
 	}
 
-	/*
-	 * From both sides of midnight and Sunday, so that hours and weekdays that
-	 * are as far from them have equal cosines to the bit.
-	 */
-	if (day_seconds > SECS_PER_DAY / 2)
-		day_seconds -= SECS_PER_DAY;
+	clock_columns(day_seconds, out);
+	/* Sunday as midnight */
 	if (weekday > 3)
 		weekday -= 7;
-	ad_sincos_turn(day_seconds / SECS_PER_DAY, &out[0], &out[1]);
 	ad_sincos_turn(weekday / 7.0, &out[2], &out[3]);
 }
 
@@ -275,6 +287,12 @@ ad_prepare_row(AdModel *m, const double *raw, double *columns)
 				out[0] = v;
 				calendar_columns(m, v, out + 1);
 				break;
+			case AD_ENC_CLOCK:
+				clock_columns(v, out);
+				/* kept missing */
+				if (unlikely(isnan(v)))
+					out[0] = out[1] = v;
+				break;
 			case AD_ENC_ONEHOT:
 				memset(out, 0, f->ncols * sizeof(double));
 				out[(int) v] = 1.0;
@@ -346,6 +364,10 @@ impute_value(const AdModelFeature *f, AdImpute impute, bool keep_missing)
 		return 0;				/* the most frequent value's code */
 	if (keep_missing)
 		return NAN;
+	/* the mean and the median of seconds are at noon */
+	if (f->encoding == AD_ENC_CLOCK && !isnan(f->arc.low) &&
+		impute != AD_IMPUTE_ZERO)
+		return f->arc.middle;
 	switch (impute)
 	{
 		case AD_IMPUTE_MEAN:
@@ -406,6 +428,8 @@ choose_encodings(AdModel *m, const AdView *v, const AdSpec *spec)
 		}
 		else if (f->class == AD_CLASS_TIMESTAMP && spec->prepare.calendar)
 			f->encoding = AD_ENC_CALENDAR;
+		else if (f->class == AD_CLASS_TIME && spec->prepare.calendar)
+			f->encoding = AD_ENC_CLOCK;
 		else
 			f->encoding = AD_ENC_NUMBER;
 		f->impute = impute_value(f, m->impute, keep_missing);
@@ -606,7 +630,8 @@ choose_scales(AdModel *m, const AdView *v, const double *x, AdScale scale)
 		Size		n = 0;
 
 		/* indicators and sines are on a common scale already */
-		if (f->encoding == AD_ENC_DROPPED || f->encoding == AD_ENC_ONEHOT)
+		if (f->encoding == AD_ENC_DROPPED || f->encoding == AD_ENC_ONEHOT ||
+			f->encoding == AD_ENC_CLOCK)
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		for (Size i = 0; i < v->n; i++)

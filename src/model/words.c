@@ -5,7 +5,8 @@
  *
  * The usual range of a number is that of nine rows in ten of the fit (5th to
  * 95th percentile), rounded outward to the decimals it is printed with, so
- * that what is printed and what is said agree.  A category is rare when all
+ * that what is printed and what is said agree.  Of times of day it may go over
+ * midnight (clock.c): what is not in it is neither before nor after.  A category is rare when all
  * categories that are as rare, together, have at most one row in twenty.
  *
  * What no row of the fit had is said whatever the score: a number beyond the
@@ -37,7 +38,7 @@ struct AdWords
 
 const char *const ad_direction_names[AD_DIRECTIONS] = {
 	"far below", "below", "within", "above", "far above",
-	"usual", "rare", "unseen", "missing"
+	"usual", "rare", "unseen", "missing", "outside"
 };
 
 /*
@@ -127,7 +128,12 @@ number_words(AdModel *m, int feature)
 
 	w->low = s->q05;
 	w->high = s->q95;
-	if (!(isfinite(w->low) && isfinite(w->high) && w->low <= w->high))
+	if (!isnan(m->features[feature].arc.low))
+	{
+		w->low = m->features[feature].arc.low;
+		w->high = m->features[feature].arc.high;
+	}
+	else if (!(isfinite(w->low) && isfinite(w->high) && w->low <= w->high))
 	{
 		w->low = w->high = NAN;
 		w->decimals = DIGITS - 1;	/* nobody knows how many it has */
@@ -298,6 +304,8 @@ ad_words_direction(const AdModel *m, int feature, double v)
 			AD_DIR_USUAL;
 	}
 	width = w->high - w->low;
+	if (width < 0)
+		return v < w->low && v > w->high ? AD_DIR_OUTSIDE : AD_DIR_WITHIN;
 	if (v > w->high)
 		return v - w->high > width ? AD_DIR_FAR_ABOVE : AD_DIR_ABOVE;
 	if (v < w->low)
@@ -320,7 +328,7 @@ ad_words_beyond(const AdModel *m, int feature, double v)
 	if (ad_words_direction(m, feature, v) == AD_DIR_UNSEEN)
 		return 1;
 	if (f->class == AD_CLASS_CATEGORY ||
-		(isinf(v) && f->stats.infinite > 0))
+		(isinf(v) && f->stats.infinite > 0) || !isnan(f->arc.low))
 		return 0;
 	by = ad_beyond_by(f, f->stats.min, f->stats.max, v);
 	return by > 0 && f->stats.sd > 0 ? by / f->stats.sd : by > 0;
@@ -448,8 +456,9 @@ ad_words_sentence(const AdModel *m, int feature, double v,
 		case AD_DIR_ABOVE:
 		case AD_DIR_FAR_ABOVE:
 		case AD_DIR_WITHIN:
+		case AD_DIR_OUTSIDE:
 			appendStringInfo(buf, "is %s the usual",
-							 moment ? moment_words[direction] :
+							 moment && direction != AD_DIR_OUTSIDE ? moment_words[direction] :
 							 ad_direction_names[direction]);
 			if (w->typical)
 				appendStringInfo(buf, " %s", w->typical);

@@ -92,6 +92,7 @@ BEGIN
 			('many columns', 'v', 'many', 'v', 'probe_many'),
 			('mixed', 'x, n, ts, colour', 'training', 'x, n, ts, colour', 'probe'),
 			('correlated', 'x, n, x * 2, who', 'training', 'x, n, x, who', 'probe WHERE x IS NOT NULL'),
+			('clock', 'x, time ''22:00'' + i % 240 * interval ''1 minute''', 'training', 'x, ts::time', 'probe'),
 			('row', 't', '(SELECT x, n, ts, colour, who, flag FROM training) t', 'p', 'probe p'))
 			v(shape, arguments, source, scored, rows) WHERE v.shape = form;
 		BEGIN
@@ -167,6 +168,7 @@ SQL
 		[ 'ad_gmm(components => 3)', 'numbers' ],
 		[ 'ad_ocsvm(exact_rows => 10, features => 20)', 'numbers' ],
 		[ "ad_iforest(5, 16) || ad_prepare(calendar => true, timezone => 'Europe/Berlin', scale => 'robust')", 'mixed' ],
+		[ "ad_iforest(5, 16) || ad_prepare(calendar => true)", 'clock' ],
 		[ "ad_iforest(5, 16) || ad_prepare(drop_correlated => 0.9, impute => 'error')", 'correlated' ]);
 	push @models, [ "ad_$_() || $small", 'numbers', 'one row', 'equal rows', 'array', 'row' ] for @detectors;
 	push @models, [ "$_ || $small || ad_calibrate()", 'numbers' ] for grep { !/\(\)$/ } variants($node);
