@@ -57,4 +57,77 @@ SELECT key, e ->> 'feature' AS feature, e ->> 'value' AS value, e ->> 'direction
 FROM ad_alert, jsonb_array_elements(explanation) WITH ORDINALITY x(e, n) ORDER BY key, n;
 SELECT ad_drop_job('beyond'), ad_drop_model('beyond');
 
-DROP TABLE payments, specs, twice, arrivals;
+-- With beyond_range they count by themselves. Among 29 ordinary features one is absurd: every detector, and ensembles.
+INSERT INTO specs VALUES ('pvalue', ad_ensemble(ARRAY[ad_iforest(), ad_zscore()], 'pvalue')),
+	('members', ad_ensemble(ARRAY[ad_iforest() || ad_prepare(beyond_range => true), ad_pca()]));
+CREATE TABLE wide AS
+SELECT id, 0.89 + 364.11 * (id % 300 / 299.0) ^ 3 AS amount, ARRAY(SELECT sin(id * k * k) + sin(id * (k + 0.3)) FROM generate_series(1, 28) k) AS x FROM generate_series(1, 300) id;
+CREATE TABLE counted AS
+SELECT name, ad_fit(spec || ad_calibrate(), x || amount) AS plain, ad_fit(spec || ad_prepare(beyond_range => true) || ad_calibrate(), x || amount) AS m
+FROM specs, wide WHERE id <> 150 GROUP BY name;
+CREATE TABLE judged AS
+SELECT name, amount, ad_score(plain, p.x || amount) AS own, ad_score(m, p.x || amount) AS score, ad_pvalue(m, p.x || amount) AS p,
+       ad_probability(m, p.x || amount) AS probability, ad_is_anomaly(m, p.x || amount) AS is_anomaly, e.contribution, e.feature, (ad_info(m) ->> 'beyond_unit')::float8 AS unit
+FROM counted, (SELECT x FROM wide WHERE id = 150) p, unnest('{-1e300,-99999,-500,-90,0.89,40,365,400,470,700,5000,99999,1e300,Infinity,NULL}'::float8[]) amount,
+	LATERAL (SELECT sum(contribution) AS contribution, max(feature) FILTER (WHERE rank = 1) AS feature FROM ad_explain(m, p.x || amount)) e;
+SELECT count(DISTINCT name) > 19 AS many, bool_and(p < 0.0034) AS least_p, bool_and(probability = 1) AS probability, bool_and(is_anomaly) AS is_anomaly,
+	bool_and(feature = 'feature 29') AS explained, bool_and(abs(score) < 'Infinity') AS finite
+FROM judged WHERE abs(amount) >= 5000;
+-- within, or beyond by less than a standard deviation, which is about 100: as without it
+SELECT bool_and(score = own) AS within FROM judged WHERE name <> 'members' AND (amount BETWEEN -90 AND 400 OR amount IS NULL);
+-- what is added: the unit, times how many standard deviations beyond, less one
+SELECT bool_and(abs((score - own) / unit - ((amount - 365) / sd - 1)) < 1e-6 * (amount / sd)) AS formula, count(*) > 30 AS many
+FROM judged, (SELECT stddev_pop(amount) AS sd FROM wide WHERE id <> 150) s WHERE amount IN (470, 700, 5000) AND name <> 'members';
+-- contributions add up to the score, less one baseline; farther out is never less, and p never more
+SELECT bool_and(abs(j.score - j.contribution - b.score + b.contribution) <= 1e-9 * greatest(1, abs(j.score))) AS adds_up
+FROM judged j JOIN judged b USING (name) WHERE b.amount = 40;
+SELECT name FROM (SELECT name, score < lag(score) OVER w AS falls, p > lag(p) OVER w AS rises FROM judged WHERE amount >= 470
+                  WINDOW w AS (PARTITION BY name ORDER BY amount)) t
+WHERE falls OR rises;
+SELECT name, max(unit) FROM judged WHERE unit IS NULL OR unit <= 0 GROUP BY name;
+
+-- types, and features without a spread: another value counts, and how much is bounded by what the constant is
+CREATE TABLE typed AS
+SELECT at, day, tod, took, fee, known, items, country, version, rate, 0 AS never, id * 1e-300 AS tiny, id * 1e300 AS huge FROM payments;
+CREATE FUNCTION pg_temp.units(feature text, value text) RETURNS numeric LANGUAGE plpgsql AS $$
+DECLARE
+	units float8;
+BEGIN
+	EXECUTE format('SELECT (ad_score(m, r) - ad_score(n, r)) / (ad_info(m) ->> ''beyond_unit'')::float8
+		FROM (SELECT ad_fit(ad_iforest() || ad_prepare(beyond_range => true), t) AS m, ad_fit(ad_iforest(), t) AS n FROM (SELECT %1$I, items AS other FROM typed) t) f,
+		LATERAL (SELECT r FROM (SELECT CAST(%2$L AS %3$s) AS %1$I, 5 AS other) r) q', feature, value,
+		(SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = 'typed'::regclass AND attname = feature)) INTO units;
+	RETURN round(units::numeric, 4 - greatest(0, log(greatest(units, 1))::int));
+END $$;
+SELECT feature, value, pg_temp.units(feature, value)
+FROM (VALUES ('at', '2030-01-01 00:00+00'), ('at', '2026-02-12 00:00+00'), ('day', '2027-01-01'), ('tod', '18:30'), ('tod', '23:00'), ('tod', '03:00'), ('took', '1 day'),
+	('took', '-3 days'), ('fee', '5000'), ('known', 'false'), ('items', '10'), ('items', '99'), ('country', 'KP'), ('version', '6'), ('version', '5'), ('version', '500'), ('version', '-5'),
+	('rate', '0.30000000000000004'), ('rate', '0.31'), ('rate', '300'), ('never', '1'), ('never', '-7'), ('tiny', '1e-297'), ('tiny', '5e-297'), ('huge', '1e305'), ('huge', '-1.7e308')) v(feature, value);
+-- the range is that of all rows; scores are those of any plan, form and order
+SELECT round(ad_score(m, 10000) - ad_score(n, 10000)) AS greatest, ad_score(m, 10001 + 2800) = ad_score(n, 10001 + 2800) AS near, ad_score(m, 20000) > ad_score(n, 20000) AS far
+FROM (SELECT ad_fit(ad_iforest() || ad_sampling(rows => 256) || ad_prepare(beyond_range => true), i) AS m, ad_fit(ad_iforest() || ad_sampling(rows => 256), i) AS n FROM generate_series(1, 10000) i) f;
+SELECT count(DISTINCT m) AS models FROM (
+	SELECT ad_fit(ad_iforest() || ad_prepare(beyond_range => true), t) AS m FROM typed t
+	UNION ALL SELECT ad_fit(ad_iforest() || ad_prepare(beyond_range => true), t) FROM (SELECT * FROM typed ORDER BY fee, at) t
+	UNION ALL SELECT ad_fit_sketch(ad_iforest() || ad_prepare(beyond_range => true), ad_merge(s)) FROM (SELECT ad_sketch(t) AS s FROM typed t GROUP BY items) t
+	UNION ALL SELECT ad_fit(('{"detector": "iforest", "prepare": {"beyond_range": true}}')::jsonb, t) FROM typed t) f;
+SELECT ad_score(m, ARRAY[5, 400]) = ad_score(m, 5, 400) AS array, ad_score(m, 5, 400) > 1 AS above_1
+FROM (SELECT ad_fit(ad_iforest() || ad_prepare(beyond_range => true), items, version) AS m FROM payments) f;
+-- of a dropped feature too; not of one without values
+SELECT ad_score(m, 5, 10, 1) = ad_score(m, 5, 10, NULL) AS no_values, ad_score(m, 5, 1000, 1) > ad_score(m, 5, 10, 1) + 1 AS dropped
+FROM (SELECT ad_fit(ad_zscore() || ad_prepare(beyond_range => true, drop_correlated => 0.9), items, items * 2, NULL::int) AS m FROM payments) f;
+
+-- ad_outlier: a row of the partition is beyond all others of it, under every detector
+SELECT count(*) > 18 AS many, bool_and(greatest = 301) AS absurd, bool_and(same) AS others_as_they_were
+FROM (SELECT name, (array_agg(id ORDER BY counted DESC))[1] AS greatest, bool_and(counted = own OR id = 301) AS same
+	FROM (SELECT name, id, ad_outlier(spec || ad_prepare(beyond_range => true), x) OVER (PARTITION BY name) AS counted, ad_outlier(spec, x) OVER (PARTITION BY name) AS own
+		FROM specs, (SELECT id, x[1:5] || amount AS x FROM wide UNION ALL SELECT 301, x[1:5] || 99999::float8 FROM wide WHERE id = 150) t WHERE name <> 'members') o
+	GROUP BY name) q;
+-- a job
+SELECT ad_train('beyond', 'SELECT amount, items, country, fee FROM payments', ad_iforest() || ad_prepare(beyond_range => true) || ad_calibrate()) AS version;
+SELECT ad_create_job('beyond', 'beyond', 'arrivals', key => 'id', watermark => 'at', rule => '{"p_value": 0.001}', explain => 2);
+CALL ad_run_job('beyond');
+SELECT key, p_value < 0.001 AS least_p, explanation @? '$[*] ? (@.feature == "items" && @.contribution > 1)' AS explained FROM ad_alert;
+SELECT ad_drop_job('beyond'), ad_drop_model('beyond');
+
+DROP TABLE payments, specs, twice, arrivals, wide, counted, judged, typed;

@@ -54,6 +54,14 @@ typedef struct AdArc
 	double		middle;			/* the median of those in between */
 } AdArc;
 
+/* What a fit saw of a number; NaN: it saw none, or it is no number. */
+typedef struct AdBeyond
+{
+	double		low;
+	double		high;
+	double		spread;			/* standard deviation; 0: a constant */
+} AdBeyond;
+
 typedef struct AdModelFeature
 {
 	char	   *name;			/* "" if it has none */
@@ -100,6 +108,7 @@ typedef struct AdModel
 	bool		plain;			/* every feature is one unscaled number */
 	bool		scaled;
 	bool		rounded;		/* a scale is -1 */
+	bool		ranged;			/* values beyond the fit's count */
 	double	   *center;			/* per column, when scaled */
 	double	   *scale;			/* -1: a constant but for rounding */
 	bool		wide;			/* a scale is huge, see prepare.c */
@@ -111,6 +120,8 @@ typedef struct AdModel
 	int			nmembers;		/* of an ensemble */
 	struct AdModel **members;
 	AdCombine	combine;
+	AdBeyond   *beyond;			/* if ranged, per feature; else NULL */
+	double		beyond_unit;	/* what values beyond count by */
 	AdExplain  *explain;		/* NULL until a row is explained */
 	AdWords    *words;			/* likewise; per feature */
 	AdCacheEntry *cached;		/* of the cache; NULL: not there */
@@ -149,6 +160,10 @@ extern AdModel *ad_model_new(MemoryContext mcxt);
 #define AD_SECTION_PAYLOAD		5
 #define AD_SECTION_SHARES		6
 #define AD_SECTION_ARCS			7
+#define AD_SECTION_BEYOND		8
+
+/* beyond.c */
+extern double ad_beyond_score(AdModel *m, const double *raw);
 
 /* ensemble.c */
 extern double ad_ensemble_score(AdModel *m, const double *raw);
@@ -168,9 +183,12 @@ extern void ad_model_check_features(const AdModel *m);
 #define AssertModelFeatures(m)	((void) true)
 #endif
 
-/* The score of one row of raw features; see ad_prepare_row(). */
+/*
+ * The score of one row of raw features (see ad_prepare_row()), without what
+ * values beyond those of the fit count.
+ */
 static inline double
-ad_model_score(AdModel *m, const double *raw)
+ad_model_own_score(AdModel *m, const double *raw)
 {
 	AssertModel(m);
 	AssertModelRow(m, raw);
@@ -180,6 +198,15 @@ ad_model_score(AdModel *m, const double *raw)
 	if (unlikely(m->infinite_time))
 		return ad_prepare_infinite_score(m);
 	return m->detector->score(m->scorer, m->columns);
+}
+
+/* The score of one row of raw features. */
+static inline double
+ad_model_score(AdModel *m, const double *raw)
+{
+	if (unlikely(m->ranged))
+		return ad_beyond_score(m, raw);
+	return ad_model_own_score(m, raw);
 }
 
 #endif							/* AD_MODEL_H */

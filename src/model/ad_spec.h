@@ -28,6 +28,7 @@ typedef struct AdPrepare
 	double		drop_correlated;	/* NaN: off */
 	int			on_error;		/* AdOnError, of a fit whose data are at
 								 * fault; of an ensemble, its own counts */
+	bool		beyond_range;	/* count values beyond all of the fit */
 } AdPrepare;
 
 extern const AdOption ad_prepare_options[];

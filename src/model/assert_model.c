@@ -68,6 +68,8 @@ ad_model_check_features(const AdModel *m)
 	int			ncols = 0;
 
 	ad_model_check(m);
+	Assert(m->ranged == (m->beyond != NULL));
+	Assert(!m->ranged || m->beyond_unit > 0);
 	for (int j = 0; j < m->nfeatures; j++)
 	{
 		const AdModelFeature *f = &m->features[j];
@@ -80,6 +82,9 @@ ad_model_check_features(const AdModel *m)
 							f->encoding == AD_ENC_FREQUENCY));
 		Assert(f->encoding != AD_ENC_CLOCK || f->class == AD_CLASS_TIME);
 		Assert(isnan(f->arc.low) || f->arc.low > f->arc.high);
+		Assert(!m->ranged || isnan(m->beyond[j].low) ||
+			   (m->beyond[j].low <= m->beyond[j].high &&
+				m->beyond[j].spread >= 0));
 		Assert(f->first == ncols && f->ncols >= 0);
 		ncols += f->ncols;
 		Assert(f->dropped_for >= -1 && f->dropped_for < m->nfeatures);

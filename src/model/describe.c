@@ -59,6 +59,8 @@ ad_model_describe(const AdModel *m, StringInfo json)
 	appendStringInfoChar(json, '"');
 	if (m->has_scores)
 		describe_calibration(&m->calibration, json);
+	if (m->beyond)
+		append_number(json, "beyond_unit", m->beyond_unit);
 	if (m->nmembers > 0)
 	{
 		appendStringInfoString(json, ", \"members\": [");

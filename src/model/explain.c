@@ -15,11 +15,15 @@
  * them.  Where no feature alone makes a difference (each of two would do), it
  * is what a feature alone adds to the typical row that counts.
  *
+ * What a value beyond those of the fit counts by itself (beyond.c) is its
+ * feature's.
+ *
  * An ensemble that takes the mean is explained by its members, on the scale on
  * which it takes it; other ensembles by leaving features out.
  *
  *-------------------------------------------------------------------------
  */
+#include "model/ad_beyond.h"
 #include "model/ad_explain.h"
 
 #include <float.h>
@@ -146,11 +150,14 @@ sum_columns(const AdModel *m, const double *columns, double *out)
 	}
 }
 
-/* The score of a row, as a number that can be calculated with. */
+/*
+ * The score of a row, without terms of values beyond the fit's, as a number
+ * that can be calculated with.
+ */
 static double
 score_of(AdModel *m, const double *raw)
 {
-	return bounded(ad_model_score(m, raw));
+	return bounded(ad_model_own_score(m, raw));
 }
 
 /* The typical value of a feature: a number, or a category's code. */
@@ -290,5 +297,12 @@ ad_model_explain(AdModel *m, const double *raw, bool path,
 	if (isnan(baseline))
 		baseline = leave_out(m, raw, score, contribution);
 	settle(m, contribution, bounded(score - bounded(baseline)));
+	if (m->beyond)
+	{
+		score = bounded(score + ad_beyond_terms(m, m->beyond, m->beyond_unit,
+												raw, e->row));
+		for (int j = 0; j < m->nfeatures; j++)
+			contribution[j] = bounded(contribution[j] + e->row[j]);
+	}
 	return score;
 }

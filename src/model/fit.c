@@ -17,6 +17,7 @@
  */
 #include "core/ad_fault.h"
 #include "math/ad_linalg.h"
+#include "model/ad_beyond.h"
 #include "model/ad_ensemble.h"
 #include "model/ad_fitter.h"
 
@@ -25,6 +26,7 @@
 #define MB				((Size) 1024 * 1024)
 #define MAX_MATRICES	(512 * MB)	/* of an ensemble's members */
 #define MAX_PAYLOADS	(128 * MB)	/* the same */
+#define UNIT_ROWS		2048	/* scored for the unit of what is beyond */
 
 /* What a fit works on: of a model, or of a member of an ensemble. */
 typedef struct Fit
@@ -43,6 +45,8 @@ typedef struct Fit
 	MemoryContext scoring;		/* in it; owns the scorer */
 	void	   *scorer;
 	AdCalibration calibration;
+	const Size *rows;			/* NULL: all */
+	Size		nrows;
 	const AdCalibration **scales;	/* of the members */
 	double	   *scratch;		/* one score per member */
 } Fit;
@@ -204,9 +208,8 @@ finite_score(const Fit *fit, double score)
 
 /* The score of a row of a detector's matrix. */
 static double
-score_row(void *arg, Size i)
+own_score(Fit *fit, Size i)
 {
-	Fit		   *fit = arg;
 	const AdDetector *d = fit->spec->detector;
 	const double *x = fit->matrix.x + i * fit->matrix.cols;
 
@@ -215,17 +218,76 @@ score_row(void *arg, Size i)
 	return finite_score(fit, d->score(fit->scorer, x));
 }
 
-/* The score of a row under all members of an ensemble. */
+/* The unit of what is beyond the last fit's rows, from scores of some. */
 static double
-score_members(void *arg, Size i)
+beyond_unit(Fit *fit, double (*own) (Fit *fit, Size i))
 {
-	Fit		   *fit = arg;
+	Size		n = Min(fit->nrows, UNIT_ROWS);
+	double		least = INFINITY;
+	double		greatest = -INFINITY;
 
+	if (fit->model->beyond_unit > 0)
+		return fit->model->beyond_unit;
+	for (Size k = 0; k < n; k++)
+	{
+		/* evenly, in what is an order by content or none */
+		Size		i = (Size) ((uint64) k * fit->nrows / n);
+		double		score = own(fit, fit->rows ? fit->rows[i] : i);
+
+		least = Min(least, score);
+		greatest = Max(greatest, score);
+	}
+	fit->model->beyond_unit = ad_beyond_unit(least, greatest);
+	return fit->model->beyond_unit;
+}
+
+/* The score of a row, with what is beyond the last fit's if that counts. */
+static double
+whole_score(Fit *fit, Size i,
+			double (*own) (Fit *fit, Size i))
+{
+	double		score = own(fit, i);
+	AdModel    *m = fit->model;
+	const double *raw = fit->view->x + i * fit->view->nfeatures;
+
+	if (m->beyond == NULL || !(ad_beyond_terms(m, m->beyond, 1, raw, NULL) > 0))
+		return score;
+	return finite_score(fit, score +
+						ad_beyond_terms(m, m->beyond, beyond_unit(fit, own),
+										raw, NULL));
+}
+
+/* The score of a row under a detector. */
+static double
+score_row(void *arg, Size i)
+{
+	return whole_score(arg, i, own_score);
+}
+
+/* What the members of an ensemble say of a row. */
+static double
+members_score(Fit *fit, Size i)
+{
 	for (int k = 0; k < fit->nmembers; k++)
 		fit->scratch[k] = score_row(&fit->members[k], i);
 	return finite_score(fit, ad_ensemble_combine(fit->model->combine,
 												 fit->scratch, fit->scales,
 												 fit->nmembers));
+}
+
+/* The score of a row under an ensemble. */
+static double
+score_members(void *arg, Size i)
+{
+	return whole_score(arg, i, members_score);
+}
+
+/* Make what is beyond the last fit's rows ready for the model. */
+static void
+settle_beyond(Fit *fit)
+{
+	if (fit->model->beyond)
+		(void) beyond_unit(fit, fit->nmembers > 0 ? members_score : own_score);
 }
 
 /* The shift and unit of a detector's scores; see AdFitter. */
@@ -250,10 +312,12 @@ members_scale(const void *arg pg_attribute_unused(), double *shift,
 	*unit = 1;
 }
 
-/* Forget the last fit and enter the context of the next. */
+/* Forget the last fit and enter the context of the next, to some rows. */
 static MemoryContext
-begin_fit(Fit *fit)
+begin_fit(Fit *fit, const Size *rows, Size n)
 {
+	MemoryContext old;
+
 	if (fit->fitted)
 	{
 		/* the members' contexts go with it */
@@ -265,7 +329,21 @@ begin_fit(Fit *fit)
 		fit->fitted = AllocSetContextCreate(CurrentMemoryContext,
 											"anomaly fitted",
 											ALLOCSET_DEFAULT_SIZES);
-	return MemoryContextSwitchTo(fit->fitted);
+	old = MemoryContextSwitchTo(fit->fitted);
+	if (!fit->spec->prepare.beyond_range)
+		return old;
+	fit->nrows = n;
+	fit->rows = NULL;
+	if (rows)
+	{
+		Size	   *copy = ad_palloc_array(Size, n);
+
+		memcpy(copy, rows, n * sizeof(Size));
+		fit->rows = copy;
+	}
+	fit->model->beyond_unit = 0;
+	fit->model->beyond = ad_beyond_ranges(fit->model, fit->view, rows, n);
+	return old;
 }
 
 /* Fit a detector to some rows, given in ascending order. */
@@ -273,7 +351,7 @@ static void
 fit_rows(void *arg, const Size *rows, Size n)
 {
 	Fit		   *fit = arg;
-	MemoryContext old = begin_fit(fit);
+	MemoryContext old = begin_fit(fit, rows, n);
 	const AdDetector *d = fit->spec->detector;
 	AdMatrix	m = fit->matrix;
 	AdReader	r;
@@ -308,7 +386,7 @@ static void
 fit_members(void *arg, const Size *rows, Size n)
 {
 	Fit		   *fit = arg;
-	MemoryContext old = begin_fit(fit);
+	MemoryContext old = begin_fit(fit, rows, n);
 	Size		total = 0;
 
 	fit->scales = ad_palloc_array(const AdCalibration *, fit->nmembers);
@@ -325,6 +403,7 @@ fit_members(void *arg, const Size *rows, Size n)
 		};
 
 		ad_calibration_make(&fitter, rows, n, &member->calibration);
+		settle_beyond(member);
 		fit->scales[k] = &member->calibration;
 		total += member->payload.len;
 		if (total > MAX_PAYLOADS)
@@ -355,6 +434,7 @@ calibrate(Fit *fit)
 	for (Size i = 0; i < fit->view->n; i++)
 		rows[i] = i;
 	ad_calibration_make(&fitter, rows, fit->view->n, &fit->calibration);
+	settle_beyond(fit);
 }
 
 /*
@@ -537,16 +617,18 @@ score_in_sample(Fit *fit, double *scores)
 	Size		n = fit->matrix.rows;
 
 	if (d->in_sample)
-	{
 		d->in_sample(&fit->matrix, fit->spec->options, scores);
-		return;
-	}
-	fit_rows(fit, NULL, n);
-	for (Size i = 0; i < n; i++)
+	else
 	{
-		AD_CHECK_EVERY_1024(i);
-		scores[i] = score_row(fit, i);
+		fit_rows(fit, NULL, n);
+		for (Size i = 0; i < n; i++)
+		{
+			AD_CHECK_EVERY_1024(i);
+			scores[i] = own_score(fit, i);
+		}
 	}
+	if (fit->spec->prepare.beyond_range)
+		ad_beyond_left_out(fit->model, fit->view, scores);
 }
 
 /*
@@ -581,6 +663,8 @@ score_members_in_sample(Fit *fit, double *scores)
 		scores[i] = ad_ensemble_combine(fit->model->combine, fit->scratch,
 										fit->scales, fit->nmembers);
 	}
+	if (fit->spec->prepare.beyond_range)
+		ad_beyond_left_out(fit->model, fit->view, scores);
 }
 
 /* Score the rows of a fit. */

@@ -14,6 +14,8 @@
  *		compare later data with; models of old have none
  *	7	arcs: the usual times of a day where they go over midnight; only if
  *		some do
+ *	8	beyond: the unit, and the range and spread of each number, if values
+ *		beyond count
  *
  * Bytes are hostile.  Everything that scoring later relies on is checked
  * here or in the detector's load function, once.
@@ -52,10 +54,39 @@ any_arc(const AdModel *m)
 int
 ad_model_extra_sections(const AdModel *m)
 {
-	return any_arc(m);
+	return any_arc(m) + (m->beyond != NULL);
 }
 
-/* Write sections 1 to 3, 6 and 7. */
+/* Write sections 7 and 8, if the model has them. */
+static void
+write_extra(const AdModel *m, AdEnvelopeWriter *w, StringInfo buf)
+{
+	if (any_arc(m))
+	{
+		ad_envelope_section(w, AD_SECTION_ARCS);
+		for (int j = 0; j < m->nfeatures; j++)
+			if (m->features[j].class == AD_CLASS_TIME)
+			{
+				ad_wr_f64(buf, m->features[j].arc.low);
+				ad_wr_f64(buf, m->features[j].arc.high);
+				ad_wr_f64(buf, m->features[j].arc.middle);
+			}
+	}
+	if (m->beyond)
+	{
+		ad_envelope_section(w, AD_SECTION_BEYOND);
+		ad_wr_f64(buf, m->beyond_unit);
+		for (int j = 0; j < m->nfeatures; j++)
+			if (m->features[j].class != AD_CLASS_CATEGORY)
+			{
+				ad_wr_f64(buf, m->beyond[j].low);
+				ad_wr_f64(buf, m->beyond[j].high);
+				ad_wr_f64(buf, m->beyond[j].spread);
+			}
+	}
+}
+
+/* Write sections 1 to 3 and 6 to 8. */
 void
 ad_model_write_head(AdModel *m, AdEnvelopeWriter *w, StringInfo buf)
 {
@@ -119,18 +150,7 @@ ad_model_write_head(AdModel *m, AdEnvelopeWriter *w, StringInfo buf)
 	for (int j = 0; j < m->nfeatures; j++)
 		if (m->features[j].class != AD_CLASS_CATEGORY)
 			ad_wr_f64_array(buf, m->features[j].shares, AD_MODEL_SHARES);
-
-	if (any_arc(m))
-	{
-		ad_envelope_section(w, AD_SECTION_ARCS);
-		for (int j = 0; j < m->nfeatures; j++)
-			if (m->features[j].class == AD_CLASS_TIME)
-			{
-				ad_wr_f64(buf, m->features[j].arc.low);
-				ad_wr_f64(buf, m->features[j].arc.high);
-				ad_wr_f64(buf, m->features[j].arc.middle);
-			}
-	}
+	write_extra(m, w, buf);
 }
 
 /* Read the dictionary of a categorical feature. */
@@ -324,6 +344,34 @@ read_arcs(AdReader *r, AdModel *m)
 	ad_rd_end(r);
 }
 
+/* Read section 8: ranges that are finite or not there. */
+static void
+read_beyond(AdReader *r, AdModel *m)
+{
+	m->beyond_unit = ad_rd_finite(r);
+	if (!(m->beyond_unit > 0))
+		ad_rd_corrupt(r, "the unit of its ranges is not positive");
+	m->beyond = ad_palloc_array(AdBeyond, m->nfeatures);
+	m->ranged = true;
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		AdBeyond   *b = &m->beyond[j];
+
+		b->low = b->high = b->spread = NAN;
+		if (m->features[j].class == AD_CLASS_CATEGORY)
+			continue;
+		b->low = ad_rd_f64(r);
+		b->high = ad_rd_f64(r);
+		b->spread = ad_rd_f64(r);
+		if (isnan(b->low) && isnan(b->high))
+			continue;
+		if (!isfinite(b->low) || !isfinite(b->high) || b->low > b->high ||
+			!isfinite(b->spread) || b->spread < 0)
+			ad_rd_corrupt(r, "the range of a feature is out of order");
+	}
+	ad_rd_end(r);
+}
+
 /* Read a model; as ad_model_read(), which may be an ensemble. */
 static AdModel *
 read_model(const uint8 *data, Size len, bool is_member)
@@ -389,6 +437,11 @@ read_model(const uint8 *data, Size len, bool is_member)
 	{
 		ad_envelope_reader(&e, AD_SECTION_ARCS, "model", &r);
 		read_arcs(&r, m);
+	}
+	if (ad_envelope_has(&e, AD_SECTION_BEYOND))
+	{
+		ad_envelope_reader(&e, AD_SECTION_BEYOND, "model", &r);
+		read_beyond(&r, m);
 	}
 	ad_envelope_reader(&e, AD_SECTION_PAYLOAD, "model", &r);
 	if (m->detector == &ad_detector_ensemble)

@@ -23,6 +23,7 @@ const AdOption ad_prepare_options[] = {
 	AD_INT(AdPrepare, onehot_max, 10, 0, 1000),
 	AD_FLOAT_ABOVE(AdPrepare, drop_correlated, NAN, 0, 1),
 	AD_ENUM(AdPrepare, on_error, AD_ON_ERROR_RAISE, ad_on_error_names),
+	AD_BOOL(AdPrepare, beyond_range, false),
 };
 const int	ad_n_prepare_options = lengthof(ad_prepare_options);
 
@@ -133,7 +134,11 @@ parse_members(JsonbContainer *spec, AdSpec *out)
 							"ad_calibrate()"),
 					 errhint("Add it to the ensemble with ||.")));
 		if (!m->has_prepare)
+		{
 			m->prepare = out->prepare;
+			/* it counts once */
+			m->prepare.beyond_range = false;
+		}
 		m->sampling = out->sampling;
 		/* the same detector twice is to see different random numbers */
 		if (k > 0)

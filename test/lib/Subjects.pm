@@ -158,6 +158,7 @@ SQL
 		[ 'ad_iforest(5, 32)', 'one row', 'many columns', 'mixed' ],
 		[ 'ad_iforest(3, 16, 5)', 'many columns', 'row' ],
 		[ 'ad_hbos(0)', 'numbers' ],
+		[ 'ad_knn() || ad_prepare(beyond_range => true) || ad_calibrate()', 'numbers' ],
 		[ "ad_hbos(counting => 'pyod')", 'many columns' ],
 		[ "ad_copod('paper')", 'many columns' ],
 		[ 'ad_loda(10)', 'many columns' ],
@@ -168,7 +169,7 @@ SQL
 		[ 'ad_gmm(components => 3)', 'numbers' ],
 		[ 'ad_ocsvm(exact_rows => 10, features => 20)', 'numbers' ],
 		[ "ad_iforest(5, 16) || ad_prepare(calendar => true, timezone => 'Europe/Berlin', scale => 'robust')", 'mixed' ],
-		[ "ad_iforest(5, 16) || ad_prepare(calendar => true)", 'clock' ],
+		[ "ad_iforest(5, 16) || ad_prepare(calendar => true, beyond_range => true)", 'clock', 'row' ],
 		[ "ad_iforest(5, 16) || ad_prepare(drop_correlated => 0.9, impute => 'error')", 'correlated' ]);
 	push @models, [ "ad_$_() || $small", 'numbers', 'one row', 'equal rows', 'array', 'row' ] for @detectors;
 	push @models, [ "$_ || $small || ad_calibrate()", 'numbers' ] for grep { !/\(\)$/ } variants($node);
