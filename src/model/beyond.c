@@ -37,7 +37,8 @@
  * Return by how much a value of a feature, not a category, lies outside of a
  * range: 0 inside, or beside it by rounding; infinite for an infinite value.
  * Of a time of day it is how long it takes to the nearer end, on the clock.
- * A range or a value that is NaN: 0.
+ * Time moves on, so a timestamp after all others is beyond them only from as
+ * long after as the range is.  A range or a value that is NaN: 0.
  */
 double
 ad_beyond_by(const AdModelFeature *f, double low, double high, double v)
@@ -54,6 +55,8 @@ ad_beyond_by(const AdModelFeature *f, double low, double high, double v)
 	by = ad_width(Min(v, bound), Max(v, bound), exact);
 	if (f->class == AD_CLASS_TIME)
 		by = Min(by, SECS_PER_DAY - (high - low) - by);
+	if (f->class == AD_CLASS_TIMESTAMP && v > high)
+		by -= high - low;
 	return Max(by, 0);
 }
 
