@@ -86,5 +86,5 @@ CREATE AGGREGATE @extschema@.ad_merge(sketch bytea) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_merge(bytea) IS
-'one sketch of many, the same as a sketch of all their rows; NULL is passed over';
+'one sketch of many, the same as a sketch of all their rows, as large as the smallest; NULL is passed over';
 

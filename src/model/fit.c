@@ -684,7 +684,7 @@ score_outliers(void *arg)
 	else
 		score_in_sample(&fit, own);
 	for (Size i = 0; i < fit.matrix.rows; i++)
-		task->scores[fit.view->order ? fit.view->order[i] : i] = own[i];
+		task->scores[fit.view->order[i]] = own[i];
 }
 
 /*

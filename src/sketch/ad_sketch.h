@@ -14,6 +14,9 @@
  * A small sketch keeps no tails and no sets of distinct values: they follow
  * from the sample, and a sketch of a small group stays small.
  *
+ * A sketch can be shrunk to a smaller k: it is then what it would be if it
+ * had had that k from the start.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef AD_SKETCH_H
@@ -23,8 +26,9 @@
 #include "core/ad_options.h"
 #include "core/ad_random.h"
 
-#define AD_SKETCH_VERSION	1
-#define AD_TAIL				512 /* exact values at either end */
+#define AD_SKETCH_VERSION	2	/* 1: without k */
+#define AD_MAX_TAIL			512 /* exact values at either end */
+#define AD_DEFAULT_SAMPLE	65536	/* rows; of a fit, as many as it uses */
 #define AD_MAX_DISTINCT		256 /* distinct numbers tracked exactly */
 #define AD_NUMBER_SLOTS		1024	/* power of 2, > 2 * AD_MAX_DISTINCT */
 #define AD_MAX_EXACT_VALUES 4096	/* categories counted exactly */
@@ -102,7 +106,7 @@ extern void ad_dict_keep(AdDict *d, const bool *keep, uint32 *recode);
 /* tails.c: exact extremes and small sets of distinct numbers */
 typedef struct AdTail
 {
-	double	   *v;				/* up to 2 * AD_TAIL values */
+	double	   *v;				/* room for twice as many as are kept */
 	int			n;
 } AdTail;
 
@@ -113,9 +117,10 @@ typedef struct AdNumbers
 	bool		overflow;
 } AdNumbers;
 
-extern void ad_tail_init(AdTail *t);
-extern double ad_tail_add(AdTail *t, double v, bool high, double threshold);
-extern void ad_tail_cut(AdTail *t, bool high);
+extern void ad_tail_init(AdTail *t, int keep);
+extern double ad_tail_add(AdTail *t, int keep, double v, bool high,
+						  double threshold);
+extern void ad_tail_cut(AdTail *t, int keep, bool high);
 extern void ad_numbers_init(AdNumbers *s);
 extern void ad_numbers_add(AdNumbers *s, double v);
 
@@ -142,6 +147,8 @@ typedef struct AdSketch
 	uint64		threshold;		/* a row above it is not kept */
 	AdRandom	random;			/* unkeyed priorities */
 
+	int			tail;			/* values that a tail keeps; follows from k */
+
 	bool		large;			/* rows > k: what follows is in use */
 	bool		counting;		/* some set of numbers is not full */
 	double	   *low_threshold;	/* per feature */
@@ -158,6 +165,8 @@ extern AdSketch *ad_sketch_create(const AdSampling *sampling,
 extern void ad_sketch_add(AdSketch *s, double *x, const AdCategory *category,
 						  uint64 key);
 extern void ad_sketch_merge(AdSketch *a, const AdSketch *b);
+extern Size ad_sketch_full(const AdSketch *s);
+extern void ad_sketch_shrink(AdSketch *s, Size k);
 
 /* assert_sketch.c: sizes, on entry of adding a row; all of it, elsewhere */
 #ifdef USE_ASSERT_CHECKING
@@ -207,10 +216,9 @@ typedef struct AdView
 	uint64		rows;			/* rows seen */
 	Size		n;				/* rows in the sample */
 	int			nfeatures;
-	double	   *x;				/* n x nfeatures, canonical order and codes;
-								 * may be the sketch's own: not to be changed */
+	double	   *x;				/* n x nfeatures, canonical order and codes */
 	Size	   *order;			/* of a row, its position in the sketch's
-								 * sample; NULL: the same */
+								 * sample */
 	AdViewFeature *features;
 } AdView;
 

@@ -61,8 +61,8 @@ check_tails(const AdSketch *s, int j)
 		return;
 	}
 	Assert(s->low[j].v != NULL && s->high[j].v != NULL);
-	Assert(s->low[j].n >= 0 && s->low[j].n < 2 * AD_TAIL);
-	Assert(s->high[j].n >= 0 && s->high[j].n < 2 * AD_TAIL);
+	Assert(s->low[j].n >= 0 && s->low[j].n < 2 * s->tail);
+	Assert(s->high[j].n >= 0 && s->high[j].n < 2 * s->tail);
 	Assert(numbers->overflow == (numbers->v == NULL));
 	Assert(numbers->n >= 0 && numbers->n <= AD_MAX_DISTINCT);
 }
@@ -113,7 +113,8 @@ ad_sketch_check(const AdSketch *s, bool rows)
 	Assert(MemoryContextIsValid(s->mcxt));
 	Assert(s->nfeatures >= 1 && s->nfeatures <= AD_MAX_FEATURES);
 	Assert(s->ncategories >= 0 && s->ncategories <= s->nfeatures);
-	Assert(s->k >= 1 && s->k <= (Size) s->sampling.rows);
+	Assert(s->k >= 1 && s->k <= ad_sketch_full(s));
+	Assert(s->tail >= 1 && s->tail <= AD_MAX_TAIL);
 
 	/* all rows are in the sample, or k of them and some slack */
 	Assert(s->n <= s->capacity);

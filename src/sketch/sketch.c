@@ -24,13 +24,42 @@
 /* bytes that a category's value is reckoned at beside its code */
 #define CATEGORY_COST	96
 
+/* rows of the sample for each value of a tail, which gives the extremes */
+#define ROWS_PER_TAIL	128
+
 const AdOption ad_sampling_options[] = {
-	AD_INT(AdSampling, rows, 65536, 1, AD_MAX_SAMPLE),
+	AD_INT(AdSampling, rows, AD_DEFAULT_SAMPLE, 1, AD_MAX_SAMPLE),
 	AD_INT(AdSampling, memory_mb, 64, 1, 1024),
 	AD_SEED(AdSampling, seed, 0, 0, 9007199254740991.0),
 	AD_BOOL(AdSampling, keyed, false),
 };
 const int	ad_n_sampling_options = lengthof(ad_sampling_options);
+
+/* The bytes that a row of the sample takes; a quarter of the buffer is slack. */
+static Size
+row_bytes(const AdSketch *s)
+{
+	Size		bytes = sizeof(uint64) + sizeof(double) * s->nfeatures +
+		(Size) CATEGORY_COST * s->ncategories;
+
+	return bytes + bytes / 4;
+}
+
+/* The rows of a full sample: what was asked for, or what fits into memory. */
+Size
+ad_sketch_full(const AdSketch *s)
+{
+	return Min((Size) s->sampling.rows,
+			   s->sampling.memory_mb * MB / row_bytes(s));
+}
+
+/* Let the sample have k rows, and the tails what befits it. */
+static void
+set_size(AdSketch *s, Size k)
+{
+	s->k = k;
+	s->tail = (int) Max(Min(k / ROWS_PER_TAIL, AD_MAX_TAIL), 1);
+}
 
 /*
  * A new sketch, in the given context, that copies what it is given.  The
@@ -43,9 +72,7 @@ ad_sketch_create(const AdSampling *sampling, const AdFeature *features,
 {
 	MemoryContext old = MemoryContextSwitchTo(mcxt);
 	AdSketch   *s = palloc0(sizeof(AdSketch));
-	Size		row_bytes;
-	Size		fits;
-	Size		needed;
+	Size		needed = Min(sampling->rows, AD_MIN_SAMPLE);
 
 	if (nfeatures < 1 || nfeatures > AD_MAX_FEATURES)
 		ereport(ERROR,
@@ -67,20 +94,15 @@ ad_sketch_create(const AdSampling *sampling, const AdFeature *features,
 			s->categories[s->ncategories++] = j;
 	}
 
-	/* a quarter of the buffer is slack */
-	row_bytes = sizeof(uint64) + sizeof(double) * nfeatures +
-		(Size) CATEGORY_COST * s->ncategories;
-	fits = (sampling->memory_mb * MB) / (row_bytes + row_bytes / 4);
-	needed = Min(sampling->rows, AD_MIN_SAMPLE);
-	if (fits < needed)
+	if (ad_sketch_full(s) < needed)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("a sample of %zu rows of %d features needs %zu MB, limit is %d MB",
 						needed, nfeatures,
-						needed * (row_bytes + row_bytes / 4) / MB + 1,
+						needed * row_bytes(s) / MB + 1,
 						sampling->memory_mb),
 				 errhint("Raise memory_mb in ad_sampling().")));
-	s->k = Min((Size) sampling->rows, fits);
+	set_size(s, ad_sketch_full(s));
 	s->threshold = PG_UINT64_MAX;
 	ad_random_seed(&s->random, sampling->seed, AD_STREAM_MAIN);
 
@@ -124,10 +146,10 @@ track(AdSketch *s, const double *row)
 
 		/* NaN fails both comparisons */
 		if (v < s->low_threshold[j])
-			s->low_threshold[j] = ad_tail_add(&s->low[j], v, false,
+			s->low_threshold[j] = ad_tail_add(&s->low[j], s->tail, v, false,
 											  s->low_threshold[j]);
 		if (v > s->high_threshold[j])
-			s->high_threshold[j] = ad_tail_add(&s->high[j], v, true,
+			s->high_threshold[j] = ad_tail_add(&s->high[j], s->tail, v, true,
 											   s->high_threshold[j]);
 		if (!s->numbers[j].overflow)
 		{
@@ -179,8 +201,8 @@ become_large(AdSketch *s)
 		{
 			s->low_threshold[j] = INFINITY;
 			s->high_threshold[j] = -INFINITY;
-			ad_tail_init(&s->low[j]);
-			ad_tail_init(&s->high[j]);
+			ad_tail_init(&s->low[j], s->tail);
+			ad_tail_init(&s->high[j], s->tail);
 			ad_numbers_init(&s->numbers[j]);
 		}
 	}
@@ -338,9 +360,7 @@ check_mergeable(const AdSketch *a, const AdSketch *b)
 							   j + 1, a->features[j].type,
 							   b->features[j].type)));
 	}
-	if (a->sampling.rows != b->sampling.rows ||
-		a->sampling.memory_mb != b->sampling.memory_mb ||
-		a->sampling.seed != b->sampling.seed ||
+	if (a->sampling.seed != b->sampling.seed ||
 		a->sampling.keyed != b->sampling.keyed)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -447,12 +467,14 @@ merge_tails(AdSketch *a, const AdSketch *b, int j)
 {
 	for (int i = 0; i < b->low[j].n; i++)
 		if (b->low[j].v[i] < a->low_threshold[j])
-			a->low_threshold[j] = ad_tail_add(&a->low[j], b->low[j].v[i],
-											  false, a->low_threshold[j]);
+			a->low_threshold[j] = ad_tail_add(&a->low[j], a->tail,
+											  b->low[j].v[i], false,
+											  a->low_threshold[j]);
 	for (int i = 0; i < b->high[j].n; i++)
 		if (b->high[j].v[i] > a->high_threshold[j])
-			a->high_threshold[j] = ad_tail_add(&a->high[j], b->high[j].v[i],
-											   true, a->high_threshold[j]);
+			a->high_threshold[j] = ad_tail_add(&a->high[j], a->tail,
+											   b->high[j].v[i], true,
+											   a->high_threshold[j]);
 	if (b->numbers[j].overflow && !a->numbers[j].overflow)
 	{
 		a->numbers[j].overflow = true;
@@ -465,7 +487,33 @@ merge_tails(AdSketch *a, const AdSketch *b, int j)
 				ad_numbers_add(&a->numbers[j], b->numbers[j].v[i]);
 }
 
-/* Merge b into a; b is not changed and may be freed afterwards. */
+/*
+ * Let a sketch be what it would be if its sample had been of k rows, where
+ * that is fewer, from its first row on.
+ */
+void
+ad_sketch_shrink(AdSketch *s, Size k)
+{
+	if (k >= s->k)
+		return;
+	AssertSketchRows(s);
+	set_size(s, k);
+	if (!s->large && s->rows > k)
+		become_large(s);
+	for (int j = 0; s->large && j < s->nfeatures; j++)
+		if (s->features[j].class != AD_CLASS_CATEGORY)
+		{
+			ad_tail_cut(&s->low[j], s->tail, false);
+			ad_tail_cut(&s->high[j], s->tail, true);
+		}
+	ad_sample_cut(s);
+	AssertSketchRows(s);
+}
+
+/*
+ * Merge b into a; b is not changed and may be freed afterwards.  Of samples
+ * of different size, the result's is as the smaller.
+ */
 void
 ad_sketch_merge(AdSketch *a, const AdSketch *b)
 {
@@ -475,6 +523,9 @@ ad_sketch_merge(AdSketch *a, const AdSketch *b)
 	AssertSketchRows(a);
 	AssertSketchRows(b);
 	check_mergeable(a, b);
+	ad_sketch_shrink(a, b->k);
+	a->sampling.rows = Min(a->sampling.rows, b->sampling.rows);
+	a->sampling.memory_mb = Min(a->sampling.memory_mb, b->sampling.memory_mb);
 	if (b->rows == 0)
 		return;
 	if (a->rows > PG_UINT64_MAX - b->rows)

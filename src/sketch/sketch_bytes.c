@@ -9,11 +9,15 @@
  * dictionary, numbers for being finite where they must be.
  *
  * Sections:
- *	1	sampling options, rows, features (name, type, class)
+ *	1	sampling options, rows, features (name, type, class); in version 2 the
+ *		size of the sample, k
  *	2	per feature: missing, infinite; when large: tails, numbers
  *	3	per categorical feature: the dictionary
  *	4	sample: priorities, then rows
  *	5	between workers: what the aggregate adds
+ *
+ * Version 1 is that of 0.2.0.  It is written where k follows from the options,
+ * so that a sketch without a spec can be read there.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,6 +30,15 @@
 #define SECTION_SAMPLE		4
 #define SECTION_EXTRA		5
 
+/* Write the most extreme values of a tail; cuts it to them. */
+static void
+write_tail(StringInfo buf, AdTail *t, int keep, bool high)
+{
+	ad_tail_cut(t, keep, high);
+	ad_wr_u32(buf, t->n);
+	ad_wr_f64_array(buf, t->v, t->n);
+}
+
 /*
  * Write a sketch; cuts its sample to k, which changes nothing it says.  For
  * the exchange between workers "extra" bytes may come along (section 5),
@@ -37,11 +50,12 @@ ad_sketch_write(AdSketch *s, const void *extra, Size extra_len)
 	AdEnvelopeWriter w;
 	StringInfo	buf;
 	int			d = s->nfeatures;
+	bool		full = s->k == ad_sketch_full(s);
 
 	AssertSketchRows(s);
 	ad_sample_cut(s);
 	buf = ad_envelope_begin(&w, extra ? 5 : 4,
-							ad_mul_size(s->n + 2 * AD_TAIL,
+							ad_mul_size(s->n + 2 * s->tail,
 										(d + 1) * sizeof(double)));
 
 	ad_envelope_section(&w, SECTION_FEATURES);
@@ -58,6 +72,8 @@ ad_sketch_write(AdSketch *s, const void *extra, Size extra_len)
 		ad_wr_string(buf, s->features[j].name, strlen(s->features[j].name));
 		ad_wr_string(buf, s->features[j].type, strlen(s->features[j].type));
 	}
+	if (!full)
+		ad_wr_u64(buf, s->k);
 
 	ad_envelope_section(&w, SECTION_COUNTS);
 	for (int j = 0; j < d; j++)
@@ -66,12 +82,8 @@ ad_sketch_write(AdSketch *s, const void *extra, Size extra_len)
 		ad_wr_u64(buf, s->infinite[j]);
 		if (!s->large || s->features[j].class == AD_CLASS_CATEGORY)
 			continue;
-		ad_tail_cut(&s->low[j], false);
-		ad_tail_cut(&s->high[j], true);
-		ad_wr_u32(buf, s->low[j].n);
-		ad_wr_f64_array(buf, s->low[j].v, s->low[j].n);
-		ad_wr_u32(buf, s->high[j].n);
-		ad_wr_f64_array(buf, s->high[j].v, s->high[j].n);
+		write_tail(buf, &s->low[j], s->tail, false);
+		write_tail(buf, &s->high[j], s->tail, true);
 		ad_wr_u8(buf, s->numbers[j].overflow);
 		if (!s->numbers[j].overflow)
 		{
@@ -108,24 +120,25 @@ ad_sketch_write(AdSketch *s, const void *extra, Size extra_len)
 		ad_envelope_section(&w, SECTION_EXTRA);
 		ad_wr_bytes(buf, extra, extra_len);
 	}
-	return ad_envelope_end(&w, AD_MAGIC_SKETCH, AD_SKETCH_VERSION, 0,
-						   extra ? AD_FLAG_UNSEALED : 0);
+	return ad_envelope_end(&w, AD_MAGIC_SKETCH, full ? 1 : AD_SKETCH_VERSION,
+						   0, extra ? AD_FLAG_UNSEALED : 0);
 }
 
-/* Read n finite values into a tail. */
+/* Read a tail of at most "most" values; "keep" of them stay. */
 static void
-read_tail(AdReader *r, AdTail *t)
+read_tail(AdReader *r, AdTail *t, int most, int keep, bool high)
 {
-	uint32		n = ad_rd_count(r, AD_TAIL, sizeof(double));
+	uint32		n = ad_rd_count(r, most, sizeof(double));
 
-	ad_tail_init(t);
+	ad_tail_init(t, most);
 	for (uint32 i = 0; i < n; i++)
 		t->v[t->n++] = ad_rd_finite(r);
+	ad_tail_cut(t, keep, high);
 }
 
 /* Read section 1 into a new sketch. */
 static AdSketch *
-read_features(AdReader *r, MemoryContext mcxt)
+read_features(AdReader *r, int version, MemoryContext mcxt)
 {
 	AdSampling	sampling;
 	AdFeature  *features;
@@ -161,8 +174,16 @@ read_features(AdReader *r, MemoryContext mcxt)
 		p = ad_rd_string(r, AD_MAX_TYPE_NAME, &len);
 		features[j].type = ad_rd_text(r, p, len);
 	}
-	ad_rd_end(r);
 	s = ad_sketch_create(&sampling, features, (int) d, mcxt);
+	if (version > 1)
+	{
+		uint64		k = ad_rd_u64(r);
+
+		if (k < 1 || k > s->k)
+			ad_rd_corrupt(r, "the sample's size is out of range");
+		ad_sketch_shrink(s, (Size) k);
+	}
+	ad_rd_end(r);
 	s->rows = seen;
 	s->large = s->counting = large;
 	if (large != (seen > s->k))
@@ -172,9 +193,12 @@ read_features(AdReader *r, MemoryContext mcxt)
 
 /* Read section 2: counts, tails, numbers. */
 static void
-read_counts(AdReader *r, AdSketch *s)
+read_counts(AdReader *r, int version, AdSketch *s)
 {
 	int			d = s->nfeatures;
+
+	/* those of 0.2.0 were as long whatever the sample's size */
+	int			most = version > 1 ? s->tail : AD_MAX_TAIL;
 
 	if (s->large)
 	{
@@ -200,8 +224,8 @@ read_counts(AdReader *r, AdSketch *s)
 			s->numbers[j].overflow = true;
 			continue;
 		}
-		read_tail(r, &s->low[j]);
-		read_tail(r, &s->high[j]);
+		read_tail(r, &s->low[j], most, s->tail, false);
+		read_tail(r, &s->high[j], most, s->tail, true);
 		s->low_threshold[j] = INFINITY;
 		s->high_threshold[j] = -INFINITY;
 		if (ad_rd_u8(r) != 0)
@@ -314,9 +338,9 @@ ad_sketch_read(const uint8 *bytes, Size len, MemoryContext mcxt,
 	if (extra)
 		ad_envelope_reader(&e, SECTION_EXTRA, "sketch", extra);
 	ad_envelope_reader(&e, SECTION_FEATURES, "sketch", &r);
-	s = read_features(&r, mcxt);
+	s = read_features(&r, e.version, mcxt);
 	ad_envelope_reader(&e, SECTION_COUNTS, "sketch", &r);
-	read_counts(&r, s);
+	read_counts(&r, e.version, s);
 	ad_envelope_reader(&e, SECTION_VALUES, "sketch", &r);
 	read_dictionaries(&r, s);
 	ad_envelope_reader(&e, SECTION_SAMPLE, "sketch", &r);

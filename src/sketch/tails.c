@@ -4,52 +4,51 @@
  *		The exact extremes of a numeric feature, and its distinct values
  *		while they are few.
  *
- * A tail is an unordered buffer of up to 2 * AD_TAIL values.  When it is
- * full it is cut back to the AD_TAIL most extreme ones, the least extreme
- * of which becomes the threshold: a value that is not beyond it costs one
- * comparison.
+ * A tail is an unordered buffer with room for twice as many values as it
+ * keeps.  When it is full it is cut back to the most extreme ones, the least
+ * extreme of which becomes the threshold: a value that is not beyond it costs
+ * one comparison.
  *
  *-------------------------------------------------------------------------
  */
 #include "math/ad_math.h"
 #include "sketch/ad_sketch.h"
 
-
-/* An empty tail, its buffer in the current context. */
+/* An empty tail that is to keep some values, in the current context. */
 void
-ad_tail_init(AdTail *t)
+ad_tail_init(AdTail *t, int keep)
 {
-	t->v = ad_palloc_array(double, 2 * AD_TAIL);
+	t->v = ad_palloc_array(double, 2 * keep);
 	t->n = 0;
 }
 
-/* Cut a tail to its AD_TAIL most extreme values (any order). */
+/* Cut a tail to its most extreme values (any order). */
 void
-ad_tail_cut(AdTail *t, bool high)
+ad_tail_cut(AdTail *t, int keep, bool high)
 {
-	if (t->n <= AD_TAIL)
+	if (t->n <= keep)
 		return;
 	if (high)
 	{
-		/* the AD_TAIL largest end up last: move them to the front */
-		ad_select(t->v, t->n, t->n - AD_TAIL);
-		memmove(t->v, t->v + t->n - AD_TAIL, AD_TAIL * sizeof(double));
+		/* the largest end up last: move them to the front */
+		ad_select(t->v, t->n, t->n - keep);
+		memmove(t->v, t->v + t->n - keep, keep * sizeof(double));
 	}
 	else
-		ad_select(t->v, t->n, AD_TAIL - 1);
-	t->n = AD_TAIL;
+		ad_select(t->v, t->n, keep - 1);
+	t->n = keep;
 }
 
 /*
  * Add a value known to be beyond the threshold; returns the new threshold.
  */
 double
-ad_tail_add(AdTail *t, double v, bool high, double threshold)
+ad_tail_add(AdTail *t, int keep, double v, bool high, double threshold)
 {
 	t->v[t->n++] = v;
-	if (t->n == 2 * AD_TAIL)
+	if (t->n == 2 * keep)
 	{
-		ad_tail_cut(t, high);
+		ad_tail_cut(t, keep, high);
 		threshold = t->v[0];
 		for (int i = 1; i < t->n; i++)
 			threshold = high ? Min(threshold, t->v[i]) :

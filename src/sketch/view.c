@@ -3,11 +3,10 @@
  * view.c
  *		What a fit sees of a sketch: canonical rows and statistics.
  *
- * The rows of a small sketch, and of a keyed one of any size, are put into
- * an order that depends on their content alone, and categories get codes by
- * frequency and bytes.  From there on nothing can depend on how the rows
- * arrived, which is why equal rows give byte-identical models.  The rows of
- * a large unkeyed sample are random already and keep their order.
+ * The rows are put into an order that depends on their content alone, and
+ * categories get codes by frequency and bytes.  From there on nothing can
+ * depend on how the rows arrived, which is why equal rows give byte-identical
+ * models.
  *
  *-------------------------------------------------------------------------
  */
@@ -215,8 +214,8 @@ view_number(AdView *v, int j, double *scratch)
 
 /*
  * Take a view of a sketch, palloc'd in the current context.  Cuts the
- * sketch's sample to k, which changes nothing it says.  Strings, and rows
- * that need no change, are the sketch's.
+ * sketch's sample to k, which changes nothing it says.  Strings are the
+ * sketch's.
  */
 AdView *
 ad_view_create(AdSketch *s)
@@ -232,24 +231,12 @@ ad_view_create(AdSketch *s)
 	v->n = s->n;
 	v->nfeatures = d;
 
-	if (s->large && !s->sampling.keyed && s->ncategories == 0)
-		v->x = s->x;			/* nothing to reorder or recode */
-	else if (s->large && !s->sampling.keyed)
+	v->order = ad_sample_order(s);
+	v->x = ad_palloc_array(double, ad_mul_size(s->n, d));
+	for (Size i = 0; i < s->n; i++)
 	{
-		v->x = ad_palloc_array(double, ad_mul_size(s->n, d));
-		memcpy(v->x, s->x, s->n * d * sizeof(double));
-	}
-	else
-	{
-		Size	   *order = ad_sample_order(s);
-
-		v->x = ad_palloc_array(double, ad_mul_size(s->n, d));
-		for (Size i = 0; i < s->n; i++)
-		{
-			AD_CHECK_EVERY_1024(i);
-			memcpy(v->x + i * d, s->x + order[i] * d, d * sizeof(double));
-		}
-		v->order = order;
+		AD_CHECK_EVERY_1024(i);
+		memcpy(v->x + i * d, s->x + v->order[i] * d, d * sizeof(double));
 	}
 
 	v->features = ad_palloc0_array(AdViewFeature, d);

@@ -117,6 +117,11 @@ SQL
 		if ($expected eq '')
 		{
 			is($node->safe_psql($database, "SELECT ad_info(ad_fit_sketch('iforest', ad_merge(value))) ->> 'features' FROM fixture WHERE name = \$\$$name\$\$"), 4, "$old: $name can be merged and fitted to");
+			my $sketch = $name =~ /sampled/ ? 'ad_sketch(ad_sampling(rows => 64, keyed => true), i, x, y, colour, ts) FROM rows' :
+			  'ad_sketch(r) FROM (SELECT x, y, colour, ts FROM rows) r';
+			my $merged = "SELECT ad_fit_sketch('hbos', ad_merge(s)) FROM (SELECT %s UNION ALL SELECT $sketch) m(s)";
+			is($node->safe_psql($database, 'SELECT (' . sprintf($merged, $value) . ') = (' . sprintf($merged, $sketch) . ')'),
+				't', "$old: $name merges with a new one as a new one does");
 			next;
 		}
 		if ($name =~ /^stream/)
