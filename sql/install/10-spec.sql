@@ -50,4 +50,4 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_sampling(integer, integer, bigint, boolean) IS
-'part of a spec: size and seed of the sample that a sketch keeps; keyed: the first argument is a row key; compose with ||';
+'part of a spec: size and seed of the sample that a sketch keeps, of a fit by default as many rows as its detector can use; keyed: the first argument is a row key; compose with ||';

@@ -73,7 +73,7 @@ CREATE AGGREGATE @extschema@.ad_sketch(spec jsonb, VARIADIC "any") (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_sketch(jsonb, VARIADIC "any") IS
-'sketch of rows, sampled as ad_sampling() in the spec says';
+'sketch of rows, sampled as ad_sampling() in the spec says, or by default as a fit by that spec would';
 
 CREATE AGGREGATE @extschema@.ad_merge(sketch bytea) (
     SFUNC = _anomaly._ad_merge_transfn,

@@ -126,12 +126,13 @@ BEGIN
     RETURN QUERY
     WITH cost AS (
         SELECT d.detector, m.detector IS NOT NULL AS measured, m.mean_auc, m.mean_ap,
-               _anomaly._ad_measured_at(m.fit_ms, m.column_exponents[1], rows, features) / 1e3 +
+               _anomaly._ad_measured_at(m.fit_ms, m.column_exponents[1], sampled, features) / 1e3 +
                -- beyond the sample a fit still reads every row: measured with ten columns
-               greatest(rows - 65536, 0) * 8e-7 * features / 10 AS fit,
-               _anomaly._ad_measured_at(m.score_us, m.column_exponents[2], rows, features) AS score,
-               _anomaly._ad_measured_at(m.model_bytes, m.column_exponents[3], rows, features) AS bytes
-        FROM unnest(_anomaly._ad_detectors()) d(detector) LEFT JOIN _anomaly._ad_measured() m USING (detector)
+               (rows - sampled) * 8e-7 * features / 10 AS fit,
+               _anomaly._ad_measured_at(m.score_us, m.column_exponents[2], sampled, features) AS score,
+               _anomaly._ad_measured_at(m.model_bytes, m.column_exponents[3], sampled, features) AS bytes
+        FROM unnest(_anomaly._ad_detectors()) d(detector) LEFT JOIN _anomaly._ad_measured() m USING (detector),
+             least(rows, 20480) sampled -- most detectors use no more
         WHERE m.detector IS NULL
            OR rows >= CASE m.least_rows WHEN 'features' THEN features + 2 ELSE m.least_rows::int END
     ), ranked AS (

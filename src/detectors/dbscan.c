@@ -280,6 +280,13 @@ static const AdOption dbscan_options[] = {
 	AD_FLOAT(DbscanOptions, p, 2, 1, AD_MAX_MINKOWSKI_P),
 };
 
+/* As many as it keeps. */
+static Size
+dbscan_rows(const void *options)
+{
+	return (Size) ((const DbscanOptions *) options)->reference_rows;
+}
+
 static AdScale
 dbscan_scale(const void *options pg_attribute_unused())
 {
@@ -294,6 +301,7 @@ const AdDetector ad_detector_dbscan = {
 	.options = dbscan_options,
 	.noptions = lengthof(dbscan_options),
 	.options_size = sizeof(DbscanOptions),
+	.rows = dbscan_rows,
 	.contains_rows = true,
 	.scale = dbscan_scale,
 	.fit = dbscan_fit,

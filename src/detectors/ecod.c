@@ -65,6 +65,7 @@ const AdDetector ad_detector_ecod = {
 	.options = ad_ecdf_options,
 	.noptions = AD_ECDF_NOPTIONS,
 	.options_size = sizeof(AdEcdfOptions),
+	.rows = ad_detector_enough_rows,
 	.contains_rows = false,
 	.scale = ad_ecdf_scale,
 	.fit = ad_ecdf_fit,

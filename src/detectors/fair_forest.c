@@ -330,6 +330,15 @@ static const AdOption fair_options[] = {
 	AD_FLOAT_ABOVE(FairOptions, max_features, 1, 0, 1),
 };
 
+/* As many as its trees draw. */
+static Size
+fair_rows(const void *options)
+{
+	const FairOptions *o = options;
+
+	return ad_mul_size(o->trees, o->sample_size);
+}
+
 /* Directions are standardised at every node. */
 static AdScale
 fair_scale(const void *options pg_attribute_unused())
@@ -344,6 +353,7 @@ const AdDetector ad_detector_fair_forest = {
 	.options = fair_options,
 	.noptions = lengthof(fair_options),
 	.options_size = sizeof(FairOptions),
+	.rows = fair_rows,
 	.contains_rows = false,
 	.scale = fair_scale,
 	.fit = fair_forest_fit,

@@ -30,6 +30,7 @@
 #include <float.h>
 
 #define MAX_COMPONENTS	1000
+#define ROWS_PER_COMPONENT	2048
 #define MAX_MEMORY		((Size) 256 * 1024 * 1024)
 #define BLOCK			256		/* rows at once */
 #define RIDGE			1e-6	/* of a variance, to a singular covariance */
@@ -559,6 +560,14 @@ static const AdOption gmm_options[] = {
 	AD_ENUM(GmmOptions, init, 0, init_names),
 };
 
+/* Enough for the least of its components. */
+static Size
+gmm_rows(const void *options)
+{
+	return ad_mul_size(((const GmmOptions *) options)->components,
+					   ROWS_PER_COMPONENT);
+}
+
 /* k-means and reg_covar depend on the scale. */
 static AdScale
 gmm_scale(const void *options pg_attribute_unused())
@@ -574,6 +583,7 @@ const AdDetector ad_detector_gmm = {
 	.options = gmm_options,
 	.noptions = lengthof(gmm_options),
 	.options_size = sizeof(GmmOptions),
+	.rows = gmm_rows,
 	.contains_rows = false,
 	.scale = gmm_scale,
 	.fit = gmm_fit,

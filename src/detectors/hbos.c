@@ -328,6 +328,7 @@ const AdDetector ad_detector_hbos = {
 	.options = hbos_options,
 	.noptions = lengthof(hbos_options),
 	.options_size = sizeof(HbosOptions),
+	.rows = ad_detector_enough_rows,
 	.contains_rows = false,
 	.scale = hbos_scale,
 	.fit = hbos_fit,

@@ -460,6 +460,15 @@ static const AdOption iforest_options[] = {
 	AD_FLOAT_ABOVE(AdIforestOptions, max_features, 1, 0, 1),
 };
 
+/* As many as its trees draw. */
+static Size
+iforest_rows(const void *options)
+{
+	const AdIforestOptions *o = options;
+
+	return ad_mul_size(o->trees, o->sample_size);
+}
+
 /* Axis-parallel splits need no scaling, hyperplanes do. */
 static AdScale
 iforest_scale(const void *options)
@@ -475,6 +484,7 @@ const AdDetector ad_detector_iforest = {
 	.options = iforest_options,
 	.noptions = lengthof(iforest_options),
 	.options_size = sizeof(AdIforestOptions),
+	.rows = iforest_rows,
 	.contains_rows = false,
 	.scale = iforest_scale,
 	.fit = iforest_fit,

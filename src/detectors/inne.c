@@ -269,6 +269,15 @@ static const AdOption inne_options[] = {
 	AD_INT(InneOptions, sample_size, 8, 2, MAX_SAMPLE),
 };
 
+/* As many as its estimators draw. */
+static Size
+inne_rows(const void *options)
+{
+	const InneOptions *o = options;
+
+	return ad_mul_size(o->estimators, o->sample_size);
+}
+
 static AdScale
 inne_scale(const void *options pg_attribute_unused())
 {
@@ -283,6 +292,7 @@ const AdDetector ad_detector_inne = {
 	.options = inne_options,
 	.noptions = lengthof(inne_options),
 	.options_size = sizeof(InneOptions),
+	.rows = inne_rows,
 	.contains_rows = true,
 	.scale = inne_scale,
 	.fit = inne_fit,

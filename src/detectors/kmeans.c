@@ -32,6 +32,7 @@
 #include <float.h>
 
 #define MAX_CLUSTERS	4096
+#define ROWS_PER_CLUSTER	512
 
 enum
 {
@@ -315,6 +316,14 @@ static const AdOption kmeans_options[] = {
 	AD_FLOAT(KmeansOptions, tol, 1e-4, 0, 1),
 };
 
+/* Enough for the least of its clusters. */
+static Size
+kmeans_rows(const void *options)
+{
+	return ad_mul_size(((const KmeansOptions *) options)->clusters,
+					   ROWS_PER_CLUSTER);
+}
+
 /* Distances add up columns in different units. */
 static AdScale
 kmeans_scale(const void *options pg_attribute_unused())
@@ -330,6 +339,7 @@ const AdDetector ad_detector_kmeans = {
 	.options = kmeans_options,
 	.noptions = lengthof(kmeans_options),
 	.options_size = sizeof(KmeansOptions),
+	.rows = kmeans_rows,
 	.contains_rows = false,
 	.scale = kmeans_scale,
 	.fit = kmeans_fit,

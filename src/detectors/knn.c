@@ -138,6 +138,13 @@ static const AdOption knn_options[] = {
 	AD_FLOAT(KnnOptions, p, 2, 1, AD_MAX_MINKOWSKI_P),
 };
 
+/* As many as it keeps. */
+static Size
+knn_rows(const void *options)
+{
+	return (Size) ((const KnnOptions *) options)->reference_rows;
+}
+
 static AdScale
 knn_scale(const void *options pg_attribute_unused())
 {
@@ -152,6 +159,7 @@ const AdDetector ad_detector_knn = {
 	.options = knn_options,
 	.noptions = lengthof(knn_options),
 	.options_size = sizeof(KnnOptions),
+	.rows = knn_rows,
 	.contains_rows = true,
 	.scale = knn_scale,
 	.fit = knn_fit,

@@ -539,6 +539,7 @@ const AdDetector ad_detector_loda = {
 	.options = loda_options,
 	.noptions = lengthof(loda_options),
 	.options_size = sizeof(LodaOptions),
+	.rows = ad_detector_enough_rows,
 	.contains_rows = false,
 	.scale = loda_scale,
 	.accepts_missing = loda_accepts_missing,

@@ -273,6 +273,13 @@ static const AdOption lof_options[] = {
 	AD_BOOL(LofOptions, distinct_neighbors, false),
 };
 
+/* As many as it keeps. */
+static Size
+lof_rows(const void *options)
+{
+	return (Size) ((const LofOptions *) options)->reference_rows;
+}
+
 static AdScale
 lof_scale(const void *options pg_attribute_unused())
 {
@@ -287,6 +294,7 @@ const AdDetector ad_detector_lof = {
 	.options = lof_options,
 	.noptions = lengthof(lof_options),
 	.options_size = sizeof(LofOptions),
+	.rows = lof_rows,
 	.contains_rows = true,
 	.scale = lof_scale,
 	.fit = lof_fit,

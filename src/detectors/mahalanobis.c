@@ -243,6 +243,7 @@ const AdDetector ad_detector_mahalanobis = {
 	.options = mahalanobis_options,
 	.noptions = lengthof(mahalanobis_options),
 	.options_size = sizeof(MahalanobisOptions),
+	.rows = ad_detector_enough_rows,
 	.contains_rows = false,
 	.scale = mahalanobis_scale,
 	.fit = mahalanobis_fit,

@@ -468,6 +468,13 @@ static const AdOption ocsvm_options[] = {
 	AD_FLOAT_ABOVE(OcsvmOptions, tolerance, 0.0001, 0, 1),
 };
 
+/* So many that a fit which is not to be exact is not. */
+static Size
+ocsvm_rows(const void *options)
+{
+	return (Size) ((const OcsvmOptions *) options)->exact_rows + 1;
+}
+
 /* Distances want columns of one spread. */
 static AdScale
 ocsvm_scale(const void *options pg_attribute_unused())
@@ -483,6 +490,7 @@ const AdDetector ad_detector_ocsvm = {
 	.options = ocsvm_options,
 	.noptions = lengthof(ocsvm_options),
 	.options_size = sizeof(OcsvmOptions),
+	.rows = ocsvm_rows,
 	.contains_rows = true,
 	.scale = ocsvm_scale,
 	.fit = ocsvm_fit,

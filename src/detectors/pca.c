@@ -299,6 +299,7 @@ const AdDetector ad_detector_pca = {
 	.options = pca_options,
 	.noptions = lengthof(pca_options),
 	.options_size = sizeof(PcaOptions),
+	.rows = ad_detector_enough_rows,
 	.contains_rows = false,
 	.scale = pca_scale,
 	.fit = pca_fit,

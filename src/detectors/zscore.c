@@ -339,6 +339,7 @@ const AdDetector ad_detector_zscore = {
 	.options = zscore_options,
 	.noptions = lengthof(zscore_options),
 	.options_size = sizeof(ZscoreOptions),
+	.rows = ad_detector_enough_rows,
 	.contains_rows = false,
 	.scale = zscore_scale,
 	.fit = zscore_fit,

@@ -43,6 +43,12 @@ typedef enum AdScale
 	AD_SCALE_MINMAX
 } AdScale;
 
+/*
+ * Rows of a sample that are enough for means, spreads, quantiles, histograms
+ * and thresholds; docs/sketch.md has what more of them would be worth.
+ */
+#define AD_ENOUGH_ROWS	20480
+
 /* The rows of a fit. */
 typedef struct AdMatrix
 {
@@ -67,6 +73,13 @@ typedef struct AdDetector
 								 * are scored for thresholds */
 	double		time;			/* of a score with the default options, 10
 								 * columns: microseconds, for the planner */
+
+	/*
+	 * The rows that a fit with these options can use: more of them would
+	 * change nothing, or nothing that was measured.  A fit has them, or as
+	 * many as there are, if that is more than AD_ENOUGH_ROWS.  Mandatory.
+	 */
+	Size		(*rows) (const void *options);
 
 	/* The scaling it wants, given its options. */
 	AdScale		(*scale) (const void *options);
@@ -134,6 +147,9 @@ typedef struct AdDetector
 
 /* detector.c */
 extern const AdDetector *ad_detector_by_name(const char *name);
+
+/* AD_ENOUGH_ROWS, for those that estimate what many rows have in common. */
+extern Size ad_detector_enough_rows(const void *options);
 
 /*
  * Draw up to max_rows rows of a matrix, uniformly by the fit's seed and in

@@ -18,6 +18,9 @@ typedef struct AdFitter
 {
 	const AdSpec *spec;
 	uint64		seed;			/* of what is held out */
+	Size		unsampled;		/* rows that the sample would have beside its
+								 * own if the fit could use them; they count
+								 * where a share is held out */
 	void	   *fit;			/* given to each of these: */
 
 	/* Fit to some rows, given in ascending order. */

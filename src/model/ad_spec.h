@@ -62,6 +62,7 @@ typedef struct AdSpec
 extern void ad_spec_parse(JsonbContainer *spec, bool need_detector,
 						  AdSpec *out);
 extern void ad_spec_defaults(const char *detector, AdSpec *out);
+extern Size ad_spec_rows(const AdSpec *spec, Size full);
 extern void ad_spec_print(StringInfo buf, const AdSpec *spec);
 
 #endif							/* AD_SPEC_H */

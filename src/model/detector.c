@@ -81,6 +81,13 @@ ad_detector_by_name(const char *name)
 	return NULL;				/* keep the compiler quiet */
 }
 
+/* Enough rows; see ad_detector.h. */
+Size
+ad_detector_enough_rows(const void *options pg_attribute_unused())
+{
+	return AD_ENOUGH_ROWS;
+}
+
 /* Draw reference rows; see ad_detector.h. */
 Size *
 ad_detector_reference_rows(const AdMatrix *m, int max_rows, Size *n)

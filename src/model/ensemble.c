@@ -147,5 +147,6 @@ const AdDetector ad_detector_ensemble = {
 	.options = ensemble_options,
 	.noptions = lengthof(ensemble_options),
 	.options_size = sizeof(AdEnsembleOptions),
+	.rows = ad_detector_enough_rows,
 	.scale = ensemble_scale,
 };

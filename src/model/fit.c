@@ -36,6 +36,7 @@ typedef struct Fit
 	AdModel    *model;
 	AdMatrix	matrix;			/* all rows; not of an ensemble */
 	uint64		seed;			/* of what is held out: of all members */
+	Size		unsampled;		/* see AdFitter */
 	int			nmembers;
 	struct Fit *members;
 
@@ -396,6 +397,7 @@ fit_members(void *arg, const Size *rows, Size n)
 		AdFitter	fitter = {
 			.spec = member->spec,
 			.seed = member->seed,
+			.unsampled = fit->unsampled,
 			.fit = member,
 			.fit_rows = fit_rows,
 			.score_row = score_row,
@@ -424,6 +426,7 @@ calibrate(Fit *fit)
 	AdFitter	fitter = {
 		.spec = fit->spec,
 		.seed = fit->seed,
+		.unsampled = fit->unsampled,
 		.fit = fit,
 		.fit_rows = is_ensemble ? fit_members : fit_rows,
 		.score_row = is_ensemble ? score_members : score_row,
@@ -579,10 +582,17 @@ static void
 fit_model(void *arg)
 {
 	Task	   *task = arg;
+	AdSketch   *sketch = task->sketch;
+	Size		full = ad_sketch_full(sketch);
+	Size		wanted = ad_spec_rows(task->spec, full);
 	Fit			fit;
 
-	prepare(&fit, ad_view_create(task->sketch), task->spec,
+	ad_sketch_shrink(sketch, wanted);
+	prepare(&fit, ad_view_create(sketch), task->spec,
 			task->spec->sampling.seed);
+	/* a sketch with fewer rows than are wanted is full */
+	if (sketch->k == wanted)
+		fit.unsampled = (Size) Min(sketch->rows, full) - sketch->n;
 	calibrate(&fit);
 	remember_shares(fit.model, fit.view);
 	forget_scorer(&fit);
@@ -590,9 +600,9 @@ fit_model(void *arg)
 }
 
 /*
- * Fit the spec's detector to a sketch.  Returns the model's bytes in the
- * current context; everything else is freed.  Cancellable.  Byte-identical
- * for sketches that say the same.
+ * Fit the spec's detector to a sketch, which is shrunk to what that can use.
+ * Returns the model's bytes in the current context; everything else is freed.
+ * Cancellable.  Byte-identical for sketches that say the same.
  *
  * With on_error => 'null', an error that the data are to blame for gives
  * NULL, and its message in *fault; else that is NULL.

@@ -150,7 +150,8 @@ ad_calibration_make(const AdFitter *f, const Size *rows, Size n,
 {
 	const AdCalibrate *options = &f->spec->calibrate;
 	uint32		max_tail = f->spec->has_calibrate ? AD_TAIL_SCORES : AD_FEW_TAIL_SCORES;
-	Size		nheld_out = (Size) (options->share * (double) n + 0.5);
+	Size		nheld_out = (Size) (options->share *
+									(double) (n + f->unsampled) + 0.5);
 	Size	   *fitted = ad_palloc_array(Size, n);
 	Size	   *held_out = ad_palloc_array(Size, n);
 	double	   *scores = ad_palloc_array(double, n);

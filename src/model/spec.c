@@ -233,6 +233,46 @@ ad_spec_defaults(const char *detector, AdSpec *out)
 				 errhint("Give ad_ensemble() an array of specs.")));
 }
 
+/* The rows of n that are held out for p-values. */
+static Size
+held_out(const AdSpec *spec, Size n)
+{
+	return (Size) (spec->calibrate.share * (double) n + 0.5);
+}
+
+/* The rows that a spec's detector can use. */
+static Size
+used_rows(const AdSpec *spec)
+{
+	return Max(spec->detector->rows(spec->options), AD_ENOUGH_ROWS);
+}
+
+/*
+ * The rows that the sample of a fit is to have, of the "full" ones that it
+ * may have: those that the detector, or one of an ensemble's members, can
+ * use, and those held out for p-values, which are as many as they would be of
+ * a full sample.  All of them if a number was asked for, or no detector is
+ * named.
+ */
+Size
+ad_spec_rows(const AdSpec *spec, Size full)
+{
+	Size		outside = held_out(spec, full);
+	Size		used = 0;
+
+	if (spec->detector == NULL || spec->sampling.rows != AD_DEFAULT_SAMPLE)
+		return full;
+	if (spec->nmembers == 0)
+		used = used_rows(spec);
+	for (int k = 0; k < spec->nmembers; k++)
+	{
+		const AdSpec *m = &spec->members[k];
+
+		used = Max(used, used_rows(m) + held_out(m, full - outside));
+	}
+	return Min(used + outside, full);
+}
+
 /* Append the parts of a spec that belong to its detector. */
 static void
 print_detector(StringInfo buf, const AdSpec *spec)

@@ -249,6 +249,8 @@ accumulate(FunctionCallInfo fcinfo, bool has_spec, bool need_detector)
 
 			state->sketch = ad_sketch_create(&state->spec.sampling, features,
 											 state->args.nfeatures, mcxt);
+			ad_sketch_shrink(state->sketch,
+							 ad_spec_rows(&state->spec, state->sketch->k));
 			pfree(features);
 		}
 		ad_sketch_add(state->sketch, state->args.x, state->args.category, key);

@@ -114,9 +114,30 @@ for my $case (
 # A sketch whose sample uses a value that its dictionary says no row has.
 my $sketch = bytes_of($node, "SELECT ad_sketch((ARRAY['a', 'b'])[1 + i % 2]) FROM generate_series(1, 10) i");
 my $at = unpack 'Q<', substr $sketch, 64 + 2 * 24 + 8, 8;
-substr($sketch, $at + 5, 8) = pack 'Q<', 0;
-substr($sketch, 48, 4) = pack 'V', Envelope::crc32c(substr($sketch, 0, 48) . substr($sketch, 52));
-fails('a value that no row has', '22P03', "SELECT ad_fit_sketch('iforest', '\\x" . unpack('H*', $sketch) . "'::bytea)");
+
+# The sketch with other bytes at a place, sealed again, as SQL.
+sub forged
+{
+	my ($at, $bytes) = @_;
+	my $forged = $sketch;
+
+	substr($forged, $at, length $bytes) = $bytes;
+	substr($forged, 48, 4) = pack 'V', Envelope::crc32c(substr($forged, 0, 48) . substr($forged, 52));
+	return "'\\x" . unpack('H*', $forged) . "'::bytea";
+}
+fails('a value that no row has', '22P03', "SELECT ad_fit_sketch('iforest', " . forged($at + 5, pack 'Q<', 0) . ')');
+
+# A sketch that is smaller than its options say has its size at the end of the
+# first section; one of ten rows holds all of them.
+$sketch = bytes_of($node, 'SELECT ad_sketch(ad_zscore(), i) FROM generate_series(1, 10) i');
+my ($first, $length) = unpack 'Q<Q<', substr $sketch, 64 + 8, 16;
+my $size = $first + $length - 8;
+is(unpack('Q<', substr $sketch, $size, 8), 20480, 'the size of the sample is where it is expected');
+for my $k (0, 9, 65537, 2**32, 2**63, 2**64 - 1)
+{
+	fails("a sample of $k rows", '22P03', "SELECT ad_fit_sketch('iforest', " . forged($size, pack 'Q<', $k) . ')');
+}
+is(sql_value($node, "SELECT ad_info(ad_fit_sketch('iforest', " . forged($size, pack 'Q<', 10) . ")) ->> 'sampled'"), 10, 'a sample of 10 rows');
 
 $node->stop;
 done_testing();

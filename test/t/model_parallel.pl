@@ -73,6 +73,15 @@ sub check_table
 			$serial, "$name, merged from $shards sketches");
 	}
 
+	# sketches as large as the detector uses and full ones
+	my $mixed = "SELECT ad_sketch($spec || $sampling, $columns) AS s FROM $table WHERE i % 3 = 0
+		UNION ALL SELECT ad_sketch($sampling, $columns) FROM $table WHERE i % 3 > 0 GROUP BY i % 3";
+	for my $order ('', 'DESC')
+	{
+		is(digest(settings(0), "SELECT ad_fit_sketch($spec || $sampling, ad_merge(s ORDER BY length(s) $order)) FROM ($mixed) q"),
+			$serial, "$name, merged from sketches of different size $order");
+	}
+
 	# sketches in a table, merged by workers
 	$node->safe_psql('postgres', "DROP TABLE IF EXISTS sketches;
 		CREATE TABLE sketches WITH (parallel_workers = 2) AS
@@ -260,6 +269,8 @@ ANALYZE;
 SQL
 cmp_ok(sql_value($node, 'SELECT count(DISTINCT who) FROM large'), '>', 4096, 'more categories than are counted exactly');
 check_table('large', 'keyed', 'ad_iforest(trees => 20)', 'i, x, n, who', "ad_sampling(seed => $seed, keyed => true)");
+
+check_table('large', 'keyed, calibrated', 'ad_hbos() || ad_calibrate()', 'i, x, n, who', "ad_sampling(seed => $seed, keyed => true)");
 
 # A key that many rows share: ties at the edge of the sample.
 check_table('large', 'keyed, with ties', 'ad_iforest(trees => 5)', 'n, x, who',
