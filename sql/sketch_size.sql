@@ -59,4 +59,9 @@ FROM (SELECT ad_merge(s ORDER BY rows) AS s FROM halves UNION ALL
       SELECT ad_merge(s ORDER BY rows DESC) FROM halves) m,
      LATERAL (SELECT ad_fit_sketch('hbos', s) AS m) f, ad_info(m) i, ad_features(m);
 
+-- a state tells the planner what it takes
+SELECT proname AS aggregate, string_agg(DISTINCT (aggtransspace / 1024)::text, ', ') AS kb
+FROM pg_aggregate JOIN pg_proc p ON p.oid = aggfnoid
+WHERE proname IN ('ad_fit', 'ad_sketch', 'ad_merge') GROUP BY 1 ORDER BY 1;
+
 DROP TABLE many, used, parts, halves;

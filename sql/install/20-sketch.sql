@@ -52,7 +52,7 @@ COMMENT ON FUNCTION _anomaly._ad_sketch_finalfn(internal) IS
 CREATE AGGREGATE @extschema@.ad_sketch(VARIADIC "any") (
     SFUNC = _anomaly._ad_sketch_transfn,
     STYPE = internal,
-    SSPACE = 32768,
+    SSPACE = 4194304,
     FINALFUNC = _anomaly._ad_sketch_finalfn,
     COMBINEFUNC = _anomaly._ad_fit_combinefn,
     SERIALFUNC = _anomaly._ad_fit_serialfn,
@@ -65,7 +65,7 @@ COMMENT ON AGGREGATE @extschema@.ad_sketch(VARIADIC "any") IS
 CREATE AGGREGATE @extschema@.ad_sketch(spec jsonb, VARIADIC "any") (
     SFUNC = _anomaly._ad_sketch_spec_transfn,
     STYPE = internal,
-    SSPACE = 32768,
+    SSPACE = 4194304,
     FINALFUNC = _anomaly._ad_sketch_finalfn,
     COMBINEFUNC = _anomaly._ad_fit_combinefn,
     SERIALFUNC = _anomaly._ad_fit_serialfn,
@@ -78,7 +78,7 @@ COMMENT ON AGGREGATE @extschema@.ad_sketch(jsonb, VARIADIC "any") IS
 CREATE AGGREGATE @extschema@.ad_merge(sketch bytea) (
     SFUNC = _anomaly._ad_merge_transfn,
     STYPE = internal,
-    SSPACE = 1048576,
+    SSPACE = 4194304,
     FINALFUNC = _anomaly._ad_sketch_finalfn,
     COMBINEFUNC = _anomaly._ad_fit_combinefn,
     SERIALFUNC = _anomaly._ad_fit_serialfn,

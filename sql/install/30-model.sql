@@ -24,7 +24,7 @@ COMMENT ON FUNCTION _anomaly._ad_fit_finalfn(internal) IS
 CREATE AGGREGATE @extschema@.ad_fit(spec jsonb, VARIADIC "any") (
     SFUNC = _anomaly._ad_fit_transfn,
     STYPE = internal,
-    SSPACE = 32768,
+    SSPACE = 2097152,
     FINALFUNC = _anomaly._ad_fit_finalfn,
     COMBINEFUNC = _anomaly._ad_fit_combinefn,
     SERIALFUNC = _anomaly._ad_fit_serialfn,
@@ -37,7 +37,7 @@ COMMENT ON AGGREGATE @extschema@.ad_fit(jsonb, VARIADIC "any") IS
 CREATE AGGREGATE @extschema@.ad_fit(detector text, VARIADIC "any") (
     SFUNC = _anomaly._ad_fit_transfn,
     STYPE = internal,
-    SSPACE = 32768,
+    SSPACE = 2097152,
     FINALFUNC = _anomaly._ad_fit_finalfn,
     COMBINEFUNC = _anomaly._ad_fit_combinefn,
     SERIALFUNC = _anomaly._ad_fit_serialfn,

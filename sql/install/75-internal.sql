@@ -93,7 +93,7 @@ COMMENT ON FUNCTION _anomaly._ad_info(text) IS
 CREATE AGGREGATE _anomaly._ad_fit(spec jsonb, VARIADIC "any") (
     SFUNC = _anomaly._ad_fit_transfn,
     STYPE = internal,
-    SSPACE = 32768,
+    SSPACE = 2097152,
     FINALFUNC = _anomaly._ad_fit_finalfn,
     COMBINEFUNC = _anomaly._ad_fit_combinefn,
     SERIALFUNC = _anomaly._ad_fit_serialfn,
@@ -106,7 +106,7 @@ COMMENT ON AGGREGATE _anomaly._ad_fit(jsonb, VARIADIC "any") IS
 CREATE AGGREGATE _anomaly._ad_fit(detector text, VARIADIC "any") (
     SFUNC = _anomaly._ad_fit_transfn,
     STYPE = internal,
-    SSPACE = 32768,
+    SSPACE = 2097152,
     FINALFUNC = _anomaly._ad_fit_finalfn,
     COMBINEFUNC = _anomaly._ad_fit_combinefn,
     SERIALFUNC = _anomaly._ad_fit_serialfn,
@@ -133,7 +133,7 @@ COMMENT ON FUNCTION _anomaly._ad_fit_sketch(text, bytea) IS
 CREATE AGGREGATE _anomaly._ad_merge(sketch bytea) (
     SFUNC = _anomaly._ad_merge_transfn,
     STYPE = internal,
-    SSPACE = 1048576,
+    SSPACE = 4194304,
     FINALFUNC = _anomaly._ad_sketch_finalfn,
     COMBINEFUNC = _anomaly._ad_fit_combinefn,
     SERIALFUNC = _anomaly._ad_fit_serialfn,
