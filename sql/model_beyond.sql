@@ -63,7 +63,7 @@ INSERT INTO specs VALUES ('pvalue', ad_ensemble(ARRAY[ad_iforest(), ad_zscore()]
 CREATE TABLE wide AS
 SELECT id, 0.89 + 364.11 * (id % 300 / 299.0) ^ 3 AS amount, ARRAY(SELECT sin(id * k * k) + sin(id * (k + 0.3)) FROM generate_series(1, 28) k) AS x FROM generate_series(1, 300) id;
 CREATE TABLE counted AS
-SELECT name, ad_fit(spec || ad_calibrate(), x || amount) AS plain, ad_fit(spec || ad_prepare(beyond_range => true) || ad_calibrate(), x || amount) AS m
+SELECT name, ad_fit(spec || ad_calibrate(method => 'cross'), x || amount) AS plain, ad_fit(spec || ad_prepare(beyond_range => true) || ad_calibrate(method => 'cross'), x || amount) AS m
 FROM specs, wide WHERE id <> 150 GROUP BY name;
 CREATE TABLE judged AS
 SELECT name, amount, ad_score(plain, p.x || amount) AS own, ad_score(m, p.x || amount) AS score, ad_pvalue(m, p.x || amount) AS p,
@@ -124,7 +124,7 @@ FROM (SELECT name, (array_agg(id ORDER BY counted DESC))[1] AS greatest, bool_an
 		FROM specs, (SELECT id, x[1:5] || amount AS x FROM wide UNION ALL SELECT 301, x[1:5] || 99999::float8 FROM wide WHERE id = 150) t WHERE name <> 'members') o
 	GROUP BY name) q;
 -- a job
-SELECT ad_train('beyond', 'SELECT amount, items, country, fee FROM payments', ad_iforest() || ad_prepare(beyond_range => true) || ad_calibrate()) AS version;
+SELECT ad_train('beyond', 'SELECT amount, items, country, fee FROM payments', ad_iforest() || ad_prepare(beyond_range => true) || ad_calibrate(method => 'cross')) AS version;
 SELECT ad_create_job('beyond', 'beyond', 'arrivals', key => 'id', watermark => 'at', rule => '{"p_value": 0.001}', explain => 2);
 CALL ad_run_job('beyond');
 SELECT key, p_value < 0.001 AS least_p, explanation @? '$[*] ? (@.feature == "items" && @.contribution > 1)' AS explained FROM ad_alert;

@@ -61,19 +61,77 @@ FROM (SELECT d AS detector, bool_and(valid) AS valid, bool_or(alpha = 0.1 AND sh
       FROM unnest(_anomaly._ad_detectors()) d,
            LATERAL pg_temp.valid(jsonb_build_object('detector', d) || ad_calibrate(share => 0.5), 10000, 5000)
       GROUP BY d) v;
--- with few rows, every row is held out in one of five folds: also where scores grow with the rows of a fit
+-- cross: every row is held out in one of five folds, also where scores grow with the rows of a fit
 SELECT d AS detector, avg((p <= 0.1)::int) BETWEEN 0.08 AND 0.106 AS tenth, avg((p <= 0.01)::int) < 0.0125 AS hundredth
 FROM (SELECT d, ad_pvalue(model, ad_random(seed, -i, 'normal'), ad_random(seed + 100, -i, 'normal')) AS p
-      FROM (SELECT d, seed, ad_fit(jsonb_build_object('detector', d) || ad_calibrate(),
+      FROM (SELECT d, seed, ad_fit(jsonb_build_object('detector', d) || ad_calibrate(method => 'cross'),
                                    ad_random(seed, i, 'normal'), ad_random(seed + 100, i, 'normal')) AS model
             FROM unnest(ARRAY['loda', 'ocsvm']) d, generate_series(1, 20) seed, generate_series(1, 500) i GROUP BY d, seed) m,
            generate_series(1, 1000) i) s
 GROUP BY d ORDER BY d;
-SELECT d AS detector, bool_and(valid) AS valid
-FROM unnest(ARRAY['iforest', 'knn', 'lof', 'pca', 'zscore', 'gmm', 'ecod']) d,
-     LATERAL pg_temp.valid(jsonb_build_object('detector', d) || ad_calibrate(), 1000, 1000)
-GROUP BY d ORDER BY d;
-SELECT ad_info(ad_fit(ad_zscore() || ad_calibrate(), a)) -> 'calibration' AS few FROM normal WHERE i <= 30;
+SELECT method, d AS detector, bool_and(valid) AS valid
+FROM unnest(ARRAY['iforest', 'knn', 'lof', 'pca', 'zscore', 'gmm', 'ecod']) d, (VALUES ('cross', 1000), ('split', 200)) v(method, n),
+     LATERAL pg_temp.valid(jsonb_build_object('detector', d) || ad_calibrate(method => method), 1000, n)
+GROUP BY d, method ORDER BY method, d;
+-- how many rows are held out of few, and the least p-value of any row
+SELECT n, share, method, ad_info(model) -> 'calibration' AS calibration, ad_pvalue(model, 1e9) AS least
+FROM (SELECT n, share, method, ad_fit(ad_zscore() || ad_calibrate(share, method => method), a) AS model
+      FROM unnest(ARRAY[1, 2, 3, 7, 8, 30]) n, unnest('{0.2,0.5}'::float8[]) share, unnest('{cross,split}'::text[]) method,
+           LATERAL (SELECT a FROM normal WHERE i <= n) r GROUP BY n, share, method) m
+WHERE method = 'split' OR (share = 0.2 AND n <> 7) ORDER BY method, share, n;
+
+-- a value that half of the rows have has p of at least a half, with every detector: though a fit to other rows than those
+-- held out sees a difference, and rounding makes one of values that score 0
+CREATE TABLE half AS
+SELECT spec, n, ad_fit(spec || ad_calibrate(method => method), i % 2 = 0) AS model
+FROM unnest((SELECT array_agg(jsonb_build_object('detector', d)) FROM unnest(_anomaly._ad_detectors()) d) ||
+            ARRAY[ad_kmeans(method => 'cblof'), ad_pca(components => 0.5, method => 'reconstruction'), ad_mahalanobis(robust => true),
+                  ad_zscore('mad'), ad_hbos(bins => 0), ad_ocsvm(kernel => 'linear') || ad_prepare(scale => 'none'),
+                  ad_ensemble(ARRAY[ad_kmeans(), ad_knn(), ad_pca(components => 0.5, method => 'reconstruction')]),
+                  ad_ensemble(ARRAY[ad_zscore(), ad_iforest()], 'pvalue')]) spec,
+     unnest('{split,cross}'::text[]) method, unnest('{2,10,100,999,2000}'::int[]) n, generate_series(1, n) i
+WHERE method = 'split' OR n = 100 GROUP BY spec, method, n;
+SELECT n, count(*) FILTER (WHERE p < 0.499) AS too_low FROM (SELECT n, ad_pvalue(model, b) AS p FROM half, (VALUES (true), (false)) v(b)) p GROUP BY n ORDER BY n;
+DROP TABLE half;
+-- one value in four, in any unit
+SELECT detector, min(p) >= 0.25 AS fourth
+FROM (SELECT detector, ad_pvalue(model, x * unit) AS p
+      FROM (SELECT d AS detector, unit, ad_fit(jsonb_build_object('detector', d) || ad_prepare(scale => 'none') || ad_calibrate(), i % 4 * unit) AS model
+            FROM unnest('{dbscan,inne,kmeans,knn,lof,pca,zscore}'::text[]) d, unnest('{1e-7,0.1,1e15,1e100}'::float8[]) unit,
+                 generate_series(1, 400) i GROUP BY d, unit) m, generate_series(0, 3) x) p GROUP BY detector ORDER BY detector;
+-- what rounding leaves of equal scores is no spread: an ensemble does not divide by it
+SELECT round(max(abs(ad_score(model, x)))::numeric, 6) AS greatest, round(max(ad_score(model, 0.31))::numeric, 6) AS another
+FROM (SELECT ad_fit(ad_ensemble(ARRAY[ad_kmeans(3), ad_knn(), ad_pca(components => 0.999, method => 'reconstruction')]) || ad_calibrate(), i % 3 * 0.1) AS model
+      FROM generate_series(1, 300) i) m, (VALUES (0), (0.1), (0.2)) v(x);
+
+-- which rows are held out depends on the rows, and not on their order or on how many there are: over fits the same ranks
+-- would be, and p-values of all fits be wrong on one side
+SELECT k, abs(avg(low) - k) < 3 * stddev(low) / sqrt(count(*)) + 0.005 AS valid
+FROM (SELECT s, k, avg((p <= k)::int) AS low
+      FROM (SELECT s, ad_pvalue(model, ad_random(21, s * 1000 + i, 'normal')) AS p
+            FROM (SELECT s, ad_fit(ad_zscore() || ad_calibrate(), ad_random(20, s * 1000 + i, 'normal')) AS model
+                  FROM generate_series(1, 50) s, generate_series(1, 999) i GROUP BY s) m, generate_series(1, 200) i) p,
+           unnest('{0.1,0.05}'::float8[]) k GROUP BY s, k) s GROUP BY k ORDER BY k;
+SELECT count(DISTINCT model) AS models
+FROM (SELECT ad_fit(ad_zscore() || ad_calibrate(), a) AS model FROM normal WHERE i <= 100
+      UNION ALL SELECT ad_fit(ad_zscore() || ad_calibrate(), a ORDER BY a) FROM normal WHERE i <= 100
+      UNION ALL SELECT ad_fit(ad_zscore() || ad_calibrate(), a ORDER BY -i) FROM normal WHERE i <= 100) m;
+
+-- the randomised p-value is at most k with probability k, of discrete data too; ad_pvalue is what it is at most
+SELECT k, round(avg(low), 3) AS share, abs(avg(low) - k) < 3 * stddev(low) / sqrt(count(*)) AS exact
+FROM (SELECT s, k, avg((p <= k)::int) AS low
+      FROM (SELECT s, ad_pvalue_randomized(model, ad_random(31, s * 1000 + i), ad_random(32, s * 1000 + i) < 0.5) AS p
+            FROM (SELECT s, ad_fit(ad_zscore() || ad_calibrate(), ad_random(30, s * 1000 + i) < 0.5) AS model
+                  FROM generate_series(1, 100) s, generate_series(1, 200) i GROUP BY s) m, generate_series(1, 200) i) p,
+           unnest('{0.5,0.1,0.01}'::float8[]) k GROUP BY s, k) s GROUP BY k ORDER BY k;
+SELECT bool_and(ad_pvalue_randomized(model, 1, a, b, c) = ad_pvalue(model, a, b, c)) AS at_most,
+       bool_and(ad_pvalue_randomized(model, 0, a, b, c) <= ad_pvalue_randomized(model, 0.5, a, b, c)) AS rises,
+       min(ad_pvalue_randomized(model, 0, a, b, c)) AS least, count(ad_pvalue_randomized(model, NULL, a, b, c)) AS of_null
+FROM models, (SELECT a, b, c FROM fresh UNION ALL SELECT 9, 9, 9) f;
+SELECT ad_pvalue_randomized(model, -0.1, 1, 1, 1) FROM models;
+SELECT ad_pvalue_randomized(model, 1.5, 1, 1, 1) FROM models;
+SELECT ad_pvalue_randomized(model, 'NaN', 1, 1, 1) FROM models;
+SELECT ad_pvalue_randomized(ad_fit('zscore', a), 0.5, 1) FROM normal;
 
 -- a p-value is a count over the calibration rows, and falls as the score rises
 SELECT bool_and(abs(p * 2001 - round(p * 2001)) < 1e-9) AS counts, min(p * 2001) AS least, bool_and(p <= before) AS falls
@@ -110,6 +168,7 @@ SELECT ad_calibrate(contamination => 0);
 SELECT ad_calibrate(contamination => 0.6);
 SELECT ad_calibrate(share => 0.9);
 SELECT ad_calibrate(share => 'NaN');
+SELECT ad_calibrate(method => 'folds');
 SELECT ad_fit(ad_zscore() || '{"calibrate": {"shares": 1}}', a) FROM normal;
 SELECT ad_fit(ad_zscore() || '{"calibrate": 1}', a) FROM normal;
 SELECT ad_pvalue(model, 1, 2) FROM models;
@@ -117,9 +176,11 @@ SELECT ad_pvalue(NULL::bytea, 1) IS NULL AS p, ad_is_anomaly(NULL::bytea, 1) IS 
        ad_probability(NULL::bytea, 1) IS NULL AS probability;
 
 -- a calibrated model for each of thousands of groups
-SELECT count(*) AS groups, bool_and(ad_pvalue(model, 50) <= 0.05) AS all_know_an_outlier, max(length(model)) < 2000 AS small
-FROM (SELECT i % 3000 AS g, ad_fit(ad_zscore() || ad_calibrate(), a) AS model
-      FROM (SELECT i, ad_random(9, i, 'normal') AS a FROM generate_series(1, 90000) i) r GROUP BY g) m;
+SELECT method, count(*) AS groups, max(ad_pvalue(model, 50)) < CASE method WHEN 'cross' THEN 0.033 ELSE 0.143 END AS all_know_an_outlier,
+       max(length(model)) < 2000 AS small
+FROM (SELECT method, i % 3000 AS g, ad_fit(ad_zscore() || ad_calibrate(method => method), a) AS model
+      FROM (SELECT i, ad_random(9, i, 'normal') AS a FROM generate_series(1, 90000) i) r, unnest('{cross,split}'::text[]) method GROUP BY g, method) m
+GROUP BY method ORDER BY method;
 
 -- a group of one row is no error; it says nothing of how rare a score is
 SELECT d ->> 'detector' AS detector, ad_pvalue(model, 1e9) AS p, ad_threshold(model) IS NOT NULL AS threshold, ad_info(model) -> 'calibration' AS calibration

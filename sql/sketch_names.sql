@@ -24,6 +24,7 @@ SELECT ad_train('two_names', 'SELECT i AS a, i * 37 % 101 AS b FROM generate_ser
 CREATE TABLE call AS
 SELECT proname || '(' || (SELECT coalesce(string_agg(CASE a WHEN 'model' THEN CASE t WHEN 'bytea'::regtype THEN 'm' ELSE '''two_names''' END
                                                             WHEN 'options' THEN '''{}''::jsonb'
+                                                            WHEN 'u' THEN '0.5'
                                                             ELSE 'ad_zscore()' END, ', ' ORDER BY o) || ', ', '')
                           FROM unnest(proargtypes::oid[], proargnames) WITH ORDINALITY u(t, a, o)
                           WHERE t <> '"any"'::regtype AND o < pronargs) ||

@@ -8,6 +8,14 @@ SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION @extschema@.ad_pvalue(bytea, VARIADIC "any") IS
 'conformal p-value of a row: (1 + calibration rows that score at least as high) / (calibration rows + 1); needs ad_calibrate() in the spec of the fit; NULL as ad_score()';
 
+CREATE FUNCTION @extschema@.ad_pvalue_randomized(model bytea, u double precision, VARIADIC "any")
+RETURNS double precision
+AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50
+SUPPORT _anomaly._ad_model_support;
+COMMENT ON FUNCTION @extschema@.ad_pvalue_randomized(bytea, double precision, VARIADIC "any") IS
+'randomised conformal p-value of a row: (calibration rows that score higher + u * (1 + those that score equal)) / (calibration rows + 1); with u drawn uniformly from 0 to 1 for each row, as ad_random(seed, id), it is at most a with probability a exactly, of discrete data too; needs ad_calibrate() in the spec of the fit; NULL as ad_score(), and if u is NULL; 22003 if u is not 0 to 1';
+
 CREATE FUNCTION @extschema@.ad_is_anomaly(model bytea, VARIADIC "any")
 RETURNS boolean
 AS 'MODULE_PATHNAME'

@@ -122,7 +122,7 @@ CREATE FUNCTION @extschema@.ad_train(
     name text,
     query text,
     spec jsonb DEFAULT '{"detector": "iforest", "trees": 100, "sample_size": 256, "ndim": 1, "max_features": 1,
-                        "calibrate": {"share": 0.2, "contamination": 0.1}}',
+                        "calibrate": {"share": 0.2, "contamination": 0.1, "method": "split"}}',
     notes text DEFAULT NULL,
     keep integer DEFAULT NULL,
     activate boolean DEFAULT true)
@@ -247,6 +247,14 @@ LANGUAGE C STABLE PARALLEL SAFE COST 50
 SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION @extschema@.ad_pvalue(text, VARIADIC "any") IS
 'conformal p-value of a row under the active version of a named model; needs the privilege score';
+
+CREATE FUNCTION @extschema@.ad_pvalue_randomized(model text, u double precision, VARIADIC "any")
+RETURNS double precision
+AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE PARALLEL SAFE COST 50
+SUPPORT _anomaly._ad_model_support;
+COMMENT ON FUNCTION @extschema@.ad_pvalue_randomized(text, double precision, VARIADIC "any") IS
+'randomised conformal p-value of a row under the active version of a named model; needs the privilege score';
 
 CREATE FUNCTION @extschema@.ad_is_anomaly(model text, VARIADIC "any")
 RETURNS boolean

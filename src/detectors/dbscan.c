@@ -262,6 +262,15 @@ dbscan_left_out(void *scorer, Size *n)
 	return scores;
 }
 
+/* A distance, over eps. */
+static double
+dbscan_rounding(const void *scorer, double error)
+{
+	const Dbscan *dbscan = scorer;
+
+	return dbscan ? error / dbscan->eps : AD_SCORE_ROUNDING;
+}
+
 static void
 dbscan_describe(const void *scorer, StringInfo json)
 {
@@ -309,5 +318,6 @@ const AdDetector ad_detector_dbscan = {
 	.score = dbscan_score,
 	.in_sample = dbscan_in_sample,
 	.left_out = dbscan_left_out,
+	.rounding = dbscan_rounding,
 	.describe = dbscan_describe,
 };

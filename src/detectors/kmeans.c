@@ -282,6 +282,18 @@ kmeans_explain(void *scorer, const double *x,
 	return 0;
 }
 
+/* A distance, by the factor of the cluster. */
+static double
+kmeans_rounding(const void *scorer, double error)
+{
+	const Kmeans *k = scorer;
+	double		greatest = 0;
+
+	for (int c = 0; c < k->n; c++)
+		greatest = Max(greatest, k->clusters[c].factor);
+	return greatest * error;
+}
+
 static void
 kmeans_describe(const void *scorer, StringInfo json)
 {
@@ -346,5 +358,6 @@ const AdDetector ad_detector_kmeans = {
 	.load = kmeans_load,
 	.score = kmeans_score,
 	.explain = kmeans_explain,
+	.rounding = kmeans_rounding,
 	.describe = kmeans_describe,
 };

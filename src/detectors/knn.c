@@ -121,6 +121,13 @@ knn_in_sample(const AdMatrix *m, const void *options, double *scores)
 	ad_reference_scores(&rows, distinct, scores, m->rows);
 }
 
+/* A distance. */
+static double
+knn_rounding(const void *scorer pg_attribute_unused(), double error)
+{
+	return error;
+}
+
 static void
 knn_describe(const void *scorer, StringInfo json)
 {
@@ -167,5 +174,6 @@ const AdDetector ad_detector_knn = {
 	.score = knn_score,
 	.searches = true,
 	.in_sample = knn_in_sample,
+	.rounding = knn_rounding,
 	.describe = knn_describe,
 };

@@ -211,6 +211,14 @@ mahalanobis_explain(void *scorer, const double *x,
 	return 0;
 }
 
+/* From a point, the square of a distance. */
+static double
+mahalanobis_rounding(const void *scorer, double error)
+{
+	return ((const Mahalanobis *) scorer)->is_point ? error * error :
+		AD_SCORE_ROUNDING;
+}
+
 static void
 mahalanobis_describe(const void *scorer, StringInfo json)
 {
@@ -250,5 +258,6 @@ const AdDetector ad_detector_mahalanobis = {
 	.load = mahalanobis_load,
 	.score = mahalanobis_score,
 	.explain = mahalanobis_explain,
+	.rounding = mahalanobis_rounding,
 	.describe = mahalanobis_describe,
 };

@@ -430,6 +430,13 @@ ocsvm_score(void *scorer, const double *x)
 	return score;
 }
 
+/* What the solver leaves. */
+static double
+ocsvm_rounding(const void *scorer, double error pg_attribute_unused())
+{
+	return ON_SURFACE * fabs(((const Ocsvm *) scorer)->rho);
+}
+
 /* Append what ad_info() says beyond the spec. */
 static void
 ocsvm_describe(const void *scorer, StringInfo json)
@@ -497,5 +504,6 @@ const AdDetector ad_detector_ocsvm = {
 	.load = ocsvm_load,
 	.score = ocsvm_score,
 	.common_scale = ocsvm_common_scale,
+	.rounding = ocsvm_rounding,
 	.describe = ocsvm_describe,
 };

@@ -268,6 +268,16 @@ pca_explain(void *scorer, const double *x, bool path pg_attribute_unused(),
 	return 0;
 }
 
+/* What is not weighted is the square of a distance. */
+static double
+pca_rounding(const void *scorer, double error)
+{
+	const Pca  *p = scorer;
+
+	return p->form == FORM_RESIDUAL || p->method == METHOD_RECONSTRUCTION ?
+		error * error : AD_SCORE_ROUNDING;
+}
+
 static void
 pca_describe(const void *scorer, StringInfo json)
 {
@@ -306,5 +316,6 @@ const AdDetector ad_detector_pca = {
 	.load = pca_load,
 	.score = pca_score,
 	.explain = pca_explain,
+	.rounding = pca_rounding,
 	.describe = pca_describe,
 };

@@ -33,6 +33,9 @@ typedef enum AdColumnKind
 #define AD_MAX_SQUARABLE	1e150
 #define AD_MIN_SQUARABLE	1e-152
 
+/* What equal scores may differ by, of their size or of their unit. */
+#define AD_SCORE_ROUNDING	1e-12
+
 /* How number columns are scaled before a detector sees them. */
 typedef enum AdScale
 {
@@ -140,6 +143,14 @@ typedef struct AdDetector
 	 */
 	void		(*common_scale) (const void *scorer, const void *options,
 								 double *shift, double *unit);
+
+	/*
+	 * What the score of a usual row may be off by, if rounding has moved the
+	 * row by error.  NULL: scores are logarithms, shares or ratios, whose
+	 * unit is 1, and off by AD_SCORE_ROUNDING.  The scorer is NULL after
+	 * in_sample().
+	 */
+	double		(*rounding) (const void *scorer, double error);
 
 	/* Append members of a JSON object about the fitted model, or NULL. */
 	void		(*describe) (const void *scorer, StringInfo json);

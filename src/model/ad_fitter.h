@@ -29,6 +29,9 @@ typedef struct AdFitter
 	/* The score of a row, finite. */
 	double		(*score_row) (void *fit, Size row);
 
+	/* What scores of the last fit may differ by as equals, near 0 too. */
+	double		(*rounding) (const void *fit);
+
 	/*
 	 * The shift and unit by which scores of the last fit compare with those
 	 * of other fits.

@@ -161,6 +161,7 @@ extern AdModel *ad_model_new(MemoryContext mcxt);
 #define AD_SECTION_SHARES		6
 #define AD_SECTION_ARCS			7
 #define AD_SECTION_BEYOND		8
+#define AD_SECTION_EQUALS		9
 
 /* beyond.c */
 extern double ad_beyond_score(AdModel *m, const double *raw);

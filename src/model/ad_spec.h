@@ -35,10 +35,16 @@ extern const AdOption ad_prepare_options[];
 extern const int ad_n_prepare_options;
 
 /* The options of ad_calibrate(). */
+typedef enum AdHoldOut
+{
+	AD_HOLD_OUT_SPLIT, AD_HOLD_OUT_CROSS
+} AdHoldOut;
+
 typedef struct AdCalibrate
 {
 	double		share;			/* of the rows, held out for p-values; 0: none */
 	double		contamination;	/* that ad_is_anomaly() goes by */
+	int			method;			/* AdHoldOut */
 } AdCalibrate;
 
 extern const AdOption ad_calibrate_options[];

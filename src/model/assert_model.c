@@ -59,6 +59,10 @@ check_scores(const AdScores *s)
 	for (uint32 i = 1; i < s->ngrid; i++)
 		Assert(s->grid[i] >= s->grid[i - 1]);
 	Assert(s->ngrid == 0 || s->grid[s->ngrid - 1] <= s->tail[s->ntail - 1]);
+	Assert(s->rounding >= 0 && s->nfrequent <= AD_MAX_FREQUENT);
+	for (uint32 i = 1; i < s->nfrequent; i++)
+		Assert(s->frequent[i].score < s->frequent[i - 1].score &&
+			   s->frequent[i].count > s->frequent[i - 1].count);
 }
 
 /* Check every feature, column and score. */

@@ -13,6 +13,11 @@
  * valid whatever the distribution (Vovk, Gammerman and Shafer 2005).  Where
  * only quantiles are known the count is rounded up, so it stays valid.
  *
+ * Scores that differ by rounding are equal, and so at least as high: two
+ * values that are each half of the data may score 7e-15 and 2e-14.  Near 0
+ * that is not in proportion to the score, so a model knows how far rounding
+ * takes it (AdDetector's rounding()).
+ *
  * Probability: Gaussian scaling of Kriegel, Kröger, Schubert and Zimek 2011,
  * max(0, erf((s - mean) / (sd sqrt 2))).
  *
@@ -26,11 +31,12 @@
 
 #include <float.h>
 
-#define SCORE_ROUNDING	1e-12	/* relative */
+static const char *const method_names[] = {"split", "cross", NULL};
 
 const AdOption ad_calibrate_options[] = {
 	AD_FLOAT(AdCalibrate, share, 0.2, 0, 0.5),
 	AD_FLOAT_ABOVE(AdCalibrate, contamination, 0.1, 0, 0.5),
+	AD_ENUM(AdCalibrate, method, AD_HOLD_OUT_SPLIT, method_names),
 };
 const int	ad_n_calibrate_options = lengthof(ad_calibrate_options);
 
@@ -50,17 +56,19 @@ below_tail(const AdScores *s)
 
 /* What a score may differ by from an equal one: rounding. */
 static inline double
-tolerance(double score)
+tolerance(const AdScores *s, double score)
 {
-	return fabs(score) * SCORE_ROUNDING;
+	return Max(fabs(score) * AD_SCORE_ROUNDING, s->rounding);
 }
 
 /*
  * Summarise n > 0 finite scores, which are sorted; keeps max_tail of the
- * highest and as many quantiles.  In the current context.
+ * highest and as many quantiles.  rounding is what equal ones near 0 may
+ * differ by.  In the current context.
  */
 void
-ad_scores_build(AdScores *s, double *scores, Size n, uint32 max_tail)
+ad_scores_build(AdScores *s, double *scores, Size n, uint32 max_tail,
+				double rounding)
 {
 	Size		rest;
 	AdSpread	spread;
@@ -75,9 +83,11 @@ ad_scores_build(AdScores *s, double *scores, Size n, uint32 max_tail)
 		spread.sd = sqrt(DBL_MAX);
 	}
 	s->n = n;
+	s->nfrequent = 0;
+	s->rounding = rounding;
 	s->mean = spread.mean;
 	/* what rounding leaves of equal scores is no spread */
-	s->sd = scores[n - 1] <= scores[0] + tolerance(scores[0]) ? 0 : spread.sd;
+	s->sd = scores[n - 1] <= scores[0] + tolerance(s, scores[0]) ? 0 : spread.sd;
 	s->ntail = (uint32) Min(n, max_tail);
 	s->tail = ad_palloc_array(double, s->ntail);
 	for (uint32 i = 0; i < s->ntail; i++)
@@ -204,11 +214,19 @@ ad_sorted_threshold(const double *scores, Size n, double share)
 static uint32
 tail_above(const AdScores *s, double score)
 {
-	uint32		above = 0;
+	uint32		low = 0;
+	uint32		high = s->ntail;
 
-	while (above < s->ntail && s->tail[above] > score)
-		above++;
-	return above;
+	while (low < high)
+	{
+		uint32		mid = (low + high) / 2;
+
+		if (s->tail[mid] > score)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
 }
 
 /* The first quantile that exceeds a score; their number if none does. */
@@ -228,6 +246,23 @@ grid_above(const AdScores *s, double score)
 			high = mid;
 	}
 	return low;
+}
+
+/*
+ * Return how many of the scores are higher than one; where only quantiles are
+ * known, at most how many.
+ */
+static uint64
+scores_above(const AdScores *s, double score)
+{
+	uint32		low;
+
+	if (score >= s->tail[s->ntail - 1])
+		return tail_above(s, score);
+	low = grid_above(s, score);
+	if (low == 0)
+		return s->n;
+	return s->n - 1 - grid_rank(below_tail(s), s->ngrid, low - 1);
 }
 
 /* The share of the scores that exceed one, 0 to 1, as near as is known. */
@@ -282,14 +317,78 @@ ad_scores_share_at_most(const AdScores *s, double score, double *least,
 }
 
 /*
+ * Remember the scores that a share of all rows have, those held out and n > 0
+ * others, whose scores are in ascending order, if that share of the rows held
+ * out does not score as high: their p-values are to be no less than the share.
+ * That they are the greater of two makes them no less valid.  In the current
+ * context.
+ */
+void
+ad_scores_frequent(AdScores *s, const double *training, Size n)
+{
+	double		total = (double) n + (double) s->n;
+	uint64		highest = 0;
+	Size		end = n;
+
+	s->frequent = ad_palloc_array(AdFrequent, AD_MAX_FREQUENT);
+	while (end > 0 && s->nfrequent < AD_MAX_FREQUENT)
+	{
+		double		score = training[end - 1];
+		double		slack = tolerance(s, score);
+		uint64		from = scores_at_least(s, score - slack);
+		Size		begin = end;
+		double		equal;
+		uint64		count;
+
+		while (begin > 0 && training[begin - 1] >= score - slack)
+			begin--;
+		equal = (double) (end - begin) +
+			(double) (from - scores_above(s, score + slack));
+		end = begin;
+		if (equal * AD_MAX_FREQUENT < total)
+			continue;
+		/* 1 + count of s->n + 1 is the share, or a little more */
+		count = (uint64) Max(0, ceil(equal / total * ((double) s->n + 1) - 1));
+		count = Min(count, s->n);
+		if (count <= Max(from, highest))
+			continue;
+		highest = count;
+		s->frequent[s->nfrequent].score = score;
+		s->frequent[s->nfrequent].count = count;
+		s->nfrequent++;
+	}
+}
+
+/*
  * The conformal p-value of a score.  Scores that differ by rounding count as
- * equal: those of another fold's fit may be rounded otherwise.
+ * equal.
  */
 double
 ad_scores_pvalue(const AdScores *s, double score)
 {
-	score -= tolerance(score);
-	return (1.0 + (double) scores_at_least(s, score)) / ((double) s->n + 1.0);
+	uint64		count;
+
+	score -= tolerance(s, score);
+	count = scores_at_least(s, score);
+	for (uint32 i = 0; i < s->nfrequent && s->frequent[i].score >= score; i++)
+		count = Max(count, s->frequent[i].count);
+	return (1.0 + (double) count) / ((double) s->n + 1.0);
+}
+
+/*
+ * The randomised p-value of a score: as if a share u, 0 to 1, of the equal
+ * scores were higher, and of the row itself.  Of u drawn uniformly it is
+ * uniform where the scores are exchangeable, discrete ones too.  Where only
+ * quantiles are known both counts are at most too high, so it is valid.
+ */
+double
+ad_scores_pvalue_random(const AdScores *s, double score, double u)
+{
+	double		slack = tolerance(s, score);
+	double		from = (double) scores_at_least(s, score - slack);
+	double		above = (double) scores_above(s, score + slack);
+
+	return (above + u * (from - above + 1)) / ((double) s->n + 1);
 }
 
 /* The score in standard deviations from the mean; 0 or 1 without spread. */
@@ -299,7 +398,7 @@ ad_scores_standard(const AdScores *s, double score)
 	double		z;
 
 	if (s->sd == 0)
-		return score > s->mean + tolerance(s->mean) ? 1 : 0;
+		return score > s->mean + tolerance(s, s->mean) ? 1 : 0;
 	z = (score - s->mean) / s->sd;
 	return isfinite(z) ? z : (z > 0 ? DBL_MAX : -DBL_MAX);
 }
@@ -343,6 +442,8 @@ static void
 read_scores(AdReader *r, AdScores *s)
 {
 	s->n = ad_rd_u64(r);
+	s->nfrequent = 0;
+	s->rounding = 0;
 	s->mean = ad_rd_finite(r);
 	s->sd = ad_rd_finite(r);
 	s->ntail = ad_rd_count(r, AD_MAX_SCORES, sizeof(double));
@@ -363,6 +464,52 @@ read_scores(AdReader *r, AdScores *s)
 		if (!isfinite(s->grid[i]) || (i > 0 && s->grid[i] < s->grid[i - 1]) ||
 			s->grid[i] > s->tail[s->ntail - 1])
 			ad_rd_corrupt(r, "the quantiles of its scores are not in order");
+}
+
+/* Append what makes scores equal, and which are frequent, to a section. */
+void
+ad_equals_write(StringInfo buf, const AdCalibration *c)
+{
+	const AdScores *s = &c->held_out;
+
+	ad_wr_f64(buf, c->training.rounding);
+	ad_wr_u32(buf, s->nfrequent);
+	for (uint32 i = 0; i < s->nfrequent; i++)
+	{
+		ad_wr_f64(buf, s->frequent[i].score);
+		ad_wr_u64(buf, s->frequent[i].count);
+	}
+}
+
+/*
+ * Read and check it, for a calibration that has been read, in the current
+ * context.
+ */
+void
+ad_equals_read(AdReader *r, AdCalibration *c)
+{
+	AdScores   *s = &c->held_out;
+	double		rounding = ad_rd_finite(r);
+	uint32		n = ad_rd_count(r, AD_MAX_FREQUENT,
+								sizeof(double) + sizeof(uint64));
+
+	if (rounding < 0)
+		ad_rd_corrupt(r, "the rounding of its scores is negative");
+	c->training.rounding = rounding;
+	s->rounding = rounding;
+	s->nfrequent = n;
+	s->frequent = ad_palloc_array(AdFrequent, n);
+	for (uint32 i = 0; i < n; i++)
+	{
+		AdFrequent *f = &s->frequent[i];
+
+		f->score = ad_rd_finite(r);
+		f->count = ad_rd_u64(r);
+		if (f->count > s->n ||
+			(i > 0 && (f->score >= f[-1].score || f->count <= f[-1].count)))
+			ad_rd_corrupt(r, "its frequent scores are not in order");
+	}
+	ad_rd_end(r);
 }
 
 /* Read and check a calibration, in the current context. */

@@ -7,6 +7,8 @@
  */
 #include "model/ad_explain.h"
 
+#include <float.h>
+
 #include "common/shortest_dec.h"
 #include "utils/json.h"
 
@@ -32,7 +34,11 @@ describe_calibration(const AdCalibration *c, StringInfo json)
 					 "\"training_rows\": " UINT64_FORMAT,
 					 methods[c->method], c->training.n);
 	if (c->method != AD_CALIBRATION_NONE)
+	{
 		appendStringInfo(json, ", \"rows\": " UINT64_FORMAT, c->held_out.n);
+		append_number(json, "least_p",
+					  ad_scores_pvalue(&c->held_out, DBL_MAX));
+	}
 	appendStringInfoChar(json, '}');
 }
 

@@ -17,6 +17,7 @@
  */
 #include "core/ad_fault.h"
 #include "math/ad_linalg.h"
+#include "math/ad_math.h"
 #include "model/ad_beyond.h"
 #include "model/ad_ensemble.h"
 #include "model/ad_fitter.h"
@@ -27,6 +28,7 @@
 #define MAX_MATRICES	(512 * MB)	/* of an ensemble's members */
 #define MAX_PAYLOADS	(128 * MB)	/* the same */
 #define UNIT_ROWS		2048	/* scored for the unit of what is beyond */
+#define ROUNDING_ROWS	((Size) 1024)	/* looked at for what is rounding */
 
 /* What a fit works on: of a model, or of a member of an ensemble. */
 typedef struct Fit
@@ -291,6 +293,61 @@ settle_beyond(Fit *fit)
 		(void) beyond_unit(fit, fit->nmembers > 0 ? members_score : own_score);
 }
 
+/*
+ * How far rounding may move a row: by a share of a usual one's columns, those
+ * of a far one left aside.
+ */
+static double
+usual_error(const AdMatrix *m)
+{
+	Size		n = Min(m->rows, ROUNDING_ROWS);
+	double	   *size = ad_palloc_array(double, n);
+	double		error;
+
+	for (Size i = 0; i < n; i++)
+	{
+		const double *x = m->x + i * (m->rows / n) * m->cols;
+
+		size[i] = 0;
+		for (int c = 0; c < m->cols; c++)
+			if (!isnan(x[c]))
+				size[i] += fabs(x[c]);
+	}
+	error = ad_quantile(size, n, 0.95) * AD_SCORE_ROUNDING;
+	pfree(size);
+	return error;
+}
+
+/* What scores of a detector may be off by; see AdFitter. */
+static double
+rounding(const void *arg)
+{
+	const Fit  *fit = arg;
+	const AdDetector *d = fit->spec->detector;
+	double		off = AD_SCORE_ROUNDING;
+
+	if (d->rounding)
+		off = d->rounding(fit->scorer, usual_error(&fit->matrix));
+	return off <= DBL_MAX ? off : 0;
+}
+
+/* Those of an ensemble's: of what its members' scores become. */
+static double
+members_rounding(const void *arg)
+{
+	const Fit  *fit = arg;
+	double		off = AD_SCORE_ROUNDING;
+
+	for (int k = 0; k < fit->nmembers; k++)
+	{
+		const AdScores *s = &fit->scales[k]->training;
+
+		if (fit->model->combine <= AD_COMBINE_MEDIAN && s->sd > 0)
+			off = Max(off, s->rounding / s->sd);
+	}
+	return off <= DBL_MAX ? off : 0;
+}
+
 /* The shift and unit of a detector's scores; see AdFitter. */
 static void
 common_scale(const void *arg, double *shift, double *unit)
@@ -401,6 +458,7 @@ fit_members(void *arg, const Size *rows, Size n)
 			.fit = member,
 			.fit_rows = fit_rows,
 			.score_row = score_row,
+			.rounding = rounding,
 			.common_scale = common_scale
 		};
 
@@ -430,6 +488,7 @@ calibrate(Fit *fit)
 		.fit = fit,
 		.fit_rows = is_ensemble ? fit_members : fit_rows,
 		.score_row = is_ensemble ? score_members : score_row,
+		.rounding = is_ensemble ? members_rounding : rounding,
 		.common_scale = is_ensemble ? members_scale : common_scale
 	};
 	Size	   *rows = ad_palloc_array(Size, fit->view->n);
@@ -503,7 +562,7 @@ write_model(Fit *fit, MemoryContext mcxt)
 {
 	MemoryContext old = MemoryContextSwitchTo(mcxt);
 	AdEnvelopeWriter w;
-	StringInfo	buf = ad_envelope_begin(&w, 6 +
+	StringInfo	buf = ad_envelope_begin(&w, 7 +
 										ad_model_extra_sections(fit->model),
 										payload_bytes(fit));
 	StringInfoData spec;
@@ -516,6 +575,8 @@ write_model(Fit *fit, MemoryContext mcxt)
 	ad_model_write_head(fit->model, &w, buf);
 	ad_envelope_section(&w, AD_SECTION_CALIBRATION);
 	ad_calibration_write(buf, &fit->calibration);
+	ad_envelope_section(&w, AD_SECTION_EQUALS);
+	ad_equals_write(buf, &fit->calibration);
 	ad_envelope_section(&w, AD_SECTION_PAYLOAD);
 	if (fit->nmembers > 0)
 	{
@@ -539,6 +600,46 @@ write_model(Fit *fit, MemoryContext mcxt)
 	return ad_envelope_end(&w, AD_MAGIC_MODEL, AD_MODEL_VERSION,
 						   fit->spec->detector->id,
 						   contains_rows ? AD_MODEL_CONTAINS_ROWS : 0);
+}
+
+/*
+ * The seed of what is held out: of the rows and the user's.  By the user's
+ * alone the same ranks of the first feature would be held out of every fit to
+ * so many rows, which are in the order of their values; and p-values of all
+ * fits would be wrong on one side.  What counts of a number is between which
+ * others it lies, and how near to either, which changes with neither unit nor
+ * origin: so the same rows in other units have the same held out.
+ */
+static uint64
+held_out_seed(const AdView *v, uint64 seed)
+{
+	uint64		h = 0;
+
+	/* of each row one feature, in turn: they are many enough */
+	for (Size i = 2; i < v->n; i++)
+	{
+		const double *x = v->x + (i - 2) * v->nfeatures + i % v->nfeatures;
+		double		middle = x[v->nfeatures];
+		double		from = fabs(middle - x[0]);
+		double		to = fabs(x[2 * v->nfeatures] - middle);
+		double		place = from / (from + to);
+
+		AD_CHECK_EVERY_1024(i);
+		/* no limit is at a fraction that whole numbers make */
+		h = h * UINT64CONST(0x9e3779b97f4a7c15) +
+			(isnan(place) ? 1 : 2 + (uint64) (place * 64 + 0.381966));
+	}
+	return ad_mix64(seed ^ h);
+}
+
+/* Return whether any rows are held out, of the fit or of a member's. */
+static bool
+holds_out(const AdSpec *spec)
+{
+	for (int k = 0; k < spec->nmembers; k++)
+		if (spec->members[k].calibrate.share > 0)
+			return true;
+	return spec->calibrate.share > 0;
 }
 
 /* What is asked of a fit. */
@@ -585,11 +686,15 @@ fit_model(void *arg)
 	AdSketch   *sketch = task->sketch;
 	Size		full = ad_sketch_full(sketch);
 	Size		wanted = ad_spec_rows(task->spec, full);
+	uint64		seed = task->spec->sampling.seed;
+	AdView	   *view;
 	Fit			fit;
 
 	ad_sketch_shrink(sketch, wanted);
-	prepare(&fit, ad_view_create(sketch), task->spec,
-			task->spec->sampling.seed);
+	view = ad_view_create(sketch);
+	if (holds_out(task->spec))
+		seed = held_out_seed(view, seed);
+	prepare(&fit, view, task->spec, seed);
 	/* a sketch with fewer rows than are wanted is full */
 	if (sketch->k == wanted)
 		fit.unsampled = (Size) Min(sketch->rows, full) - sketch->n;
@@ -659,7 +764,8 @@ score_members_in_sample(Fit *fit, double *scores)
 		own[k] = ad_palloc_array(double, n);
 		score_in_sample(&fit->members[k], own[k]);
 		memcpy(sorted, own[k], n * sizeof(double));
-		ad_scores_build(&scale[k].training, sorted, n, AD_TAIL_SCORES);
+		ad_scores_build(&scale[k].training, sorted, n, AD_TAIL_SCORES,
+						rounding(&fit->members[k]));
 		scale[k].held_out = scale[k].training;
 		scale[k].threshold =
 			ad_sorted_threshold(sorted, n, fit->spec->calibrate.contamination);

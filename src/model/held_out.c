@@ -3,10 +3,16 @@
  * held_out.c
  *		Calibration of a fit: which rows are held out, and scores of all.
  *
- * If rows are to be held out for p-values, the model is fitted to the others;
- * with few rows (fewer than MIN_HELD_OUT would be held out) it is fitted to
- * all of them, and every row is scored by a fit to the other folds
- * (cross-conformal: Vovk 2015).
+ * If rows are to be held out for p-values, the model is fitted to the others
+ * and scores these, drawn at random, as it will score a row to come: so their
+ * scores and that row's are exchangeable whatever the data, discrete ones
+ * too, and however few they are (split conformal: Papadopoulos et al. 2002).
+ *
+ * Who asks for it has the model fitted to all rows instead, and every row
+ * scored by a fit to the other folds (as in cross-conformal prediction: Vovk
+ * 2015).  Fits to different rows do not score equal rows equally.  A row
+ * counts by the higher of its scores, by its fold's fit and by the model, so
+ * that rows equal to a new one are at least as high.
  *
  * The last fit made is the model's.
  *
@@ -16,10 +22,24 @@
 
 #include <float.h>
 
-#define MIN_HELD_OUT	1000	/* rows; fewer: cross-conformal */
 #define MAX_FOLDS		10
 #define THRESHOLD_ROWS	8192	/* scored for thresholds by default */
 #define THRESHOLD_NEIGHBOR_ROWS 2048	/* of detectors that search for them */
+
+/*
+ * Return how many of n rows are held out: a share of them and of those that
+ * the sample left out, at least one, and less than all but of a single row.
+ */
+static Size
+count_held_out(const AdFitter *f, Size n)
+{
+	double		share = f->spec->calibrate.share;
+	Size		k = (Size) (share * (double) (n + f->unsampled) + 0.5);
+
+	if (!(share > 0))
+		return 0;
+	return n == 1 ? 1 : Max(1, Min(k, n - 1));
+}
 
 /* Draw k of n rows, in ascending order; the others go to rest, unless NULL. */
 static void
@@ -107,10 +127,23 @@ fit_cross(const AdFitter *f, const Size *rows, Size n, double *scores)
 	f->fit_rows(f->fit, rows, n);
 	f->common_scale(f->fit, &shift, &unit);
 	for (Size i = 0; i < n && n > 1; i++)
+	{
 		scores[i] = Max(-DBL_MAX, Min(scores[i] * unit + shift, DBL_MAX));
+		scores[i] = Max(scores[i], f->score_row(f->fit, rows[i]));
+	}
 	/* a row with no others to fit to: nothing is stranger, p is 1 */
 	if (n == 1)
 		scores[0] = DBL_MAX;
+}
+
+/* Fit to the rows that are not held out, and score those that are. */
+static void
+fit_split(const AdFitter *f, const Size *fitted, Size nfitted,
+		  const Size *held_out, Size nheld_out, double *scores)
+{
+	f->fit_rows(f->fit, fitted, nfitted);
+	for (Size i = 0; i < nheld_out; i++)
+		scores[i] = f->score_row(f->fit, held_out[i]);
 }
 
 /* Summarise the scores of the rows fitted to, which may be reordered. */
@@ -135,7 +168,10 @@ summarise_training(const AdFitter *f, Size *rows, Size n, uint32 max_tail,
 	scores = ad_palloc_array(double, n);
 	for (Size i = 0; i < n; i++)
 		scores[i] = f->score_row(f->fit, rows[i]);
-	ad_scores_build(&out->training, scores, n, max_tail);
+	ad_scores_build(&out->training, scores, n, max_tail,
+					f->rounding(f->fit));
+	if (out->method == AD_CALIBRATION_SPLIT)
+		ad_scores_frequent(&out->held_out, scores, n);
 	out->threshold = ad_sorted_threshold(scores, n, out->contamination);
 	pfree(scores);
 }
@@ -150,8 +186,7 @@ ad_calibration_make(const AdFitter *f, const Size *rows, Size n,
 {
 	const AdCalibrate *options = &f->spec->calibrate;
 	uint32		max_tail = f->spec->has_calibrate ? AD_TAIL_SCORES : AD_FEW_TAIL_SCORES;
-	Size		nheld_out = (Size) (options->share *
-									(double) (n + f->unsampled) + 0.5);
+	Size		nheld_out = count_held_out(f, n);
 	Size	   *fitted = ad_palloc_array(Size, n);
 	Size	   *held_out = ad_palloc_array(Size, n);
 	double	   *scores = ad_palloc_array(double, n);
@@ -159,25 +194,31 @@ ad_calibration_make(const AdFitter *f, const Size *rows, Size n,
 	memset(out, 0, sizeof(*out));
 	out->contamination = options->contamination;
 	memcpy(fitted, rows, n * sizeof(Size));
-	if (!(options->share > 0))
+	if (nheld_out == 0)
 		f->fit_rows(f->fit, fitted, n);
-	else if (nheld_out >= MIN_HELD_OUT)
-	{
-		out->method = AD_CALIBRATION_SPLIT;
-		draw(rows, n, nheld_out, f->seed, held_out, fitted);
-		n -= nheld_out;
-		f->fit_rows(f->fit, fitted, n);
-		for (Size i = 0; i < nheld_out; i++)
-			scores[i] = f->score_row(f->fit, held_out[i]);
-	}
-	else
+	else if (options->method == AD_HOLD_OUT_CROSS)
 	{
 		out->method = AD_CALIBRATION_CROSS;
 		nheld_out = n;
 		fit_cross(f, fitted, n, scores);
 	}
+	else if (n == 1)
+	{
+		/* no others to fit to: nothing is stranger than it, p is 1 */
+		out->method = AD_CALIBRATION_SPLIT;
+		f->fit_rows(f->fit, fitted, n);
+		scores[0] = DBL_MAX;
+	}
+	else
+	{
+		out->method = AD_CALIBRATION_SPLIT;
+		draw(rows, n, nheld_out, f->seed, held_out, fitted);
+		n -= nheld_out;
+		fit_split(f, fitted, n, held_out, nheld_out, scores);
+	}
 	if (out->method != AD_CALIBRATION_NONE)
-		ad_scores_build(&out->held_out, scores, nheld_out, max_tail);
+		ad_scores_build(&out->held_out, scores, nheld_out, max_tail,
+						f->rounding(f->fit));
 	pfree(held_out);
 	pfree(scores);
 	summarise_training(f, fitted, n, max_tail, out);

@@ -16,6 +16,8 @@
  *		some do
  *	8	beyond: the unit, and the range and spread of each number, if values
  *		beyond count
+ *	9	what equal scores may differ by, however near to 0, and scores that are
+ *		frequent: f64, u32 number, for each f64 score, u64 count; the same
  *
  * Bytes are hostile.  Everything that scoring later relies on is checked
  * here or in the detector's load function, once.
@@ -421,6 +423,11 @@ read_model(const uint8 *data, Size len, bool is_member)
 		ad_envelope_reader(&e, AD_SECTION_CALIBRATION, "model", &r);
 		ad_calibration_read(&r, &m->calibration);
 		m->has_scores = true;
+	}
+	if (m->has_scores && ad_envelope_has(&e, AD_SECTION_EQUALS))
+	{
+		ad_envelope_reader(&e, AD_SECTION_EQUALS, "model", &r);
+		ad_equals_read(&r, &m->calibration);
 	}
 	for (int j = 0; j < m->nfeatures; j++)
 	{

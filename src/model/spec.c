@@ -147,6 +147,7 @@ parse_members(JsonbContainer *spec, AdSpec *out)
 		if (pvalue)
 			m->calibrate.share = out->calibrate.share > 0 ?
 				out->calibrate.share : ad_calibrate_options[0].dflt;
+		m->calibrate.method = out->calibrate.method;
 		m->has_calibrate = out->has_calibrate || pvalue;
 	}
 	out->nmembers = (int) n;

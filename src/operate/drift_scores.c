@@ -37,7 +37,7 @@ replace_zeros(AdScores *s, const AdScores *training, double *left_out, Size n)
 	for (Size i = 0; i < zeros; i++)
 		scores[i] = left_out[(Size) (((double) i + 0.5) * (double) n /
 									 (double) zeros)];
-	ad_scores_build(s, scores, total, AD_TAIL_SCORES);
+	ad_scores_build(s, scores, total, AD_TAIL_SCORES, training->rounding);
 	pfree(scores);
 }
 

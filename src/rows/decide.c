@@ -9,6 +9,7 @@
 #include "sql/ad_result.h"
 
 PG_FUNCTION_INFO_V1(ad_pvalue);
+PG_FUNCTION_INFO_V1(ad_pvalue_randomized);
 PG_FUNCTION_INFO_V1(ad_probability);
 PG_FUNCTION_INFO_V1(ad_is_anomaly);
 PG_FUNCTION_INFO_V1(ad_threshold);
@@ -22,6 +23,18 @@ need_scores(const AdModel *m)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("model does not hold the scores of its fit"),
 				 errhint("It is of format 1; fit it again.")));
+}
+
+/* Raise an error unless a model has scores of rows held out of its fit. */
+static void
+need_held_out(const AdModel *m)
+{
+	if (m->calibration.method == AD_CALIBRATION_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model has no calibration rows, so no p-values"),
+				 errhint("Fit it with ad_calibrate() in its spec: ad_%s(...) || ad_calibrate().",
+						 m->detector->name)));
 }
 
 /* The score of a call's row, counted. */
@@ -47,14 +60,36 @@ ad_pvalue(PG_FUNCTION_ARGS)
 
 	if (m == NULL)
 		PG_RETURN_NULL();
-	if (m->calibration.method == AD_CALIBRATION_NONE)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("model has no calibration rows, so no p-values"),
-				 errhint("Fit it with ad_calibrate() in its spec: ad_%s(...) || ad_calibrate().",
-						 m->detector->name)));
+	need_held_out(m);
 	score = score_row(call, m);
 	PG_RETURN_FLOAT8(ad_scores_pvalue(&m->calibration.held_out, score));
+}
+
+/*
+ * ad_pvalue_randomized(model, u float8, VARIADIC "any") -> float8.  NULL as
+ * ad_score() is, and for a NULL u; 22003 for one that is not 0 to 1.
+ */
+Datum
+ad_pvalue_randomized(PG_FUNCTION_ARGS)
+{
+	AdModelCall *call;
+	AdModel    *m = PG_ARGISNULL(1) ? NULL :
+		ad_model_call_row(fcinfo, 2, &call);
+	double		u;
+	double		score;
+
+	if (m == NULL)
+		PG_RETURN_NULL();
+	need_held_out(m);
+	u = PG_GETARG_FLOAT8(1);
+	if (!(u >= 0 && u <= 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("u is out of range: %g", u),
+				 errdetail("Allowed: at least 0 and at most 1.")));
+	score = score_row(call, m);
+	PG_RETURN_FLOAT8(ad_scores_pvalue_random(&m->calibration.held_out, score,
+											 u));
 }
 
 /* ad_probability(model, VARIADIC "any") -> float8.  NULL as ad_score(). */

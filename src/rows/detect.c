@@ -120,9 +120,11 @@ calibrated(Jsonb *spec, double contamination)
 	Datum		result;
 
 	ad_spec_parse(&spec->root, true, &parsed);
-	part = psprintf("{\"calibrate\": {\"share\": %.17g, \"contamination\": %.17g}}",
+	part = psprintf("{\"calibrate\": {\"share\": %.17g, \"contamination\": %.17g, \"method\": \"%s\"}}",
 					parsed.has_calibrate ? parsed.calibrate.share :
-					ad_calibrate_options[0].dflt, contamination);
+					ad_calibrate_options[0].dflt, contamination,
+					parsed.calibrate.method == AD_HOLD_OUT_CROSS ? "cross" :
+					"split");
 	result = DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(ad_spec_raising(spec)),
 								 JsonbPGetDatum(ad_jsonb_from_text(part)));
 	return DatumGetJsonbP(result);

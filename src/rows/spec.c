@@ -27,6 +27,7 @@
 PG_FUNCTION_INFO_V1(ad_spec_constructor);
 PG_FUNCTION_INFO_V1(ad_prepare_0_2);
 PG_FUNCTION_INFO_V1(ad_lof_0_2);
+PG_FUNCTION_INFO_V1(ad_calibrate_0_2);
 PG_FUNCTION_INFO_V1(ad_detector_names);
 
 /* A jsonb from JSON text; errors as jsonb's input has. */
@@ -200,6 +201,13 @@ ad_prepare_0_2(PG_FUNCTION_ARGS)
 /* _ad_lof(…) -> jsonb: ad_lof(…) with the arguments of 0.2.0. */
 Datum
 ad_lof_0_2(PG_FUNCTION_ARGS)
+{
+	return ad_spec_constructor(fcinfo);
+}
+
+/* _ad_calibrate(…) -> jsonb: the same of ad_calibrate(…). */
+Datum
+ad_calibrate_0_2(PG_FUNCTION_ARGS)
 {
 	return ad_spec_constructor(fcinfo);
 }

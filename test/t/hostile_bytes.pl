@@ -108,6 +108,7 @@ BEGIN
 				'ad_features: SELECT count(f) FROM ad_features(\$1) f',
 				'ad_threshold: SELECT ad_threshold(\$1, 0.01) + ad_threshold(\$1)',
 				'ad_pvalue: SELECT count(1 / (ad_pvalue(\$1, ARGS) BETWEEN 0 AND 1)::int) FROM ROWS',
+				'ad_pvalue_randomized: SELECT count(1 / (ad_pvalue_randomized(\$1, 0.3, ARGS) BETWEEN 0 AND 1)::int) FROM ROWS',
 				'ad_probability: SELECT count(1 / (ad_probability(\$1, ARGS) BETWEEN 0 AND 1)::int) FROM ROWS',
 				'ad_is_anomaly: SELECT count(ad_is_anomaly(\$1, ARGS)) FROM ROWS',
 				'ad_drift: SELECT count(*) FROM ad_drift(\$1, (SELECT ad_sketch(ARGS) FROM ROWS))',
