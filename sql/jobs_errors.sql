@@ -53,6 +53,15 @@ SELECT ad_create_job('j', 'sure', 'event', 'id', 'at', explain => -1);
 SELECT ad_create_job('j', 'sure', 'event', 'id', 'at', explain => NULL);
 SELECT count(*) FROM ad_jobs;
 
+-- a rule that a model can reach until it is trained again, on fewer rows
+SELECT ad_create_job('j', 'sure', 'event', 'id', 'at', rule => '{"p_value": 0.005}');
+CALL ad_run_job('j', '2026-01-01 00:10+00');
+SELECT ad_train('sure', 'SELECT a, b FROM event WHERE id <= 990', ad_zscore() || ad_calibrate());
+CALL ad_run_job('j', '2026-01-01 00:20+00');
+SELECT status, rows FROM ad_job_run WHERE job = 'j' ORDER BY run;
+SELECT ad_drop_job('j');
+SELECT ad_train('sure', 'SELECT a, b FROM event', ad_zscore() || ad_calibrate());
+
 -- a name with quotes, dots and worse
 SELECT ad_create_job('it''s "a.b"; --', 'sure', 'event', 'id', 'at', rule => '{"score": 100}');
 SELECT ad_create_job('it''s "a.b"; --', 'sure', 'event', 'id', 'at', rule => '{"score": 100}');

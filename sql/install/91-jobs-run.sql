@@ -266,9 +266,17 @@ BEGIN
 		END IF;
 	END IF;
 
-	SELECT o.spec INTO m FROM _anomaly._ad_visible_model o
+	SELECT o.spec, o.privilege INTO m FROM _anomaly._ad_visible_model o
 	WHERE o.name = j.model AND o.active;
 	SELECT key, (value #>> '{}')::double precision INTO rule_name, rule_value FROM jsonb_each(j.rule);
+	-- the model may have been trained again, on fewer rows
+	IF rule_name = 'p_value' AND m.privilege IN ('read', 'own')
+		AND (SELECT o.batches = 0 FROM _anomaly._ad_own_run o WHERE o.job_id = j.id AND o.run = $2)
+		AND (_anomaly._ad_info(j.model) #>> '{calibration,least_p}')::double precision > rule_value
+	THEN
+		RAISE WARNING 'job "%" finds nothing, since no p-value of model "%" is as low as %', j.name, j.model, _anomaly._ad_quote(rule_value::text)
+			USING HINT = 'Train it on more rows, with a greater share in ad_calibrate(), or change the rule with ad_alter_job().';
+	END IF;
 	-- its row has a name that no column has
 	WHILE alias = ANY (q.columns) LOOP
 		alias := alias || '_';
