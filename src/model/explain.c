@@ -230,6 +230,9 @@ leave_out(AdModel *m, const double *raw, double score, double *contribution)
 	return e->typical_score;
 }
 
+static double explain_row(AdModel *m, const double *raw, bool path,
+						  double *contribution, double *baseline);
+
 /*
  * Explain an ensemble's mean by its members; returns the baseline, or NaN if
  * that cannot be said in numbers.
@@ -245,25 +248,58 @@ explain_members(AdModel *m, const double *raw, bool path,
 	for (int k = 0; k < m->nmembers; k++)
 	{
 		const AdScores *scores = &m->members[k]->calibration.training;
-		double		rest = ad_model_explain(m->members[k], raw, path, part);
+		double		rest;
+		double		score = explain_row(m->members[k], raw, path, part, &rest);
+		double		unit = scores->sd;
 
-		/* without a spread the member says 0 or 1: no feature's doing */
-		if (scores->sd == 0)
-		{
-			baseline += ad_scores_standard(scores, rest) / m->nmembers;
-			continue;
-		}
-		for (int j = 0; j < m->nfeatures; j++)
-		{
-			rest -= part[j];
-			contribution[j] += part[j] / scores->sd / m->nmembers;
-		}
+		/* without a spread the member says 0 or 1 */
+		if (unit == 0 && ad_scores_standard(scores, score) != 0)
+			unit = score - rest;
+		for (int j = 0; j < m->nfeatures && unit != 0; j++)
+			contribution[j] += part[j] / unit / m->nmembers;
 		baseline += ad_scores_standard(scores, rest) / m->nmembers;
 	}
 	for (int j = 0; j < m->nfeatures; j++)
 		if (!isfinite(contribution[j]))
 			return NAN;
 	return baseline;
+}
+
+/* As ad_model_explain(), with the baseline. */
+static double
+explain_row(AdModel *m, const double *raw, bool path, double *contribution,
+			double *baseline)
+{
+	AdExplain  *e = explain_of(m);
+	double		score = score_of(m, raw);
+
+	AssertModel(m);
+	Assert(!isnan(score));
+	*baseline = NAN;
+	if (m->nmembers > 0)
+	{
+		if (m->combine == AD_COMBINE_MEAN)
+			*baseline = explain_members(m, raw, path, contribution);
+	}
+	else if (m->detector->explain)
+	{
+		*baseline = m->detector->explain(m->scorer, m->columns, path,
+										 e->columns);
+		if (!isnan(*baseline))
+			sum_columns(m, e->columns, contribution);
+	}
+	if (isnan(*baseline))
+		*baseline = leave_out(m, raw, score, contribution);
+	*baseline = bounded(*baseline);
+	settle(m, contribution, bounded(score - *baseline));
+	if (m->beyond)
+	{
+		score = bounded(score + ad_beyond_terms(m, m->beyond, m->beyond_unit,
+												raw, e->row));
+		for (int j = 0; j < m->nfeatures; j++)
+			contribution[j] = bounded(contribution[j] + e->row[j]);
+	}
+	return score;
 }
 
 /*
@@ -276,33 +312,7 @@ double
 ad_model_explain(AdModel *m, const double *raw, bool path,
 				 double *contribution)
 {
-	AdExplain  *e = explain_of(m);
-	double		score = score_of(m, raw);
-	double		baseline = NAN;
+	double		baseline;
 
-	AssertModel(m);
-	Assert(!isnan(score));
-	if (m->nmembers > 0)
-	{
-		if (m->combine == AD_COMBINE_MEAN)
-			baseline = explain_members(m, raw, path, contribution);
-	}
-	else if (m->detector->explain)
-	{
-		baseline = m->detector->explain(m->scorer, m->columns, path,
-										e->columns);
-		if (!isnan(baseline))
-			sum_columns(m, e->columns, contribution);
-	}
-	if (isnan(baseline))
-		baseline = leave_out(m, raw, score, contribution);
-	settle(m, contribution, bounded(score - bounded(baseline)));
-	if (m->beyond)
-	{
-		score = bounded(score + ad_beyond_terms(m, m->beyond, m->beyond_unit,
-												raw, e->row));
-		for (int j = 0; j < m->nfeatures; j++)
-			contribution[j] = bounded(contribution[j] + e->row[j]);
-	}
-	return score;
+	return explain_row(m, raw, path, contribution, &baseline);
 }
