@@ -12,6 +12,8 @@
 
 /* calibrate.c: what is remembered of a set of scores */
 #define AD_MAX_SCORES		1025	/* kept of either half of a set */
+#define AD_INFINITE_SCORE		1e300	/* what infinite values score, at
+										 * least */
 #define AD_TAIL_SCORES			1024	/* highest ones kept exactly, if asked
 										 * to */
 #define AD_FEW_TAIL_SCORES			128 /* if not */

@@ -134,6 +134,10 @@ extern void ad_prepare_columns(AdModel *m);
 extern void ad_prepare_row(AdModel *m, const double *raw, double *columns);
 extern void ad_prepare_scaled(AdModel *m);
 extern double ad_prepare_infinite_score(AdModel *m);
+
+/* anew.c */
+extern bool ad_prepare_anew(AdModel *m, const AdView *v, Size row,
+							bool left_out, double *raw);
 extern void ad_prepare_zone(AdModel *m, const char *name);
 
 /* clock.c */

@@ -262,10 +262,12 @@ ad_beyond_left_out(const AdModel *m, const AdView *v, double *scores)
 	}
 	for (Size i = 0; i < v->n; i++)
 	{
+		if (scores[i] >= AD_INFINITE_SCORE)
+			continue;
 		least = Min(least, scores[i]);
 		greatest = Max(greatest, scores[i]);
 	}
-	unit = ad_beyond_unit(least, greatest);
+	unit = least <= greatest ? ad_beyond_unit(least, greatest) : 1;
 	for (Size i = 0; i < v->n; i++)
 		scores[i] = Min(scores[i] + Min(unit * units[i], MAX_TERM), DBL_MAX);
 	pfree(x);

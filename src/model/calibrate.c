@@ -64,22 +64,28 @@ tolerance(const AdScores *s, double score)
 /*
  * Summarise n > 0 finite scores, which are sorted; keeps max_tail of the
  * highest and as many quantiles.  rounding is what equal ones near 0 may
- * differ by.  In the current context.
+ * differ by.  Scores of infinite values are no part of mean and deviation.
+ * In the current context.
  */
 void
 ad_scores_build(AdScores *s, double *scores, Size n, uint32 max_tail,
 				double rounding)
 {
 	Size		rest;
+	Size		finite = n;
 	AdSpread	spread;
 
 	Assert(n > 0);
 	ad_sort_doubles(scores, n);
-	ad_spread(scores, n, 1, (double) n, &spread);
+	while (finite > 0 && scores[finite - 1] >= AD_INFINITE_SCORE)
+		finite--;
+	if (finite == 0)
+		finite = n;
+	ad_spread(scores, finite, 1, (double) finite, &spread);
 	/* scores near the greatest double */
 	if (!isfinite(spread.mean) || !isfinite(spread.sd))
 	{
-		spread.mean = scores[n / 2];
+		spread.mean = scores[finite / 2];
 		spread.sd = sqrt(DBL_MAX);
 	}
 	s->n = n;
@@ -87,7 +93,8 @@ ad_scores_build(AdScores *s, double *scores, Size n, uint32 max_tail,
 	s->rounding = rounding;
 	s->mean = spread.mean;
 	/* what rounding leaves of equal scores is no spread */
-	s->sd = scores[n - 1] <= scores[0] + tolerance(s, scores[0]) ? 0 : spread.sd;
+	s->sd = scores[finite - 1] <= scores[0] + tolerance(s, scores[0]) ? 0 :
+		spread.sd;
 	s->ntail = (uint32) Min(n, max_tail);
 	s->tail = ad_palloc_array(double, s->ntail);
 	for (uint32 i = 0; i < s->ntail; i++)

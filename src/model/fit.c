@@ -9,9 +9,9 @@
  * calibrating each member on them; members are no ensembles themselves, so
  * each step is written for a detector and then, over that, for an ensemble.
  *
- * Preparation (dictionaries, imputation, scales) is of all rows: it does
- * not look at a row alone, and a sketch above its sample's size knows more
- * rows than it could hold out.
+ * Preparation (dictionaries, imputation, scales) is of all rows, since a
+ * sketch above its sample's size knows more rows than it could hold out; a
+ * row that is held out is scored without its own count (anew.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -50,6 +50,8 @@ typedef struct Fit
 	AdCalibration calibration;
 	const Size *rows;			/* NULL: all */
 	Size		nrows;
+	bool	   *left_out;		/* per row of the sample; NULL: none is */
+	double	   *raw;			/* scratch: a row's features */
 	const AdCalibration **scales;	/* of the members */
 	double	   *scratch;		/* one score per member */
 } Fit;
@@ -138,6 +140,7 @@ prepare_one(Fit *fit, AdView *v, const AdSpec *spec, uint64 seed)
 	fit->view = v;
 	fit->model = m;
 	check_ranges(m, spec->detector);
+	fit->raw = ad_palloc_array(double, v->nfeatures);
 	fit->matrix.x = ad_prepare_fit(m, v, spec);
 	fit->matrix.rows = v->n;
 	fit->matrix.cols = m->ncols;
@@ -218,6 +221,13 @@ own_score(Fit *fit, Size i)
 
 	/* a row of many columns, or of many neighbours, takes a millisecond */
 	CHECK_FOR_INTERRUPTS();
+	fit->model->infinite_time = false;
+	if (ad_prepare_anew(fit->model, fit->view, i,
+						fit->left_out && fit->left_out[i], fit->raw))
+		x = fit->model->columns;
+	/* a model scores it as high as any row: ad_prepare_infinite_score() */
+	if (fit->model->infinite_time)
+		return DBL_MAX;
 	return finite_score(fit, d->score(fit->scorer, x));
 }
 
@@ -237,10 +247,13 @@ beyond_unit(Fit *fit, double (*own) (Fit *fit, Size i))
 		Size		i = (Size) ((uint64) k * fit->nrows / n);
 		double		score = own(fit, fit->rows ? fit->rows[i] : i);
 
+		if (score >= AD_INFINITE_SCORE)
+			continue;
 		least = Min(least, score);
 		greatest = Max(greatest, score);
 	}
-	fit->model->beyond_unit = ad_beyond_unit(least, greatest);
+	fit->model->beyond_unit = least <= greatest ?
+		ad_beyond_unit(least, greatest) : 1;
 	return fit->model->beyond_unit;
 }
 
@@ -251,13 +264,14 @@ whole_score(Fit *fit, Size i,
 {
 	double		score = own(fit, i);
 	AdModel    *m = fit->model;
-	const double *raw = fit->view->x + i * fit->view->nfeatures;
+	double		unit;
 
-	if (m->beyond == NULL || !(ad_beyond_terms(m, m->beyond, 1, raw, NULL) > 0))
+	if (m->beyond == NULL)
 		return score;
-	return finite_score(fit, score +
-						ad_beyond_terms(m, m->beyond, beyond_unit(fit, own),
-										raw, NULL));
+	unit = beyond_unit(fit, own);
+	ad_view_infinite(fit->view, i, fit->raw);
+	return finite_score(fit, score + ad_beyond_terms(m, m->beyond, unit,
+													 fit->raw, NULL));
 }
 
 /* The score of a row under a detector. */
@@ -388,6 +402,14 @@ begin_fit(Fit *fit, const Size *rows, Size n)
 											"anomaly fitted",
 											ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(fit->fitted);
+	fit->left_out = NULL;
+	if (rows && n < fit->view->n)
+	{
+		fit->left_out = ad_palloc_array(bool, fit->view->n);
+		memset(fit->left_out, true, fit->view->n);
+		for (Size i = 0; i < n; i++)
+			fit->left_out[rows[i]] = false;
+	}
 	if (!fit->spec->prepare.beyond_range)
 		return old;
 	fit->nrows = n;
@@ -733,14 +755,14 @@ score_in_sample(Fit *fit, double *scores)
 
 	if (d->in_sample)
 		d->in_sample(&fit->matrix, fit->spec->options, scores);
-	else
-	{
+	if (!d->in_sample || fit->view->infinite)
 		fit_rows(fit, NULL, n);
-		for (Size i = 0; i < n; i++)
-		{
-			AD_CHECK_EVERY_1024(i);
+	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		/* infinite numbers are missing in the matrix */
+		if (!d->in_sample || ad_view_infinite(fit->view, i, fit->raw))
 			scores[i] = own_score(fit, i);
-		}
 	}
 	if (fit->spec->prepare.beyond_range)
 		ad_beyond_left_out(fit->model, fit->view, scores);

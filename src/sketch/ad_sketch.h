@@ -143,7 +143,8 @@ typedef struct AdSketch
 	Size		n;
 	Size		capacity;
 	uint64	   *priority;
-	double	   *x;				/* n x nfeatures; NaN missing; codes */
+	double	   *x;				/* n x nfeatures; NaN missing; codes; a number
+								 * may be infinite */
 	uint64		threshold;		/* a row above it is not kept */
 	AdRandom	random;			/* unkeyed priorities */
 
@@ -208,6 +209,7 @@ typedef struct AdViewFeature
 	AdCategory *values;
 	uint64	   *counts;			/* rows with that value (estimated after an
 								 * overflow) */
+	double		weight;			/* rows in counts for one of the sample */
 } AdViewFeature;
 
 typedef struct AdView
@@ -216,13 +218,17 @@ typedef struct AdView
 	uint64		rows;			/* rows seen */
 	Size		n;				/* rows in the sample */
 	int			nfeatures;
-	double	   *x;				/* n x nfeatures, canonical order and codes */
+	double	   *x;				/* n x nfeatures, canonical order and codes;
+								 * NaN missing or infinite */
 	Size	   *order;			/* of a row, its position in the sketch's
 								 * sample */
+	bool		infinite;		/* some row of the sketch's sample may have an
+								 * infinite number */
 	AdViewFeature *features;
 } AdView;
 
 extern AdView *ad_view_create(AdSketch *s);
+extern bool ad_view_infinite(const AdView *v, Size row, double *x);
 
 /* datum.c: the one window onto SQL types */
 typedef enum AdSourceKind

@@ -86,7 +86,7 @@ check_numbers(const AdSketch *s, int j)
 	Assert(n == s->numbers[j].n);
 }
 
-/* Check the sample's rows: finite numbers, codes of a dictionary, or NaN. */
+/* Check the sample's rows: numbers, codes of a dictionary, or NaN. */
 static void
 check_sample(const AdSketch *s)
 {
@@ -98,7 +98,7 @@ check_sample(const AdSketch *s)
 		Assert(s->priority[i] <= s->threshold);
 		for (int j = 0; j < s->nfeatures; j++)
 		{
-			Assert(!isinf(row[j]));
+			Assert(!isinf(row[j]) || s->infinite[j] > 0);
 			if (s->features[j].class == AD_CLASS_CATEGORY && !isnan(row[j]))
 				Assert(row[j] >= 0 && row[j] < s->dicts[j].n &&
 					   row[j] == floor(row[j]));

@@ -133,7 +133,7 @@ needs_tracking(const AdSketch *s, const double *row)
 	return beyond | s->counting;
 }
 
-/* Put one row into the tails and number sets; infinities are NaN by now. */
+/* Put one row into the tails and number sets, which have finite numbers. */
 static void
 track(AdSketch *s, const double *row)
 {
@@ -142,7 +142,7 @@ track(AdSketch *s, const double *row)
 	s->counting = false;
 	for (int j = 0; j < s->nfeatures; j++)
 	{
-		double		v = row[j];
+		double		v = isinf(row[j]) ? NAN : row[j];
 
 		/* NaN fails both comparisons */
 		if (v < s->low_threshold[j])
@@ -240,19 +240,16 @@ seed_priorities(AdSketch *s, const double *x, const AdCategory *category)
 	ad_random_seed(&s->random, s->sampling.seed, h);
 }
 
-/* Count what is not finite in a row and make it NaN. */
+/* Count what is not finite in a row. */
 static void
 count_missing(AdSketch *s, double *x)
 {
 	for (int j = 0; j < s->nfeatures; j++)
 	{
-		if (isfinite(x[j]))
-			continue;
 		if (isnan(x[j]))
 			s->missing[j]++;
-		else
+		else if (isinf(x[j]))
 			s->infinite[j]++;
-		x[j] = NAN;
 	}
 }
 

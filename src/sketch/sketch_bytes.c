@@ -299,7 +299,7 @@ read_sample(AdReader *r, AdSketch *s, bool trusted)
 	{
 		AD_CHECK_EVERY_1024(i);
 		for (int j = 0; j < d; j++)
-			if (isinf(s->x[i * d + j]))
+			if (isinf(s->x[i * d + j]) && s->infinite[j] == 0)
 				ad_rd_corrupt(r, "a sampled value is infinite");
 	}
 	for (int c = 0; c < s->ncategories; c++)

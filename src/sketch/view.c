@@ -65,6 +65,7 @@ view_category(AdView *v, int j)
 	uint32	   *code = ad_palloc_array(uint32, d->n);
 	uint32		n = 0;
 
+	f->weight = 1;
 	if (d->overflow)
 	{
 		uint64		present = 0;
@@ -80,6 +81,8 @@ view_category(AdView *v, int j)
 				present++;
 			}
 		}
+		if (present > 0)
+			f->weight = (double) (s->rows - s->missing[j]) / (double) present;
 		/* from the sample's scale to that of all rows */
 		for (uint32 i = 0; i < d->n; i++)
 			if (counts[i] > 0)
@@ -212,6 +215,41 @@ view_number(AdView *v, int j, double *scratch)
 		count_distinct(f, scratch, n);
 }
 
+/* Let a feature's infinite numbers be missing: a fit knows none. */
+static void
+forget_infinite(AdView *v, int j)
+{
+	v->infinite = true;
+	for (Size i = 0; i < v->n; i++)
+	{
+		double	   *x = &v->x[i * v->nfeatures + j];
+
+		AD_CHECK_EVERY_1024(i);
+		if (isinf(*x))
+			*x = NAN;
+	}
+}
+
+/*
+ * Fill in a row of the view as it came, with its infinite numbers; returns
+ * whether it has any.
+ */
+bool
+ad_view_infinite(const AdView *v, Size row, double *x)
+{
+	const double *own = v->sketch->x + v->order[row] * v->nfeatures;
+	bool		any = false;
+
+	memcpy(x, v->x + row * v->nfeatures, v->nfeatures * sizeof(double));
+	for (int j = 0; j < v->nfeatures && v->infinite; j++)
+		if (isinf(own[j]))
+		{
+			x[j] = own[j];
+			any = true;
+		}
+	return any;
+}
+
 /*
  * Take a view of a sketch, palloc'd in the current context.  Cuts the
  * sketch's sample to k, which changes nothing it says.  Strings are the
@@ -238,6 +276,9 @@ ad_view_create(AdSketch *s)
 		AD_CHECK_EVERY_1024(i);
 		memcpy(v->x + i * d, s->x + v->order[i] * d, d * sizeof(double));
 	}
+	for (int j = 0; j < d; j++)
+		if (s->infinite[j] > 0)
+			forget_infinite(v, j);
 
 	v->features = ad_palloc0_array(AdViewFeature, d);
 	scratch = ad_palloc_array(double, s->n);

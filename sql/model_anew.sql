@@ -1,0 +1,41 @@
+-- Rows of a fit, scored as rows that come anew are: with their infinities, and without their own count.
+\set SHOW_CONTEXT never
+\pset format unaligned
+
+CREATE TABLE specs AS
+SELECT name, jsonb_build_object('detector', name) AS spec FROM unnest(_anomaly._ad_detectors()) name
+UNION ALL VALUES ('mean', ad_ensemble(ARRAY[ad_iforest(), ad_knn(), ad_ecod()])), ('max', ad_ensemble(ARRAY[ad_zscore(), ad_pca()], 'max'));
+
+-- An infinity is missing to the fit, and beyond all others in the scores of ad_outlier, as it is in those of a model; forests give it a place beside the last.
+CREATE TABLE few AS SELECT i AS id, CASE WHEN i = 50 THEN 'Infinity'::float8 ELSE i % 10 END AS x FROM generate_series(1, 100) i;
+SELECT count(*) >= 16 AS many, bool_and(greatest) AS greatest, string_agg(name, ', ') FILTER (WHERE NOT greatest) AS lower
+FROM (SELECT name, max(score) FILTER (WHERE id = 50) >= max(score) AS greatest
+      FROM (SELECT name, id, ad_outlier(spec, x) OVER (PARTITION BY name) AS score FROM specs, few WHERE name !~ 'forest') o GROUP BY name) q;
+SELECT id, ad_outlier('zscore', x) OVER () AS zscore, ad_outlier('knn', x) OVER () AS knn, ad_outlier('iforest', x) OVER () > 0.6 AS iforest
+FROM (VALUES (1, 1::float8), (2, 2), (3, 3), (4, '-Infinity'), (5, NULL)) few (id, x);
+
+-- A value that one row in ten has is usual, an infinity too: no p-value is below its share, and no threshold flags more than it should.
+CREATE TABLE until AS
+SELECT s, i, CASE WHEN ad_random(s, i) < 0.9 THEN timestamptz '2026-01-01 00:00+00' + ad_random(s + 10, i) * interval '90 days' ELSE 'infinity' END AS valid_to
+FROM generate_series(1, 2) s, generate_series(1, 2000) i;
+SELECT count(*) >= 36 AS many, bool_and(least > 0.05) AS infinity_is_usual, bool_and(flagged <= 0.02) AS few_flagged, bool_and(probability > 0) AS probable
+FROM (SELECT name, calendar, min(ad_pvalue(m, valid_to)) FILTER (WHERE valid_to = 'infinity') AS least,
+             avg(ad_is_anomaly(m, valid_to)::int) AS flagged, avg(ad_probability(m, valid_to)) FILTER (WHERE valid_to < 'infinity') AS probability
+      FROM (SELECT name, calendar, ad_fit(spec || ad_calibrate(contamination => 0.01) || ad_prepare(calendar => calendar), valid_to) AS m
+            FROM specs, unnest(ARRAY[false, true]) calendar, until WHERE s = 1 GROUP BY name, calendar) f, until WHERE s = 2 GROUP BY name, calendar) q;
+
+-- Categories with a long tail: one new row in six has one that the fit never saw, and that is usual.
+CREATE TABLE visitors AS SELECT s, i, 'u' || floor(exp(9 * ad_random(s, i)))::int AS visitor, ad_random(s + 10, i, 'normal') AS y FROM generate_series(1, 2) s, generate_series(1, 3000) i;
+SELECT count(*) >= 18 AS many, bool_and(p01 <= 0.03) AS one_in_100, bool_and(p10 <= 0.14) AS one_in_10
+FROM (SELECT name, avg((p <= 0.01)::int) AS p01, avg((p <= 0.1)::int) AS p10
+      FROM (SELECT name, ad_pvalue(m, visitor, y) AS p
+            FROM (SELECT name, ad_fit(spec || ad_calibrate(), visitor, y) AS m FROM specs, visitors WHERE s = 1 GROUP BY name) f, visitors WHERE s = 2) q GROUP BY name) q;
+-- as indicators too: every visitor comes once, so a new one is like all others
+SELECT ad_pvalue(m, 'Z') FROM (SELECT ad_fit(ad_zscore() || ad_calibrate(), chr(64 + i)) AS m FROM generate_series(1, 20) i) f;
+
+-- A member of an ensemble whose training scores are all equal says 0 or 1: that is its features' doing, and the baseline stays.
+SELECT a, b, round(ad_score(m, a, b)::numeric, 3) AS score, round((ad_score(m, a, b) - (SELECT sum(contribution) FROM ad_explain(m, a, b)))::numeric, 9) AS baseline, ad_why(m, a, b)
+FROM (SELECT ad_fit(ad_ensemble(ARRAY[ad_iforest(), ad_knn(), ad_kmeans(), ad_gmm()]), 5, 7.1) AS m FROM generate_series(1, 50)) f,
+	unnest(ARRAY[5, 1000]) a, unnest(ARRAY[7.1, 100000]) b;
+
+DROP TABLE specs, few, until, visitors;
