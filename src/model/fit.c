@@ -1,525 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * fit.c
- *		From a sketch to a model.
- *
- * A fit is prepared once: the sample as a matrix, for an ensemble one for
- * each member.  It is then made on some of the rows and scores any of them:
- * calibration (held_out.c) says which.  An ensemble is fitted to rows by
- * calibrating each member on them; members are no ensembles themselves, so
- * each step is written for a detector and then, over that, for an ensemble.
- *
- * Preparation (dictionaries, imputation, scales) is of all rows, since a
- * sketch above its sample's size knows more rows than it could hold out; a
- * row that is held out is scored without its own count (anew.c).
+ *		From a sketch to a model, or to scores of its rows.
  *
  *-------------------------------------------------------------------------
  */
 #include "core/ad_fault.h"
-#include "math/ad_linalg.h"
 #include "math/ad_math.h"
-#include "model/ad_beyond.h"
 #include "model/ad_ensemble.h"
-#include "model/ad_fitter.h"
-
-#include <float.h>
-
-#define MB				((Size) 1024 * 1024)
-#define MAX_MATRICES	(512 * MB)	/* of an ensemble's members */
-#define MAX_PAYLOADS	(128 * MB)	/* the same */
-#define UNIT_ROWS		2048	/* scored for the unit of what is beyond */
-#define ROUNDING_ROWS	((Size) 1024)	/* looked at for what is rounding */
-
-/* What a fit works on: of a model, or of a member of an ensemble. */
-typedef struct Fit
-{
-	const AdSpec *spec;
-	AdView	   *view;			/* shared by the members */
-	AdModel    *model;
-	AdMatrix	matrix;			/* all rows; not of an ensemble */
-	uint64		seed;			/* of what is held out: of all members */
-	Size		unsampled;		/* see AdFitter */
-	int			nmembers;
-	struct Fit *members;
-
-	/* of the rows last fitted to */
-	MemoryContext fitted;		/* owns what follows */
-	StringInfoData payload;
-	MemoryContext scoring;		/* in it; owns the scorer */
-	void	   *scorer;
-	AdCalibration calibration;
-	const Size *rows;			/* NULL: all */
-	Size		nrows;
-	bool	   *left_out;		/* per row of the sample; NULL: none is */
-	double	   *raw;			/* scratch: a row's features */
-	const AdCalibration **scales;	/* of the members */
-	double	   *scratch;		/* one score per member */
-} Fit;
-
-/*
- * Raise an error unless a matrix is what detectors are promised: finite, or
- * NaN for those that accept missing values.  Rows cannot break the promise, a
- * forged sketch can.  Rows can have values whose squares are no numbers, or
- * all 0, which a detector that takes squares is not given.
- */
-static void
-check_matrix(const AdMatrix *m, const AdDetector *d, bool missing)
-{
-	double		greatest = 0;
-
-	for (Size i = 0; i < m->rows; i++)
-	{
-		const double *x = m->x + i * m->cols;
-		double		zero = 0;
-
-		AD_CHECK_EVERY_1024(i);
-		for (int c = 0; c < m->cols; c++)
-		{
-			if (!(missing && isnan(x[c])))
-				zero += x[c] * 0.0;
-			greatest = Max(greatest, fabs(x[c]));
-		}
-		if (zero != 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("a value to fit is not finite"),
-					 ad_errdata()));
-	}
-	if (!d->squares)
-		return;
-	if (greatest > AD_MAX_SQUARABLE)
-		ad_too_large(d->name);
-	if (greatest > 0 && greatest < AD_MIN_SQUARABLE)
-		ad_too_small(d->name);
-}
-
-/*
- * Raise an error for values that differ by infinity, however they are scaled
- * later, if they are for a detector that takes squares.
- */
-static void
-check_ranges(const AdModel *m, const AdDetector *d)
-{
-	for (int j = 0; j < m->nfeatures; j++)
-	{
-		const AdModelFeature *f = &m->features[j];
-
-		if (d->squares && f->class != AD_CLASS_CATEGORY &&
-			isinf(f->stats.max - f->stats.min))
-			ad_too_large(d->name);
-	}
-}
-
-/* Prepare a view for a spec, but for the members of an ensemble. */
-static void
-prepare_one(Fit *fit, AdView *v, const AdSpec *spec, uint64 seed)
-{
-	const AdSketch *sketch = v->sketch;
-	AdModel    *m = ad_model_new(CurrentMemoryContext);
-
-	memset(fit, 0, sizeof(*fit));
-	m->detector = spec->detector;
-	m->rows = v->rows;
-	m->sampled = v->n;
-	m->nfeatures = v->nfeatures;
-	m->features = ad_palloc0_array(AdModelFeature, v->nfeatures);
-	for (int j = 0; j < v->nfeatures; j++)
-	{
-		m->features[j].name = sketch->features[j].name;
-		m->features[j].type = sketch->features[j].type;
-		m->features[j].class = sketch->features[j].class;
-		m->features[j].stats = v->features[j];
-		for (int i = 0; i < AD_MODEL_SHARES; i++)
-			m->features[j].shares[i] = NAN;
-		m->features[j].arc.low = NAN;
-		if (m->features[j].class == AD_CLASS_TIME)
-			ad_clock_arc(v, j, &m->features[j].arc);
-	}
-	fit->spec = spec;
-	fit->seed = seed;
-	fit->view = v;
-	fit->model = m;
-	check_ranges(m, spec->detector);
-	fit->raw = ad_palloc_array(double, v->nfeatures);
-	fit->matrix.x = ad_prepare_fit(m, v, spec);
-	fit->matrix.rows = v->n;
-	fit->matrix.cols = m->ncols;
-	fit->matrix.kinds = m->kinds;
-	fit->matrix.seed = spec->sampling.seed;
-	if (spec->nmembers == 0)
-		check_matrix(&fit->matrix, spec->detector,
-					 spec->detector->accepts_missing != NULL &&
-					 spec->detector->accepts_missing(spec->options));
-}
-
-/*
- * Prepare a view for a spec, in the current context; the seed is for what is
- * held out.  Members of an ensemble that see the rows alike share them.
- */
-static void
-prepare(Fit *fit, AdView *v, const AdSpec *spec, uint64 seed)
-{
-	Size		total = 0;
-
-	prepare_one(fit, v, spec, seed);
-	if (spec->nmembers == 0)
-		return;
-	fit->model->combine = ((AdEnsembleOptions *) spec->options)->combine;
-	fit->nmembers = spec->nmembers;
-	fit->members = ad_palloc_array(Fit, spec->nmembers);
-	fit->scratch = ad_palloc_array(double, spec->nmembers);
-	for (int k = 0; k < fit->nmembers; k++)
-	{
-		AdMatrix   *m = &fit->members[k].matrix;
-		Size		bytes;
-		int			same = 0;
-
-		prepare_one(&fit->members[k], v, &spec->members[k], seed);
-		if (m->x == v->x)
-			continue;
-		bytes = ad_mul_size(ad_mul_size(m->rows, m->cols), sizeof(double));
-		for (; same < k; same++)
-		{
-			const AdMatrix *other = &fit->members[same].matrix;
-
-			CHECK_FOR_INTERRUPTS();
-			if (other->cols == m->cols && memcmp(other->x, m->x, bytes) == 0)
-				break;
-		}
-		if (same < k)
-		{
-			pfree((void *) m->x);
-			m->x = fit->members[same].matrix.x;
-			continue;
-		}
-		total += bytes;
-		if (total > MAX_MATRICES)
-			ereport(ERROR,
-					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-					 errmsg("rows of an ensemble's members need %zu MB, limit is %zu MB",
-							ad_megabytes(total), MAX_MATRICES / MB),
-					 errhint("Lower rows in ad_sampling(), or give the members one ad_prepare().")));
-	}
-}
-
-/* Raise an error if there is no score, and make it finite. */
-static double
-finite_score(const Fit *fit, double score)
-{
-	if (isnan(score))
-		elog(ERROR, "detector \"%s\" gives no score",
-			 fit->spec->detector->name);
-	return Max(-DBL_MAX, Min(score, DBL_MAX));
-}
-
-/* The score of a row of a detector's matrix. */
-static double
-own_score(Fit *fit, Size i)
-{
-	const AdDetector *d = fit->spec->detector;
-	const double *x = fit->matrix.x + i * fit->matrix.cols;
-
-	/* a row of many columns, or of many neighbours, takes a millisecond */
-	CHECK_FOR_INTERRUPTS();
-	fit->model->infinite_time = false;
-	if (ad_prepare_anew(fit->model, fit->view, i,
-						fit->left_out && fit->left_out[i], fit->raw))
-		x = fit->model->columns;
-	/* a model scores it as high as any row: ad_prepare_infinite_score() */
-	if (fit->model->infinite_time)
-		return DBL_MAX;
-	return finite_score(fit, d->score(fit->scorer, x));
-}
-
-/* The unit of what is beyond the last fit's rows, from scores of some. */
-static double
-beyond_unit(Fit *fit, double (*own) (Fit *fit, Size i))
-{
-	Size		n = Min(fit->nrows, UNIT_ROWS);
-	double		least = INFINITY;
-	double		greatest = -INFINITY;
-
-	if (fit->model->beyond_unit > 0)
-		return fit->model->beyond_unit;
-	for (Size k = 0; k < n; k++)
-	{
-		/* evenly, in what is an order by content or none */
-		Size		i = (Size) ((uint64) k * fit->nrows / n);
-		double		score = own(fit, fit->rows ? fit->rows[i] : i);
-
-		if (score >= AD_INFINITE_SCORE)
-			continue;
-		least = Min(least, score);
-		greatest = Max(greatest, score);
-	}
-	fit->model->beyond_unit = least <= greatest ?
-		ad_beyond_unit(least, greatest) : 1;
-	return fit->model->beyond_unit;
-}
-
-/* The score of a row, with what is beyond the last fit's if that counts. */
-static double
-whole_score(Fit *fit, Size i,
-			double (*own) (Fit *fit, Size i))
-{
-	double		score = own(fit, i);
-	AdModel    *m = fit->model;
-	double		unit;
-
-	if (m->beyond == NULL)
-		return score;
-	unit = beyond_unit(fit, own);
-	ad_view_infinite(fit->view, i, fit->raw);
-	return finite_score(fit, score + ad_beyond_terms(m, m->beyond, unit,
-													 fit->raw, NULL));
-}
-
-/* The score of a row under a detector. */
-static double
-score_row(void *arg, Size i)
-{
-	return whole_score(arg, i, own_score);
-}
-
-/* What the members of an ensemble say of a row. */
-static double
-members_score(Fit *fit, Size i)
-{
-	for (int k = 0; k < fit->nmembers; k++)
-		fit->scratch[k] = score_row(&fit->members[k], i);
-	return finite_score(fit, ad_ensemble_combine(fit->model->combine,
-												 fit->scratch, fit->scales,
-												 fit->nmembers));
-}
-
-/* The score of a row under an ensemble. */
-static double
-score_members(void *arg, Size i)
-{
-	return whole_score(arg, i, members_score);
-}
-
-/* Make what is beyond the last fit's rows ready for the model. */
-static void
-settle_beyond(Fit *fit)
-{
-	if (fit->model->beyond)
-		(void) beyond_unit(fit, fit->nmembers > 0 ? members_score : own_score);
-}
-
-/*
- * How far rounding may move a row: by a share of a usual one's columns, those
- * of a far one left aside.
- */
-static double
-usual_error(const AdMatrix *m)
-{
-	Size		n = Min(m->rows, ROUNDING_ROWS);
-	double	   *size = ad_palloc_array(double, n);
-	double		error;
-
-	for (Size i = 0; i < n; i++)
-	{
-		const double *x = m->x + i * (m->rows / n) * m->cols;
-
-		size[i] = 0;
-		for (int c = 0; c < m->cols; c++)
-			if (!isnan(x[c]))
-				size[i] += fabs(x[c]);
-	}
-	error = ad_quantile(size, n, 0.95) * AD_SCORE_ROUNDING;
-	pfree(size);
-	return error;
-}
-
-/* What scores of a detector may be off by; see AdFitter. */
-static double
-rounding(const void *arg)
-{
-	const Fit  *fit = arg;
-	const AdDetector *d = fit->spec->detector;
-	double		off = AD_SCORE_ROUNDING;
-
-	if (d->rounding)
-		off = d->rounding(fit->scorer, usual_error(&fit->matrix));
-	return off <= DBL_MAX ? off : 0;
-}
-
-/* Those of an ensemble's: of what its members' scores become. */
-static double
-members_rounding(const void *arg)
-{
-	const Fit  *fit = arg;
-	double		off = AD_SCORE_ROUNDING;
-
-	for (int k = 0; k < fit->nmembers; k++)
-	{
-		const AdScores *s = &fit->scales[k]->training;
-
-		if (fit->model->combine <= AD_COMBINE_MEDIAN && s->sd > 0)
-			off = Max(off, s->rounding / s->sd);
-	}
-	return off <= DBL_MAX ? off : 0;
-}
-
-/* The shift and unit of a detector's scores; see AdFitter. */
-static void
-common_scale(const void *arg, double *shift, double *unit)
-{
-	const Fit  *fit = arg;
-	const AdDetector *d = fit->spec->detector;
-
-	*shift = 0;
-	*unit = 1;
-	if (d->common_scale)
-		d->common_scale(fit->scorer, fit->spec->options, shift, unit);
-}
-
-/* Those of an ensemble's, whose members have been brought to one. */
-static void
-members_scale(const void *arg pg_attribute_unused(), double *shift,
-			  double *unit)
-{
-	*shift = 0;
-	*unit = 1;
-}
-
-/* Forget the last fit and enter the context of the next, to some rows. */
-static MemoryContext
-begin_fit(Fit *fit, const Size *rows, Size n)
-{
-	MemoryContext old;
-
-	if (fit->fitted)
-	{
-		/* the members' contexts go with it */
-		for (int k = 0; k < fit->nmembers; k++)
-			fit->members[k].fitted = NULL;
-		MemoryContextReset(fit->fitted);
-	}
-	else
-		fit->fitted = AllocSetContextCreate(CurrentMemoryContext,
-											"anomaly fitted",
-											ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(fit->fitted);
-	fit->left_out = NULL;
-	if (rows && n < fit->view->n)
-	{
-		fit->left_out = ad_palloc_array(bool, fit->view->n);
-		memset(fit->left_out, true, fit->view->n);
-		for (Size i = 0; i < n; i++)
-			fit->left_out[rows[i]] = false;
-	}
-	if (!fit->spec->prepare.beyond_range)
-		return old;
-	fit->nrows = n;
-	fit->rows = NULL;
-	if (rows)
-	{
-		Size	   *copy = ad_palloc_array(Size, n);
-
-		memcpy(copy, rows, n * sizeof(Size));
-		fit->rows = copy;
-	}
-	fit->model->beyond_unit = 0;
-	fit->model->beyond = ad_beyond_ranges(fit->model, fit->view, rows, n);
-	return old;
-}
-
-/* Fit a detector to some rows, given in ascending order. */
-static void
-fit_rows(void *arg, const Size *rows, Size n)
-{
-	Fit		   *fit = arg;
-	MemoryContext old = begin_fit(fit, rows, n);
-	const AdDetector *d = fit->spec->detector;
-	AdMatrix	m = fit->matrix;
-	AdReader	r;
-
-	if (n < m.rows)
-	{
-		double	   *x = ad_palloc_array(double, ad_mul_size(n, m.cols));
-
-		for (Size i = 0; i < n; i++)
-		{
-			AD_CHECK_EVERY_1024(i);
-			memcpy(x + i * m.cols, m.x + rows[i] * m.cols,
-				   m.cols * sizeof(double));
-		}
-		m.x = x;
-		m.rows = n;
-	}
-	initStringInfo(&fit->payload);
-	d->fit(&m, fit->spec->options, &fit->payload);
-	if (m.x != fit->matrix.x)
-		pfree((void *) m.x);
-	ad_rd_init(&r, fit->payload.data, fit->payload.len, "model");
-	fit->scoring = AllocSetContextCreate(fit->fitted, "anomaly scorer",
-										 ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(fit->scoring);
-	fit->scorer = d->load(&r, m.cols);
-	MemoryContextSwitchTo(old);
-}
-
-/* Fit the members of an ensemble to some rows, each with its calibration. */
-static void
-fit_members(void *arg, const Size *rows, Size n)
-{
-	Fit		   *fit = arg;
-	MemoryContext old = begin_fit(fit, rows, n);
-	Size		total = 0;
-
-	fit->scales = ad_palloc_array(const AdCalibration *, fit->nmembers);
-	for (int k = 0; k < fit->nmembers; k++)
-	{
-		Fit		   *member = &fit->members[k];
-		AdFitter	fitter = {
-			.spec = member->spec,
-			.seed = member->seed,
-			.unsampled = fit->unsampled,
-			.fit = member,
-			.fit_rows = fit_rows,
-			.score_row = score_row,
-			.rounding = rounding,
-			.common_scale = common_scale
-		};
-
-		ad_calibration_make(&fitter, rows, n, &member->calibration);
-		settle_beyond(member);
-		fit->scales[k] = &member->calibration;
-		total += member->payload.len;
-		if (total > MAX_PAYLOADS)
-			ereport(ERROR,
-					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-					 errmsg("an ensemble's members need %zu MB, limit is %zu MB",
-							ad_megabytes(total), MAX_PAYLOADS / MB),
-					 errhint("Give fewer or smaller members.")));
-	}
-	MemoryContextSwitchTo(old);
-}
-
-/* Fit to all rows but those held out, and keep the scores' summary. */
-static void
-calibrate(Fit *fit)
-{
-	bool		is_ensemble = fit->nmembers > 0;
-	AdFitter	fitter = {
-		.spec = fit->spec,
-		.seed = fit->seed,
-		.unsampled = fit->unsampled,
-		.fit = fit,
-		.fit_rows = is_ensemble ? fit_members : fit_rows,
-		.score_row = is_ensemble ? score_members : score_row,
-		.rounding = is_ensemble ? members_rounding : rounding,
-		.common_scale = is_ensemble ? members_scale : common_scale
-	};
-	Size	   *rows = ad_palloc_array(Size, fit->view->n);
-
-	for (Size i = 0; i < fit->view->n; i++)
-		rows[i] = i;
-	ad_calibration_make(&fitter, rows, fit->view->n, &fit->calibration);
-	settle_beyond(fit);
-}
+#include "model/ad_fit.h"
 
 /*
  * Remember what share of the sample's values each feature's quantiles bound,
@@ -557,7 +46,7 @@ remember_shares(AdModel *m, const AdView *v)
 
 /* Bytes of the payloads of a fit. */
 static Size
-payload_bytes(const Fit *fit)
+payload_bytes(const AdFit *fit)
 {
 	Size		total = 0;
 
@@ -570,7 +59,7 @@ payload_bytes(const Fit *fit)
 
 /* Free what only scores, before the bytes are put together. */
 static void
-forget_scorer(Fit *fit)
+forget_scorer(AdFit *fit)
 {
 	for (int k = 0; k < fit->nmembers; k++)
 		forget_scorer(&fit->members[k]);
@@ -580,7 +69,7 @@ forget_scorer(Fit *fit)
 
 /* Write the model of a calibrated fit into a context; its payload goes. */
 static bytea *
-write_model(Fit *fit, MemoryContext mcxt)
+write_model(AdFit *fit, MemoryContext mcxt)
 {
 	MemoryContext old = MemoryContextSwitchTo(mcxt);
 	AdEnvelopeWriter w;
@@ -710,17 +199,17 @@ fit_model(void *arg)
 	Size		wanted = ad_spec_rows(task->spec, full);
 	uint64		seed = task->spec->sampling.seed;
 	AdView	   *view;
-	Fit			fit;
+	AdFit		fit;
 
 	ad_sketch_shrink(sketch, wanted);
 	view = ad_view_create(sketch);
 	if (holds_out(task->spec))
 		seed = held_out_seed(view, seed);
-	prepare(&fit, view, task->spec, seed);
+	ad_fit_prepare(&fit, view, task->spec, seed);
 	/* a sketch with fewer rows than are wanted is full */
 	if (sketch->k == wanted)
 		fit.unsampled = (Size) Min(sketch->rows, full) - sketch->n;
-	calibrate(&fit);
+	ad_fit_calibrate(&fit);
 	remember_shares(fit.model, fit.view);
 	forget_scorer(&fit);
 	task->model = write_model(&fit, task->mcxt);
@@ -746,81 +235,19 @@ ad_model_fit(AdSketch *sketch, const AdSpec *spec, char **fault)
 	return repalloc(task.model, VARSIZE(task.model));
 }
 
-/* The in-sample scores of all rows of a prepared detector. */
-static void
-score_in_sample(Fit *fit, double *scores)
-{
-	const AdDetector *d = fit->spec->detector;
-	Size		n = fit->matrix.rows;
-
-	if (d->in_sample)
-		d->in_sample(&fit->matrix, fit->spec->options, scores);
-	if (!d->in_sample || fit->view->infinite)
-		fit_rows(fit, NULL, n);
-	for (Size i = 0; i < n; i++)
-	{
-		AD_CHECK_EVERY_1024(i);
-		/* infinite numbers are missing in the matrix */
-		if (!d->in_sample || ad_view_infinite(fit->view, i, fit->raw))
-			scores[i] = own_score(fit, i);
-	}
-	if (fit->spec->prepare.beyond_range)
-		ad_beyond_left_out(fit->model, fit->view, scores);
-}
-
-/*
- * Those of an ensemble.  Nothing is held out: what the members' scores are
- * compared with is all of them.
- */
-static void
-score_members_in_sample(Fit *fit, double *scores)
-{
-	Size		n = fit->matrix.rows;
-	double	  **own = ad_palloc_array(double *, fit->nmembers);
-	AdCalibration *scale = ad_palloc0_array(AdCalibration, fit->nmembers);
-	double	   *sorted = ad_palloc_array(double, n);
-
-	fit->scales = ad_palloc_array(const AdCalibration *, fit->nmembers);
-	for (int k = 0; k < fit->nmembers; k++)
-	{
-		own[k] = ad_palloc_array(double, n);
-		score_in_sample(&fit->members[k], own[k]);
-		memcpy(sorted, own[k], n * sizeof(double));
-		ad_scores_build(&scale[k].training, sorted, n, AD_TAIL_SCORES,
-						rounding(&fit->members[k]));
-		scale[k].held_out = scale[k].training;
-		scale[k].threshold =
-			ad_sorted_threshold(sorted, n, fit->spec->calibrate.contamination);
-		fit->scales[k] = &scale[k];
-	}
-	for (Size i = 0; i < n; i++)
-	{
-		AD_CHECK_EVERY_1024(i);
-		for (int k = 0; k < fit->nmembers; k++)
-			fit->scratch[k] = own[k][i];
-		scores[i] = ad_ensemble_combine(fit->model->combine, fit->scratch,
-										fit->scales, fit->nmembers);
-	}
-	if (fit->spec->prepare.beyond_range)
-		ad_beyond_left_out(fit->model, fit->view, scores);
-}
-
 /* Score the rows of a fit. */
 static void
 score_outliers(void *arg)
 {
 	Task	   *task = arg;
-	Fit			fit;
+	AdFit		fit;
 	double	   *own;
 
 	Assert(!task->sketch->large);
-	prepare(&fit, ad_view_create(task->sketch), task->spec,
-			task->spec->sampling.seed);
+	ad_fit_prepare(&fit, ad_view_create(task->sketch), task->spec,
+				   task->spec->sampling.seed);
 	own = ad_palloc_array(double, fit.matrix.rows);
-	if (fit.nmembers > 0)
-		score_members_in_sample(&fit, own);
-	else
-		score_in_sample(&fit, own);
+	ad_fit_in_sample(&fit, own);
 	for (Size i = 0; i < fit.matrix.rows; i++)
 		task->scores[fit.view->order[i]] = own[i];
 }

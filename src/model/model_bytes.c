@@ -374,6 +374,40 @@ read_beyond(AdReader *r, AdModel *m)
 	ad_rd_end(r);
 }
 
+/* Read the sections that a model need not have. */
+static void
+read_optional(const AdEnvelope *e, AdModel *m)
+{
+	AdReader	r;
+
+	if (m->has_scores && ad_envelope_has(e, AD_SECTION_EQUALS))
+	{
+		ad_envelope_reader(e, AD_SECTION_EQUALS, "model", &r);
+		ad_equals_read(&r, &m->calibration);
+	}
+	for (int j = 0; j < m->nfeatures; j++)
+	{
+		for (int i = 0; i < AD_MODEL_SHARES; i++)
+			m->features[j].shares[i] = NAN;
+		m->features[j].arc.low = NAN;
+	}
+	if (ad_envelope_has(e, AD_SECTION_SHARES))
+	{
+		ad_envelope_reader(e, AD_SECTION_SHARES, "model", &r);
+		read_shares(&r, m);
+	}
+	if (ad_envelope_has(e, AD_SECTION_ARCS))
+	{
+		ad_envelope_reader(e, AD_SECTION_ARCS, "model", &r);
+		read_arcs(&r, m);
+	}
+	if (ad_envelope_has(e, AD_SECTION_BEYOND))
+	{
+		ad_envelope_reader(e, AD_SECTION_BEYOND, "model", &r);
+		read_beyond(&r, m);
+	}
+}
+
 /* Read a model; as ad_model_read(), which may be an ensemble. */
 static AdModel *
 read_model(const uint8 *data, Size len, bool is_member)
@@ -424,32 +458,7 @@ read_model(const uint8 *data, Size len, bool is_member)
 		ad_calibration_read(&r, &m->calibration);
 		m->has_scores = true;
 	}
-	if (m->has_scores && ad_envelope_has(&e, AD_SECTION_EQUALS))
-	{
-		ad_envelope_reader(&e, AD_SECTION_EQUALS, "model", &r);
-		ad_equals_read(&r, &m->calibration);
-	}
-	for (int j = 0; j < m->nfeatures; j++)
-	{
-		for (int i = 0; i < AD_MODEL_SHARES; i++)
-			m->features[j].shares[i] = NAN;
-		m->features[j].arc.low = NAN;
-	}
-	if (ad_envelope_has(&e, AD_SECTION_SHARES))
-	{
-		ad_envelope_reader(&e, AD_SECTION_SHARES, "model", &r);
-		read_shares(&r, m);
-	}
-	if (ad_envelope_has(&e, AD_SECTION_ARCS))
-	{
-		ad_envelope_reader(&e, AD_SECTION_ARCS, "model", &r);
-		read_arcs(&r, m);
-	}
-	if (ad_envelope_has(&e, AD_SECTION_BEYOND))
-	{
-		ad_envelope_reader(&e, AD_SECTION_BEYOND, "model", &r);
-		read_beyond(&r, m);
-	}
+	read_optional(&e, m);
 	ad_envelope_reader(&e, AD_SECTION_PAYLOAD, "model", &r);
 	if (m->detector == &ad_detector_ensemble)
 		ad_ensemble_load(&r, m);
