@@ -28,7 +28,7 @@ PG_MODULE_MAGIC;
 
 #define HEADER			64
 #define ENTRY			24
-#define MAX_SECTIONS	8
+#define MAX_SECTIONS	16
 
 typedef struct Section
 {
