@@ -91,9 +91,12 @@ ad_exp2(double x)
 		1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800,
 		1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800.0
 	};
+	const double to_whole = 6755399441055744.0; /* 1.5 * 2^52 */
 	double		n,
 				t,
-				p;
+				p,
+				power;
+	uint64		bits;
 
 	if (isnan(x))
 		return x;
@@ -101,12 +104,19 @@ ad_exp2(double x)
 		return INFINITY;
 	if (x < -1100)
 		return 0;
-	n = rint(x);
+	/* the nearest whole number: nothing smaller is left of the sum */
+	n = (x + to_whole) - to_whole;
 	t = (x - n) * 0.69314718055994530942;
 	p = inverse_factorial[13];
 	for (int i = 12; i >= 0; i--)
 		p = p * t + inverse_factorial[i];
-	return ldexp(p, (int) n);
+
+	/* beyond these the power is no normal number, or the result may be none */
+	if (unlikely(n < -1020 || n > 1022))
+		return ldexp(p, (int) n);
+	bits = (uint64) (1023 + (int) n) << 52;
+	memcpy(&power, &bits, sizeof(power));
+	return p * power;
 }
 
 /*
