@@ -317,11 +317,11 @@ write_forest(AdForestGrower *g)
 		for (Size i = 0; i < count[c]; i++)
 			if (n == 0 || t[i] != t[n - 1])
 				t[n++] = t[i];
-		if (n > AD_FOREST_MAX_RANK)
+		if (n > AD_IFOREST_MAX_RANK)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("isolation forest splits one column at %zu different values, limit is %d",
-							n, AD_FOREST_MAX_RANK),
+							n, AD_IFOREST_MAX_RANK),
 					 errhint("Lower trees or sample_size.")));
 		count[c] = n;
 		ad_wr_u32(g->payload, (uint32) n);
@@ -351,7 +351,7 @@ write_forest(AdForestGrower *g)
 			rank += half & -(Size) (t[rank + half - 1] < node->threshold);
 			n -= half;
 		}
-		ad_wr_u32(g->payload, ((uint32) rank << AD_FOREST_SHIFT) |
+		ad_wr_u32(g->payload, ((uint32) rank << AD_IFOREST_SHIFT) |
 				  (uint32) node->column);
 	}
 }

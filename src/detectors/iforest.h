@@ -29,6 +29,8 @@
 #define AD_IFOREST_MAX_SAMPLE	65536
 #define AD_IFOREST_MAX_TOTAL	4194304 /* trees * sample_size */
 #define AD_IFOREST_LEAF			0x80000000U
+#define AD_IFOREST_SHIFT		12	/* bits of a node for the column */
+#define AD_IFOREST_MAX_RANK		524286	/* below 2^19 - 1 */
 
 /* A node of an axis-parallel tree that grows. */
 typedef struct AdForestNode
@@ -116,6 +118,16 @@ typedef struct AdForestLeaf
 	uint32		depth;
 } AdForestLeaf;
 
+/*
+ * What a walk compares: the rank of a column's value, counted from "first",
+ * in 16 bits.  A column has a key for each 65,535 thresholds.
+ */
+typedef struct AdForestKey
+{
+	uint32		column;
+	uint32		first;
+} AdForestKey;
+
 /* A loaded forest. */
 typedef struct AdForest
 {
@@ -129,13 +141,16 @@ typedef struct AdForest
 
 	/* axis-parallel */
 	int			depth;
-	int			groups;
 	AdRanks    *columns;
-	uint32	   *nodes;
-	uint16	   *codes;			/* per leaf slot, into lengths */
-	double	   *lengths;		/* distinct path lengths; 0 first */
+	AdForestKey *keys;
+	int			nkeys;
+	AdForestWidth width;		/* by the number of keys */
+	AdForestBlock *blocks;		/* see math/ad_simd.h */
+	int			walked;			/* trees in blocks: even */
+	uint16	   *codes;			/* per tree and leaf, into lengths */
+	double	   *lengths;		/* distinct path lengths */
 	AdForestLeaf *leaves;		/* what leaves have them */
-	uint32	   *key;			/* scratch: one row's keys */
+	int16	   *key;			/* scratch: one row's keys */
 	uint32	   *leaf;			/* where the row scored last arrived */
 
 	/* extended */
@@ -162,6 +177,8 @@ extern void *ad_iforest_load(AdReader *r, int cols);
 extern double ad_iforest_score(void *scorer, const double *x);
 extern void ad_iforest_describe(const void *scorer, StringInfo json);
 extern int	ad_iforest_depth_limit(int psi);
+extern uint32 ad_forest_split(const AdForest *f, Size tree, int depth,
+							  Size position, double *threshold);
 
 /* iforest_explain.c */
 extern double ad_iforest_explain(void *scorer, const double *x, bool path,

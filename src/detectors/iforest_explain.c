@@ -37,7 +37,6 @@
 #include "core/ad_elementary.h"
 #include "detectors/iforest.h"
 
-#define LANES			AD_FOREST_LANES
 #define MAX_CHANGES		((Size) 1 << 20)	/* that leaves may keep */
 #define BLOCK			4		/* columns that are summed together */
 #define LN_2			0.69314718055994530942
@@ -66,9 +65,9 @@ typedef struct AdForestExplainer
 	/* axis-parallel, unless too large: what the path to a leaf changes */
 	int			width;			/* columns, padded to blocks */
 	double	   *changes;		/* per leaf, width numbers */
-	uint32	   *leaf_of_slot;	/* leaf 0 is that of lanes without a tree */
+	uint32	   *leaf_of_slot;	/* per tree and slot */
 	uint32		nleaves;
-	uint32	   *leaves;			/* scratch: one row's, per lane */
+	uint32	   *leaves;			/* scratch: one row's, per tree */
 
 	/* the quadrature, and scratch for it */
 	int			points;			/* a multiple of 4 */
@@ -92,8 +91,8 @@ typedef struct Builder
 	uint32	   *path;			/* nodes, by depth; for keep_changes() */
 	int		   *splits;			/* on the path, per column */
 	int			distinct;		/* columns with a split on the path */
-	const uint16 *codes;		/* axis-parallel: of the tree's lane */
-	const uint32 *nodes;
+	Size		tree;			/* axis-parallel: which is built */
+	const uint16 *codes;		/* of it */
 	uint32	   *leaf_of_slot;
 } Builder;
 
@@ -173,9 +172,8 @@ build_axis(Builder *b, int depth, Size position, uint32 *at)
 {
 	AdForest   *f = b->f;
 	Size		slot = position << (f->depth - depth);
-	uint16		code = b->codes[slot * LANES];
+	uint16		code = b->codes[slot];
 	ShapNode   *n = add_node(b, at);
-	uint32		node;
 	uint32		left;
 	uint32		right;
 	double		left_rows;
@@ -187,9 +185,7 @@ build_axis(Builder *b, int depth, Size position, uint32 *at)
 		finish_leaf(b, depth);
 		return f->leaves[code].rows;
 	}
-	node = b->nodes[(((Size) 1 << depth) - 1 + position) * LANES];
-	n->column = node & ((1 << AD_FOREST_SHIFT) - 1);
-	n->threshold = f->columns[n->column].values[node >> AD_FOREST_SHIFT];
+	n->column = ad_forest_split(f, b->tree, depth, position, &n->threshold);
 	n->coefficient = 1;
 	b->distinct += b->splits[n->column]++ == 0;
 	left_rows = build_axis(b, depth + 1, 2 * position, &left);
@@ -247,7 +243,7 @@ keep_changes(Builder *b, uint32 at, int depth, Size position)
 		changes[e->nodes[b->path[i]].column] +=
 			e->nodes[b->path[i + 1]].length - e->nodes[b->path[i]].length;
 	for (Size s = position << below; s < (position + 1) << below; s++)
-		b->leaf_of_slot[s * LANES] = e->nleaves;
+		b->leaf_of_slot[s] = e->nleaves;
 	e->nleaves++;
 }
 
@@ -293,8 +289,8 @@ build(AdForest *f)
 	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(f));
 	AdForestExplainer *e = palloc0(sizeof(AdForestExplainer));
 
-	/* between groups; trees of hyperplanes may be too deep for groups */
-	Size		stride = f->hyperplanes ? 0 : (Size) LANES << f->depth;
+	/* leaves of a tree's table; trees of hyperplanes may be too deep for one */
+	Size		slots = f->hyperplanes ? 0 : (Size) 1 << f->depth;
 	Size		nleaves = (Size) f->ninner + f->ntrees;
 	bool		keep;
 	Builder		b;
@@ -317,28 +313,24 @@ build(AdForest *f)
 	e->roots = ad_palloc_array(uint32, f->ntrees);
 	if (keep)
 	{
-		e->leaf_of_slot = ad_palloc0_array(uint32, f->groups * stride);
-		e->leaves = ad_palloc_array(uint32, (Size) f->groups * LANES);
-		e->changes = ad_palloc0_array(double, (nleaves + 1) * e->width);
-		e->nleaves = 1;
+		e->leaf_of_slot = ad_palloc_array(uint32, f->ntrees * slots);
+		e->leaves = ad_palloc_array(uint32, f->ntrees);
+		e->changes = ad_palloc0_array(double, nleaves * e->width);
 	}
 	for (uint32 t = 0; t < f->ntrees; t++)
 	{
-		Size		group = t / LANES;
-		Size		lane = t % LANES;
-
 		CHECK_FOR_INTERRUPTS();
 		if (f->hyperplanes)
 			(void) build_hyper(&b, f->roots[t], 0, &e->roots[t]);
 		else
 		{
-			b.codes = f->codes + group * stride + lane;
-			b.nodes = f->nodes + group * (stride - LANES) + lane;
+			b.tree = t;
+			b.codes = f->codes + t * slots;
 			(void) build_axis(&b, 0, 0, &e->roots[t]);
 		}
 		if (keep)
 		{
-			b.leaf_of_slot = e->leaf_of_slot + group * stride + lane;
+			b.leaf_of_slot = e->leaf_of_slot + t * slots;
 			keep_changes(&b, e->roots[t], 0, 0);
 		}
 		e->length += e->nodes[e->roots[t]].length;
@@ -467,26 +459,23 @@ path_changes(AdForest *f, AdForestExplainer *e, const double *x,
 {
 	if (e->changes)
 	{
-		int			lanes = f->groups * LANES;
-
 		/* the row was scored just now: f->leaf says where it arrived */
-		for (int l = 0; l < lanes; l++)
+		for (uint32 t = 0; t < f->ntrees; t++)
 		{
-			Size		slot = ((Size) (l / LANES) * LANES << f->depth) +
-				f->leaf[l];
+			Size		slot = ((Size) t << f->depth) + f->leaf[t];
 
-			e->leaves[l] = e->leaf_of_slot[slot] * e->width;
-			ad_prefetch(e->changes + e->leaves[l]);
-			ad_prefetch(e->changes + e->leaves[l] + 8);
+			e->leaves[t] = e->leaf_of_slot[slot] * e->width;
+			ad_prefetch(e->changes + e->leaves[t]);
+			ad_prefetch(e->changes + e->leaves[t] + 8);
 		}
 		for (int first = 0; first < f->cols; first += BLOCK)
 		{
 			const double *changes = e->changes + first;
 			double		sum[BLOCK] = {0};
 
-			for (int l = 0; l < lanes; l++)
+			for (uint32 t = 0; t < f->ntrees; t++)
 				for (int i = 0; i < BLOCK; i++)
-					sum[i] += changes[e->leaves[l] + i];
+					sum[i] += changes[e->leaves[t] + i];
 			for (int i = 0; i < BLOCK && first + i < f->cols; i++)
 				contribution[first + i] = sum[i];
 		}

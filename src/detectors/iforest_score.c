@@ -10,7 +10,7 @@
  * nothing can be told.
  *
  * Loading turns the pre-order trees into the form that
- * math/simd_forest.c walks: complete trees of one depth, interleaved.  A
+ * math/simd_forest.c walks: complete trees of one depth, in blocks.  A
  * value is compared by its rank among a column's thresholds, found through
  * a table of equal-width buckets and a search that takes the same number of
  * steps whatever the value, so that no branch is mispredicted.
@@ -22,8 +22,10 @@
 #include "math/ad_math.h"
 
 
-#define LANES				AD_FOREST_LANES
-#define MAX_FOREST_SLOTS	((Size) 1 << 24)	/* leaves of all lanes */
+#define LANES				16	/* sums of lengths that are added at the end */
+#define KEY_RANKS			PG_UINT16_MAX	/* thresholds of a key */
+#define MAX_FOREST_SLOTS	((Size) 1 << 24)	/* leaves of all trees */
+#define SEARCHES			5	/* columns that are searched at once */
 #define TOGETHER			16	/* extended trees that are walked at once */
 #define EULER				0.57721566490153286061
 
@@ -32,7 +34,7 @@ typedef struct Loader
 {
 	AdReader   *r;
 	AdForest   *f;
-	Size		slots;			/* leaves a lane has */
+	uint32	   *first_key;		/* of each column */
 	uint16	   *code_of;		/* (depth, rows) -> code, or 0 */
 	uint32		ncodes;
 	uint32		maxcodes;		/* lengths allocated */
@@ -67,7 +69,7 @@ ad_iforest_depth_limit(int psi)
 static void
 load_column(AdReader *r, AdRanks *c)
 {
-	uint32		n = ad_rd_count(r, AD_FOREST_MAX_RANK, sizeof(double));
+	uint32		n = ad_rd_count(r, AD_IFOREST_MAX_RANK, sizeof(double));
 	double	   *t = ad_palloc_array(double, n);
 
 	ad_rd_f64_array(r, t, n);
@@ -83,6 +85,7 @@ length_code(Loader *l, int depth, uint32 rows)
 {
 	uint16	   *code = &l->code_of[(Size) depth * (l->f->psi + 1) + rows];
 
+	/* 0: there is none yet */
 	if (*code == 0)
 	{
 		if (l->ncodes > PG_UINT16_MAX)
@@ -103,39 +106,173 @@ length_code(Loader *l, int depth, uint32 rows)
 	return *code;
 }
 
+/* Sort keys: those of which a search takes more steps first. */
+static int
+compare_steps(const void *a, const void *b, void *columns)
+{
+	const AdForestKey *k = a;
+	const AdForestKey *m = b;
+	const AdRanks *c = columns;
+	int			more = c[m->column].steps - c[k->column].steps;
+
+	if (more != 0)
+		return more;
+	if (k->column != m->column)
+		return k->column < m->column ? -1 : 1;
+	return k->first < m->first ? -1 : 1;
+}
+
 /*
- * Check a pre-order tree and place it into its lane: node at position "at"
- * of level "depth".  A leaf above the last level fills all slots below it.
+ * Make the keys of a row.  Those that are searched together take as many
+ * steps: the values of each column are followed by what that may look at.
  */
 static void
-place_tree(Loader *l, uint32 *nodes, uint16 *codes, int depth, Size at)
+make_keys(Loader *l)
+{
+	AdForest   *f = l->f;
+	int			n = 0;
+
+	for (int c = 0; c < f->cols; c++)
+		f->nkeys += Max((f->columns[c].n + KEY_RANKS - 1) / KEY_RANKS, 1);
+	f->keys = ad_palloc_array(AdForestKey, f->nkeys + SEARCHES);
+	for (int c = 0; c < f->cols; c++)
+		for (uint32 first = 0; first == 0 || first < f->columns[c].n;
+			 first += KEY_RANKS)
+		{
+			f->keys[n].column = c;
+			f->keys[n++].first = first;
+		}
+	qsort_arg(f->keys, n, sizeof(AdForestKey), compare_steps, f->columns);
+	for (int i = n; i < n + SEARCHES; i++)
+		f->keys[i] = f->keys[n - 1];
+	for (int i = 0; i < n; i++)
+		ad_ranks_widen(&f->columns[f->keys[i].column],
+					   f->columns[f->keys[i / SEARCHES * SEARCHES].column].steps);
+
+	/* the keys of a column are still side by side */
+	l->first_key = ad_palloc_array(uint32, f->cols);
+	for (int i = n - 1; i >= 0; i--)
+		l->first_key[f->keys[i].column] = i;
+	f->width = n <= 16 ? AD_FOREST_16 : n <= 32 ? AD_FOREST_32 :
+		n <= 64 ? AD_FOREST_64 : AD_FOREST_WIDE;
+	f->key = ad_palloc0_array(int16, Max(n, 64) + SEARCHES);
+}
+
+/*
+ * Make blocks of trees of f->depth, all of whose nodes lead left.  Blocks are
+ * aligned to lines of the cache.
+ */
+static void
+make_blocks(AdForest *f)
+{
+	Size		fan = (Size) 1 << ((f->depth - 1) % AD_FOREST_LEVELS + 1);
+	Size		n = 1;
+	AdForestBlock none;
+
+	f->walked = (int) (f->ntrees + f->ntrees % 2);
+	for (int left = f->depth - AD_FOREST_LEVELS; left > 0;
+		 left -= AD_FOREST_LEVELS)
+	{
+		n += fan;
+		fan *= AD_FOREST_CHILDREN;
+	}
+	n = ad_mul_size(n, f->walked);
+	f->blocks = (AdForestBlock *)
+		TYPEALIGN(sizeof(AdForestBlock), ad_palloc_array(AdForestBlock, n + 1));
+	memset(&none, 0, sizeof(none));
+	for (int i = 0; i < AD_FOREST_CHILDREN; i++)
+		none.threshold[i] = AD_FOREST_LEFT;
+	for (Size i = 0; i < n; i++)
+		f->blocks[i] = none;
+}
+
+/* Where the node at a position of level "depth" of a tree is. */
+static AdForestBlock *
+find_node(const AdForest *f, Size tree, int depth, Size position, int *at)
+{
+	AdForestBlock *blocks = f->blocks;
+	int			filled = (f->depth - 1) % AD_FOREST_LEVELS + 1;
+	Size		fan = 1;
+	int			level = depth + AD_FOREST_LEVELS - filled;
+	int			within = level % AD_FOREST_LEVELS;
+
+	for (int above = level / AD_FOREST_LEVELS; above > 0; above--)
+	{
+		blocks += f->walked * fan;
+		fan = fan == 1 ? (Size) 1 << filled : fan * AD_FOREST_CHILDREN;
+	}
+	*at = (1 << within) - 1 + (int) (position & (((Size) 1 << within) - 1));
+	return blocks + tree * fan + (position >> within);
+}
+
+/*
+ * Return the column of an inner node of an axis-parallel forest, and its
+ * threshold.
+ */
+uint32
+ad_forest_split(const AdForest *f, Size tree, int depth, Size position,
+				double *threshold)
+{
+	int			at;
+	const AdForestBlock *b = find_node(f, tree, depth, position, &at);
+	const AdForestKey *k = &f->keys[f->width == AD_FOREST_WIDE ?
+									b->column[at] : (uint8) b->column[at]];
+
+	*threshold = f->columns[k->column].values[k->first + b->threshold[at] -
+											  PG_INT16_MIN];
+	return k->column;
+}
+
+/* Check a node of a model and place it. */
+static void
+place_node(Loader *l, uint32 node, Size tree, int depth, Size position)
+{
+	AdForest   *f = l->f;
+	uint32		column = node & ((1 << AD_IFOREST_SHIFT) - 1);
+	uint32		rank = node >> AD_IFOREST_SHIFT;
+	int			at;
+	AdForestBlock *b;
+
+	if (column >= (uint32) f->cols)
+		ad_rd_corrupt(l->r, "a node's column does not exist");
+	if (rank >= f->columns[column].n)
+		ad_rd_corrupt(l->r, "a node's threshold does not exist");
+	b = find_node(f, tree, depth, position, &at);
+	column = l->first_key[column] + rank / KEY_RANKS;
+	b->threshold[at] = (int16) ((int) (rank % KEY_RANKS) + PG_INT16_MIN);
+	b->column[at] = (uint16) (f->width == AD_FOREST_WIDE ? column :
+							  column + ((column + 128) << 8));
+}
+
+/*
+ * Check a pre-order tree and place it: its node at a position of level
+ * "depth".  A leaf above the last level fills all slots below it.
+ */
+static void
+place_tree(Loader *l, Size tree, int depth, Size position)
 {
 	AdForest   *f = l->f;
 	uint32		node = ad_rd_u32(l->r);
-	uint32		column = node & ((1 << AD_FOREST_SHIFT) - 1);
 
 	if (node & AD_IFOREST_LEAF)
 	{
 		int			below = f->depth - depth;
+		uint16	   *codes = f->codes + (tree << f->depth);
 		uint16		code;
 
 		if ((node & ~AD_IFOREST_LEAF) > f->psi)
 			ad_rd_corrupt(l->r, "a leaf has more rows than a subsample");
 		code = length_code(l, depth, node & ~AD_IFOREST_LEAF);
-		for (Size i = at << below; i < (at + 1) << below; i++)
-			codes[i * LANES] = code;
+		for (Size i = position << below; i < (position + 1) << below; i++)
+			codes[i] = code;
 		return;
 	}
 	if (depth == f->depth)
 		ad_rd_corrupt(l->r, "a tree is too deep");
-	if (column >= (uint32) f->cols)
-		ad_rd_corrupt(l->r, "a node's column does not exist");
-	if ((node >> AD_FOREST_SHIFT) >= f->columns[column].n)
-		ad_rd_corrupt(l->r, "a node's threshold does not exist");
 	f->ninner++;
-	nodes[(((Size) 1 << depth) - 1 + at) * LANES] = node;
-	place_tree(l, nodes, codes, depth + 1, 2 * at);
-	place_tree(l, nodes, codes, depth + 1, 2 * at + 1);
+	place_node(l, node, tree, depth, position);
+	place_tree(l, tree, depth + 1, 2 * position);
+	place_tree(l, tree, depth + 1, 2 * position + 1);
 }
 
 /* Load the thresholds and trees of an axis-parallel forest. */
@@ -143,8 +280,8 @@ static void
 load_axis_parallel(AdReader *r, AdForest *f)
 {
 	Loader		l;
-	Size		stride;
 
+	ad_forest_begin();
 	memset(&l, 0, sizeof(l));
 	l.r = r;
 	l.f = f;
@@ -154,36 +291,30 @@ load_axis_parallel(AdReader *r, AdForest *f)
 		CHECK_FOR_INTERRUPTS();
 		load_column(r, &f->columns[c]);
 	}
-
-	l.slots = (Size) 1 << f->depth;
-	f->groups = (int) ((f->ntrees + LANES - 1) / LANES);
-	if ((Size) f->groups * LANES * l.slots > MAX_FOREST_SLOTS)
+	if ((Size) f->ntrees << f->depth > MAX_FOREST_SLOTS)
 		ad_rd_corrupt(r, "its trees are too many for their depth");
-	stride = (l.slots - 1) * LANES;
-	f->nodes = ad_palloc0_array(uint32, ad_mul_size(f->groups, stride));
-	f->codes = ad_palloc0_array(uint16, (Size) f->groups * LANES * l.slots);
-	f->key = ad_palloc0_array(uint32, Max(f->cols, LANES));
-	f->leaf = ad_palloc0_array(uint32, (Size) f->groups * LANES);
+	make_keys(&l);
+	make_blocks(f);
+	f->codes = ad_palloc_array(uint16, (Size) f->ntrees << f->depth);
+	f->leaf = ad_palloc_array(uint32, f->walked);
 
-	/* code 0 is the length 0 of the lanes without a tree */
 	l.code_of = ad_palloc0_array(uint16, ad_mul_size(f->depth + 1,
 													 f->psi + 1));
 	l.maxcodes = 512;
 	f->lengths = ad_palloc_array(double, l.maxcodes);
 	f->leaves = ad_palloc_array(AdForestLeaf, l.maxcodes);
+	/* code 0 is that of no leaf */
 	f->lengths[0] = 0;
+	memset(&f->leaves[0], 0, sizeof(AdForestLeaf));
 	l.ncodes = 1;
 	for (uint32 t = 0; t < f->ntrees; t++)
 	{
-		Size		group = t / LANES;
-		Size		lane = t % LANES;
-
 		CHECK_FOR_INTERRUPTS();
-		place_tree(&l, f->nodes + group * stride + lane,
-				   f->codes + group * l.slots * LANES + lane, 0, 0);
+		place_tree(&l, t, 0, 0);
 	}
 	ad_rd_end(r);
 	pfree(l.code_of);
+	pfree(l.first_key);
 }
 
 /* Load an extended node and what is below it; returns its index. */
@@ -251,19 +382,29 @@ load_extended(AdReader *r, AdForest *f)
 static void
 check_forest(const AdForest *f)
 {
-	Size		slots = (Size) 1 << f->depth;
-	Size		lanes = (Size) f->groups * LANES;
+	Size		last = 1;
 
-	Assert((f->groups > 0) == !f->hyperplanes);
-	for (Size i = 0; !f->hyperplanes && i < lanes * (slots - 1); i++)
+	Assert((f->walked > 0) == !f->hyperplanes);
+	if (!f->hyperplanes)
 	{
-		uint32		column = f->nodes[i] & ((1 << AD_FOREST_SHIFT) - 1);
+		int			at;
 
-		/* slots without a node have column and rank 0 */
-		Assert(column < (uint32) f->cols);
-		Assert(f->nodes[i] == 0 ||
-			   f->nodes[i] >> AD_FOREST_SHIFT < f->columns[column].n);
+		/* the last node of the last level is in the last block */
+		last = ((Size) 1 << (f->depth - 1)) - 1;
+		last = find_node(f, f->walked - 1, f->depth - 1, last, &at) - f->blocks;
+		Assert(at == AD_FOREST_CHILDREN - 2);
 	}
+	for (Size i = 0; !f->hyperplanes && i <= last; i++)
+		for (int n = 0; n < AD_FOREST_CHILDREN; n++)
+		{
+			uint32		column = f->blocks[i].column[n];
+
+			if (f->width != AD_FOREST_WIDE)
+				column &= 0xff;
+			Assert(column < (uint32) f->nkeys);
+			Assert(n < AD_FOREST_CHILDREN - 1 ||
+				   f->blocks[i].threshold[n] == AD_FOREST_LEFT);
+		}
 	for (uint32 i = 0; i < f->nhyper; i++)
 	{
 		const AdHyperNode *node = &f->hyper[i];
@@ -322,26 +463,74 @@ ad_iforest_load(AdReader *r, int cols)
 	return ad_forest_load(r, cols, false, ad_iforest_depth_limit);
 }
 
+/* The key that a rank is. */
+static inline int16
+key_of(const AdForestKey *k, uint32 rank)
+{
+	uint32		above = rank > k->first ? rank - k->first : 0;
+
+	return (int16) ((int) Min(above, KEY_RANKS) + PG_INT16_MIN);
+}
+
+/*
+ * Turn a row into keys, some columns in turn: a search is a chain of loads
+ * that wait for each other.
+ */
+static inline void
+find_keys(AdForest *f, const double *x)
+{
+	for (int first = 0; first < f->nkeys; first += SEARCHES)
+	{
+		const AdForestKey *k = f->keys + first;
+		const double *at[SEARCHES];
+		double		v[SEARCHES];
+
+		for (int i = 0; i < SEARCHES; i++)
+		{
+			const AdRanks *r = &f->columns[k[i].column];
+
+			v[i] = x[k[i].column];
+			at[i] = r->values + r->bucket[ad_ranks_bucket(r, v[i])];
+		}
+		/* as many steps as the first needs: the others need no more */
+		for (Size half = ((Size) 1 << f->columns[k[0].column].steps) / 2;
+			 half > 0; half /= 2)
+			for (int i = 0; i < SEARCHES; i++)
+				at[i] += half & -(Size) (at[i][half - 1] < v[i]);
+		for (int i = 0; i < SEARCHES; i++)
+			f->key[first + i] =
+				key_of(&k[i], (uint32) (at[i] - f->columns[k[i].column].values));
+	}
+}
+
 /* The sum of a row's path lengths over an axis-parallel forest's trees. */
 static double
 axis_parallel_length(AdForest *f, const double *x)
 {
-	double		lane[LANES] = {0};
+	double		lane[LANES];
 	double		sum = 0;
-	Size		stride = (Size) LANES << f->depth;
-	const uint16 *codes = f->codes;
+	Size		slots = (Size) 1 << f->depth;
+	uint32		whole = f->ntrees / LANES * LANES;
 
-	for (int c = 0; c < f->cols; c++)
+	find_keys(f, x);
+	ad_forest_walk[f->width] (f->blocks, f->walked, f->depth, f->key, f->leaf);
+	for (int first = 0; first < LANES; first += LANES / 2)
 	{
-		const AdRanks *r = &f->columns[c];
+		/* as many as there are registers */
+		double		part[LANES / 2] = {0};
 
-		f->key[c] = ad_rank_from(r, r->bucket[ad_ranks_bucket(r, x[c])],
-								 x[c]) << AD_FOREST_SHIFT;
+		for (uint32 t = first; t < whole; t += LANES)
+		{
+			const uint32 *leaf = f->leaf + t;
+			const uint16 *codes = f->codes + t * slots;
+
+			for (int l = 0; l < LANES / 2; l++, codes += slots)
+				part[l] += f->lengths[codes[leaf[l]]];
+		}
+		memcpy(lane + first, part, sizeof(part));
 	}
-	ad_forest_walk(f->nodes, f->groups, f->depth, f->key, f->cols, f->leaf);
-	for (int g = 0; g < f->groups; g++, codes += stride)
-		for (int l = 0; l < LANES; l++)
-			lane[l] += f->lengths[codes[f->leaf[g * LANES + l]]];
+	for (uint32 t = whole; t < f->ntrees; t++)
+		lane[t - whole] += f->lengths[f->codes[t * slots + f->leaf[t]]];
 	for (int l = 0; l < LANES; l++)
 		sum += lane[l];
 	return sum;

@@ -34,6 +34,7 @@ typedef struct AdRanks
 } AdRanks;
 
 extern void ad_ranks_build(AdRanks *r, double *values, uint32 n);
+extern void ad_ranks_widen(AdRanks *r, int steps);
 extern void ad_sort_many(double *v, Size n, uint64 *scratch);
 
 /* The bucket of a number; monotonic in x. */
@@ -41,12 +42,12 @@ static inline uint32
 ad_ranks_bucket(const AdRanks *r, double x)
 {
 	double		p = (x - r->low) * r->per_width;
+	double		last = r->nbuckets - 1;
 
-	if (!(p > 0))
-		return 0;
-	if (p >= r->nbuckets)
-		return r->nbuckets - 1;
-	return (uint32) p;
+	/* free of branches; NaN is 0 */
+	p = p > 0 ? p : 0;
+	p = p < last ? p : last;
+	return (uint32) (int32) p;
 }
 
 /*

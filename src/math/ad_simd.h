@@ -31,21 +31,42 @@ extern AdSimdLevel ad_simd_level(void);
 /*
  * simd_forest.c: walk all trees of a forest for one row.
  *
- * Trees are complete binary trees of the same depth, AD_FOREST_LANES to a
- * group, interleaved: node i of lane l of a group is at [i * LANES + l],
- * root 0, children 2i + 1 and 2i + 2, groups (2^depth - 1) * LANES apart.
- * A node is rank << AD_FOREST_SHIFT | column; the walk goes right if
- * node < key[column].  leaf[] receives, per lane, the leaf's position times
- * LANES plus the lane.  key[] has at least AD_FOREST_LANES entries.
+ * A block is four levels of a tree: node 0, its children 1 and 2, and so on.
+ * The walk goes right at a node if key[column] is greater than its threshold,
+ * so never where that is AD_FOREST_LEFT; the last of the sixteen nodes is
+ * such.  All trees are of one depth.  Their first blocks stand side by side,
+ * then come those of the next four levels, tree by tree, and so on.  Where
+ * the depth is not a multiple of four, the first block is filled from its
+ * bottom: the nodes at the left border of its upper levels lead left.
+ *
+ * leaf[] receives where a row arrives: from 0 to 2^depth - 1.  The number of
+ * trees is even, and blocks are aligned to their size.  Up to 64 columns a
+ * number c is stored as c + 256 * (c + 128), from 65 on as c; key[] then has
+ * as many entries as its width says.
  */
-#define AD_FOREST_LANES		16
-#define AD_FOREST_SHIFT		12	/* bits for the column */
-#define AD_FOREST_MAX_RANK	524286	/* so that a key stays below 2^31 */
+#define AD_FOREST_LEVELS	4
+#define AD_FOREST_CHILDREN	16
+#define AD_FOREST_LEFT		PG_INT16_MAX
 
-typedef void (*AdForestWalk) (const uint32 *nodes, int groups, int depth,
-							  const uint32 *key, int cols, uint32 *leaf);
+typedef struct AdForestBlock
+{
+	int16		threshold[AD_FOREST_CHILDREN];
+	uint16		column[AD_FOREST_CHILDREN];
+} AdForestBlock;
 
-extern AdForestWalk ad_forest_walk;
+/* How many columns there are, at most. */
+typedef enum AdForestWidth
+{
+	AD_FOREST_16, AD_FOREST_32, AD_FOREST_64, AD_FOREST_WIDE
+} AdForestWidth;
+
+#define AD_FOREST_WIDTHS	4
+
+typedef void (*AdForestWalk) (const AdForestBlock *blocks, int trees,
+							  int depth, const int16 *key, uint32 *leaf);
+
+extern AdForestWalk ad_forest_walk[AD_FOREST_WIDTHS];
+extern void ad_forest_begin(void);
 extern void ad_forest_choose(AdSimdLevel level);
 
 /*

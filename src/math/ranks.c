@@ -15,6 +15,8 @@
  */
 #include "math/ad_math.h"
 
+#include "port/pg_bitutils.h"
+
 #define MAX_BUCKETS		16384
 #define DIGIT_BITS		11
 #define DIGITS			6		/* 6 * 11 >= 64 */
@@ -52,15 +54,26 @@ ad_ranks_build(AdRanks *r, double *values, uint32 n)
 		fullest = Max(fullest, i - bucket[b]);
 	}
 	r->bucket = bucket;
-	while (((uint32) 1 << r->steps) <= fullest)
-		r->steps++;
-
-	/* a search may look this far past the last value */
-	values = ad_repalloc_array(values, double,
-							   (Size) n + ((Size) 1 << r->steps));
-	for (Size i = 0; i < (Size) 1 << r->steps; i++)
-		values[n + i] = INFINITY;
 	r->values = values;
+	r->steps = -1;
+	ad_ranks_widen(r, fullest == 0 ? 0 : pg_leftmost_one_pos32(fullest) + 1);
+}
+
+/* Let searches take at least so many steps. */
+void
+ad_ranks_widen(AdRanks *r, int steps)
+{
+	double	   *values;
+
+	if (steps <= r->steps)
+		return;
+	/* a search may look this far past the last value */
+	values = ad_repalloc_array((double *) r->values, double,
+							   (Size) r->n + ((Size) 1 << steps));
+	for (Size i = 0; i < (Size) 1 << steps; i++)
+		values[r->n + i] = INFINITY;
+	r->values = values;
+	r->steps = steps;
 }
 
 /* The bits of a double as an integer that sorts as the double does. */

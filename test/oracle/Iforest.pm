@@ -1,7 +1,7 @@
 # An isolation forest read and scored node by node, from the paper (Liu, Ting
 # and Zhou 2008; extended: Hariri et al. 2019) and the payload format in
 # src/detectors/iforest.h. It shares nothing with the scoring code, which
-# compares ranks in interleaved complete trees.
+# compares ranks in blocks of complete trees.
 package Iforest;
 
 use strict;
