@@ -159,9 +159,26 @@ typedef struct AdForest
 	AdHyperTerm *terms;
 	uint32		nterms;
 	uint32	   *roots;
+	uint32		nthird;			/* inner nodes on each third level: blocks */
+	int			most_terms;		/* of a node */
+	struct AdForestWalker *walker;	/* NULL: of no use */
 
 	struct AdForestExplainer *explainer;	/* NULL until it is needed */
 } AdForest;
+
+/* The child of a node of an extended forest that a row goes to. */
+static inline uint32
+ad_forest_hyper_step(const AdForest *f, const AdHyperNode *node, uint32 at,
+					 const double *x)
+{
+	const AdHyperTerm *term = f->terms + node->first;
+	double		dot = 0;
+
+	for (uint32 i = 0; i < node->nterms; i++)
+		dot += term[i].coefficient * x[term[i].column];
+	/* infinities of both signs make NaN, which goes right */
+	return dot <= node->threshold ? at + 1 : node->right;
+}
 
 /* iforest.c */
 extern void ad_forest_grow(AdForestGrower *g, StringInfo payload);
@@ -179,6 +196,12 @@ extern void ad_iforest_describe(const void *scorer, StringInfo json);
 extern int	ad_iforest_depth_limit(int psi);
 extern uint32 ad_forest_split(const AdForest *f, Size tree, int depth,
 							  Size position, double *threshold);
+
+/* iforest_hyper.c */
+typedef struct AdForestWalker AdForestWalker;
+extern AdForestWalker *ad_forest_walker(const AdForest *f);
+extern bool ad_forest_walk_row(AdForestWalker *w, const AdForest *f,
+							   const double *x, double *length);
 
 /* iforest_explain.c */
 extern double ad_iforest_explain(void *scorer, const double *x, bool path,

@@ -342,6 +342,8 @@ load_hyper(AdReader *r, AdForest *f, int depth)
 		ad_rd_corrupt(r, "a tree is too deep");
 	ad_rd_need(r, (Size) k * 10);
 	f->ninner++;
+	f->nthird += depth % AD_HYPER_LEVELS == 0;
+	f->most_terms = Max(f->most_terms, k);
 	node->first = f->nterms;
 	node->nterms = k;
 	for (int i = 0; i < k; i++)
@@ -365,8 +367,13 @@ load_extended(AdReader *r, AdForest *f)
 {
 	Size		left = r->len - r->pos;
 
-	/* a node is at least 6 bytes, a term 10 */
-	f->hyper = ad_palloc_array(AdHyperNode, left / 6 + 1);
+	/*
+	 * A leaf is 6 bytes, an inner node at least 20, a term 10.  There are at
+	 * most as many leaves as inner nodes and trees, so that two nodes take 26
+	 * bytes, but for one a tree; and one may be begun whose bytes are
+	 * missing.
+	 */
+	f->hyper = ad_palloc_array(AdHyperNode, left / 13 + f->ntrees + 1);
 	f->terms = ad_palloc_array(AdHyperTerm, left / 10 + 1);
 	f->roots = ad_palloc_array(uint32, f->ntrees);
 	for (uint32 t = 0; t < f->ntrees; t++)
@@ -375,6 +382,7 @@ load_extended(AdReader *r, AdForest *f)
 		f->roots[t] = load_hyper(r, f, 0);
 	}
 	ad_rd_end(r);
+	f->walker = ad_forest_walker(f);
 }
 
 #ifdef USE_ASSERT_CHECKING
@@ -536,19 +544,6 @@ axis_parallel_length(AdForest *f, const double *x)
 	return sum;
 }
 
-/* The child of a node that a row goes to. */
-static inline uint32
-hyper_step(const AdForest *f, const AdHyperNode *node, uint32 at, const double *x)
-{
-	const AdHyperTerm *term = f->terms + node->first;
-	double		dot = 0;
-
-	for (uint32 i = 0; i < node->nterms; i++)
-		dot += term[i].coefficient * x[term[i].column];
-	/* infinities of both signs make NaN, which goes right */
-	return dot <= node->threshold ? at + 1 : node->right;
-}
-
 /*
  * The same for an extended forest.  Several trees are walked together: a
  * walk is a chain of loads that wait for each other.
@@ -558,6 +553,8 @@ extended_length(const AdForest *f, const double *x)
 {
 	double		sum = 0;
 
+	if (f->walker && ad_forest_walk_row(f->walker, f, x, &sum))
+		return sum;
 	for (uint32 first = 0; first < f->ntrees; first += TOGETHER)
 	{
 		int			n = (int) Min(f->ntrees - first, TOGETHER);
@@ -575,7 +572,7 @@ extended_length(const AdForest *f, const double *x)
 
 				if (node->right != 0)
 				{
-					at[t] = hyper_step(f, node, at[t], x);
+					at[t] = ad_forest_hyper_step(f, node, at[t], x);
 					walking = true;
 				}
 			}

@@ -70,6 +70,49 @@ extern void ad_forest_begin(void);
 extern void ad_forest_choose(AdSimdLevel level);
 
 /*
+ * simd_hyper.c: walk trees with splits on at most two columns.
+ *
+ * A block is three levels of a tree: split 0, its children 1 and 2, and so
+ * on.  At a split d is y[columns & 0xffff] + ratio * y[columns >> 16] -
+ * threshold, in single precision; the walk goes to its second child if d is
+ * above 0, to its first if it is below, and is uncertain where |d| is at most
+ * margin + threshold[7]; ratio[7] and columns[7] are 0.  way[] says what is
+ * below: a block, or AD_HYPER_LEAF and a leaf.  Where a part of the tree is
+ * less deep, the splits that are not there lead to their first child.
+ *
+ * leaf[] receives, per tree, AD_HYPER_LEAF and the leaf; or AD_HYPER_UNSURE
+ * beside it and the block from which the caller goes on.  Blocks are aligned to half their size; y[] is
+ * finite and has at least 16 entries.
+ */
+#define AD_HYPER_LEVELS		3
+#define AD_HYPER_LANES		8
+#define AD_HYPER_LEAF		0x80000000U
+#define AD_HYPER_UNSURE		0x40000000U
+
+typedef struct AdHyperBlock
+{
+	float		ratio[AD_HYPER_LANES];
+	float		threshold[AD_HYPER_LANES];
+	uint32		columns[AD_HYPER_LANES];
+	uint32		way[AD_HYPER_LANES];
+} AdHyperBlock;
+
+/* How many columns there are, at most. */
+typedef enum AdHyperWidth
+{
+	AD_HYPER_8, AD_HYPER_16, AD_HYPER_WIDE
+} AdHyperWidth;
+
+#define AD_HYPER_WIDTHS		3
+
+typedef void (*AdHyperWalk) (const AdHyperBlock *blocks, const uint32 *roots,
+							 int trees, const float *y, float margin,
+							 uint32 *leaf);
+
+extern AdHyperWalk ad_hyper_walk[AD_HYPER_WIDTHS];
+extern void ad_hyper_choose(AdSimdLevel level);
+
+/*
  * simd_neighbors.c: distances from a row to many.
  *
  * A block holds AD_BLOCK_LANES rows of doubles column by column; its kernel

@@ -60,6 +60,7 @@ static void
 assign_simd(int newval, void *extra pg_attribute_unused())
 {
 	ad_forest_choose(level_of(newval));
+	ad_hyper_choose(level_of(newval));
 	ad_kernel_choose(level_of(newval));
 	ad_neighbors_choose(level_of(newval));
 	ad_linear_choose(level_of(newval));

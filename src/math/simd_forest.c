@@ -303,7 +303,7 @@ walk_avx512_64(const AdForestBlock *blocks, int trees, int depth,
 
 /* Use the variants of a level. */
 void
-ad_forest_choose(AdSimdLevel level)
+ad_forest_choose(AdSimdLevel level pg_attribute_unused())
 {
 	ad_forest_walk[AD_FOREST_16] = walk_scalar;
 	ad_forest_walk[AD_FOREST_32] = walk_scalar;
