@@ -19,9 +19,15 @@
 #define AD_HAVE_X86
 #endif
 
+/* Every 64-bit ARM has these: there is no older level. */
+#if defined(__aarch64__) && defined(__GNUC__) && defined(__ARM_NEON) && \
+	!defined(__AARCH64EB__)
+#define AD_HAVE_NEON
+#endif
+
 typedef enum AdSimdLevel
 {
-	AD_SIMD_SCALAR, AD_SIMD_AVX2, AD_SIMD_AVX512
+	AD_SIMD_SCALAR, AD_SIMD_NEON, AD_SIMD_AVX2, AD_SIMD_AVX512
 } AdSimdLevel;
 
 /* simd.c */

@@ -45,6 +45,10 @@ level_of(int setting)
 	if (__builtin_cpu_supports("avx2"))
 		return AD_SIMD_AVX2;
 #endif
+#ifdef AD_HAVE_NEON
+	if (setting == SIMD_AUTO)
+		return AD_SIMD_NEON;
+#endif
 	return AD_SIMD_SCALAR;
 }
 

@@ -23,6 +23,9 @@
 #ifdef AD_HAVE_X86
 #include <immintrin.h>
 #endif
+#ifdef AD_HAVE_NEON
+#include <arm_neon.h>
+#endif
 
 #define LEVELS		AD_FOREST_LEVELS
 #define CHILDREN	AD_FOREST_CHILDREN
@@ -121,7 +124,7 @@ walk_wide(const AdForestBlock *blocks, int trees, int depth,
 	walk_portable(blocks, trees, depth, key, leaf, false);
 }
 
-#ifdef AD_HAVE_X86
+#if defined(AD_HAVE_X86) || defined(AD_HAVE_NEON)
 
 /*
  * The walk of the vector variants, two trees at a time.  PAIR(a, b) gives the
@@ -155,6 +158,55 @@ walk_wide(const AdForestBlock *blocks, int trees, int depth,
 			fan *= CHILDREN; \
 		} \
 	} while (0)
+
+#endif
+
+#ifdef AD_HAVE_NEON
+
+/* The bits of a block; see compare_16(). */
+static inline uint32
+compare_neon(const AdForestBlock *b, uint8x16_t low, uint8x16_t high)
+{
+	const		uint8x16_t weights = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+	uint8x8_t	greater[2];
+	uint8x16_t	bits;
+
+	for (int h = 0; h < 2; h++)
+	{
+		uint8x16_t	column = vld1q_u8((const uint8 *) (b->column + 8 * h));
+		uint8x16_t	k = vorrq_u8(vqtbl1q_u8(low, column),
+								 vqtbl1q_u8(high, veorq_u8(column, vdupq_n_u8(0x80))));
+
+		greater[h] = vmovn_u16(vcgtq_s16(vreinterpretq_s16_u8(k),
+										 vld1q_s16(b->threshold + 8 * h)));
+	}
+	bits = vandq_u8(vcombine_u8(greater[0], greater[1]), weights);
+	return vaddv_u8(vget_low_u8(bits)) | (uint32) vaddv_u8(vget_high_u8(bits)) << 8;
+}
+
+static void
+walk_neon_16(const AdForestBlock *blocks, int trees, int depth,
+			 const int16 *key, uint32 *leaf)
+{
+	uint8		bytes[2][16];
+	uint8x16_t	low;
+	uint8x16_t	high;
+
+	for (int i = 0; i < 16; i++)
+	{
+		bytes[0][i] = (uint8) key[i];
+		bytes[1][i] = (uint8) ((uint16) key[i] >> 8);
+	}
+	low = vld1q_u8(bytes[0]);
+	high = vld1q_u8(bytes[1]);
+#define PAIR(a, b) (compare_neon(a, low, high) | compare_neon(b, low, high) << 16)
+	WALK_PAIRS(PAIR);
+#undef PAIR
+}
+
+#endif							/* AD_HAVE_NEON */
+
+#ifdef AD_HAVE_X86
 
 /* The low or the high bytes of sixteen keys, in both halves of a register. */
 __attribute__((target("avx2")))
@@ -309,6 +361,10 @@ ad_forest_choose(AdSimdLevel level pg_attribute_unused())
 	ad_forest_walk[AD_FOREST_32] = walk_scalar;
 	ad_forest_walk[AD_FOREST_64] = walk_scalar;
 	ad_forest_walk[AD_FOREST_WIDE] = walk_wide;
+#ifdef AD_HAVE_NEON
+	if (level == AD_SIMD_NEON)
+		ad_forest_walk[AD_FOREST_16] = walk_neon_16;
+#endif
 #ifdef AD_HAVE_X86
 	if (level == AD_SIMD_AVX2)
 	{

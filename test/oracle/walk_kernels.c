@@ -1,0 +1,220 @@
+/*-------------------------------------------------------------------------
+ *
+ * walk_kernels.c
+ *		The kernels that walk forests, without a server.
+ *
+ * Walks random forests with every kind of instructions that the processor
+ * has, compares the leaves with those of a plain walk, and prints a sum of
+ * all, and of many powers of two.  test/aarch64.sh compares what builds for
+ * two kinds of processors print.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/ad_elementary.h"
+#include "math/ad_simd.h"
+
+#undef printf				/* the C library's: no server is linked */
+
+#define MAX_TREES	130
+#define MAX_BLOCKS	(MAX_TREES * 300)
+#define ROWS		40
+
+static uint64 state;
+static uint64 sum;
+static int	wrong;
+
+static AdForestBlock blocks[MAX_BLOCKS] pg_attribute_aligned(64);
+static AdHyperBlock hyper[MAX_BLOCKS] pg_attribute_aligned(128);
+
+static uint32
+draw(uint32 n)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (uint32) (state >> 32) % n;
+}
+
+static void
+add(uint64 v)
+{
+	sum = (sum ^ v) * UINT64CONST(0x100000001b3);
+}
+
+/* The levels to try: those that the processor has. */
+static bool
+has(AdSimdLevel level)
+{
+#ifdef AD_HAVE_X86
+	__builtin_cpu_init();
+	if (level == AD_SIMD_AVX2)
+		return __builtin_cpu_supports("avx2");
+	if (level == AD_SIMD_AVX512)
+		return __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+			__builtin_cpu_supports("avx512dq");
+#endif
+#ifdef AD_HAVE_NEON
+	if (level == AD_SIMD_NEON)
+		return true;
+#endif
+	return level == AD_SIMD_SCALAR;
+}
+
+/* The leaf of one tree, one node after the other. */
+static uint32
+plain(int trees, int t, int depth, const int16 *key, bool narrow)
+{
+	const AdForestBlock *first = blocks;
+	uint32		fan = 1;
+	uint32		at = 0;
+
+	for (int left = depth; left > 0; left -= AD_FOREST_LEVELS)
+	{
+		const AdForestBlock *b = &first[t * fan + at];
+		uint32		node = 0;
+
+		for (int s = 0; s < AD_FOREST_LEVELS; s++)
+		{
+			uint32		column = narrow ? b->column[node] & 0xff : b->column[node];
+
+			node = 2 * node + 1 + (key[column] > b->threshold[node]);
+		}
+		at = at * 16 + node - 15;
+		first += trees * fan;
+		fan = fan == 1 ? (uint32) 1 << ((depth - 1) % 4 + 1) : fan * 16;
+	}
+	return at;
+}
+
+/* Fill a block's nodes; those at the top of a first block that is not full lead left. */
+static void
+fill(AdForestBlock *b, int columns, int empty)
+{
+	for (int i = 0; i < 16; i++)
+	{
+		uint32		c = draw(columns);
+
+		b->threshold[i] = (int16) (draw(65535) - 32768);
+		if (draw(9) == 0)
+			b->threshold[i] = AD_FOREST_LEFT;
+		b->column[i] = columns > 64 ? c : c + ((c + 128) << 8);
+	}
+	b->threshold[15] = AD_FOREST_LEFT;
+	for (int s = 0; s < empty; s++)
+		b->threshold[(1 << s) - 1] = AD_FOREST_LEFT;
+}
+
+static void
+try_forest(int trees, int depth, int columns)
+{
+	int16		key[256];
+	uint32		leaf[MAX_TREES];
+	int			n = trees;
+	int			width = columns <= 16 ? AD_FOREST_16 : columns <= 32 ? AD_FOREST_32 :
+		columns <= 64 ? AD_FOREST_64 : AD_FOREST_WIDE;
+	int			fan = 1 << ((depth - 1) % 4 + 1);
+
+	for (int left = depth - 4; left > 0; left -= 4, fan *= 16)
+		n += trees * fan;
+	for (int i = 0; i < n; i++)
+		fill(&blocks[i], columns, i < trees ? 3 - (depth - 1) % 4 : 0);
+	for (int row = 0; row < ROWS; row++)
+	{
+		for (int i = 0; i < 256; i++)
+			key[i] = (int16) ((draw(7) > 0 ? draw(65536) : draw(2) ? 65535 : 0) -
+							  32768);
+		for (int level = AD_SIMD_SCALAR; level <= AD_SIMD_AVX512; level++)
+		{
+			if (!has(level))
+				continue;
+			ad_forest_choose(level);
+			ad_forest_walk[width] (blocks, trees, depth, key, leaf);
+			for (int t = 0; t < trees; t++)
+				wrong += leaf[t] != plain(trees, t, depth, key, columns <= 64);
+		}
+		for (int t = 0; t < trees; t++)
+			add(leaf[t]);
+	}
+}
+
+static void
+try_hyper(int trees, uint32 per_tree, int columns)
+{
+	float		y[256];
+	uint32		roots[MAX_TREES];
+	uint32		leaf[MAX_TREES];
+	uint32		expected[MAX_TREES];
+	int			width = columns <= 8 ? AD_HYPER_8 : columns <= 16 ? AD_HYPER_16 :
+		AD_HYPER_WIDE;
+
+	for (uint32 t = 0; t < (uint32) trees; t++)
+	{
+		roots[t] = draw(9) == 0 ? AD_HYPER_LEAF | draw(1000) : t * per_tree;
+		for (uint32 i = 0; i < per_tree; i++)
+		{
+			AdHyperBlock *b = &hyper[t * per_tree + i];
+
+			for (int s = 0; s < AD_HYPER_LANES; s++)
+			{
+				uint32		below = i + 1 + draw(per_tree);
+
+				b->ratio[s] = ((int) draw(2001) - 1000) / 1000.0f;
+				b->threshold[s] = ((int) draw(4001) - 2000) / 1000.0f;
+				b->columns[s] = draw(columns);
+				b->columns[s] |= draw(columns) << 16;
+				b->way[s] = below < per_tree ? t * per_tree + below :
+					AD_HYPER_LEAF | draw(1000);
+			}
+			/* so near that every split of the block is, or none */
+			b->ratio[7] = 0;
+			b->columns[7] = 0;
+			b->threshold[7] = draw(40) == 0 ? 100 : 0;
+		}
+	}
+	for (int row = 0; row < ROWS; row++)
+	{
+		for (int i = 0; i < 256; i++)
+			y[i] = ((int) draw(40001) - 20000) / 9999.7f;
+		for (int level = AD_SIMD_SCALAR; level <= AD_SIMD_AVX512; level++)
+		{
+			if (!has(level))
+				continue;
+			ad_hyper_choose(level);
+			ad_hyper_walk[width] (hyper, roots, trees, y, 1e-9f, leaf);
+			if (level == AD_SIMD_SCALAR)
+				memcpy(expected, leaf, sizeof(leaf));
+			for (int t = 0; t < trees; t++)
+				wrong += leaf[t] != expected[t];
+		}
+		for (int t = 0; t < trees; t++)
+			add(leaf[t]);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	state = argc > 1 ? strtoull(argv[1], NULL, 10) | 1 : 1;
+	ad_forest_begin();
+	for (int depth = 1; depth <= 12; depth++)
+		for (int columns = 1; columns < 150; columns += columns < 20 ? 5 : 31)
+			try_forest(depth > 8 ? 2 : 2 + 2 * (int) draw(50), depth, columns);
+	for (int columns = 1; columns < 60; columns += 7)
+	{
+		/* arguments are evaluated in any order */
+		int			trees = 1 + (int) draw(MAX_TREES);
+
+		try_hyper(trees, 1 + draw(60), columns);
+	}
+	for (int i = 0; i < 1000000; i++)
+	{
+		double		p = ad_exp2(i % 2 ? -(double) draw(1000003) / 1000003 :
+								(draw(2400001) - 1200000.0) / 1000);
+		uint64		bits;
+
+		memcpy(&bits, &p, sizeof(bits));
+		add(bits);
+	}
+	printf("%016llx, %d wrong\n", (unsigned long long) sum, wrong);
+	return wrong != 0;
+}
