@@ -18,7 +18,7 @@ typedef struct AdFit
 	const AdSpec *spec;
 	AdView	   *view;			/* shared by the members */
 	AdModel    *model;
-	AdMatrix	matrix;			/* all rows; not of an ensemble */
+	MemoryContext mcxt;			/* owns all of it */
 	uint64		seed;			/* of what is held out: of all members */
 	Size		unsampled;		/* see AdFitter */
 	int			nmembers;
@@ -32,7 +32,7 @@ typedef struct AdFit
 	AdCalibration calibration;
 	const Size *rows;			/* NULL: all */
 	Size		nrows;
-	bool	   *left_out;		/* per row of the sample; NULL: none is */
+	double		error;			/* of rounding, in a usual row's columns */
 	double	   *raw;			/* scratch: a row's features */
 	const AdCalibration **scales;	/* of the members */
 	double	   *scratch;		/* one score per member */
@@ -41,6 +41,8 @@ typedef struct AdFit
 /* fit_rows.c */
 extern void ad_fit_prepare(AdFit *fit, AdView *v, const AdSpec *spec,
 						   uint64 seed);
+extern void ad_fit_matrix(AdFit *fit, const Size *rows, Size n,
+						  AdMatrix *matrix);
 extern void ad_fit_rows(void *fit, const Size *rows, Size n);
 extern double ad_fit_own_score(AdFit *fit, Size i);
 extern double ad_fit_rounding(const void *fit);

@@ -21,6 +21,8 @@ typedef struct AdFitter
 	Size		unsampled;		/* rows that the sample would have beside its
 								 * own if the fit could use them; they count
 								 * where a share is held out */
+	bool		floored;		/* some rows score no lower than all that were
+								 * summarised before: infinite times */
 	void	   *fit;			/* given to each of these: */
 
 	/* Fit to some rows, given in ascending order. */

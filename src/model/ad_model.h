@@ -128,17 +128,21 @@ typedef struct AdModel
 } AdModel;
 
 /* prepare.c */
-extern const double *ad_prepare_fit(AdModel *m, const AdView *v,
-									const AdSpec *spec);
+#define AD_SCALE_CONSTANT (-1.0)	/* the scale of one but for rounding */
+
+extern char *ad_prepare_label(const AdModelFeature *f, int j);
 extern void ad_prepare_columns(AdModel *m);
+extern void ad_prepare_code(const AdModel *m, const double *row, double *raw);
+extern void ad_prepare_calendar(AdModel *m, double seconds, double *out);
 extern void ad_prepare_row(AdModel *m, const double *raw, double *columns);
 extern void ad_prepare_scaled(AdModel *m);
 extern double ad_prepare_infinite_score(AdModel *m);
-
-/* anew.c */
-extern bool ad_prepare_anew(AdModel *m, const AdView *v, Size row,
-							bool left_out, double *raw);
 extern void ad_prepare_zone(AdModel *m, const char *name);
+
+/* prepare_fit.c */
+extern const double *ad_prepare_fit(AdModel *m, const AdView *v,
+									const Size *rows, Size n,
+									const AdSpec *spec, MemoryContext out);
 
 /* clock.c */
 extern void ad_clock_arc(const AdView *v, int feature, AdArc *arc);

@@ -10,6 +10,8 @@
 #include "model/ad_ensemble.h"
 #include "model/ad_fit.h"
 
+#define FEW_ROWS		16		/* what is held out follows from values */
+
 /*
  * Remember what share of the sample's values each feature's quantiles bound,
  * counted: of values that repeat it is more than the quantile's level.
@@ -126,6 +128,10 @@ held_out_seed(const AdView *v, uint64 seed)
 {
 	uint64		h = 0;
 
+	/* so few have hardly a gap between them */
+	if (v->n < FEW_ROWS)
+		h = ad_hash64(v->x, ad_mul_size(v->n, v->nfeatures) * sizeof(double),
+					  0);
 	/* of each row one feature, in turn: they are many enough */
 	for (Size i = 2; i < v->n; i++)
 	{
@@ -246,9 +252,9 @@ score_outliers(void *arg)
 	Assert(!task->sketch->large);
 	ad_fit_prepare(&fit, ad_view_create(task->sketch), task->spec,
 				   task->spec->sampling.seed);
-	own = ad_palloc_array(double, fit.matrix.rows);
+	own = ad_palloc_array(double, fit.view->n);
 	ad_fit_in_sample(&fit, own);
-	for (Size i = 0; i < fit.matrix.rows; i++)
+	for (Size i = 0; i < fit.view->n; i++)
 		task->scores[fit.view->order[i]] = own[i];
 }
 

@@ -3,15 +3,11 @@
  * fit_rows.c
  *		A sample, prepared once, fitted to some of its rows and scoring any.
  *
- * A fit is prepared once: the sample as a matrix, for an ensemble one for
- * each member.  It is then made on some of the rows and scores any of them:
- * calibration (held_out.c) says which.  An ensemble is fitted to rows by
+ * A fit is made on some of the rows of a sample, which are prepared for it
+ * (prepare_fit.c), and scores any of them: calibration (held_out.c) says
+ * which.  An ensemble is fitted to rows by
  * calibrating each member on them; members are no ensembles themselves, so
  * each step is written for a detector and then, over that, for an ensemble.
- *
- * Preparation (dictionaries, imputation, scales) is of all rows, since a
- * sketch above its sample's size knows more rows than it could hold out; a
- * row that is held out is scored without its own count (anew.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -26,8 +22,7 @@
 #include <float.h>
 
 #define MB				((Size) 1024 * 1024)
-#define MAX_MATRICES	(512 * MB)	/* of an ensemble's members */
-#define MAX_PAYLOADS	(128 * MB)	/* the same */
+#define MAX_PAYLOADS	(128 * MB)	/* of an ensemble's members */
 #define UNIT_ROWS		2048	/* scored for the unit of what is beyond */
 #define ROUNDING_ROWS	((Size) 1024)	/* looked at for what is rounding */
 
@@ -85,6 +80,31 @@ check_ranges(const AdModel *m, const AdDetector *d)
 	}
 }
 
+/*
+ * How far rounding may move a row: by a share of a usual one's columns, those
+ * of a far one left aside.
+ */
+static double
+usual_error(const AdMatrix *m)
+{
+	Size		n = Min(m->rows, ROUNDING_ROWS);
+	double	   *size = ad_palloc_array(double, n);
+	double		error;
+
+	for (Size i = 0; i < n; i++)
+	{
+		const double *x = m->x + i * (m->rows / n) * m->cols;
+
+		size[i] = 0;
+		for (int c = 0; c < m->cols; c++)
+			if (!isnan(x[c]))
+				size[i] += fabs(x[c]);
+	}
+	error = ad_quantile(size, n, 0.95) * AD_SCORE_ROUNDING;
+	pfree(size);
+	return error;
+}
+
 /* Prepare a view for a spec, but for the members of an ensemble. */
 static void
 prepare_one(AdFit *fit, AdView *v, const AdSpec *spec, uint64 seed)
@@ -115,66 +135,52 @@ prepare_one(AdFit *fit, AdView *v, const AdSpec *spec, uint64 seed)
 	fit->view = v;
 	fit->model = m;
 	check_ranges(m, spec->detector);
+	fit->mcxt = CurrentMemoryContext;
 	fit->raw = ad_palloc_array(double, v->nfeatures);
-	fit->matrix.x = ad_prepare_fit(m, v, spec);
-	fit->matrix.rows = v->n;
-	fit->matrix.cols = m->ncols;
-	fit->matrix.kinds = m->kinds;
-	fit->matrix.seed = spec->sampling.seed;
-	if (spec->nmembers == 0)
-		check_matrix(&fit->matrix, spec->detector,
-					 spec->detector->accepts_missing != NULL &&
-					 spec->detector->accepts_missing(spec->options));
 }
 
 /*
- * Prepare a view for a spec, in the current context; the seed is for what is
- * held out.  Members of an ensemble that see the rows alike share them.
+ * Decide on the preparation from some rows (NULL: all n), and fill in their
+ * matrix, in the current context.
+ */
+void
+ad_fit_matrix(AdFit *fit, const Size *rows, Size n, AdMatrix *matrix)
+{
+	MemoryContext old = MemoryContextSwitchTo(fit->mcxt);
+	const AdSpec *spec = fit->spec;
+
+	if (n == fit->view->n)
+		rows = NULL;
+	matrix->x = ad_prepare_fit(fit->model, fit->view, rows, n, spec, old);
+	MemoryContextSwitchTo(old);
+	matrix->rows = n;
+	matrix->cols = fit->model->ncols;
+	matrix->kinds = fit->model->kinds;
+	matrix->seed = spec->sampling.seed;
+	check_matrix(matrix, spec->detector,
+				 spec->detector->accepts_missing != NULL &&
+				 spec->detector->accepts_missing(spec->options));
+	fit->error = usual_error(matrix);
+}
+
+/*
+ * Make a view ready to be fitted by a spec, in the current context; the seed
+ * is for what is held out.
  */
 void
 ad_fit_prepare(AdFit *fit, AdView *v, const AdSpec *spec, uint64 seed)
 {
-	Size		total = 0;
-
 	prepare_one(fit, v, spec, seed);
 	if (spec->nmembers == 0)
 		return;
+	/* what an ensemble prepares is described, members prepare for themselves */
+	ad_prepare_fit(fit->model, v, NULL, v->n, spec, fit->mcxt);
 	fit->model->combine = ((AdEnsembleOptions *) spec->options)->combine;
 	fit->nmembers = spec->nmembers;
 	fit->members = ad_palloc_array(AdFit, spec->nmembers);
 	fit->scratch = ad_palloc_array(double, spec->nmembers);
 	for (int k = 0; k < fit->nmembers; k++)
-	{
-		AdMatrix   *m = &fit->members[k].matrix;
-		Size		bytes;
-		int			same = 0;
-
 		prepare_one(&fit->members[k], v, &spec->members[k], seed);
-		if (m->x == v->x)
-			continue;
-		bytes = ad_mul_size(ad_mul_size(m->rows, m->cols), sizeof(double));
-		for (; same < k; same++)
-		{
-			const AdMatrix *other = &fit->members[same].matrix;
-
-			CHECK_FOR_INTERRUPTS();
-			if (other->cols == m->cols && memcmp(other->x, m->x, bytes) == 0)
-				break;
-		}
-		if (same < k)
-		{
-			pfree((void *) m->x);
-			m->x = fit->members[same].matrix.x;
-			continue;
-		}
-		total += bytes;
-		if (total > MAX_MATRICES)
-			ereport(ERROR,
-					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-					 errmsg("rows of an ensemble's members need %zu MB, limit is %zu MB",
-							ad_megabytes(total), MAX_MATRICES / MB),
-					 errhint("Lower rows in ad_sampling(), or give the members one ad_prepare().")));
-	}
 }
 
 /* Raise an error if there is no score, and make it finite. */
@@ -187,23 +193,27 @@ finite_score(const AdFit *fit, double score)
 	return Max(-DBL_MAX, Min(score, DBL_MAX));
 }
 
-/* The score of a row of a detector's matrix. */
+/* The score of a row under a detector, as if it came anew. */
 double
 ad_fit_own_score(AdFit *fit, Size i)
 {
-	const AdDetector *d = fit->spec->detector;
-	const double *x = fit->matrix.x + i * fit->matrix.cols;
+	AdModel    *m = fit->model;
 
 	/* a row of many columns, or of many neighbours, takes a millisecond */
 	CHECK_FOR_INTERRUPTS();
-	fit->model->infinite_time = false;
-	if (ad_prepare_anew(fit->model, fit->view, i,
-						fit->left_out && fit->left_out[i], fit->raw))
-		x = fit->model->columns;
-	/* a model scores it as high as any row: ad_prepare_infinite_score() */
-	if (fit->model->infinite_time)
-		return DBL_MAX;
-	return finite_score(fit, d->score(fit->scorer, x));
+	ad_view_infinite(fit->view, i, fit->raw);
+	ad_prepare_code(m, fit->raw, fit->raw);
+	ad_prepare_row(m, fit->raw, m->columns);
+	if (m->infinite_time)
+	{
+		double		score = ad_prepare_infinite_score(m);
+
+		/* as a model does, which knows scores of its training rows */
+		if (fit->calibration.training.ntail > 0)
+			score = Max(score, fit->calibration.training.tail[0]);
+		return finite_score(fit, score);
+	}
+	return finite_score(fit, m->detector->score(fit->scorer, m->columns));
 }
 
 /* The unit of what is beyond the last fit's rows, from scores of some. */
@@ -282,31 +292,6 @@ settle_beyond(AdFit *fit)
 		(void) beyond_unit(fit, fit->nmembers > 0 ? members_score : ad_fit_own_score);
 }
 
-/*
- * How far rounding may move a row: by a share of a usual one's columns, those
- * of a far one left aside.
- */
-static double
-usual_error(const AdMatrix *m)
-{
-	Size		n = Min(m->rows, ROUNDING_ROWS);
-	double	   *size = ad_palloc_array(double, n);
-	double		error;
-
-	for (Size i = 0; i < n; i++)
-	{
-		const double *x = m->x + i * (m->rows / n) * m->cols;
-
-		size[i] = 0;
-		for (int c = 0; c < m->cols; c++)
-			if (!isnan(x[c]))
-				size[i] += fabs(x[c]);
-	}
-	error = ad_quantile(size, n, 0.95) * AD_SCORE_ROUNDING;
-	pfree(size);
-	return error;
-}
-
 /* What scores of a detector may be off by; see AdFitter. */
 double
 ad_fit_rounding(const void *arg)
@@ -316,7 +301,7 @@ ad_fit_rounding(const void *arg)
 	double		off = AD_SCORE_ROUNDING;
 
 	if (d->rounding)
-		off = d->rounding(fit->scorer, usual_error(&fit->matrix));
+		off = d->rounding(fit->scorer, fit->error);
 	return off <= DBL_MAX ? off : 0;
 }
 
@@ -377,14 +362,6 @@ begin_fit(AdFit *fit, const Size *rows, Size n)
 											"anomaly fitted",
 											ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(fit->fitted);
-	fit->left_out = NULL;
-	if (rows && n < fit->view->n)
-	{
-		fit->left_out = ad_palloc_array(bool, fit->view->n);
-		memset(fit->left_out, true, fit->view->n);
-		for (Size i = 0; i < n; i++)
-			fit->left_out[rows[i]] = false;
-	}
 	if (!fit->spec->prepare.beyond_range)
 		return old;
 	fit->nrows = n;
@@ -408,32 +385,28 @@ ad_fit_rows(void *arg, const Size *rows, Size n)
 	AdFit	   *fit = arg;
 	MemoryContext old = begin_fit(fit, rows, n);
 	const AdDetector *d = fit->spec->detector;
-	AdMatrix	m = fit->matrix;
+	AdMatrix	m;
 	AdReader	r;
 
-	if (n < m.rows)
-	{
-		double	   *x = ad_palloc_array(double, ad_mul_size(n, m.cols));
-
-		for (Size i = 0; i < n; i++)
-		{
-			AD_CHECK_EVERY_1024(i);
-			memcpy(x + i * m.cols, m.x + rows[i] * m.cols,
-				   m.cols * sizeof(double));
-		}
-		m.x = x;
-		m.rows = n;
-	}
+	ad_fit_matrix(fit, rows, n, &m);
 	initStringInfo(&fit->payload);
 	d->fit(&m, fit->spec->options, &fit->payload);
-	if (m.x != fit->matrix.x)
+	if (m.x != fit->view->x)
 		pfree((void *) m.x);
 	ad_rd_init(&r, fit->payload.data, fit->payload.len, "model");
 	fit->scoring = AllocSetContextCreate(fit->fitted, "anomaly scorer",
 										 ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(fit->scoring);
 	fit->scorer = d->load(&r, m.cols);
+	fit->model->scorer = fit->scorer;
 	MemoryContextSwitchTo(old);
+}
+
+/* Return whether rows may have infinite times with an hour and a weekday. */
+static bool
+is_floored(const AdFit *fit)
+{
+	return fit->view->infinite && fit->spec->prepare.calendar;
 }
 
 /* Fit the members of an ensemble to some rows, each with its calibration. */
@@ -452,6 +425,7 @@ fit_members(void *arg, const Size *rows, Size n)
 			.spec = member->spec,
 			.seed = member->seed,
 			.unsampled = fit->unsampled,
+			.floored = is_floored(member),
 			.fit = member,
 			.fit_rows = ad_fit_rows,
 			.score_row = score_row,
@@ -482,6 +456,7 @@ ad_fit_calibrate(AdFit *fit)
 		.spec = fit->spec,
 		.seed = fit->seed,
 		.unsampled = fit->unsampled,
+		.floored = is_floored(fit),
 		.fit = fit,
 		.fit_rows = is_ensemble ? fit_members : ad_fit_rows,
 		.score_row = is_ensemble ? score_members : score_row,

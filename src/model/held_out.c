@@ -136,19 +136,12 @@ fit_cross(const AdFitter *f, const Size *rows, Size n, double *scores)
 		scores[0] = DBL_MAX;
 }
 
-/* Fit to the rows that are not held out, and score those that are. */
-static void
-fit_split(const AdFitter *f, const Size *fitted, Size nfitted,
-		  const Size *held_out, Size nheld_out, double *scores)
-{
-	f->fit_rows(f->fit, fitted, nfitted);
-	for (Size i = 0; i < nheld_out; i++)
-		scores[i] = f->score_row(f->fit, held_out[i]);
-}
-
-/* Summarise the scores of the rows fitted to, which may be reordered. */
-static void
-summarise_training(const AdFitter *f, Size *rows, Size n, uint32 max_tail,
+/*
+ * Summarise the scores of the rows fitted to, which may be reordered.  Returns
+ * the scores, *n of them, in ascending order.
+ */
+static double *
+summarise_training(const AdFitter *f, Size *rows, Size *n, uint32 max_tail,
 				   AdCalibration *out)
 {
 	Size		limit = f->spec->detector->searches ?
@@ -156,24 +149,25 @@ summarise_training(const AdFitter *f, Size *rows, Size n, uint32 max_tail,
 	double	   *scores;
 
 	/* all of them only for a user who thinks of thresholds */
-	if (n > limit && !f->spec->has_calibrate)
+	if (*n > limit && !f->spec->has_calibrate)
 	{
 		Size	   *drawn = ad_palloc_array(Size, limit);
 
-		draw(rows, n, limit, f->seed, drawn, NULL);
+		draw(rows, *n, limit, f->seed, drawn, NULL);
 		memcpy(rows, drawn, limit * sizeof(Size));
 		pfree(drawn);
-		n = limit;
+		*n = limit;
 	}
-	scores = ad_palloc_array(double, n);
-	for (Size i = 0; i < n; i++)
-		scores[i] = f->score_row(f->fit, rows[i]);
-	ad_scores_build(&out->training, scores, n, max_tail,
-					f->rounding(f->fit));
-	if (out->method == AD_CALIBRATION_SPLIT)
-		ad_scores_frequent(&out->held_out, scores, n);
-	out->threshold = ad_sorted_threshold(scores, n, out->contamination);
-	pfree(scores);
+	scores = ad_palloc_array(double, *n);
+	for (int pass = 0; pass < (f->floored ? 2 : 1); pass++)
+	{
+		for (Size i = 0; i < *n; i++)
+			scores[i] = f->score_row(f->fit, rows[i]);
+		ad_scores_build(&out->training, scores, *n, max_tail,
+						f->rounding(f->fit));
+	}
+	out->threshold = ad_sorted_threshold(scores, *n, out->contamination);
+	return scores;
 }
 
 /*
@@ -190,37 +184,41 @@ ad_calibration_make(const AdFitter *f, const Size *rows, Size n,
 	Size	   *fitted = ad_palloc_array(Size, n);
 	Size	   *held_out = ad_palloc_array(Size, n);
 	double	   *scores = ad_palloc_array(double, n);
+	double	   *training;
+	bool		single = n == 1;	/* nothing is stranger: p is 1 */
 
 	memset(out, 0, sizeof(*out));
 	out->contamination = options->contamination;
 	memcpy(fitted, rows, n * sizeof(Size));
-	if (nheld_out == 0)
-		f->fit_rows(f->fit, fitted, n);
-	else if (options->method == AD_HOLD_OUT_CROSS)
+	if (nheld_out > 0 && options->method == AD_HOLD_OUT_CROSS)
 	{
 		out->method = AD_CALIBRATION_CROSS;
 		nheld_out = n;
 		fit_cross(f, fitted, n, scores);
 	}
-	else if (n == 1)
-	{
-		/* no others to fit to: nothing is stranger than it, p is 1 */
-		out->method = AD_CALIBRATION_SPLIT;
-		f->fit_rows(f->fit, fitted, n);
-		scores[0] = DBL_MAX;
-	}
 	else
 	{
-		out->method = AD_CALIBRATION_SPLIT;
-		draw(rows, n, nheld_out, f->seed, held_out, fitted);
-		n -= nheld_out;
-		fit_split(f, fitted, n, held_out, nheld_out, scores);
+		if (nheld_out > 0)
+			out->method = AD_CALIBRATION_SPLIT;
+		if (nheld_out > 0 && n > 1)
+		{
+			draw(rows, n, nheld_out, f->seed, held_out, fitted);
+			n -= nheld_out;
+		}
+		f->fit_rows(f->fit, fitted, n);
 	}
+	/* first: what is infinite scores no lower than these */
+	training = summarise_training(f, fitted, &n, max_tail, out);
+	if (out->method == AD_CALIBRATION_SPLIT)
+		for (Size i = 0; i < nheld_out; i++)
+			scores[i] = single ? DBL_MAX : f->score_row(f->fit, held_out[i]);
 	if (out->method != AD_CALIBRATION_NONE)
 		ad_scores_build(&out->held_out, scores, nheld_out, max_tail,
 						f->rounding(f->fit));
+	if (out->method == AD_CALIBRATION_SPLIT)
+		ad_scores_frequent(&out->held_out, training, n);
+	pfree(training);
 	pfree(held_out);
 	pfree(scores);
-	summarise_training(f, fitted, n, max_tail, out);
 	pfree(fitted);
 }

@@ -15,10 +15,16 @@ static void
 score_one(AdFit *fit, double *scores)
 {
 	const AdDetector *d = fit->spec->detector;
-	Size		n = fit->matrix.rows;
+	Size		n = fit->view->n;
+	AdMatrix	m;
 
 	if (d->in_sample)
-		d->in_sample(&fit->matrix, fit->spec->options, scores);
+	{
+		ad_fit_matrix(fit, NULL, n, &m);
+		d->in_sample(&m, fit->spec->options, scores);
+		if (m.x != fit->view->x)
+			pfree((void *) m.x);
+	}
 	if (!d->in_sample || fit->view->infinite)
 		ad_fit_rows(fit, NULL, n);
 	for (Size i = 0; i < n; i++)
@@ -39,7 +45,7 @@ score_one(AdFit *fit, double *scores)
 static void
 score_members(AdFit *fit, double *scores)
 {
-	Size		n = fit->matrix.rows;
+	Size		n = fit->view->n;
 	double	  **own = ad_palloc_array(double *, fit->nmembers);
 	AdCalibration *scale = ad_palloc0_array(AdCalibration, fit->nmembers);
 	double	   *sorted = ad_palloc_array(double, n);

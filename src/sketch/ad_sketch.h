@@ -209,7 +209,6 @@ typedef struct AdViewFeature
 	AdCategory *values;
 	uint64	   *counts;			/* rows with that value (estimated after an
 								 * overflow) */
-	double		weight;			/* rows in counts for one of the sample */
 } AdViewFeature;
 
 typedef struct AdView

@@ -247,7 +247,10 @@ count_missing(AdSketch *s, double *x)
 	for (int j = 0; j < s->nfeatures; j++)
 	{
 		if (isnan(x[j]))
+		{
 			s->missing[j]++;
+			x[j] = NAN;			/* of one sign */
+		}
 		else if (isinf(x[j]))
 			s->infinite[j]++;
 	}

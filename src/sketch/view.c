@@ -65,7 +65,6 @@ view_category(AdView *v, int j)
 	uint32	   *code = ad_palloc_array(uint32, d->n);
 	uint32		n = 0;
 
-	f->weight = 1;
 	if (d->overflow)
 	{
 		uint64		present = 0;
@@ -81,8 +80,6 @@ view_category(AdView *v, int j)
 				present++;
 			}
 		}
-		if (present > 0)
-			f->weight = (double) (s->rows - s->missing[j]) / (double) present;
 		/* from the sample's scale to that of all rows */
 		for (uint32 i = 0; i < d->n; i++)
 			if (counts[i] > 0)
