@@ -241,6 +241,7 @@ score_sample(AdModel *m, const AdDriftSide *current, const int *at,
 	Size		rows = Min(v->n, (Size) o->score_rows);
 	double	   *scores = ad_palloc_array(double, rows);
 	double	   *raw = ad_palloc_array(double, m->nfeatures);
+	double	   *x = ad_palloc_array(double, v->nfeatures);
 	double	  **codes = ad_palloc0_array(double *, m->nfeatures);
 
 	/* what a category of the sketch is to the model */
@@ -262,12 +263,12 @@ score_sample(AdModel *m, const AdDriftSide *current, const int *at,
 	*n = 0;
 	for (Size i = 0; i < rows; i++)
 	{
-		const double *x = v->x + (Size) ((double) i * (double) v->n /
-										 (double) rows) * v->nfeatures;
 		bool		refused = false;
 		double		score;
 
 		CHECK_FOR_INTERRUPTS();
+		ad_view_infinite(v, (Size) ((double) i * (double) v->n /
+									(double) rows), x);
 		for (int j = 0; j < m->nfeatures; j++)
 		{
 			raw[j] = x[at[j]];
@@ -281,8 +282,8 @@ score_sample(AdModel *m, const AdDriftSide *current, const int *at,
 		if (refused)
 			continue;
 		score = ad_model_score(m, raw);
-		if (isfinite(score))
-			scores[(*n)++] = score;
+		if (!isnan(score))
+			scores[(*n)++] = Max(-DBL_MAX, Min(score, DBL_MAX));
 	}
 	ad_sort_doubles(scores, *n);
 	return scores;
