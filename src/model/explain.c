@@ -162,12 +162,16 @@ score_of(AdModel *m, const double *raw)
 
 /* The typical value of a feature: a number, or a category's code. */
 static double
-typical_value(const AdModelFeature *f)
+typical_value(const AdModelFeature *f, AdImpute impute)
 {
 	if (f->class == AD_CLASS_CATEGORY)
 		return f->impute;
 	if (f->encoding == AD_ENC_CLOCK && !isnan(f->arc.low))
 		return f->arc.middle;
+	/* the median of instants may lie at night, or on a Sunday */
+	if (f->encoding == AD_ENC_CALENDAR && isfinite(f->impute) &&
+		impute != AD_IMPUTE_ZERO)
+		return f->impute;
 	if (isfinite(f->stats.median))
 		return f->stats.median;
 	return isfinite(f->impute) ? f->impute : 0;
@@ -188,7 +192,7 @@ explain_of(AdModel *m)
 	e->row = ad_palloc0_array(double, m->nfeatures);
 	e->typical = ad_palloc0_array(double, m->nfeatures);
 	for (int j = 0; j < m->nfeatures; j++)
-		e->typical[j] = typical_value(&m->features[j]);
+		e->typical[j] = typical_value(&m->features[j], m->impute);
 	e->typical_score = score_of(m, e->typical);
 	MemoryContextSwitchTo(old);
 	m->explain = e;

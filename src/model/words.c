@@ -177,6 +177,14 @@ number_words(AdModel *m, int feature)
 	w->typical = buf.data;
 }
 
+/* The share of all rows with a value that have a category. */
+static double
+share_of(const AdModel *m, const AdModelFeature *f, uint32 code)
+{
+	return (double) f->dict.entries[code].count /
+		(double) Max(m->rows - f->stats.missing, 1);
+}
+
 /* The usual categories. */
 static void
 category_words(AdModel *m, int feature)
@@ -191,15 +199,15 @@ category_words(AdModel *m, int feature)
 
 	w->tail = ad_palloc0_array(double, (Size) d->n + 1);
 	for (uint32 i = 0; i < d->n; i++)
-		total += f->frequency[i];
+		total += share_of(m, f, i);
 	/* codes descend by frequency; what is beyond the dictionary is rarer */
 	tail = Max(1 - total, 0);
 	for (int64 i = (int64) d->n - 1; i >= 0;)
 	{
 		int64		k = i;
 
-		for (; k >= 0 && f->frequency[k] == f->frequency[i]; k--)
-			tail += f->frequency[k];
+		for (; k >= 0 && d->entries[k].count == d->entries[i].count; k--)
+			tail += share_of(m, f, (uint32) k);
 		for (; i > k; i--)
 		{
 			w->tail[i] = tail;
@@ -457,6 +465,9 @@ ad_words_sentence(const AdModel *m, int feature, double v,
 		case AD_DIR_FAR_ABOVE:
 		case AD_DIR_WITHIN:
 		case AD_DIR_OUTSIDE:
+			if (direction == AD_DIR_WITHIN &&
+				m->features[feature].encoding == AD_ENC_CALENDAR)
+				appendStringInfoString(buf, "counts by its hour or weekday, ");
 			appendStringInfo(buf, "is %s the usual",
 							 moment && direction != AD_DIR_OUTSIDE ? moment_words[direction] :
 							 ad_direction_names[direction]);
