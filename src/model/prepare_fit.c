@@ -109,8 +109,8 @@ row_of(const AdView *v, const Size *rows, Size i)
 }
 
 /*
- * Count the categories of a feature in some rows alone, and return the code of
- * the most frequent one.
+ * Count the categories of a feature in some rows alone, and return the code
+ * that a missing one becomes: the most frequent, of all rows if they have one.
  */
 static double
 count_categories(AdModelFeature *f, const AdView *v, int j, const Size *rows,
@@ -136,7 +136,7 @@ count_categories(AdModelFeature *f, const AdView *v, int j, const Size *rows,
 			most = i;
 	for (uint32 i = 0; i < f->dict.n && all > 0; i++)
 		f->frequency[i] /= all;
-	return most;
+	return present(v, j) == v->rows ? 0 : most;
 }
 
 /*
@@ -193,7 +193,8 @@ impute_number(AdModel *m, const AdView *v, int j, const Size *rows, Size n)
 	/* the mean and the median of seconds are at noon */
 	if (f->encoding == AD_ENC_CLOCK && !isnan(f->arc.low))
 		return f->arc.middle;
-	if (rows == NULL)
+	/* where no row is imputed, none of them can have moved what is */
+	if (rows == NULL || present(v, j) == v->rows)
 		return m->impute == AD_IMPUTE_MEAN && isfinite(f->stats.mean) ?
 			f->stats.mean : center;
 	x = ad_palloc_array(double, n);
