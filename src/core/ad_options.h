@@ -72,5 +72,6 @@ extern void ad_options_print(StringInfo buf, const AdOption *table, int n,
 							 const void *options);
 extern const char *ad_nearest(const char *word, const char *const *words,
 							  int n);
+extern char *ad_quoted_list(const char *const *words, int n);
 
 #endif							/* AD_OPTIONS_H */

@@ -8,7 +8,8 @@
  * and place in a struct; parsing fills the struct, printing writes it back
  * in table order with every default spelled out, so equal options print
  * equal text.  An unknown key, a wrong type and a value out of range are
- * errors that name the key, the value and what is allowed.
+ * errors that name the key, the value and what is allowed; of an unknown key
+ * that is the nearest name, or, if none is near, all of them.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,7 +21,7 @@
 #include "utils/numeric.h"
 #include "utils/varlena.h"
 
-#define MAX_SUGGESTED	40		/* options compared for a hint */
+#define MAX_SUGGESTED	40		/* options compared or named for a hint */
 
 const char *const ad_on_error_names[] = {"error", "null", NULL};
 
@@ -55,6 +56,18 @@ ad_nearest(const char *word, const char *const *words, int n)
 		}
 	}
 	return best;
+}
+
+/* Words in quotes and with commas between them, for a message; palloc'd. */
+char *
+ad_quoted_list(const char *const *words, int n)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < n; i++)
+		appendStringInfo(&list, "%s\"%s\"", i > 0 ? ", " : "", words[i]);
+	return list.data;
 }
 
 static void
@@ -238,6 +251,30 @@ key_is(const JsonbValue *key, const char *name)
 		strncmp(name, key->val.string.val, key->val.string.len) == 0;
 }
 
+/* Raise the error of a key that nobody knows; see ad_options_parse(). */
+static void
+unknown_option(const JsonbValue *key, const char *owner,
+			   const AdOption *table, int n, const char *const *also_allowed)
+{
+	const char *words[MAX_SUGGESTED];
+	int			nwords = 0;
+	char	   *name = ad_quote_clip_len(key->val.string.val,
+										 key->val.string.len);
+	const char *nearest;
+
+	for (int i = 0; i < n && nwords < MAX_SUGGESTED; i++)
+		words[nwords++] = table[i].name;
+	for (int i = 0; also_allowed && also_allowed[i] &&
+		 nwords < MAX_SUGGESTED; i++)
+		words[nwords++] = also_allowed[i];
+	nearest = ad_nearest(name, words, nwords);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown option \"%s\" for %s", name, owner),
+			 nearest ? errhint("Did you mean \"%s\"?", nearest) :
+			 errhint("Known: %s.", ad_quoted_list(words, nwords))));
+}
+
 /*
  * Fill a struct from a jsonb object: defaults first, then what the object
  * says.  "owner" names whose options they are, for messages.  Keys in
@@ -279,25 +316,7 @@ ad_options_parse(JsonbContainer *object, const char *owner,
 			found = key_is(&key, also_allowed[i]);
 
 		if (!found)
-		{
-			const char *words[MAX_SUGGESTED];
-			int			nwords = 0;
-			char	   *name = ad_quote_clip_len(key.val.string.val,
-												 key.val.string.len);
-			const char *nearest;
-
-			for (int i = 0; i < n && nwords < MAX_SUGGESTED; i++)
-				words[nwords++] = table[i].name;
-			for (int i = 0; also_allowed && also_allowed[i] &&
-				 nwords < MAX_SUGGESTED; i++)
-				words[nwords++] = also_allowed[i];
-			nearest = ad_nearest(name, words, nwords);
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("unknown option \"%s\" for %s", name, owner),
-					 nearest ?
-					 errhint("Did you mean \"%s\"?", nearest) : 0));
-		}
+			unknown_option(&key, owner, table, n, also_allowed);
 	}
 }
 

@@ -62,22 +62,11 @@ ad_detector_by_name(const char *name)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown detector \"%s\"", name),
 				 errhint("Cast a spec given as a literal to jsonb.")));
-	if (nearest == NULL)
-	{
-		StringInfoData known;
-
-		initStringInfo(&known);
-		for (int i = 0; i < n; i++)
-			appendStringInfo(&known, "%s\"%s\"", i > 0 ? ", " : "", words[i]);
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unknown detector \"%s\"", name),
-				 errhint("Known: %s.", known.data)));
-	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unknown detector \"%s\"", name),
-			 errhint("Did you mean \"%s\"?", nearest)));
+			 nearest ? errhint("Did you mean \"%s\"?", nearest) :
+			 errhint("Known: %s.", ad_quoted_list(words, n))));
 	return NULL;				/* keep the compiler quiet */
 }
 
