@@ -162,6 +162,12 @@ SELECT value, direction, typical
 FROM (SELECT ad_fit('ecod', 'user ' || i % 300) FROM generate_series(1, 3000) i) f(m),
 	(VALUES ('user 17'), ('user 300')) t(v), ad_explain(m, v::text);
 
+-- a value within whole numbers has the digits that tell it from them, five significant ones of the range's width
+SELECT v, (ad_explain(m, v)).value, ad_why(m, v)
+FROM (SELECT ad_fit('zscore', CASE WHEN i % 3 = 0 THEN 20 ELSE 5 + i % 46 END::float8) FROM generate_series(1, 2000) i) f(m),
+	unnest(ARRAY[20, 20.01, 19.9999999, 100 / 3.0, 7.5, 2000.01]::float8[]) v;
+SELECT ad_why(m, v) FROM (SELECT ad_fit('zscore', i % 46) FROM generate_series(1, 2000) i) f(m), unnest(ARRAY[40, 40.5]) v;
+
 -- over many rows, several models, and as a target list
 CREATE TABLE by_country AS SELECT country, ad_fit('ecod', amount, retries) AS model FROM payments WHERE country IN ('DE', 'FR') GROUP BY country;
 SELECT country, count(*), count(DISTINCT feature), bool_and(rank IN (1, 2)) FROM payments JOIN by_country USING (country), ad_explain(model, amount, retries)

@@ -31,6 +31,7 @@ struct AdWords
 	char	   *name;
 	char	   *typical;		/* NULL: nothing is known */
 	int			decimals;		/* of a number; -1: in powers of ten */
+	int			max_decimals;	/* that a value within the range may have */
 	double		low;			/* the usual range, in printed units */
 	double		high;
 	double	   *tail;			/* per category: share of those as rare */
@@ -54,10 +55,10 @@ has_decimals(double v, int decimals)
 
 /*
  * Return how many decimals tell a feature's values apart, and no more than
- * needed.
+ * needed; in most, how many one of them may have.
  */
 static int
-choose_decimals(const AdModelFeature *f)
+choose_decimals(const AdModelFeature *f, int *most)
 {
 	const AdViewFeature *s = &f->stats;
 	double		width = s->q95 - s->q05;
@@ -66,17 +67,16 @@ choose_decimals(const AdModelFeature *f)
 	int			limit;
 	int			n = 0;
 
+	*most = 0;
 	if (!(width > 0))
 		width = Max(fabs(s->q95), fabs(s->q05));
 	if (!(fabs(s->q05) < AD_VALUE_LARGE && fabs(s->q95) < AD_VALUE_LARGE))
 		return -1;
-	if (width == 0 || whole)
-		limit = 0;
-	else
-		limit = DIGITS - 1 - (int) floor(log10(width));
+	limit = width == 0 ? 0 : DIGITS - 1 - (int) floor(log10(width));
 	if (limit > MAX_DECIMALS + DIGITS)
 		return -1;
-	limit = Max(Min(limit, MAX_DECIMALS), 0);
+	*most = Max(Min(limit, MAX_DECIMALS), 0);
+	limit = whole ? 0 : *most;
 	/* a median may lie between two values */
 	while (n < limit && !(has_decimals(s->min, n) && has_decimals(s->max, n) &&
 						  has_decimals(2 * s->median, n)))
@@ -146,7 +146,8 @@ number_words(AdModel *m, int feature)
 			unit = 1;
 			break;
 		case AD_VALUE_NUMBER:
-			w->decimals = choose_decimals(&m->features[feature]);
+			w->decimals = choose_decimals(&m->features[feature],
+										  &w->max_decimals);
 			if (w->decimals >= 0)
 				unit = 1 / ad_powers_of_ten[w->decimals];
 			break;
@@ -353,8 +354,9 @@ decimals_apart(int decimals, double v, double bound)
 }
 
 /*
- * How many decimals a raw value has that lies beside the usual range, or
- * beside all that the fit saw.
+ * How many decimals a raw value is printed with: enough to see that it lies
+ * beside the usual range, or beside all that the fit saw, and within them
+ * those it has.
  */
 static int
 value_decimals(const AdModel *m, int feature, double v)
@@ -370,6 +372,10 @@ value_decimals(const AdModel *m, int feature, double v)
 		decimals = decimals_apart(decimals, v, v > w->high ? w->high : w->low);
 	if (v > s->max || v < s->min)
 		decimals = decimals_apart(decimals, v, v > s->max ? s->max : s->min);
+	/* 20.01 among whole numbers is not to be read as 20 */
+	if (v <= w->high && v >= w->low && v <= s->max && v >= s->min)
+		while (decimals < w->max_decimals && !has_decimals(v, decimals))
+			decimals++;
 	return decimals;
 }
 
