@@ -46,6 +46,8 @@ SELECT ad_create_job('j', 'sure', 'event', 'id', 'at', lag => 'a while');
 SELECT ad_create_job('j', 'sure', 'event', 'id', 'at', lag => '-1 hour');
 SELECT ad_create_job('j', 'sure', 'event', 'id', 'id', lag => '1 hour');
 SELECT ad_create_job('j', 'sure', 'event', 'id', 'at', since => 'yesterdayish');
+SELECT ad_create_job('j', 'sure', 'event', 'id', 'id', since => 'now');
+SELECT ad_create_job('j', 'sure', 'event', 'id', 'id', since => 'yesterday');
 SELECT ad_create_job('j', 'sure', 'event', 'id', 'at', cooldown => '1 hour');
 SELECT ad_create_job('j', 'sure', 'event', 'id', 'at', entity => 'who', cooldown => '-1 hour');
 SELECT ad_create_job('j', 'sure', 'event', 'id', 'at', limit_per_hour => 0);

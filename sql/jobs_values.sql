@@ -51,6 +51,9 @@ SET datestyle = 'SQL, DMY';
 SELECT ad_create_job('val since', 'val', 'val', 'k', 'ts', '{"score": 0}', since => 'now');
 SET datestyle = 'ISO, MDY';
 SELECT abs(extract(epoch FROM now() - since::timestamptz)) < 60 AS now FROM _anomaly._ad_own_job WHERE name = 'val since';
+-- a day said by a word is that of when it was said
+SELECT ad_create_job('val day', 'val', 'val', 'k', 'ts', '{"score": 0}', since => 'Yesterday 12:00');
+SELECT since LIKE '____-__-__T12:00:00%' AS day FROM _anomaly._ad_own_job WHERE name = 'val day';
 SELECT ad_drop_job(name) FROM ad_jobs WHERE name LIKE 'val %' ORDER BY name;
 SELECT ad_drop_model('val');
 DROP TABLE val;

@@ -844,7 +844,10 @@ BEGIN
 		at := j.since::timestamp;
 	END IF;
 EXCEPTION WHEN data_exception THEN
-	RAISE EXCEPTION 'since is "%", must be a value of type %', j.since, type USING ERRCODE = 'invalid_parameter_value';
+	RAISE EXCEPTION 'since is "%", must be a value of type %', j.since, type
+		USING ERRCODE = 'invalid_parameter_value',
+		HINT = CASE kind WHEN 'no' THEN 'It is a value of the watermark column; "now" is for one that is a time.'
+			   ELSE 'It is a value of the watermark column, or "now".' END;
 END $$;
 COMMENT ON FUNCTION _anomaly._ad_job_since(_anomaly._ad_own_job, text) IS 'where a job begins; NULL: with the first row';
 
@@ -865,11 +868,13 @@ BEGIN
 	j.owner := current_user::text::_anomaly._ad_role;
 	j.created_at := clock_timestamp();
 	j.timezone := current_setting('timezone');
-	-- "now" is now, not the time of the first run
+	PERFORM _anomaly._ad_job_check(j);
+	-- "now" is now, not the time of the first run, and "yesterday" not the day before each run
 	IF lower(btrim(j.since)) = 'now' THEN
 		j.since := to_json(clock_timestamp()) #>> '{}';		-- whatever DateStyle is
+	ELSIF j.since ~* '\m(now|today|tomorrow|yesterday)\M' THEN
+		j.since := to_json(j.since::timestamptz) #>> '{}';
 	END IF;
-	PERFORM _anomaly._ad_job_check(j);
 	BEGIN
 		INSERT INTO _anomaly._ad_new_job SELECT j.* RETURNING id INTO number;
 	EXCEPTION WHEN unique_violation THEN
