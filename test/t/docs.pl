@@ -1,5 +1,7 @@
 # Every SQL block of README.md and docs/*.md runs: the blocks of a document in
-# order, in a database of its own. A block marked "sql error" must fail.
+# order, in a database of its own. A block marked "sql error" must fail, and
+# one that ends in a query from tables must return rows, unless it is marked
+# "sql none": a reader who gets none thinks that nothing was found.
 #
 # And every detector of the library stands in the tables that list them all.
 
@@ -24,7 +26,10 @@ my @lists = (
 my @numbers = qw(Ten Eleven Twelve Thirteen Fourteen Fifteen Sixteen Seventeen
   Eighteen Nineteen Twenty);
 
-# The SQL blocks of a Markdown file: line, whether it must fail, and text.
+# What ends in a query from something.
+my $query = qr/(?:^|;)\s*(?:WITH\b|SELECT\b)[^;]*\bFROM\b[^;]*;\s*$/;
+
+# The SQL blocks of a Markdown file: line, mark and text.
 sub blocks
 {
 	my ($path) = @_;
@@ -43,9 +48,9 @@ sub blocks
 		{
 			$block->{sql} .= $line;
 		}
-		elsif ($line =~ /^```sql(\s+error)?\s*$/)
+		elsif ($line =~ /^```sql(?:\s+(error|none))?\s*$/)
 		{
-			$block = { line => $., fails => defined $1, sql => '' };
+			$block = { line => $., mark => $1 // '', sql => '' };
 		}
 	}
 	close $in;
@@ -99,13 +104,15 @@ CONF
 			on_error_stop => 1);
 		my $name = "$document, block at line $block->{line}";
 
-		if ($block->{fails})
+		if ($block->{mark} eq 'error')
 		{
 			is($status, 3, "$name is refused");
 		}
 		else
 		{
 			is($status, 0, "$name runs") or diag($err);
+			isnt($out, '', "$name returns rows")
+			  if $status == 0 && $block->{mark} ne 'none' && $block->{sql} =~ $query;
 		}
 	}
 }
