@@ -119,9 +119,7 @@ write_model(AdFit *fit, MemoryContext mcxt)
  * The seed of what is held out: of the rows and the user's.  By the user's
  * alone the same ranks of the first feature would be held out of every fit to
  * so many rows, which are in the order of their values; and p-values of all
- * fits would be wrong on one side.  What counts of a number is between which
- * others it lies, and how near to either, which changes with neither unit nor
- * origin: so the same rows in other units have the same held out.
+ * fits would be wrong on one side.
  */
 static uint64
 held_out_seed(const AdView *v, uint64 seed)
@@ -132,21 +130,7 @@ held_out_seed(const AdView *v, uint64 seed)
 	if (v->n < FEW_ROWS)
 		h = ad_hash64(v->x, ad_mul_size(v->n, v->nfeatures) * sizeof(double),
 					  0);
-	/* of each row one feature, in turn: they are many enough */
-	for (Size i = 2; i < v->n; i++)
-	{
-		const double *x = v->x + (i - 2) * v->nfeatures + i % v->nfeatures;
-		double		middle = x[v->nfeatures];
-		double		from = fabs(middle - x[0]);
-		double		to = fabs(x[2 * v->nfeatures] - middle);
-		double		place = from / (from + to);
-
-		AD_CHECK_EVERY_1024(i);
-		/* no limit is at a fraction that whole numbers make */
-		h = h * UINT64CONST(0x9e3779b97f4a7c15) +
-			(isnan(place) ? 1 : 2 + (uint64) (place * 64 + 0.381966));
-	}
-	return ad_mix64(seed ^ h);
+	return ad_mix64(seed ^ ad_sample_gaps(v->x, v->n, v->nfeatures, h));
 }
 
 /* Return whether any rows are held out, of the fit or of a member's. */

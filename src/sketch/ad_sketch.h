@@ -184,6 +184,7 @@ extern void ad_sketch_check(const AdSketch *s, bool rows);
 extern void ad_sample_append(AdSketch *s, uint64 priority, const double *row);
 extern void ad_sample_cut(AdSketch *s);
 extern Size *ad_sample_order(const AdSketch *s);
+extern uint64 ad_sample_gaps(const double *x, Size n, int cols, uint64 seed);
 
 /* sketch_bytes.c */
 extern bytea *ad_sketch_write(AdSketch *s, const void *extra, Size extra_len);

@@ -196,6 +196,33 @@ ad_sample_order(const AdSketch *s)
 }
 
 /*
+ * Hash rows by how they lie.  What counts of a number is between which others
+ * it lies, and how near to either, which changes with neither unit nor origin:
+ * so the same rows in other units have the same hash.
+ */
+uint64
+ad_sample_gaps(const double *x, Size n, int cols, uint64 seed)
+{
+	uint64		h = seed;
+
+	/* of each row one feature, in turn: they are many enough */
+	for (Size i = 2; i < n; i++)
+	{
+		const double *a = x + (i - 2) * cols + i % cols;
+		double		middle = a[cols];
+		double		from = fabs(middle - a[0]);
+		double		to = fabs(a[2 * cols] - middle);
+		double		place = from / (from + to);
+
+		AD_CHECK_EVERY_1024(i);
+		/* no limit is at a fraction that whole numbers make */
+		h = h * UINT64CONST(0x9e3779b97f4a7c15) +
+			(isnan(place) ? 1 : 2 + (uint64) (place * 64 + 0.381966));
+	}
+	return h;
+}
+
+/*
  * Append a row whose priority is not above the threshold, and cut the
  * buffer if that filled it (which may renumber the codes of overflowed
  * dictionaries).  The current context must be the sketch's.

@@ -19,6 +19,7 @@
 
 #include "access/parallel.h"
 
+#define FIRST_ROWS	16			/* say how an unkeyed sample is drawn */
 #define MB			((Size) 1024 * 1024)
 
 /* bytes that a category's value is reckoned at beside its code */
@@ -240,6 +241,22 @@ seed_priorities(AdSketch *s, const double *x, const AdCategory *category)
 	ad_random_seed(&s->random, s->sampling.seed, h);
 }
 
+/*
+ * Draw the priorities of an unkeyed sample anew, once it has FIRST_ROWS rows: by
+ * how these lie, so that the same rows are kept in whatever unit, and from
+ * whatever origin, they are measured, and however many are.
+ */
+static void
+draw_priorities(AdSketch *s)
+{
+	uint64		h = ad_sample_gaps(s->x, s->n, s->nfeatures,
+								   (uint64) (uint32) ParallelWorkerNumber);
+
+	ad_random_seed(&s->random, s->sampling.seed, ad_mix64(h));
+	for (Size i = 0; i < s->n; i++)
+		s->priority[i] = ad_random_next(&s->random);
+}
+
 /* Count what is not finite in a row. */
 static void
 count_missing(AdSketch *s, double *x)
@@ -272,6 +289,8 @@ ad_sketch_add(AdSketch *s, double *x, const AdCategory *category, uint64 key)
 	AssertSketch(s);
 	if (unlikely(s->rows == 0) && !s->sampling.keyed)
 		seed_priorities(s, x, category);
+	if (unlikely(s->rows == FIRST_ROWS) && !s->large && !s->sampling.keyed)
+		draw_priorities(s);
 	if (unlikely(s->rows == s->k))
 		become_large(s);
 
