@@ -40,13 +40,13 @@ FROM unnest(ARRAY[ad_zscore() || ad_calibrate(), ad_iforest(trees => 90) || ad_c
 
 -- sizes that differ merge to the smaller one, in any order and grouping
 CREATE TABLE parts AS
-SELECT part, CASE part WHEN 0 THEN ad_sketch(ad_hbos() || k, id, x, c) WHEN 1 THEN ad_sketch(k, id, x, c)
+SELECT part, CASE part WHEN 0 THEN ad_sketch(ad_zscore() || k, id, x, c) WHEN 1 THEN ad_sketch(k, id, x, c)
                        ELSE ad_sketch(ad_iforest() || k, id, x, c) END AS s
 FROM many, ad_sampling(keyed => true, seed => 5) k GROUP BY part, k;
 SELECT length(merged) < (SELECT max(length(s)) FROM parts) AS smaller,
        fit = ad_fit_sketch(spec, merged) AS merged, fit = ad_fit_sketch(spec, reversed) AS reversed,
        fit = ad_fit_sketch(spec, twice) AS twice
-FROM (SELECT ad_hbos() || ad_sampling(keyed => true, seed => 5) AS spec) o,
+FROM (SELECT ad_zscore() || ad_sampling(keyed => true, seed => 5) AS spec) o,
      LATERAL (SELECT ad_fit(spec, id, x, c) AS fit FROM many) f,
      (SELECT ad_merge(s ORDER BY part) AS merged, ad_merge(s ORDER BY part DESC) AS reversed FROM parts) m,
      (SELECT ad_merge(s) AS twice FROM (SELECT ad_merge(s ORDER BY part DESC) AS s FROM parts GROUP BY part > 0) t) n;

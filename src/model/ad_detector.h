@@ -51,6 +51,7 @@ typedef enum AdScale
  * and thresholds; docs/sketch.md has what more of them would be worth.
  */
 #define AD_ENOUGH_ROWS	20480
+#define AD_RANK_ROWS	40960	/* for the counts in tails and bins */
 
 /* The rows of a fit. */
 typedef struct AdMatrix
@@ -161,6 +162,7 @@ extern const AdDetector *ad_detector_by_name(const char *name);
 
 /* AD_ENOUGH_ROWS, for those that estimate what many rows have in common. */
 extern Size ad_detector_enough_rows(const void *options);
+extern Size ad_detector_rank_rows(const void *options);
 
 /*
  * Draw up to max_rows rows of a matrix, uniformly by the fit's seed and in

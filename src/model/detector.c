@@ -77,6 +77,13 @@ ad_detector_enough_rows(const void *options pg_attribute_unused())
 	return AD_ENOUGH_ROWS;
 }
 
+/* Rows for ranks and bins; see ad_detector.h. */
+Size
+ad_detector_rank_rows(const void *options pg_attribute_unused())
+{
+	return AD_RANK_ROWS;
+}
+
 /* Draw reference rows; see ad_detector.h. */
 Size *
 ad_detector_reference_rows(const AdMatrix *m, int max_rows, Size *n)
