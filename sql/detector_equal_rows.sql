@@ -36,10 +36,10 @@ FROM expected e JOIN found f USING (k, i) GROUP BY k ORDER BY k;
 SELECT k, pg_temp.near(ad_score(mean, 0.1, 0), avg(d)) AS mean
 FROM models, LATERAL (SELECT sqrt((x - 0.1) ^ 2 + y ^ 2) AS d, row_number() OVER (ORDER BY (x - 0.1) ^ 2 + y ^ 2) AS rank FROM grid) n
 WHERE rank <= k GROUP BY k, mean ORDER BY k;
--- dbscan: copies count for core points, as many as they are
+-- dbscan: copies count for core points, as many as they are; a core point is scored by the nearest other, an equal one if there is
 WITH core AS (
-	SELECT k, i, count(*) FILTER (WHERE d <= 0.4) + 1 >= k AS core FROM pairs, models GROUP BY k, i)
-SELECT k, count(*) FILTER (WHERE core) AS core, bool_and((ad_score(within, x, y) = 0) = core) AS found,
+	SELECT k, i, count(*) FILTER (WHERE d <= 0.4) + 1 >= k AS core, min(d) AS nearest FROM pairs, models GROUP BY k, i)
+SELECT k, count(*) FILTER (WHERE core) AS core, bool_and(CASE WHEN core THEN ad_score(within, x, y) <= 1 AND (ad_score(within, x, y) = 0) = (nearest = 0) ELSE ad_score(within, x, y) > 0 END) AS found,
        bool_and((in_sample = 0) = core) AS in_sample, (ad_info(within) #>> '{dbscan,core_points}')::int AS core_points
 FROM core JOIN models USING (k) JOIN grid USING (i)
      JOIN (SELECT k, i, ad_outlier(ad_dbscan(0.4, k) || ad_prepare(scale => 'none'), x, y) OVER (PARTITION BY k) AS in_sample

@@ -54,8 +54,8 @@ FROM golden JOIN cells USING (row) JOIN models USING (metric)
 WHERE knn5_new IS NOT NULL GROUP BY metric ORDER BY metric;
 SELECT metric, ad_info(knn) -> 'contains_rows' AS contains_rows, ad_info(lof) -> 'lof' AS lof
 FROM models ORDER BY metric;
--- DBSCAN by a model: core points are at distance 0, noise stays noise
-SELECT metric, bool_and((ad_score(model, x) = 0) = core) AS core, bool_and((ad_score(model, x) > 1) = noise) AS noise
+-- DBSCAN by a model: a core point is scored by the nearest other, noise stays noise
+SELECT metric, bool_or(ad_score(model, x) > 0 AND core) AS core, bool_and((ad_score(model, x) > 1) = noise) AS noise
 FROM (SELECT metric, ad_fit(ad_dbscan(eps, 10, metric, p => 3), x) AS model
       FROM golden JOIN cells USING (row) GROUP BY metric, eps) m JOIN golden USING (metric) JOIN cells USING (row)
 GROUP BY metric ORDER BY metric;

@@ -208,8 +208,16 @@ static double
 dbscan_score(void *scorer, const double *x)
 {
 	Dbscan	   *dbscan = scorer;
+	AdReference *ref = &dbscan->ref;
 
-	return core_score(&dbscan->ref, x, dbscan->eps);
+	double		score = core_score(ref, x, dbscan->eps);
+
+	if (score > 0 || !ref->leave_self)
+		return score;
+	/* a core point: it is no noise, however far the others are */
+	if (ad_reference_others(ref, x, 1) == 0)
+		return 0;
+	return Min(ref->distance[0] / dbscan->eps, 1);
 }
 
 static void
@@ -246,7 +254,8 @@ dbscan_left_out(void *scorer, Size *n)
 	Size		row = 0;
 	Size		before = 0;		/* core points before this row's copies */
 
-	*n = Min(rows->total, LEFT_OUT_ROWS);
+	/* models of 0.2.0 alone have scores of core points that are 0 */
+	*n = ref->leave_self ? 0 : Min(rows->total, LEFT_OUT_ROWS);
 	scores = ad_palloc_array(double, *n);
 	for (Size i = 0; i < *n; i++)
 	{
