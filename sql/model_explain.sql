@@ -194,3 +194,5 @@ SELECT o, feature, direction FROM (VALUES (1, ad_prepare()), (2, ad_prepare(drop
 ORDER BY o;
 
 DROP TABLE narrow_wide, payments, strange, models, rows, probes, found, typed, odd, typed_model, before, by_country;
+-- what is not 0 does not read as 0: the sign is the point
+SELECT v, ad_why(m, v) FROM (SELECT ad_fit('iforest', (10 + (i * 37 % 101) / 4.0)::numeric(9, 2)) AS m FROM generate_series(1, 1000) i) f, (VALUES (-0.01), (-0.49), (0.004), (0)) v(v);

@@ -64,6 +64,12 @@ append_number(StringInfo buf, double v, int decimals)
 	}
 	scaled = decimals < 0 ? INFINITY :
 		rint(fabs(v) * ad_powers_of_ten[decimals]);
+	/* what is not 0 is not to be read as 0, which has no sign */
+	if (scaled == 0 && v != 0)
+	{
+		appendStringInfo(buf, "%.3g", v);
+		return;
+	}
 	if (!(scaled < 1e18) || fabs(v) >= AD_VALUE_LARGE)
 	{
 		appendStringInfo(buf, "%.6g", v + 0.0);
