@@ -196,6 +196,8 @@ LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION _anomaly._ad_model_privilege(text) IS
 'the most the current user may do with a named model: score, label, read, own; NULL: nothing';
 
+-- OFFSET 0 keeps conditions of the reader, whose rows EXPLAIN ANALYZE counts,
+-- above what tells whether he may see a row.
 CREATE VIEW _anomaly._ad_visible_model WITH (security_barrier) AS
 SELECT v.name, v.version, v.version IS NOT DISTINCT FROM n.active AS active,
        v.spec ->> 'detector' AS detector, v.rows, v.features,
@@ -204,7 +206,8 @@ SELECT v.name, v.version, v.version IS NOT DISTINCT FROM n.active AS active,
 FROM _anomaly._ad_model_name n
      CROSS JOIN LATERAL (SELECT _anomaly._ad_model_privilege(n.name) AS privilege OFFSET 0) p
      JOIN _anomaly._ad_model_version v ON v.name = n.name
-WHERE p.privilege IS NOT NULL;
+WHERE p.privilege IS NOT NULL
+OFFSET 0;
 COMMENT ON VIEW _anomaly._ad_visible_model IS 'what ad_models shows, for our own use';
 GRANT SELECT ON _anomaly._ad_visible_model TO PUBLIC;
 
@@ -220,7 +223,8 @@ GRANT SELECT ON @extschema@.ad_models TO PUBLIC;
 CREATE VIEW _anomaly._ad_visible_grant WITH (security_barrier) AS
 SELECT g.name, g.role::text AS role, g.privilege
 FROM _anomaly._ad_model_grant g
-WHERE _anomaly._ad_model_privilege(g.name) IS NOT NULL AND g.role::text <> '';
+WHERE _anomaly._ad_model_privilege(g.name) IS NOT NULL AND g.role::text <> ''
+OFFSET 0;
 COMMENT ON VIEW _anomaly._ad_visible_grant IS 'what ad_model_grants shows, for our own use';
 GRANT SELECT ON _anomaly._ad_visible_grant TO PUBLIC;
 

@@ -11,7 +11,8 @@ SELECT j.name, s.failures,
        EXISTS (SELECT FROM _anomaly._ad_job_run r WHERE r.job_id = j.id AND r.error IS NULL AND r.finished IS NOT NULL) AS ran,
        j.owner::text <> '' AS owned
 FROM _anomaly._ad_job j JOIN _anomaly._ad_job_state s ON s.job_id = j.id
-WHERE pg_has_role(j.owner, 'USAGE') OR pg_has_role('pg_monitor', 'USAGE');
+WHERE pg_has_role(j.owner, 'USAGE') OR pg_has_role('pg_monitor', 'USAGE')
+OFFSET 0;
 COMMENT ON VIEW _anomaly._ad_job_health IS 'lag, failures and alerts of one''s own jobs, or with pg_monitor of all; of the last error its text, or SQLSTATE and class';
 GRANT SELECT ON _anomaly._ad_job_health TO PUBLIC;
 
