@@ -190,7 +190,7 @@ SQL
 	my $run = as('boss', <<'SQL');
 \set ON_ERROR_STOP on
 SELECT 'trained', ad_train('bm'::text, 'SELECT salary, i FROM data.ev'::text, '{"detector": "zscore", "calibrate": {}}'::jsonb, NULL::text, NULL::int, true);
-SELECT 'jobs', ad_create_job('bj'::text, 'bm'::text, 'SELECT * FROM data.ev'::text, 'i'::text, 'ts'::text, '{"p_value": 0.01}'::jsonb, NULL::text, 100, NULL::text, NULL::interval, NULL::int, 2, NULL::text, NULL::text[]) IS NULL;
+SELECT 'jobs', ad_create_job('bj'::text, 'bm'::text, 'SELECT * FROM data.ev'::text, 'i'::text, 'ts'::text, '{"p_value": 0.02}'::jsonb, NULL::text, 100, NULL::text, NULL::interval, NULL::int, 2, NULL::text, NULL::text[]) IS NULL;
 SELECT 'layering', ad_create_layering_job('bl'::text, 'SELECT * FROM data.ev'::text, NULL::jsonb, '{"score": 0}'::jsonb, NULL::text[], NULL::text, '1 minute'::text, NULL::interval, NULL::int, NULL::text) IS NULL;
 CALL ad_run_job('bj'::text, NULL::timestamptz);
 CALL ad_run_job('bl'::text, NULL::timestamptz);
