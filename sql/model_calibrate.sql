@@ -130,6 +130,7 @@ SELECT bool_and(ad_pvalue_randomized(model, 1, a, b, c) = ad_pvalue(model, a, b,
 FROM models, (SELECT a, b, c FROM fresh UNION ALL SELECT 9, 9, 9) f;
 SELECT ad_pvalue_randomized(model, -0.1, 1, 1, 1) FROM models;
 SELECT ad_pvalue_randomized(model, 1.5, 1, 1, 1) FROM models;
+SELECT ad_pvalue_randomized(model, 1.0000000000000002, 1, 1, 1) FROM models;
 SELECT ad_pvalue_randomized(model, 'NaN', 1, 1, 1) FROM models;
 SELECT ad_pvalue_randomized(ad_fit('zscore', a), 0.5, 1) FROM normal;
 

@@ -13,6 +13,7 @@
 #include "sql/ad_text.h"
 
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "windowapi.h"
 
 typedef struct FdrState
@@ -86,7 +87,7 @@ adjust_partition(WindowObject winobj, int64 rows, MemoryContext mcxt)
 		if (p[i] < 0 || p[i] > 1)
 			ereport(ERROR,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("p-value is out of range: %g", p[i]),
+					 errmsg("p-value is out of range: %s", float8out_internal(p[i])),
 					 errdetail("Allowed: at least 0 and at most 1.")));
 	}
 	ad_fdr_adjust(p, (Size) rows, method);

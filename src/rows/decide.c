@@ -8,6 +8,8 @@
 #include "rows/ad_model_call.h"
 #include "sql/ad_result.h"
 
+#include "utils/float.h"
+
 PG_FUNCTION_INFO_V1(ad_pvalue);
 PG_FUNCTION_INFO_V1(ad_pvalue_randomized);
 PG_FUNCTION_INFO_V1(ad_probability);
@@ -85,7 +87,7 @@ ad_pvalue_randomized(PG_FUNCTION_ARGS)
 	if (!(u >= 0 && u <= 1))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("u is out of range: %g", u),
+				 errmsg("u is out of range: %s", float8out_internal(u)),
 				 errdetail("Allowed: at least 0 and at most 1.")));
 	score = score_row(call, m);
 	PG_RETURN_FLOAT8(ad_scores_pvalue_random(&m->calibration.held_out, score,

@@ -10,6 +10,7 @@
 #include "sql/ad_result.h"
 
 #include "miscadmin.h"
+#include "utils/float.h"
 
 /* Raise an error unless a call may return a materialised set. */
 ReturnSetInfo *
@@ -75,6 +76,6 @@ ad_check_contamination(double share)
 	if (!(share > 0 && share <= 0.5))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("contamination is out of range: %g", share),
+				 errmsg("contamination is out of range: %s", float8out_internal(share)),
 				 errdetail("Allowed: greater than 0 and at most 0.5.")));
 }
