@@ -63,13 +63,13 @@ INSERT INTO specs VALUES ('pvalue', ad_ensemble(ARRAY[ad_iforest(), ad_zscore()]
 CREATE TABLE wide AS
 SELECT id, 0.89 + 364.11 * (id % 300 / 299.0) ^ 3 AS amount, ARRAY(SELECT sin(id * k * k) + sin(id * (k + 0.3)) FROM generate_series(1, 28) k) AS x FROM generate_series(1, 300) id;
 CREATE TABLE counted AS
-SELECT name, ad_fit(spec || ad_calibrate(method => 'cross'), x || amount) AS plain, ad_fit(spec || ad_prepare(beyond_range => true) || ad_calibrate(method => 'cross'), x || amount) AS m
+SELECT name, ad_fit(spec || ad_calibrate(method => 'cross'), x || amount::float8) AS plain, ad_fit(spec || ad_prepare(beyond_range => true) || ad_calibrate(method => 'cross'), x || amount::float8) AS m
 FROM specs, wide WHERE id <> 150 GROUP BY name;
 CREATE TABLE judged AS
-SELECT name, amount, ad_score(plain, p.x || amount) AS own, ad_score(m, p.x || amount) AS score, ad_pvalue(m, p.x || amount) AS p,
-       ad_probability(m, p.x || amount) AS probability, ad_is_anomaly(m, p.x || amount) AS is_anomaly, e.contribution, e.feature, (ad_info(m) ->> 'beyond_unit')::float8 AS unit
+SELECT name, amount, ad_score(plain, p.x || amount::float8) AS own, ad_score(m, p.x || amount::float8) AS score, ad_pvalue(m, p.x || amount::float8) AS p,
+       ad_probability(m, p.x || amount::float8) AS probability, ad_is_anomaly(m, p.x || amount::float8) AS is_anomaly, e.contribution, e.feature, (ad_info(m) ->> 'beyond_unit')::float8 AS unit
 FROM counted, (SELECT x FROM wide WHERE id = 150) p, unnest('{-1e300,-99999,-500,-90,0.89,40,365,400,470,700,5000,99999,1e300,Infinity,NULL}'::float8[]) amount,
-	LATERAL (SELECT sum(contribution) AS contribution, max(feature) FILTER (WHERE rank = 1) AS feature FROM ad_explain(m, p.x || amount)) e;
+	LATERAL (SELECT sum(contribution) AS contribution, max(feature) FILTER (WHERE rank = 1) AS feature FROM ad_explain(m, p.x || amount::float8)) e;
 SELECT count(DISTINCT name) > 19 AS many, bool_and(p < 0.0034) AS least_p, bool_and(probability = 1) AS probability, bool_and(is_anomaly) AS is_anomaly,
 	bool_and(feature = 'feature 29') AS explained, bool_and(abs(score) < 'Infinity') AS finite
 FROM judged WHERE abs(amount) >= 5000;
@@ -121,7 +121,7 @@ FROM (SELECT ad_fit(ad_zscore() || ad_prepare(beyond_range => true, drop_correla
 SELECT count(*) > 18 AS many, bool_and(greatest = 301) AS absurd, bool_and(same) AS others_as_they_were
 FROM (SELECT name, (array_agg(id ORDER BY counted DESC))[1] AS greatest, bool_and(counted = own OR id = 301) AS same
 	FROM (SELECT name, id, ad_outlier(spec || ad_prepare(beyond_range => true), x) OVER (PARTITION BY name) AS counted, ad_outlier(spec, x) OVER (PARTITION BY name) AS own
-		FROM specs, (SELECT id, x[1:5] || amount AS x FROM wide UNION ALL SELECT 301, x[1:5] || 99999::float8 FROM wide WHERE id = 150) t WHERE name <> 'members') o
+		FROM specs, (SELECT id, x[1:5] || amount::float8 AS x FROM wide UNION ALL SELECT 301, x[1:5] || 99999::float8 FROM wide WHERE id = 150) t WHERE name <> 'members') o
 	GROUP BY name) q;
 -- a job
 SELECT ad_train('beyond', 'SELECT amount, items, country, fee FROM payments', ad_iforest() || ad_prepare(beyond_range => true) || ad_calibrate(method => 'cross')) AS version;
