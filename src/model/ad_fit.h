@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * ad_fit.h
- *		A prepared sample that detectors are fitted to, and that they score.
+ *		A sample that detectors are fitted to, and that they score.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,8 +27,7 @@ typedef struct AdFit
 	/* of the rows last fitted to */
 	MemoryContext fitted;		/* owns what follows */
 	StringInfoData payload;
-	MemoryContext scoring;		/* in it; owns the scorer */
-	void	   *scorer;
+	MemoryContext scoring;		/* in it; owns the model's scorer */
 	AdCalibration calibration;
 	const Size *rows;			/* NULL: all */
 	Size		nrows;

@@ -132,7 +132,8 @@ typedef struct AdModel
 
 extern char *ad_prepare_label(const AdModelFeature *f, int j);
 extern void ad_prepare_columns(AdModel *m);
-extern void ad_prepare_code(const AdModel *m, const double *row, double *raw);
+extern void ad_prepare_code(const AdModel *m, double *raw);
+extern void ad_prepare_scale(const AdModel *m, double *columns);
 extern void ad_prepare_calendar(AdModel *m, double seconds, double *out);
 extern void ad_prepare_row(AdModel *m, const double *raw, double *columns);
 extern void ad_prepare_scaled(AdModel *m);

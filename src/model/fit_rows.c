@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * fit_rows.c
- *		A sample, prepared once, fitted to some of its rows and scoring any.
+ *		A sample, fitted to some of its rows and scoring any.
  *
  * A fit is made on some of the rows of a sample, which are prepared for it
  * (prepare_fit.c), and scores any of them: calibration (held_out.c) says
- * which.  An ensemble is fitted to rows by
- * calibrating each member on them; members are no ensembles themselves, so
- * each step is written for a detector and then, over that, for an ensemble.
+ * which.  An ensemble is fitted to rows by calibrating each member on them;
+ * members are no ensembles themselves, so each step is written for a detector
+ * and then, over that, for an ensemble.
  *
  *-------------------------------------------------------------------------
  */
@@ -202,7 +202,7 @@ ad_fit_own_score(AdFit *fit, Size i)
 	/* a row of many columns, or of many neighbours, takes a millisecond */
 	CHECK_FOR_INTERRUPTS();
 	ad_view_infinite(fit->view, i, fit->raw);
-	ad_prepare_code(m, fit->raw, fit->raw);
+	ad_prepare_code(m, fit->raw);
 	ad_prepare_row(m, fit->raw, m->columns);
 	if (m->infinite_time)
 	{
@@ -213,7 +213,7 @@ ad_fit_own_score(AdFit *fit, Size i)
 			score = Max(score, fit->calibration.training.tail[0]);
 		return finite_score(fit, score);
 	}
-	return finite_score(fit, m->detector->score(fit->scorer, m->columns));
+	return finite_score(fit, m->detector->score(m->scorer, m->columns));
 }
 
 /* The unit of what is beyond the last fit's rows, from scores of some. */
@@ -301,7 +301,7 @@ ad_fit_rounding(const void *arg)
 	double		off = AD_SCORE_ROUNDING;
 
 	if (d->rounding)
-		off = d->rounding(fit->scorer, fit->error);
+		off = d->rounding(fit->model->scorer, fit->error);
 	return off <= DBL_MAX ? off : 0;
 }
 
@@ -332,7 +332,7 @@ common_scale(const void *arg, double *shift, double *unit)
 	*shift = 0;
 	*unit = 1;
 	if (d->common_scale)
-		d->common_scale(fit->scorer, fit->spec->options, shift, unit);
+		d->common_scale(fit->model->scorer, fit->spec->options, shift, unit);
 }
 
 /* Those of an ensemble's, whose members have been brought to one. */
@@ -397,8 +397,7 @@ ad_fit_rows(void *arg, const Size *rows, Size n)
 	fit->scoring = AllocSetContextCreate(fit->fitted, "anomaly scorer",
 										 ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(fit->scoring);
-	fit->scorer = d->load(&r, m.cols);
-	fit->model->scorer = fit->scorer;
+	fit->model->scorer = d->load(&r, m.cols);
 	MemoryContextSwitchTo(old);
 }
 

@@ -243,6 +243,13 @@ scale_row(const AdModel *m, const double *x, double *out)
 		}
 }
 
+/* Center and scale a row of columns in place. */
+void
+ad_prepare_scale(const AdModel *m, double *columns)
+{
+	scale_row(m, columns, columns);
+}
+
 /*
  * Turn one row of raw features into columns.  A raw categorical feature is
  * its code in the model's dictionary, dict.n for any other value; NaN is
@@ -305,11 +312,10 @@ ad_prepare_row(AdModel *m, const double *raw, double *columns)
 		scale_row(m, columns, columns);
 }
 
-/* A row of a view as raw features: what a dictionary does not keep is other. */
+/* Let categories of a row of a view that the dictionary has not be others. */
 void
-ad_prepare_code(const AdModel *m, const double *row, double *raw)
+ad_prepare_code(const AdModel *m, double *raw)
 {
-	memcpy(raw, row, m->nfeatures * sizeof(double));
 	for (int j = 0; j < m->nfeatures; j++)
 		if (m->features[j].class == AD_CLASS_CATEGORY && !isnan(raw[j]))
 			raw[j] = Min(raw[j], (double) m->features[j].dict.n);

@@ -274,12 +274,9 @@ prepare_matrix(AdModel *m, const AdView *v, const Size *rows, Size n)
 		double	   *out = x + i * m->ncols;
 
 		AD_CHECK_EVERY_1024(i);
-		ad_prepare_code(m, row_of(v, rows, i), raw);
+		memcpy(raw, row_of(v, rows, i), m->nfeatures * sizeof(double));
+		ad_prepare_code(m, raw);
 		ad_prepare_row(m, raw, out);
-		/* a huge number in units of small ones may be none */
-		for (int c = 0; c < m->ncols; c++)
-			if (isinf(out[c]))
-				out[c] = out[c] > 0 ? DBL_MAX : -DBL_MAX;
 	}
 	pfree(raw);
 	return x;
@@ -486,6 +483,30 @@ any_to_center(const AdModel *m)
 	return false;
 }
 
+/* Center and scale a matrix; returns it, or a copy of the view's. */
+static const double *
+scale_matrix(const AdModel *m, const AdView *v, const double *x, Size n)
+{
+	Size		size = ad_mul_size(n, m->ncols);
+	double	   *scaled = (double *) x;
+
+	if (x == v->x)
+	{
+		scaled = ad_palloc_array(double, size);
+		memcpy(scaled, x, size * sizeof(double));
+	}
+	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		ad_prepare_scale(m, scaled + i * m->ncols);
+	}
+	/* a huge number in units of small ones may be none */
+	for (Size i = 0; i < size; i++)
+		if (isinf(scaled[i]))
+			scaled[i] = scaled[i] > 0 ? DBL_MAX : -DBL_MAX;
+	return scaled;
+}
+
 /*
  * Decide on the preparation from some rows of a view, in ascending order
  * (NULL: all), store it in the model, and return these rows prepared; "out"
@@ -522,17 +543,16 @@ ad_prepare_fit(AdModel *m, const AdView *v, const Size *rows, Size n,
 		centered = scale == AD_SCALE_NONE && spec->nmembers == 0 &&
 			any_to_center(m);
 	}
-	if (scale != AD_SCALE_NONE || centered)
-	{
-		x = prepare_matrix(m, v, rows, n);
-		choose_scales(m, x, n, rows == NULL, scale);
-		m->scaled = true;
-		m->plain = false;
-		if (x != v->x)
-			pfree((void *) x);
-	}
 	old = MemoryContextSwitchTo(out);
 	x = prepare_matrix(m, v, rows, n);
+	MemoryContextSwitchTo(old);
+	if (scale == AD_SCALE_NONE && !centered)
+		return x;
+	choose_scales(m, x, n, rows == NULL, scale);
+	m->scaled = true;
+	m->plain = false;
+	MemoryContextSwitchTo(out);
+	x = scale_matrix(m, v, x, n);
 	MemoryContextSwitchTo(old);
 	return x;
 }
