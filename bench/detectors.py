@@ -136,6 +136,9 @@ DETECTORS = {
         score_cost="projections √d", size="projections bins"),
     "inne": Detector(
         fit_cost="sets ψ² d", score_cost="sets ψ d", size="sets ψ d"),
+    "subknn": Detector(
+        rate=MILLION, fit_cost="n d", score_cost="draws rows d",
+        size="draws rows d"),
     "fair_forest": Detector(
         peer="IsolationForest, for scale",
         fit=lambda x: IsolationForest(n_estimators=200, max_samples=256,

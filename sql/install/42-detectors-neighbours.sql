@@ -56,3 +56,13 @@ AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_inne(integer, integer) IS
 'spec of isolation by nearest-neighbour ensembles (Bandaragoda et al. 2018); models contain rows';
+
+CREATE FUNCTION @extschema@.ad_subknn(
+    draws integer DEFAULT 30,
+    rows integer DEFAULT 32,
+    clip double precision DEFAULT 6)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'ad_spec_constructor'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.ad_subknn(integer, integer, double precision) IS
+'spec of the mean distance to the nearest row of each of many small draws (LeSiNN, Pang et al. 2015); numbers count up to clip standard deviations from the mean; a row equal to one of a draw leaves one such out; models contain rows';

@@ -148,4 +148,23 @@ extern AdBlockKernel ad_block_kernel[AD_NORMS];
 extern AdScanKernel ad_scan_kernel[AD_NORMS];
 extern void ad_neighbors_choose(AdSimdLevel level);
 
+/*
+ * simd_draws.c: the nearest row of each of many small samples.
+ *
+ * A block holds AD_DRAW_LANES draws side by side: tile by tile of
+ * AD_DRAW_TILE rows, in a tile column by column, in a column row by row, the
+ * numbers of all draws.  nearest[] receives, per draw, the Euclidean distance
+ * from q to the nearest of its rows, next[] that to the one after it, which
+ * is as far if there are two.  Rows of INFINITY fill up a tile; a draw of a
+ * single row has an infinite next one.  q is finite.
+ */
+#define AD_DRAW_LANES		16
+#define AD_DRAW_TILE		4
+
+typedef void (*AdDrawKernel) (const float *block, int tiles, int cols,
+							  const float *q, float *nearest, float *next);
+
+extern AdDrawKernel ad_draw_kernel;
+extern void ad_draws_choose(AdSimdLevel level);
+
 #endif							/* AD_SIMD_H */

@@ -32,7 +32,8 @@
 	DETECTOR(LODA, 14, loda) \
 	DETECTOR(INNE, 15, inne) \
 	DETECTOR(FAIR_FOREST, 16, fair_forest) \
-	DETECTOR(ENSEMBLE, 17, ensemble)
+	DETECTOR(ENSEMBLE, 17, ensemble) \
+	DETECTOR(SUBKNN, 18, subknn)
 
 #define AD_DETECTOR_ID(NAME, id, name) AD_DET_##NAME = id,
 

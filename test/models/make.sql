@@ -25,7 +25,7 @@ INSERT INTO spec VALUES
 	('mahalanobis', ad_mahalanobis()), ('mahalanobis, robust', ad_mahalanobis(true)), ('knn', ad_knn()), ('lof', ad_lof()),
 	('kmeans', ad_kmeans()), ('cblof', ad_kmeans(method => 'cblof')), ('dbscan', ad_dbscan()), ('ocsvm', ad_ocsvm()),
 	('ocsvm, random features', ad_ocsvm(exact_rows => 10, features => 30)), ('gmm', ad_gmm(2)), ('loda', ad_loda(10)),
-	('inne', ad_inne(5, 8)), ('fair_forest', ad_fair_forest(5, 32)),
+	('inne', ad_inne(5, 8)), ('subknn', ad_subknn(5, 8)), ('fair_forest', ad_fair_forest(5, 32)),
 	('ensemble', ad_ensemble(ARRAY[ad_iforest(5, 32), ad_zscore(), ad_knn()]));
 UPDATE spec SET spec = spec || ad_calibrate(share => 0.3, contamination => 0.05);
 -- as those of 0.1.0, with no rows held out

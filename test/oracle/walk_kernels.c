@@ -1,12 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * walk_kernels.c
- *		The kernels that walk forests, without a server.
+ *		The kernels that walk forests and search draws, without a server.
  *
  * Walks random forests with every kind of instructions that the processor
- * has, compares the leaves with those of a plain walk, and prints a sum of
- * all, and of many powers of two.  test/aarch64.sh compares what builds for
- * two kinds of processors print.
+ * has, compares the leaves with those of a plain walk, does the same with the
+ * distances to the nearest rows of draws, and prints a sum of all, and of
+ * many powers of two.  test/aarch64.sh compares what builds for two kinds of
+ * processors print.
  *
  *-------------------------------------------------------------------------
  */
@@ -191,6 +192,48 @@ try_hyper(int trees, uint32 per_tree, int columns)
 	}
 }
 
+/* The nearest rows of a block of draws, and the ones after them. */
+static void
+try_draws(int rows, int columns)
+{
+	static float numbers[64 * 64 * AD_DRAW_LANES];
+	int			tiles = (rows + AD_DRAW_TILE - 1) / AD_DRAW_TILE;
+	float		q[64];
+	float		nearest[2][AD_DRAW_LANES];
+	float		next[2][AD_DRAW_LANES];
+
+	for (int i = 0; i < tiles * AD_DRAW_TILE * columns * AD_DRAW_LANES; i++)
+		numbers[i] = i / AD_DRAW_LANES % AD_DRAW_TILE +
+			i / (AD_DRAW_LANES * AD_DRAW_TILE * columns) * AD_DRAW_TILE < rows ?
+			((int) draw(2001) - 1000) / 999.7f : INFINITY;
+	for (int row = 0; row < ROWS; row++)
+	{
+		for (int c = 0; c < columns; c++)
+			q[c] = row % 2 ? numbers[c * AD_DRAW_TILE * AD_DRAW_LANES] :
+				((int) draw(40001) - 20000) / 9999.7f;
+		for (int level = AD_SIMD_SCALAR; level <= AD_SIMD_AVX512; level++)
+		{
+			int			out = level != AD_SIMD_SCALAR;
+
+			if (!has(level))
+				continue;
+			ad_draws_choose(level);
+			ad_draw_kernel(numbers, tiles, columns, q, nearest[out], next[out]);
+			wrong += memcmp(nearest[0], nearest[out], sizeof(nearest[0])) != 0;
+			wrong += memcmp(next[0], next[out], sizeof(next[0])) != 0;
+		}
+		for (int l = 0; l < AD_DRAW_LANES; l++)
+		{
+			uint32		bits[2];
+
+			memcpy(&bits[0], &nearest[0][l], sizeof(uint32));
+			memcpy(&bits[1], &next[0][l], sizeof(uint32));
+			add(bits[0]);
+			add(bits[1]);
+		}
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -206,6 +249,8 @@ main(int argc, char **argv)
 
 		try_hyper(trees, 1 + draw(60), columns);
 	}
+	for (int rows = 1; rows <= 64; rows += 7)
+		try_draws(rows, 1 + (int) draw(64));
 	for (int i = 0; i < 1000000; i++)
 	{
 		double		p = ad_exp2(i % 2 ? -(double) draw(1000003) / 1000003 :
