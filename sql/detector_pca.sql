@@ -23,8 +23,18 @@ SELECT 'pca_recon3' AS golden, count(*), max(abs(s - g[4]) / abs(g[4])) < 1e-9 A
 FROM pca_breast_cancer_golden JOIN (SELECT row, ad_outlier(ad_pca(3, 'reconstruction'), x) OVER () AS s FROM pca_breast_cancer) o USING (row);
 
 SELECT ad_info(ad_fit(ad_pca(0.9), x)) -> 'pca' AS leading FROM pca_breast_cancer;
--- all components reconstruct everything
-SELECT max(s) < 1e-20 AS nothing_left FROM (SELECT ad_outlier(ad_pca(30, 'reconstruction'), x) OVER () AS s FROM pca_breast_cancer) o;
+-- of all components in which the rows differ one is left out, or no row would score above 0; of only one, the score is the
+-- squared distance from the mean
+SELECT what, components, count(DISTINCT round(s::numeric, 9)) > 40 AS differ, round(max(s)::numeric, 4) AS greatest
+FROM (SELECT what, i, ad_info(m) #>> '{pca,components}' AS components, ad_score(m, x) AS s
+	FROM (SELECT what, components, ad_fit(ad_pca(components, 'reconstruction'), x) AS m, array_agg(x ORDER BY i) AS xs
+		FROM (SELECT what, i, CASE what WHEN 'one column' THEN ARRAY[a] WHEN 'two' THEN ARRAY[a, b] WHEN 'a constant' THEN ARRAY[a, 7]
+				WHEN 'multiples' THEN ARRAY[a, 2 * a, -a] WHEN 'a sum' THEN ARRAY[a, b, a + b] ELSE ARRAY[a, b, c] END AS x
+			FROM generate_series(1, 100) i, unnest('{one column,two,a constant,multiples,a sum,three}'::text[]) what,
+				LATERAL (SELECT (i * 7919 % 101)::float8 AS a, (i * 104729 % 97)::float8 AS b, (i * i % 89)::float8 AS c) v) r,
+			(VALUES (NULL::float8), (1), (3), (0.9999)) c(components)
+		GROUP BY what, components) f, LATERAL (SELECT i, ARRAY(SELECT unnest(xs[i:i])) AS x FROM generate_series(1, 100) i) r) s
+GROUP BY what, components ORDER BY what COLLATE "C", components;
 
 -- wide enough to be factorised in steps: over the rows of the fit the squared coordinates of each component add up to
 -- rows - 1; also where rows are fewer, columns are independent, equal or constant, and numbers are near the ends of their range

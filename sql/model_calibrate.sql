@@ -101,7 +101,7 @@ FROM (SELECT detector, ad_pvalue(model, x * unit) AS p
                  generate_series(1, 400) i GROUP BY d, unit) m, generate_series(0, 3) x) p GROUP BY detector ORDER BY detector;
 -- what rounding leaves of equal scores is no spread: an ensemble does not divide by it
 SELECT round(max(abs(ad_score(model, x)))::numeric, 6) AS greatest, round(max(ad_score(model, 0.31))::numeric, 6) AS another
-FROM (SELECT ad_fit(ad_ensemble(ARRAY[ad_kmeans(3), ad_knn(), ad_pca(components => 0.999, method => 'reconstruction')]) || ad_calibrate(), i % 3 * 0.1) AS model
+FROM (SELECT ad_fit(ad_ensemble(ARRAY[ad_kmeans(3), ad_knn(), ad_kmeans(3, restarts => 1)]) || ad_calibrate(), i % 3 * 0.1) AS model
       FROM generate_series(1, 300) i) m, (VALUES (0), (0.1), (0.2)) v(x);
 
 -- which rows are held out depends on the rows, and not on their order or on how many there are: over fits the same ranks

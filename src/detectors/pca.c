@@ -12,6 +12,10 @@
  * reconstruction: the squared length of what remains of a row when its
  * projection on the leading components is taken away.  That is the squared
  * length of the projection on the others; whichever are fewer are stored.
+ * Were all of them kept in which the rows differ, nothing would remain of any
+ * row: at least one is left out.  Where there is but one (a single column, or
+ * columns that are multiples of it), the score is the squared distance from
+ * the mean.
  *
  * There are as many components as are asked for, but no more than columns and
  * one less than rows.  Of one row, or of rows that are all the same, nothing
@@ -56,6 +60,17 @@ typedef struct Pca
 	AdMap	   *map;
 	double	   *residual;		/* scratch: cols */
 } Pca;
+
+/* Return in how many components rows differ; values descend. */
+static int
+count_varying(const double *values, int cols)
+{
+	int			n = 0;
+
+	while (n < cols && values[n] > NULL_VARIANCE * values[0])
+		n++;
+	return n;
+}
 
 /* Return how many leading components an option says; values descend. */
 static int
@@ -135,6 +150,7 @@ pca_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 	double		total = 0;
 	double		leading = 0;
 	int			k;
+	int			varying;
 	int			from = 0;
 	int			outputs;
 	uint32		form = FORM_LENGTH;
@@ -147,11 +163,11 @@ pca_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 	/* n rows lie in a space of n - 1 dimensions: other axes are arbitrary */
 	k = (int) Min((Size) count_components(options, values, cols, total),
 				  total > 0 ? m->rows - 1 : 0);
+	varying = count_varying(values, cols);
 
 	if (options->method == METHOD_WEIGHTED)
 	{
-		while (k > 0 && !(values[k - 1] > NULL_VARIANCE * values[0]))
-			k--;
+		k = Min(k, varying);
 		for (int i = 0; i < k; i++)
 			for (int c = 0; c < cols; c++)
 				v[(Size) i * cols + c] /= sqrt(values[i]);
@@ -159,15 +175,19 @@ pca_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 		if (k == 0)
 			form = FORM_RESIDUAL;
 	}
-	else if (cols - k <= 2 * k)
-	{
-		from = k;
-		outputs = cols - k;
-	}
 	else
 	{
-		form = FORM_RESIDUAL;
-		outputs = k;
+		k = Min(k, Max(varying - 1, 0));
+		if (cols - k <= 2 * k)
+		{
+			from = k;
+			outputs = cols - k;
+		}
+		else
+		{
+			form = FORM_RESIDUAL;
+			outputs = k;
+		}
 	}
 	for (int i = 0; i < k; i++)
 		leading += values[i];
