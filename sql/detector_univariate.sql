@@ -29,9 +29,9 @@ SELECT c.name, c.col, dataset, count(*) AS rows,
 FROM (VALUES
 		('zscore', 'zscore_max', ad_zscore(), false),
 		('zscore', 'zscore_mean', ad_zscore(combine => 'mean'), false),
-		('zscore', 'mad', ad_zscore('mad'), false),
+		('zscore', 'mad', ad_zscore('mad', zero_spread => 'skip'), false),
 		('zscore', 'mad_mean', ad_zscore('mad', zero_spread => 'mean'), false),
-		('zscore', 'iqr', ad_zscore('iqr'), false),
+		('zscore', 'iqr', ad_zscore('iqr', zero_spread => 'skip'), false),
 		('zscore', 'iqr_mean', ad_zscore('iqr', zero_spread => 'mean'), false),
 		('hbos', 'hbos', ad_hbos(), false),
 		('hbos', 'hbos_pyod', ad_hbos(counting => 'pyod'), false),
@@ -107,6 +107,9 @@ SELECT zero_spread, round(ad_score(m, 10)::numeric, 6) AS score, ad_info(m) -> '
 FROM (SELECT zero_spread, ad_fit(ad_zscore('mad', zero_spread => zero_spread), CASE WHEN i = 1 THEN 10 ELSE 0 END) AS m
       FROM generate_series(1, 10) i, unnest('{skip,mean}'::text[]) zero_spread GROUP BY zero_spread) f ORDER BY 1;
 
+-- by default it is measured, so that columns of which most values are equal tell their outliers
+SELECT method, ad_score(m, 10) > 3 * ad_score(m, 1) AS told FROM unnest('{mad,iqr}'::text[]) method,
+	LATERAL (SELECT ad_fit(ad_zscore(method), CASE WHEN i <= 20 THEN i % 2 ELSE 0 END) AS m FROM generate_series(1, 100) i) f;
 -- hbos: on an inner edge: counted on its right, by PyOD looked up on its left
 SELECT counting, v, round(ad_score(m, v)::numeric, 6) AS score
 FROM (SELECT counting, ad_fit(ad_hbos(2, counting => counting), x) AS m

@@ -3,12 +3,12 @@
 CREATE FUNCTION @extschema@.ad_zscore(
     method text DEFAULT 'zscore',
     combine text DEFAULT 'max',
-    zero_spread text DEFAULT 'skip')
+    zero_spread text DEFAULT 'mean')
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_zscore(text, text, text) IS
-'spec of univariate statistics: the distance from the centre in units of the spread (method zscore, mad or iqr), combined over the columns by max or mean; zero_spread: columns whose MAD or IQR is 0 are left out (skip) or measured by their mean deviation (mean)';
+'spec of univariate statistics: the distance from the centre in units of the spread (method zscore, mad or iqr), combined over the columns by max or mean; zero_spread: columns whose MAD or IQR is 0 are measured by their mean deviation (mean) or left out (skip)';
 
 CREATE FUNCTION @extschema@.ad_hbos(
     bins integer DEFAULT 10,

@@ -12,9 +12,9 @@
  *
  * The columns' figures are combined by their maximum or their mean.
  *
- * A column whose MAD or IQR is 0 though it varies is left out, or, as an
- * option, measured by its mean absolute deviation from the median instead, in
- * units that agree on normal data (Iglewicz and Hoaglin).  In a column that was
+ * A column whose MAD or IQR is 0 though it varies is measured by its mean
+ * absolute deviation from the median instead, in units that agree on normal
+ * data (Iglewicz and Hoaglin), or, as an option, left out.  In a column that was
  * constant in the fit (or varied by rounding: math/spread.c), a different value
  * scores n / sqrt(n + 1): the z-score it would have had as one of the n + 1 rows.
  * No column contributes more than 1e300, which is what infinity scores.
@@ -322,7 +322,7 @@ static const char *const zero_spreads[] = {"skip", "mean", NULL};
 static const AdOption zscore_options[] = {
 	AD_ENUM(ZscoreOptions, method, METHOD_ZSCORE, methods),
 	AD_ENUM(ZscoreOptions, combine, COMBINE_MAX, combines),
-	AD_ENUM(ZscoreOptions, zero_spread, ZERO_SPREAD_SKIP, zero_spreads),
+	AD_ENUM(ZscoreOptions, zero_spread, ZERO_SPREAD_MEAN, zero_spreads),
 };
 
 /* Every column has its own unit. */
