@@ -110,6 +110,14 @@ FROM (SELECT zero_spread, ad_fit(ad_zscore('mad', zero_spread => zero_spread), C
 -- by default it is measured, so that columns of which most values are equal tell their outliers
 SELECT method, ad_score(m, 10) > 3 * ad_score(m, 1) AS told FROM unnest('{mad,iqr}'::text[]) method,
 	LATERAL (SELECT ad_fit(ad_zscore(method), CASE WHEN i <= 20 THEN i % 2 ELSE 0 END) AS m FROM generate_series(1, 100) i) f;
+-- hbos: automatic bins of few rows: the row that is alone scores highest; whole numbers, a heavy tail, copies
+SELECT n, what, ad_info(m) #>> '{hbos,bins}' AS bins, ad_score(m, far) > (SELECT max(ad_score(m, v)) FROM unnest(vs) v WHERE v < far) AS told
+FROM (SELECT n, what, max(v) AS far, ad_fit(ad_hbos(bins => 0), v ORDER BY i) AS m, array_agg(v) AS vs
+	FROM unnest('{4,20,50,100,199}'::int[]) n, unnest('{copies,tail,whole}'::text[]) what, generate_series(1, n) i,
+		LATERAL (SELECT CASE WHEN i = n THEN 40 WHEN what = 'copies' THEN 0 WHEN what = 'whole' THEN i % 5 ELSE (i::float8 / n) ^ -0.5 END) r(v)
+	WHERE what <> 'tail' OR n < 40 GROUP BY n, what) f ORDER BY n, what;
+-- PyOD's number of bins, if it is followed
+SELECT ad_info(ad_fit(ad_hbos(0, counting => 'pyod'), i)) #>> '{hbos,bins}' AS pyod, ad_info(ad_fit(ad_hbos(0), i)) #>> '{hbos,bins}' AS bins FROM generate_series(1, 20) i;
 -- hbos: on an inner edge: counted on its right, by PyOD looked up on its left
 SELECT counting, v, round(ad_score(m, v)::numeric, 6) AS score
 FROM (SELECT counting, ad_fit(ad_hbos(2, counting => counting), x) AS m

@@ -19,7 +19,7 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_hbos(integer, double precision, double precision, text) IS
-'spec of a histogram-based outlier score (Goldstein and Dengel 2012); bins 0: automatic; counting pyod: that library''s figures to the last digits';
+'spec of a histogram-based outlier score (Goldstein and Dengel 2012); bins 0: automatic, of fewer than 200 rows at least as many as Sturges has; counting pyod: that library''s figures to the last digits';
 
 CREATE FUNCTION @extschema@.ad_ecod(variant text DEFAULT 'dimensionwise')
 RETURNS jsonb

@@ -14,6 +14,11 @@
  * up in the bin on its left.  Here both are the bin on its right, and PyOD's
  * way is an option, with which its scores are met to the last digits.
  *
+ * A number of bins by penalised likelihood (math/histogram.c) is meant for many
+ * rows: of fewer than FEW_ROWS it seldom leaves more than one or two bins, in
+ * which all rows are alike.  There are then at least as many as Sturges (1926)
+ * has, 1 + log2 n, unless PyOD is followed.
+ *
  * Payload: u8 counting, f64 tol; per column f64 low, f64 high, u32 bins, and
  * the bins' scores as f64; since version 2 their mean over the fit's rows.
  *
@@ -28,6 +33,7 @@
 
 #define MIDDLE		0.5123		/* of a bin, so that no round number is its
 								 * edge */
+#define FEW_ROWS	200			/* from there on both rank alike */
 #define MAX_LOG		1100		/* a log2 of a float8 is within it */
 #define MAX_BYTES	((Size) 32 * 1024 * 1024)	/* of all bins of a model */
 
@@ -83,6 +89,20 @@ check_bins(Size bins, int cols)
 				 errhint("Lower bins in ad_hbos(), or give fewer features.")));
 }
 
+/* A number of bins for n > 0 sorted values; see the file head. */
+static int
+automatic_bins(const HbosOptions *o, const double *v, Size n)
+{
+	int			bins = ad_histogram_bins(v, n);
+	int			sturges = 1;
+
+	if (o->counting == COUNTING_PYOD || n >= FEW_ROWS)
+		return bins;
+	while (((Size) 1 << (sturges - 1)) < n)
+		sturges++;
+	return Max(bins, sturges);
+}
+
 /*
  * The range of a histogram of n sorted values.  A constant is in the middle of
  * a bin, whatever it is, unless PyOD is followed, where it is on an edge.
@@ -134,7 +154,7 @@ hbos_fit(const AdMatrix *m, const void *options, StringInfo payload)
 		}
 		ad_sort_many(v, m->rows, scratch);
 		if (bins == 0)
-			bins = ad_histogram_bins(v, m->rows);
+			bins = automatic_bins(o, v, m->rows);
 		total += bins;
 		check_bins(total, m->cols);
 		choose_range(o, v, m->rows, bins, &low, &high);
