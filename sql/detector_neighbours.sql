@@ -155,6 +155,17 @@ FROM (SELECT ad_fit('inne', v) AS m, ad_fit(ad_inne(), v) AS n, ad_fit(ad_inne()
 -- options
 SELECT ad_knn(), ad_lof(), ad_dbscan(), ad_inne();
 SELECT ad_knn(0);
+-- how many neighbours there are unless it is said: the root of the rows that are kept, from 5 to 50
+SELECT n, ad_info(m) #> '{knn,neighbors}' AS neighbors, ad_info(m) #> '{spec,neighbors}' AS said, m = given AS as_given
+FROM unnest('{1,4,5,6,35,36,100,2499,2500,12000}'::int[]) n, LATERAL (SELECT ad_fit(ad_knn(), sin(i), i % 7) AS m,
+	ad_fit(ad_knn() || ad_knn(NULL, metric => NULL), sin(i), i % 7) AS given FROM generate_series(1, n) i) f ORDER BY n;
+SELECT bool_and(abs(o - s) < 1e-12) AS in_sample FROM (SELECT ad_outlier(ad_knn(), x, y) OVER () AS o,
+	ad_score((SELECT ad_fit('knn', sin(i), i % 7) FROM generate_series(1, 400) i), x, y) AS s
+	FROM (SELECT sin(i) AS x, i % 7 AS y FROM generate_series(1, 400) i) r) t;
+-- a cluster of twenty anomalies among a thousand rows
+SELECT min(s) FILTER (WHERE i > 980) > max(s) FILTER (WHERE i <= 980) AS told
+FROM (SELECT i, ad_outlier(ad_knn(), x, y) OVER () AS s FROM generate_series(1, 1000) i,
+	LATERAL (SELECT CASE WHEN i > 980 THEN 8 ELSE 0 END + sin(i * 7) AS x, CASE WHEN i > 980 THEN 8 ELSE 0 END + cos(i * i) AS y) v) o;
 SELECT ad_knn(method => 'max');
 SELECT ad_lof(metric => 'hamming');
 SELECT ad_lof(neighbors => 1001);

@@ -1,7 +1,7 @@
 -- Detectors that look at a row's neighbours.
 
 CREATE FUNCTION @extschema@.ad_knn(
-    neighbors integer DEFAULT 5,
+    neighbors integer DEFAULT NULL,
     method text DEFAULT 'largest',
     metric text DEFAULT 'euclidean',
     reference_rows integer DEFAULT 10000,
@@ -10,7 +10,7 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_knn(integer, text, text, integer, double precision) IS
-'spec of the distance to the nearest neighbours (Ramaswamy et al. 2000); a row equal to one of the fit leaves one such out; models contain rows';
+'spec of the distance to the nearest neighbours (Ramaswamy et al. 2000); neighbors NULL: the root of the rows kept, from 5 to 50; a row equal to one of the fit leaves one such out; models contain rows';
 
 CREATE FUNCTION @extschema@.ad_lof(
     neighbors integer DEFAULT 20,

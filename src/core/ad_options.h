@@ -28,7 +28,8 @@ typedef struct AdOption
 	const char *name;			/* the key */
 	AdOptionType type;
 	Size		offset;			/* of the member in the options struct */
-	double		dflt;			/* default; enum: index; NaN: none (float) */
+	double		dflt;			/* default; enum: index; NaN: none (int,
+								 * float) */
 	double		min;
 	double		max;			/* inclusive */
 	const char *const *values;	/* enum: names, NULL-terminated */
@@ -44,6 +45,9 @@ typedef enum AdOnError
 } AdOnError;
 
 extern const char *const ad_on_error_names[];
+
+/* An int that was not given, and has no default. */
+#define AD_NO_INT	PG_INT32_MIN
 
 /* One line per option; its key is the name of the member. */
 #define AD_OPTION(type, member, kind, dflt, min, max, values, string, open) \

@@ -77,7 +77,7 @@ set_default(const AdOption *o, void *out)
 	{
 		case AD_OPT_INT:
 		case AD_OPT_ENUM:
-			INT_AT(out, o) = (int) o->dflt;
+			INT_AT(out, o) = isnan(o->dflt) ? AD_NO_INT : (int) o->dflt;
 			break;
 		case AD_OPT_FLOAT:
 			FLOAT_AT(out, o) = o->dflt;
@@ -339,7 +339,10 @@ ad_options_print(StringInfo buf, const AdOption *table, int n,
 		switch (o->type)
 		{
 			case AD_OPT_INT:
-				appendStringInfo(buf, "%d", INT_AT(options, o));
+				if (INT_AT(options, o) == AD_NO_INT)
+					appendStringInfoString(buf, "null");
+				else
+					appendStringInfo(buf, "%d", INT_AT(options, o));
 				break;
 			case AD_OPT_SEED:
 				appendStringInfo(buf, UINT64_FORMAT, SEED_AT(options, o));

@@ -4,6 +4,12 @@
  *		Distance to the k nearest rows (Ramaswamy, Rastogi and Shim 2000;
  *		mean: Angiulli and Pizzuti 2002).
  *
+ * Unless their number is given, the neighbours are the root of the rows that
+ * the model keeps, from 5 to 50: five are so few that a cluster of six
+ * anomalies hides them, and there is room for many of those among many rows;
+ * with more than the root, of few rows the greatest distance is that to the far
+ * side.
+ *
  * A row is not its own neighbour: one that equals a row of the model leaves
  * that one out.  With fewer rows than neighbours asked for, those there are
  * count; with none, the score is 0.  A row that is infinitely far scores the
@@ -25,12 +31,15 @@ static const char *const method_names[] = {"largest", "mean", "median", NULL};
 
 typedef struct KnnOptions
 {
-	int			neighbors;
+	int			neighbors;		/* AD_NO_INT: by the number of rows */
 	int			method;
 	int			metric;
 	int			reference_rows;
 	double		p;
 } KnnOptions;
+
+#define FEWEST_NEIGHBORS	5
+#define MOST_NEIGHBORS		50	/* a search takes longer with each */
 
 typedef struct Knn
 {
@@ -38,6 +47,19 @@ typedef struct Knn
 	int			method;
 	AdReference ref;
 } Knn;
+
+/* How many neighbours count among so many rows, copies included. */
+static int
+count_neighbors(const KnnOptions *o, Size rows)
+{
+	int			k = FEWEST_NEIGHBORS;
+
+	if (o->neighbors != AD_NO_INT)
+		return o->neighbors;
+	while (k < MOST_NEIGHBORS && (Size) (k + 1) * (k + 1) <= rows)
+		k++;
+	return k;
+}
 
 /* The score that n distances make, in ascending order. */
 static double
@@ -69,7 +91,8 @@ knn_fit(const AdMatrix *m, const void *options, StringInfo payload)
 	AdRows		rows;
 
 	ad_reference_rows(m, o->reference_rows, &rows);
-	ad_wr_u32(payload, (uint32) Min((Size) o->neighbors, rows.total));
+	ad_wr_u32(payload, (uint32) Min((Size) count_neighbors(o, rows.total),
+									rows.total));
 	ad_wr_u32(payload, o->method);
 	ad_reference_write(payload, &rows, o->metric, o->p);
 }
@@ -106,15 +129,17 @@ knn_in_sample(const AdMatrix *m, const void *options, double *scores)
 	AdReference ref;
 	AdRows		rows;
 	double	   *distinct;
+	int			k;
 
 	ad_reference_distinct(m->x, m->rows, m->cols, &rows);
 	distinct = ad_palloc_array(double, rows.n);
-	ad_reference_open(&ref, &rows, o->metric, o->p, o->neighbors);
+	k = count_neighbors(o, rows.total);
+	ad_reference_open(&ref, &rows, o->metric, o->p, k);
 	for (Size at = 0; at < rows.n; at++)
 	{
 		Size		i = ad_neighbors_order(ref.nb, at);
 		int			n = ad_reference_nearest(&ref, rows.x + i * m->cols,
-											 o->neighbors, (uint32) i);
+											 k, (uint32) i);
 
 		distinct[i] = combine(ref.distance, n, o->method);
 	}
@@ -138,7 +163,7 @@ knn_describe(const void *scorer, StringInfo json)
 }
 
 static const AdOption knn_options[] = {
-	AD_INT(KnnOptions, neighbors, 5, 1, AD_MAX_NEIGHBORS),
+	AD_INT(KnnOptions, neighbors, NAN, 1, AD_MAX_NEIGHBORS),
 	AD_ENUM(KnnOptions, method, LARGEST, method_names),
 	AD_ENUM(KnnOptions, metric, AD_METRIC_EUCLIDEAN, ad_metric_names),
 	AD_INT(KnnOptions, reference_rows, 10000, 1, AD_MAX_REFERENCE_ROWS),
@@ -162,7 +187,7 @@ const AdDetector ad_detector_knn = {
 	.id = AD_DET_KNN,
 	.name = "knn",
 	.squares = true,
-	.time = 7.5,
+	.time = 11,
 	.options = knn_options,
 	.noptions = lengthof(knn_options),
 	.options_size = sizeof(KnnOptions),
