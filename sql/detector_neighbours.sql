@@ -140,8 +140,8 @@ FROM (SELECT ad_fit(ad_knn(1, metric => 'cosine') || ad_prepare(scale => 'none')
 -- reference_rows bounds a model; in-sample scores use all rows
 SELECT (info -> 'knn' ->> 'reference_rows')::int AS reference_rows, (info ->> 'bytes')::int < 5000 AS small
 FROM (SELECT ad_info(ad_fit(ad_knn(3, reference_rows => 100), i, -i)) AS info FROM generate_series(1, 5000) i) m;
--- the knee: two dense clusters and a few far rows
-SELECT count(*) FILTER (WHERE s > 1) AS noise, bool_and((s > 1) = (i > 400)) AS the_far_ones
+-- eps by the distances: two dense clusters and a few far rows
+SELECT count(*) FILTER (WHERE s > 1) AS noise, min(s) FILTER (WHERE i > 400) > max(s) FILTER (WHERE i <= 400) AS the_far_ones
 FROM (SELECT i, ad_outlier(ad_dbscan(), v, w) OVER () AS s
       FROM (SELECT i, CASE WHEN i > 400 THEN 20 + 9 * (i - 400) ELSE sin(i) + i % 2 * 8 END AS v,
                    cos(i * 1.7) AS w FROM generate_series(1, 405) i) d) f;
@@ -166,6 +166,14 @@ SELECT bool_and(abs(o - s) < 1e-12) AS in_sample FROM (SELECT ad_outlier(ad_knn(
 SELECT min(s) FILTER (WHERE i > 980) > max(s) FILTER (WHERE i <= 980) AS told
 FROM (SELECT i, ad_outlier(ad_knn(), x, y) OVER () AS s FROM generate_series(1, 1000) i,
 	LATERAL (SELECT CASE WHEN i > 980 THEN 8 ELSE 0 END + sin(i * 7) AS x, CASE WHEN i > 980 THEN 8 ELSE 0 END + cos(i * i) AS y) v) o;
+-- dbscan without an eps: nine rows in ten are core points, but for copies; one far row is no matter
+SELECT what, round((ad_info(m) #>> '{dbscan,eps}')::numeric, 6) AS eps, ad_info(m) #> '{dbscan,core_points}' AS core
+FROM (SELECT what, ad_fit(ad_dbscan() || ad_prepare(scale => 'none'), x) AS m
+	FROM unnest('{copies,constant,growing,growing and far,mostly copies,one row}'::text[]) what, generate_series(1, 100) i,
+		LATERAL (SELECT CASE what WHEN 'copies' THEN i % 10 WHEN 'constant' THEN 5 WHEN 'growing' THEN i * i
+			WHEN 'growing and far' THEN CASE WHEN i = 100 THEN 1e9 ELSE i * i END
+			WHEN 'mostly copies' THEN greatest(i - 95, 0) ELSE 3 END::float8) v(x)
+	WHERE what <> 'one row' OR i = 1 GROUP BY what) f ORDER BY what COLLATE "C";
 SELECT ad_knn(method => 'max');
 SELECT ad_lof(metric => 'hamming');
 SELECT ad_lof(neighbors => 1001);

@@ -13,10 +13,11 @@
  * A row to be scored that equals a core point scores 0 as that does: as the
  * definition counts, it would be one.
  *
- * Without an eps, it is the knee of the curve of sorted distances to the
- * (min_samples - 1)-th other row: the point farthest below the straight line
- * between the curve's ends (Satopaa et al. 2011).  If that is 0, it is the
- * least positive distance, and 1 if there is none.
+ * Without an eps, it is the 90th percentile of the distances to the
+ * (min_samples - 1)-th other row, so that nine rows in ten are core points.
+ * (The knee of their curve, where it is farthest below the line between its
+ * ends, depends on the farthest row of all.)  If that is 0, as where most rows
+ * are copies, it is the least positive distance, and 1 if there is none.
  *
  * Payload: f64 eps, u32 min_samples, u32 0, core points.
  *
@@ -27,10 +28,11 @@
 #include "math/ad_math.h"
 
 #define TIES	1e-9			/* relative */
+#define REACHED	0.9				/* of the rows, without an eps */
 
 typedef struct DbscanOptions
 {
-	double		eps;			/* NaN: the knee */
+	double		eps;			/* NaN: by the rows' distances */
 	int			min_samples;
 	int			metric;
 	int			reference_rows;
@@ -46,51 +48,33 @@ typedef struct Dbscan
 	AdReference ref;
 } Dbscan;
 
-/* The knee of the curve of n distances, which are sorted. */
-static double
-knee(double *d, Size n)
-{
-	double		best = -INFINITY;
-	Size		at = 0;
-
-	ad_sort_doubles(d, n);
-	while (n > 1 && isinf(d[n - 1]))
-		n--;
-	for (Size i = 0; i < n && n > 1; i++)
-	{
-		double		height = d[n - 1] - d[0];
-		double		below = (double) i / (double) (n - 1) -
-			(height > 0 ? (d[i] - d[0]) / height : 0);
-
-		if (below > best)
-		{
-			best = below;
-			at = i;
-		}
-	}
-	while (at + 1 < n && d[at] == 0)
-		at++;
-	return d[at] > 0 && isfinite(d[at]) ? d[at] : 1;
-}
-
 /*
- * The knee of the distances of rows to their k-th other one, reach[], each
- * taken as often as the row counts.
+ * The eps by the distances of rows to their k-th other one, reach[], each
+ * taken as often as the row counts: one of them, or 1.
  */
 static double
-knee_of(const AdRows *rows, const double *reach)
+usual_reach(const AdRows *rows, const double *reach)
 {
 	double	   *d = ad_palloc_array(double, rows->total);
 	Size		n = 0;
+	Size		at;
 	double		eps;
 
 	for (Size i = 0; i < rows->n; i++)
 		for (uint32 left = ad_reference_count(rows, i); left > 0; left--)
 			d[n++] = reach[i];
-	/* distances that differ by rounding alone are the same */
-	eps = knee(d, n) * (1 + TIES);
+	ad_sort_doubles(d, n);
+	while (n > 1 && isinf(d[n - 1]))
+		n--;
+	/* the least that so many do not exceed */
+	at = (Size) ceil(REACHED * (double) n);
+	at -= at > 0;
+	while (at + 1 < n && d[at] == 0)
+		at++;
+	eps = d[at] > 0 && isfinite(d[at]) ? d[at] : 1;
 	pfree(d);
-	return eps;
+	/* distances that differ by rounding alone are the same */
+	return eps * (1 + TIES);
 }
 
 /*
@@ -132,7 +116,7 @@ find_core(const AdRows *rows, const DbscanOptions *o, bool *core)
 
 		reach[i] = m > 0 ? ref.distance[m - 1] : 0;
 	}
-	eps = knee_of(rows, reach);
+	eps = usual_reach(rows, reach);
 	/* the distances say which rows are core points, too */
 	for (Size i = 0; i < rows->n; i++)
 		core[i] = others == 0 ||
