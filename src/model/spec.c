@@ -71,6 +71,46 @@ parse_part(JsonbContainer *spec, const char *key, const char *owner,
 	return true;
 }
 
+/*
+ * Raise an error for an option among a detector's that belongs to another part
+ * of the spec, or to nothing in it.
+ */
+static void
+check_misplaced(JsonbContainer *spec, const AdDetector *d, const char *owner)
+{
+	static const struct
+	{
+		const char *owner;
+		const AdOption *options;
+		const int  *n;
+	}			parts[] = {
+		{"ad_calibrate()", ad_calibrate_options, &ad_n_calibrate_options},
+		{"ad_prepare()", ad_prepare_options, &ad_n_prepare_options},
+		{"ad_sampling()", ad_sampling_options, &ad_n_sampling_options},
+	};
+
+	for (int p = 0; p < (int) lengthof(parts); p++)
+		for (int i = 0; i < *parts[p].n; i++)
+		{
+			const char *name = parts[p].options[i].name;
+			bool		own = false;
+
+			for (int k = 0; k < d->noptions; k++)
+				own |= strcmp(d->options[k].name, name) == 0;
+			if (!own && member(spec, name) != NULL)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("unknown option \"%s\" for %s", name, owner),
+						 errhint("It is one of %s, which is added to a spec with ||.",
+								 parts[p].owner)));
+		}
+	if (member(spec, "threshold") != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown option \"%s\" for %s", "threshold", owner),
+				 errhint("A threshold of the score is no part of a spec: compare ad_score() with it, or give ad_calibrate() the contamination that ad_is_anomaly() goes by.")));
+}
+
 /* Set what a spec does if it does not say how to calibrate. */
 static void
 no_calibration(AdSpec *out)
@@ -177,6 +217,7 @@ ad_spec_parse(JsonbContainer *spec, bool need_detector, AdSpec *out)
 
 		out->detector = d;
 		out->options = palloc0(d->options_size);
+		check_misplaced(spec, d, psprintf("ad_%s()", name));
 		ad_options_parse(spec, psprintf("ad_%s()", name), d->options,
 						 d->noptions, d == &ad_detector_ensemble ?
 						 ensemble_keys : spec_keys, out->options);
