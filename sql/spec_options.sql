@@ -60,6 +60,9 @@ $$SELECT ad_iforest(sample_size => 1)$$,
 $$SELECT ad_iforest(sample_size => 65537)$$,
 $$SELECT ad_iforest(ndim => 0)$$,
 $$SELECT ad_iforest(ndim => 4097)$$,
+$$SELECT ad_iforest(sample_size => 0)$$,
+$$SELECT ad_iforest(sample_size => 2.5)$$,
+$$SELECT ad_iforest(sample_size => 'NaN')$$,
 $$SELECT ad_iforest(max_features => 0)$$,
 $$SELECT ad_iforest(max_features => 1.01)$$,
 $$SELECT ad_iforest(max_features => 'NaN')$$,
@@ -104,6 +107,11 @@ $$SELECT ad_fit('{"detector": "isoforest"}'::jsonb, a) FROM rows$$,
 $$SELECT ad_fit(ad_iforest() || '{"tree": 3}', a) FROM rows$$,
 $$SELECT ad_fit(ad_iforest() || '{"sample": 3}', a) FROM rows$$,
 $$SELECT ad_fit(ad_iforest() || '{"zzzzzzzzz": 3}', a) FROM rows$$,
+$$SELECT ad_fit(ad_iforest() || '{"contamination": 0.1}', a) FROM rows$$,
+$$SELECT ad_fit(ad_pca() || '{"threshold": 3}', a) FROM rows$$,
+$$SELECT ad_fit(ad_knn() || '{"seed": 1}', a) FROM rows$$,
+$$SELECT ad_fit(ad_ensemble(ARRAY[ad_knn()]) || '{"threshold": 1}', a) FROM rows$$,
+$$SELECT ad_ensemble(ARRAY['{"detector": "zscore", "impute": "mean"}'::jsonb])$$,
 $$SELECT ad_fit(ad_iforest() || '{"preparation": {}}', a) FROM rows$$,
 $$SELECT ad_fit(ad_iforest() || '{"prepare": {"scales": "none"}}', a) FROM rows$$,
 $$SELECT ad_fit(ad_iforest() || '{"sampling": {"row": 10}}', a) FROM rows$$,
@@ -131,5 +139,23 @@ $$SELECT ad_sketch('{"sampling": {"rows": 10}}', a) FROM rows$$
 -- a sketch takes the spec of a fit, and parts of one
 SELECT ad_sketch(ad_iforest() || ad_sampling(rows => 10), a) =
        ad_sketch(ad_sampling(rows => 10), a) AS same FROM rows;
+
+-- samples as shares, columns as numbers, of every detector that has them: of 50 rows half are 25, and 1.0 is all
+CREATE FUNCTION pg_temp.payload(spec jsonb) RETURNS text LANGUAGE sql AS
+	$$SELECT right(encode(ad_fit(spec, id, id % 7, id % 5, id % 3), 'hex'), 900) FROM rows$$;
+SELECT name, share, pg_temp.payload(spec || jsonb_build_object('sample_size', share)) = pg_temp.payload(spec || jsonb_build_object('sample_size', n)) AS same
+FROM unnest('{fair_forest,iforest,inne}'::text[]) name, (VALUES (0.5, 25), (1.0, 50), (0.001, 2), (0.02, 2), (0.98, 49)) o(share, n),
+	LATERAL (SELECT jsonb_build_object('detector', name) AS spec) s ORDER BY name, share;
+SELECT name, n, pg_temp.payload(spec || jsonb_build_object('max_features', n)) = pg_temp.payload(spec || jsonb_build_object('max_features', least(n / 4.0, 1))) AS same,
+	pg_temp.payload(spec || jsonb_build_object('max_features', n)) = pg_temp.payload(spec) AS all_of_them
+FROM unnest('{fair_forest,iforest}'::text[]) name, generate_series(1, 5) n, LATERAL (SELECT jsonb_build_object('detector', name) AS spec) s ORDER BY name, n;
+SELECT ad_iforest(sample_size => 0.5), ad_iforest(sample_size => 1.0), ad_fair_forest(sample_size => 0.25, max_features => 3), ad_inne(sample_size => 0.1);
+-- 1 is a number of rows, and too few
+SELECT name, pg_temp.expect_error(format('SELECT ad_fit(%L::jsonb, id) FROM rows', jsonb_build_object('detector', name, 'sample_size', 1))) AS one
+FROM unnest('{fair_forest,iforest,inne}'::text[]) name;
+-- what a model says of itself is a spec that makes it again
+SELECT name, ad_fit(ad_info(m) -> 'spec', id) = m AS again
+FROM rows, (SELECT name, ad_fit(jsonb_build_object('detector', name, 'sample_size', 1.0), id) AS m FROM rows, unnest('{fair_forest,iforest,inne}'::text[]) name GROUP BY name) f
+GROUP BY name, m ORDER BY name;
 
 DROP TABLE rows;

@@ -2,14 +2,26 @@
 
 CREATE FUNCTION @extschema@.ad_iforest(
     trees integer DEFAULT 100,
-    sample_size integer DEFAULT 256,
+    sample_size numeric DEFAULT 256,
     ndim integer DEFAULT 1,
     max_features double precision DEFAULT 1.0)
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.ad_iforest(integer, integer, integer, double precision) IS
-'spec of an isolation forest (Liu, Ting and Zhou 2008); ndim > 1: extended forest (Hariri et al. 2019)';
+COMMENT ON FUNCTION @extschema@.ad_iforest(integer, numeric, integer, double precision) IS
+'spec of an isolation forest (Liu, Ting and Zhou 2008); ndim > 1: extended forest (Hariri et al. 2019); sample_size: rows, or a share of them such as 0.5; max_features: a share of the columns, or how many above 1';
+
+-- What was ad_iforest() in 0.2.0, for what depends on it.
+CREATE FUNCTION _anomaly._ad_iforest(
+    trees integer DEFAULT 100,
+    sample_size integer DEFAULT 256,
+    ndim integer DEFAULT 1,
+    max_features double precision DEFAULT 1.0)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'ad_detector_0_2'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION _anomaly._ad_iforest(integer, integer, integer, double precision) IS
+'ad_iforest() of version 0.2.0, for objects that depend on it';
 
 CREATE FUNCTION @extschema@.ad_prepare(
     impute text DEFAULT 'median',

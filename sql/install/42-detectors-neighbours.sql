@@ -50,12 +50,22 @@ COMMENT ON FUNCTION @extschema@.ad_dbscan(double precision, integer, text, integ
 
 CREATE FUNCTION @extschema@.ad_inne(
     estimators integer DEFAULT 200,
-    sample_size integer DEFAULT 8)
+    sample_size numeric DEFAULT 8)
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.ad_inne(integer, integer) IS
-'spec of isolation by nearest-neighbour ensembles (Bandaragoda et al. 2018); models contain rows';
+COMMENT ON FUNCTION @extschema@.ad_inne(integer, numeric) IS
+'spec of isolation by nearest-neighbour ensembles (Bandaragoda et al. 2018); models contain rows; sample_size: rows, or a share of them such as 0.5';
+
+-- What was ad_inne() in 0.2.0, for what depends on it.
+CREATE FUNCTION _anomaly._ad_inne(
+    estimators integer DEFAULT 200,
+    sample_size integer DEFAULT 8)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'ad_detector_0_2'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION _anomaly._ad_inne(integer, integer) IS
+'ad_inne() of version 0.2.0, for objects that depend on it';
 
 CREATE FUNCTION @extschema@.ad_subknn(
     draws integer DEFAULT 30,

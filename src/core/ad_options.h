@@ -17,6 +17,7 @@ typedef enum AdOptionType
 {
 	AD_OPT_INT,					/* int */
 	AD_OPT_FLOAT,				/* double */
+	AD_OPT_PART,				/* double: see AD_PART */
 	AD_OPT_BOOL,				/* bool */
 	AD_OPT_ENUM,				/* int: index into values */
 	AD_OPT_STRING,				/* char *, palloc'd; NULL allowed */
@@ -58,6 +59,14 @@ extern const char *const ad_on_error_names[];
 	AD_OPTION(type, member, AD_OPT_FLOAT, dflt, min, max, NULL, NULL, false)
 #define AD_FLOAT_ABOVE(type, member, dflt, min, max) \
 	AD_OPTION(type, member, AD_OPT_FLOAT, dflt, min, max, NULL, NULL, true)
+
+/*
+ * A share of what there is, greater than 0 and at most 1, or a whole number
+ * of at least "min".  Where that is greater than 1, 1.0 is a share and 1 is a
+ * number, and so refused; it is stored as 1.
+ */
+#define AD_PART(type, member, dflt, min, max) \
+	AD_OPTION(type, member, AD_OPT_PART, dflt, min, max, NULL, NULL, false)
 #define AD_BOOL(type, member, dflt) \
 	AD_OPTION(type, member, AD_OPT_BOOL, dflt, 0, 0, NULL, NULL, false)
 #define AD_ENUM(type, member, dflt, values) \

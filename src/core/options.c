@@ -80,6 +80,7 @@ set_default(const AdOption *o, void *out)
 			INT_AT(out, o) = isnan(o->dflt) ? AD_NO_INT : (int) o->dflt;
 			break;
 		case AD_OPT_FLOAT:
+		case AD_OPT_PART:
 			FLOAT_AT(out, o) = o->dflt;
 			break;
 		case AD_OPT_BOOL:
@@ -166,6 +167,36 @@ number_value(const JsonbValue *v)
 											  NumericGetDatum(v->val.numeric)));
 }
 
+/* Set an option that is a share or a whole number; see AD_PART. */
+static void
+set_part(const AdOption *o, const JsonbValue *v, void *out)
+{
+	double		d;
+
+	if (v->type != jbvNumeric)
+		wrong_type(o, v, "a number");
+	d = number_value(v);
+	if (!(d > 0 && d <= o->max))
+	{
+		AdOption	above = *o;
+
+		if (d <= 0)
+		{
+			above.min = 0;
+			above.min_open = true;
+		}
+		out_of_range(&above, v);
+	}
+	if (d >= 1 && d != floor(d))
+		wrong_type(o, v, "a share of at most 1, or a whole number");
+	/* written with a point it is a share */
+	if (d >= 1 && d < o->min &&
+		strchr(DatumGetCString(DirectFunctionCall1(numeric_out,
+												   NumericGetDatum(v->val.numeric))), '.') == NULL)
+		out_of_range(o, v);
+	FLOAT_AT(out, o) = d;
+}
+
 /* Set one option from a jsonb value. */
 static void
 set_option(const AdOption *o, const JsonbValue *v, void *out)
@@ -203,6 +234,9 @@ set_option(const AdOption *o, const JsonbValue *v, void *out)
 				(o->min_open && d == o->min))
 				out_of_range(o, v);
 			FLOAT_AT(out, o) = d;
+			break;
+		case AD_OPT_PART:
+			set_part(o, v, out);
 			break;
 		case AD_OPT_BOOL:
 			if (v->type != jbvBool)
@@ -320,6 +354,21 @@ ad_options_parse(JsonbContainer *object, const char *owner,
 	}
 }
 
+/* Append a number, or null; not as float8out, with its extra_float_digits. */
+static void
+print_float(StringInfo buf, double d)
+{
+	char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+	if (!isfinite(d))
+	{
+		appendStringInfoString(buf, "null");
+		return;
+	}
+	double_to_shortest_decimal_buf(d, digits);
+	appendStringInfoString(buf, digits);
+}
+
 /*
  * Append the options to buf as JSON members in table order, each preceded
  * by a comma if the buffer does not end in "{".  Numbers are printed with
@@ -348,20 +397,12 @@ ad_options_print(StringInfo buf, const AdOption *table, int n,
 				appendStringInfo(buf, UINT64_FORMAT, SEED_AT(options, o));
 				break;
 			case AD_OPT_FLOAT:
-				{
-					double		d = FLOAT_AT(options, o);
-
-					if (isfinite(d))
-					{
-						/* not float8out: extra_float_digits must not matter */
-						char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
-
-						double_to_shortest_decimal_buf(d, digits);
-						appendStringInfoString(buf, digits);
-					}
-					else
-						appendStringInfoString(buf, "null");
-				}
+				print_float(buf, FLOAT_AT(options, o));
+				break;
+			case AD_OPT_PART:
+				print_float(buf, FLOAT_AT(options, o));
+				if (FLOAT_AT(options, o) == 1 && o->min > 1)
+					appendStringInfoString(buf, ".0");
 				break;
 			case AD_OPT_BOOL:
 				appendStringInfoString(buf,

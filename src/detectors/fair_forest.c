@@ -29,10 +29,10 @@
 typedef struct FairOptions
 {
 	int			trees;
-	int			sample_size;
+	double		sample_size;	/* rows of a tree, or a share of them */
 	int			ndim;			/* columns of a split */
 	int			candidates;		/* directions tried at a node */
-	double		max_features;	/* share of the columns a tree may use */
+	double		max_features;	/* columns a tree may use, or a share of them */
 } FairOptions;
 
 /* Scratch of choosing a split. */
@@ -302,14 +302,14 @@ fair_forest_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 	memset(&g, 0, sizeof(g));
 	g.m = m;
 	g.trees = options->trees;
-	g.sample_size = options->sample_size;
+	g.sample_size = ad_forest_sample_size(options->sample_size, m->rows);
 	g.ndim = Min(options->ndim, m->cols);
-	g.max_features = options->max_features;
+	g.max_features = ad_forest_max_features(options->max_features, m->cols);
 	g.choose = choose_fair;
 	g.limit_depth = fair_depth_limit;
 	g.private = &s;
 	s.candidates = options->candidates;
-	s.projection = ad_palloc_array(double, options->sample_size);
+	s.projection = ad_palloc_array(double, g.sample_size);
 	s.coefficient = ad_palloc_array(double, m->cols);
 	s.columns = ad_palloc_array(int, m->cols);
 	ad_forest_grow(&g, payload);
@@ -324,10 +324,10 @@ fair_forest_load(AdReader *r, int cols)
 
 static const AdOption fair_options[] = {
 	AD_INT(FairOptions, trees, 200, 1, AD_IFOREST_MAX_TREES),
-	AD_INT(FairOptions, sample_size, 256, 2, AD_IFOREST_MAX_SAMPLE),
+	AD_PART(FairOptions, sample_size, 256, 2, AD_IFOREST_MAX_SAMPLE),
 	AD_INT(FairOptions, ndim, 2, 1, AD_MAX_COLUMNS),
 	AD_INT(FairOptions, candidates, 1, 1, 1000),
-	AD_FLOAT_ABOVE(FairOptions, max_features, 1, 0, 1),
+	AD_PART(FairOptions, max_features, 1, 1, AD_MAX_COLUMNS),
 };
 
 /* As many as its trees draw. */
@@ -336,7 +336,7 @@ fair_rows(const void *options)
 {
 	const FairOptions *o = options;
 
-	return ad_mul_size(o->trees, o->sample_size);
+	return ad_forest_rows(o->trees, o->sample_size);
 }
 
 /* Directions are standardised at every node. */

@@ -435,6 +435,32 @@ ad_forest_grow(AdForestGrower *g, StringInfo payload)
 		write_forest(g);
 }
 
+/*
+ * The rows that a tree draws: a number, which may be more than there are, or a
+ * share of them.
+ */
+int
+ad_forest_sample_size(double wanted, Size rows)
+{
+	return wanted > 1 ? (int) wanted :
+		ad_detector_part(wanted, rows, 2, AD_IFOREST_MAX_SAMPLE);
+}
+
+/* The share of the columns that a tree may use: given so, or as a number. */
+double
+ad_forest_max_features(double wanted, int cols)
+{
+	return wanted > 1 ? Min(wanted / cols, 1) : wanted;
+}
+
+/* The rows that the trees draw; a share is one of those of a usual sample. */
+Size
+ad_forest_rows(int trees, double sample_size)
+{
+	return sample_size > 1 ? ad_mul_size(trees, (Size) sample_size) :
+		AD_ENOUGH_ROWS;
+}
+
 /* Grow an isolation forest and append its payload. */
 static void
 iforest_fit(const AdMatrix *m, const void *opts, StringInfo payload)
@@ -445,9 +471,9 @@ iforest_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 	memset(&g, 0, sizeof(g));
 	g.m = m;
 	g.trees = options->trees;
-	g.sample_size = options->sample_size;
+	g.sample_size = ad_forest_sample_size(options->sample_size, m->rows);
 	g.ndim = options->ndim;
-	g.max_features = options->max_features;
+	g.max_features = ad_forest_max_features(options->max_features, m->cols);
 	g.choose = options->ndim > 1 ? choose_random : NULL;
 	g.limit_depth = ad_iforest_depth_limit;
 	ad_forest_grow(&g, payload);
@@ -455,9 +481,9 @@ iforest_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 
 static const AdOption iforest_options[] = {
 	AD_INT(AdIforestOptions, trees, 100, 1, AD_IFOREST_MAX_TREES),
-	AD_INT(AdIforestOptions, sample_size, 256, 2, AD_IFOREST_MAX_SAMPLE),
+	AD_PART(AdIforestOptions, sample_size, 256, 2, AD_IFOREST_MAX_SAMPLE),
 	AD_INT(AdIforestOptions, ndim, 1, 1, AD_MAX_COLUMNS),
-	AD_FLOAT_ABOVE(AdIforestOptions, max_features, 1, 0, 1),
+	AD_PART(AdIforestOptions, max_features, 1, 1, AD_MAX_COLUMNS),
 };
 
 /* As many as its trees draw. */
@@ -466,7 +492,7 @@ iforest_rows(const void *options)
 {
 	const AdIforestOptions *o = options;
 
-	return ad_mul_size(o->trees, o->sample_size);
+	return ad_forest_rows(o->trees, o->sample_size);
 }
 
 /* Axis-parallel splits need no scaling, hyperplanes do. */

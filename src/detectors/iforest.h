@@ -91,9 +91,9 @@ ad_forest_swap(AdForestGrower *g, int i, int j)
 typedef struct AdIforestOptions
 {
 	int			trees;
-	int			sample_size;
+	double		sample_size;	/* rows of a tree, or a share of them */
 	int			ndim;			/* columns of a split; > 1: extended forest */
-	double		max_features;	/* share of the columns a tree may use */
+	double		max_features;	/* columns a tree may use, or a share of them */
 } AdIforestOptions;
 
 /* A node of an extended tree; the left child follows its parent. */
@@ -181,6 +181,9 @@ ad_forest_hyper_step(const AdForest *f, const AdHyperNode *node, uint32 at,
 }
 
 /* iforest.c */
+extern int	ad_forest_sample_size(double wanted, Size rows);
+extern double ad_forest_max_features(double wanted, int cols);
+extern Size ad_forest_rows(int trees, double sample_size);
 extern void ad_forest_grow(AdForestGrower *g, StringInfo payload);
 extern void ad_forest_range(const AdForestGrower *g, int column, int lo,
 							int hi, double *least, double *greatest);

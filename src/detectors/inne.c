@@ -38,7 +38,7 @@
 typedef struct InneOptions
 {
 	int			estimators;
-	int			sample_size;
+	double		sample_size;	/* rows of an estimator, or a share of them */
 } InneOptions;
 
 typedef struct Inne
@@ -126,17 +126,19 @@ static void
 inne_fit(const AdMatrix *m, const void *options, StringInfo payload)
 {
 	const InneOptions *o = options;
-	int			sample = (int) Min(m->rows, (Size) o->sample_size);
+	int			wanted = o->sample_size > 1 ? (int) o->sample_size :
+		ad_detector_part(o->sample_size, m->rows, 2, MAX_SAMPLE);
+	int			sample = (int) Min(m->rows, (Size) wanted);
 	Ball	   *ball = ad_palloc_array(Ball, sample);
 	double	   *radius = ad_palloc_array(double, sample);
 	Size	   *population = ad_palloc_array(Size, m->rows);
 	Size		lanes;
 
-	if ((int64) o->estimators * o->sample_size > MAX_CENTERS)
+	if ((int64) o->estimators * wanted > MAX_CENTERS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("estimators times sample_size is " INT64_FORMAT ", limit is %d",
-						(int64) o->estimators * o->sample_size, MAX_CENTERS)));
+						(int64) o->estimators * wanted, MAX_CENTERS)));
 	lanes = (Size) o->estimators * ((sample + LANES - 1) / LANES) * LANES;
 	check_loaded(ad_mul_size(ad_mul_size(lanes, m->cols), sizeof(double)),
 				 MAX_FITTED);
@@ -266,7 +268,7 @@ inne_describe(const void *scorer, StringInfo json)
 
 static const AdOption inne_options[] = {
 	AD_INT(InneOptions, estimators, 200, 1, MAX_ESTIMATORS),
-	AD_INT(InneOptions, sample_size, 8, 2, MAX_SAMPLE),
+	AD_PART(InneOptions, sample_size, 8, 2, MAX_SAMPLE),
 };
 
 /* As many as its estimators draw. */
@@ -275,7 +277,9 @@ inne_rows(const void *options)
 {
 	const InneOptions *o = options;
 
-	return ad_mul_size(o->estimators, o->sample_size);
+	/* a share is one of the rows of a usual sample */
+	return o->sample_size > 1 ?
+		ad_mul_size(o->estimators, (Size) o->sample_size) : AD_ENOUGH_ROWS;
 }
 
 static AdScale

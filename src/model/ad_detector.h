@@ -165,6 +165,12 @@ extern Size ad_detector_enough_rows(const void *options);
 extern Size ad_detector_rank_rows(const void *options);
 
 /*
+ * How many a share of "all", or a number of them (AD_PART), is: from least to
+ * most, but no more than all.
+ */
+extern int	ad_detector_part(double part, Size all, int least, int most);
+
+/*
  * Draw up to max_rows rows of a matrix, uniformly by the fit's seed and in
  * ascending order: palloc'd positions, their number in *n.
  */

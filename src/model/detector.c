@@ -70,6 +70,15 @@ ad_detector_by_name(const char *name)
 	return NULL;				/* keep the compiler quiet */
 }
 
+/* See ad_detector.h. */
+int
+ad_detector_part(double part, Size all, int least, int most)
+{
+	double		n = part > 1 ? part : rint(part * (double) all);
+
+	return (int) Min((Size) Min(Max(n, least), most), all);
+}
+
 /* Enough rows; see ad_detector.h. */
 Size
 ad_detector_enough_rows(const void *options pg_attribute_unused())

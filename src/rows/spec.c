@@ -26,6 +26,7 @@
 
 PG_FUNCTION_INFO_V1(ad_spec_constructor);
 PG_FUNCTION_INFO_V1(ad_prepare_0_2);
+PG_FUNCTION_INFO_V1(ad_detector_0_2);
 PG_FUNCTION_INFO_V1(ad_lof_0_2);
 PG_FUNCTION_INFO_V1(ad_calibrate_0_2);
 PG_FUNCTION_INFO_V1(ad_detector_names);
@@ -118,6 +119,13 @@ append_argument(StringInfo buf, Oid type, Datum value)
 			else
 				escape_json(buf, output_text);
 			break;
+		case NUMERICOID:
+			/* NaN and Infinity */
+			if (strpbrk(output_text, "Nn"))
+				escape_json(buf, output_text);
+			else
+				appendStringInfoString(buf, output_text);
+			break;
 		case JSONBOID:
 			appendStringInfoString(buf, output_text);
 			break;
@@ -194,6 +202,16 @@ ad_spec_constructor(PG_FUNCTION_ARGS)
 /* _ad_prepare(…) -> jsonb: ad_prepare(…) with the arguments of 0.2.0. */
 Datum
 ad_prepare_0_2(PG_FUNCTION_ARGS)
+{
+	return ad_spec_constructor(fcinfo);
+}
+
+/*
+ * _ad_iforest(…), _ad_fair_forest(…), _ad_inne(…), _ad_ecod(…) -> jsonb: the
+ * constructors with the arguments of 0.2.0.
+ */
+Datum
+ad_detector_0_2(PG_FUNCTION_ARGS)
 {
 	return ad_spec_constructor(fcinfo);
 }
