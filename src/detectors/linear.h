@@ -3,9 +3,6 @@
  * linear.h
  *		What detectors that map a row linearly have in common.
  *
- * Form in a payload (little-endian): u32 outputs, then as f64 the mean (one
- * a column) and the rows of W (outputs x columns).
- *
  *-------------------------------------------------------------------------
  */
 #ifndef AD_LINEAR_H
@@ -13,11 +10,6 @@
 
 #include "math/ad_linalg.h"
 #include "model/ad_detector.h"
-
-/* linear.c */
-extern void ad_linear_write(StringInfo payload, const double *mean,
-							const double *w, int outputs, int cols);
-extern AdMap *ad_linear_load(AdReader *r, int cols);
 
 /* mcd.c: a robust location and the whitening of a robust covariance */
 typedef struct AdMcd

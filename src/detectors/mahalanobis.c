@@ -160,8 +160,8 @@ mahalanobis_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 	ad_wr_u32(payload, is_point ? 2 : estimate.singular);
 	ad_wr_u64(payload, estimate.support);
 	ad_wr_u64(payload, estimate.reweighted);
-	ad_linear_write(payload, estimate.mean, estimate.w, estimate.outputs,
-					m->cols);
+	ad_map_write(payload, estimate.mean, estimate.w, estimate.outputs,
+				 m->cols);
 }
 
 static void *
@@ -176,7 +176,7 @@ mahalanobis_load(AdReader *r, int cols)
 	p->is_point = singular == 2;
 	p->support = ad_rd_u64(r);
 	p->reweighted = ad_rd_u64(r);
-	p->map = ad_linear_load(r, cols);
+	p->map = ad_map_read(r, cols);
 	ad_rd_end(r);
 	return p;
 }

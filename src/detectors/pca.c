@@ -42,7 +42,6 @@ enum
 	FORM_LENGTH, FORM_RESIDUAL
 };
 
-#define NULL_VARIANCE	1e-9	/* of the greatest one */
 #define DEFAULT_SHARE	0.9		/* of reconstruction */
 
 typedef struct PcaOptions
@@ -61,24 +60,11 @@ typedef struct Pca
 	double	   *residual;		/* scratch: cols */
 } Pca;
 
-/* Return in how many components rows differ; values descend. */
-static int
-count_varying(const double *values, int cols)
-{
-	int			n = 0;
-
-	while (n < cols && values[n] > NULL_VARIANCE * values[0])
-		n++;
-	return n;
-}
-
 /* Return how many leading components an option says; values descend. */
 static int
-count_components(const PcaOptions *options, const double *values, int cols,
-				 double total)
+count_components(const PcaOptions *options, const double *values, int cols)
 {
 	double		wanted = options->components;
-	double		sum = 0;
 
 	if (isnan(wanted))
 	{
@@ -95,47 +81,7 @@ count_components(const PcaOptions *options, const double *values, int cols,
 					 errdetail("Expected a whole number, or a share of the variance below 1.")));
 		return (int) Min(wanted, cols);
 	}
-	for (int k = 0; k < cols; k++)
-	{
-		sum += values[k];
-		if (sum >= wanted * total)
-			return k + 1;
-	}
-	return cols;
-}
-
-/*
- * The eigenvectors v of the rows' covariance, one a row, and its eigenvalues,
- * none negative, leading first.
- */
-static void
-find_components(const AdMatrix *m, double *mean, double *v, double *values)
-{
-	int			cols = m->cols;
-
-	ad_column_means(m->x, m->rows, cols, mean);
-	/* of one row it is 0, whatever the divisor */
-	ad_covariance(m->x, m->rows, cols, mean, (double) Max(m->rows - 1, 1), v);
-	if (!ad_all_finite(v, (Size) cols * cols))
-		ad_too_large("pca");
-	ad_eigen(v, cols, values);
-
-	/* they ascend */
-	for (int i = 0, j = cols - 1; i < j; i++, j--)
-	{
-		double		t = values[i];
-
-		values[i] = values[j];
-		values[j] = t;
-		for (int c = 0; c < cols; c++)
-		{
-			t = v[(Size) i * cols + c];
-			v[(Size) i * cols + c] = v[(Size) j * cols + c];
-			v[(Size) j * cols + c] = t;
-		}
-	}
-	for (int i = 0; i < cols; i++)
-		values[i] = Max(values[i], 0);
+	return ad_principal_count(values, cols, wanted);
 }
 
 /* Fit and append the payload; see the file head. */
@@ -157,13 +103,14 @@ pca_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 
 	ad_check_columns(cols, "pca");
 	v = ad_palloc_array(double, ad_mul_size(cols, cols));
-	find_components(m, mean, v, values);
+	if (!ad_principal_axes(m->x, m->rows, cols, mean, v, values))
+		ad_too_large("pca");
 	for (int i = 0; i < cols; i++)
 		total += values[i];
 	/* n rows lie in a space of n - 1 dimensions: other axes are arbitrary */
-	k = (int) Min((Size) count_components(options, values, cols, total),
+	k = (int) Min((Size) count_components(options, values, cols),
 				  total > 0 ? m->rows - 1 : 0);
-	varying = count_varying(values, cols);
+	varying = ad_principal_varying(values, cols);
 
 	if (options->method == METHOD_WEIGHTED)
 	{
@@ -203,7 +150,7 @@ pca_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 						"pca"),
 				 errhint("Scale them with ad_prepare(scale => 'standard')."),
 				 ad_errdata()));
-	ad_linear_write(payload, mean, v + (Size) from * cols, outputs, cols);
+	ad_map_write(payload, mean, v + (Size) from * cols, outputs, cols);
 }
 
 static void *
@@ -218,7 +165,7 @@ pca_load(AdReader *r, int cols)
 	if (p->form > FORM_RESIDUAL || p->method > METHOD_RECONSTRUCTION ||
 		p->components > (uint32) cols)
 		ad_rd_corrupt(r, "a parameter of principal components is out of range");
-	p->map = ad_linear_load(r, cols);
+	p->map = ad_map_read(r, cols);
 	p->residual = ad_palloc0_array(double, cols);
 	ad_rd_end(r);
 	return p;

@@ -13,6 +13,7 @@
 #ifndef AD_LINALG_H
 #define AD_LINALG_H
 
+#include "core/ad_bytes.h"
 #include "math/ad_simd.h"
 
 #define AD_LANES			8	/* outputs that a kernel computes together */
@@ -45,6 +46,18 @@ typedef struct AdCenters
 	double	   *c;				/* blocks x cols x AD_LANES */
 	double	   *d2;				/* scratch: squared distances of a row, padded */
 } AdCenters;
+
+/* map_bytes.c */
+extern void ad_map_write(StringInfo buf, const double *mean, const double *w,
+						 int outputs, int cols);
+extern AdMap *ad_map_read(AdReader *r, int cols);
+
+/* principal.c: the axes along which rows vary most */
+extern bool ad_principal_axes(const double *x, Size n, int cols, double *mean,
+							  double *axes, double *variances);
+extern int	ad_principal_varying(const double *variances, int cols);
+extern int	ad_principal_count(const double *variances, int cols,
+							   double share);
 
 /* linalg.c: maps and centres */
 extern AdMap *ad_map_create(int cols, int outputs);

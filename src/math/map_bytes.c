@@ -1,28 +1,31 @@
 /*-------------------------------------------------------------------------
  *
- * linear.c
- *		Linear maps in payloads; see linear.h for the form.
+ * map_bytes.c
+ *		Linear maps in models.
+ *
+ * Little-endian: u32 outputs, then as f64 the mean (one a column) and the rows
+ * of W (outputs x columns).
  *
  *-------------------------------------------------------------------------
  */
-#include "detectors/linear.h"
+#include "math/ad_linalg.h"
 
 /* Append a map. */
 void
-ad_linear_write(StringInfo payload, const double *mean, const double *w,
-				int outputs, int cols)
+ad_map_write(StringInfo buf, const double *mean, const double *w,
+			 int outputs, int cols)
 {
-	ad_wr_u32(payload, (uint32) outputs);
-	ad_wr_f64_array(payload, mean, cols);
-	ad_wr_f64_array(payload, w, (Size) outputs * cols);
+	ad_wr_u32(buf, (uint32) outputs);
+	ad_wr_f64_array(buf, mean, cols);
+	ad_wr_f64_array(buf, w, (Size) outputs * cols);
 }
 
 /*
  * Read a map of at most as many outputs as columns, all finite.  Allocates
- * no more than the payload's own length, give or take the padding.
+ * no more than the bytes' own length, give or take the padding.
  */
 AdMap *
-ad_linear_load(AdReader *r, int cols)
+ad_map_read(AdReader *r, int cols)
 {
 	uint32		outputs = ad_rd_u32(r);
 	AdMap	   *m;
