@@ -31,12 +31,13 @@ CREATE FUNCTION @extschema@.ad_prepare(
     onehot_max integer DEFAULT 10,
     drop_correlated double precision DEFAULT NULL,
     on_error text DEFAULT 'error',
-    beyond_range boolean DEFAULT false)
+    beyond_range boolean DEFAULT false,
+    reduce double precision DEFAULT NULL)
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.ad_prepare(text, text, boolean, text, integer, double precision, text, boolean) IS
-'part of a spec: how features are imputed, encoded and scaled, whether a fit whose data are at fault raises an error or is NULL, and whether values beyond all of the fit count by themselves; compose with ||';
+COMMENT ON FUNCTION @extschema@.ad_prepare(text, text, boolean, text, integer, double precision, text, boolean, double precision) IS
+'part of a spec: how features are imputed, encoded and scaled, whether a fit whose data are at fault raises an error or is NULL, whether values beyond all of the fit count by themselves, and to how many principal components the columns are reduced, or below 1 to how much of their variance; compose with ||';
 
 -- What was ad_prepare() in 0.2.0. Views, indexes and functions that were made
 -- of it depend on it still, wherever the update has moved it.

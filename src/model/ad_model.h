@@ -20,7 +20,10 @@
 
 #define AD_MODEL_VERSION		2	/* 1 had no calibration */
 #define AD_MODEL_CONTAINS_ROWS	0x0001	/* flag */
-#define AD_MODEL_FLAGS			AD_MODEL_CONTAINS_ROWS
+#define AD_MODEL_REDUCED		0x0002	/* flag: the detector's columns are
+										 * not the encoded ones; unknown to
+										 * 0.2.0 */
+#define AD_MODEL_FLAGS			(AD_MODEL_CONTAINS_ROWS | AD_MODEL_REDUCED)
 #define AD_MAX_MODEL_VALUES		4096	/* categories kept per feature */
 #define AD_MODEL_SHARES			5	/* quantiles kept per number */
 
@@ -82,6 +85,7 @@ typedef struct AdModelFeature
 	double	   *frequency;		/* per code, then 0 for "other" */
 } AdModelFeature;
 
+typedef struct AdReduction AdReduction;
 typedef struct AdExplain AdExplain;
 typedef struct AdWords AdWords;
 typedef struct AdCacheEntry AdCacheEntry;
@@ -103,8 +107,11 @@ typedef struct AdModel
 	char	   *timezone_name;
 	int			nfeatures;
 	AdModelFeature *features;
-	int			ncols;
+	int			ncols;			/* encoded */
 	uint8	   *kinds;			/* AdColumnKind per column */
+	AdReduction *reduction;		/* of them to fewer; NULL: none */
+	int			ndense;			/* columns that the detector sees */
+	uint8	   *dense_kinds;	/* AdColumnKind per such column */
 	bool		plain;			/* every feature is one unscaled number */
 	bool		scaled;
 	bool		rounded;		/* a scale is -1 */
@@ -140,6 +147,9 @@ extern void ad_prepare_scaled(AdModel *m);
 extern double ad_prepare_infinite_score(AdModel *m);
 extern void ad_prepare_zone(AdModel *m, const char *name);
 
+/* reduce.c */
+extern const double *ad_reduce_columns(const AdModel *m);
+
 /* prepare_fit.c */
 extern const double *ad_prepare_fit(AdModel *m, const AdView *v,
 									const Size *rows, Size n,
@@ -171,6 +181,7 @@ extern AdModel *ad_model_new(MemoryContext mcxt);
 #define AD_SECTION_ARCS			7
 #define AD_SECTION_BEYOND		8
 #define AD_SECTION_EQUALS		9
+#define AD_SECTION_REDUCTION	10
 
 /* beyond.c */
 extern double ad_beyond_score(AdModel *m, const double *raw);
@@ -193,6 +204,13 @@ extern void ad_model_check_features(const AdModel *m);
 #define AssertModelFeatures(m)	((void) true)
 #endif
 
+/* What the detector sees of the row in the model's columns. */
+static inline const double *
+ad_model_dense(const AdModel *m)
+{
+	return unlikely(m->reduction != NULL) ? ad_reduce_columns(m) : m->columns;
+}
+
 /*
  * The score of one row of raw features (see ad_prepare_row()), without what
  * values beyond those of the fit count.
@@ -207,7 +225,7 @@ ad_model_own_score(AdModel *m, const double *raw)
 	ad_prepare_row(m, raw, m->columns);
 	if (unlikely(m->infinite_time))
 		return ad_prepare_infinite_score(m);
-	return m->detector->score(m->scorer, m->columns);
+	return m->detector->score(m->scorer, ad_model_dense(m));
 }
 
 /* The score of one row of raw features. */

@@ -29,6 +29,8 @@ typedef struct AdPrepare
 	int			on_error;		/* AdOnError, of a fit whose data are at
 								 * fault; of an ensemble, its own counts */
 	bool		beyond_range;	/* count values beyond all of the fit */
+	double		reduce;			/* to so many components, or a share of the
+								 * variance; NaN: off */
 } AdPrepare;
 
 extern const AdOption ad_prepare_options[];

@@ -23,6 +23,9 @@ ad_model_check(const AdModel *m)
 	Assert(m->nfeatures >= 1 && m->nfeatures <= AD_MAX_FEATURES);
 	Assert(m->ncols >= 1 && m->ncols <= AD_MAX_COLUMNS);
 	Assert(m->columns != NULL);
+	Assert(m->dense_kinds != NULL);
+	Assert(m->reduction ? m->ndense >= 1 && m->ndense <= m->ncols :
+		   m->ndense == m->ncols);
 	Assert(m->scaled == (m->center != NULL && m->scale != NULL));
 	Assert(!m->plain || (m->ncols == m->nfeatures && !m->scaled));
 	Assert((m->detector == &ad_detector_ensemble) == (m->nmembers > 0));

@@ -6,6 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include "model/ad_explain.h"
+#include "model/ad_reduce.h"
 
 #include <float.h>
 
@@ -67,6 +68,13 @@ ad_model_describe(const AdModel *m, StringInfo json)
 		describe_calibration(&m->calibration, json);
 	if (m->beyond)
 		append_number(json, "beyond_unit", m->beyond_unit);
+	if (m->reduction)
+	{
+		appendStringInfo(json, ", \"reduction\": {\"components\": %d",
+						 m->ndense);
+		append_number(json, "explained_variance", m->reduction->share);
+		appendStringInfoChar(json, '}');
+	}
 	if (m->nmembers > 0)
 	{
 		appendStringInfoString(json, ", \"members\": [");

@@ -15,6 +15,10 @@
  * them.  Where no feature alone makes a difference (each of two would do), it
  * is what a feature alone adds to the typical row that counts.
  *
+ * Of a model that reduces its columns (reduce.c) the same is done, since what
+ * is left out is left out of every component; only the cheap way shares what
+ * the detector says of components among the columns.
+ *
  * What a value beyond those of the fit counts by itself (beyond.c) is its
  * feature's.
  *
@@ -25,6 +29,7 @@
  */
 #include "model/ad_beyond.h"
 #include "model/ad_explain.h"
+#include "model/ad_reduce.h"
 
 #include <float.h>
 
@@ -32,6 +37,7 @@
 struct AdExplain
 {
 	double	   *columns;		/* per column: a detector's contributions */
+	double	   *components;		/* the same per component, if there are some */
 	double	   *row;			/* per feature: a row that is changed */
 	double	   *typical;		/* per feature */
 	double		typical_score;
@@ -189,6 +195,7 @@ explain_of(AdModel *m)
 	old = MemoryContextSwitchTo(m->mcxt);
 	e = palloc0(sizeof(AdExplain));
 	e->columns = ad_palloc0_array(double, m->ncols);
+	e->components = m->reduction ? ad_palloc0_array(double, m->ndense) : NULL;
 	e->row = ad_palloc0_array(double, m->nfeatures);
 	e->typical = ad_palloc0_array(double, m->nfeatures);
 	for (int j = 0; j < m->nfeatures; j++)
@@ -269,6 +276,29 @@ explain_members(AdModel *m, const double *raw, bool path,
 	return baseline;
 }
 
+/*
+ * Fill in what a detector says of the columns of the row that has just been
+ * scored; returns the baseline, or NaN if it says nothing.
+ */
+static double
+explain_columns(AdModel *m, bool path, double *contribution)
+{
+	AdExplain  *e = explain_of(m);
+	const AdDetector *d = m->detector;
+	double		baseline;
+
+	if (d->explain == NULL || (m->reduction && !path))
+		return NAN;
+	baseline = d->explain(m->scorer, ad_model_dense(m), path,
+						  m->reduction ? e->components : e->columns);
+	if (isnan(baseline))
+		return NAN;
+	if (m->reduction)
+		ad_reduce_explain(m, e->components, e->columns);
+	sum_columns(m, e->columns, contribution);
+	return baseline;
+}
+
 /* As ad_model_explain(), with the baseline. */
 static double
 explain_row(AdModel *m, const double *raw, bool path, double *contribution,
@@ -285,13 +315,8 @@ explain_row(AdModel *m, const double *raw, bool path, double *contribution,
 		if (m->combine == AD_COMBINE_MEAN)
 			*baseline = explain_members(m, raw, path, contribution);
 	}
-	else if (m->detector->explain)
-	{
-		*baseline = m->detector->explain(m->scorer, m->columns, path,
-										 e->columns);
-		if (!isnan(*baseline))
-			sum_columns(m, e->columns, contribution);
-	}
+	else
+		*baseline = explain_columns(m, path, contribution);
 	if (isnan(*baseline))
 		*baseline = leave_out(m, raw, score, contribution);
 	*baseline = bounded(*baseline);

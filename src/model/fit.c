@@ -112,7 +112,8 @@ write_model(AdFit *fit, MemoryContext mcxt)
 	}
 	return ad_envelope_end(&w, AD_MAGIC_MODEL, AD_MODEL_VERSION,
 						   fit->spec->detector->id,
-						   contains_rows ? AD_MODEL_CONTAINS_ROWS : 0);
+						   (contains_rows ? AD_MODEL_CONTAINS_ROWS : 0) |
+						   (fit->model->reduction ? AD_MODEL_REDUCED : 0));
 }
 
 /*

@@ -154,8 +154,8 @@ ad_fit_matrix(AdFit *fit, const Size *rows, Size n, AdMatrix *matrix)
 	matrix->x = ad_prepare_fit(fit->model, fit->view, rows, n, spec, old);
 	MemoryContextSwitchTo(old);
 	matrix->rows = n;
-	matrix->cols = fit->model->ncols;
-	matrix->kinds = fit->model->kinds;
+	matrix->cols = fit->model->ndense;
+	matrix->kinds = fit->model->dense_kinds;
 	matrix->seed = spec->sampling.seed;
 	check_matrix(matrix, spec->detector,
 				 spec->detector->accepts_missing != NULL &&
@@ -213,7 +213,7 @@ ad_fit_own_score(AdFit *fit, Size i)
 			score = Max(score, fit->calibration.training.tail[0]);
 		return finite_score(fit, score);
 	}
-	return finite_score(fit, m->detector->score(m->scorer, m->columns));
+	return finite_score(fit, m->detector->score(m->scorer, ad_model_dense(m)));
 }
 
 /* The unit of what is beyond the last fit's rows, from scores of some. */

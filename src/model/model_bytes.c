@@ -16,6 +16,9 @@
  *		some do
  *	8	beyond: the unit, and the range and spread of each number, if values
  *		beyond count
+ *	10	reduction: components in place of the encoded columns, see reduce.c; only
+ *		if there are some, which a flag says too: a server that does not know of
+ *		them would take the payload's columns for others
  *	9	what equal scores may differ by, however near to 0, and scores that are
  *		frequent: f64, u32 number, for each f64 score, u64 count; the same
  *
@@ -25,6 +28,7 @@
  *-------------------------------------------------------------------------
  */
 #include "model/ad_ensemble.h"
+#include "model/ad_reduce.h"
 
 #include "datatype/timestamp.h"
 #include "mb/pg_wchar.h"
@@ -56,10 +60,10 @@ any_arc(const AdModel *m)
 int
 ad_model_extra_sections(const AdModel *m)
 {
-	return any_arc(m) + (m->beyond != NULL);
+	return any_arc(m) + (m->beyond != NULL) + (m->reduction != NULL);
 }
 
-/* Write sections 7 and 8, if the model has them. */
+/* Write sections 7, 8 and 10, if the model has them. */
 static void
 write_extra(const AdModel *m, AdEnvelopeWriter *w, StringInfo buf)
 {
@@ -86,9 +90,14 @@ write_extra(const AdModel *m, AdEnvelopeWriter *w, StringInfo buf)
 				ad_wr_f64(buf, m->beyond[j].spread);
 			}
 	}
+	if (m->reduction)
+	{
+		ad_envelope_section(w, AD_SECTION_REDUCTION);
+		ad_reduce_write(m, buf);
+	}
 }
 
-/* Write sections 1 to 3 and 6 to 8. */
+/* Write sections 1 to 3, 6 to 8 and 10. */
 void
 ad_model_write_head(AdModel *m, AdEnvelopeWriter *w, StringInfo buf)
 {
@@ -406,6 +415,15 @@ read_optional(const AdEnvelope *e, AdModel *m)
 		ad_envelope_reader(e, AD_SECTION_BEYOND, "model", &r);
 		read_beyond(&r, m);
 	}
+	if (ad_envelope_has(e, AD_SECTION_REDUCTION) ||
+		(m->flags & AD_MODEL_REDUCED))
+	{
+		ad_envelope_reader(e, AD_SECTION_REDUCTION, "model", &r);
+		if (!(m->flags & AD_MODEL_REDUCED) ||
+			m->detector == &ad_detector_ensemble)
+			ad_rd_corrupt(&r, "it has components that it should not have");
+		ad_reduce_read(&r, m);
+	}
 }
 
 /* Read a model; as ad_model_read(), which may be an ensemble. */
@@ -463,7 +481,7 @@ read_model(const uint8 *data, Size len, bool is_member)
 	if (m->detector == &ad_detector_ensemble)
 		ad_ensemble_load(&r, m);
 	else
-		m->scorer = m->detector->load(&r, m->ncols);
+		m->scorer = m->detector->load(&r, m->ndense);
 
 	AssertModelFeatures(m);
 	MemoryContextSwitchTo(old);

@@ -108,6 +108,9 @@ ad_prepare_columns(AdModel *m)
 		}
 	}
 	m->columns = ad_palloc0_array(double, ncols);
+	m->reduction = NULL;
+	m->ndense = m->ncols;
+	m->dense_kinds = m->kinds;
 }
 
 /* Set the zone of calendar columns; NULL or "UTC" need no table. */
@@ -357,7 +360,7 @@ ad_prepare_infinite_score(AdModel *m)
 		double		score;
 
 		set_corner(m, corner);
-		score = m->detector->score(m->scorer, m->columns);
+		score = m->detector->score(m->scorer, ad_model_dense(m));
 		if (score > highest)
 		{
 			highest = score;
@@ -366,7 +369,7 @@ ad_prepare_infinite_score(AdModel *m)
 	}
 	set_corner(m, best);
 	/* what explains it wants the scorer as this row left it */
-	highest = m->detector->score(m->scorer, m->columns);
+	highest = m->detector->score(m->scorer, ad_model_dense(m));
 	return m->has_scores ? Max(highest, m->calibration.training.tail[0]) :
 		highest;
 }

@@ -14,7 +14,7 @@
 #include "core/ad_fault.h"
 #include "math/ad_math.h"
 #include "math/ad_spread.h"
-#include "model/ad_model.h"
+#include "model/ad_reduce.h"
 
 #include <float.h>
 
@@ -228,8 +228,10 @@ static void
 choose_values(AdModel *m, const AdView *v, const Size *rows, Size n,
 			  const AdSpec *spec)
 {
+	/* a component has no value without one of its columns */
 	bool		keep_missing = spec->detector->accepts_missing != NULL &&
-		spec->detector->accepts_missing(spec->options);
+		spec->detector->accepts_missing(spec->options) &&
+		isnan(spec->prepare.reduce);
 
 	for (int j = 0; j < m->nfeatures; j++)
 	{
@@ -508,15 +510,21 @@ scale_matrix(const AdModel *m, const AdView *v, const double *x, Size n)
 }
 
 /*
- * Decide on the preparation from some rows of a view, in ascending order
- * (NULL: all), store it in the model, and return these rows prepared; "out"
- * owns the matrix, unless it is the view's, and the current context the rest.
- * The model's features must have their name, class and statistics.  What was
- * decided before is forgotten.
+ * The scaling of a detector's columns unless the spec says how: variances of
+ * columns in different units cannot be compared.
  */
-const double *
-ad_prepare_fit(AdModel *m, const AdView *v, const Size *rows, Size n,
-			   const AdSpec *spec, MemoryContext out)
+static AdScale
+chosen_scale(const AdSpec *spec)
+{
+	if (!isnan(spec->prepare.reduce) && spec->nmembers == 0)
+		return AD_SCALE_STANDARD;
+	return spec->detector->scale(spec->options);
+}
+
+/* Encode and scale; as ad_prepare_fit(), but for the reduction. */
+static const double *
+encode_and_scale(AdModel *m, const AdView *v, const Size *rows, Size n,
+				 const AdSpec *spec, MemoryContext out)
 {
 	AdScale		scale = spec->prepare.scale;
 	bool		centered = false;
@@ -539,7 +547,7 @@ ad_prepare_fit(AdModel *m, const AdView *v, const Size *rows, Size n,
 
 	if (scale == AD_SCALE_AUTO)
 	{
-		scale = spec->detector->scale(spec->options);
+		scale = chosen_scale(spec);
 		centered = scale == AD_SCALE_NONE && spec->nmembers == 0 &&
 			any_to_center(m);
 	}
@@ -555,4 +563,29 @@ ad_prepare_fit(AdModel *m, const AdView *v, const Size *rows, Size n,
 	x = scale_matrix(m, v, x, n);
 	MemoryContextSwitchTo(old);
 	return x;
+}
+
+/*
+ * Decide on the preparation from some rows of a view, in ascending order
+ * (NULL: all), store it in the model, and return these rows prepared; "out"
+ * owns the matrix, unless it is the view's, and the current context the rest.
+ * The model's features must have their name, class and statistics.  What was
+ * decided before is forgotten.
+ */
+const double *
+ad_prepare_fit(AdModel *m, const AdView *v, const Size *rows, Size n,
+			   const AdSpec *spec, MemoryContext out)
+{
+	const double *x;
+	const double *reduced;
+
+	ad_reduce_forget(m);
+	x = encode_and_scale(m, v, rows, n, spec, out);
+	/* the members of an ensemble reduce for themselves */
+	if (isnan(spec->prepare.reduce) || spec->nmembers > 0)
+		return x;
+	reduced = ad_reduce_fit(m, x, n, spec->prepare.reduce, out);
+	if (x != v->x)
+		pfree((void *) x);
+	return reduced;
 }

@@ -10,6 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "math/ad_linalg.h"
 #include "model/ad_ensemble.h"
 
 static const char *const impute_names[] = {"median", "mean", "zero", "error", NULL};
@@ -24,6 +25,7 @@ const AdOption ad_prepare_options[] = {
 	AD_FLOAT_ABOVE(AdPrepare, drop_correlated, NAN, 0, 1),
 	AD_ENUM(AdPrepare, on_error, AD_ON_ERROR_RAISE, ad_on_error_names),
 	AD_BOOL(AdPrepare, beyond_range, false),
+	AD_PART(AdPrepare, reduce, NAN, 1, AD_LINALG_MAX_COLUMNS),
 };
 const int	ad_n_prepare_options = lengthof(ad_prepare_options);
 

@@ -1,0 +1,245 @@
+/*-------------------------------------------------------------------------
+ *
+ * reduce.c
+ *		Columns become fewer: principal components as preparation.
+ *
+ * ad_prepare(reduce => k) or a share of the variance: a detector then sees, in
+ * place of the encoded and scaled columns, the coordinates of a row along the
+ * leading axes of the rows it was fitted to.  They are not scaled again, so
+ * that distances stay what they were, less what the other axes hold.
+ *
+ * A component mixes all columns, and one that is missing would leave none: what
+ * is missing is imputed for every detector.  Infinity is on the side that its
+ * loading says, and where two of them contradict each other the greater loading
+ * wins: a component is never NaN.
+ *
+ * In a model (section 10): f64 share of the variance that the components hold,
+ * and a map (math/map_bytes.c) from the encoded columns.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "model/ad_reduce.h"
+
+#include "core/ad_fault.h"
+
+#include <float.h>
+
+#define MAX_LOADING	1.000001	/* of an axis of length 1 */
+
+/* Let the detector see the components of what the columns hold. */
+static void
+attach(AdModel *m, AdReduction *r)
+{
+	m->reduction = r;
+	m->ndense = r->map->outputs;
+	m->dense_kinds = ad_palloc0_array(uint8, m->ndense);
+	for (int i = 0; i < m->ndense; i++)
+		m->dense_kinds[i] = AD_COLUMN_NUMBER;
+}
+
+/* The loading of a column in a component. */
+static inline double
+loading(const AdMap *map, int component, int column)
+{
+	return map->w[((Size) (component / AD_LANES) * map->cols + column) *
+				  AD_LANES + component % AD_LANES];
+}
+
+/* The components of a row some of whose numbers are infinite or missing. */
+static void
+reduce_far(const AdMap *map, const double *x)
+{
+	for (int i = 0; i < map->outputs; i++)
+	{
+		double		sum = 0;
+		double		far = 0;
+
+		for (int c = 0; c < map->cols; c++)
+		{
+			double		d = x[c] - map->mean[c];
+
+			if (isinf(d))
+				far += d > 0 ? loading(map, i, c) : -loading(map, i, c);
+			else if (!isnan(d))
+				sum += loading(map, i, c) * d;
+		}
+		if (far != 0)
+			sum = far > 0 ? INFINITY : -INFINITY;
+		map->y[i] = isnan(sum) ? 0 : sum;
+	}
+}
+
+/* The components of the row in columns x; valid until the next call. */
+static const double *
+reduce_row(const AdReduction *r, const double *x)
+{
+	double		length;
+
+	ad_map_norms(r->map, x, 1, &length);
+	if (unlikely(!(length < DBL_MAX)))
+		reduce_far(r->map, x);
+	return r->map->y;
+}
+
+/* What the detector sees of the row in the model's columns. */
+const double *
+ad_reduce_columns(const AdModel *m)
+{
+	return reduce_row(m->reduction, m->columns);
+}
+
+/* Turn axes so that the sign of each depends on the rows alone. */
+static void
+orient(double *axes, int n, int cols)
+{
+	for (int i = 0; i < n; i++)
+	{
+		double	   *axis = axes + (Size) i * cols;
+		int			greatest = 0;
+
+		for (int c = 1; c < cols; c++)
+			if (fabs(axis[c]) > fabs(axis[greatest]))
+				greatest = c;
+		for (int c = 0; c < cols && axis[greatest] < 0; c++)
+			axis[c] = -axis[c];
+	}
+}
+
+/* Find the axes of n prepared rows, in the current context. */
+static AdReduction *
+find_axes(const double *x, Size n, int cols, double wanted)
+{
+	AdReduction *r = palloc0(sizeof(AdReduction));
+	double	   *variances = ad_palloc_array(double, cols);
+	double		total = 0;
+	double		kept = 0;
+	int			k;
+
+	r->mean = ad_palloc_array(double, cols);
+	r->axes = ad_palloc_array(double, ad_mul_size(cols, cols));
+	if (!ad_principal_axes(x, n, cols, r->mean, r->axes, variances))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("values are too large for double precision arithmetic"),
+				 errdetail("Option \"reduce\" needs differences and squares of them."),
+				 errhint("Scale them with ad_prepare(scale => 'standard'), or divide them by a constant."),
+				 ad_errdata()));
+	k = wanted < 1 ? ad_principal_count(variances, cols, wanted) :
+		(int) Min(wanted, cols);
+	/* along the others rows do not differ, and axes are arbitrary */
+	k = Max(Min(k, ad_principal_varying(variances, cols)), 1);
+	orient(r->axes, k, cols);
+	r->map = ad_map_create(cols, k);
+	memcpy(r->map->mean, r->mean, cols * sizeof(double));
+	for (int i = 0; i < k; i++)
+		ad_map_set(r->map, i, r->axes + (Size) i * cols);
+	ad_map_finish(r->map);
+	for (int c = 0; c < cols; c++)
+	{
+		total += variances[c];
+		kept += c < k ? variances[c] : 0;
+	}
+	r->share = total > 0 ? Min(kept / total, 1) : 1;
+	return r;
+}
+
+/*
+ * Reduce n prepared rows, and from now on what the model prepares: "wanted"
+ * components, or if below 1, as many as hold this share of the variance.
+ * Returns the rows, palloc'd in "out"; the rest is the current context's.
+ */
+const double *
+ad_reduce_fit(AdModel *m, const double *x, Size n, double wanted,
+			  MemoryContext out)
+{
+	MemoryContext mcxt;
+	MemoryContext old;
+	AdReduction *r;
+	double	   *reduced;
+
+	if (m->ncols > AD_LINALG_MAX_COLUMNS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("option \"reduce\" takes at most %d columns, there are %d",
+						AD_LINALG_MAX_COLUMNS, m->ncols),
+				 errdetail("A category has a column for each of its values."),
+				 ad_errdata()));
+	mcxt = AllocSetContextCreate(CurrentMemoryContext, "anomaly reduction",
+								 ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(mcxt);
+	r = find_axes(x, n, m->ncols, wanted);
+	r->mcxt = mcxt;
+	attach(m, r);
+	MemoryContextSwitchTo(out);
+	reduced = ad_palloc_array(double, ad_mul_size(n, m->ndense));
+	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		memcpy(reduced + i * m->ndense, reduce_row(r, x + i * m->ncols),
+			   m->ndense * sizeof(double));
+	}
+	MemoryContextSwitchTo(old);
+	return reduced;
+}
+
+/* Forget what an earlier fit to other rows has found. */
+void
+ad_reduce_forget(AdModel *m)
+{
+	if (m->reduction)
+		MemoryContextDelete(m->reduction->mcxt);
+	m->reduction = NULL;
+}
+
+/*
+ * Share what a detector says that components contribute among the columns they
+ * are made of: by what each column adds to the component, whatever its sign,
+ * so that two which cancel out do not seem to matter without bounds.
+ */
+void
+ad_reduce_explain(const AdModel *m, const double *components, double *columns)
+{
+	const AdMap *map = m->reduction->map;
+
+	memset(columns, 0, m->ncols * sizeof(double));
+	for (int i = 0; i < map->outputs; i++)
+	{
+		double		sizes = 0;
+
+		for (int c = 0; c < map->cols; c++)
+			sizes += fabs(loading(map, i, c) * (m->columns[c] - map->mean[c]));
+		for (int c = 0; c < map->cols && sizes > 0; c++)
+			columns[c] += components[i] *
+				(fabs(loading(map, i, c) * (m->columns[c] - map->mean[c])) / sizes);
+	}
+}
+
+/* Append a model's reduction; see the file head. */
+void
+ad_reduce_write(const AdModel *m, StringInfo buf)
+{
+	const AdReduction *r = m->reduction;
+
+	ad_wr_f64(buf, r->share);
+	ad_map_write(buf, r->mean, r->axes, r->map->outputs, m->ncols);
+}
+
+/* Read the reduction of a model whose columns are known. */
+void
+ad_reduce_read(AdReader *r, AdModel *m)
+{
+	AdReduction *reduction = palloc0(sizeof(AdReduction));
+	const AdMap *map;
+
+	reduction->share = ad_rd_finite(r);
+	reduction->map = ad_map_read(r, m->ncols);
+	ad_rd_end(r);
+	map = reduction->map;
+	if (!(reduction->share >= 0 && reduction->share <= 1) || map->outputs < 1)
+		ad_rd_corrupt(r, "its components are out of range");
+	for (int i = 0; i < map->outputs; i++)
+		for (int c = 0; c < map->cols; c++)
+			if (!(fabs(loading(map, i, c)) <= MAX_LOADING))
+				ad_rd_corrupt(r, "a loading is out of range");
+	attach(m, reduction);
+}
