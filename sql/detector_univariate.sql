@@ -118,6 +118,33 @@ FROM (SELECT n, what, max(v) AS far, ad_fit(ad_hbos(bins => 0), v ORDER BY i) AS
 	WHERE what <> 'tail' OR n < 40 GROUP BY n, what) f ORDER BY n, what;
 -- PyOD's number of bins, if it is followed
 SELECT ad_info(ad_fit(ad_hbos(0, counting => 'pyod'), i)) #>> '{hbos,bins}' AS pyod, ad_info(ad_fit(ad_hbos(0), i)) #>> '{hbos,bins}' AS bins FROM generate_series(1, 20) i;
+-- ecod on axes, too: of two columns they are the sum and the difference of what is standardised; what is odd only in the combination is told
+CREATE TABLE turned AS
+SELECT i, x, y, (x - avg(x) OVER ()) / stddev_pop(x) OVER () + (y - avg(y) OVER ()) / stddev_pop(y) OVER () AS plus,
+       (x - avg(x) OVER ()) / stddev_pop(x) OVER () - (y - avg(y) OVER ()) / stddev_pop(y) OVER () AS minus
+FROM generate_series(0, 400) i, LATERAL (SELECT ad_random(1, i, 'normal') AS z) a,
+     LATERAL (SELECT CASE i WHEN 0 THEN 1.5 ELSE z END AS x, CASE i WHEN 0 THEN -7 ELSE 5 * z + ad_random(2, i, 'normal') END AS y) b;
+SELECT variant, max(abs(r - p - q)) FILTER (WHERE variant = 'dimensionwise') < 1e-9 AS by_hand,
+       count(*) FILTER (WHERE r >= r0) < 40 AS told, count(*) FILTER (WHERE p >= p0) < 40 AS plainly
+FROM (SELECT variant, ad_score(rotated, x, y) AS r, ad_score(plain, x, y) AS p, ad_score(axes, plus, minus) AS q,
+		ad_score(rotated, 1.5, -7) AS r0, ad_score(plain, 1.5, -7) AS p0
+	FROM turned, (SELECT variant, ad_fit(ad_ecod(variant, rotate => true), x, y) AS rotated, ad_fit(ad_ecod(variant), x, y) AS plain, ad_fit(ad_ecod(variant), plus, minus) AS axes
+		FROM turned, unnest('{dimensionwise,paper}'::text[]) variant GROUP BY variant) f) s GROUP BY variant;
+-- in any order, unit and place; contributions are of columns and add up; far, infinite and missing values, constants and equal rows
+SELECT ad_fit(ad_ecod(rotate => true), x, y ORDER BY i) = ad_fit(ad_ecod(rotate => true), x, y ORDER BY y) AS same_bytes FROM turned;
+SELECT max(abs(ad_score(m, x, y) - ad_score(n, x * 1024 + 4096, y / 64))) < 1e-9 AS unit_and_place
+FROM turned, (SELECT ad_fit(ad_ecod(rotate => true), x, y) AS m, ad_fit(ad_ecod(rotate => true), x * 1024 + 4096, y / 64) AS n FROM turned) f;
+SELECT what, variant, ad_info(m) #> '{ecod,axes}' AS axes, bool_and(s > '-Infinity' AND s < 'Infinity') AS finite, max(s - sum) - min(s - sum) < 1e-9 AS adds_up
+FROM (SELECT what, variant, ad_fit(ad_ecod(variant, true), a, b, c) AS m
+	FROM unnest('{dimensionwise,paper}'::text[]) variant, (VALUES ('mixed', 100), ('constant', 100), ('equal', 100), ('huge', 100), ('one row', 1)) k(what, n), generate_series(1, n) i,
+		LATERAL (SELECT CASE what WHEN 'equal' THEN 3 WHEN 'huge' THEN i * 1e306 ELSE i END::float8 AS a, CASE what WHEN 'equal' THEN 4 ELSE i * i END::float8 AS b,
+			CASE what WHEN 'mixed' THEN i * 7 % 13 ELSE 5 END::float8 AS c) v GROUP BY what, variant) f,
+	(VALUES (1::float8, 2::float8, 5::float8), (-1e308, 1e308, 1e308), ('Infinity', '-Infinity', 'Infinity'), (NULL, NULL, NULL)) p(a, b, c),
+	LATERAL (SELECT ad_score(m, a, b, c) AS s) v, LATERAL (SELECT sum(contribution) FROM ad_explain(m, a, b, c)) e GROUP BY what, variant, m ORDER BY what, variant;
+SET anomaly.simd = off;
+SELECT sum(ad_score(m, x, y)) AS portable INTO TEMP turned_sum FROM turned, (SELECT ad_fit(ad_ecod(rotate => true), x, y) AS m FROM turned) f;
+RESET anomaly.simd;
+SELECT sum(ad_score(m, x, y)) = portable AS same FROM turned, turned_sum, (SELECT ad_fit(ad_ecod(rotate => true), x, y) AS m FROM turned) f GROUP BY portable;
 -- hbos: on an inner edge: counted on its right, by PyOD looked up on its left
 SELECT counting, v, round(ad_score(m, v)::numeric, 6) AS score
 FROM (SELECT counting, ad_fit(ad_hbos(2, counting => counting), x) AS m

@@ -21,12 +21,22 @@ LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_hbos(integer, double precision, double precision, text) IS
 'spec of a histogram-based outlier score (Goldstein and Dengel 2012); bins 0: automatic, of fewer than 200 rows at least as many as Sturges has; counting pyod: that library''s figures to the last digits';
 
-CREATE FUNCTION @extschema@.ad_ecod(variant text DEFAULT 'dimensionwise')
+CREATE FUNCTION @extschema@.ad_ecod(
+    variant text DEFAULT 'dimensionwise',
+    rotate boolean DEFAULT false)
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.ad_ecod(text) IS
-'spec of empirical-CDF outlier detection (Li et al. 2022); variant dimensionwise (as PyOD) or paper';
+COMMENT ON FUNCTION @extschema@.ad_ecod(text, boolean) IS
+'spec of empirical-CDF outlier detection (Li et al. 2022); variant dimensionwise (as PyOD) or paper; rotate: the principal axes of the standardised columns count as columns, too';
+
+-- What was ad_ecod() in 0.2.0, for what depends on it.
+CREATE FUNCTION _anomaly._ad_ecod(variant text DEFAULT 'dimensionwise')
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'ad_detector_0_2'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION _anomaly._ad_ecod(text) IS
+'ad_ecod() of version 0.2.0, for objects that depend on it';
 
 CREATE FUNCTION @extschema@.ad_copod(variant text DEFAULT 'dimensionwise')
 RETURNS jsonb

@@ -69,13 +69,15 @@ ALTER FUNCTION @extschema@._ad_lof(integer, text, integer, double precision) SET
 ALTER FUNCTION @extschema@.ad_calibrate(double precision, double precision) RENAME TO _ad_calibrate;
 ALTER FUNCTION @extschema@._ad_calibrate(double precision, double precision) SET SCHEMA _anomaly;
 
--- And of those whose samples may be shares.
+-- And of those whose samples may be shares, or whose columns may be rotated.
 ALTER FUNCTION @extschema@.ad_iforest(integer, integer, integer, double precision) RENAME TO _ad_iforest;
 ALTER FUNCTION @extschema@._ad_iforest(integer, integer, integer, double precision) SET SCHEMA _anomaly;
 ALTER FUNCTION @extschema@.ad_inne(integer, integer) RENAME TO _ad_inne;
 ALTER FUNCTION @extschema@._ad_inne(integer, integer) SET SCHEMA _anomaly;
 ALTER FUNCTION @extschema@.ad_fair_forest(integer, integer, integer, integer, double precision) RENAME TO _ad_fair_forest;
 ALTER FUNCTION @extschema@._ad_fair_forest(integer, integer, integer, integer, double precision) SET SCHEMA _anomaly;
+ALTER FUNCTION @extschema@.ad_ecod(text) RENAME TO _ad_ecod;
+ALTER FUNCTION @extschema@._ad_ecod(text) SET SCHEMA _anomaly;
 
 -- What pg_cron runs named the procedure in the extension's schema.
 DO $$

@@ -12,14 +12,23 @@
  * rows counts as half a row, so that a value beyond all others, infinity
  * among them, scores ln 2 above the outermost one, and stays finite.
  *
+ * As an option the principal axes of the standardised columns are columns too,
+ * beside the others: what is extreme only in a combination of columns is in
+ * the tail of some axis.  Where a row is on an axis is rounded to 2^-30 of the
+ * columns' standard deviation, so that rows which differ by rounding are equal.
+ *
  *-------------------------------------------------------------------------
  */
 #include "core/ad_elementary.h"
 #include "detectors/ecdf.h"
 #include "math/ad_spread.h"
 
+#include <float.h>
+
 /* Skewness below this is none: rounding would choose the sign. */
 #define NO_SKEW		1e-12
+#define ROTATED		2			/* added to the variant */
+#define UNIT		1073741824.0	/* 2^30 to a standard deviation */
 
 enum
 {
@@ -65,30 +74,30 @@ skew_of(const double *v, Size n)
 	return m3 < 0 ? SKEW_LEFT : SKEW_RIGHT;
 }
 
-/* Fit: see ecdf.h for what is written.  O(cols rows). */
-void
-ad_ecdf_fit(const AdMatrix *m, const void *options, StringInfo payload)
+/*
+ * Append the distribution functions of columns, which are in x row by row.
+ * O(cols rows).
+ */
+static void
+write_columns(const double *x, Size rows, int cols, StringInfo payload)
 {
-	const AdEcdfOptions *o = options;
-	double	   *v = ad_palloc_array(double, m->rows);
-	uint64	   *scratch = ad_palloc_array(uint64, m->rows);
-	uint32	   *counts = ad_palloc_array(uint32, m->rows);
+	double	   *v = ad_palloc_array(double, rows);
+	uint64	   *scratch = ad_palloc_array(uint64, rows);
+	uint32	   *counts = ad_palloc_array(uint32, rows);
 
-	ad_wr_u8(payload, o->variant);
-	ad_wr_u32(payload, (uint32) m->rows);
-	for (int c = 0; c < m->cols; c++)
+	for (int c = 0; c < cols; c++)
 	{
 		Size		k = 0;
 
 		CHECK_FOR_INTERRUPTS();
-		for (Size i = 0; i < m->rows; i++)
+		for (Size i = 0; i < rows; i++)
 		{
 			AD_CHECK_EVERY_1024(i);
-			v[i] = m->x[i * m->cols + c];
+			v[i] = x[i * cols + c];
 		}
-		ad_sort_many(v, m->rows, scratch);
-		ad_wr_u8(payload, skew_of(v, m->rows));
-		for (Size i = 0; i < m->rows; i++)
+		ad_sort_many(v, rows, scratch);
+		ad_wr_u8(payload, skew_of(v, rows));
+		for (Size i = 0; i < rows; i++)
 		{
 			AD_CHECK_EVERY_1024(i);
 			if (k > 0 && v[k - 1] == v[i])
@@ -101,7 +110,7 @@ ad_ecdf_fit(const AdMatrix *m, const void *options, StringInfo payload)
 		}
 		ad_wr_u32(payload, (uint32) k);
 		ad_wr_f64_array(payload, v, k);
-		if (k < m->rows)
+		if (k < rows)
 			for (Size i = 0; i < k; i++)
 			{
 				AD_CHECK_EVERY_1024(i);
@@ -111,6 +120,100 @@ ad_ecdf_fit(const AdMatrix *m, const void *options, StringInfo payload)
 	pfree(v);
 	pfree(scratch);
 	pfree(counts);
+}
+
+/* Where a row is on axes, rounded; see the file head. */
+static void
+place_on_axes(const AdMap *axes, const double *x, double *out)
+{
+	const double *y = ad_map_apply(axes, x);
+
+	for (int i = 0; i < axes->outputs; i++)
+		out[i] = fabs(y[i]) < UNIT ? rint(y[i] * UNIT) / UNIT : y[i];
+}
+
+/*
+ * Find the axes along which the rows vary, standardised, append their map and
+ * return where the rows are on them.  A column that is constant has no part in
+ * them, and a spread that is no number is the greatest there is.
+ */
+static double *
+write_axes(const AdMatrix *m, StringInfo payload, int *outputs)
+{
+	Size		size = ad_mul_size(m->rows, m->cols);
+	double	   *z = ad_palloc_array(double, size);
+	double	   *mean = ad_palloc_array(double, m->cols);
+	double	   *unit = ad_palloc_array(double, m->cols);
+	double	   *ignored = ad_palloc_array(double, m->cols);
+	double	   *axes = ad_palloc_array(double, ad_mul_size(m->cols, m->cols));
+	double	   *variances = ad_palloc_array(double, m->cols);
+	AdMap	   *map;
+
+	for (int c = 0; c < m->cols; c++)
+	{
+		AdSpread	s;
+
+		CHECK_FOR_INTERRUPTS();
+		ad_spread(m->x + c, m->rows, m->cols, (double) m->rows, &s);
+		mean[c] = isfinite(s.mean) ? s.mean : s.least / 2 + s.greatest / 2;
+		unit[c] = s.sd > 0 ? Min(s.sd, DBL_MAX) : 0;
+		for (Size i = 0; i < m->rows; i++)
+			z[i * m->cols + c] = unit[c] == 0 ? 0 :
+				m->x[i * m->cols + c] / unit[c] - mean[c] / unit[c];
+	}
+	/* rounding or tiny units may have left what is no number */
+	for (Size i = 0; i < size; i++)
+		if (!isfinite(z[i]))
+			z[i] = 0;
+	if (!ad_principal_axes(z, m->rows, m->cols, ignored, axes, variances))
+		ad_too_large("ecod");
+	*outputs = ad_principal_varying(variances, m->cols);
+	for (int i = 0; i < *outputs; i++)
+		for (int c = 0; c < m->cols; c++)
+		{
+			double	   *w = &axes[(Size) i * m->cols + c];
+
+			*w = unit[c] == 0 ? 0 : *w / unit[c];
+			*w = Max(Min(*w, DBL_MAX), -DBL_MAX);
+		}
+	ad_map_write(payload, mean, axes, *outputs, m->cols);
+	map = ad_map_create(m->cols, *outputs);
+	memcpy(map->mean, mean, m->cols * sizeof(double));
+	for (int i = 0; i < *outputs; i++)
+		ad_map_set(map, i, axes + (Size) i * m->cols);
+	ad_map_finish(map);
+	for (Size i = 0; i < m->rows; i++)
+	{
+		double	   *y = z + i * *outputs;
+
+		AD_CHECK_EVERY_1024(i);
+		place_on_axes(map, m->x + i * m->cols, y);
+		for (int k = 0; k < *outputs; k++)
+			y[k] = Max(Min(y[k], DBL_MAX), -DBL_MAX);
+	}
+	return z;
+}
+
+/* Fit: see ecdf.h for what is written. */
+void
+ad_ecdf_fit(const AdMatrix *m, const void *options, StringInfo payload)
+{
+	const AdEcdfOptions *o = options;
+	double	   *y;
+	int			outputs;
+
+	ad_wr_u8(payload, o->variant + (o->rotate ? ROTATED : 0));
+	ad_wr_u32(payload, (uint32) m->rows);
+	if (!o->rotate)
+	{
+		write_columns(m->x, m->rows, m->cols, payload);
+		return;
+	}
+	ad_check_columns(m->cols, "ecod");
+	y = write_axes(m, payload, &outputs);
+	write_columns(m->x, m->rows, m->cols, payload);
+	write_columns(y, m->rows, outputs, payload);
+	pfree(y);
 }
 
 /* -ln of a share of the rows; no rows count as half a one. */
@@ -203,14 +306,22 @@ ad_ecdf_load(AdReader *r, int cols)
 	AdEcdfTails *all_differ = NULL;
 	AdEcdfMeans all_differ_means = {0, 0, 0};
 
-	e->cols = cols;
+	e->cols = e->all = cols;
 	e->variant = ad_rd_u8(r);
 	e->rows = ad_rd_u32(r);
-	if (e->variant >= AD_ECDF_VARIANTS || e->rows < 1)
+	if (e->variant >= AD_ECDF_VARIANTS + ROTATED || e->rows < 1)
 		ad_rd_corrupt(r, "the variant or the number of rows is out of range");
-	e->columns = ad_palloc0_array(AdEcdfColumn, cols);
-	e->means = ad_palloc0_array(AdEcdfMeans, cols);
-	for (int c = 0; c < cols; c++)
+	if (e->variant >= ROTATED)
+	{
+		e->variant -= ROTATED;
+		e->axes = ad_map_read(r, cols);
+		e->all += e->axes->outputs;
+	}
+	e->columns = ad_palloc0_array(AdEcdfColumn, e->all);
+	e->means = ad_palloc0_array(AdEcdfMeans, e->all);
+	e->x = ad_palloc0_array(double, e->all);
+	e->parts = ad_palloc0_array(double, e->all);
+	for (int c = 0; c < e->all; c++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		load_column(r, e, &e->columns[c], &e->means[c], &all_differ,
@@ -218,6 +329,24 @@ ad_ecdf_load(AdReader *r, int cols)
 	}
 	ad_rd_end(r);
 	return e;
+}
+
+/* A row's columns and, after them, where it is on the axes. */
+const double *
+ad_ecdf_rotate(const AdEcdf *e, const double *x)
+{
+	memcpy(e->x, x, e->cols * sizeof(double));
+	place_on_axes(e->axes, x, e->x + e->cols);
+	return e->x;
+}
+
+/* What columns add, from parts, with what axes add shared among them. */
+void
+ad_ecdf_share(const AdEcdf *e, const double *x, double *contribution)
+{
+	memcpy(contribution, e->parts, e->cols * sizeof(double));
+	if (e->axes)
+		ad_map_share(e->axes, x, e->parts + e->cols, contribution);
 }
 
 /*
@@ -232,10 +361,11 @@ ad_ecdf_paper(const AdEcdf *e, const double *x)
 	double		rights = 0;
 	double		skewed = 0;
 
-	for (int first = 0; first < e->cols; first += AD_ECDF_BLOCK)
+	x = ad_ecdf_row(e, x);
+	for (int first = 0; first < e->all; first += AD_ECDF_BLOCK)
 	{
 		const AdEcdfColumn *columns = e->columns + first;
-		int			n = Min(e->cols - first, AD_ECDF_BLOCK);
+		int			n = Min(e->all - first, AD_ECDF_BLOCK);
 
 		ad_ecdf_tails(columns, x + first, n, tails);
 		for (int c = 0; c < n; c++)
@@ -258,6 +388,7 @@ ad_ecdf_explain_paper(const AdEcdf *e, const double *x, double *contribution)
 {
 	double		sums[3] = {0, 0, 0};
 	double		baseline = 0;
+	const double *v = ad_ecdf_row(e, x);
 	int			greatest;
 
 	/* first which sum it is, then its terms */
@@ -265,7 +396,7 @@ ad_ecdf_explain_paper(const AdEcdf *e, const double *x, double *contribution)
 	{
 		greatest = sums[0] > sums[1] ? 0 : 1;
 		greatest = sums[2] >= sums[greatest] ? 2 : greatest;
-		for (int c = 0; c < e->cols; c++)
+		for (int c = 0; c < e->all; c++)
 		{
 			const AdEcdfColumn *ec = &e->columns[c];
 			double		mean = e->means[c].left * ec->use_left +
@@ -273,7 +404,7 @@ ad_ecdf_explain_paper(const AdEcdf *e, const double *x, double *contribution)
 			AdEcdfTails t;
 			double		terms[3];
 
-			ad_ecdf_tails(ec, x + c, 1, &t);
+			ad_ecdf_tails(ec, v + c, 1, &t);
 			terms[0] = t.left;
 			terms[1] = t.right;
 			terms[2] = t.left * ec->use_left + t.right * ec->use_right;
@@ -283,9 +414,10 @@ ad_ecdf_explain_paper(const AdEcdf *e, const double *x, double *contribution)
 					sums[i] += terms[i];
 				baseline += mean;
 			}
-			contribution[c] = terms[greatest] - mean;
+			e->parts[c] = terms[greatest] - mean;
 		}
 	}
+	ad_ecdf_share(e, x, contribution);
 	return baseline;
 }
 
@@ -297,12 +429,15 @@ ad_ecdf_describe(const void *scorer, StringInfo json)
 
 	appendStringInfo(json, "\"rows\": %u, \"values\": %zu", e->rows,
 					 e->values);
+	if (e->axes)
+		appendStringInfo(json, ", \"axes\": %d", e->axes->outputs);
 }
 
 static const char *const variants[] = {"dimensionwise", "paper", NULL};
 
 const AdOption ad_ecdf_options[AD_ECDF_NOPTIONS] = {
 	AD_ENUM(AdEcdfOptions, variant, AD_ECDF_DIMENSIONWISE, variants),
+	AD_BOOL(AdEcdfOptions, rotate, false),
 };
 
 /* Ranks have no unit. */

@@ -4,7 +4,8 @@
  *		Empirical distribution functions of columns, for ECOD and COPOD.
  *
  * Payload of both (little-endian):
- *	u8 variant, u32 rows; per column
+ *	u8 variant, plus 2 if rotated, u32 rows; if rotated, a map (math/map_bytes.c)
+ *	from the columns to axes; per column, and then per axis,
  *	u8 skew (0: none, 1: to the left, 2: to the right), u32 distinct values k,
  *	the values as f64 in ascending order, and unless k = rows, k counts of
  *	the rows that have the value as u32.
@@ -14,6 +15,7 @@
 #ifndef AD_ECDF_H
 #define AD_ECDF_H
 
+#include "math/ad_linalg.h"
 #include "math/ad_math.h"
 #include "model/ad_detector.h"
 
@@ -27,6 +29,7 @@ typedef enum AdEcdfVariant
 typedef struct AdEcdfOptions
 {
 	int			variant;		/* AdEcdfVariant */
+	bool		rotate;			/* principal axes are columns, too */
 } AdEcdfOptions;
 
 /* Of the first i values of a column, and of all but those: -ln(share). */
@@ -56,13 +59,17 @@ typedef struct AdEcdf
 {
 	int			variant;
 	int			cols;
+	int			all;			/* columns and axes */
 	uint32		rows;
 	Size		values;			/* distinct, of all columns */
-	AdEcdfColumn *columns;
-	AdEcdfMeans *means;			/* per column */
+	AdEcdfColumn *columns;		/* and axes */
+	AdEcdfMeans *means;			/* per column and axis */
+	AdMap	   *axes;			/* NULL: none */
+	double	   *x;				/* scratch: a row, and where it is on axes */
+	double	   *parts;			/* scratch of explaining, likewise */
 } AdEcdf;
 
-#define AD_ECDF_NOPTIONS	1
+#define AD_ECDF_NOPTIONS	2	/* the last is ecod's alone */
 #define AD_ECDF_BLOCK		16	/* columns that are looked up together */
 
 extern const AdOption ad_ecdf_options[AD_ECDF_NOPTIONS];
@@ -71,6 +78,9 @@ extern void ad_ecdf_fit(const AdMatrix *m, const void *options,
 						StringInfo payload);
 extern void *ad_ecdf_load(AdReader *r, int cols);
 extern AdScale ad_ecdf_scale(const void *options);
+extern const double *ad_ecdf_rotate(const AdEcdf *e, const double *x);
+extern void ad_ecdf_share(const AdEcdf *e, const double *x,
+						  double *contribution);
 extern double ad_ecdf_paper(const AdEcdf *e, const double *x);
 extern double ad_ecdf_explain_paper(const AdEcdf *e, const double *x,
 									double *contribution);
@@ -113,6 +123,13 @@ ad_ecdf_tails(const AdEcdfColumn *columns, const double *x, int n,
 	}
 }
 
+/* A row as columns, and axes if there are some. */
+static inline const double *
+ad_ecdf_row(const AdEcdf *e, const double *x)
+{
+	return unlikely(e->axes != NULL) ? ad_ecdf_rotate(e, x) : x;
+}
+
 /* What a column adds to the score of a row with these tails in it. */
 typedef double (*AdEcdfTerm) (const AdEcdfColumn *ec, const AdEcdfTails *t);
 
@@ -130,10 +147,11 @@ ad_ecdf_sum(const AdEcdf *e, const double *x, AdEcdfTerm term)
 	AdEcdfTails tails[AD_ECDF_BLOCK];
 	double		sum = 0;
 
-	for (int first = 0; first < e->cols; first += AD_ECDF_BLOCK)
+	x = ad_ecdf_row(e, x);
+	for (int first = 0; first < e->all; first += AD_ECDF_BLOCK)
 	{
 		const AdEcdfColumn *columns = e->columns + first;
-		int			n = Min(e->cols - first, AD_ECDF_BLOCK);
+		int			n = Min(e->all - first, AD_ECDF_BLOCK);
 
 		ad_ecdf_tails(columns, x + first, n, tails);
 		for (int c = 0; c < n; c++)
@@ -151,16 +169,18 @@ ad_ecdf_explain(const AdEcdf *e, const double *x, AdEcdfTerm term,
 				AdEcdfTermMean term_mean, double *contribution)
 {
 	double		baseline = 0;
+	const double *v = ad_ecdf_row(e, x);
 
-	for (int c = 0; c < e->cols; c++)
+	for (int c = 0; c < e->all; c++)
 	{
 		double		mean = term_mean(&e->columns[c], &e->means[c]);
 		AdEcdfTails t;
 
-		ad_ecdf_tails(&e->columns[c], x + c, 1, &t);
-		contribution[c] = term(&e->columns[c], &t) - mean;
+		ad_ecdf_tails(&e->columns[c], v + c, 1, &t);
+		e->parts[c] = term(&e->columns[c], &t) - mean;
 		baseline += mean;
 	}
+	ad_ecdf_share(e, x, contribution);
 	return baseline;
 }
 

@@ -9,6 +9,7 @@
  * the columns of the greatest of left tail, right tail and the one that the
  * column's skewness chooses (of both together if it has none), as PyOD does;
  * as an option the greatest of the three sums, which is what the paper says.
+ * Another option takes principal axes as columns, too.
  *
  * Distribution functions, payload and the paper's score are in ecdf.c.
  *

@@ -63,6 +63,9 @@ extern int	ad_principal_count(const double *variances, int cols,
 extern AdMap *ad_map_create(int cols, int outputs);
 extern void ad_map_set(AdMap *m, int output, const double *row);
 extern void ad_map_finish(AdMap *m);
+extern const double *ad_map_apply(const AdMap *m, const double *x);
+extern void ad_map_share(const AdMap *m, const double *x,
+						 const double *parts, double *shares);
 extern void ad_map_transpose(const AdMap *m, double *out);
 extern AdCenters *ad_centers_create(int cols, int n);
 extern void ad_centers_set(AdCenters *c, int i, const double *x);

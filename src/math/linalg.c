@@ -57,6 +57,75 @@ ad_map_finish(AdMap *m)
 	}
 }
 
+/* The weight of a column in an output of a map. */
+static inline double
+weight_of(const AdMap *m, int output, int column)
+{
+	return m->w[((Size) (output / AD_LANES) * m->cols + column) * AD_LANES +
+				output % AD_LANES];
+}
+
+/* The outputs of a row some of whose numbers are infinite or missing. */
+static void
+apply_far(const AdMap *m, const double *x)
+{
+	for (int i = 0; i < m->outputs; i++)
+	{
+		double		sum = 0;
+		double		far = 0;
+
+		for (int j = 0; j < m->cols; j++)
+		{
+			double		d = x[j] - m->mean[j];
+
+			if (isinf(d))
+				far += d > 0 ? weight_of(m, i, j) : -weight_of(m, i, j);
+			else if (!isnan(d))
+				sum += weight_of(m, i, j) * d;
+		}
+		if (far != 0)
+			sum = far > 0 ? INFINITY : -INFINITY;
+		m->y[i] = isnan(sum) ? 0 : sum;
+	}
+}
+
+/*
+ * The outputs of one row, valid until the map's next use: never NaN.  A
+ * missing number counts as the mean, and an infinite one makes infinite what it
+ * has a part in; of some that contradict each other, the greater weight wins.
+ */
+const double *
+ad_map_apply(const AdMap *m, const double *x)
+{
+	double		length;
+
+	ad_map_norms(m, x, 1, &length);
+	if (unlikely(!(length < DBL_MAX)))
+		apply_far(m, x);
+	return m->y;
+}
+
+/*
+ * Add to each column's share what the outputs of row x stand for (parts): by
+ * what the column adds to the output, whatever its sign, so that two which
+ * cancel out do not seem to matter without bounds.
+ */
+void
+ad_map_share(const AdMap *m, const double *x, const double *parts,
+			 double *shares)
+{
+	for (int i = 0; i < m->outputs; i++)
+	{
+		double		sizes = 0;
+
+		for (int j = 0; j < m->cols; j++)
+			sizes += fabs(weight_of(m, i, j) * (x[j] - m->mean[j]));
+		for (int j = 0; j < m->cols && sizes > 0; j++)
+			shares[j] += parts[i] *
+				(fabs(weight_of(m, i, j) * (x[j] - m->mean[j])) / sizes);
+	}
+}
+
 /* W' y of the row that ad_map_norms() mapped last. */
 void
 ad_map_transpose(const AdMap *m, double *out)

@@ -9,9 +9,7 @@
  * that distances stay what they were, less what the other axes hold.
  *
  * A component mixes all columns, and one that is missing would leave none: what
- * is missing is imputed for every detector.  Infinity is on the side that its
- * loading says, and where two of them contradict each other the greater loading
- * wins: a component is never NaN.
+ * is missing is imputed for every detector.
  *
  * In a model (section 10): f64 share of the variance that the components hold,
  * and a map (math/map_bytes.c) from the encoded columns.
@@ -21,10 +19,6 @@
 #include "model/ad_reduce.h"
 
 #include "core/ad_fault.h"
-
-#include <float.h>
-
-#define MAX_LOADING	1.000001	/* of an axis of length 1 */
 
 /* Let the detector see the components of what the columns hold. */
 static void
@@ -37,55 +31,11 @@ attach(AdModel *m, AdReduction *r)
 		m->dense_kinds[i] = AD_COLUMN_NUMBER;
 }
 
-/* The loading of a column in a component. */
-static inline double
-loading(const AdMap *map, int component, int column)
-{
-	return map->w[((Size) (component / AD_LANES) * map->cols + column) *
-				  AD_LANES + component % AD_LANES];
-}
-
-/* The components of a row some of whose numbers are infinite or missing. */
-static void
-reduce_far(const AdMap *map, const double *x)
-{
-	for (int i = 0; i < map->outputs; i++)
-	{
-		double		sum = 0;
-		double		far = 0;
-
-		for (int c = 0; c < map->cols; c++)
-		{
-			double		d = x[c] - map->mean[c];
-
-			if (isinf(d))
-				far += d > 0 ? loading(map, i, c) : -loading(map, i, c);
-			else if (!isnan(d))
-				sum += loading(map, i, c) * d;
-		}
-		if (far != 0)
-			sum = far > 0 ? INFINITY : -INFINITY;
-		map->y[i] = isnan(sum) ? 0 : sum;
-	}
-}
-
-/* The components of the row in columns x; valid until the next call. */
-static const double *
-reduce_row(const AdReduction *r, const double *x)
-{
-	double		length;
-
-	ad_map_norms(r->map, x, 1, &length);
-	if (unlikely(!(length < DBL_MAX)))
-		reduce_far(r->map, x);
-	return r->map->y;
-}
-
 /* What the detector sees of the row in the model's columns. */
 const double *
 ad_reduce_columns(const AdModel *m)
 {
-	return reduce_row(m->reduction, m->columns);
+	return ad_map_apply(m->reduction->map, m->columns);
 }
 
 /* Turn axes so that the sign of each depends on the rows alone. */
@@ -175,7 +125,7 @@ ad_reduce_fit(AdModel *m, const double *x, Size n, double wanted,
 	for (Size i = 0; i < n; i++)
 	{
 		AD_CHECK_EVERY_1024(i);
-		memcpy(reduced + i * m->ndense, reduce_row(r, x + i * m->ncols),
+		memcpy(reduced + i * m->ndense, ad_map_apply(r->map, x + i * m->ncols),
 			   m->ndense * sizeof(double));
 	}
 	MemoryContextSwitchTo(old);
@@ -191,27 +141,12 @@ ad_reduce_forget(AdModel *m)
 	m->reduction = NULL;
 }
 
-/*
- * Share what a detector says that components contribute among the columns they
- * are made of: by what each column adds to the component, whatever its sign,
- * so that two which cancel out do not seem to matter without bounds.
- */
+/* Share what a detector says that components contribute among the columns. */
 void
 ad_reduce_explain(const AdModel *m, const double *components, double *columns)
 {
-	const AdMap *map = m->reduction->map;
-
 	memset(columns, 0, m->ncols * sizeof(double));
-	for (int i = 0; i < map->outputs; i++)
-	{
-		double		sizes = 0;
-
-		for (int c = 0; c < map->cols; c++)
-			sizes += fabs(loading(map, i, c) * (m->columns[c] - map->mean[c]));
-		for (int c = 0; c < map->cols && sizes > 0; c++)
-			columns[c] += components[i] *
-				(fabs(loading(map, i, c) * (m->columns[c] - map->mean[c])) / sizes);
-	}
+	ad_map_share(m->reduction->map, m->columns, components, columns);
 }
 
 /* Append a model's reduction; see the file head. */
@@ -229,17 +164,11 @@ void
 ad_reduce_read(AdReader *r, AdModel *m)
 {
 	AdReduction *reduction = palloc0(sizeof(AdReduction));
-	const AdMap *map;
 
 	reduction->share = ad_rd_finite(r);
 	reduction->map = ad_map_read(r, m->ncols);
 	ad_rd_end(r);
-	map = reduction->map;
-	if (!(reduction->share >= 0 && reduction->share <= 1) || map->outputs < 1)
+	if (!(reduction->share >= 0 && reduction->share <= 1) || reduction->map->outputs < 1)
 		ad_rd_corrupt(r, "its components are out of range");
-	for (int i = 0; i < map->outputs; i++)
-		for (int c = 0; c < map->cols; c++)
-			if (!(fabs(loading(map, i, c)) <= MAX_LOADING))
-				ad_rd_corrupt(r, "a loading is out of range");
 	attach(m, reduction);
 }

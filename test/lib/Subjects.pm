@@ -164,6 +164,8 @@ SQL
 		[ 'ad_loda(10) || ad_prepare(reduce => 2)', 'mixed' ],
 		[ "ad_hbos(counting => 'pyod')", 'many columns' ],
 		[ "ad_copod('paper')", 'many columns' ],
+		[ 'ad_ecod(rotate => true)', 'many columns', 'one row', 'equal rows', 'mixed' ],
+		[ "ad_ecod('paper', true)", 'numbers' ],
 		[ 'ad_loda(10)', 'many columns' ],
 		[ "ad_pca(20, 'reconstruction')", 'many columns' ],
 		[ 'ad_mahalanobis()', 'many columns' ],

@@ -22,7 +22,7 @@ INSERT INTO spec VALUES
 	('iforest, calendar', ad_iforest(5, 32) || ad_prepare(calendar => true, timezone => 'Europe/Vienna')),
 	('iforest, frequency, robust', ad_iforest(5, 32) || ad_prepare(onehot_max => 0, scale => 'robust')),
 	('zscore, reduced', ad_zscore() || ad_prepare(reduce => 2)),
-	('zscore', ad_zscore()), ('hbos', ad_hbos()), ('ecod', ad_ecod()), ('copod', ad_copod()), ('pca', ad_pca()),
+	('zscore', ad_zscore()), ('hbos', ad_hbos()), ('ecod', ad_ecod()), ('ecod, rotated', ad_ecod(rotate => true)), ('copod', ad_copod()), ('pca', ad_pca()),
 	('mahalanobis', ad_mahalanobis()), ('mahalanobis, robust', ad_mahalanobis(true)), ('knn', ad_knn()), ('lof', ad_lof()),
 	('kmeans', ad_kmeans()), ('cblof', ad_kmeans(method => 'cblof')), ('dbscan', ad_dbscan()), ('ocsvm', ad_ocsvm()),
 	('ocsvm, random features', ad_ocsvm(exact_rows => 10, features => 30)), ('gmm', ad_gmm(2)), ('loda', ad_loda(10)),
