@@ -56,6 +56,11 @@ SELECT sum(ad_score(m, x)) AS widest INTO TEMP sums FROM wide, (SELECT ad_fit(ad
 SET anomaly.simd = off;
 SELECT sum(ad_score(m, x)) = widest AS same FROM wide, sums, (SELECT ad_fit(ad_knn() || ad_prepare(reduce => 3), x) AS m FROM wide) f GROUP BY widest;
 RESET anomaly.simd;
+-- an offset of whole numbers changes nothing: the signs of the axes are those of the rows
+SELECT max(abs(ad_score(m, a, b) - ad_score(n, a + 1099511627776, b))) < 1e-9 AS same
+FROM (SELECT ad_fit(ad_iforest(20) || ad_prepare(reduce => 2), a, b) AS m, ad_fit(ad_iforest(20) || ad_prepare(reduce => 2), a + 1099511627776, b) AS n
+	FROM generate_series(1, 100) i, LATERAL (SELECT i * 37::bigint % 101 AS a, i * i * 7 % 97 AS b) v) f,
+	generate_series(1, 100) i, LATERAL (SELECT i * 37::bigint % 101 AS a, i * i * 7 % 97 AS b) v;
 -- rows that a model holds become short
 SELECT (ad_info(ad_fit(ad_knn(), x)) ->> 'bytes')::int / 1024 AS kb, (ad_info(ad_fit(ad_knn() || ad_prepare(reduce => 2), x)) ->> 'bytes')::int / 1024 AS reduced_kb FROM wide;
 -- values beyond all of the fit count as they do without

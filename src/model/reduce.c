@@ -38,20 +38,26 @@ ad_reduce_columns(const AdModel *m)
 	return ad_map_apply(m->reduction->map, m->columns);
 }
 
-/* Turn axes so that the sign of each depends on the rows alone. */
+/*
+ * Turn axes so that the sign of each depends on the rows alone: the first
+ * loading that is not small is positive.  The greatest need not be one only.
+ */
 static void
 orient(double *axes, int n, int cols)
 {
 	for (int i = 0; i < n; i++)
 	{
 		double	   *axis = axes + (Size) i * cols;
-		int			greatest = 0;
+		double		greatest = 0;
+		int			first = 0;
 
-		for (int c = 1; c < cols; c++)
-			if (fabs(axis[c]) > fabs(axis[greatest]))
-				greatest = c;
-		for (int c = 0; c < cols && axis[greatest] < 0; c++)
-			axis[c] = -axis[c];
+		for (int c = 0; c < cols; c++)
+			greatest = Max(greatest, fabs(axis[c]));
+		while (fabs(axis[first]) < greatest / 2)
+			first++;
+		if (axis[first] < 0)
+			for (int c = 0; c < cols; c++)
+				axis[c] = -axis[c];
 	}
 }
 

@@ -132,6 +132,9 @@ check_table('small', 'a sample as large as the table', 'ad_iforest(trees => 10)'
 check_table('small', 'calibrated, an ensemble',
 	"ad_ensemble(ARRAY[ad_iforest(trees => 10), ad_hbos(), ad_iforest(trees => 5)], 'pvalue') || ad_calibrate()",
 	$columns, $sampling);
+check_table('small', 'reduced, calibrated',
+	'ad_iforest(trees => 10) || ad_prepare(calendar => true, reduce => 0.9) || ad_calibrate()', $columns, $sampling);
+check_table('small', 'rotated', 'ad_ecod(rotate => true)', $columns, $sampling);
 isnt(digest(settings(0), "SELECT ad_fit(ad_iforest(trees => 30) || ad_sampling(seed => $seed + 1), $columns) FROM small"),
 	$model, 'another seed gives another model');
 
