@@ -19,6 +19,7 @@ typedef struct AdReader
 	Size		pos;			/* next byte */
 	const char *what;			/* "model" or "sketch", for messages */
 	uint16		version;		/* of the format; of bytes just made: the last */
+	bool		is_sound;		/* no accident has changed the bytes: known */
 } AdReader;
 
 extern void ad_copy_bytes(void *to, const void *from, Size len);

@@ -28,6 +28,7 @@ typedef struct AdEnvelope
 	uint16		version;		/* format version */
 	uint16		kind;			/* detector id, or 0 */
 	uint32		flags;
+	bool		is_sound;		/* its seal need not be checked */
 	Size		len;			/* total length */
 	uint8		digest[AD_DIGEST_LENGTH];
 	int			nsections;
@@ -51,6 +52,9 @@ extern bytea *ad_envelope_end(AdEnvelopeWriter *w, const char *magic,
 extern void ad_envelope_open(AdEnvelope *e, const uint8 *data, Size len,
 							 const char *magic, const char *what,
 							 uint16 max_version, uint32 known_flags);
+extern void ad_envelope_reopen(AdEnvelope *e, const uint8 *data, Size len,
+							   const char *magic, const char *what,
+							   uint16 max_version, uint32 known_flags);
 extern void ad_envelope_reader(const AdEnvelope *e, uint32 id,
 							   const char *what, AdReader *r);
 extern bool ad_envelope_has(const AdEnvelope *e, uint32 id);

@@ -139,6 +139,7 @@ ad_rd_init(AdReader *r, const void *data, Size len, const char *what)
 	r->pos = 0;
 	r->what = what;
 	r->version = PG_UINT16_MAX;
+	r->is_sound = false;
 }
 
 /* The one error for bytes that do not hold together. */

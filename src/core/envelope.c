@@ -257,6 +257,13 @@ open_header(AdEnvelope *e, AdReader *r, uint16 max_version, uint32 known_flags)
 		ad_rd_corrupt(r, "a reserved field is not zero");
 }
 
+/* Return whether CRC and digest are there, and have to be checked. */
+static bool
+must_check(const AdEnvelope *e)
+{
+	return is_sealed(e->flags) && !e->is_sound;
+}
+
 /* Check the CRC and the digest, and the zeros between them. */
 static void
 check_seal(AdEnvelope *e, AdReader *r)
@@ -266,7 +273,7 @@ check_seal(AdEnvelope *e, AdReader *r)
 
 	r->pos = OFF_CRC;
 	crc = ad_rd_u32(r);
-	if (is_sealed(e->flags) && crc != compute_crc(r->data, r->len))
+	if (must_check(e) && crc != compute_crc(r->data, r->len))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 				 errmsg("%s is damaged", r->what),
@@ -274,10 +281,12 @@ check_seal(AdEnvelope *e, AdReader *r)
 	if (ad_rd_u32(r) != 0 || ad_rd_u64(r) != 0)
 		ad_rd_corrupt(r, "a reserved field is not zero");
 	memcpy(e->digest, r->data + OFF_DIGEST, AD_DIGEST_LENGTH);
-	if (e->kind != 0 && is_sealed(e->flags))
+	if (e->kind == 0 || !is_sealed(e->flags))
+		memset(digest, 0, AD_DIGEST_LENGTH);
+	else if (must_check(e))
 		compute_digest(r->data, r->len, digest);
 	else
-		memset(digest, 0, AD_DIGEST_LENGTH);
+		return;
 	if (memcmp(e->digest, digest, AD_DIGEST_LENGTH) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
@@ -318,6 +327,20 @@ open_sections(AdEnvelope *e, AdReader *r)
 		ad_rd_corrupt(r, "bytes follow the last section");
 }
 
+/* Open an envelope; check its seal unless it is known to be sound. */
+static void
+open_envelope(AdEnvelope *e, const uint8 *data, Size len, const char *magic,
+			  const char *what, uint16 max_version, uint32 known_flags)
+{
+	AdReader	r;
+
+	check_magic(data, len, magic, what);
+	ad_rd_init(&r, data, len, what);
+	open_header(e, &r, max_version, known_flags);
+	check_seal(e, &r);
+	open_sections(e, &r);
+}
+
 /*
  * Check and open an envelope.  "what" names the kind of value for
  * messages.  data must outlive the envelope; it need not be aligned, since
@@ -330,13 +353,21 @@ ad_envelope_open(AdEnvelope *e, const uint8 *data, Size len,
 				 const char *magic, const char *what,
 				 uint16 max_version, uint32 known_flags)
 {
-	AdReader	r;
+	e->is_sound = false;
+	open_envelope(e, data, len, magic, what, max_version, known_flags);
+}
 
-	check_magic(data, len, magic, what);
-	ad_rd_init(&r, data, len, what);
-	open_header(e, &r, max_version, known_flags);
-	check_seal(e, &r);
-	open_sections(e, &r);
+/*
+ * The same of bytes that this process has opened before, all of them: what
+ * CRC and digest could tell is known.
+ */
+void
+ad_envelope_reopen(AdEnvelope *e, const uint8 *data, Size len,
+				   const char *magic, const char *what,
+				   uint16 max_version, uint32 known_flags)
+{
+	e->is_sound = true;
+	open_envelope(e, data, len, magic, what, max_version, known_flags);
 }
 
 /* Return whether there is a section with this id. */
@@ -359,6 +390,7 @@ ad_envelope_reader(const AdEnvelope *e, uint32 id, const char *what,
 		{
 			ad_rd_init(r, e->sections[i].data, e->sections[i].len, what);
 			r->version = e->version;
+			r->is_sound = e->is_sound;
 			return;
 		}
 	ereport(ERROR,

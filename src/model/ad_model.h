@@ -169,7 +169,8 @@ extern int	ad_model_extra_sections(const AdModel *m);
 extern void ad_model_write_head(AdModel *m, AdEnvelopeWriter *w,
 								StringInfo buf);
 extern AdModel *ad_model_read(const uint8 *data, Size len);
-extern AdModel *ad_model_read_member(const uint8 *data, Size len);
+extern AdModel *ad_model_reread(const uint8 *data, Size len);
+extern AdModel *ad_model_read_member(const AdReader *r, Size len);
 extern AdModel *ad_model_new(MemoryContext mcxt);
 
 #define AD_SECTION_SPEC			1

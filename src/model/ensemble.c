@@ -108,7 +108,7 @@ ad_ensemble_load(AdReader *r, AdModel *m)
 
 		if (len > r->len - r->pos)
 			ad_rd_corrupt(r, "a member is longer than the model");
-		member = ad_model_read_member(r->data + r->pos, (Size) len);
+		member = ad_model_read_member(r, (Size) len);
 		r->pos += (Size) len;
 		if (member->nfeatures != m->nfeatures)
 			ad_rd_corrupt(r, "a member does not fit the ensemble");

@@ -428,7 +428,7 @@ read_optional(const AdEnvelope *e, AdModel *m)
 
 /* Read a model; as ad_model_read(), which may be an ensemble. */
 static AdModel *
-read_model(const uint8 *data, Size len, bool is_member)
+read_model(const uint8 *data, Size len, bool is_member, bool is_sound)
 {
 	MemoryContext mcxt;
 	MemoryContext old;
@@ -438,12 +438,16 @@ read_model(const uint8 *data, Size len, bool is_member)
 	const char *spec;
 
 	mcxt = AllocSetContextCreate(CurrentMemoryContext, "anomaly model",
-								 ALLOCSET_DEFAULT_SIZES);
+								 ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(mcxt);
 	m = ad_model_new(mcxt);
 
-	ad_envelope_open(&e, data, len, AD_MAGIC_MODEL, "model",
-					 AD_MODEL_VERSION, AD_MODEL_FLAGS);
+	if (is_sound)
+		ad_envelope_reopen(&e, data, len, AD_MAGIC_MODEL, "model",
+						   AD_MODEL_VERSION, AD_MODEL_FLAGS);
+	else
+		ad_envelope_open(&e, data, len, AD_MAGIC_MODEL, "model",
+						 AD_MODEL_VERSION, AD_MODEL_FLAGS);
 	memcpy(m->header, data, AD_ENVELOPE_HEADER);
 	memcpy(m->digest, e.digest, AD_DIGEST_LENGTH);
 	m->bytes = len;
@@ -495,12 +499,22 @@ read_model(const uint8 *data, Size len, bool is_member)
 AdModel *
 ad_model_read(const uint8 *data, Size len)
 {
-	return read_model(data, len, false);
+	return read_model(data, len, false, false);
 }
 
-/* The same of a member of an ensemble, which cannot be one itself. */
+/* The same of bytes that this process has read before, all of them. */
 AdModel *
-ad_model_read_member(const uint8 *data, Size len)
+ad_model_reread(const uint8 *data, Size len)
 {
-	return read_model(data, len, true);
+	return read_model(data, len, false, true);
+}
+
+/*
+ * The same of a member of an ensemble, which cannot be one itself: the next
+ * bytes of a reader.
+ */
+AdModel *
+ad_model_read_member(const AdReader *r, Size len)
+{
+	return read_model(r->data + r->pos, len, true, r->is_sound);
 }
