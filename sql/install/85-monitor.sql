@@ -7,6 +7,17 @@ LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION _anomaly._ad_preloaded() IS
 'whether the library was loaded at server start';
 
+CREATE FUNCTION _anomaly._ad_cache(
+    OUT models integer,
+    OUT bytes bigint,
+    OUT uses bigint,
+    OUT loads bigint)
+RETURNS record
+AS 'MODULE_PATHNAME', 'ad_cache'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION _anomaly._ad_cache() IS
+'the loaded models of this session, the memory of those that it keeps, how often one was used and how often one was loaded';
+
 CREATE FUNCTION _anomaly._ad_stat_models(
     OUT database_id oid,
     OUT model text,

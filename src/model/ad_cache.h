@@ -117,4 +117,15 @@ ad_model_get(AdModelRef *ref, struct varlena *value, MemoryContext owner)
 
 extern void ad_model_grown(const AdModel *m);
 
+/* What the cache of this process holds, and what it did. */
+typedef struct AdCacheCounts
+{
+	int			models;			/* loaded, held or not */
+	Size		bytes;			/* of them that nobody holds, or kept anyway */
+	uint64		uses;			/* by call sites, of a model that none held */
+	uint64		loads;
+} AdCacheCounts;
+
+extern AdCacheCounts ad_cache_counts(void);
+
 #endif							/* AD_CACHE_H */

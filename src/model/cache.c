@@ -4,10 +4,25 @@
  *		Loaded models, kept across calls and queries.
  *
  * A call site holds one model (AdModelRef).  Behind it stands a cache of
- * the backend.  Least recently used models go when the cache passes
- * anomaly.model_cache_size; a model that a call site holds is never freed,
- * so a query may exceed the limit by the models it is using right now (one
- * a call site).
+ * the backend, of anomaly.model_cache_size.  A model that a call site holds
+ * is never freed, so a query may exceed the limit by the models it is using
+ * right now (one a call site).
+ *
+ * What is kept is decided by when models were used, as LIRS does (Jiang and
+ * Zhang, 2002).  A model that is let go waits in 1/WINDOW of the cache, so
+ * that the next statements find it.  Whatever has to leave there is kept if
+ * there is room, or else in place of models none of which has been used since
+ * its own use before the last.  So rows over more models than fit leave what is
+ * kept where it is, where the least recently used would go just before it
+ * is needed; the models of a new task displace those of an old one when
+ * they are used again; and one that is used once displaces none.  Uses within
+ * BURST of each other count as one: several calls on a row are no reason to
+ * expect the next row to be of the same model.
+ *
+ * Of a model that has gone its entry is remembered: when it was used, and
+ * that its bytes are sound.  Loading them again need not compute checksum
+ * and digest, half of the work: a value with that fingerprint is the one
+ * that had passed.  What the detector's reader checks is checked again.
  *
  * What a value says of itself proves nothing: a header is shown by ad_models
  * to who may only score, and whoever has one can put any bytes behind it.
@@ -54,15 +69,33 @@
 #define MAX_FORMS		32768	/* remembered; then all are forgotten */
 #define MAX_SEEN		4096	/* the same, of a call site */
 #define DIGEST_AT		32		/* in the envelope's header */
+#define WINDOW			32		/* part of the cache where models wait */
+#define BURST			8		/* uses of any models */
+#define MAX_GONE		16384	/* remembered without being loaded */
+
+/* Where an entry is. */
+typedef enum Place
+{
+	NOWHERE,					/* new, or held and not kept */
+	WAITING,					/* loaded, neither held nor kept yet */
+	KEPT,						/* held or not */
+	GONE						/* not loaded */
+} Place;
+
+#define NPLACES		(GONE + 1)
 
 struct AdCacheEntry
 {
 	AdFingerprint value;		/* hash key */
 	uint64		serial;			/* of this loading; 0: gone */
-	AdModel    *model;
+	AdModel    *model;			/* NULL: gone */
 	Size		size;			/* memory */
 	int			pins;			/* call sites that hold it */
-	dlist_node	lru;			/* most recently used first */
+	Place		place;
+	dlist_node	node;			/* in the list of the place */
+	uint64		used;			/* last; in uses of all models */
+	uint64		begun;			/* first use of the last burst */
+	uint64		before;			/* of the one before; 0: there was none */
 };
 
 /*
@@ -109,9 +142,11 @@ int			ad_model_cache_size = 65536;	/* kB */
 static MemoryContext cache_mcxt = NULL;
 static HTAB *by_value = NULL;
 static HTAB *by_form = NULL;
-static dlist_head lru = DLIST_STATIC_INIT(lru);
-static Size total = 0;
-static uint64 last_serial = 0;
+static dlist_head lists[NPLACES];	/* most recent first; but NOWHERE */
+static Size sizes[NPLACES];		/* bytes in each; but NOWHERE and GONE */
+static int	ngone = 0;
+static uint64 last_serial = 0;	/* so many were loaded */
+static uint64 uses = 0;
 
 /* Define the settings of the room. */
 void
@@ -148,6 +183,9 @@ create_tables(void)
 		cache_mcxt = AllocSetContextCreate(TopMemoryContext,
 										   "anomaly model cache",
 										   ALLOCSET_DEFAULT_SIZES);
+	if (by_value == NULL)
+		for (int i = 0; i < NPLACES; i++)
+			dlist_init(&lists[i]);
 	if (by_form == NULL)
 		by_form = create_table("anomaly forms of models", sizeof(FormKey),
 							   sizeof(Form), cache_mcxt);
@@ -156,27 +194,121 @@ create_tables(void)
 								sizeof(AdCacheEntry), cache_mcxt);
 }
 
-/* Free unpinned models, oldest first, until the cache fits. */
+/* Take an entry to the head of another place. */
 static void
-evict(void)
+move_to(AdCacheEntry *e, Place place)
 {
-	Size		limit = (Size) ad_model_cache_size * 1024;
+	if (e->place != NOWHERE)
+		dlist_delete(&e->node);
+	if (e->place == WAITING || e->place == KEPT)
+		sizes[e->place] -= e->size;
+	else if (e->place == GONE)
+		ngone--;
+	e->place = place;
+	if (place != NOWHERE)
+		dlist_push_head(&lists[place], &e->node);
+	if (place == WAITING || place == KEPT)
+		sizes[place] += e->size;
+	else if (place == GONE)
+		ngone++;
+}
 
-	if (total <= limit || dlist_is_empty(&lru))
-		return;
-	for (dlist_node *n = lru.head.prev; n != &lru.head && total > limit;)
+/* The entry that has been longest in a place, which is not empty. */
+static inline AdCacheEntry *
+last_of(Place place)
+{
+	return dlist_tail_element(AdCacheEntry, node, &lists[place]);
+}
+
+/* Free a model that nobody holds, and remember that it was there. */
+static void
+forget(AdCacheEntry *e)
+{
+	MemoryContextDelete(e->model->mcxt);
+	e->model = NULL;
+	e->serial = 0;
+	move_to(e, GONE);
+	if (ngone > MAX_GONE)
 	{
-		AdCacheEntry *e = dlist_container(AdCacheEntry, lru, n);
-
-		n = n->prev;
-		if (e->pins > 0)
-			continue;
-		dlist_delete(&e->lru);
-		total -= e->size;
-		MemoryContextDelete(e->model->mcxt);
-		e->serial = 0;
+		e = last_of(GONE);
+		move_to(e, NOWHERE);
 		hash_search(by_value, &e->value, HASH_REMOVE, NULL);
 	}
+}
+
+/*
+ * Free kept models, least recently used first, until they are at most
+ * room.  With "newcomer", only if all that would go have been waiting for
+ * longer than it had when it was last used; return whether there is room.
+ */
+static bool
+make_room(Size room, const AdCacheEntry *newcomer)
+{
+	dlist_node *n;
+	Size		kept = sizes[KEPT];
+
+	if (kept <= room)
+		return true;
+	if (newcomer)
+		for (n = lists[KEPT].head.prev; kept > room; n = n->prev)
+		{
+			AdCacheEntry *e = dlist_container(AdCacheEntry, node, n);
+
+			if (n == &lists[KEPT].head)
+				return false;
+			if (e->pins > 0)
+				continue;
+			if (e->used >= newcomer->before)
+				return false;
+			kept -= e->size;
+		}
+	for (n = lists[KEPT].head.prev;
+		 n != &lists[KEPT].head && sizes[KEPT] > room;)
+	{
+		AdCacheEntry *e = dlist_container(AdCacheEntry, node, n);
+
+		n = n->prev;
+		if (e->pins == 0)
+			forget(e);
+	}
+	return sizes[KEPT] <= room;
+}
+
+/* Let the cache fit: decide on what has waited for too long. */
+static void
+settle(void)
+{
+	Size		limit = (Size) ad_model_cache_size * 1024;
+	Size		window = limit / WINDOW;
+	Size		room = limit - window;
+
+	while (sizes[WAITING] > window)
+	{
+		AdCacheEntry *e = last_of(WAITING);
+
+		if (e->size <= room && make_room(room - e->size, e))
+			move_to(e, KEPT);
+		else
+			forget(e);
+	}
+	(void) make_room(room, NULL);
+}
+
+/* A call site begins to hold a model. */
+static void
+hold(AdCacheEntry *e)
+{
+	if (e->pins++ > 0)
+		return;
+	e->used = ++uses;
+	if (e->begun == 0)
+		e->begun = uses;
+	else if (uses - e->begun >= BURST)
+	{
+		e->before = e->begun;
+		e->begun = uses;
+	}
+	move_to(e, e->place == KEPT ? KEPT : NOWHERE);
 }
 
 /* Let go of the model a call site holds. */
@@ -184,16 +316,19 @@ static void
 release(void *arg)
 {
 	AdModelRef *ref = arg;
+	AdCacheEntry *e = ref->entry;
 
 	ref->at = NULL;
 	ref->toast.va_valueid = InvalidOid;
-	if (ref->entry)
-	{
-		ref->entry->pins--;
-		ref->entry = NULL;
-		ref->model = NULL;
-		evict();
-	}
+	if (e == NULL)
+		return;
+	ref->entry = NULL;
+	ref->model = NULL;
+	if (--e->pins > 0)
+		return;
+	e->used = uses;
+	move_to(e, e->place == KEPT ? KEPT : WAITING);
+	settle();
 }
 
 /* A handle of an entry. */
@@ -219,15 +354,21 @@ static AdCacheEntry *
 whole(const struct varlena *value, const AdFingerprint *print)
 {
 	AdCacheEntry *entry = hash_search(by_value, print, HASH_FIND, NULL);
+	const uint8 *data = (const uint8 *) VARDATA_ANY(value);
+	Size		len = VARSIZE_ANY_EXHDR(value);
 	AdModel    *m;
 	bool		found;
 
-	if (entry)
+	if (entry && entry->model)
 		return entry;
-	m = ad_model_read((const uint8 *) VARDATA_ANY(value),
-					  VARSIZE_ANY_EXHDR(value));
+	m = entry ? ad_model_reread(data, len) : ad_model_read(data, len);
 	entry = hash_search(by_value, print, HASH_ENTER, &found);
-	if (found)
+	if (!found)
+	{
+		entry->place = NOWHERE;
+		entry->begun = entry->before = entry->used = 0;
+	}
+	else if (entry->model)
 	{
 		/* loading one may have loaded it, say by an index's expression */
 		MemoryContextDelete(m->mcxt);
@@ -239,8 +380,7 @@ whole(const struct varlena *value, const AdFingerprint *print)
 	entry->model = m;
 	entry->size = MemoryContextMemAllocated(m->mcxt, true);
 	entry->pins = 0;
-	dlist_push_head(&lru, &entry->lru);
-	total += entry->size;
+	move_to(entry, WAITING);
 	return entry;
 }
 
@@ -273,7 +413,7 @@ of_form(struct varlena *value, const FormKey *key)
 		entry = entry_of(&form->model);
 		if (entry == NULL)
 			entry = hash_search(by_value, &form->value, HASH_FIND, NULL);
-		if (entry)
+		if (entry && entry->model)
 		{
 			form->model = handle_of(entry);
 			return entry;
@@ -427,12 +567,10 @@ ad_model_lookup(AdModelRef *ref, struct varlena *value, MemoryContext owner)
 	if (entry != ref->entry)
 	{
 		/* hold the new one before the old one is let go */
-		entry->pins++;
+		hold(entry);
 		release(ref);
 		ref->entry = entry;
 		ref->model = entry->model;
-		dlist_move_head(&lru, &entry->lru);
-		evict();
 	}
 
 	if (!external)
@@ -447,10 +585,25 @@ void
 ad_model_grown(const AdModel *m)
 {
 	AdCacheEntry *entry = m->cached;
+	Size		size;
 
 	if (entry == NULL)
 		return;
-	total -= entry->size;
-	entry->size = MemoryContextMemAllocated(m->mcxt, true);
-	total += entry->size;
+	size = MemoryContextMemAllocated(m->mcxt, true);
+	if (entry->place == WAITING || entry->place == KEPT)
+		sizes[entry->place] += size - entry->size;
+	entry->size = size;
+}
+
+/* Count what is in the cache. */
+AdCacheCounts
+ad_cache_counts(void)
+{
+	AdCacheCounts c;
+
+	c.models = by_value ? (int) hash_get_num_entries(by_value) - ngone : 0;
+	c.bytes = sizes[WAITING] + sizes[KEPT];
+	c.uses = uses;
+	c.loads = last_serial;
+	return c;
 }

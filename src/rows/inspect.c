@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * inspect.c
- *		ad_info and ad_features: what is in a model.
+ *		ad_info and ad_features: what is in a model; and which are loaded.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,6 +16,7 @@
 
 PG_FUNCTION_INFO_V1(ad_info);
 PG_FUNCTION_INFO_V1(ad_features);
+PG_FUNCTION_INFO_V1(ad_cache);
 
 /* The columns of ad_features(). */
 enum
@@ -106,4 +107,22 @@ ad_features(PG_FUNCTION_ARGS)
 	values[FEATURE_ENCODING] = CStringGetTextDatum(ad_encoding_text(m, j));
 	SRF_RETURN_NEXT(ctx, HeapTupleGetDatum(heap_form_tuple(ctx->tuple_desc,
 														   values, nulls)));
+}
+
+/* _ad_cache() -> models, bytes, uses, loads of this process's cache. */
+Datum
+ad_cache(PG_FUNCTION_ARGS)
+{
+	AdCacheCounts c = ad_cache_counts();
+	Datum		values[] = {
+		Int32GetDatum(c.models), Int64GetDatum((int64) c.bytes),
+		Int64GetDatum((int64) c.uses), Int64GetDatum((int64) c.loads)
+	};
+	bool		nulls[lengthof(values)] = {false};
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	desc = BlessTupleDesc(desc);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }

@@ -1,7 +1,8 @@
 # The model cache takes no value for a model that it has loaded unless it is
 # that model to the last byte: not one with the right header and other bytes
 # behind it, from whoever may only score; nor one that is damaged, in whatever
-# form it comes, after the sound one, in the same session and statement.
+# form it comes, after the sound one, in the same session and statement. Of
+# more models than fit it keeps those that are used.
 
 use strict;
 use warnings;
@@ -373,6 +374,75 @@ for my $case (
 		stdout => \$out, stderr => \$plan);
 	is($plan =~ /:resulttypmod -3\b/ ? 'made' : $plan =~ /:resulttypmod -2\b/ ? 'fixed' : $plan =~ /:planTree/ ? 'none' : "no plan: $plan",
 		$expect, "$expect: $query");
+}
+
+# 6. What is kept. Each case is a session with a cache that holds some 60 of 200
+# models; the last of its steps is what is counted: [ uses, the number of the
+# model of use i, loads at least and at most ].
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE many (k int PRIMARY KEY, m bytea);
+ALTER TABLE many ALTER m SET STORAGE EXTERNAL;
+INSERT INTO many SELECT k, ad_fit(ad_zscore(), x + k, y) FROM training, generate_series(0, 399) k WHERE i <= 50 GROUP BY k;
+INSERT INTO many SELECT 1000, ad_fit(ad_iforest(500), x, y) FROM training;
+SQL
+my $cyclic = [ 600, 'i % 200' ];
+my $hot = [ 400, 'i * 17 % 40' ];
+my $other = [ 400, '100 + i * 17 % 40' ];
+for my $case (
+	[ 'all that fit are loaded once', [ 600, 'i % 50', 50, 50 ] ],
+	[ 'models in turn, more than fit: a part stays', $cyclic, [ 600, 'i % 200', 3 * 130, 3 * 150 ] ],
+	[ '... a few more than fit: most stay', [ 600, 'i % 70' ], [ 700, 'i % 70', 0, 10 * 25 ] ],
+	[ '... in mixed order: as many hits as fit', [ 600, 'hashint4(i) & 127' ], [ 1000, 'hashint4(i + 600) & 127', 400, 650 ] ],
+	[ '... in order, each for many rows: once', [ 2000, 'i / 10', 200, 200 ] ],
+	[ 'what is used again outlives what is used once', $hot, [ 200, '200 + i' ], [ 400, 'i * 17 % 40', 0, 0 ] ],
+	[ '... also when they alternate', $hot, [ 400, 'CASE WHEN i % 2 = 0 THEN i * 17 % 40 ELSE 200 + i / 2 END', 200, 200 ] ],
+	[ 'another set of models is kept instead', $hot, [ 100, '60 + i' ], $other, [ 400, '100 + i * 17 % 40', 0, 0 ] ],
+	[ '... after they were used twice', $hot, [ 100, '60 + i' ], [ 400, '200 + i * 17 % 40', 40, 90 ] ],
+	[ 'two that alternate are kept before long', $cyclic, [ 100, 'CASE i % 3 WHEN 0 THEN 300 WHEN 1 THEN 310 ELSE i END' ],
+		[ 100, 'CASE i % 3 WHEN 0 THEN 300 WHEN 1 THEN 310 ELSE 320 END', 1, 20 ] ],
+	[ 'one larger than the cache displaces none', $hot, [ 3, '1000' ], [ 400, 'i * 17 % 40', 0, 0 ] ],
+	[ '... and is held while it is used', [ 300, '1000', 1, 1 ] ])
+{
+	my ($name, @steps) = @$case;
+	my $uses = sub { "SELECT count(ad_score((SELECT m FROM many WHERE k = $_[0]->[1]), 1, i)) FROM generate_series(0, $_[0]->[0] - 1) i" };
+	my $last = pop @steps;
+	my $loads = 'SELECT loads FROM _anomaly._ad_cache()';
+	my @got = session("SET anomaly.model_cache_size = '256kB'", (map { $uses->($_) } @steps), $loads, $uses->($last), $loads,
+		'SELECT bytes > 100000 OR models < 2, bytes <= 256 * 1024 FROM _anomaly._ad_cache()');
+	my ($before, $rows, $after, $memory) = splice(@got, -4);
+	my $n = $after - $before;
+
+	ok($rows == $last->[0] && $n >= $last->[2] && $n <= $last->[3], $name) or diag("$n loads, expected $last->[2] to $last->[3]");
+	is($memory, 't|t', '... in the memory that there is');
+}
+
+# Two calls on a row are no reason to keep its model.
+{
+	my $rows = 'FROM (SELECT (SELECT m FROM many WHERE k = i % 200) AS m FROM generate_series(0, 599) i OFFSET 0) t';
+	my @got = session("SET anomaly.model_cache_size = '256kB'", map { ("SELECT count(ad_score(m, 1, 1)), count(ad_threshold(m)) $rows",
+		'SELECT loads FROM _anomaly._ad_cache()') } 1 .. 2);
+
+	cmp_ok($got[3] - $got[1], '<=', 3 * 150, 'two calls on a row keep a part of models in turn');
+}
+
+# A model whose bytes are known is not taken for another, nor a damaged one for it.
+{
+	my $damaged = 'damage(copy(m), length(m) - 33)';
+	my @got = session("SET anomaly.model_cache_size = 0", 'SELECT count(ad_score(m, 1, 1)) FROM many WHERE k < 9',
+		"SELECT failure('SELECT ad_score(\$1, 1, 1)', $damaged) FROM many WHERE k < 9",
+		'SELECT count(ad_score(m, 1, 1)) FROM many WHERE k < 9', 'SELECT models, loads FROM _anomaly._ad_cache()');
+
+	is(join("\n", @got), join("\n", 9, ($checksum) x 9, 9, '0|18'), 'models that went and come again are checked as ever');
+}
+SKIP:
+{
+	skip 'memory contexts cannot be read before PostgreSQL 14', 1
+	  if sql_value($node, 'SHOW server_version_num') < 140000;
+	my @got = session("SET anomaly.model_cache_size = '256kB'", 'SELECT count(ad_score(m, 1, 1)) FROM many',
+		'SELECT count(*) FROM many, ad_explain(m, 1, 1) WHERE k IN (399, 1000)',
+		"SELECT sum(c.total_bytes) = max(a.bytes), count(*) FILTER (WHERE c.name = 'anomaly model') = max(a.models)
+			FROM pg_backend_memory_contexts c, _anomaly._ad_cache() a WHERE c.name = 'anomaly model'");
+	is($got[-1], 't|t', 'its memory is that of the contexts');
 }
 
 $node->stop;
