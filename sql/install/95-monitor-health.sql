@@ -81,6 +81,47 @@ $$;
 COMMENT ON FUNCTION _anomaly._ad_health_schema() IS
 'the check of ad_health() on who may create in the extension''s schema';
 
+CREATE FUNCTION _anomaly._ad_column_holds(relation oid, attribute smallint)
+RETURNS text
+AS 'MODULE_PATHNAME', 'ad_column_holds'
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION _anomaly._ad_column_holds(oid, smallint) IS
+'what the first value of a bytea column is: models, sketches or stream states; NULL: neither, or nothing that may be read at once without running code of others';
+
+CREATE FUNCTION _anomaly._ad_health_storage()
+RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH candidate AS MATERIALIZED (
+        SELECT c.oid, a.attnum, format('%I.%I', n.nspname, c.relname) AS holder, quote_ident(a.attname) AS name,
+               -- changing a partitioned table changes its partitions
+               format('ALTER TABLE %I.%I ALTER COLUMN %I SET STORAGE EXTERNAL', rn.nspname, r.relname, a.attname) AS change
+        FROM pg_attribute a
+             JOIN pg_type t ON t.oid = a.atttypid
+             JOIN pg_class c ON c.oid = a.attrelid
+             JOIN pg_namespace n ON n.oid = c.relnamespace
+             JOIN pg_class r ON r.oid = CASE WHEN c.relispartition THEN pg_partition_root(c.oid)::oid ELSE c.oid END
+             JOIN pg_namespace rn ON rn.oid = r.relnamespace
+        WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attstorage IN ('x', 'm')
+              AND 'bytea'::regtype IN (t.oid, t.typbasetype)
+              AND c.relkind IN ('r', 'm') AND c.relpersistence <> 't'),
+    found AS MATERIALIZED (
+        SELECT c.*, h.what FROM candidate c, _anomaly._ad_column_holds(c.oid, c.attnum) h(what) WHERE h.what IS NOT NULL)
+    SELECT 'storage', CASE WHEN count(*) = 0 THEN 'ok' ELSE 'warning' END,
+           CASE WHEN count(*) = 0 THEN 'No column was found that compresses models, sketches or stream states.'
+                ELSE format('Column %s of %s compresses its %s%s.',
+                            (array_agg(f.name ORDER BY f.holder, f.name))[1], (array_agg(f.holder ORDER BY f.holder, f.name))[1],
+                            (array_agg(f.what ORDER BY f.holder, f.name))[1],
+                            CASE WHEN count(*) > 1 THEN format('; %s columns do', count(*)) ELSE '' END) END,
+           CASE WHEN count(*) > 0 THEN
+               format('They hardly get smaller, and storing them takes up to 30 times as long. Say: %s', (SELECT string_agg(s.change, '; ' ORDER BY s.change)
+                   FROM (SELECT DISTINCT g.change FROM found g ORDER BY g.change LIMIT 5) s)) END
+    FROM found f
+$$;
+COMMENT ON FUNCTION _anomaly._ad_health_storage() IS
+'the check of ad_health() on columns that compress models, sketches and stream states';
+
 CREATE FUNCTION @extschema@.ad_health()
 RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -90,6 +131,7 @@ AS $$
     UNION ALL SELECT * FROM _anomaly._ad_health_models()
     UNION ALL SELECT * FROM _anomaly._ad_health_jobs()
     UNION ALL SELECT * FROM _anomaly._ad_health_schema()
+    UNION ALL SELECT * FROM _anomaly._ad_health_storage()
 $$;
 COMMENT ON FUNCTION @extschema@.ad_health() IS
 'what is wrong, if anything: one row per check with status ok, warning or critical, the facts, and what to do; limits are the settings anomaly.health_*';

@@ -33,7 +33,6 @@
 
 #include <float.h>
 
-#define STREAM_MAGIC	"ADSTRM1\n"
 #define STREAM_VERSION	1
 #define STREAM_SECTION	1
 #define TAIL_SHARE		0.02	/* of errors above the tail's level */
@@ -451,7 +450,7 @@ ad_stream_write(const AdStream *s)
 		ad_wr_u32(b, s->seen[i]);
 	ad_wr_align8(b);
 	ad_wr_f64_array(b, s->season, s->slots);
-	return ad_envelope_end(&w, STREAM_MAGIC, STREAM_VERSION, 0, 0);
+	return ad_envelope_end(&w, AD_MAGIC_STREAM, STREAM_VERSION, 0, 0);
 }
 
 /* Read a stream from bytes, which are checked throughout; palloc'd here. */
@@ -462,7 +461,7 @@ ad_stream_read(AdStream *s, const uint8 *data, Size len)
 	AdReader	r;
 
 	memset(s, 0, sizeof(AdStream));
-	ad_envelope_open(&e, data, len, STREAM_MAGIC, "stream state",
+	ad_envelope_open(&e, data, len, AD_MAGIC_STREAM, "stream state",
 					 STREAM_VERSION, 0);
 	ad_envelope_reader(&e, STREAM_SECTION, "stream state", &r);
 	s->level_gain = ad_rd_finite(&r);

@@ -40,7 +40,7 @@ sub becomes
 }
 
 # Without preloading: the rest works, and the views say what to do.
-my $plain = start_server('plain');
+my $plain = start_server('plain', 'max_prepared_transactions = 2');
 for my $what ('ad_stat_models', 'ad_progress')
 {
 	my $err = error_of($plain, "SELECT * FROM $what;");
@@ -52,7 +52,20 @@ like(error_of($plain, 'SELECT ad_stat_reset();'), qr/55000/, 'so does ad_stat_re
 # until 14 everybody may create in public
 $plain->safe_psql('postgres', 'REVOKE CREATE ON SCHEMA public FROM PUBLIC');
 is( sql_value($plain, 'SELECT string_agg(concat_ws(\'|\', "check", status, hint), \',\') FROM ad_health()'),
-	'statistics|warning|Add anomaly to shared_preload_libraries and restart the server.,stale model|ok,job lag|ok,failing job|ok,alert flood|ok,schema|ok', 'ad_health warns');
+	'statistics|warning|Add anomaly to shared_preload_libraries and restart the server.,stale model|ok,job lag|ok,failing job|ok,alert flood|ok,schema|ok,storage|ok', 'ad_health warns');
+
+# models that are compressed are found, without waiting for a lock
+$plain->safe_psql('postgres', 'CREATE TABLE fits AS SELECT ad_fit(ad_iforest(), x) AS m FROM generate_series(1, 300) x');
+for my $case ([ 'are not compressed' => "ALTER TABLE fits ALTER m SET STORAGE EXTERNAL", 'ok' ],
+	[ 'are' => "ALTER TABLE fits ALTER m SET STORAGE EXTENDED", 'warning' ],
+	[ 'are locked' => "BEGIN; LOCK TABLE fits; PREPARE TRANSACTION 'locked'", 'ok' ],
+	[ 'are not locked any more' => "COMMIT PREPARED 'locked'", 'warning' ])
+{
+	my ($what, $sql, $status) = @$case;
+
+	$plain->safe_psql('postgres', $sql);
+	is(sql_value($plain, 'SELECT status FROM ad_health() WHERE "check" = \'storage\''), $status, "$status: models $what");
+}
 is( sql_value($plain, 'SELECT count(ad_score(m, x)) FROM (SELECT ad_fit(ad_zscore(), x) AS m FROM generate_series(1, 10) x) f, generate_series(1, 10) x'),
 	10, 'scoring works');
 is(sql_value($plain, "SELECT _anomaly._ad_progress_set('job', 'j', 'x', 1, 2), _anomaly._ad_progress_end('job', 'j')"), '|', 'progress is not shown');
@@ -162,7 +175,7 @@ is( $node->safe_psql('postgres', "SET anomaly.health_latency_critical = 1000000;
 		SET anomaly.health_error_rate_critical = 1;
 		-- until PostgreSQL 14 everybody may create in the schema public
 		SELECT \"check\", status FROM ad_health() WHERE \"check\" <> 'schema'"),
-	"statistics|ok\nerror rate|warning\nunknown model|ok\nlatency|warning\ndrift|ok\nstale model|ok\njob lag|ok\nfailing job|ok\nalert flood|ok", 'limits are settings');
+	"statistics|ok\nerror rate|warning\nunknown model|ok\nlatency|warning\ndrift|ok\nstale model|ok\njob lag|ok\nfailing job|ok\nalert flood|ok\nstorage|warning", 'limits are settings');
 
 # In one call site, too.
 forget();
@@ -258,7 +271,7 @@ for ([ 'alice', '2|8' ], [ 'bob', '1|11' ], [ 'watcher', '3|19' ], [ 'postgres',
 	is($node->safe_psql('postgres', 'SELECT calls, rows FROM ad_stat_models', extra_params => [ '-U', $role ]), $seen, "what $role sees");
 }
 like(error_of($node, 'SELECT ad_stat_reset();', extra_params => [ '-U', 'alice' ]), qr/42501/, 'not everybody may reset');
-is($node->safe_psql('postgres', 'SELECT count(*) FROM ad_health()', extra_params => [ '-U', 'alice' ]), 10, 'everybody may ask for health');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM ad_health()', extra_params => [ '-U', 'alice' ]), 11, 'everybody may ask for health');
 
 # Start psql on its own; returns its handle.
 sub background

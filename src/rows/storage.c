@@ -1,0 +1,156 @@
+/*-------------------------------------------------------------------------
+ *
+ * storage.c
+ *		Finding columns of users' tables that compress models.
+ *
+ * Compression makes no model, sketch or stream state smaller, and takes most
+ * of the time of storing one.  Where they are can only be seen in the tables
+ * themselves.  A table is looked into here, and not by a query, so that
+ * asking runs no code and waits for nothing: the caller may read the
+ * column, the table has no row security for him, it can be locked at once,
+ * and of its first pages the first value that is there is looked at, of
+ * which the magic is read.  What is told is whether that is one of ours.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/ad_envelope.h"
+#include "sql/ad_result.h"
+
+#include "access/heapam.h"
+#include "access/relation.h"
+#include "access/tableam.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+
+#define PAGES	4				/* looked at */
+
+PG_FUNCTION_INFO_V1(ad_column_holds);
+
+/* What a value begins like, or NULL. */
+static const char *
+kind_of(Datum value)
+{
+	static const struct
+	{
+		const char *magic;
+		const char *kind;
+	}			kinds[] = {
+		{AD_MAGIC_MODEL, "models"},
+		{AD_MAGIC_SKETCH, "sketches"},
+		{AD_MAGIC_STREAM, "stream states"}
+	};
+	struct varlena *start = PG_DETOAST_DATUM_SLICE(value, 0, AD_MAGIC_LENGTH);
+
+	if (VARSIZE_ANY_EXHDR(start) < AD_MAGIC_LENGTH)
+		return NULL;
+	for (int i = 0; i < (int) lengthof(kinds); i++)
+		if (memcmp(VARDATA_ANY(start), kinds[i].magic, AD_MAGIC_LENGTH) == 0)
+			return kinds[i].kind;
+	return NULL;
+}
+
+/* What the first value of a column in the first pages is, or NULL. */
+static const char *
+scan_pages(Relation rel, AttrNumber attribute)
+{
+	const char *kind = NULL;
+	TableScanDesc scan;
+	HeapTuple	tuple;
+
+	scan = table_beginscan_strat(rel, GetActiveSnapshot(), 0, NULL, true,
+								 false);
+	heap_setscanlimits(scan, 0, Min(PAGES, RelationGetNumberOfBlocks(rel)));
+	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		bool		isnull;
+		Datum		value = heap_getattr(tuple, attribute,
+										 RelationGetDescr(rel), &isnull);
+
+		if (isnull)
+			continue;
+		kind = kind_of(value);
+		break;
+	}
+	table_endscan(scan);
+	return kind;
+}
+
+/* The same, or NULL if its values cannot be locked at once. */
+static const char *
+look_into(Relation rel, AttrNumber attribute)
+{
+	Oid			toast = rel->rd_rel->reltoastrelid;
+	const char *kind;
+
+	if (!OidIsValid(toast))
+		return scan_pages(rel, attribute);
+	if (!ConditionalLockRelationOid(toast, AccessShareLock))
+		return NULL;
+	kind = scan_pages(rel, attribute);
+	UnlockRelationOid(toast, AccessShareLock);
+	return kind;
+}
+
+/* Whether a table may be looked into, and not run anything. */
+static bool
+is_plain(Relation rel, AttrNumber attribute)
+{
+	Oid			relid = RelationGetRelid(rel);
+	Form_pg_attribute a;
+
+	if ((rel->rd_rel->relkind != RELKIND_RELATION &&
+		 rel->rd_rel->relkind != RELKIND_MATVIEW) ||
+		rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP ||
+		rel->rd_rel->relam != HEAP_TABLE_AM_OID ||
+		!RelationIsPopulated(rel) ||
+		RelationGetNumberOfBlocks(rel) == 0 ||
+		attribute < 1 || attribute > RelationGetNumberOfAttributes(rel))
+		return false;
+	a = TupleDescAttr(RelationGetDescr(rel), attribute - 1);
+	if (a->attisdropped || getBaseType(a->atttypid) != BYTEAOID)
+		return false;
+	if (pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
+		pg_attribute_aclcheck(relid, attribute, GetUserId(),
+							  ACL_SELECT) != ACLCHECK_OK)
+		return false;
+	return check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED;
+}
+
+/*
+ * _ad_column_holds(relation oid, attribute smallint) -> text.  Strict; NULL
+ * also of what cannot be looked into.
+ */
+Datum
+ad_column_holds(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_GETARG_OID(0);
+	AttrNumber	attribute = PG_GETARG_INT16(1);
+	const char *kind = NULL;
+	Relation	rel;
+
+	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+		PG_RETURN_NULL();
+	/* it may have been dropped before it was locked */
+	rel = try_relation_open(relid, NoLock);
+	if (rel == NULL)
+	{
+		UnlockRelationOid(relid, AccessShareLock);
+		PG_RETURN_NULL();
+	}
+	if (is_plain(rel, attribute))
+		kind = look_into(rel, attribute);
+	relation_close(rel, AccessShareLock);
+	if (kind == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(kind));
+}
