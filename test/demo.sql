@@ -39,6 +39,7 @@ FROM shuttle;
 \echo 'The features come as a row, so the model knows their names.'
 \echo :dim
 CREATE TABLE models (name text PRIMARY KEY, model bytea);
+ALTER TABLE models ALTER COLUMN model SET STORAGE EXTERNAL;
 SELECT extract(epoch FROM clock_timestamp()) AS start \gset
 INSERT INTO models
 SELECT 'shuttle', ad_fit(ad_iforest(), s)
@@ -182,10 +183,12 @@ EXPLAIN (COSTS OFF) SELECT score FROM strangest;
 \echo 'ad_fit is an aggregate: GROUP BY gives a model a group, a join scores each row by'
 \echo 'its own. Here the groups are stretches of the flight.'
 \echo :dim
-CREATE TABLE stretch_models AS
-SELECT div(time::numeric, 20) AS stretch, count(*) AS rows, ad_fit(ad_iforest(),
+CREATE TABLE stretch_models (stretch numeric, rows bigint, model bytea);
+ALTER TABLE stretch_models ALTER COLUMN model SET STORAGE EXTERNAL;
+INSERT INTO stretch_models
+SELECT div(time::numeric, 20), count(*), ad_fit(ad_iforest(),
        sensor_1, sensor_2, sensor_3, sensor_4,
-       sensor_5, sensor_6, sensor_7, sensor_8) AS model
+       sensor_5, sensor_6, sensor_7, sensor_8)
 FROM shuttle
 GROUP BY 1
 HAVING count(*) >= 256
