@@ -98,8 +98,27 @@ ad_multiply64(uint64 a, uint64 b, uint64 *high)
 #endif
 }
 
+/*
+ * Uniform in 0 .. n - 1, without bias; n > 0.  Lemire 2019: the high half of
+ * a product, rejecting the few low halves that would favour some results.
+ */
+static inline uint64
+ad_random_below(AdRandom *r, uint64 n)
+{
+	uint64		high;
+	uint64		low = ad_multiply64(ad_random_next(r), n, &high);
+
+	if (unlikely(low < n))
+	{
+		uint64		reject = -n % n;
+
+		while (low < reject)
+			low = ad_multiply64(ad_random_next(r), n, &high);
+	}
+	return high;
+}
+
 extern void ad_random_seed(AdRandom *r, uint64 seed, uint64 stream);
-extern uint64 ad_random_below(AdRandom *r, uint64 n);
 extern double ad_random_normal(AdRandom *r);
 extern uint64 ad_hash64(const void *data, Size len, uint64 seed);
 

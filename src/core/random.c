@@ -46,26 +46,6 @@ ad_random_seed(AdRandom *r, uint64 seed, uint64 stream)
 		r->s[0] = 1;
 }
 
-/*
- * Uniform in 0 .. n - 1, without bias; n > 0.  Lemire 2019: the high half of
- * a product, rejecting the few low halves that would favour some results.
- */
-uint64
-ad_random_below(AdRandom *r, uint64 n)
-{
-	uint64		high;
-	uint64		low = ad_multiply64(ad_random_next(r), n, &high);
-
-	if (unlikely(low < n))
-	{
-		uint64		reject = -n % n;
-
-		while (low < reject)
-			low = ad_multiply64(ad_random_next(r), n, &high);
-	}
-	return high;
-}
-
 /* Standard normal, by the polar method (no libm trigonometry). */
 double
 ad_random_normal(AdRandom *r)

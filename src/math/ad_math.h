@@ -36,6 +36,7 @@ typedef struct AdRanks
 extern void ad_ranks_build(AdRanks *r, double *values, uint32 n);
 extern void ad_ranks_widen(AdRanks *r, int steps);
 extern void ad_sort_many(double *v, Size n, uint64 *scratch);
+extern void ad_sort_with(double *v, uint32 *with, Size n, uint64 *scratch);
 
 /* The bucket of a number; monotonic in x. */
 static inline uint32

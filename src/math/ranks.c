@@ -21,6 +21,7 @@
 #define DIGIT_BITS		11
 #define DIGITS			6		/* 6 * 11 >= 64 */
 #define RADIX			(1 << DIGIT_BITS)
+#define LOW_BITS		UINT64CONST(0x1FFFFFFF) /* of a double: no float's */
 #define FEW				256		/* values better sorted by comparing */
 
 /*
@@ -45,13 +46,17 @@ ad_ranks_build(AdRanks *r, double *values, uint32 n)
 	if (!isfinite(r->per_width))
 		r->per_width = 0;		/* one bucket holds all */
 
-	bucket = ad_palloc_array(uint32, r->nbuckets);
-	for (uint32 b = 0, i = 0; b < r->nbuckets; b++)
+	/* counts, and then what is before: nobody can tell how many are in one */
+	bucket = ad_palloc0_array(uint32, r->nbuckets);
+	for (uint32 i = 0; i < n; i++)
+		bucket[ad_ranks_bucket(r, values[i])]++;
+	for (uint32 b = 0, before = 0; b < r->nbuckets; b++)
 	{
-		bucket[b] = i;
-		while (i < n && ad_ranks_bucket(r, values[i]) == b)
-			i++;
-		fullest = Max(fullest, i - bucket[b]);
+		uint32		count = bucket[b];
+
+		bucket[b] = before;
+		before += count;
+		fullest = Max(fullest, count);
 	}
 	r->bucket = bucket;
 	r->values = values;
@@ -170,4 +175,72 @@ ad_sort_many(double *v, Size n, uint64 *scratch)
 	}
 	memcpy(v, scratch, n * sizeof(double));
 	pfree(count);
+}
+
+/*
+ * Sort n doubles ascending, none of them NaN, and a number with each; negative
+ * zeros become zeros.  Equal ones stay in order.  scratch has room for 2 n.
+ */
+void
+ad_sort_with(double *v, uint32 *with, Size n, uint64 *scratch)
+{
+	uint32		count[8][256] = {{0}};
+	uint64	   *from = (uint64 *) v;
+	uint64	   *to = scratch;
+	uint32	   *with_from = with;
+	uint32	   *with_to = (uint32 *) (scratch + n);
+	uint64		low = 0;		/* bits that a float4 has not */
+	int			first;
+
+	for (Size i = 0; i < n; i++)
+		low |= from[i] & LOW_BITS;
+	first = low == 0 ? 3 : 0;
+	for (Size i = 0; i < n; i++)
+	{
+		uint64		u = sortable(v[i]);
+
+		AD_CHECK_EVERY_1024(i);
+		memcpy(&from[i], &u, 8);
+		for (int d = first; d < 8; d++)
+			count[d][(u >> (8 * d)) & 0xff]++;
+	}
+	for (int d = first; n > 0 && d < 8; d++)
+	{
+		uint32		start[256];
+		uint32		sum = 0;
+
+		/* all in one */
+		if (count[d][(from[0] >> (8 * d)) & 0xff] == n)
+			continue;
+		for (int b = 0; b < 256; b++)
+		{
+			start[b] = sum;
+			sum += count[d][b];
+		}
+		CHECK_FOR_INTERRUPTS();
+		for (Size i = 0; i < n; i++)
+		{
+			uint32		at = start[(from[i] >> (8 * d)) & 0xff]++;
+
+			to[at] = from[i];
+			with_to[at] = with_from[i];
+		}
+		{
+			uint64	   *swap = from;
+			uint32	   *with_swap = with_from;
+
+			from = to;
+			to = swap;
+			with_from = with_to;
+			with_to = with_swap;
+		}
+	}
+	if (with_from != with)
+		memcpy(with, with_from, n * sizeof(uint32));
+	for (Size i = 0; i < n; i++)
+	{
+		double		x = unsortable(from[i]);
+
+		memcpy(&v[i], &x, 8);
+	}
 }
