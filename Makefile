@@ -97,7 +97,8 @@ debug:
 src/sketch/sketch.o: CFLAGS += -O3
 src/detectors/zscore.o: CFLAGS += -O3
 src/detectors/loda.o: CFLAGS += -O3
-src/detectors/iforest_explain.o src/detectors/iforest_score.o: CFLAGS += -O3
+src/detectors/iforest_explain.o src/detectors/iforest_score.o \
+	src/detectors/iforest_axis.o src/detectors/iforest_trees.o src/detectors/iforest_blocks.o: CFLAGS += -O3
 src/detectors/iforest_hyper.o: CFLAGS += -O3
 # Kernels: the loops over points become vector instructions, which the
 # server's compiler does only if nobody looks at the floating-point flags.

@@ -301,7 +301,7 @@ fair_forest_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 
 	memset(&g, 0, sizeof(g));
 	g.m = m;
-	g.trees = options->trees;
+	g.trees_wanted = options->trees;
 	g.sample_size = ad_forest_sample_size(options->sample_size, m->rows);
 	g.ndim = Min(options->ndim, m->cols);
 	g.max_features = ad_forest_max_features(options->max_features, m->cols);

@@ -8,13 +8,7 @@
  * Forest", IEEE TKDE 2019.
  *
  * Each tree is grown on psi rows drawn without replacement, to a depth of
- * ceil(log2(psi)): at a node a column is drawn among those that still vary
- * and a threshold uniformly between its least and greatest value there.
- * Thresholds are doubles, so two values that differ at all can be parted.
- *
- * The "other" column of a categorical feature is 0 in every training row.
- * It may be split on once on a path all the same, as if some row had a 1:
- * the right child is an empty leaf, where only unseen categories arrive.
+ * ceil(log2(psi)); with splits on one column as iforest_axis.c says.
  *
  * Tree t's generator is derived from (seed, t) by a hash.
  *
@@ -54,109 +48,6 @@ ad_forest_range(const AdForestGrower *g, int column, int lo, int hi,
 	}
 	*least = a;
 	*greatest = b;
-}
-
-/*
- * Draw a column that varies in rows lo .. hi - 1, among those at
- * *nconstant and after; constant ones met are moved before it.  Returns the
- * position of the column, or -1 if there is none.
- */
-static int
-draw_column(AdForestGrower *g, int lo, int hi, int *nconstant,
-			double *least, double *greatest)
-{
-	while (*nconstant < g->ncolumns)
-	{
-		int			at = *nconstant +
-			(int) ad_random_below(&g->random, g->ncolumns - *nconstant);
-
-		CHECK_FOR_INTERRUPTS();
-		ad_forest_range(g, g->columns[at], lo, hi, least, greatest);
-		if (*least < *greatest)
-			return at;
-		ad_forest_swap(g, at, *nconstant);
-		(*nconstant)++;
-	}
-	return -1;
-}
-
-/* A point between two values that leaves the least one on its left. */
-static double
-draw_threshold(AdForestGrower *g, double least, double greatest)
-{
-	double		u = ad_random_double(&g->random);
-	double		t = least + u * (greatest - least);
-
-	/* the width of the whole float8 range is not a float8 */
-	if (!isfinite(t))
-		t = least * (1 - u) + greatest * u;
-	if (!(t >= least && t < greatest))
-		t = least;
-	return t;
-}
-
-/* Put rows with x <= threshold first; returns where the others begin. */
-static int
-partition(AdForestGrower *g, int column, double threshold, int lo, int hi)
-{
-	const double *x = g->x + column;
-	int			cols = g->m->cols;
-
-	while (lo < hi)
-	{
-		if (x[(Size) g->rows[lo] * cols] <= threshold)
-			lo++;
-		else
-		{
-			int			r = g->rows[lo];
-
-			g->rows[lo] = g->rows[--hi];
-			g->rows[hi] = r;
-		}
-	}
-	return lo;
-}
-
-static AdForestNode *
-add_node(AdForestGrower *g)
-{
-	if (g->nnodes == g->maxnodes)
-	{
-		g->maxnodes *= 2;
-		g->nodes = ad_repalloc_array(g->nodes, AdForestNode, g->maxnodes);
-	}
-	return &g->nodes[g->nnodes++];
-}
-
-/* Grow an axis-parallel node over rows lo .. hi - 1. */
-static void
-grow(AdForestGrower *g, int lo, int hi, int depth, int nconstant)
-{
-	AdForestNode *node = add_node(g);
-	double		least,
-				greatest;
-	int			at = -1;
-	int			middle;
-
-	if (hi - lo > 1 && depth < g->depth_limit)
-		at = draw_column(g, lo, hi, &nconstant, &least, &greatest);
-	if (at < 0)
-	{
-		node->column = -1;
-		node->rows = hi - lo;
-		node->threshold = 0;
-		return;
-	}
-	node->column = g->columns[at];
-	node->threshold = draw_threshold(g, least, greatest);
-	node->rows = 0;
-	middle = partition(g, node->column, node->threshold, lo, hi);
-
-	/* an "other" column is used up on this path */
-	if (g->m->kinds[node->column] == AD_COLUMN_OTHER)
-		ad_forest_swap(g, at, nconstant++);
-	grow(g, lo, middle, depth + 1, nconstant);
-	grow(g, middle, hi, depth + 1, nconstant);
 }
 
 /*
@@ -282,124 +173,76 @@ grow_extended(AdForestGrower *g, int lo, int hi, int depth, int nconstant)
 	grow_extended(g, left, hi, depth + 1, nconstant);
 }
 
-/* Write thresholds and trees of an axis-parallel forest. */
+/* Grow a tree of hyperplanes on some rows of the matrix, psi of them. */
 static void
-write_forest(AdForestGrower *g)
+grow_extended_tree(AdForestGrower *g, const uint32 *rows)
 {
 	int			cols = g->m->cols;
-	Size	   *start = ad_palloc0_array(Size, cols + 1);
-	Size	   *count = ad_palloc0_array(Size, cols);
-	double	   *thresholds;
 
-	/* gather the thresholds by column */
-	for (Size i = 0; i < g->nnodes; i++)
-		if (g->nodes[i].column >= 0)
-			start[g->nodes[i].column + 1]++;
-	for (int c = 0; c < cols; c++)
-		start[c + 1] += start[c];
-	thresholds = ad_palloc_array(double, start[cols]);
-	for (Size i = 0; i < g->nnodes; i++)
+	for (int i = 0; i < g->psi; i++)
 	{
-		int			c = g->nodes[i].column;
-
-		if (c >= 0)
-			thresholds[start[c] + count[c]++] = g->nodes[i].threshold;
+		memcpy(g->x + (Size) i * cols, g->m->x + (Size) rows[i] * cols,
+			   cols * sizeof(double));
+		g->rows[i] = i;
 	}
+	grow_extended(g, 0, g->psi, 0, 0);
+}
 
-	/* sort each column's and drop what is there twice */
-	for (int c = 0; c < cols; c++)
+/* Reserve what growing needs. */
+static void
+begin_growing(AdForestGrower *g, StringInfo payload)
+{
+	const AdMatrix *m = g->m;
+
+	g->payload = payload;
+	g->psi = (int) Min(m->rows, (Size) g->sample_size);
+	g->depth_limit = g->limit_depth(g->psi);
+	g->columns = ad_palloc_array(int, m->cols);
+	if (g->choose)
 	{
-		double	   *t = thresholds + start[c];
-		Size		n = 0;
-
-		CHECK_FOR_INTERRUPTS();
-		ad_sort_doubles(t, count[c]);
-		for (Size i = 0; i < count[c]; i++)
-			if (n == 0 || t[i] != t[n - 1])
-				t[n++] = t[i];
-		if (n > AD_IFOREST_MAX_RANK)
-			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("isolation forest splits one column at %zu different values, limit is %d",
-							n, AD_IFOREST_MAX_RANK),
-					 errhint("Lower trees or sample_size.")));
-		count[c] = n;
-		ad_wr_u32(g->payload, (uint32) n);
-		ad_wr_f64_array(g->payload, t, n);
+		g->x = ad_palloc_array(double, ad_mul_size(g->psi, m->cols));
+		g->rows = ad_palloc_array(int, g->psi);
+		g->coefficient = ad_palloc_array(double, m->cols);
 	}
-
-	for (Size i = 0; i < g->nnodes; i++)
+	else
 	{
-		const AdForestNode *node = &g->nodes[i];
-		const double *t;
-		Size		n;
-		Size		rank = 0;
-
-		AD_CHECK_EVERY_1024(i);
-		if (node->column < 0)
-		{
-			ad_wr_u32(g->payload, AD_IFOREST_LEAF | node->rows);
-			continue;
-		}
-		t = thresholds + start[node->column];
-		n = count[node->column];
-		/* free of branches: thresholds come in no order */
-		while (n > 1)
-		{
-			Size		half = n / 2;
-
-			rank += half & -(Size) (t[rank + half - 1] < node->threshold);
-			n -= half;
-		}
-		ad_wr_u32(g->payload, ((uint32) rank << AD_IFOREST_SHIFT) |
-				  (uint32) node->column);
+		g->by_column = ad_palloc_array(double, ad_mul_size(g->psi, m->cols));
+		g->order = ad_palloc_array(uint16, g->psi);
+		g->spare = ad_palloc_array(uint16, (Size) g->psi + 1);
+		g->trees = palloc(sizeof(AdForestBuilder));
+		ad_trees_begin(g->trees, g->trees_wanted, g->depth_limit);
 	}
+	ad_wr_u32(payload, g->psi);
+	ad_wr_u32(payload, g->trees_wanted);
+	ad_wr_u32(payload, g->ndim);
 }
 
 /*
  * Grow a forest and append its payload; see iforest.h for the form.  The
- * caller sets m, trees, sample_size, ndim, max_features, choose (NULL: one
+ * caller sets m, trees_wanted, sample_size, ndim, max_features, choose (NULL: one
  * column and a random threshold) and limit_depth; the rest is zero.
  */
 void
 ad_forest_grow(AdForestGrower *g, StringInfo payload)
 {
 	const AdMatrix *m = g->m;
-	Size	   *population;
+	uint32	   *population;
 	int			ntree_columns;
 
-	if ((int64) g->trees * g->sample_size > AD_IFOREST_MAX_TOTAL)
+	if ((int64) g->trees_wanted * g->sample_size > AD_IFOREST_MAX_TOTAL)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("trees times sample_size is " INT64_FORMAT ", limit is %d",
-						(int64) g->trees * g->sample_size,
+						(int64) g->trees_wanted * g->sample_size,
 						AD_IFOREST_MAX_TOTAL)));
-
-	g->payload = payload;
-	g->psi = (int) Min(m->rows, (Size) g->sample_size);
-	g->depth_limit = g->limit_depth(g->psi);
-	g->x = ad_palloc_array(double, ad_mul_size(g->psi, m->cols));
-	g->rows = ad_palloc_array(int, g->psi);
-	g->columns = ad_palloc_array(int, m->cols);
+	begin_growing(g, payload);
 	ntree_columns = Max((int) (g->max_features * m->cols + 0.5), 1);
 	ntree_columns = Min(ntree_columns, m->cols);
-
-	population = ad_palloc_array(Size, m->rows);
+	population = ad_palloc_array(uint32, m->rows);
 	for (Size i = 0; i < m->rows; i++)
-		population[i] = i;
+		population[i] = (uint32) i;
 
-	ad_wr_u32(payload, g->psi);
-	ad_wr_u32(payload, g->trees);
-	ad_wr_u32(payload, g->ndim);
-	if (g->choose)
-		g->coefficient = ad_palloc_array(double, m->cols);
-	else
-	{
-		g->maxnodes = 1024;
-		g->nodes = ad_palloc_array(AdForestNode, g->maxnodes);
-	}
-
-	for (int t = 0; t < g->trees; t++)
+	for (int t = 0; t < g->trees_wanted; t++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		ad_random_seed(&g->random, m->seed, t);
@@ -411,13 +254,10 @@ ad_forest_grow(AdForestGrower *g, StringInfo payload)
 		for (int i = 0; i < g->psi; i++)
 		{
 			Size		j = i + (Size) ad_random_below(&g->random, m->rows - i);
-			Size		row = population[j];
+			uint32		row = population[j];
 
 			population[j] = population[i];
 			population[i] = row;
-			memcpy(g->x + (Size) i * m->cols, m->x + row * m->cols,
-				   m->cols * sizeof(double));
-			g->rows[i] = i;
 		}
 		for (int c = 0; c < m->cols; c++)
 			g->columns[c] = c;
@@ -427,12 +267,12 @@ ad_forest_grow(AdForestGrower *g, StringInfo payload)
 				ad_forest_swap(g, c, c + (int) ad_random_below(&g->random,
 															   m->cols - c));
 		if (g->choose)
-			grow_extended(g, 0, g->psi, 0, 0);
+			grow_extended_tree(g, population);
 		else
-			grow(g, 0, g->psi, 0, 0);
+			ad_forest_grow_axis(g, population);
 	}
 	if (!g->choose)
-		write_forest(g);
+		ad_trees_write(g->trees, m->cols, payload);
 }
 
 /*
@@ -470,7 +310,7 @@ iforest_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 
 	memset(&g, 0, sizeof(g));
 	g.m = m;
-	g.trees = options->trees;
+	g.trees_wanted = options->trees;
 	g.sample_size = ad_forest_sample_size(options->sample_size, m->rows);
 	g.ndim = options->ndim;
 	g.max_features = ad_forest_max_features(options->max_features, m->cols);
@@ -517,5 +357,6 @@ const AdDetector ad_detector_iforest = {
 	.load = ad_iforest_load,
 	.score = ad_iforest_score,
 	.explain = ad_iforest_explain,
+	.expect = ad_iforest_expect,
 	.describe = ad_iforest_describe,
 };

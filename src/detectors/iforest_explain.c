@@ -91,8 +91,7 @@ typedef struct Builder
 	uint32	   *path;			/* nodes, by depth; for keep_changes() */
 	int		   *splits;			/* on the path, per column */
 	int			distinct;		/* columns with a split on the path */
-	Size		tree;			/* axis-parallel: which is built */
-	const uint16 *codes;		/* of it */
+	uint32		tree;			/* axis-parallel: which is built */
 	uint32	   *leaf_of_slot;
 } Builder;
 
@@ -166,30 +165,33 @@ finish_inner(Builder *b, uint32 at, uint32 right, double left_rows,
 		(1 - n->left_share) * b->e->nodes[right].length;
 }
 
-/* Build the tree at a position of a lane; returns its rows. */
+/* Build the tree at a node of an axis-parallel forest; returns its rows. */
 static double
-build_axis(Builder *b, int depth, Size position, uint32 *at)
+build_axis(Builder *b, uint32 from, int depth, uint32 *at)
 {
-	AdForest   *f = b->f;
-	Size		slot = position << (f->depth - depth);
-	uint16		code = b->codes[slot];
+	const AdForestTrees *t = &b->f->trees;
+	uint32		before = ad_trees_inner_before(t, from);
 	ShapNode   *n = add_node(b, at);
 	uint32		left;
 	uint32		right;
 	double		left_rows;
 	double		right_rows;
 
-	if (f->leaves[code].depth == (uint32) depth)
+	if (!ad_trees_is_inner(t, from))
 	{
-		n->length = f->lengths[code];
+		uint32		rows = ad_trees_rows(t, from - before);
+
+		n->length = depth + ad_iforest_expected_depth(rows);
 		finish_leaf(b, depth);
-		return f->leaves[code].rows;
+		return rows;
 	}
-	n->column = ad_forest_split(f, b->tree, depth, position, &n->threshold);
+	n->column = ad_trees_column(t, before);
+	n->threshold = ad_trees_threshold(t, before);
 	n->coefficient = 1;
+	from = 2 * before + 1 + b->tree;
 	b->distinct += b->splits[n->column]++ == 0;
-	left_rows = build_axis(b, depth + 1, 2 * position, &left);
-	right_rows = build_axis(b, depth + 1, 2 * position + 1, &right);
+	left_rows = build_axis(b, from, depth + 1, &left);
+	right_rows = build_axis(b, from + 1, depth + 1, &right);
 	finish_inner(b, *at, right, left_rows, right_rows);
 	return left_rows + right_rows;
 }
@@ -325,8 +327,7 @@ build(AdForest *f)
 		else
 		{
 			b.tree = t;
-			b.codes = f->codes + t * slots;
-			(void) build_axis(&b, 0, 0, &e->roots[t]);
+			(void) build_axis(&b, 2 * f->trees.first[t] + t, 0, &e->roots[t]);
 		}
 		if (keep)
 		{

@@ -9,11 +9,9 @@
  * on one scale.  Higher is more anomalous; 0.5 is what a row gets where
  * nothing can be told.
  *
- * Loading turns the pre-order trees into the form that
- * math/simd_forest.c walks: complete trees of one depth, in blocks.  A
- * value is compared by its rank among a column's thresholds, found through
- * a table of equal-width buckets and a search that takes the same number of
- * steps whatever the value, so that no branch is mispredicted.
+ * An axis-parallel forest is walked as it is stored, until it has scored some
+ * rows and iforest_blocks.c makes it fast.  Both ways, with all instructions,
+ * give the same bits.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,35 +21,21 @@
 
 
 #define LANES				16	/* sums of lengths that are added at the end */
-#define KEY_RANKS			PG_UINT16_MAX	/* thresholds of a key */
 #define MAX_FOREST_SLOTS	((Size) 1 << 24)	/* leaves of all trees */
-#define SEARCHES			5	/* columns that are searched at once */
+#define COMPACT_ROWS		24	/* scored without blocks */
+#define COMPACT_TOGETHER	5	/* trees that are walked at once without */
 #define TOGETHER			16	/* extended trees that are walked at once */
-#define EULER				0.57721566490153286061
+#define KNOWN_DEPTHS		256 /* expected ones that are kept */
 
-/* State of loading. */
-typedef struct Loader
-{
-	AdReader   *r;
-	AdForest   *f;
-	uint32	   *first_key;		/* of each column */
-	uint16	   *code_of;		/* (depth, rows) -> code, or 0 */
-	uint32		ncodes;
-	uint32		maxcodes;		/* lengths allocated */
-} Loader;
+/* What ad_iforest_expected_depth() returns for few rows. */
+static double known_depth[KNOWN_DEPTHS];
 
-/*
- * c(n): the expected depth of an unsuccessful search in a binary search
- * tree of n keys.
- */
-static double
-expected_depth(double n)
+/* Make what walking a forest as it is stored needs. */
+static void
+begin_compact(void)
 {
-	if (n <= 1)
-		return 0;
-	if (n == 2)
-		return 1;
-	return 2.0 * (ad_log(n - 1) + EULER) - 2.0 * (n - 1) / n;
+	for (uint32 n = 2; n < KNOWN_DEPTHS && known_depth[KNOWN_DEPTHS - 1] == 0; n++)
+		known_depth[n] = ad_iforest_expected_depth(n);
 }
 
 /* Return how deep a tree on psi rows may grow: ceil(log2(psi)), at least 1. */
@@ -63,258 +47,6 @@ ad_iforest_depth_limit(int psi)
 	while ((1 << depth) < psi)
 		depth++;
 	return depth;
-}
-
-/* Read a column's thresholds. */
-static void
-load_column(AdReader *r, AdRanks *c)
-{
-	uint32		n = ad_rd_count(r, AD_IFOREST_MAX_RANK, sizeof(double));
-	double	   *t = ad_palloc_array(double, n);
-
-	ad_rd_f64_array(r, t, n);
-	for (uint32 i = 0; i < n; i++)
-		if (!isfinite(t[i]) || (i > 0 && !(t[i] > t[i - 1])))
-			ad_rd_corrupt(r, "thresholds do not ascend");
-	ad_ranks_build(c, t, n);
-}
-
-/* The code of a leaf's path length. */
-static uint16
-length_code(Loader *l, int depth, uint32 rows)
-{
-	uint16	   *code = &l->code_of[(Size) depth * (l->f->psi + 1) + rows];
-
-	/* 0: there is none yet */
-	if (*code == 0)
-	{
-		if (l->ncodes > PG_UINT16_MAX)
-			ad_rd_corrupt(l->r, "leaves have too many different sizes");
-		if (l->ncodes == l->maxcodes)
-		{
-			l->maxcodes *= 2;
-			l->f->lengths = ad_repalloc_array(l->f->lengths, double,
-											  l->maxcodes);
-			l->f->leaves = ad_repalloc_array(l->f->leaves, AdForestLeaf,
-											 l->maxcodes);
-		}
-		l->f->lengths[l->ncodes] = depth + expected_depth(rows);
-		l->f->leaves[l->ncodes].depth = depth;
-		l->f->leaves[l->ncodes].rows = rows;
-		*code = (uint16) l->ncodes++;
-	}
-	return *code;
-}
-
-/* Sort keys: those of which a search takes more steps first. */
-static int
-compare_steps(const void *a, const void *b, void *columns)
-{
-	const AdForestKey *k = a;
-	const AdForestKey *m = b;
-	const AdRanks *c = columns;
-	int			more = c[m->column].steps - c[k->column].steps;
-
-	if (more != 0)
-		return more;
-	if (k->column != m->column)
-		return k->column < m->column ? -1 : 1;
-	return k->first < m->first ? -1 : 1;
-}
-
-/*
- * Make the keys of a row.  Those that are searched together take as many
- * steps: the values of each column are followed by what that may look at.
- */
-static void
-make_keys(Loader *l)
-{
-	AdForest   *f = l->f;
-	int			n = 0;
-
-	for (int c = 0; c < f->cols; c++)
-		f->nkeys += Max((f->columns[c].n + KEY_RANKS - 1) / KEY_RANKS, 1);
-	f->keys = ad_palloc_array(AdForestKey, f->nkeys + SEARCHES);
-	for (int c = 0; c < f->cols; c++)
-		for (uint32 first = 0; first == 0 || first < f->columns[c].n;
-			 first += KEY_RANKS)
-		{
-			f->keys[n].column = c;
-			f->keys[n++].first = first;
-		}
-	qsort_arg(f->keys, n, sizeof(AdForestKey), compare_steps, f->columns);
-	for (int i = n; i < n + SEARCHES; i++)
-		f->keys[i] = f->keys[n - 1];
-	for (int i = 0; i < n; i++)
-		ad_ranks_widen(&f->columns[f->keys[i].column],
-					   f->columns[f->keys[i / SEARCHES * SEARCHES].column].steps);
-
-	/* the keys of a column are still side by side */
-	l->first_key = ad_palloc_array(uint32, f->cols);
-	for (int i = n - 1; i >= 0; i--)
-		l->first_key[f->keys[i].column] = i;
-	f->width = n <= 16 ? AD_FOREST_16 : n <= 32 ? AD_FOREST_32 :
-		n <= 64 ? AD_FOREST_64 : AD_FOREST_WIDE;
-	f->key = ad_palloc0_array(int16, Max(n, 64) + SEARCHES);
-}
-
-/*
- * Make blocks of trees of f->depth, all of whose nodes lead left.  Blocks are
- * aligned to lines of the cache.
- */
-static void
-make_blocks(AdForest *f)
-{
-	Size		fan = (Size) 1 << ((f->depth - 1) % AD_FOREST_LEVELS + 1);
-	Size		n = 1;
-	AdForestBlock none;
-
-	f->walked = (int) (f->ntrees + f->ntrees % 2);
-	for (int left = f->depth - AD_FOREST_LEVELS; left > 0;
-		 left -= AD_FOREST_LEVELS)
-	{
-		n += fan;
-		fan *= AD_FOREST_CHILDREN;
-	}
-	n = ad_mul_size(n, f->walked);
-	f->blocks = (AdForestBlock *)
-		TYPEALIGN(sizeof(AdForestBlock), ad_palloc_array(AdForestBlock, n + 1));
-	memset(&none, 0, sizeof(none));
-	for (int i = 0; i < AD_FOREST_CHILDREN; i++)
-		none.threshold[i] = AD_FOREST_LEFT;
-	for (Size i = 0; i < n; i++)
-		f->blocks[i] = none;
-}
-
-/* Where the node at a position of level "depth" of a tree is. */
-static AdForestBlock *
-find_node(const AdForest *f, Size tree, int depth, Size position, int *at)
-{
-	AdForestBlock *blocks = f->blocks;
-	int			filled = (f->depth - 1) % AD_FOREST_LEVELS + 1;
-	Size		fan = 1;
-	int			level = depth + AD_FOREST_LEVELS - filled;
-	int			within = level % AD_FOREST_LEVELS;
-
-	for (int above = level / AD_FOREST_LEVELS; above > 0; above--)
-	{
-		blocks += f->walked * fan;
-		fan = fan == 1 ? (Size) 1 << filled : fan * AD_FOREST_CHILDREN;
-	}
-	*at = (1 << within) - 1 + (int) (position & (((Size) 1 << within) - 1));
-	return blocks + tree * fan + (position >> within);
-}
-
-/*
- * Return the column of an inner node of an axis-parallel forest, and its
- * threshold.
- */
-uint32
-ad_forest_split(const AdForest *f, Size tree, int depth, Size position,
-				double *threshold)
-{
-	int			at;
-	const AdForestBlock *b = find_node(f, tree, depth, position, &at);
-	const AdForestKey *k = &f->keys[f->width == AD_FOREST_WIDE ?
-									b->column[at] : (uint8) b->column[at]];
-
-	*threshold = f->columns[k->column].values[k->first + b->threshold[at] -
-											  PG_INT16_MIN];
-	return k->column;
-}
-
-/* Check a node of a model and place it. */
-static void
-place_node(Loader *l, uint32 node, Size tree, int depth, Size position)
-{
-	AdForest   *f = l->f;
-	uint32		column = node & ((1 << AD_IFOREST_SHIFT) - 1);
-	uint32		rank = node >> AD_IFOREST_SHIFT;
-	int			at;
-	AdForestBlock *b;
-
-	if (column >= (uint32) f->cols)
-		ad_rd_corrupt(l->r, "a node's column does not exist");
-	if (rank >= f->columns[column].n)
-		ad_rd_corrupt(l->r, "a node's threshold does not exist");
-	b = find_node(f, tree, depth, position, &at);
-	column = l->first_key[column] + rank / KEY_RANKS;
-	b->threshold[at] = (int16) ((int) (rank % KEY_RANKS) + PG_INT16_MIN);
-	b->column[at] = (uint16) (f->width == AD_FOREST_WIDE ? column :
-							  column + ((column + 128) << 8));
-}
-
-/*
- * Check a pre-order tree and place it: its node at a position of level
- * "depth".  A leaf above the last level fills all slots below it.
- */
-static void
-place_tree(Loader *l, Size tree, int depth, Size position)
-{
-	AdForest   *f = l->f;
-	uint32		node = ad_rd_u32(l->r);
-
-	if (node & AD_IFOREST_LEAF)
-	{
-		int			below = f->depth - depth;
-		uint16	   *codes = f->codes + (tree << f->depth);
-		uint16		code;
-
-		if ((node & ~AD_IFOREST_LEAF) > f->psi)
-			ad_rd_corrupt(l->r, "a leaf has more rows than a subsample");
-		code = length_code(l, depth, node & ~AD_IFOREST_LEAF);
-		for (Size i = position << below; i < (position + 1) << below; i++)
-			codes[i] = code;
-		return;
-	}
-	if (depth == f->depth)
-		ad_rd_corrupt(l->r, "a tree is too deep");
-	f->ninner++;
-	place_node(l, node, tree, depth, position);
-	place_tree(l, tree, depth + 1, 2 * position);
-	place_tree(l, tree, depth + 1, 2 * position + 1);
-}
-
-/* Load the thresholds and trees of an axis-parallel forest. */
-static void
-load_axis_parallel(AdReader *r, AdForest *f)
-{
-	Loader		l;
-
-	ad_forest_begin();
-	memset(&l, 0, sizeof(l));
-	l.r = r;
-	l.f = f;
-	f->columns = ad_palloc0_array(AdRanks, f->cols);
-	for (int c = 0; c < f->cols; c++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		load_column(r, &f->columns[c]);
-	}
-	if ((Size) f->ntrees << f->depth > MAX_FOREST_SLOTS)
-		ad_rd_corrupt(r, "its trees are too many for their depth");
-	make_keys(&l);
-	make_blocks(f);
-	f->codes = ad_palloc_array(uint16, (Size) f->ntrees << f->depth);
-	f->leaf = ad_palloc_array(uint32, f->walked);
-
-	l.code_of = ad_palloc0_array(uint16, ad_mul_size(f->depth + 1,
-													 f->psi + 1));
-	l.maxcodes = 512;
-	f->lengths = ad_palloc_array(double, l.maxcodes);
-	f->leaves = ad_palloc_array(AdForestLeaf, l.maxcodes);
-	/* code 0 is that of no leaf */
-	f->lengths[0] = 0;
-	memset(&f->leaves[0], 0, sizeof(AdForestLeaf));
-	l.ncodes = 1;
-	for (uint32 t = 0; t < f->ntrees; t++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		place_tree(&l, t, 0, 0);
-	}
-	ad_rd_end(r);
-	pfree(l.code_of);
-	pfree(l.first_key);
 }
 
 /* Load an extended node and what is below it; returns its index. */
@@ -333,7 +65,7 @@ load_hyper(AdReader *r, AdForest *f, int depth)
 			ad_rd_corrupt(r, "a leaf has more rows than a subsample");
 		node->right = 0;
 		node->first = rows;
-		node->threshold = depth + expected_depth(rows);
+		node->threshold = depth + ad_iforest_expected_depth(rows);
 		return at;
 	}
 	if (k > f->cols)
@@ -390,29 +122,6 @@ load_extended(AdReader *r, AdForest *f)
 static void
 check_forest(const AdForest *f)
 {
-	Size		last = 1;
-
-	Assert((f->walked > 0) == !f->hyperplanes);
-	if (!f->hyperplanes)
-	{
-		int			at;
-
-		/* the last node of the last level is in the last block */
-		last = ((Size) 1 << (f->depth - 1)) - 1;
-		last = find_node(f, f->walked - 1, f->depth - 1, last, &at) - f->blocks;
-		Assert(at < AD_FOREST_CHILDREN - 1);
-	}
-	for (Size i = 0; !f->hyperplanes && i <= last; i++)
-		for (int n = 0; n < AD_FOREST_CHILDREN; n++)
-		{
-			uint32		column = f->blocks[i].column[n];
-
-			if (f->width != AD_FOREST_WIDE)
-				column &= 0xff;
-			Assert(column < (uint32) f->nkeys);
-			Assert(n < AD_FOREST_CHILDREN - 1 ||
-				   f->blocks[i].threshold[n] == AD_FOREST_LEFT);
-		}
 	for (uint32 i = 0; i < f->nhyper; i++)
 	{
 		const AdHyperNode *node = &f->hyper[i];
@@ -453,11 +162,18 @@ ad_forest_load(AdReader *r, int cols, bool hyperplanes,
 		f->ntrees < 1 || f->ntrees > AD_IFOREST_MAX_TREES ||
 		f->ndim < 1 || f->ndim > AD_MAX_COLUMNS)
 		ad_rd_corrupt(r, "a forest parameter is out of range");
-	f->normal = expected_depth(f->psi);
+	f->normal = ad_iforest_expected_depth(f->psi);
 	f->depth = limit_depth((int) f->psi);
 	f->hyperplanes = hyperplanes || f->ndim > 1;
 	if (!f->hyperplanes)
-		load_axis_parallel(r, f);
+	{
+		if ((Size) f->ntrees << f->depth > MAX_FOREST_SLOTS)
+			ad_rd_corrupt(r, "its trees are too many for their depth");
+		begin_compact();
+		ad_trees_read(r, f);
+		f->ninner = f->trees.ninner;
+		f->leaf = ad_palloc_array(uint32, (Size) f->ntrees + 1);
+	}
 	else
 		load_extended(r, f);
 	AssertForest(f);
@@ -477,7 +193,7 @@ key_of(const AdForestKey *k, uint32 rank)
 {
 	uint32		above = rank > k->first ? rank - k->first : 0;
 
-	return (int16) ((int) Min(above, KEY_RANKS) + PG_INT16_MIN);
+	return (int16) ((int) Min(above, AD_FOREST_KEY_RANKS) + PG_INT16_MIN);
 }
 
 /*
@@ -487,13 +203,13 @@ key_of(const AdForestKey *k, uint32 rank)
 static inline void
 find_keys(AdForest *f, const double *x)
 {
-	for (int first = 0; first < f->nkeys; first += SEARCHES)
+	for (int first = 0; first < f->nkeys; first += AD_FOREST_SEARCHES)
 	{
 		const AdForestKey *k = f->keys + first;
-		const double *at[SEARCHES];
-		double		v[SEARCHES];
+		const double *at[AD_FOREST_SEARCHES];
+		double		v[AD_FOREST_SEARCHES];
 
-		for (int i = 0; i < SEARCHES; i++)
+		for (int i = 0; i < AD_FOREST_SEARCHES; i++)
 		{
 			const AdRanks *r = &f->columns[k[i].column];
 
@@ -503,17 +219,17 @@ find_keys(AdForest *f, const double *x)
 		/* as many steps as the first needs: the others need no more */
 		for (Size half = ((Size) 1 << f->columns[k[0].column].steps) / 2;
 			 half > 0; half /= 2)
-			for (int i = 0; i < SEARCHES; i++)
+			for (int i = 0; i < AD_FOREST_SEARCHES; i++)
 				at[i] += half & -(Size) (at[i][half - 1] < v[i]);
-		for (int i = 0; i < SEARCHES; i++)
+		for (int i = 0; i < AD_FOREST_SEARCHES; i++)
 			f->key[first + i] =
 				key_of(&k[i], (uint32) (at[i] - f->columns[k[i].column].values));
 	}
 }
 
-/* The sum of a row's path lengths over an axis-parallel forest's trees. */
+/* The sum of a row's path lengths over an axis-parallel forest's blocks. */
 static double
-axis_parallel_length(AdForest *f, const double *x)
+blocks_length(AdForest *f, const double *x)
 {
 	double		lane[LANES];
 	double		sum = 0;
@@ -542,6 +258,87 @@ axis_parallel_length(AdForest *f, const double *x)
 	for (int l = 0; l < LANES; l++)
 		sum += lane[l];
 	return sum;
+}
+
+/* Walk n trees from the first on as they are stored, and add their lengths. */
+static pg_attribute_always_inline void
+walk_compact(AdForest *f, const double *x, uint32 first, const int n,
+			 double *lane)
+{
+	const AdForestTrees *t = &f->trees;
+	uint32		node[COMPACT_TOGETHER];
+	uint32		position[COMPACT_TOGETHER];
+	uint32		steps[COMPACT_TOGETHER];
+
+	for (int j = 0; j < n; j++)
+	{
+		node[j] = 2 * t->first[first + j] + first + j;
+		position[j] = steps[j] = 0;
+	}
+	for (int d = 0; d < f->depth; d++)
+		for (int j = 0; j < n; j++)
+		{
+			uint32		inner = ad_trees_is_inner(t, node[j]);
+			uint32		k = ad_trees_inner_before(t, node[j]);
+
+			/* of a leaf it is another node's threshold, and does not count */
+			uint32		right = inner &
+				(x[ad_trees_column(t, k)] > ad_trees_threshold(t, k));
+			uint32		child = 2 * k + 1 + first + j + right;
+
+			node[j] = inner ? child : node[j];
+			position[j] = 2 * position[j] + right;
+			steps[j] += inner;
+		}
+	for (int j = 0; j < n; j++)
+	{
+		uint32		leaf = node[j] - ad_trees_inner_before(t, node[j]);
+		uint32		rows = ad_trees_rows(t, leaf);
+
+		f->leaf[first + j] = position[j];
+		lane[(first + j) % LANES] += steps[j] +
+			(likely(rows < KNOWN_DEPTHS) ? known_depth[rows] :
+			 ad_iforest_expected_depth(rows));
+	}
+}
+
+/* The same as blocks_length(), bit by bit, of a forest as it is stored. */
+static double
+compact_length(AdForest *f, const double *x)
+{
+	double		lane[LANES] = {0};
+	double		sum = 0;
+	uint32		t = 0;
+
+	for (; t + COMPACT_TOGETHER <= f->ntrees; t += COMPACT_TOGETHER)
+		walk_compact(f, x, t, COMPACT_TOGETHER, lane);
+	for (; t < f->ntrees; t++)
+		walk_compact(f, x, t, 1, lane);
+	for (int l = 0; l < LANES; l++)
+		sum += lane[l];
+	return sum;
+}
+
+/* The sum of a row's path lengths over an axis-parallel forest's trees. */
+static double
+axis_parallel_length(AdForest *f, const double *x)
+{
+	if (unlikely(f->stage == AD_FOREST_COMPACT) &&
+		f->scored++ >= COMPACT_ROWS)
+		ad_forest_make_blocks(f);
+	return likely(f->stage == AD_FOREST_BLOCKS) ? blocks_length(f, x) :
+		compact_length(f, x);
+}
+
+/* Prepare to score about so many rows. */
+void
+ad_iforest_expect(void *scorer, Size rows)
+{
+	AdForest   *f = scorer;
+
+	if (!f->hyperplanes && f->stage == AD_FOREST_COMPACT &&
+		rows >= COMPACT_ROWS)
+		ad_forest_make_blocks(f);
 }
 
 /*

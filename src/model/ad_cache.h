@@ -115,8 +115,6 @@ ad_model_get(AdModelRef *ref, struct varlena *value, MemoryContext owner)
 	return ad_model_lookup(ref, value, owner);
 }
 
-extern void ad_model_grown(const AdModel *m);
-
 /* What the cache of this process holds, and what it did. */
 typedef struct AdCacheCounts
 {

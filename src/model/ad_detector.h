@@ -108,6 +108,12 @@ typedef struct AdDetector
 	 */
 	void	   *(*load) (AdReader *r, int cols);
 
+	/*
+	 * Prepare to score about so many rows, in the scorer's own context. NULL:
+	 * it makes no difference.
+	 */
+	void		(*expect) (void *scorer, Size rows);
+
 	/* The score of one dense row; higher is more anomalous. */
 	double		(*score) (void *scorer, const double *x);
 
@@ -156,6 +162,12 @@ typedef struct AdDetector
 	/* Append members of a JSON object about the fitted model, or NULL. */
 	void		(*describe) (const void *scorer, StringInfo json);
 } AdDetector;
+
+/*
+ * Whether a scorer has taken more memory while it scored, since this was set
+ * back.
+ */
+extern bool ad_scorer_grew;
 
 /* detector.c */
 extern const AdDetector *ad_detector_by_name(const char *name);

@@ -18,7 +18,11 @@
 #include "model/ad_spec.h"
 #include "pgtime.h"
 
-#define AD_MODEL_VERSION		2	/* 1 had no calibration */
+/*
+ * 1 had no calibration; 2 had other payloads of axis-parallel isolation
+ * forests.
+ */
+#define AD_MODEL_VERSION		3
 #define AD_MODEL_CONTAINS_ROWS	0x0001	/* flag */
 #define AD_MODEL_REDUCED		0x0002	/* flag: the detector's columns are
 										 * not the encoded ones; unknown to
@@ -229,13 +233,30 @@ ad_model_own_score(AdModel *m, const double *raw)
 	return m->detector->score(m->scorer, ad_model_dense(m));
 }
 
+/* cache.c */
+extern void ad_model_grown(const AdModel *m);
+
+/* Count a model anew, if a scorer has grown. */
+static inline void
+ad_model_count_growth(const AdModel *m)
+{
+	/* it may be that of an ensemble's member */
+	if (unlikely(ad_scorer_grew) && m->cached)
+	{
+		ad_scorer_grew = false;
+		ad_model_grown(m);
+	}
+}
+
 /* The score of one row of raw features. */
 static inline double
 ad_model_score(AdModel *m, const double *raw)
 {
-	if (unlikely(m->ranged))
-		return ad_beyond_score(m, raw);
-	return ad_model_own_score(m, raw);
+	double		score = unlikely(m->ranged) ? ad_beyond_score(m, raw) :
+		ad_model_own_score(m, raw);
+
+	ad_model_count_growth(m);
+	return score;
 }
 
 #endif							/* AD_MODEL_H */

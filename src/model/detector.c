@@ -9,6 +9,8 @@
 
 #include "core/ad_random.h"
 
+bool		ad_scorer_grew = false;
+
 #define CASE(NAME, id, name) case AD_DET_##NAME: return ad_detectors[AD_AT_##NAME];
 
 /* Find a detector by its id; NULL: none.  Two cases of one id do not compile. */

@@ -398,6 +398,8 @@ ad_fit_rows(void *arg, const Size *rows, Size n)
 										 ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(fit->scoring);
 	fit->model->scorer = d->load(&r, m.cols);
+	if (d->expect)
+		d->expect(fit->model->scorer, fit->view->n);
 	MemoryContextSwitchTo(old);
 }
 

@@ -153,6 +153,7 @@ explain_row(ExplainCall *e, AdModel *m, const double *x)
 							e->contribution);
 	if (first)
 		ad_model_grown(m);
+	ad_model_count_growth(m);
 	if (m->nfeatures > FEW)
 	{
 		for (int j = 0; j < m->nfeatures; j++)

@@ -49,10 +49,12 @@ sub take_apart
 	return { version => $version, detector => $detector, flags => $flags, section => \%section };
 }
 
-# The bytes of an envelope of these sections (by number).
+# The bytes of an envelope of these sections (by number); its format version
+# is 1, or the value of "version".
 sub put_together
 {
 	my ($detector, %section) = @_;
+	my $version = delete $section{version} // 1;
 	my @ids = sort { $a <=> $b } keys %section;
 	my $at = 64 + 24 * @ids;
 	my ($table, $body) = ('', '');
@@ -65,7 +67,7 @@ sub put_together
 		$body .= $section{$id} . "\0" x (-$len % 8);
 		$at += $len + -$len % 8;
 	}
-	my $head = pack 'a8 v v V Q< V V', MODEL, 1, $detector, 0, $at, scalar @ids, 0;
+	my $head = pack 'a8 v v V Q< V V', MODEL, $version, $detector, 0, $at, scalar @ids, 0;
 	my $digest = substr sha256($head . $table . $body), 0, 16;
 	my $tail = pack('V Q<', 0, 0) . $table . $body;
 

@@ -7,6 +7,62 @@ package Iforest;
 use strict;
 use warnings;
 
+use List::Util qw(sum0);
+
+# Trees as format 3 has them: level by level.
+sub parse_levels
+{
+	my ($r, $columns, $ntrees) = @_;
+	my @longs = $r->('V/(d<)');
+	my @count = map { $r->('V') } 1 .. $ntrees;
+	my $all = sum0 @count;
+	my @bits = map { $r->('V') } 1 .. $all;
+	my $width = 0;
+	my $take = sub {
+		my ($n) = @_;
+
+		return split //, unpack "b$n", join '', map { chr $r->('C') } 1 .. ($n + 7) / 8;
+	};
+
+	$width++ while 2**$width < $columns;
+	my @column = $take->($all * $width);
+	my @inner = $take->(2 * $all + $ntrees);
+	my @rows = map { $_ ? $r->('C') : 1 } $take->($all + $ntrees);
+	$_ = $_ == 255 ? $r->('V') : $_ for @rows;
+	my @trees;
+
+	for my $count (@count)
+	{
+		my @level = ({ depth => 0 });
+		my $depth = 0;
+
+		push @trees, $level[0];
+		while (@level)
+		{
+			my @next;
+
+			$depth++;
+			for my $n (@level)
+			{
+				if (!shift @inner)
+				{
+					$n->{rows} = shift @rows;
+					next;
+				}
+				my $bits = shift @bits;
+
+				$n->{terms} = [ [ oct('0b' . reverse join '', splice @column, 0, $width) || 0, 1 ] ];
+				$n->{threshold} = ($bits & 0x7F800000) == 0x7F800000 ? $longs[ $bits ^ 0x7F800000 ] : unpack 'f<', pack 'V', $bits;
+				$n->{left} = { depth => $depth };
+				$n->{right} = { depth => $depth };
+				push @next, @$n{qw(left right)};
+			}
+			@level = @next;
+		}
+	}
+	return @trees;
+}
+
 # The forest of a payload: {psi, ndim, trees}. A node is {rows} or {terms,
 # threshold, left, right}; a term is [column, coefficient]. A fair-cut forest
 # is written with hyperplanes always.
@@ -15,42 +71,34 @@ sub parse
 	my ($payload, $columns, $hyperplanes) = @_;
 	my $r = Envelope::reader($payload);
 	my ($psi, $ntrees, $ndim) = $r->('V V V');
-	my @thresholds;
+	my @thresholds = map { [] } 1 .. $columns;
 
 	$hyperplanes ||= $ndim > 1;
 	if (!$hyperplanes)
 	{
-		@thresholds = map { [ $r->('V/(d<)') ] } 1 .. $columns;
+		my @trees = parse_levels($r, $columns, $ntrees);
+
+		die 'payload' if !$r->();
+		for my $n (grep { !defined $_->{rows} } map { nodes($_) } @trees)
+		{
+			push @{ $thresholds[ $n->{terms}[0][0] ] }, $n->{threshold};
+		}
+		return { psi => $psi, ndim => $ndim, trees => \@trees, thresholds => \@thresholds };
 	}
 	my $node;
 	$node = sub {
 		my ($depth) = @_;
 		my %n = (depth => $depth);
 
-		if (!$hyperplanes)
-		{
-			my $word = $r->('V');
+		my $k = $r->('v');
 
-			if ($word & 0x80000000)
-			{
-				$n{rows} = $word & 0x7FFFFFFF;
-				return \%n;
-			}
-			$n{terms} = [ [ $word & 0xFFF, 1 ] ];
-			$n{threshold} = $thresholds[ $word & 0xFFF ][ $word >> 12 ];
-		}
-		else
+		if ($k == 0)
 		{
-			my $k = $r->('v');
-
-			if ($k == 0)
-			{
-				$n{rows} = $r->('V');
-				return \%n;
-			}
-			$n{terms} = [ map { [ $r->('v d<') ] } 1 .. $k ];
-			$n{threshold} = $r->('d<');
+			$n{rows} = $r->('V');
+			return \%n;
 		}
+		$n{terms} = [ map { [ $r->('v d<') ] } 1 .. $k ];
+		$n{threshold} = $r->('d<');
 		$n{left} = $node->($depth + 1);
 		$n{right} = $node->($depth + 1);
 		return \%n;
@@ -120,7 +168,7 @@ sub tree_text
 	} nodes(@_);
 }
 
-# The payload of an axis-parallel forest: the inverse of parse.
+# The payload of an axis-parallel forest, as format 2 has it.
 sub payload
 {
 	my ($psi, $columns, @trees) = @_;
