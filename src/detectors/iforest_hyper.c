@@ -15,7 +15,8 @@
  * in those units, a split is d = y1 + r y2 - t, |r| <= 1, and in single
  * precision d is off by at most 2^-21 (|y1| + |y2| + |t|); the sum in double
  * precision, and t, by 2^-50 of what was added up before the middle was taken
- * off.  Where |d| is not above twice that, the stored split is asked.
+ * off.  Where |d| is not above twice that, the tree's stored splits are
+ * walked.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,6 +32,8 @@
 #define MAX_UNITS		0x1p60	/* of spread, from the middle */
 #define MAX_TERM		1e200	/* whose products are finite */
 #define NOWHERE			1e30F	/* no row is beyond it */
+#define NO_WAY			PG_UINT32_MAX
+#define MAX_BLOCKS		((Size) 1 << AD_HYPER_ENTRY_SHIFT)
 
 typedef enum Stage
 {
@@ -47,9 +50,11 @@ struct AdForestWalker
 	double	   *per_unit;		/* 1 / spread, a power of 2 */
 	AdHyperWidth width;
 	AdHyperBlock *blocks;
-	uint32	   *from;			/* per block, the node that it begins with */
 	uint32		nblocks;
+	uint32		spare_half;		/* a way whose split has none, or NO_WAY */
+	uint32		spare_quarter;
 	uint32	   *roots;			/* as a block's ways */
+	bool		whole;			/* leaves are path lengths, as integers */
 	double	   *lengths;		/* distinct ones, of leaves */
 	uint32		nlengths;
 	uint32	   *places;			/* while writing: hash of lengths; 0: none */
@@ -66,8 +71,9 @@ AdForestWalker *
 ad_forest_walker(const AdForest *f)
 {
 	AdForestWalker *w;
+	Size		maxblocks = (Size) f->nthird + f->ntrees + 1;
 
-	if (f->most_terms > 2)
+	if (f->most_terms > 2 || maxblocks > MAX_BLOCKS)
 		return NULL;
 	w = palloc0(sizeof(AdForestWalker));
 	w->rows = ad_palloc_array(double, ad_mul_size(f->cols, LEARN_ROWS));
@@ -77,16 +83,15 @@ ad_forest_walker(const AdForest *f)
 		AD_HYPER_WIDE;
 	w->blocks = (AdHyperBlock *)
 		TYPEALIGN(sizeof(AdHyperBlock),
-				  ad_palloc_array(AdHyperBlock, (Size) f->nthird + 1));
-	w->from = ad_palloc_array(uint32, f->nthird);
-	w->roots = ad_palloc_array(uint32, f->ntrees);
+				  ad_palloc_array(AdHyperBlock, maxblocks + 1));
+	w->roots = ad_palloc_array(uint32, f->ntrees + AD_HYPER_TOGETHER);
 	w->lengths = ad_palloc_array(double, f->nhyper - f->ninner);
 	w->nplaces = 2;
 	while (w->nplaces < 2 * (f->nhyper - f->ninner))
 		w->nplaces *= 2;
 	w->places = ad_palloc_array(uint32, w->nplaces);
 	w->y = ad_palloc0_array(float, Max(f->cols, 16));
-	w->leaf = ad_palloc_array(uint32, f->ntrees);
+	w->leaf = ad_palloc_array(uint32, f->ntrees + AD_HYPER_TOGETHER);
 	return w;
 }
 
@@ -116,20 +121,65 @@ measure(AdForestWalker *w, int cols)
 	}
 }
 
+static bool write_part(AdForestWalker *w, const AdForest *f, uint32 at,
+					   uint32 *way);
+
 /* Begin a block whose splits all lead to their first child; returns it. */
 static uint32
-begin_block(AdForestWalker *w, uint32 at)
+begin_block(AdForestWalker *w, uint32 way)
 {
 	uint32		n = w->nblocks++;
 	AdHyperBlock *b = &w->blocks[n];
 
 	memset(b, 0, sizeof(*b));
-	for (int i = 0; i < SPLITS; i++)
-		b->threshold[i] = NOWHERE;
 	for (int i = 0; i < AD_HYPER_LANES; i++)
-		b->way[i] = AD_HYPER_LEAF;
-	w->from[n] = at;
+	{
+		b->threshold[i] = NOWHERE;
+		b->way[i] = way;
+	}
 	return n;
+}
+
+/* The levels of a tree below a node, at most as many as a block has. */
+static int
+levels_below(const AdForest *f, uint32 at, int most)
+{
+	if (f->hyper[at].right == 0 || most == 0)
+		return 0;
+	return 1 + Max(levels_below(f, at + 1, most - 1),
+				   levels_below(f, f->hyper[at].right, most - 1));
+}
+
+/*
+ * Return the way to a place for what begins at a node: most of a tree is near
+ * its leaves, and what has one or two levels shares a block with others.
+ */
+static uint32
+find_place(AdForestWalker *w, int levels)
+{
+	uint32		way;
+
+	if (levels > 2)
+		return begin_block(w, AD_HYPER_LEAF);
+	if (levels == 2)
+	{
+		way = w->spare_half;
+		w->spare_half = NO_WAY;
+		if (way != NO_WAY)
+			return way;
+		way = begin_block(w, AD_HYPER_LEAF);
+		w->spare_half = way | 2 << AD_HYPER_ENTRY_SHIFT;
+		return way | 1 << AD_HYPER_ENTRY_SHIFT;
+	}
+	way = w->spare_quarter;
+	w->spare_quarter = NO_WAY;
+	if (way != NO_WAY)
+		return way;
+	/* splits 3 and 4 are below 1, and 5 and 6 below 2 */
+	way = find_place(w, 2);
+	way += ((way >> AD_HYPER_ENTRY_SHIFT) + 1) << AD_HYPER_ENTRY_SHIFT;
+	w->spare_quarter = way + (1 << AD_HYPER_ENTRY_SHIFT);
+	return way;
 }
 
 /*
@@ -179,18 +229,21 @@ write_split(AdForestWalker *w, const AdForest *f, const AdHyperNode *node,
 		return -1;
 	b->ratio[slot] = (float) ratio;
 	b->threshold[slot] = (float) t;
-	b->columns[slot] = p->column | o->column << 16;
-	b->threshold[SPLITS] = Max(b->threshold[SPLITS], (float) margin);
+	b->columns[slot] = p->column | o->column << 16 |
+		(p->column & 8) << 28 | (o->column & 8) << 12;
+	b->ratio[SPLITS] = Max(b->ratio[SPLITS], (float) margin);
 	return scale_p > 0;
 }
 
-/* The number of a leaf's length among the distinct ones. */
+/* What stands for a leaf's length: its number among the distinct ones. */
 static uint32
-number_length(AdForestWalker *w, double length)
+leaf_of(AdForestWalker *w, double length)
 {
 	uint64		bits;
 	uint32		at;
 
+	if (w->whole)
+		return (uint32) length;
 	memcpy(&bits, &length, sizeof(bits));
 	at = (uint32) ((bits * UINT64CONST(0x9E3779B97F4A7C15)) >> 32);
 	for (at &= w->nplaces - 1; w->places[at] != 0; at = (at + 1) & (w->nplaces - 1))
@@ -214,45 +267,49 @@ write_below(AdForestWalker *w, const AdForest *f, uint32 at, uint32 block,
 	{
 		while (slot < SPLITS)
 			slot = 2 * slot + 1;
-		b->way[slot - SPLITS] = AD_HYPER_LEAF |
-			number_length(w, node->threshold);
+		b->way[slot - SPLITS] = AD_HYPER_LEAF | leaf_of(w, node->threshold);
 		return true;
 	}
 	if (slot >= SPLITS)
-	{
-		uint32		next = begin_block(w, at);
-
-		b->way[slot - SPLITS] = next;
-		return write_below(w, f, at, next, 0);
-	}
+		return write_part(w, f, at, &b->way[slot - SPLITS]);
 	left_first = write_split(w, f, node, b, slot);
 	return left_first >= 0 &&
 		write_below(w, f, at + 1, block, 2 * slot + 2 - left_first) &&
 		write_below(w, f, node->right, block, 2 * slot + 1 + left_first);
 }
 
+/* Write what begins at a node where there is place, and the way to there. */
+static bool
+write_part(AdForestWalker *w, const AdForest *f, uint32 at, uint32 *way)
+{
+	*way = find_place(w, levels_below(f, at, AD_HYPER_LEVELS));
+	return write_below(w, f, at, *way & (MAX_BLOCKS - 1),
+					   (int) (*way >> AD_HYPER_ENTRY_SHIFT));
+}
+
 /* Write all trees; false: they cannot be written. */
 static bool
 write_trees(AdForestWalker *w, const AdForest *f)
 {
+	uint32		idle;
+
 	w->nblocks = w->nlengths = 0;
+	w->spare_half = w->spare_quarter = NO_WAY;
 	memset(w->places, 0, w->nplaces * sizeof(uint32));
 	measure(w, f->cols);
+	w->whole = true;
+	for (uint32 i = 0; i < f->nhyper; i++)
+		w->whole &= f->hyper[i].right != 0 ||
+			f->hyper[i].threshold == rint(f->hyper[i].threshold);
 	for (uint32 t = 0; t < f->ntrees; t++)
 	{
-		uint32		root = f->roots[t];
-
 		CHECK_FOR_INTERRUPTS();
-		if (f->hyper[root].right == 0)
-		{
-			w->roots[t] = AD_HYPER_LEAF |
-				number_length(w, f->hyper[root].threshold);
-			continue;
-		}
-		w->roots[t] = begin_block(w, root);
-		if (!write_below(w, f, root, w->roots[t], 0))
+		if (!write_part(w, f, f->roots[t], &w->roots[t]))
 			return false;
 	}
+	idle = begin_block(w, w->nblocks);
+	for (int i = 0; i < AD_HYPER_TOGETHER; i++)
+		w->roots[f->ntrees + i] = idle;
 	return true;
 }
 
@@ -280,13 +337,46 @@ learn(AdForestWalker *w, const AdForest *f, const double *x)
 	w->places = NULL;
 }
 
-/* The length of a path that goes on from a node, by the stored splits. */
+/* The length of a row's path, by the stored splits. */
 static double
-length_below(const AdForest *f, uint32 at, const double *x)
+stored_length(const AdForest *f, uint32 tree, const double *x)
 {
+	uint32		at = f->roots[tree];
+
 	while (f->hyper[at].right != 0)
 		at = ad_forest_hyper_step(f, &f->hyper[at], at, x);
 	return f->hyper[at].threshold;
+}
+
+/*
+ * The sum of the path lengths of the leaves that a row arrived at.  Integers
+ * have the same sum in any order.
+ */
+static double
+sum_lengths(const AdForestWalker *w, const AdForest *f, const double *x)
+{
+	double		sum = 0;
+	uint32		whole = 0;
+	uint32		unsure = 0;
+
+	if (w->whole)
+	{
+		for (uint32 t = 0; t < f->ntrees; t++)
+		{
+			whole += w->leaf[t] & ~AD_HYPER_LEAF;
+			unsure |= w->leaf[t];
+		}
+		if (likely(!(unsure & AD_HYPER_UNSURE)))
+			return whole;
+	}
+	for (uint32 t = 0; t < f->ntrees; t++)
+	{
+		uint32		leaf = w->leaf[t] & ~AD_HYPER_LEAF;
+
+		sum += unlikely(leaf & AD_HYPER_UNSURE) ? stored_length(f, t, x) :
+			w->whole ? leaf : w->lengths[leaf];
+	}
+	return sum;
 }
 
 /*
@@ -299,7 +389,6 @@ ad_forest_walk_row(AdForestWalker *w, const AdForest *f, const double *x,
 {
 	double		greatest = 0;
 	bool		far = false;
-	double		sum = 0;
 
 	if (w->stage != READY)
 	{
@@ -321,13 +410,6 @@ ad_forest_walk_row(AdForestWalker *w, const AdForest *f, const double *x,
 		return false;
 	ad_hyper_walk[w->width] (w->blocks, w->roots, (int) f->ntrees, w->y,
 							 (float) (2 * SINGLE_ERROR * greatest), w->leaf);
-	for (uint32 t = 0; t < f->ntrees; t++)
-	{
-		uint32		leaf = w->leaf[t] & ~AD_HYPER_LEAF;
-
-		sum += likely(!(leaf & AD_HYPER_UNSURE)) ? w->lengths[leaf] :
-			length_below(f, w->from[leaf & ~AD_HYPER_UNSURE], x);
-	}
-	*length = sum;
+	*length = sum_lengths(w, f, x);
 	return true;
 }

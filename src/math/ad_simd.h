@@ -79,21 +79,28 @@ extern void ad_forest_choose(AdSimdLevel level);
  * simd_hyper.c: walk trees with splits on at most two columns.
  *
  * A block is three levels of a tree: split 0, its children 1 and 2, and so
- * on.  At a split d is y[columns & 0xffff] + ratio * y[columns >> 16] -
- * threshold, in single precision; the walk goes to its second child if d is
- * above 0, to its first if it is below, and is uncertain where |d| is at most
- * margin + threshold[7]; ratio[7] and columns[7] are 0.  way[] says what is
- * below: a block, or AD_HYPER_LEAF and a leaf.  Where a part of the tree is
- * less deep, the splits that are not there lead to their first child.
+ * on; or parts of trees that have one or two levels, which begin at a lower
+ * split.  At a split d is y[pivot] + ratio * y[other] - threshold, in single
+ * precision; the walk goes to its second child if d is above 0, to its first
+ * if it is below, and is uncertain where |d| is at most margin +
+ * ratio[7]; threshold[7] is so great that no row is beyond it.  The word columns is pivot +
+ * 65536 * other, with bit 31 set if bit 3 of pivot is, and bit 15 if that of
+ * other is.  way[] says what is below: a block and the split to enter it by,
+ * or AD_HYPER_LEAF and a leaf.  Where a part of the tree is less deep, the
+ * splits that are not there lead to their first child.
  *
- * leaf[] receives, per tree, AD_HYPER_LEAF and the leaf; or AD_HYPER_UNSURE
- * beside it and the block from which the caller goes on.  Blocks are aligned to half their size; y[] is
- * finite and has at least 16 entries.
+ * leaf[] receives, per tree, AD_HYPER_LEAF and the leaf, or AD_HYPER_UNSURE
+ * beside it.  roots[] are ways, none of them a leaf; AD_HYPER_TOGETHER more
+ * follow, to a block whose ways lead to itself, and as many entries of leaf[]
+ * that mean nothing.  Blocks are aligned to half their size; y[] is finite
+ * and has at least 16 entries.
  */
 #define AD_HYPER_LEVELS		3
 #define AD_HYPER_LANES		8
 #define AD_HYPER_LEAF		0x80000000U
 #define AD_HYPER_UNSURE		0x40000000U
+#define AD_HYPER_ENTRY_SHIFT	25	/* of a way: below it is the block */
+#define AD_HYPER_TOGETHER	12	/* trees that are walked in turn */
 
 typedef struct AdHyperBlock
 {

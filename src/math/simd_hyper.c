@@ -6,118 +6,120 @@
  * Three levels of a tree are one block, two lines of the cache: the seven
  * splits in single precision, and what is below.  What they say is taken
  * only where it is certain: where a row is nearer to a split than rounding
- * may have moved either, the caller goes on from the block in double
- * precision (detectors/iforest_hyper.c says how near that is).  So leaves are
- * those of the stored splits, whatever the variant.
+ * may have moved either, the caller walks the tree in double precision
+ * (detectors/iforest_hyper.c says how near that is).  So leaves are those of
+ * the stored splits, whatever the variant.
  *
- * The trees of a batch take a block each in turn, and those that arrive are
- * taken off the list: without a branch, which would be mispredicted, and a
- * while after they took their block, so that nothing waits for what it said.
+ * Several trees are walked in turn, so that none waits for another.  Where a
+ * tree has arrived, the next begins in its place: without a branch, which
+ * would be mispredicted.
  *
  *-------------------------------------------------------------------------
  */
 #include "math/ad_simd.h"
 
+#include <float.h>
+
 #ifdef AD_HAVE_X86
 #include <immintrin.h>
 #endif
 
-#define BATCH		256			/* trees that walk together */
-#define LAG			9			/* trees, until one is taken off the list */
+#define TOGETHER	AD_HYPER_TOGETHER
 #define SPLITS		(AD_HYPER_LANES - 1)
 
 AdHyperWalk ad_hyper_walk[AD_HYPER_WIDTHS];
 
-/*
- * The walk, whatever the instructions.  SEE(b, near) gives the way out of a
- * block, and sets near if that is not certain.
- */
-#define WALK(SEE) \
-	for (int first = 0; first < trees; first += BATCH) \
-	{ \
-		int			n = Min(trees - first, BATCH); \
-		uint32	   *at = leaf + first; \
-		uint8		list[BATCH + LAG]; \
-\
-		n = first_list(blocks, at, roots + first, list, n); \
-		while (n > 0) \
-		{ \
-			int			left = 0; \
-			int			early = Min(n, LAG); \
-\
-			for (int i = 0; i < early; i++) \
-				STEP(SEE, list[i]); \
-			for (int i = early; i < n; i++) \
-			{ \
-				STEP(SEE, list[i]); \
-				KEEP(list[i - LAG]); \
-			} \
-			for (int i = n - early; i < n; i++) \
-				KEEP(list[i]); \
-			n = left; \
-		} \
-	}
-
-/* Take a tree's next block. */
-#define STEP(SEE, tree) \
-	do { \
-		uint32	   *to = &at[tree]; \
-		const AdHyperBlock *b = &blocks[*to]; \
-		bool		near; \
-		uint32		way = SEE(b, near); \
-\
-		if (unlikely(near)) \
-			*to |= AD_HYPER_LEAF | AD_HYPER_UNSURE; \
-		else \
-			*to = b->way[way]; \
-	} while (0)
-
-/* Leave a tree on the list unless it has arrived. */
-#define KEEP(tree) \
-	do { \
-		uint8		t = (tree); \
-\
-		uint32		next = at[t]; \
-		uint32		arrived = next >> 31; \
-\
-		list[left] = t; \
-		left += !arrived; \
-		ad_prefetch(&blocks[next & (arrived - 1)]); \
-		ad_prefetch(blocks[next & (arrived - 1)].columns); \
-	} while (0)
-
-/* Begin at the roots: fill the list, and return its length. */
-static inline int
-first_list(const AdHyperBlock *blocks, uint32 *at, const uint32 *roots, uint8 *list, int n)
+/* The block that a way leads to. */
+static inline const AdHyperBlock *
+block_of(const AdHyperBlock *blocks, uint32 way)
 {
-	int			left = 0;
-
-	for (int i = 0; i < n; i++)
-	{
-		at[i] = roots[i];
-		KEEP((uint8) i);
-	}
-	return left;
+	StaticAssertStmt(sizeof(AdHyperBlock) << AD_HYPER_ENTRY_SHIFT == (uint64) 1 << 32,
+					 "a shift leaves the entry out");
+	return (const AdHyperBlock *)
+		((const char *) blocks + (uint32) (way * (uint32) sizeof(AdHyperBlock)));
 }
 
-/* The way out of a block, in portable code. */
-static inline uint32
-see_scalar(const AdHyperBlock *b, const float *y, float margin, bool *near)
+/*
+ * Where a tree has arrived, put the next in its place.  Compilers make a
+ * branch of it if they may.
+ */
+static pg_attribute_always_inline void
+replace_arrived(uint32 *way, uint32 *tree, uint32 next_way, uint32 next_tree)
 {
-	float		limit = margin + b->threshold[SPLITS];
-	Size		at = 0;
-	bool		unsure = false;
+#ifdef AD_HAVE_X86
+	__asm__("testl %0, %0\n\tcmovs %2, %0\n\tcmovs %3, %1"
+:			"+&r"(*way), "+&r"(*tree)
+:			"rm"(next_way), "r"(next_tree)
+:			"cc");
+#else
+	uint32		arrived = (uint32) ((int32) *way >> 31);
 
+	*way ^= (*way ^ next_way) & arrived;
+	*tree ^= (*tree ^ next_tree) & arrived;
+#endif
+}
+
+/*
+ * The walk, whatever the instructions.  SEE(b, entry, near) gives the way out
+ * of a block, and sets near if that is not certain.
+ */
+#define WALK(SEE) \
+	do { \
+		uint32		at[TOGETHER]; \
+		uint32		tree[TOGETHER]; \
+		uint32		next_tree = TOGETHER; \
+\
+		for (uint32 i = 0; i < TOGETHER; i++) \
+		{ \
+			at[i] = roots[i]; \
+			tree[i] = i; \
+		} \
+		while (next_tree < (uint32) trees + TOGETHER) \
+			for (int i = 0; i < TOGETHER; i++) \
+			{ \
+				const AdHyperBlock *b = block_of(blocks, at[i]); \
+				bool		near; \
+				uint32		way = SEE(b, at[i] >> AD_HYPER_ENTRY_SHIFT, near); \
+				uint32		next = b->way[way]; \
+				uint32		arrived; \
+				uint32		its_tree = tree[i]; \
+\
+				if (unlikely(near)) \
+					next = AD_HYPER_LEAF | AD_HYPER_UNSURE; \
+				leaf[its_tree] = next; \
+				arrived = next >> 31; \
+				replace_arrived(&next, &its_tree, roots[next_tree], next_tree); \
+				tree[i] = its_tree; \
+				at[i] = next; \
+				next_tree += arrived; \
+				b = block_of(blocks, next); \
+				ad_prefetch(b); \
+				ad_prefetch(b->columns); \
+			} \
+	} while (0)
+
+/* The way out of a block, in portable code; few: at most 256 columns. */
+static pg_attribute_always_inline uint32
+see_scalar(const AdHyperBlock *b, uint32 entry, const float *y, float margin,
+		   bool few, bool *near)
+{
+	float		limit = margin + b->ratio[SPLITS];
+	float		nearest = FLT_MAX;
+	Size		at = 0;
+	uint32		second[AD_HYPER_LEVELS] = {(0x64 >> entry) & 1, (0x50 >> entry) & 1, 0};
+
+	/* splits above that of the entry are not there: they lead to the first */
 	for (int s = 0; s < AD_HYPER_LEVELS; s++)
 	{
-		Size		columns = b->columns[at];
-		float		d = (b->ratio[at] * y[columns >> 16] + y[columns & 0xffff]) -
-			b->threshold[at];
+		uint32		mask = few ? 0xff : 0x7fff;
+		Size		pivot = b->columns[at] & mask;
+		Size		other = b->columns[at] >> 16 & mask;
+		float		d = (b->ratio[at] * y[other] + y[pivot]) - b->threshold[at];
 
-		unsure |= fabsf(d) <= limit;
-		at = 2 * at + 1 + (d > 0);
+		nearest = fabsf(d) < nearest ? fabsf(d) : nearest;
+		at = 2 * at + 1 + ((d > 0) | second[s]);
 	}
-	*near = unsure;
+	*near = nearest <= limit;
 	return (uint32) at - SPLITS;
 }
 
@@ -125,7 +127,16 @@ static void
 hyper_scalar(const AdHyperBlock *blocks, const uint32 *roots, int trees,
 			 const float *y, float margin, uint32 *leaf)
 {
-#define SEE(b, near)	see_scalar(b, y, margin, &near)
+#define SEE(b, entry, near)	see_scalar(b, entry, y, margin, true, &near)
+	WALK(SEE);
+#undef SEE
+}
+
+static void
+hyper_wide(const AdHyperBlock *blocks, const uint32 *roots, int trees,
+		   const float *y, float margin, uint32 *leaf)
+{
+#define SEE(b, entry, near)	see_scalar(b, entry, y, margin, false, &near)
 	WALK(SEE);
 #undef SEE
 }
@@ -136,14 +147,18 @@ hyper_scalar(const AdHyperBlock *blocks, const uint32 *roots, int trees,
 #define AVX512	__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq")))
 
 /*
- * The way out, by the signs of what a block's splits give: a bit that is set
- * leads to the first child.  The last lane says nothing.
+ * The way out, by the split that a walk enters by and the signs of what all
+ * give: a bit that is set leads to the first child.  The last lane says
+ * nothing.
  */
-static const uint8 way_out[1 << AD_HYPER_LANES] = {
-#define AT_1(b)		(~(b) & 1)
-#define AT_2(b)		(2 * AT_1(b) + ((~(b) >> (1 + AT_1(b))) & 1))
-#define AT_3(b)		(2 * AT_2(b) + ((~(b) >> (3 + AT_2(b))) & 1))
-#define FOUR(b)		AT_3(b), AT_3((b) + 1), AT_3((b) + 2), AT_3((b) + 3)
+static const uint8 way_out[1 << AD_HYPER_LANES][AD_HYPER_LANES] = {
+#define BELOW(b, at)	(2 * (at) + 1 + ((~(b) >> (at)) & 1))
+#define WAY_3(b, at)	(BELOW(b, at) - SPLITS)
+#define WAY_2(b, at)	WAY_3(b, BELOW(b, at))
+#define ONE(b) \
+	{WAY_2(b, BELOW(b, 0)), WAY_2(b, 1), WAY_2(b, 2), \
+	WAY_3(b, 3), WAY_3(b, 4), WAY_3(b, 5), WAY_3(b, 6)}
+#define FOUR(b)		ONE(b), ONE((b) + 1), ONE((b) + 2), ONE((b) + 3)
 #define SIXTEEN(b)	FOUR(b), FOUR((b) + 4), FOUR((b) + 8), FOUR((b) + 12)
 #define HALF(b)		SIXTEEN(b), SIXTEEN((b) + 16), SIXTEEN((b) + 32), \
 					SIXTEEN((b) + 48), SIXTEEN((b) + 64), \
@@ -155,19 +170,16 @@ static const uint8 way_out[1 << AD_HYPER_LANES] = {
 /* The way out of a block, of whose splits the values have been fetched. */
 AVX2
 static inline uint32
-see_fetched(const AdHyperBlock *b, __m256 pivot, __m256 other, __m256 margin,
-			bool *near)
+see_fetched(const AdHyperBlock *b, uint32 entry, __m256 pivot, __m256 other,
+			__m256 margin, bool *near)
 {
-	const __m256i splits = _mm256_setr_epi32(-1, -1, -1, -1, -1, -1, -1, 0);
-	__m256		limit = _mm256_add_ps(margin, _mm256_broadcast_ss(&b->threshold[SPLITS]));
+	__m256		limit = _mm256_add_ps(margin, _mm256_broadcast_ss(&b->ratio[SPLITS]));
 	__m256		sum = _mm256_add_ps(_mm256_mul_ps(_mm256_load_ps(b->ratio), other), pivot);
 	__m256		d = _mm256_sub_ps(sum, _mm256_load_ps(b->threshold));
 	__m256		size = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), d);
 
-	/* negative where the size is less */
-	*near = !_mm256_testz_ps(_mm256_sub_ps(size, limit),
-							 _mm256_castsi256_ps(splits));
-	return way_out[_mm256_movemask_ps(d)];
+	*near = _mm256_movemask_ps(_mm256_cmp_ps(size, limit, _CMP_LE_OQ)) != 0;
+	return way_out[_mm256_movemask_ps(d)][entry];
 }
 
 /* Up to eight columns are one register, and up to sixteen two. */
@@ -179,12 +191,12 @@ hyper_avx2_8(const AdHyperBlock *blocks, const uint32 *roots, int trees,
 	const		__m256 margins = _mm256_set1_ps(margin);
 	const		__m256 values = _mm256_loadu_ps(y);
 
-#define SEE(b, near) \
+#define SEE(b, entry, near) \
 	({ \
 		__m256i		pivot = _mm256_load_si256((const __m256i *) (b)->columns); \
 		__m256i		other = _mm256_srli_epi32(pivot, 16); \
 \
-		see_fetched(b, _mm256_permutevar8x32_ps(values, pivot), \
+		see_fetched(b, entry, _mm256_permutevar8x32_ps(values, pivot), \
 						   _mm256_permutevar8x32_ps(values, other), \
 						   margins, &near); \
 	})
@@ -192,13 +204,14 @@ hyper_avx2_8(const AdHyperBlock *blocks, const uint32 *roots, int trees,
 #undef SEE
 }
 
+/* Bit 31 chooses the register. */
 AVX2
 static inline __m256
 fetch_16(__m256 first, __m256 second, __m256i column)
 {
 	return _mm256_blendv_ps(_mm256_permutevar8x32_ps(first, column),
 							_mm256_permutevar8x32_ps(second, column),
-							_mm256_castsi256_ps(_mm256_slli_epi32(column, 28)));
+							_mm256_castsi256_ps(column));
 }
 
 AVX2
@@ -207,15 +220,17 @@ hyper_avx2_16(const AdHyperBlock *blocks, const uint32 *roots, int trees,
 			  const float *y, float margin, uint32 *leaf)
 {
 	const		__m256 margins = _mm256_set1_ps(margin);
+	const __m256i halves = _mm256_broadcastsi128_si256(
+													   _mm_setr_epi8(2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
 	const		__m256 first_values = _mm256_loadu_ps(y);
 	const		__m256 second_values = _mm256_loadu_ps(y + 8);
 
-#define SEE(b, near) \
+#define SEE(b, entry, near) \
 	({ \
 		__m256i		pivot = _mm256_load_si256((const __m256i *) (b)->columns); \
-		__m256i		other = _mm256_srli_epi32(pivot, 16); \
+		__m256i		other = _mm256_shuffle_epi8(pivot, halves); \
 \
-		see_fetched(b, fetch_16(first_values, second_values, pivot), \
+		see_fetched(b, entry, fetch_16(first_values, second_values, pivot), \
 						   fetch_16(first_values, second_values, other), \
 						   margins, &near); \
 	})
@@ -231,13 +246,14 @@ hyper_avx2(const AdHyperBlock *blocks, const uint32 *roots, int trees,
 {
 	const		__m256 margins = _mm256_set1_ps(margin);
 
-#define SEE(b, near) \
+#define SEE(b, entry, near) \
 	({ \
 		__m256i		pivot = _mm256_load_si256((const __m256i *) (b)->columns); \
 		__m256i		other = _mm256_srli_epi32(pivot, 16); \
 \
-		pivot = _mm256_and_si256(pivot, _mm256_set1_epi32(0xffff)); \
-		see_fetched(b, _mm256_i32gather_ps(y, pivot, 4), \
+		pivot = _mm256_and_si256(pivot, _mm256_set1_epi32(0x7fff)); \
+		other = _mm256_and_si256(other, _mm256_set1_epi32(0x7fff)); \
+		see_fetched(b, entry, _mm256_i32gather_ps(y, pivot, 4), \
 						   _mm256_i32gather_ps(y, other, 4), margins, &near); \
 	})
 	WALK(SEE);
@@ -253,12 +269,12 @@ hyper_avx512_16(const AdHyperBlock *blocks, const uint32 *roots, int trees,
 	const		__m256 first_values = _mm256_loadu_ps(y);
 	const		__m256 second_values = _mm256_loadu_ps(y + 8);
 
-#define SEE(b, near) \
+#define SEE(b, entry, near) \
 	({ \
 		__m256i		pivot = _mm256_load_si256((const __m256i *) (b)->columns); \
 		__m256i		other = _mm256_srli_epi32(pivot, 16); \
 \
-		see_fetched(b, \
+		see_fetched(b, entry, \
 						   _mm256_permutex2var_ps(first_values, pivot, second_values), \
 						   _mm256_permutex2var_ps(first_values, other, second_values), \
 						   margins, &near); \
@@ -273,8 +289,9 @@ hyper_avx512_16(const AdHyperBlock *blocks, const uint32 *roots, int trees,
 void
 ad_hyper_choose(AdSimdLevel level pg_attribute_unused())
 {
-	for (int w = 0; w < AD_HYPER_WIDTHS; w++)
-		ad_hyper_walk[w] = hyper_scalar;
+	ad_hyper_walk[AD_HYPER_8] = hyper_scalar;
+	ad_hyper_walk[AD_HYPER_16] = hyper_scalar;
+	ad_hyper_walk[AD_HYPER_WIDE] = hyper_wide;
 #ifdef AD_HAVE_X86
 	if (level >= AD_SIMD_AVX2)
 	{

@@ -138,44 +138,76 @@ try_forest(int trees, int depth, int columns)
 	}
 }
 
+/*
+ * A way to a block of a tree that comes after another, or to a leaf.  Every
+ * third block is a whole one, the next is two halves, the next four quarters.
+ */
+static uint32
+way_after(uint32 first, uint32 i, uint32 per_tree)
+{
+	uint32		below = i + 1 + draw(per_tree);
+	uint32		entry = below % 3 == 0 ? 0 : below % 3 == 1 ? 1 + draw(2) : 3 + draw(4);
+
+	return below < per_tree ? (first + below) | entry << AD_HYPER_ENTRY_SHIFT :
+		AD_HYPER_LEAF | draw(1000);
+}
+
+/*
+ * Block i of a tree.  Numbers are multiples of 1/512, so that sums are exact,
+ * but for thresholds, so that none is 0.
+ */
+static void
+fill_hyper(AdHyperBlock *b, uint32 first, uint32 i, uint32 per_tree, int columns)
+{
+	uint32		empty = i % 3 == 2 ? 3 : i % 3;
+
+	for (uint32 s = 0; s < AD_HYPER_LANES; s++)
+	{
+		uint32		pivot = draw(columns);
+		uint32		other = draw(columns);
+
+		b->ratio[s] = ((int) draw(1025) - 512) / 512.0f;
+		b->threshold[s] = s < empty ? 1e30f :
+			((int) draw(2049) - 1024) / 512.0f + 0x1p-19f;
+		b->columns[s] = pivot | other << 16 | (pivot & 8) << 28 | (other & 8) << 12;
+		b->way[s] = way_after(first, i, per_tree);
+	}
+	/* so near that every split of the block is, or none */
+	b->threshold[7] = 1e30f;
+	b->ratio[7] = draw(40) == 0 ? 100 : 0;
+	b->columns[7] = 0;
+}
+
 static void
 try_hyper(int trees, uint32 per_tree, int columns)
 {
 	float		y[256];
-	uint32		roots[MAX_TREES];
-	uint32		leaf[MAX_TREES];
+	uint32		roots[MAX_TREES + AD_HYPER_TOGETHER];
+	uint32		leaf[MAX_TREES + AD_HYPER_TOGETHER];
 	uint32		expected[MAX_TREES];
+	uint32		idle = trees * per_tree;
 	int			width = columns <= 8 ? AD_HYPER_8 : columns <= 16 ? AD_HYPER_16 :
 		AD_HYPER_WIDE;
 
 	for (uint32 t = 0; t < (uint32) trees; t++)
 	{
-		roots[t] = draw(9) == 0 ? AD_HYPER_LEAF | draw(1000) : t * per_tree;
+		roots[t] = t * per_tree;
 		for (uint32 i = 0; i < per_tree; i++)
-		{
-			AdHyperBlock *b = &hyper[t * per_tree + i];
-
-			for (int s = 0; s < AD_HYPER_LANES; s++)
-			{
-				uint32		below = i + 1 + draw(per_tree);
-
-				b->ratio[s] = ((int) draw(2001) - 1000) / 1000.0f;
-				b->threshold[s] = ((int) draw(4001) - 2000) / 1000.0f;
-				b->columns[s] = draw(columns);
-				b->columns[s] |= draw(columns) << 16;
-				b->way[s] = below < per_tree ? t * per_tree + below :
-					AD_HYPER_LEAF | draw(1000);
-			}
-			/* so near that every split of the block is, or none */
-			b->ratio[7] = 0;
-			b->columns[7] = 0;
-			b->threshold[7] = draw(40) == 0 ? 100 : 0;
-		}
+			fill_hyper(&hyper[t * per_tree + i], t * per_tree, i, per_tree, columns);
 	}
+	fill_hyper(&hyper[idle], 0, 0, 1, columns);
+	hyper[idle].ratio[7] = 0;
+	for (int s = 0; s < AD_HYPER_LANES; s++)
+	{
+		hyper[idle].threshold[s] = 1e30f;
+		hyper[idle].way[s] = idle;
+	}
+	for (int i = 0; i < AD_HYPER_TOGETHER; i++)
+		roots[trees + i] = idle;
 	for (int row = 0; row < ROWS; row++)
 	{
 		for (int i = 0; i < 256; i++)
-			y[i] = ((int) draw(40001) - 20000) / 9999.7f;
+			y[i] = ((int) draw(2049) - 1024) / 512.0f;
 		for (int level = AD_SIMD_SCALAR; level <= AD_SIMD_AVX512; level++)
 		{
 			if (!has(level))
@@ -183,7 +215,7 @@ try_hyper(int trees, uint32 per_tree, int columns)
 			ad_hyper_choose(level);
 			ad_hyper_walk[width] (hyper, roots, trees, y, 1e-9f, leaf);
 			if (level == AD_SIMD_SCALAR)
-				memcpy(expected, leaf, sizeof(leaf));
+				memcpy(expected, leaf, trees * sizeof(uint32));
 			for (int t = 0; t < trees; t++)
 				wrong += leaf[t] != expected[t];
 		}
