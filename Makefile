@@ -12,6 +12,7 @@
 #   make debug           builds for a debugger, with the extension's assertions
 #   make style           checks the layout of the C files (pg_bsd_indent)
 #   make bench           measures speed (bench/results)
+#   make bench-speed     of that, the figures that have a target
 #   make bench-report    measures accuracy and speed (docs/benchmark.md)
 #
 # The first ones need PostgreSQL's server headers and LAPACK; say
@@ -50,7 +51,7 @@ SHLIB_LINK  = -llapack -lblas -lm
 EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql $(UPGRADE) tmp_check log results \
 	$(OBJS:.o=.d)
 
-GOALS_WITHOUT_PG = help demo test style bench bench-report
+GOALS_WITHOUT_PG = help demo test style bench bench-speed bench-report
 PG_CONFIG ?= pg_config
 
 ifneq ($(filter $(GOALS_WITHOUT_PG),$(MAKECMDGOALS)),)
@@ -69,6 +70,9 @@ style:
 bench:
 	test/setup.sh bench
 	bench/run.sh
+bench-speed:
+	test/setup.sh bench
+	bench/run.sh iforest single groups
 bench-report:
 	test/setup.sh bench
 	bench/run.sh report

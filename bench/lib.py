@@ -1,6 +1,7 @@
 """What the benchmarks share: a psql session, a memory watch, a report.
 
-Times are taken by psql's \\timing (the client's clock around one statement).
+Times are taken by psql's \\timing (the client's clock around one statement),
+or are the processor time of one backend.
 Memory is the backend's RssAnon: its private pages, not the shared buffers it
 happened to touch.
 """
@@ -14,6 +15,8 @@ import tempfile
 import threading
 import time
 from datetime import date
+
+import figures
 
 SCALE = float(os.environ.get("BENCH_SCALE", "1"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
@@ -62,6 +65,16 @@ class Session:
 
     def seconds(self, statement):
         return self.run(statement)[1]
+
+    def busy_seconds(self, statement):
+        """Processor time of this backend, which other work does not change."""
+        before = self.processor_time()
+        self.run(statement)
+        return self.processor_time() - before
+
+    def processor_time(self):
+        with open(f"/proc/{self.pid}/schedstat") as schedstat:
+            return int(schedstat.read().split()[0]) / 1e9
 
     def plan(self, statement):
         return self.run("EXPLAIN (COSTS OFF) " + statement)[0]
@@ -168,7 +181,11 @@ def number(x):
 
 
 def pgbench_latencies(script, seconds, *arguments):
-    """Microseconds of each transaction, one client, prepared statement."""
+    """Microseconds of each transaction, prepared statements.
+
+    One client, unless the arguments say otherwise. A latency counts from the
+    first line of the script: what \\set computes is in it.
+    """
     with tempfile.TemporaryDirectory() as where:
         with open(where + "/script", "w") as file:
             file.write(script)
@@ -186,13 +203,60 @@ def pgbench_latencies(script, seconds, *arguments):
     return latencies
 
 
+class OneProcessor:
+    """Within it, new backends and the programs started share a processor.
+
+    Between two of them that sleep in turn, waking the other takes longer than
+    a row does, on a virtual machine some 60 microseconds.
+    """
+
+    def __init__(self, session):
+        with open(f"/proc/{session.pid}/status") as status:
+            server = int(re.search(r"^PPid:\s*(\d+)", status.read(),
+                                   re.M).group(1))
+        self.before = {pid: os.sched_getaffinity(pid) for pid in (0, server)}
+
+    def __enter__(self):
+        for pid, processors in self.before.items():
+            os.sched_setaffinity(pid, {min(processors)})
+
+    def __exit__(self, *_):
+        for pid, processors in self.before.items():
+            os.sched_setaffinity(pid, processors)
+
+
+def processor():
+    """The processor's name, numbers and the instructions that count here."""
+    with open("/proc/cpuinfo") as cpuinfo:
+        lines = [line.split(":", 1) for line in cpuinfo if ":" in line]
+    found = {}
+    for name, value in lines:
+        found.setdefault(name.strip(), value.strip())
+    flags = found.get("flags", found.get("Features", "")).split()
+    used = [f for f in ("asimd", "avx2", "avx512f", "avx512vl", "avx512bw",
+                        "avx512dq") if f in flags]
+    return (found.get("model name", "unknown processor") +
+            f" (family {found.get('cpu family', '?')}, model "
+            f"{found.get('model', '?')}, stepping "
+            f"{found.get('stepping', '?')}; {' '.join(used)})")
+
+
+LOAD = os.getloadavg()[0]
+
+
+def busy():
+    """What is to be said of a machine that had other work when it began."""
+    return (f"The machine was busy (load {LOAD:.1f} before it began): "
+            "processor time is somewhat too long, the clock's much."
+            if LOAD > 0.7 else "")
+
+
 class Report:
     """A page of markdown: the machine, then tables and plans."""
 
     def __init__(self, title, session, versions, how=None):
-        with open("/proc/cpuinfo") as cpuinfo:
-            model = next((line.split(":")[1].strip() for line in cpuinfo
-                          if line.startswith("model name")), "unknown")
+        self.figures = {}
+        self.server = "PostgreSQL " + session.value("SHOW server_version")
         with open("/proc/meminfo") as meminfo:
             memory = int(meminfo.readline().split()[1]) / MB
         self.lines = [
@@ -201,12 +265,13 @@ class Report:
             (how or "by `make bench`: everything in one run on one machine, "
              f"interleaved, medians of {ROUNDS} runs; ratios are medians of "
              "the ratios of paired runs."), "",
-            f"- {model}, {os.cpu_count()} processors, {memory:.0f} GB, "
+            f"- {processor()}, {os.cpu_count()} processors, {memory:.0f} GB, "
             f"Linux {platform.release()}",
-            "- PostgreSQL " + session.value("SHOW server_version") +
-            ", settings of planner and memory at their defaults, "
+            f"- {self.server}, settings of planner and memory at their defaults, "
             "shared_buffers 512 MB"]
         self.lines += ["- " + version for version in versions]
+        if busy():
+            self.lines += ["", f"**{busy()}**"]
         if SCALE != 1:
             self.lines += ["", f"**A trial at {SCALE} of the full size: "
                            "its figures mean nothing.**"]
@@ -231,8 +296,19 @@ class Report:
     def plan(self, lines):
         self.lines += [""] + [("    " + line).rstrip() for line in lines]
 
+    def figure(self, key, x):
+        """Keeps a figure of bench/figures.py; returns its verdict."""
+        self.figures[key] = x
+        return figures.verdict(key, x)
+
     def write(self):
         print("\n".join(self.lines))
+        if self.figures and SCALE == 1 and not ONLY:
+            figures.keep(self.figures, [
+                f"{processor()}, {os.cpu_count()} processors; "
+                f"{self.server}; {date.today()}, "
+                f"{os.environ['BENCH_COMMIT']}, medians of {ROUNDS} "
+                f"{'runs' if ROUNDS > 1 else 'run'}. {busy()}".strip()])
 
 
 def met(value, target, at_most=True):

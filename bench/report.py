@@ -32,6 +32,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 from sklearn.svm import OneClassSVM
 
+from figures import section as speed_section
 from lib import (ONLY, PSQL, Report, Session, copy_doubles, detectors, number,
                  progress)
 
@@ -484,6 +485,7 @@ def main():
     report.text("![histograms of the scores of each detector]"
                 "(img/benchmark_scores.svg)")
     report.section("Your own data", YOUR_OWN)
+    report.text("\n".join(speed_section()))
     report.section("Set by set")
     for name, title in sets:
         report.text("### " + title)

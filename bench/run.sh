@@ -6,8 +6,12 @@
 #   BENCH_SCALE=0.01   a quick run on a hundredth of the rows; its table goes
 #                      to the terminal only
 #   BENCH_ROUNDS=5     how often each timing is repeated
+#   BENCH_TIMES=20     the largest table of iforest, in millions of rows
 #   BENCH_ONLY=fit     only the sections whose name contains this; to the
 #                      terminal only
+#
+# Figures that have a target go to bench/results/speed.tsv, too, and from there
+# to docs/benchmark.md (bench/figures.py).
 #
 # bench/report.py, which runs only if it is named, is the report on accuracy:
 # it goes to docs/benchmark.md, and its pictures to docs/img.
@@ -19,7 +23,7 @@ names=("$@")
 if [ ${#names[@]} -eq 0 ]; then
 	for file in "$ad_root"/bench/*.py; do
 		name=$(basename "$file" .py)
-		[ "$name" = lib ] || [ "$name" = report ] || names+=("$name")
+		case $name in lib | figures | report) ;; *) names+=("$name") ;; esac
 	done
 	# It writes its own table, always of the full size.
 	[ "${BENCH_SCALE:-1}" != 1 ] || names+=(market)
@@ -35,6 +39,7 @@ ad_start_server "shared_buffers = '512MB'" "wal_level = minimal" \
 	"max_wal_senders = 0" "max_wal_size = '8GB'" "synchronous_commit = off" \
 	"full_page_writes = off" "autovacuum = off" "checkpoint_timeout = '1h'"
 ad_psql -q -c 'CREATE EXTENSION anomaly'
+server_database=$PGDATABASE
 
 export BENCH_PSQL=$ad_bindir/psql BENCH_PGBENCH=$ad_bindir/pgbench
 BENCH_COMMIT=$(git -C "$ad_root" describe --always --dirty 2>/dev/null || echo unknown)
@@ -52,7 +57,13 @@ for name in "${names[@]}"; do
 		RUNS=$BENCH_ROUNDS "$ad_root/bench/market.sh"
 		continue
 	fi
+	# tables of one are none of the next one's business
+	PGDATABASE=$server_database ad_psql -q -c "CREATE DATABASE bench_$name"
+	export PGDATABASE=bench_$name
+	ad_psql -q -c 'CREATE EXTENSION anomaly'
 	/usr/bin/python3 "$ad_root/bench/$name.py" >"$ad_work/$name.md"
+	export PGDATABASE=$server_database
+	ad_psql -q -c "DROP DATABASE bench_$name"
 	cat "$ad_work/$name.md"
 	if [ "$BENCH_SCALE" != 1 ] || [ -n "${BENCH_ONLY:-}" ]; then
 		continue
@@ -64,3 +75,6 @@ for name in "${names[@]}"; do
 		cp "$ad_work/$name.md" "$ad_root/bench/results/$name.md"
 	fi
 done
+if [ "$BENCH_SCALE" = 1 ] && [ -z "${BENCH_ONLY:-}" ]; then
+	/usr/bin/python3 "$ad_root/bench/figures.py"
+fi
