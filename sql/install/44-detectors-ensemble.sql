@@ -2,9 +2,20 @@
 
 CREATE FUNCTION @extschema@.ad_ensemble(
     specs jsonb[],
-    combine text DEFAULT 'mean')
+    combine text DEFAULT 'mean',
+    k integer DEFAULT 2)
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.ad_ensemble(jsonb[], text) IS
-'spec of several detectors fitted to the same sample and scored as one; combine: mean, max or median of their standardised scores, vote (share above their thresholds) or pvalue (mean of -ln p)';
+COMMENT ON FUNCTION @extschema@.ad_ensemble(jsonb[], text, integer) IS
+'spec of several detectors fitted to the same sample and scored as one; combine: mean, max or median of their standardised scores, top (mean of the k highest of these, of all if there are fewer), vote (share above their thresholds, equal shares by the mean) or pvalue (mean of -ln p)';
+
+-- What was ad_ensemble() in 0.2.0, as _ad_prepare() is.
+CREATE FUNCTION _anomaly._ad_ensemble(
+    specs jsonb[],
+    combine text DEFAULT 'mean')
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'ad_ensemble_0_2'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION _anomaly._ad_ensemble(jsonb[], text) IS
+'ad_ensemble() of version 0.2.0, for objects that depend on it';

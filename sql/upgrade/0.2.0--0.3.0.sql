@@ -65,6 +65,10 @@ ALTER FUNCTION @extschema@._ad_prepare(text, text, boolean, text, integer, doubl
 ALTER FUNCTION @extschema@.ad_lof(integer, text, integer, double precision) RENAME TO _ad_lof;
 ALTER FUNCTION @extschema@._ad_lof(integer, text, integer, double precision) SET SCHEMA _anomaly;
 
+-- And ad_ensemble().
+ALTER FUNCTION @extschema@.ad_ensemble(jsonb[], text) RENAME TO _ad_ensemble;
+ALTER FUNCTION @extschema@._ad_ensemble(jsonb[], text) SET SCHEMA _anomaly;
+
 -- The same of ad_calibrate().
 ALTER FUNCTION @extschema@.ad_calibrate(double precision, double precision) RENAME TO _ad_calibrate;
 ALTER FUNCTION @extschema@._ad_calibrate(double precision, double precision) SET SCHEMA _anomaly;

@@ -14,14 +14,19 @@
 
 typedef struct AdEnsembleOptions
 {
-	int			combine;		/* AdCombine */
+	int			combine;		/* AdCombine, but for AD_COMBINE_VOTE_MEAN */
+	int			k;				/* of AD_COMBINE_TOP */
 } AdEnsembleOptions;
 
 /* ensemble.c */
 extern const AdDetector ad_detector_ensemble;
-extern double ad_ensemble_combine(AdCombine combine, double *scores,
+extern void ad_ensemble_settle(AdModel *m, const AdEnsembleOptions *options);
+extern double ad_ensemble_combine(const AdModel *m, double *scores,
 								  const AdCalibration *const *calibrations,
 								  int n);
+extern double ad_ensemble_rounding(const AdModel *m,
+								   const AdCalibration *const *calibrations,
+								   int n);
 extern void ad_ensemble_load(AdReader *r, AdModel *m);
 
 #endif							/* AD_ENSEMBLE_H */

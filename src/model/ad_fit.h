@@ -21,6 +21,7 @@ typedef struct AdFit
 	MemoryContext mcxt;			/* owns all of it */
 	uint64		seed;			/* of what is held out: of all members */
 	Size		unsampled;		/* see AdFitter */
+	Size		max_rows;		/* that a member asks for; 0: all */
 	int			nmembers;
 	struct AdFit *members;
 
@@ -42,6 +43,7 @@ extern void ad_fit_prepare(AdFit *fit, AdView *v, const AdSpec *spec,
 						   uint64 seed);
 extern void ad_fit_matrix(AdFit *fit, const Size *rows, Size n,
 						  AdMatrix *matrix);
+extern bool ad_fit_draws(const AdFit *fit, Size n);
 extern void ad_fit_rows(void *fit, const Size *rows, Size n);
 extern double ad_fit_own_score(AdFit *fit, Size i);
 extern double ad_fit_rounding(const void *fit);

@@ -42,6 +42,8 @@ typedef struct AdFitter
 } AdFitter;
 
 /* held_out.c */
+extern void ad_calibration_draw(const Size *rows, Size n, Size k, uint64 seed,
+								uint64 stream, Size *drawn, Size *rest);
 extern void ad_calibration_make(const AdFitter *f, const Size *rows, Size n,
 								AdCalibration *out);
 

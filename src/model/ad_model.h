@@ -35,8 +35,12 @@
 typedef enum AdCombine
 {
 	AD_COMBINE_MEAN = 0, AD_COMBINE_MAX = 1, AD_COMBINE_MEDIAN = 2,
-	AD_COMBINE_VOTE = 3, AD_COMBINE_PVALUE = 4
+	AD_COMBINE_VOTE = 3,		/* models of 0.2.0: the share alone */
+	AD_COMBINE_PVALUE = 4, AD_COMBINE_TOP = 5,
+	AD_COMBINE_VOTE_MEAN = 6	/* equal shares ranked by the mean */
 } AdCombine;
+
+#define AD_MAX_COMBINE			AD_COMBINE_VOTE_MEAN
 
 /* How a feature becomes columns; stored in models, never renumber. */
 typedef enum AdEncoding
@@ -131,6 +135,7 @@ typedef struct AdModel
 	int			nmembers;		/* of an ensemble */
 	struct AdModel **members;
 	AdCombine	combine;
+	int			top;			/* the members that AD_COMBINE_TOP means */
 	AdBeyond   *beyond;			/* if ranged, per feature; else NULL */
 	double		beyond_unit;	/* what values beyond count by */
 	AdExplain  *explain;		/* NULL until a row is explained */

@@ -10,13 +10,16 @@
  *
  *	mean, max, median	of the scores in standard deviations from the mean of
  *						the training scores
- *	vote				the share of members whose threshold is exceeded
+ *	top					the mean of the k highest of these
+ *	vote				the share of members whose threshold is exceeded; equal
+ *						shares are ranked by the mean of these
  *	pvalue				the mean of -ln(p), which is Fisher's statistic (1932)
  *						over twice the number of members
  *
  * It stands in this room and not with the detectors because it needs models.
  *
- * Payload: u32 how to combine, u32 members, then for each u64 length, model.
+ * Payload: u32 how to combine, u32 members, then for each u64 length, model;
+ * of top at last u32 k.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,12 +28,16 @@
 
 #include <float.h>
 
+/* What the mean adds to a share, at most: a share is still to read as one. */
+#define VOTE_TIES		5e-10
+
 static const char *const combine_names[] = {
-	"mean", "max", "median", "vote", "pvalue", NULL
+	"mean", "max", "median", "vote", "pvalue", "top", NULL
 };
 
 static const AdOption ensemble_options[] = {
 	AD_ENUM(AdEnsembleOptions, combine, AD_COMBINE_MEAN, combine_names),
+	AD_INT(AdEnsembleOptions, k, 2, 1, AD_MAX_MEMBERS),
 };
 
 /* Members scale for themselves. */
@@ -40,51 +47,106 @@ ensemble_scale(const void *options pg_attribute_unused())
 	return AD_SCALE_NONE;
 }
 
+/* Say how a model that is to be an ensemble combines scores. */
+void
+ad_ensemble_settle(AdModel *m, const AdEnsembleOptions *options)
+{
+	m->combine = options->combine == AD_COMBINE_VOTE ? AD_COMBINE_VOTE_MEAN :
+		options->combine;
+	m->top = options->k;
+}
+
+/* Sort a few numbers, ascending. */
+static void
+sort_few(double *x, int n)
+{
+	for (int i = 1; i < n; i++)
+		for (int k = i; k > 0 && x[k - 1] > x[k]; k--)
+		{
+			double		swap = x[k];
+
+			x[k] = x[k - 1];
+			x[k - 1] = swap;
+		}
+}
+
+/* The mean of n > 0 numbers, which may be the greatest there are. */
+static double
+mean_of(const double *x, int n)
+{
+	double		sum = 0;
+
+	for (int k = 0; k < n; k++)
+		sum += x[k] / n;
+	/* shares of the greatest number may add up to more than it */
+	return Max(-DBL_MAX, Min(sum, DBL_MAX));
+}
+
 /*
  * One score of n > 0 members' scores, which are changed.  Always finite for
  * finite scores.
  */
 double
-ad_ensemble_combine(AdCombine combine, double *scores,
+ad_ensemble_combine(const AdModel *m, double *scores,
 					const AdCalibration *const *calibrations, int n)
 {
-	double		sum = 0;
+	double		votes = 0;
+	double		mean;
+	int			top;
 
 	for (int k = 0; k < n; k++)
 	{
 		const AdCalibration *c = calibrations[k];
 
-		switch (combine)
-		{
-			case AD_COMBINE_VOTE:
-				scores[k] = scores[k] > c->threshold;
-				break;
-			case AD_COMBINE_PVALUE:
-				scores[k] = -ad_log(ad_scores_pvalue(&c->held_out, scores[k]));
-				break;
-			default:
-				scores[k] = ad_scores_standard(&c->training, scores[k]);
-				break;
-		}
-		sum += scores[k] / n;
+		votes += scores[k] > c->threshold;
+		if (m->combine == AD_COMBINE_PVALUE)
+			scores[k] = -ad_log(ad_scores_pvalue(&c->held_out, scores[k]));
+		else
+			scores[k] = ad_scores_standard(&c->training, scores[k]);
 	}
-	if (combine == AD_COMBINE_MAX || combine == AD_COMBINE_MEDIAN)
+	switch (m->combine)
 	{
-		/* n is small */
-		for (int i = 1; i < n; i++)
-			for (int k = i; k > 0 && scores[k - 1] > scores[k]; k--)
-			{
-				double		swap = scores[k];
-
-				scores[k] = scores[k - 1];
-				scores[k - 1] = swap;
-			}
-		if (combine == AD_COMBINE_MAX)
+		case AD_COMBINE_MAX:
+			sort_few(scores, n);
 			return scores[n - 1];
-		return scores[(n - 1) / 2] * 0.5 + scores[n / 2] * 0.5;
+		case AD_COMBINE_MEDIAN:
+			sort_few(scores, n);
+			return scores[(n - 1) / 2] * 0.5 + scores[n / 2] * 0.5;
+		case AD_COMBINE_TOP:
+			sort_few(scores, n);
+			top = Min(m->top, n);
+			return mean_of(scores + n - top, top);
+		case AD_COMBINE_VOTE:
+			return votes / n;
+		case AD_COMBINE_VOTE_MEAN:
+			mean = mean_of(scores, n);
+			return votes / n +
+				VOTE_TIES * 0.5 * (1 + mean / (1 + fabs(mean)));
+		case AD_COMBINE_MEAN:
+		case AD_COMBINE_PVALUE:
+			break;
 	}
-	/* shares of the greatest number may add up to more than it */
-	return Max(-DBL_MAX, Min(sum, DBL_MAX));
+	return mean_of(scores, n);
+}
+
+/* What combined scores may be off by, if those of n members are by theirs. */
+double
+ad_ensemble_rounding(const AdModel *m,
+					 const AdCalibration *const *calibrations, int n)
+{
+	double		off = AD_SCORE_ROUNDING;
+
+	if (m->combine == AD_COMBINE_VOTE || m->combine == AD_COMBINE_PVALUE ||
+		m->combine == AD_COMBINE_VOTE_MEAN)
+		return off;
+	for (int k = 0; k < n; k++)
+	{
+		const AdScores *s = &calibrations[k]->training;
+
+		if (s->sd > 0)
+			off = Max(off, s->rounding / s->sd);
+	}
+	return off <= DBL_MAX ? off : 0;
 }
 
 /*
@@ -97,7 +159,7 @@ ad_ensemble_load(AdReader *r, AdModel *m)
 	uint32		combine = ad_rd_u32(r);
 	uint32		n = ad_rd_count(r, AD_MAX_MEMBERS, 8);
 
-	if (combine > AD_COMBINE_PVALUE || n == 0)
+	if (combine > AD_MAX_COMBINE || n == 0)
 		ad_rd_corrupt(r, "a parameter is out of range");
 	m->combine = combine;
 	m->members = ad_palloc0_array(AdModel *, n);
@@ -122,6 +184,14 @@ ad_ensemble_load(AdReader *r, AdModel *m)
 			ad_rd_corrupt(r, "a member is not calibrated");
 		m->members[k] = member;
 	}
+	if (m->combine == AD_COMBINE_TOP)
+	{
+		uint32		top = ad_rd_u32(r);
+
+		if (top < 1 || top > AD_MAX_MEMBERS)
+			ad_rd_corrupt(r, "a parameter is out of range");
+		m->top = (int) top;
+	}
 	ad_rd_end(r);
 	m->nmembers = (int) n;
 }
@@ -138,7 +208,7 @@ ad_ensemble_score(AdModel *m, const double *raw)
 		scores[k] = ad_model_score(m->members[k], raw);
 		calibrations[k] = &m->members[k]->calibration;
 	}
-	return ad_ensemble_combine(m->combine, scores, calibrations, m->nmembers);
+	return ad_ensemble_combine(m, scores, calibrations, m->nmembers);
 }
 
 const AdDetector ad_detector_ensemble = {

@@ -23,11 +23,14 @@
  * feature's.
  *
  * An ensemble that takes the mean is explained by its members, on the scale on
- * which it takes it; other ensembles by leaving features out.
+ * which it takes it; one that takes the mean of the highest, by those that are
+ * of the row, from the typical row's score on, since their own baselines are
+ * not the same for all rows.  Other ensembles by leaving features out.
  *
  *-------------------------------------------------------------------------
  */
 #include "model/ad_beyond.h"
+#include "model/ad_ensemble.h"
 #include "model/ad_explain.h"
 #include "model/ad_reduce.h"
 
@@ -245,6 +248,35 @@ static double explain_row(AdModel *m, const double *raw, bool path,
 						  double *contribution, double *baseline);
 
 /*
+ * Fill in which members an ensemble's score of a row is the mean of; returns
+ * their number.
+ */
+static int
+members_that_count(AdModel *m, const double *raw, bool *counts)
+{
+	double		scores[AD_MAX_MEMBERS];
+	int			n = m->combine == AD_COMBINE_TOP ? Min(m->top, m->nmembers) :
+		m->nmembers;
+
+	memset(counts, n == m->nmembers, AD_MAX_MEMBERS * sizeof(bool));
+	if (n == m->nmembers)
+		return n;
+	for (int k = 0; k < m->nmembers; k++)
+		scores[k] = ad_scores_standard(&m->members[k]->calibration.training,
+									   ad_model_score(m->members[k], raw));
+	for (int i = 0; i < n; i++)
+	{
+		int			highest = -1;
+
+		for (int k = 0; k < m->nmembers; k++)
+			if (!counts[k] && (highest < 0 || scores[k] > scores[highest]))
+				highest = k;
+		counts[highest] = true;
+	}
+	return n;
+}
+
+/*
  * Explain an ensemble's mean by its members; returns the baseline, or NaN if
  * that cannot be said in numbers.
  */
@@ -252,28 +284,34 @@ static double
 explain_members(AdModel *m, const double *raw, bool path,
 				double *contribution)
 {
-	double	   *part = explain_of(m)->row;
+	AdExplain  *e = explain_of(m);
+	double	   *part = e->row;
 	double		baseline = 0;
+	bool		counts[AD_MAX_MEMBERS];
+	int			n = members_that_count(m, raw, counts);
 
 	memset(contribution, 0, m->nfeatures * sizeof(double));
 	for (int k = 0; k < m->nmembers; k++)
 	{
 		const AdScores *scores = &m->members[k]->calibration.training;
 		double		rest;
-		double		score = explain_row(m->members[k], raw, path, part, &rest);
+		double		score;
 		double		unit = scores->sd;
 
+		if (!counts[k])
+			continue;
+		score = explain_row(m->members[k], raw, path, part, &rest);
 		/* without a spread the member says 0 or 1 */
 		if (unit == 0 && ad_scores_standard(scores, score) != 0)
 			unit = score - rest;
 		for (int j = 0; j < m->nfeatures && unit != 0; j++)
-			contribution[j] += part[j] / unit / m->nmembers;
-		baseline += ad_scores_standard(scores, rest) / m->nmembers;
+			contribution[j] += part[j] / unit / n;
+		baseline += ad_scores_standard(scores, rest) / n;
 	}
 	for (int j = 0; j < m->nfeatures; j++)
 		if (!isfinite(contribution[j]))
 			return NAN;
-	return baseline;
+	return n < m->nmembers ? e->typical_score : baseline;
 }
 
 /*
@@ -312,7 +350,7 @@ explain_row(AdModel *m, const double *raw, bool path, double *contribution,
 	*baseline = NAN;
 	if (m->nmembers > 0)
 	{
-		if (m->combine == AD_COMBINE_MEAN)
+		if (m->combine == AD_COMBINE_MEAN || m->combine == AD_COMBINE_TOP)
 			*baseline = explain_members(m, raw, path, contribution);
 	}
 	else

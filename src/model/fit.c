@@ -104,6 +104,8 @@ write_model(AdFit *fit, MemoryContext mcxt)
 			pfree(member);
 			contains_rows |= fit->members[k].spec->detector->contains_rows;
 		}
+		if (fit->model->combine == AD_COMBINE_TOP)
+			ad_wr_u32(buf, fit->model->top);
 	}
 	else
 	{

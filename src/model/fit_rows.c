@@ -175,12 +175,19 @@ ad_fit_prepare(AdFit *fit, AdView *v, const AdSpec *spec, uint64 seed)
 		return;
 	/* what an ensemble prepares is described, members prepare for themselves */
 	ad_prepare_fit(fit->model, v, NULL, v->n, spec, fit->mcxt);
-	fit->model->combine = ((AdEnsembleOptions *) spec->options)->combine;
+	ad_ensemble_settle(fit->model, spec->options);
 	fit->nmembers = spec->nmembers;
 	fit->members = ad_palloc_array(AdFit, spec->nmembers);
 	fit->scratch = ad_palloc_array(double, spec->nmembers);
 	for (int k = 0; k < fit->nmembers; k++)
-		prepare_one(&fit->members[k], v, &spec->members[k], seed);
+	{
+		const AdSpec *member = &spec->members[k];
+
+		prepare_one(&fit->members[k], v, member, seed);
+		if (member->has_sampling &&
+			member->sampling.rows != AD_DEFAULT_SAMPLE)
+			fit->members[k].max_rows = member->sampling.rows;
+	}
 }
 
 /* Raise an error if there is no score, and make it finite. */
@@ -272,8 +279,8 @@ members_score(AdFit *fit, Size i)
 {
 	for (int k = 0; k < fit->nmembers; k++)
 		fit->scratch[k] = score_row(&fit->members[k], i);
-	return finite_score(fit, ad_ensemble_combine(fit->model->combine,
-												 fit->scratch, fit->scales,
+	return finite_score(fit, ad_ensemble_combine(fit->model, fit->scratch,
+												 fit->scales,
 												 fit->nmembers));
 }
 
@@ -310,16 +317,8 @@ static double
 members_rounding(const void *arg)
 {
 	const AdFit *fit = arg;
-	double		off = AD_SCORE_ROUNDING;
 
-	for (int k = 0; k < fit->nmembers; k++)
-	{
-		const AdScores *s = &fit->scales[k]->training;
-
-		if (fit->model->combine <= AD_COMBINE_MEDIAN && s->sd > 0)
-			off = Max(off, s->rounding / s->sd);
-	}
-	return off <= DBL_MAX ? off : 0;
+	return ad_ensemble_rounding(fit->model, fit->scales, fit->nmembers);
 }
 
 /* The shift and unit of a detector's scores; see AdFitter. */
@@ -378,7 +377,17 @@ begin_fit(AdFit *fit, const Size *rows, Size n)
 	return old;
 }
 
-/* Fit a detector to some rows, given in ascending order. */
+/* Return whether a detector that is given n rows is fitted to some of them. */
+bool
+ad_fit_draws(const AdFit *fit, Size n)
+{
+	return fit->max_rows > 0 && n > fit->max_rows;
+}
+
+/*
+ * Fit a detector to some rows, given in ascending order; a member that asks
+ * for fewer, to so many of them.
+ */
 void
 ad_fit_rows(void *arg, const Size *rows, Size n)
 {
@@ -387,6 +396,16 @@ ad_fit_rows(void *arg, const Size *rows, Size n)
 	const AdDetector *d = fit->spec->detector;
 	AdMatrix	m;
 	AdReader	r;
+
+	if (ad_fit_draws(fit, n))
+	{
+		Size	   *drawn = ad_palloc_array(Size, fit->max_rows);
+
+		ad_calibration_draw(rows, n, fit->max_rows, fit->spec->sampling.seed,
+							AD_STREAM_MEMBER_ROWS, drawn, NULL);
+		rows = drawn;
+		n = fit->max_rows;
+	}
 
 	ad_fit_matrix(fit, rows, n, &m);
 	initStringInfo(&fit->payload);

@@ -41,24 +41,30 @@ count_held_out(const AdFitter *f, Size n)
 	return n == 1 ? 1 : Max(1, Min(k, n - 1));
 }
 
-/* Draw k of n rows, in ascending order; the others go to rest, unless NULL. */
-static void
-draw(const Size *rows, Size n, Size k, uint64 seed, Size *drawn, Size *rest)
+/*
+ * Draw k of n rows (NULL: of all n) by a stream of random numbers, in ascending
+ * order; the others go to rest, unless NULL.
+ */
+void
+ad_calibration_draw(const Size *rows, Size n, Size k, uint64 seed,
+					uint64 stream, Size *drawn, Size *rest)
 {
 	AdRandom	random;
 	Size		left = k;
 
-	ad_random_seed(&random, seed, AD_STREAM_HELD_OUT_ROWS);
+	ad_random_seed(&random, seed, stream);
 	for (Size i = 0, d = 0, o = 0; i < n; i++)
 	{
+		Size		row = rows ? rows[i] : i;
+
 		AD_CHECK_EVERY_1024(i);
 		if (left > 0 && ad_random_below(&random, n - i) < left)
 		{
-			drawn[d++] = rows[i];
+			drawn[d++] = row;
 			left--;
 		}
 		else if (rest)
-			rest[o++] = rows[i];
+			rest[o++] = row;
 	}
 }
 
@@ -153,7 +159,8 @@ summarise_training(const AdFitter *f, Size *rows, Size *n, uint32 max_tail,
 	{
 		Size	   *drawn = ad_palloc_array(Size, limit);
 
-		draw(rows, *n, limit, f->seed, drawn, NULL);
+		ad_calibration_draw(rows, *n, limit, f->seed, AD_STREAM_HELD_OUT_ROWS,
+							drawn, NULL);
 		memcpy(rows, drawn, limit * sizeof(Size));
 		pfree(drawn);
 		*n = limit;
@@ -202,7 +209,8 @@ ad_calibration_make(const AdFitter *f, const Size *rows, Size n,
 			out->method = AD_CALIBRATION_SPLIT;
 		if (nheld_out > 0 && n > 1)
 		{
-			draw(rows, n, nheld_out, f->seed, held_out, fitted);
+			ad_calibration_draw(rows, n, nheld_out, f->seed,
+								AD_STREAM_HELD_OUT_ROWS, held_out, fitted);
 			n -= nheld_out;
 		}
 		f->fit_rows(f->fit, fitted, n);

@@ -16,22 +16,23 @@ score_one(AdFit *fit, double *scores)
 {
 	const AdDetector *d = fit->spec->detector;
 	Size		n = fit->view->n;
+	bool		in_sample = d->in_sample && !ad_fit_draws(fit, n);
 	AdMatrix	m;
 
-	if (d->in_sample)
+	if (in_sample)
 	{
 		ad_fit_matrix(fit, NULL, n, &m);
 		d->in_sample(&m, fit->spec->options, scores);
 		if (m.x != fit->view->x)
 			pfree((void *) m.x);
 	}
-	if (!d->in_sample || fit->view->infinite)
+	if (!in_sample || fit->view->infinite)
 		ad_fit_rows(fit, NULL, n);
 	for (Size i = 0; i < n; i++)
 	{
 		AD_CHECK_EVERY_1024(i);
 		/* infinite numbers are missing in the matrix */
-		if (!d->in_sample || ad_view_infinite(fit->view, i, fit->raw))
+		if (!in_sample || ad_view_infinite(fit->view, i, fit->raw))
 			scores[i] = ad_fit_own_score(fit, i);
 	}
 	if (fit->spec->prepare.beyond_range)
@@ -68,8 +69,8 @@ score_members(AdFit *fit, double *scores)
 		AD_CHECK_EVERY_1024(i);
 		for (int k = 0; k < fit->nmembers; k++)
 			fit->scratch[k] = own[k][i];
-		scores[i] = ad_ensemble_combine(fit->model->combine, fit->scratch,
-										fit->scales, fit->nmembers);
+		scores[i] = ad_ensemble_combine(fit->model, fit->scratch, fit->scales,
+										fit->nmembers);
 	}
 	if (fit->spec->prepare.beyond_range)
 		ad_beyond_left_out(fit->model, fit->view, scores);

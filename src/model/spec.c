@@ -124,17 +124,78 @@ no_calibration(AdSpec *out)
 }
 
 /*
- * Parse the members of an ensemble, whose other parts have been parsed.
- * They take its preparation unless they have one, its sample, and seeds of
- * their own; p-values are combined of rows that each member holds out.
+ * Settle the sampling that a member of an ensemble has of its own.  There is
+ * one sketch, so it can ask for fewer rows of that and for other random
+ * numbers; for more rows only if nobody says how many the sketch is to have.
  */
+static void
+settle_sampling(AdSpec *ensemble, const AdSampling *own, int number)
+{
+	AdSampling *all = &ensemble->sampling;
+
+	if (own->keyed)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("member %d of an ensemble has keyed sampling of its own",
+						number),
+				 errhint("Add ad_sampling(keyed => true) to the ensemble with ||, instead.")));
+	if (own->rows == AD_DEFAULT_SAMPLE || own->rows <= all->rows)
+		return;
+	if (ensemble->has_sampling)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("member %d of an ensemble asks for %d rows, but the ensemble samples %d",
+						number, own->rows, all->rows)));
+	all->rows = own->rows;
+}
+
+/*
+ * Settle the members of an ensemble, whose other parts have been parsed.
+ * They take its preparation and its sampling unless they have their own, with
+ * seeds of their own; p-values are combined of rows that each member holds
+ * out.
+ */
+static void
+settle_members(AdSpec *out)
+{
+	bool		pvalue = ((AdEnsembleOptions *) out->options)->combine ==
+		AD_COMBINE_PVALUE;
+
+	for (int k = 0; k < out->nmembers; k++)
+		if (out->members[k].has_sampling)
+			settle_sampling(out, &out->members[k].sampling, k + 1);
+	for (int k = 0; k < out->nmembers; k++)
+	{
+		AdSpec	   *m = &out->members[k];
+
+		if (!m->has_prepare)
+		{
+			m->prepare = out->prepare;
+			/* it counts once */
+			m->prepare.beyond_range = false;
+		}
+		if (!m->has_sampling)
+		{
+			m->sampling = out->sampling;
+			/* the same detector twice is to see different random numbers */
+			if (k > 0)
+				m->sampling.seed = ad_mix64(out->sampling.seed ^ ((uint64) k << 32));
+		}
+		m->calibrate.contamination = out->calibrate.contamination;
+		if (pvalue)
+			m->calibrate.share = out->calibrate.share > 0 ?
+				out->calibrate.share : ad_calibrate_options[0].dflt;
+		m->calibrate.method = out->calibrate.method;
+		m->has_calibrate = out->has_calibrate || pvalue;
+	}
+}
+
+/* Parse the members of an ensemble. */
 static void
 parse_members(JsonbContainer *spec, AdSpec *out)
 {
 	JsonbValue *v = member(spec, "specs");
 	JsonbContainer *array;
-	bool		pvalue = ((AdEnsembleOptions *) out->options)->combine ==
-		AD_COMBINE_PVALUE;
 	uint32		n;
 
 	check_stack_depth();
@@ -168,31 +229,40 @@ parse_members(JsonbContainer *spec, AdSpec *out)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("member %u of an ensemble is an ensemble", k + 1),
 					 errhint("Give the members of both in one array.")));
-		if (m->has_sampling || m->has_calibrate)
+		if (m->has_calibrate)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("member %u of an ensemble has an %s of its own",
-							k + 1, m->has_sampling ? "ad_sampling()" :
-							"ad_calibrate()"),
+					 errmsg("member %u of an ensemble has an ad_calibrate() of its own",
+							k + 1),
 					 errhint("Add it to the ensemble with ||.")));
-		if (!m->has_prepare)
-		{
-			m->prepare = out->prepare;
-			/* it counts once */
-			m->prepare.beyond_range = false;
-		}
-		m->sampling = out->sampling;
-		/* the same detector twice is to see different random numbers */
-		if (k > 0)
-			m->sampling.seed = ad_mix64(out->sampling.seed ^ ((uint64) k << 32));
-		m->calibrate.contamination = out->calibrate.contamination;
-		if (pvalue)
-			m->calibrate.share = out->calibrate.share > 0 ?
-				out->calibrate.share : ad_calibrate_options[0].dflt;
-		m->calibrate.method = out->calibrate.method;
-		m->has_calibrate = out->has_calibrate || pvalue;
 	}
 	out->nmembers = (int) n;
+	settle_members(out);
+}
+
+/* Set the detector of a spec, with its default options. */
+static void
+set_detector(const AdDetector *d, AdSpec *out)
+{
+	out->detector = d;
+	out->options = palloc0(d->options_size);
+	ad_options_defaults(d->options, d->noptions, out->options);
+}
+
+/* Parse the detector of a spec and its options. */
+static void
+parse_detector(JsonbContainer *spec, const JsonbValue *v, AdSpec *out)
+{
+	char	   *name = pnstrdup(v->val.string.val, v->val.string.len);
+	const AdDetector *d;
+
+	d = ad_detector_by_name(name);
+	out->detector = d;
+	out->options = palloc0(d->options_size);
+	check_misplaced(spec, d, psprintf("ad_%s()", name));
+	ad_options_parse(spec, psprintf("ad_%s()", name), d->options, d->noptions,
+					 d == &ad_detector_ensemble ? ensemble_keys : spec_keys,
+					 out->options);
 }
 
 /*
@@ -213,17 +283,7 @@ ad_spec_parse(JsonbContainer *spec, bool need_detector, AdSpec *out)
 
 	v = member(spec, "detector");
 	if (v != NULL && v->type == jbvString)
-	{
-		char	   *name = pnstrdup(v->val.string.val, v->val.string.len);
-		const AdDetector *d = ad_detector_by_name(name);
-
-		out->detector = d;
-		out->options = palloc0(d->options_size);
-		check_misplaced(spec, d, psprintf("ad_%s()", name));
-		ad_options_parse(spec, psprintf("ad_%s()", name), d->options,
-						 d->noptions, d == &ad_detector_ensemble ?
-						 ensemble_keys : spec_keys, out->options);
-	}
+		parse_detector(spec, v, out);
 	else if (v != NULL || need_detector)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -258,18 +318,14 @@ void
 ad_spec_defaults(const char *detector, AdSpec *out)
 {
 	memset(out, 0, sizeof(*out));
-	if (detector)
-	{
-		out->detector = ad_detector_by_name(detector);
-		out->options = palloc0(out->detector->options_size);
-		ad_options_defaults(out->detector->options,
-							out->detector->noptions, out->options);
-	}
 	ad_options_defaults(ad_prepare_options, ad_n_prepare_options,
 						&out->prepare);
 	ad_options_defaults(ad_sampling_options, ad_n_sampling_options,
 						&out->sampling);
 	no_calibration(out);
+	if (detector == NULL)
+		return;
+	set_detector(ad_detector_by_name(detector), out);
 	if (out->detector == &ad_detector_ensemble)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -311,10 +367,22 @@ ad_spec_rows(const AdSpec *spec, Size full)
 	for (int k = 0; k < spec->nmembers; k++)
 	{
 		const AdSpec *m = &spec->members[k];
+		Size		own = m->sampling.rows == AD_DEFAULT_SAMPLE ?
+			used_rows(m) : (Size) m->sampling.rows;
 
-		used = Max(used, used_rows(m) + held_out(m, full - outside));
+		used = Max(used, own + held_out(m, full - outside));
 	}
 	return Min(used + outside, full);
+}
+
+/* Append how a spec samples. */
+static void
+print_sampling(StringInfo buf, const AdSpec *spec)
+{
+	appendStringInfoString(buf, ", \"sampling\": {");
+	ad_options_print(buf, ad_sampling_options, ad_n_sampling_options,
+					 &spec->sampling);
+	appendStringInfoChar(buf, '}');
 }
 
 /* Append the parts of a spec that belong to its detector. */
@@ -332,6 +400,8 @@ print_detector(StringInfo buf, const AdSpec *spec)
 			if (k > 0)
 				appendStringInfoString(buf, ", ");
 			print_detector(buf, &spec->members[k]);
+			if (spec->members[k].has_sampling)
+				print_sampling(buf, &spec->members[k]);
 			appendStringInfoChar(buf, '}');
 		}
 		appendStringInfoChar(buf, ']');
@@ -347,10 +417,7 @@ void
 ad_spec_print(StringInfo buf, const AdSpec *spec)
 {
 	print_detector(buf, spec);
-	appendStringInfoString(buf, ", \"sampling\": {");
-	ad_options_print(buf, ad_sampling_options, ad_n_sampling_options,
-					 &spec->sampling);
-	appendStringInfoChar(buf, '}');
+	print_sampling(buf, spec);
 	if (spec->has_calibrate)
 	{
 		appendStringInfoString(buf, ", \"calibrate\": {");

@@ -29,6 +29,7 @@ PG_FUNCTION_INFO_V1(ad_prepare_0_2);
 PG_FUNCTION_INFO_V1(ad_detector_0_2);
 PG_FUNCTION_INFO_V1(ad_lof_0_2);
 PG_FUNCTION_INFO_V1(ad_calibrate_0_2);
+PG_FUNCTION_INFO_V1(ad_ensemble_0_2);
 PG_FUNCTION_INFO_V1(ad_detector_names);
 
 /* A jsonb from JSON text; errors as jsonb's input has. */
@@ -226,6 +227,13 @@ ad_lof_0_2(PG_FUNCTION_ARGS)
 /* _ad_calibrate(…) -> jsonb: the same of ad_calibrate(…). */
 Datum
 ad_calibrate_0_2(PG_FUNCTION_ARGS)
+{
+	return ad_spec_constructor(fcinfo);
+}
+
+/* _ad_ensemble(…) -> jsonb: ad_ensemble(…) with the arguments of 0.2.0. */
+Datum
+ad_ensemble_0_2(PG_FUNCTION_ARGS)
 {
 	return ad_spec_constructor(fcinfo);
 }
