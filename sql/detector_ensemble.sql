@@ -99,6 +99,7 @@ SELECT ad_fit(:'spec'::jsonb, a) FROM readings;
 SELECT ad_ensemble(ARRAY[ad_iforest() || ad_sampling(keyed => true)]);
 SELECT ad_ensemble(ARRAY[ad_iforest()], 'top', 0);
 SELECT ad_ensemble(ARRAY[ad_iforest()], 'top', 33);
+SELECT ad_ensemble(ARRAY[ad_zscore(), ad_auto()]);
 SELECT ad_ensemble(ARRAY[ad_iforest() || ad_calibrate()]);
 SELECT ad_ensemble(ARRAY[ad_iforest()], 'sum');
 SELECT ad_ensemble(array_fill(ad_zscore(), ARRAY[33]));

@@ -101,10 +101,12 @@ SELECT key FROM ad_alert WHERE key = '1000';
 SELECT ad_label('trust job', 1000, true);
 SELECT ad_label('trust job', id, false) IS NULL AS labelled FROM trust.thing WHERE id = 7;
 SELECT key, is_anomaly FROM ad_labels ORDER BY key;
--- without a detector it is a calibrated isolation forest
+-- without a spec it is a calibrated ad_auto()
 RESET ROLE;
-SELECT ad_train('plain', 'SELECT a, a % 7 AS b FROM trust.thing');
-SELECT detector, spec -> 'calibrate' IS NOT NULL AS calibrated FROM ad_models WHERE name = 'plain';
+SELECT ad_train('usual', 'SELECT a, a % 7 AS b FROM trust.thing');
+SELECT detector, spec -> 'calibrate' IS NOT NULL AS calibrated FROM ad_models WHERE name = 'usual';
+SELECT ad_drop_model('usual');
+SELECT ad_train('plain', 'SELECT a, a % 7 AS b FROM trust.thing', ad_iforest() || ad_calibrate());
 
 -- nor do the labels of a job count whose owner may only score: that takes the privilege label
 SET ROLE trust_mallory;

@@ -10,7 +10,7 @@
 -- every detector of the library has a constructor, and every constructor makes
 -- a spec of a detector or a part of one
 SELECT coalesce(d.name, c.name) AS without_the_other, c.name IS NOT NULL AS constructor
-FROM unnest(_anomaly._ad_detectors() || '{ensemble,prepare,sampling,calibrate}') d(name)
+FROM unnest(_anomaly._ad_detectors() || '{ensemble,auto,prepare,sampling,calibrate}') d(name)
      FULL JOIN (SELECT substr(proname, 4) AS name FROM pg_proc WHERE prosrc = 'ad_spec_constructor') c USING (name)
 WHERE d.name IS NULL OR c.name IS NULL ORDER BY 1;
 
@@ -79,8 +79,8 @@ SELECT ad_stl_options() AS in_sql, ad_stl_array(v, ad_stl_options()) = ad_stl_ar
 FROM (SELECT array_agg(sin(i * pi() / 6) + i % 5) AS v FROM generate_series(1, 120) i) s;
 
 -- defaults that are specs
-SELECT proname, strpos(pg_get_expr(proargdefaults, 0), quote_literal(ad_iforest() || ad_calibrate())) > 0 AS same
-FROM pg_proc WHERE proname = 'ad_train' AND 'jsonb'::regtype = ANY (proargtypes::oid[]);
+SELECT proname, strpos(pg_get_expr(proargdefaults, 0), quote_literal(ad_auto() || ad_calibrate())) > 0 AS same
+FROM pg_proc WHERE proname IN ('ad_train', 'ad_detect') AND 'jsonb'::regtype = ANY (proargtypes::oid[]) ORDER BY 1;
 SELECT proname, count(*),
        bool_and(substring(pg_get_function_arguments(oid) FROM 'contamination [a-z ]* DEFAULT ([0-9.]*)')
                 = ad_calibrate() #>> '{calibrate,contamination}') AS same

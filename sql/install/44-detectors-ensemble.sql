@@ -19,3 +19,11 @@ AS 'MODULE_PATHNAME', 'ad_ensemble_0_2'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION _anomaly._ad_ensemble(jsonb[], text) IS
 'ad_ensemble() of version 0.2.0, for objects that depend on it';
+
+CREATE FUNCTION @extschema@.ad_auto(
+    priority text DEFAULT 'accuracy')
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'ad_spec_constructor'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.ad_auto(text) IS
+'spec of what this version takes where nothing is known of the data; priority: accuracy (fair_forest, subknn and ecod, the two highest of whose standardised scores count) or speed (iforest); models keep what it stood for when they were fitted';

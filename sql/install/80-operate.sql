@@ -121,7 +121,7 @@ END $$;
 CREATE FUNCTION @extschema@.ad_train(
     name text,
     query text,
-    spec jsonb DEFAULT '{"detector": "iforest", "trees": 100, "sample_size": 256, "ndim": 1, "max_features": 1,
+    spec jsonb DEFAULT '{"detector": "auto", "priority": "accuracy",
                         "calibrate": {"share": 0.2, "contamination": 0.1, "method": "split"}}',
     notes text DEFAULT NULL,
     keep integer DEFAULT NULL,
@@ -130,7 +130,7 @@ RETURNS integer
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION @extschema@.ad_train(text, text, jsonb, text, integer, boolean) IS
-'fits a model to the rows of a query, run read-only as the caller, and stores it as the next version of a name; returns the version; keep: how many versions remain, from now on';
+'fits a model, of ad_auto() and calibrated unless a spec is given, to the rows of a query, run read-only as the caller, and stores it as the next version of a name; returns the version; keep: how many versions remain, from now on';
 
 CREATE FUNCTION @extschema@.ad_train(
     name text,

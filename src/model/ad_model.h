@@ -124,6 +124,7 @@ typedef struct AdModel
 	bool		scaled;
 	bool		rounded;		/* a scale is -1 */
 	bool		ranged;			/* values beyond the fit's count */
+	bool		varying_only;	/* in a fit: not those beside a constant */
 	double	   *center;			/* per column, when scaled */
 	double	   *scale;			/* -1: a constant but for rounding */
 	bool		wide;			/* a scale is huge, see prepare.c */

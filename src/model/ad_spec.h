@@ -29,6 +29,7 @@ typedef struct AdPrepare
 	int			on_error;		/* AdOnError, of a fit whose data are at
 								 * fault; of an ensemble, its own counts */
 	bool		beyond_range;	/* count values beyond all of the fit */
+	bool		varying_only;	/* but not beside a constant: of ad_auto() */
 	double		reduce;			/* to so many components, or a share of the
 								 * variance; NaN: off */
 } AdPrepare;
@@ -53,6 +54,8 @@ extern const AdOption ad_calibrate_options[];
 extern const int ad_n_calibrate_options;
 
 /* spec.c */
+#define AD_AUTO		"auto"		/* a detector's name, of none in the catalogue */
+
 typedef struct AdSpec
 {
 	const AdDetector *detector; /* NULL if the spec names none */

@@ -14,7 +14,8 @@
  * The sum is 0 for every row of the fit; at two standard deviations beyond it
  * adds as much as lies between the least and the most anomalous of those.  A
  * number that was constant has no s: any other value counts 1, and what it
- * differs by, relative to the constant or to 1, if that is more.
+ * differs by, relative to the constant or to 1, if that is more; or nothing
+ * (ad_auto), so that which constant it is changes no score.
  *
  * The range is that of what a fit was made on: of rows that calibration holds
  * out the scores have terms of their own, as those of later rows have, so
@@ -158,6 +159,16 @@ extreme_but(const AdTail *tail, const double *others, Size n, double bound,
 	return bound;
 }
 
+/* Take the ranges of constants out, where only others count. */
+static AdBeyond *
+without_constants(const AdModel *m, AdBeyond *ranges)
+{
+	for (int j = 0; j < m->nfeatures && m->varying_only; j++)
+		if (ranges[j].spread == 0)
+			ranges[j].low = ranges[j].high = ranges[j].spread = NAN;
+	return ranges;
+}
+
 /*
  * The ranges of the model's features over all that was seen but for the
  * sample's rows that are not among those given, in ascending order (NULL: all
@@ -177,7 +188,7 @@ ad_beyond_ranges(const AdModel *m, const AdView *v, const Size *rows, Size n)
 		for (int j = 0; j < m->nfeatures; j++)
 			set_range(&ranges[j], &m->features[j], v->features[j].min,
 					  v->features[j].max, v->features[j].sd);
-		return ranges;
+		return without_constants(m, ranges);
 	}
 	x = ad_palloc_array(double, v->n);
 	if (s->large)
@@ -212,7 +223,7 @@ ad_beyond_ranges(const AdModel *m, const AdView *v, const Size *rows, Size n)
 	pfree(x);
 	if (others)
 		pfree(others);
-	return ranges;
+	return without_constants(m, ranges);
 }
 
 /*
@@ -252,7 +263,8 @@ ad_beyond_left_out(const AdModel *m, const AdView *v, double *scores)
 			x[extremes[k]] = x[n - 1];
 			range_of(&b, f, x, n - 1);
 			x[extremes[k]] = value;
-			if (!(units_beyond(f, &b, value) > 0))
+			if (!(units_beyond(f, &b, value) > 0) ||
+				(m->varying_only && b.spread == 0))
 				continue;
 			/* it is the only one of its value */
 			while (v->x[at * v->nfeatures + j] != value)

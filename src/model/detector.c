@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "model/ad_detector.h"
+#include "model/ad_spec.h"
 
 #include "core/ad_random.h"
 
@@ -43,8 +43,9 @@ check_id(const AdDetector *d)
 const AdDetector *
 ad_detector_by_name(const char *name)
 {
-	const char *words[64] = {NULL};
-	int			n = 0;
+	/* what specs say that is none of the catalogue, see spec.c */
+	const char *words[64] = {AD_AUTO};
+	int			n = 1;
 	const char *nearest;
 
 	for (int i = 0; ad_detectors[i]; i++)

@@ -114,6 +114,7 @@ prepare_one(AdFit *fit, AdView *v, const AdSpec *spec, uint64 seed)
 
 	memset(fit, 0, sizeof(*fit));
 	m->detector = spec->detector;
+	m->varying_only = spec->prepare.varying_only;
 	m->rows = v->rows;
 	m->sampled = v->n;
 	m->nfeatures = v->nfeatures;

@@ -6,7 +6,7 @@
  * {"detector": "iforest", "trees": 100, …, "prepare": {…}, "sampling": {…}}.
  * The nested objects keep the parts apart, so that specs compose with
  * jsonb's ||.  Printing spells out every default: that is the canonical
- * form that models store.
+ * form that models store.  "auto" is not printed, but what it stands for.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,6 +29,23 @@ const AdOption ad_prepare_options[] = {
 };
 const int	ad_n_prepare_options = lengthof(ad_prepare_options);
 
+/* The options of ad_auto(). */
+typedef enum AdAutoPriority
+{
+	AD_AUTO_ACCURACY, AD_AUTO_SPEED
+} AdAutoPriority;
+
+typedef struct AdAutoOptions
+{
+	int			priority;		/* AdAutoPriority */
+} AdAutoOptions;
+
+static const char *const priority_names[] = {"accuracy", "speed", NULL};
+
+static const AdOption auto_options[] = {
+	AD_ENUM(AdAutoOptions, priority, AD_AUTO_ACCURACY, priority_names),
+};
+
 /* keys of a spec that are not the detector's */
 static const char *const spec_keys[] = {
 	"detector", "prepare", "sampling", "calibrate", NULL
@@ -36,6 +53,9 @@ static const char *const spec_keys[] = {
 static const char *const ensemble_keys[] = {
 	"detector", "prepare", "sampling", "calibrate", "specs", NULL
 };
+
+/* one of what is prepared that is not an argument of ad_prepare() */
+static const char *const prepare_keys[] = {"varying_only", NULL};
 
 /* A member of an object, or NULL. */
 static JsonbValue *
@@ -55,7 +75,8 @@ member(JsonbContainer *object, const char *key)
  */
 static bool
 parse_part(JsonbContainer *spec, const char *key, const char *owner,
-		   const AdOption *table, int n, void *out)
+		   const AdOption *table, int n, const char *const *also_allowed,
+		   void *out)
 {
 	JsonbValue *v = member(spec, key);
 
@@ -69,7 +90,7 @@ parse_part(JsonbContainer *spec, const char *key, const char *owner,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" in a spec must be an object", key),
 				 errhint("Make it with %s.", owner)));
-	ad_options_parse(v->val.binary.data, owner, table, n, NULL, out);
+	ad_options_parse(v->val.binary.data, owner, table, n, also_allowed, out);
 	return true;
 }
 
@@ -111,6 +132,22 @@ check_misplaced(JsonbContainer *spec, const AdDetector *d, const char *owner)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown option \"%s\" for %s", "threshold", owner),
 				 errhint("A threshold of the score is no part of a spec: compare ad_score() with it, or give ad_calibrate() the contamination that ad_is_anomaly() goes by.")));
+}
+
+/*
+ * Return whether what a spec prepares has the word that is no argument of
+ * ad_prepare(), and stands in the specs of models by ad_auto(): values beside
+ * a constant are not beyond the range.
+ */
+static bool
+says_varying_only(JsonbContainer *spec)
+{
+	JsonbValue *v = member(spec, "prepare");
+
+	if (v == NULL || v->type != jbvBinary)
+		return false;
+	v = member(v->val.binary.data, prepare_keys[0]);
+	return v != NULL && v->type == jbvBool && v->val.boolean;
 }
 
 /* Set what a spec does if it does not say how to calibrate. */
@@ -173,6 +210,7 @@ settle_members(AdSpec *out)
 			m->prepare = out->prepare;
 			/* it counts once */
 			m->prepare.beyond_range = false;
+			m->prepare.varying_only = false;
 		}
 		if (!m->has_sampling)
 		{
@@ -249,6 +287,32 @@ set_detector(const AdDetector *d, AdSpec *out)
 	ad_options_defaults(d->options, d->noptions, out->options);
 }
 
+/*
+ * Make a spec that names "auto" one of what that stands for: models keep the
+ * latter, so that what it stands for can change.  Of the other parts it says
+ * what is prepared, unless the spec does; settle_members() must follow them.
+ */
+static void
+expand_auto(const AdAutoOptions *options, AdSpec *out)
+{
+	static const char *const members[] = {"fair_forest", "subknn", "ecod"};
+
+	if (options->priority == AD_AUTO_SPEED)
+	{
+		set_detector(ad_detector_by_name("iforest"), out);
+		return;
+	}
+	set_detector(&ad_detector_ensemble, out);
+	((AdEnsembleOptions *) out->options)->combine = AD_COMBINE_TOP;
+	/* one absurd value among many features: none of them makes enough of it */
+	out->prepare.beyond_range = true;
+	out->prepare.varying_only = true;
+	out->nmembers = lengthof(members);
+	out->members = ad_palloc0_array(AdSpec, lengthof(members));
+	for (int k = 0; k < out->nmembers; k++)
+		ad_spec_defaults(members[k], &out->members[k]);
+}
+
 /* Parse the detector of a spec and its options. */
 static void
 parse_detector(JsonbContainer *spec, const JsonbValue *v, AdSpec *out)
@@ -256,6 +320,15 @@ parse_detector(JsonbContainer *spec, const JsonbValue *v, AdSpec *out)
 	char	   *name = pnstrdup(v->val.string.val, v->val.string.len);
 	const AdDetector *d;
 
+	if (strcmp(name, AD_AUTO) == 0)
+	{
+		AdAutoOptions options;
+
+		ad_options_parse(spec, "ad_auto()", auto_options,
+						 lengthof(auto_options), spec_keys, &options);
+		expand_auto(&options, out);
+		return;
+	}
 	d = ad_detector_by_name(name);
 	out->detector = d;
 	out->options = palloc0(d->options_size);
@@ -273,6 +346,8 @@ void
 ad_spec_parse(JsonbContainer *spec, bool need_detector, AdSpec *out)
 {
 	JsonbValue *v;
+	AdPrepare	implied;
+	bool		varying_only;
 
 	memset(out, 0, sizeof(*out));
 	if (!JsonContainerIsObject(spec))
@@ -293,15 +368,25 @@ ad_spec_parse(JsonbContainer *spec, bool need_detector, AdSpec *out)
 		ad_options_parse(spec, "a spec without a detector", NULL, 0,
 						 spec_keys, out);
 
+	implied = out->prepare;
+	varying_only = says_varying_only(spec);
 	out->has_prepare = parse_part(spec, "prepare", "ad_prepare()",
 								  ad_prepare_options, ad_n_prepare_options,
+								  varying_only ? prepare_keys : NULL,
 								  &out->prepare);
+	if (out->has_prepare)
+		implied.varying_only = varying_only;
+	else
+		out->prepare.beyond_range = implied.beyond_range;
+	out->prepare.varying_only = implied.varying_only;
 	out->has_sampling = parse_part(spec, "sampling", "ad_sampling()",
 								   ad_sampling_options,
-								   ad_n_sampling_options, &out->sampling);
+								   ad_n_sampling_options, NULL,
+								   &out->sampling);
 	out->has_calibrate = parse_part(spec, "calibrate", "ad_calibrate()",
 									ad_calibrate_options,
-									ad_n_calibrate_options, &out->calibrate);
+									ad_n_calibrate_options, NULL,
+									&out->calibrate);
 	if (!out->has_calibrate)
 		no_calibration(out);
 	if (pg_tzset(out->prepare.timezone) == NULL)
@@ -309,7 +394,9 @@ ad_spec_parse(JsonbContainer *spec, bool need_detector, AdSpec *out)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("time zone \"%s\" not recognized",
 						ad_quote_clip(out->prepare.timezone))));
-	if (out->detector == &ad_detector_ensemble)
+	if (out->nmembers > 0)
+		settle_members(out);
+	else if (out->detector == &ad_detector_ensemble)
 		parse_members(spec, out);
 }
 
@@ -325,6 +412,15 @@ ad_spec_defaults(const char *detector, AdSpec *out)
 	no_calibration(out);
 	if (detector == NULL)
 		return;
+	if (strcmp(detector, AD_AUTO) == 0)
+	{
+		AdAutoOptions options;
+
+		ad_options_defaults(auto_options, lengthof(auto_options), &options);
+		expand_auto(&options, out);
+		settle_members(out);
+		return;
+	}
 	set_detector(ad_detector_by_name(detector), out);
 	if (out->detector == &ad_detector_ensemble)
 		ereport(ERROR,
@@ -409,6 +505,8 @@ print_detector(StringInfo buf, const AdSpec *spec)
 	appendStringInfoString(buf, ", \"prepare\": {");
 	ad_options_print(buf, ad_prepare_options, ad_n_prepare_options,
 					 &spec->prepare);
+	if (spec->prepare.varying_only)
+		appendStringInfo(buf, ", \"%s\": true", prepare_keys[0]);
 	appendStringInfoChar(buf, '}');
 }
 

@@ -48,7 +48,8 @@ my %specs = map { ($_ => "ad_$_()") } detectors($node);
 	'iforest, ndim 2' => 'ad_iforest(ndim => 2)', 'zscore, mad' => "ad_zscore('mad')", 'hbos, bins 0' => 'ad_hbos(bins => 0)',
 	'pca, reconstruction' => "ad_pca(components => 0.5, method => 'reconstruction')", 'mahalanobis, robust' => 'ad_mahalanobis(robust => true)',
 	'kmeans, cblof' => "ad_kmeans(method => 'cblof')", 'ensemble, mean' => 'ad_ensemble(ARRAY[ad_kmeans(), ad_knn()])',
-	'ensemble, pvalue' => "ad_ensemble(ARRAY[ad_zscore(), ad_knn()], 'pvalue')");
+	'ensemble, pvalue' => "ad_ensemble(ARRAY[ad_zscore(), ad_knn()], 'pvalue')", 'ensemble, top' => "ad_ensemble(ARRAY[ad_zscore(), ad_pca(), ad_hbos()], 'top')",
+	auto => 'ad_auto()');
 
 # The quantile of Student's distribution that is as rare as 3 of the normal one
 # (Cornish and Fisher).

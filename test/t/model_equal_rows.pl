@@ -30,7 +30,7 @@ FROM generate_series(1, 10000) i;
 SQL
 
 my @specs = (variants($node), "ad_ensemble(ARRAY[ad_knn(), ad_zscore()])",
-	"ad_ensemble(ARRAY[ad_lof(), ad_iforest()], 'max')");
+	"ad_ensemble(ARRAY[ad_lof(), ad_iforest()], 'max')", "ad_ensemble(ARRAY[ad_knn(), ad_zscore(), ad_hbos()], 'top')", 'ad_auto()');
 
 # Those above a threshold of 5 % are 25 of 500, but for rows equal to it.
 for my $spec (@specs)

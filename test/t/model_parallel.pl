@@ -139,7 +139,7 @@ isnt(digest(settings(0), "SELECT ad_fit(ad_iforest(trees => 30) || ad_sampling(s
 	$model, 'another seed gives another model');
 
 # Every detector, with its defaults.
-for my $detector (detectors($node))
+for my $detector (detectors($node), 'auto')
 {
 	my $serial = digest(settings(0), "SELECT ad_fit('$detector', x, n, amount) FROM small");
 
