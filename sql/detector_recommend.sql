@@ -30,7 +30,7 @@ FROM (SELECT ad_fit(spec, sin(i), cos(i * i)) AS model
       FROM ad_recommend(100, 2), generate_series(1, 100) i GROUP BY spec) f
 WHERE model IS NOT NULL;
 -- every figure is one of the form that is looked up
-SELECT bool_and(detector = ANY (_anomaly._ad_detectors())) AS known,
+SELECT bool_and(detector = ANY (_anomaly._ad_detectors() || 'auto'::text)) AS known,
        bool_and(cardinality(fit_ms) = 3 AND cardinality(score_us) = 3 AND cardinality(model_bytes) = 3 AND
                 cardinality(column_exponents) = 3 AND 0 < ALL (fit_ms) AND 0 < ALL (score_us) AND
                 0 < ALL (model_bytes)) AS complete,
@@ -52,6 +52,65 @@ SELECT priority, detector, spec, reason, mean_auc, seconds, model_bytes,
 FROM unnest('{accuracy,speed,memory,balanced}'::text[]) priority, ad_recommend(1000, 10, priority)
 WHERE detector = 'iforest';
 ROLLBACK;
+
+-- where nothing speaks against it, auto is first, by the default priority too; each has a reason of its own
+SELECT rows, priority, (array_agg(detector ORDER BY rank))[1] AS first
+FROM unnest('{1000,100000,10000000}'::bigint[]) rows, unnest('{accuracy,balanced}'::text[]) priority, ad_recommend(rows, 10, priority)
+GROUP BY rows, priority ORDER BY rows, priority;
+SELECT count(*) > 16 AS many, count(DISTINCT split_part(reason, ';', 1)) = count(*) AS own_reasons,
+       count(*) FILTER (WHERE detector IN ('pca', 'mahalanobis', 'gmm') AND reason ~ 'ranks as (pca|mahalanobis)') AS coincide FROM ad_recommend(100000, 10);
+-- and so they do
+SELECT count(DISTINCT ranked) AS rankings
+FROM (SELECT detector, array_agg(i ORDER BY round(s::numeric, 6), i) AS ranked
+      FROM (SELECT detector, ad_fit(spec, x, y, z) AS m
+            FROM (SELECT ad_random(1, i, 'normal') AS x, ad_random(2, i, 'normal') AS y, ad_random(3, i, 'normal') + ad_random(1, i, 'normal') AS z
+                  FROM generate_series(1, 500) i) r, ad_recommend(500, 3) WHERE detector IN ('pca', 'mahalanobis', 'gmm') GROUP BY detector) f,
+           generate_series(1, 50) i, ad_score(m, i, sin(i), cos(i)) s GROUP BY detector) r;
+
+-- it looks at the rows of a query
+CREATE TABLE orders AS
+SELECT i AS id, ad_random(1, i, 'normal') AS a, CASE WHEN i % 4 > 0 THEN ad_random(2, i, 'normal') END AS b, 'shop ' || i % 3 AS shop, i % 2 = 0 AS paid
+FROM generate_series(1, 5000) i;
+SELECT rank, detector, spec FROM ad_recommend('SELECT a, b, shop, paid FROM orders') ORDER BY rank LIMIT 1;
+-- four features, of which one has three values: seven columns
+SELECT count(*) AS detectors, bool_and(q.rank = n.rank AND q.model_bytes = n.model_bytes AND q.seconds = n.seconds AND q.spec = n.spec) AS as_numbers
+FROM ad_recommend('SELECT * FROM orders; -- all', 'accuracy', key => 'id') q JOIN ad_recommend(5000, 7, 'accuracy') n USING (detector);
+SELECT detector, regexp_replace(reason, '.*bytes|.*kB|.*MB', '') AS of_the_table
+FROM ad_recommend('SELECT a, b, shop, paid FROM orders') WHERE detector IN ('iforest', 'knn', 'loda') ORDER BY detector;
+SELECT count(*) FILTER (WHERE reason ~ 'missing|category') AS of_the_table FROM ad_recommend('SELECT a, paid FROM orders');
+-- more than are read: as many as the planner expects
+ANALYZE orders;
+SELECT bool_and(q.seconds BETWEEN n.seconds / 2 AND n.seconds * 2) AS about
+FROM ad_recommend('SELECT o.a, p.paid FROM orders o, orders p WHERE o.id <= 50') q JOIN ad_recommend(250000, 2) n USING (detector);
+-- a budget: nothing that takes half of it is named, or nothing at all
+SELECT count(*) > 3 AS some, count(*) < 17 AS not_all, max(seconds) <= 90 AS within, bool_or(detector = 'inne') AS slow
+FROM ad_recommend('SELECT o.a, p.paid FROM orders o, orders p', budget => '3 minutes');
+SELECT count(*) AS none FROM ad_recommend('SELECT a FROM orders', budget => '1 microsecond');
+-- fewer rows than a detector needs
+SELECT count(*) > 5 AS some, bool_or(detector IN ('mahalanobis', 'inne')) AS too_few FROM ad_recommend('SELECT a, b FROM orders WHERE id <= 3');
+-- as the caller, and read-only
+CREATE FUNCTION pg_temp.writes() RETURNS int LANGUAGE plpgsql AS $$ BEGIN DELETE FROM orders; RETURN 1; END $$;
+SELECT count(*) FROM ad_recommend('SELECT pg_temp.writes(), a FROM orders');
+SELECT count(*) FROM ad_recommend('DELETE FROM orders RETURNING a');
+SELECT count(*) FROM ad_recommend('WITH d AS (DELETE FROM orders RETURNING a) SELECT * FROM d');
+SELECT count(*) FROM ad_recommend('SELECT a FROM orders; DROP TABLE orders');
+SELECT count(*) FROM ad_recommend('SELECT a FROM orders) q; DROP TABLE orders; --');
+SELECT count(*) FROM ad_recommend('SELECT a FROM orders FOR UPDATE');
+CREATE ROLE ad_test_recommend;
+SET ROLE ad_test_recommend;
+SELECT count(*) FROM ad_recommend('SELECT a FROM orders');
+RESET ROLE;
+DROP ROLE ad_test_recommend;
+SELECT count(*) AS untouched, current_setting('transaction_read_only') AS read_only FROM orders;
+SELECT count(*) FROM ad_recommend('SELECT a FROM orders WHERE false');
+SELECT count(*) FROM ad_recommend('SELECT a, b FROM orders', key => 'c');
+SELECT count(*) FROM ad_recommend('SELECT id FROM orders', key => 'id');
+SELECT count(*) FROM ad_recommend('SELECT a FROM orders', 'fast');
+SELECT count(*) FROM ad_recommend('SELECT a FROM orders', budget => '0');
+SELECT count(*) FROM ad_recommend('SELECT a FROM orders', budget => '-1 day');
+SELECT count(*) FROM ad_recommend(NULL::text);
+SELECT count(*) FROM ad_recommend('orders');
+DROP TABLE orders;
 
 -- errors
 SELECT ad_recommend(0, 10);

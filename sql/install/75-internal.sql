@@ -62,6 +62,19 @@ LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10;
 COMMENT ON FUNCTION _anomaly._ad_explain(text, jsonb, VARIADIC "any") IS
 'ad_explain(text, jsonb, VARIADIC "any")';
 
+CREATE AGGREGATE _anomaly._ad_sketch(spec jsonb, VARIADIC "any") (
+    SFUNC = _anomaly._ad_sketch_spec_transfn,
+    STYPE = internal,
+    SSPACE = 4194304,
+    FINALFUNC = _anomaly._ad_sketch_finalfn,
+    COMBINEFUNC = _anomaly._ad_fit_combinefn,
+    SERIALFUNC = _anomaly._ad_fit_serialfn,
+    DESERIALFUNC = _anomaly._ad_fit_deserialfn,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE _anomaly._ad_sketch(jsonb, VARIADIC "any") IS
+'ad_sketch(jsonb, VARIADIC "any")';
+
 CREATE FUNCTION _anomaly._ad_threshold(model bytea, contamination double precision)
 RETURNS double precision
 AS 'MODULE_PATHNAME', 'ad_threshold'

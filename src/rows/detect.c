@@ -60,32 +60,6 @@ error_context(void *arg)
 	errcontext("query of ad_detect, %s", *(const char **) arg);
 }
 
-/* The column of a query that is its key, by name; -1 if there is no name. */
-static int
-key_column(const AdQuery *q, const char *name)
-{
-	int			found = -1;
-
-	if (name == NULL)
-		return -1;
-	for (int i = 0; i < q->columns->natts; i++)
-		if (strcmp(NameStr(TupleDescAttr(q->columns, i)->attname), name) == 0)
-		{
-			if (found >= 0)
-				ereport(ERROR,
-						(errcode(ERRCODE_AMBIGUOUS_COLUMN),
-						 errmsg("query has two columns \"%s\"", name),
-						 errhint("Name them with AS.")));
-			found = i;
-		}
-	if (found < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("query has no column \"%s\" to be the key",
-						ad_quote_clip(name))));
-	return found;
-}
-
 /*
  * A spec argument: a jsonb; or a text, which names a detector or is the text
  * of a spec (a literal without a type is a text).
@@ -272,7 +246,7 @@ run_detect(FunctionCallInfo fcinfo)
 	error_context_stack = &callback;
 	SPI_connect();
 	ad_query_read(sql, "query", &query);
-	ad_query_features(&query, key_column(&query, key));
+	ad_query_features(&query, ad_query_key(&query, key));
 
 	if (parsed.sampling.keyed && query.key < 0)
 		ereport(ERROR,

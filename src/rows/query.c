@@ -129,6 +129,32 @@ ad_query_read(const char *sql, const char *what, AdQuery *out)
 	SPI_freeplan(plan);
 }
 
+/* The column of a query that is its key, by name; -1 if there is no name (NULL). */
+int
+ad_query_key(const AdQuery *q, const char *name)
+{
+	int			found = -1;
+
+	if (name == NULL)
+		return -1;
+	for (int i = 0; i < q->columns->natts; i++)
+		if (strcmp(NameStr(TupleDescAttr(q->columns, i)->attname), name) == 0)
+		{
+			if (found >= 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_AMBIGUOUS_COLUMN),
+						 errmsg("query has two columns \"%s\"", name),
+						 errhint("Name them with AS.")));
+			found = i;
+		}
+	if (found < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("query has no column \"%s\" to be the key",
+						ad_quote_clip(name))));
+	return found;
+}
+
 /*
  * Say which column of a query is no feature but a key, or -1.  The other
  * columns must have names of their own; a single one may be an array or a

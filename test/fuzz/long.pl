@@ -133,7 +133,7 @@ for (split /\n/, $node->safe_psql('postgres',
 }
 
 # Options and their words: of constructors, and of other functions' defaults.
-my @specs = map { variants($node, $_) } detectors($node), qw(prepare sampling calibrate ensemble);
+my @specs = map { variants($node, $_) } detectors($node), qw(auto prepare sampling calibrate ensemble);
 my %words = map { $_ => 1 } detectors($node);
 my %keys;
 for my $f (@functions)
