@@ -139,6 +139,9 @@ DETECTORS = {
     "subknn": Detector(
         rate=MILLION, fit_cost="n d", score_cost="draws rows d",
         size="draws rows d"),
+    "auto": Detector(
+        rate=250_000, fit_cost="its members'", score_cost="its members'",
+        size="its members'"),
     "fair_forest": Detector(
         peer="IsolationForest, for scale",
         fit=lambda x: IsolationForest(n_estimators=200, max_samples=256,

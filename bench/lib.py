@@ -85,9 +85,10 @@ class Session:
 
 
 def detectors(session):
-    """Names of the detectors there are, as the library's catalogue has them."""
-    return session.run("SELECT d FROM unnest(_anomaly._ad_detectors()) d "
-                       "ORDER BY 1")[0]
+    """Names of the detectors there are, as the library's catalogue has them,
+    and "auto"."""
+    return session.run("SELECT d FROM unnest(_anomaly._ad_detectors() || "
+                       "'auto'::text) d ORDER BY 1")[0]
 
 
 def copy_doubles(table, matrix):
