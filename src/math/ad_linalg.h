@@ -87,14 +87,34 @@ typedef void (*AdScatterAdd) (const double *x, Size n, int cols,
 							  const double *mean, const double *weight,
 							  double *s);
 
+/*
+ * Of each column of n rows: ad_column_ranges lowers its least and raises its
+ * greatest value, ad_column_sums adds differences from a number and their
+ * squares in the order of the rows, ad_column_counts adds how many values are
+ * at most a limit.  NaN is neither less nor greater than anything, and in the
+ * sums of its column alone.
+ */
+typedef void (*AdColumnRanges) (const double *x, Size n, int cols,
+								double *least, double *greatest);
+typedef void (*AdColumnSums) (const double *x, Size n, int cols,
+							  const double *from, double *sum,
+							  double *squares);
+typedef void (*AdColumnCounts) (const double *x, Size n, int cols,
+								const double *limit, int64 *count);
+
 extern AdMapNorms ad_map_norms;
 extern AdCentersNearest ad_centers_nearest;
 extern AdScatterAdd ad_scatter_add;
+extern AdColumnRanges ad_column_ranges;
+extern AdColumnSums ad_column_sums;
+extern AdColumnCounts ad_column_counts;
 extern void ad_linear_choose(AdSimdLevel level);
 
 /* linalg.c: fits.  n x n matrices are row by row and symmetric. */
 extern void ad_check_columns(int cols, const char *detector);
 extern void ad_column_means(const double *x, Size n, int cols, double *mean);
+extern void ad_count_at_most(const double *x, Size n, int cols,
+							 const double *limit, int64 *count);
 extern void ad_covariance(const double *x, Size n, int cols,
 						  const double *mean, double divisor, double *cov);
 extern bool ad_all_finite(const double *v, Size n);

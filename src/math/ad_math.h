@@ -19,6 +19,7 @@ extern double ad_quantile(double *v, Size n, double q);
 extern void ad_quantiles(double *v, Size n, const double *q, int nq,
 						 double *result);
 extern void ad_sort_doubles(double *v, Size n);
+extern void ad_sort_u64(uint64 *v, Size n);
 extern void ad_sort_int64(int64 *v, Size n);
 
 /* ranks.c: places among sorted numbers */
@@ -35,8 +36,20 @@ typedef struct AdRanks
 
 extern void ad_ranks_build(AdRanks *r, double *values, uint32 n);
 extern void ad_ranks_widen(AdRanks *r, int steps);
+extern void ad_sort_bits(uint64 *v, Size n, int low_bit, uint64 *scratch);
 extern void ad_sort_many(double *v, Size n, uint64 *scratch);
 extern void ad_sort_with(double *v, uint32 *with, Size n, uint64 *scratch);
+
+/* The bits of a double, no NaN, as an integer that sorts as the double does. */
+static inline uint64
+ad_sortable(double v)
+{
+	uint64		u;
+
+	v += 0.0;					/* one zero only */
+	memcpy(&u, &v, 8);
+	return u ^ ((uint64) ((int64) u >> 63) | (UINT64CONST(1) << 63));
+}
 
 /* The bucket of a number; monotonic in x. */
 static inline uint32

@@ -27,5 +27,7 @@ extern double ad_width(double low, double high, bool whole);
 extern bool ad_all_whole(const double *v, Size n, Size stride);
 extern void ad_spread(const double *v, Size n, Size stride, double divisor,
 					  AdSpread *s);
+extern void ad_spread_columns(const double *x, Size n, int cols, double less,
+							  AdSpread *s);
 
 #endif							/* AD_SPREAD_H */

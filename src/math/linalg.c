@@ -236,15 +236,36 @@ ad_all_finite(const double *v, Size n)
 void
 ad_column_means(const double *x, Size n, int cols, double *mean)
 {
+	Size		block = Max((Size) BLOCK * 16 / cols, 1);
+	double	   *squares = ad_palloc0_array(double, cols);
+
 	memset(mean, 0, cols * sizeof(double));
-	for (Size i = 1; i < n; i++)
+	for (Size i = 0; i < n; i += block)
 	{
-		AD_CHECK_EVERY_1024(i);
-		for (int j = 0; j < cols; j++)
-			mean[j] += x[i * cols + j] - x[j];
+		CHECK_FOR_INTERRUPTS();
+		ad_column_sums(x + i * cols, Min(block, n - i), cols, x, mean, squares);
 	}
 	for (int j = 0; j < cols; j++)
 		mean[j] = x[j] + mean[j] / (double) n;
+	pfree(squares);
+}
+
+/*
+ * How many values of each column are at most a limit, NaN being none; a limit
+ * that is NaN has none.
+ */
+void
+ad_count_at_most(const double *x, Size n, int cols, const double *limit,
+				 int64 *count)
+{
+	Size		block = Max((Size) BLOCK * 16 / cols, 1);
+
+	memset(count, 0, cols * sizeof(int64));
+	for (Size i = 0; i < n; i += block)
+	{
+		CHECK_FOR_INTERRUPTS();
+		ad_column_counts(x + i * cols, Min(block, n - i), cols, limit, count);
+	}
 }
 
 /* A scatter's upper blocks as a whole matrix, divided. */

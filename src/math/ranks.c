@@ -22,7 +22,7 @@
 #define DIGITS			6		/* 6 * 11 >= 64 */
 #define RADIX			(1 << DIGIT_BITS)
 #define LOW_BITS		UINT64CONST(0x1FFFFFFF) /* of a double: no float's */
-#define FEW				256		/* values better sorted by comparing */
+#define FEW				512		/* values better sorted by comparing */
 
 /*
  * Make ranks of n values, ascending and distinct, none of them NaN or
@@ -81,17 +81,7 @@ ad_ranks_widen(AdRanks *r, int steps)
 	r->steps = steps;
 }
 
-/* The bits of a double as an integer that sorts as the double does. */
-static inline uint64
-sortable(double v)
-{
-	uint64		u;
-
-	v += 0.0;					/* one zero only */
-	memcpy(&u, &v, 8);
-	return u ^ ((uint64) ((int64) u >> 63) | (UINT64CONST(1) << 63));
-}
-
+/* The double of such a number. */
 static inline double
 unsortable(uint64 u)
 {
@@ -103,78 +93,93 @@ unsortable(uint64 u)
 }
 
 /*
+ * Sort ascending by the bits from low_bit on, those that are equal in these
+ * in any order.  scratch has room for n.  Cancellable.
+ */
+void
+ad_sort_bits(uint64 *v, Size n, int low_bit, uint64 *scratch)
+{
+	int			digits = (64 - low_bit + DIGIT_BITS - 1) / DIGIT_BITS;
+	Size	   *count;
+	uint64	   *from = v;
+	uint64	   *to = scratch;
+
+	if (n < FEW)
+	{
+		ad_sort_u64(v, n);
+		return;
+	}
+	count = ad_palloc0_array(Size, digits * RADIX);
+#define DIGIT(u, d) (((u) >> (low_bit + (d) * DIGIT_BITS)) & (RADIX - 1))
+	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		for (int d = 0; d < digits; d++)
+			count[d * RADIX + DIGIT(v[i], d)]++;
+	}
+	for (int d = 0; d < digits; d++)
+	{
+		Size	   *start = count + d * RADIX;
+		Size		sum = 0;
+		uint64	   *swap = from;
+
+		CHECK_FOR_INTERRUPTS();
+		if (start[DIGIT(from[0], d)] == n)
+			continue;
+		for (int b = 0; b < RADIX; b++)
+		{
+			Size		c = start[b];
+
+			start[b] = sum;
+			sum += c;
+		}
+		for (Size i = 0; i < n; i++)
+		{
+			if ((i & 0xFFFF) == 0)
+				CHECK_FOR_INTERRUPTS();
+			to[start[DIGIT(from[i], d)]++] = from[i];
+		}
+		from = to;
+		to = swap;
+	}
+#undef DIGIT
+	if (from != v)
+		memcpy(v, from, n * sizeof(uint64));
+	pfree(count);
+}
+
+/*
  * Sort n doubles ascending, none of them NaN; negative zeros become zeros.
  * scratch has room for n.  Cancellable.
  */
 void
 ad_sort_many(double *v, Size n, uint64 *scratch)
 {
-	uint32	   *count;
-	uint64	   *from = (uint64 *) v;
-	uint64	   *to = scratch;
+	uint64	   *words = (uint64 *) v;
 
 	StaticAssertStmt(sizeof(uint64) == sizeof(double), "doubles have 64 bits");
-	if (n < FEW || n > PG_UINT32_MAX)
+	if (n < FEW)
 	{
 		for (Size i = 0; i < n; i++)
 			v[i] += 0.0;
 		ad_sort_doubles(v, n);
 		return;
 	}
-	count = ad_palloc0_array(uint32, DIGITS * RADIX);
 	for (Size i = 0; i < n; i++)
 	{
-		uint64		u = sortable(v[i]);
+		uint64		u = ad_sortable(v[i]);
 
 		AD_CHECK_EVERY_1024(i);
 		memcpy(&v[i], &u, 8);
-		for (int d = 0; d < DIGITS; d++)
-			count[d * RADIX + ((u >> (d * DIGIT_BITS)) & (RADIX - 1))]++;
 	}
-	for (int d = 0; d < DIGITS; d++)
-	{
-		uint32	   *start = count + d * RADIX;
-		uint32		sum = 0;
-		bool		all_in_one = false;
-
-		CHECK_FOR_INTERRUPTS();
-		for (int b = 0; b < RADIX; b++)
-		{
-			uint32		c = start[b];
-
-			all_in_one |= (c == n);
-			start[b] = sum;
-			sum += c;
-		}
-		if (all_in_one)
-			continue;
-		for (Size i = 0; i < n; i++)
-		{
-			uint64		u;
-
-			if ((i & 0xFFFF) == 0)
-				CHECK_FOR_INTERRUPTS();
-			memcpy(&u, &from[i], 8);
-			memcpy(&to[start[(u >> (d * DIGIT_BITS)) & (RADIX - 1)]++], &u, 8);
-		}
-		{
-			uint64	   *swap = from;
-
-			from = to;
-			to = swap;
-		}
-	}
+	ad_sort_bits(words, n, 0, scratch);
 	for (Size i = 0; i < n; i++)
 	{
 		uint64		u;
-		double		x;
 
-		memcpy(&u, &from[i], 8);
-		x = unsortable(u);
-		memcpy(&scratch[i], &x, 8);
+		memcpy(&u, &v[i], 8);
+		v[i] = unsortable(u);
 	}
-	memcpy(v, scratch, n * sizeof(double));
-	pfree(count);
 }
 
 /*
@@ -197,7 +202,7 @@ ad_sort_with(double *v, uint32 *with, Size n, uint64 *scratch)
 	first = low == 0 ? 3 : 0;
 	for (Size i = 0; i < n; i++)
 	{
-		uint64		u = sortable(v[i]);
+		uint64		u = ad_sortable(v[i]);
 
 		AD_CHECK_EVERY_1024(i);
 		memcpy(&from[i], &u, 8);

@@ -12,7 +12,7 @@
 #include "math/ad_math.h"
 
 #define BUCKETS		2048
-#define MANY		8192		/* values that are worth dealing */
+#define MANY		4096		/* values that are worth counting */
 #define FEW			65536		/* values that are sorted in no time */
 
 static int
@@ -61,6 +61,14 @@ compare_int64(const void *a, const void *b)
 #define ST_SCOPE static
 #define ST_DEFINE
 #include "lib/sort_template.h"
+
+#define ST_SORT sort_words
+#define ST_ELEMENT_TYPE uint64
+#define ST_COMPARE(a, b) ((*(a) > *(b)) - (*(a) < *(b)))
+#define ST_CHECK_FOR_INTERRUPTS
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
 #endif
 
 /* Sort ascending; no NaN. */
@@ -74,6 +82,17 @@ ad_sort_doubles(double *v, Size n)
 		sort_doubles(v, n);
 #else
 	qsort(v, n, sizeof(double), compare_doubles);
+#endif
+}
+
+/* Sort ascending. */
+void
+ad_sort_u64(uint64 *v, Size n)
+{
+#if PG_VERSION_NUM >= 140000
+	sort_words(v, n);
+#else
+	qsort(v, n, sizeof(uint64), compare_u64);
 #endif
 }
 
@@ -131,12 +150,23 @@ ad_select_u64(const uint64 *v, Size n, Size k)
 }
 
 /*
- * Deal v into buckets of equal width between its least and greatest value;
- * false if their distance is not a usable number.  start[b] is where bucket
- * b begins in "dealt".
+ * Order statistics of many values, counted into buckets of equal width: those
+ * in the few buckets that are wanted, sorted, are all that is looked at.
+ */
+typedef struct Buckets
+{
+	uint32		start[BUCKETS + 1]; /* values before each bucket */
+	uint32		skipped[BUCKETS];	/* of these, in buckets not wanted */
+	bool		wanted[BUCKETS];
+	double	   *few;
+} Buckets;
+
+/*
+ * Count n values into buckets between their least and greatest, and note the
+ * bucket of each; false if the distance of these is not a usable number.
  */
 static bool
-deal(const double *v, Size n, double *dealt, uint32 *start)
+count_buckets(Buckets *b, const double *v, Size n, uint16 *bucket)
 {
 	double		least = v[0];
 	double		greatest = v[0];
@@ -152,55 +182,111 @@ deal(const double *v, Size n, double *dealt, uint32 *start)
 	per_width = BUCKETS / (greatest - least);
 	if (!isfinite(per_width) || per_width == 0)
 		return false;
-
-#define BUCKET_OF(x) Min((int) (((x) - least) * per_width), BUCKETS - 1)
 	for (Size i = 0; i < n; i++)
 	{
-		AD_CHECK_EVERY_1024(i);
-		start[BUCKET_OF(v[i])]++;
-	}
-	for (int b = 0; b < BUCKETS; b++)
-	{
-		uint32		count = start[b];
+		int			at = (int) ((v[i] - least) * per_width);
 
-		start[b] = sum;
+		AD_CHECK_EVERY_1024(i);
+		bucket[i] = (uint16) Min(at, BUCKETS - 1);
+		b->start[bucket[i]]++;
+	}
+	for (int k = 0; k <= BUCKETS; k++)
+	{
+		uint32		count = b->start[k];
+
+		b->start[k] = sum;
 		sum += count;
 	}
-	for (Size i = 0; i < n; i++)
-	{
-		AD_CHECK_EVERY_1024(i);
-		dealt[start[BUCKET_OF(v[i])]++] = v[i];
-	}
-#undef BUCKET_OF
-	/* each start has moved to the next one's: move them back */
-	memmove(start + 1, start, BUCKETS * sizeof(uint32));
-	start[0] = 0;
 	return true;
 }
 
-/* The k-th smallest of values dealt into buckets (or into one). */
-static double
-order_statistic(double *v, Size n, const uint32 *start, int buckets, Size k)
+/* The bucket of the k-th smallest value: the last that begins before k + 1. */
+static int
+bucket_of_rank(const Buckets *b, Size k)
 {
 	int			lo = 0;
-	int			hi = buckets - 1;
+	int			hi = BUCKETS - 1;
 
-	if (buckets == 1)
-	{
-		ad_select(v, n, k);
-		return v[k];
-	}
-	/* the last bucket that begins at or before k */
 	while (lo < hi)
 	{
 		int			middle = (lo + hi + 1) / 2;
 
-		if (start[middle] <= k)
+		if (b->start[middle] <= k)
 			lo = middle;
 		else
 			hi = middle - 1;
 	}
-	ad_select(v + start[lo], start[lo + 1] - start[lo], k - start[lo]);
+	return lo;
+}
+
+/* Sort the values of the buckets that are wanted. */
+static void
+sort_wanted(Buckets *b, const double *v, Size n, const uint16 *bucket)
+{
+	uint64	   *scratch;
+	Size		total = 0;
+	Size		found = 0;
+	uint32		skipped = 0;
+
+	for (int k = 0; k < BUCKETS; k++)
+	{
+		uint32		count = b->start[k + 1] - b->start[k];
+
+		b->skipped[k] = skipped;
+		if (b->wanted[k])
+			total += count;
+		else
+			skipped += count;
+	}
+	/* one more: every value is written, and only some stay */
+	b->few = ad_palloc_array(double, total + 1);
+	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		b->few[found] = v[i];
+		found += b->wanted[bucket[i]];
+	}
+	scratch = ad_palloc_array(uint64, total);
+	ad_sort_many(b->few, total, scratch);
+	pfree(scratch);
+}
+
+/*
+ * Make the buckets that hold quantiles q ready to be looked at; NULL if the
+ * values cannot be counted into buckets.
+ */
+static Buckets *
+bucket_quantiles(const double *v, Size n, const double *q, int nq)
+{
+	Buckets    *b = palloc0(sizeof(Buckets));
+	uint16	   *bucket = ad_palloc_array(uint16, n);
+	bool		usable = count_buckets(b, v, n, bucket);
+
+	if (usable)
+	{
+		for (int i = 0; i < nq; i++)
+		{
+			Size		k = (Size) (q[i] * (double) (n - 1));
+
+			b->wanted[bucket_of_rank(b, k)] = true;
+			b->wanted[bucket_of_rank(b, Min(k + 1, n - 1))] = true;
+		}
+		sort_wanted(b, v, n, bucket);
+	}
+	pfree(bucket);
+	if (usable)
+		return b;
+	pfree(b);
+	return NULL;
+}
+
+/* The k-th smallest of n values, in buckets or, if these are NULL, in v. */
+static double
+order_statistic(double *v, Size n, const Buckets *b, Size k)
+{
+	if (b)
+		return b->few[k - b->skipped[bucket_of_rank(b, k)]];
+	ad_select(v, n, k);
 	return v[k];
 }
 
@@ -208,42 +294,31 @@ order_statistic(double *v, Size n, const uint32 *start, int buckets, Size k)
  * Quantiles q in [0, 1] of n > 0 values by linear interpolation between
  * order statistics (R's type 7, numpy's default, percentile_cont).
  * Rearranges v.
- *
- * Many values are first dealt into buckets of equal width, so that each
- * order statistic is selected among few.
  */
 void
 ad_quantiles(double *v, Size n, const double *q, int nq, double *result)
 {
-	uint32		start[BUCKETS + 1] = {0};
-	double	   *dealt = v;
-	int			buckets = 1;
+	Buckets    *b = NULL;
 
 	if (n >= MANY && n <= PG_UINT32_MAX)
-	{
-		dealt = ad_palloc_array(double, n);
-		if (deal(v, n, dealt, start))
-			buckets = BUCKETS;
-		else
-		{
-			pfree(dealt);
-			dealt = v;
-		}
-	}
+		b = bucket_quantiles(v, n, q, nq);
 	for (int i = 0; i < nq; i++)
 	{
 		double		at = q[i] * (double) (n - 1);
 		Size		k = (Size) at;
 		double		fraction = at - (double) k;
-		double		low = order_statistic(dealt, n, start, buckets, k);
+		double		low = order_statistic(v, n, b, k);
 
 		/* weights, not a difference, which could overflow */
 		result[i] = (fraction == 0 || k + 1 >= n) ? low :
 			low * (1.0 - fraction) +
-			order_statistic(dealt, n, start, buckets, k + 1) * fraction;
+			order_statistic(v, n, b, k + 1) * fraction;
 	}
-	if (dealt != v)
-		pfree(dealt);
+	if (b)
+	{
+		pfree(b->few);
+		pfree(b);
+	}
 }
 
 /* One quantile; see ad_quantiles(). */

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * simd_linear.c
- *		Kernels of linear detectors: maps, distances to centres, scatter.
+ *		Kernels of linear detectors: maps, distances to centres, scatter; and
+ *		what is summed or counted of each column of a matrix.
  *
  * Each lane of a block is an output of its own and adds its terms in the
  * order of the columns, whatever the width of the registers: so the variants
@@ -20,6 +21,7 @@
 
 /* AD_LANES doubles at any address of a double */
 typedef double Lanes __attribute__((vector_size(64), aligned(8), may_alias));
+typedef int64 Masks __attribute__((vector_size(64), aligned(8), may_alias));
 
 #define LANES_AT(p)		(*(Lanes *) (p))
 #define CONST_LANES(p)	(*(const Lanes *) (p))
@@ -27,6 +29,9 @@ typedef double Lanes __attribute__((vector_size(64), aligned(8), may_alias));
 AdMapNorms	ad_map_norms;
 AdCentersNearest ad_centers_nearest;
 AdScatterAdd ad_scatter_add;
+AdColumnRanges ad_column_ranges;
+AdColumnSums ad_column_sums;
+AdColumnCounts ad_column_counts;
 
 static pg_attribute_always_inline void
 map_norms(const AdMap *m, const double *x, Size n, double *norms)
@@ -142,7 +147,139 @@ scatter_add(const double *x, Size n, int cols, const double *mean,
 	pfree(c);
 }
 
-/* The three kernels for one instruction set. */
+/*
+ * AD_LANES columns of a matrix, or all if it has fewer.  The last ones are
+ * read together with columns before them, which are skipped.
+ */
+typedef struct Strip
+{
+	const double *x;			/* in the first row */
+	Size		stride;			/* to the next row */
+	int			at;				/* first column */
+	int			width;			/* columns */
+	int			skip;			/* of them that are in the strip before */
+} Strip;
+
+static pg_attribute_always_inline Strip
+strip_of(const double *x, int cols, int at)
+{
+	Strip		s = {x, cols, at, Min(cols, AD_LANES), 0};
+
+	s.at = Min(at, cols - s.width);
+	s.skip = at - s.at;
+	s.x += s.at;
+	return s;
+}
+
+/*
+ * The strip's values of a row.  By address: how a vector is returned depends
+ * on the instruction set.
+ */
+static pg_attribute_always_inline void
+get_row(const Strip *s, Size i, Lanes * row)
+{
+	const double *from = s->x + i * s->stride;
+
+	if (s->width == AD_LANES)
+		*row = CONST_LANES(from);
+	else
+		for (int j = 0; j < s->width; j++)
+			(*row)[j] = from[j];
+}
+
+/* What a strip has of an array with an entry per column. */
+static pg_attribute_always_inline void
+get_lanes(const Strip *s, const double *from, Lanes * v)
+{
+	memcpy(v, from + s->at, s->width * sizeof(double));
+}
+
+static pg_attribute_always_inline void
+put_lanes(const Strip *s, const Lanes * v, double *to)
+{
+	for (int j = s->skip; j < s->width; j++)
+		to[s->at + j] = (*v)[j];
+}
+
+/* Per lane, a where the mask is set, else b. */
+#define CHOOSE_LANES(mask, a, b) \
+	((Lanes) (((mask) & (Masks) (a)) | (~(mask) & (Masks) (b))))
+
+static pg_attribute_always_inline void
+column_ranges(const double *x, Size n, int cols, double *least,
+			  double *greatest)
+{
+	for (int at = 0; at < cols; at += AD_LANES)
+	{
+		Strip		s = strip_of(x, cols, at);
+		Lanes		low = {0};
+		Lanes		high = {0};
+		Lanes		v = {0};
+
+		get_lanes(&s, least, &low);
+		get_lanes(&s, greatest, &high);
+		for (Size i = 0; i < n; i++)
+		{
+			get_row(&s, i, &v);
+			low = CHOOSE_LANES(v < low, v, low);
+			high = CHOOSE_LANES(v > high, v, high);
+		}
+		put_lanes(&s, &low, least);
+		put_lanes(&s, &high, greatest);
+	}
+}
+
+static pg_attribute_always_inline void
+column_sums(const double *x, Size n, int cols, const double *from,
+			double *sum, double *squares)
+{
+	for (int at = 0; at < cols; at += AD_LANES)
+	{
+		Strip		s = strip_of(x, cols, at);
+		Lanes		origin = {0};
+		Lanes		total = {0};
+		Lanes		square = {0};
+		Lanes		v = {0};
+
+		get_lanes(&s, from, &origin);
+		get_lanes(&s, sum, &total);
+		get_lanes(&s, squares, &square);
+		for (Size i = 0; i < n; i++)
+		{
+			get_row(&s, i, &v);
+			v -= origin;
+			total += v;
+			square += v * v;
+		}
+		put_lanes(&s, &total, sum);
+		put_lanes(&s, &square, squares);
+	}
+}
+
+static pg_attribute_always_inline void
+column_counts(const double *x, Size n, int cols, const double *limit,
+			  int64 *count)
+{
+	for (int at = 0; at < cols; at += AD_LANES)
+	{
+		Strip		s = strip_of(x, cols, at);
+		Lanes		most = {0};
+		Lanes		v = {0};
+		Masks		found = {0};
+
+		get_lanes(&s, limit, &most);
+		/* a mask that is set is -1 */
+		for (Size i = 0; i < n; i++)
+		{
+			get_row(&s, i, &v);
+			found -= v <= most;
+		}
+		for (int j = s.skip; j < s.width; j++)
+			count[s.at + j] += found[j];
+	}
+}
+
+/* The kernels for one instruction set. */
 #define VARIANT(suffix, attribute) \
 attribute static void \
 map_norms_##suffix(const AdMap *m, const double *x, Size n, double *norms) \
@@ -160,6 +297,24 @@ scatter_add_##suffix(const double *x, Size n, int cols, const double *mean, \
 					 const double *weight, double *s) \
 { \
 	scatter_add(x, n, cols, mean, weight, s); \
+} \
+attribute static void \
+column_ranges_##suffix(const double *x, Size n, int cols, double *least, \
+					   double *greatest) \
+{ \
+	column_ranges(x, n, cols, least, greatest); \
+} \
+attribute static void \
+column_sums_##suffix(const double *x, Size n, int cols, const double *from, \
+					 double *sum, double *squares) \
+{ \
+	column_sums(x, n, cols, from, sum, squares); \
+} \
+attribute static void \
+column_counts_##suffix(const double *x, Size n, int cols, \
+					   const double *limit, int64 *count) \
+{ \
+	column_counts(x, n, cols, limit, count); \
 }
 
 VARIANT(scalar,)
@@ -173,6 +328,9 @@ VARIANT(avx512, __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq"))))
 		ad_map_norms = map_norms_##suffix; \
 		ad_centers_nearest = centers_nearest_##suffix; \
 		ad_scatter_add = scatter_add_##suffix; \
+		ad_column_ranges = column_ranges_##suffix; \
+		ad_column_sums = column_sums_##suffix; \
+		ad_column_counts = column_counts_##suffix; \
 	} while (0)
 
 /* Use the variants of a level. */

@@ -75,8 +75,11 @@ ad_scores_build(AdScores *s, double *scores, Size n, uint32 max_tail,
 	Size		finite = n;
 	AdSpread	spread;
 
+	uint64	   *scratch = ad_palloc_array(uint64, n);
+
 	Assert(n > 0);
-	ad_sort_doubles(scores, n);
+	ad_sort_many(scores, n, scratch);
+	pfree(scratch);
 	while (finite > 0 && scores[finite - 1] >= AD_INFINITE_SCORE)
 		finite--;
 	if (finite == 0)

@@ -6,6 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include "core/ad_fault.h"
+#include "math/ad_linalg.h"
 #include "math/ad_math.h"
 #include "model/ad_ensemble.h"
 #include "model/ad_fit.h"
@@ -19,31 +20,34 @@
 static void
 remember_shares(AdModel *m, const AdView *v)
 {
-	for (int j = 0; j < m->nfeatures; j++)
+	int			d = m->nfeatures;
+	double	   *limit = ad_palloc_array(double, d);
+	int64	   *present = ad_palloc_array(int64, d);
+	int64	   *at_most = ad_palloc_array(int64, d);
+
+	for (int j = 0; j < d; j++)
+		limit[j] = INFINITY;
+	ad_count_at_most(v->x, v->n, d, limit, present);
+	for (int k = 0; k < AD_MODEL_SHARES; k++)
 	{
-		AdModelFeature *f = &m->features[j];
-		double		q[AD_MODEL_SHARES] = {f->stats.q05, f->stats.q25,
-		f->stats.median, f->stats.q75, f->stats.q95};
-		Size		at_most[AD_MODEL_SHARES] = {0};
-		Size		n = 0;
-
-		if (f->class == AD_CLASS_CATEGORY)
-			continue;
-		/* rounding may have put a quantile below the one before */
-		for (int k = 1; k < AD_MODEL_SHARES; k++)
-			q[k] = Max(q[k], q[k - 1]);
-		for (Size i = 0; i < v->n; i++)
+		for (int j = 0; j < d; j++)
 		{
-			double		x = v->x[i * v->nfeatures + j];
+			const AdViewFeature *s = &m->features[j].stats;
+			double		q[AD_MODEL_SHARES] = {s->q05, s->q25, s->median, s->q75,
+			s->q95};
 
-			AD_CHECK_EVERY_1024(i);
-			n += !isnan(x);
-			for (int k = 0; k < AD_MODEL_SHARES; k++)
-				at_most[k] += (x <= q[k]);
+			/* rounding may have put a quantile below the one before */
+			limit[j] = k == 0 ? q[0] : Max(q[k], limit[j]);
 		}
-		for (int k = 0; k < AD_MODEL_SHARES && n > 0; k++)
-			f->shares[k] = (double) at_most[k] / (double) n;
+		ad_count_at_most(v->x, v->n, d, limit, at_most);
+		for (int j = 0; j < d; j++)
+			if (m->features[j].class != AD_CLASS_CATEGORY && present[j] > 0)
+				m->features[j].shares[k] = (double) at_most[j] /
+					(double) present[j];
 	}
+	pfree(limit);
+	pfree(present);
+	pfree(at_most);
 }
 
 /* Bytes of the payloads of a fit. */

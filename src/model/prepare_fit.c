@@ -361,18 +361,18 @@ near_center(const AdModelFeature *f, double *v, Size n)
 }
 
 /*
- * Center and width of a column's n > 0 values, which are reordered; a width
- * of 0 is one that is rounding (spread.c).  all: they are of all rows.
+ * Center and width of a column's n > 0 values, whose spread is given and which
+ * are reordered; a width of 0 is one that is rounding (spread.c).  all: they
+ * are of all rows.
  */
 static void
 column_scale(const AdModelFeature *f, AdScale scale, bool all, double *v,
-			 Size n, double *center, double *width)
+			 Size n, const AdSpread *spread, double *center, double *width)
 {
-	AdSpread	s;
+	AdSpread	s = *spread;
 	double		low;
 	double		high;
 
-	ad_spread(v, n, 1, (double) n, &s);
 	if (s.sd == 0 && s.least < s.greatest && f->class == AD_CLASS_TIMESTAMP)
 	{
 		double		shift = s.least;
@@ -425,7 +425,9 @@ static void
 choose_scales(AdModel *m, const double *x, Size rows, bool all, AdScale scale)
 {
 	double	   *scratch = ad_palloc_array(double, rows);
+	AdSpread   *spread = ad_palloc_array(AdSpread, m->ncols);
 
+	ad_spread_columns(x, rows, m->ncols, 0, spread);
 	m->center = ad_palloc_array(double, m->ncols);
 	m->scale = ad_palloc_array(double, m->ncols);
 	for (int c = 0; c < m->ncols; c++)
@@ -453,7 +455,8 @@ choose_scales(AdModel *m, const double *x, Size rows, bool all, AdScale scale)
 		}
 		if (n == 0)
 			continue;
-		column_scale(f, scale, all, scratch, n, &center, &width);
+		column_scale(f, scale, all, scratch, n, &spread[f->first], &center,
+					 &width);
 		m->center[f->first] = isfinite(center) ? center : 0;
 		/* a constant column stays as it is, but centred */
 		if (width == CONSTANT)
@@ -462,6 +465,7 @@ choose_scales(AdModel *m, const double *x, Size rows, bool all, AdScale scale)
 			m->scale[f->first] = width > 0 ? Min(width, DBL_MAX) : 1;
 	}
 	pfree(scratch);
+	pfree(spread);
 	ad_prepare_scaled(m);
 }
 

@@ -128,17 +128,15 @@ view_category(AdView *v, int j)
 
 /* The statistics of the sample's values, n > 0 of them; reorders them. */
 static void
-sample_statistics(AdViewFeature *f, double *v, Size n)
+sample_statistics(AdViewFeature *f, double *v, Size n, const AdSpread *s)
 {
 	static const double levels[] = {0.05, 0.25, 0.5, 0.75, 0.95};
 	double		quantiles[lengthof(levels)];
-	AdSpread	s;
 
-	ad_spread(v, n, 1, (double) n, &s);
-	f->min = s.least;
-	f->max = s.greatest;
-	f->mean = s.mean;
-	f->sd = s.sd;
+	f->min = s->least;
+	f->max = s->greatest;
+	f->mean = s->mean;
+	f->sd = s->sd;
 	ad_quantiles(v, n, levels, lengthof(levels), quantiles);
 	f->q05 = quantiles[0];
 	f->q25 = quantiles[1];
@@ -189,9 +187,9 @@ count_distinct(AdViewFeature *f, const double *v, Size n)
 	}
 }
 
-/* Fill the statistics of a numeric feature. */
+/* Fill the statistics of a numeric feature; its spread is known. */
 static void
-view_number(AdView *v, int j, double *scratch)
+view_number(AdView *v, int j, double *scratch, const AdSpread *spread)
 {
 	const AdSketch *s = v->sketch;
 	AdViewFeature *f = &v->features[j];
@@ -205,7 +203,7 @@ view_number(AdView *v, int j, double *scratch)
 	}
 	no_statistics(f);
 	if (n > 0)
-		sample_statistics(f, scratch, n);
+		sample_statistics(f, scratch, n, spread);
 	if (s->large)
 		exact_statistics(f, s, j, n);
 	else
@@ -247,6 +245,32 @@ ad_view_infinite(const AdView *v, Size row, double *x)
 	return any;
 }
 
+/* Fill the statistics of all features. */
+static void
+view_features(AdView *v)
+{
+	const AdSketch *s = v->sketch;
+	double	   *scratch = ad_palloc_array(double, v->n);
+	AdSpread   *spread = ad_palloc_array(AdSpread, v->nfeatures);
+
+	/* those of categories, too, which are not looked at */
+	if (v->n > 0)
+		ad_spread_columns(v->x, v->n, v->nfeatures, 0, spread);
+	v->features = ad_palloc0_array(AdViewFeature, v->nfeatures);
+	for (int j = 0; j < v->nfeatures; j++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		v->features[j].missing = s->missing[j];
+		v->features[j].infinite = s->infinite[j];
+		if (s->features[j].class == AD_CLASS_CATEGORY)
+			view_category(v, j);
+		else
+			view_number(v, j, scratch, &spread[j]);
+	}
+	pfree(scratch);
+	pfree(spread);
+}
+
 /*
  * Take a view of a sketch, palloc'd in the current context.  Cuts the
  * sketch's sample to k, which changes nothing it says.  Strings are the
@@ -257,7 +281,6 @@ ad_view_create(AdSketch *s)
 {
 	AdView	   *v = palloc0(sizeof(AdView));
 	int			d = s->nfeatures;
-	double	   *scratch;
 
 	AssertSketchRows(s);
 	ad_sample_cut(s);
@@ -277,18 +300,6 @@ ad_view_create(AdSketch *s)
 		if (s->infinite[j] > 0)
 			forget_infinite(v, j);
 
-	v->features = ad_palloc0_array(AdViewFeature, d);
-	scratch = ad_palloc_array(double, s->n);
-	for (int j = 0; j < d; j++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		v->features[j].missing = s->missing[j];
-		v->features[j].infinite = s->infinite[j];
-		if (s->features[j].class == AD_CLASS_CATEGORY)
-			view_category(v, j);
-		else
-			view_number(v, j, scratch);
-	}
-	pfree(scratch);
+	view_features(v);
 	return v;
 }
