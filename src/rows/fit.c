@@ -199,6 +199,26 @@ create_state(FunctionCallInfo fcinfo, MemoryContext mcxt,
 	return state;
 }
 
+/* Let the sketch pass over a row of float8 columns: see ad_sketch_pass(). */
+static inline bool
+passes(FitState *state, FunctionCallInfo fcinfo)
+{
+#ifdef USE_FLOAT8_BYVAL
+	const NullableDatum *arg = fcinfo->args + state->args.first;
+	bool		nulls = false;
+
+	StaticAssertStmt(sizeof(NullableDatum) == 2 * sizeof(double) &&
+					 offsetof(NullableDatum, value) == 0,
+					 "a value is every other double of the arguments");
+	for (int j = 0; j < state->args.nfeatures; j++)
+		nulls |= arg[j].isnull;
+	return !nulls &&
+		ad_sketch_pass(state->sketch, (const double *) &arg->value);
+#else
+	return false;
+#endif
+}
+
 /*
  * The transition of all row-reading aggregates: features from argument
  * "first" on, the spec (if any) before them.
@@ -206,10 +226,14 @@ create_state(FunctionCallInfo fcinfo, MemoryContext mcxt,
 static Datum
 accumulate(FunctionCallInfo fcinfo, bool has_spec, bool need_detector)
 {
-	MemoryContext mcxt = ad_aggregate_context(fcinfo);
 	FitState   *state = PG_ARGISNULL(0) ? NULL :
 		(FitState *) PG_GETARG_POINTER(0);
+	MemoryContext mcxt = NULL;
 	uint64		key = 0;
+
+	/* asked until there is a sketch, not for every row */
+	if (state == NULL || state->sketch == NULL)
+		mcxt = ad_aggregate_context(fcinfo);
 
 	if (has_spec && !(state && state->spec_is_const))
 	{
@@ -240,8 +264,10 @@ accumulate(FunctionCallInfo fcinfo, bool has_spec, bool need_detector)
 			key = ad_source_hash(&state->key, PG_GETARG_DATUM(at));
 	}
 
+	if (state->sketch && state->args.float8_only && passes(state, fcinfo))
+		 /* nothing else to do */ ;
 	/* a NULL array or row is no row, as in other aggregates */
-	if (ad_args_next(&state->args, fcinfo, NULL))
+	else if (ad_args_next(&state->args, fcinfo, NULL))
 	{
 		if (unlikely(state->sketch == NULL))
 		{

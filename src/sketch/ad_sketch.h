@@ -165,6 +165,7 @@ extern AdSketch *ad_sketch_create(const AdSampling *sampling,
 								  MemoryContext mcxt);
 extern void ad_sketch_add(AdSketch *s, double *x, const AdCategory *category,
 						  uint64 key);
+extern bool ad_sketch_pass(AdSketch *s, const double *x);
 extern void ad_sketch_merge(AdSketch *a, const AdSketch *b);
 extern Size ad_sketch_full(const AdSketch *s);
 extern void ad_sketch_shrink(AdSketch *s, Size k);
@@ -183,8 +184,11 @@ extern void ad_sketch_check(const AdSketch *s, bool rows);
 /* sample.c */
 extern void ad_sample_append(AdSketch *s, uint64 priority, const double *row);
 extern void ad_sample_cut(AdSketch *s);
-extern Size *ad_sample_order(const AdSketch *s);
 extern uint64 ad_sample_gaps(const double *x, Size n, int cols, uint64 seed);
+
+/* order.c */
+extern void ad_sample_sort(const AdSketch *s, Size *rows, Size n);
+extern Size *ad_sample_order(const AdSketch *s);
 
 /* sketch_bytes.c */
 extern bytea *ad_sketch_write(AdSketch *s, const void *extra, Size extra_len);

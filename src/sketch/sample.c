@@ -24,61 +24,6 @@ buffer_rows(const AdSketch *s)
 }
 
 /*
- * Total order of two rows by content: numbers by value, categories by
- * bytes, missing last.  Codes are not compared, they depend on the plan.
- */
-static int
-compare_values(const AdSketch *s, const double *a, const double *b)
-{
-	for (int j = 0; j < s->nfeatures; j++)
-	{
-		bool		na = isnan(a[j]);
-		bool		nb = isnan(b[j]);
-
-		if (na || nb)
-		{
-			if (na != nb)
-				return na ? 1 : -1;
-			continue;
-		}
-		if (a[j] == b[j])
-			continue;
-		if (s->features[j].class == AD_CLASS_CATEGORY)
-		{
-			const AdDict *d = &s->dicts[j];
-			const AdDictEntry *ea = &d->entries[(uint32) a[j]];
-			const AdDictEntry *eb = &d->entries[(uint32) b[j]];
-			int			c = memcmp(d->arena + ea->at, d->arena + eb->at,
-								   Min(ea->len, eb->len));
-
-			if (c == 0)
-				c = ea->len - eb->len;
-			return c;
-		}
-		return a[j] < b[j] ? -1 : 1;
-	}
-	return 0;
-}
-
-typedef struct RowOrder
-{
-	const AdSketch *s;
-	const double *x;
-} RowOrder;
-
-static int
-compare_rows(const void *a, const void *b, void *arg)
-{
-	const RowOrder *t = arg;
-
-	CHECK_FOR_INTERRUPTS();
-
-	return compare_values(t->s,
-						  t->x + *(const Size *) a * t->s->nfeatures,
-						  t->x + *(const Size *) b * t->s->nfeatures);
-}
-
-/*
  * After an overflow a dictionary holds what the sample's rows use, nothing
  * else: drop the rest.
  */
@@ -115,84 +60,85 @@ collect_dictionaries(AdSketch *s)
 	}
 }
 
-/* Cut the buffer to the k rows with the smallest priorities. */
+/*
+ * Of more rows at the threshold than there is room for, mark those that are
+ * to go: the smallest by content stay.  Returns NULL if there is room.
+ */
+static bool *
+drop_ties(const AdSketch *s, uint64 threshold)
+{
+	Size		below = 0;
+	Size		nties = 0;
+	Size	   *ties;
+	bool	   *drop;
+
+	for (Size i = 0; i < s->n; i++)
+	{
+		below += s->priority[i] < threshold;
+		nties += s->priority[i] == threshold;
+	}
+	if (nties <= s->k - below)
+		return NULL;
+	ties = ad_palloc_array(Size, nties);
+	nties = 0;
+	for (Size i = 0; i < s->n; i++)
+		if (s->priority[i] == threshold)
+			ties[nties++] = i;
+	ad_sample_sort(s, ties, nties);
+	drop = ad_palloc0_array(bool, s->n);
+	for (Size i = s->k - below; i < nties; i++)
+		drop[ties[i]] = true;
+	pfree(ties);
+	return drop;
+}
+
+/*
+ * Cut the buffer to the k rows with the smallest priorities.  Those at its
+ * end fill the holes, for their order does not matter.
+ */
 void
 ad_sample_cut(AdSketch *s)
 {
 	MemoryContext old;
-	Size	   *ties;
-	Size		nties = 0;
-	bool	   *drop = NULL;
-	Size		below = 0;
-	Size		n = 0;
 	uint64		threshold;
+	bool	   *drop;
+	Size	   *hole;
+	Size		nholes = 0;
+	Size		filled = 0;
 
 	if (s->n <= s->k)
 		return;
 
 	old = MemoryContextSwitchTo(s->mcxt);
 	threshold = ad_select_u64(s->priority, s->n, s->k - 1);
+	drop = drop_ties(s, threshold);
 
-	for (Size i = 0; i < s->n; i++)
-	{
-		if (s->priority[i] < threshold)
-			below++;
-		else if (s->priority[i] == threshold)
-			nties++;
-	}
-
-	/* Of the rows at the threshold itself, the smallest by content stay. */
-	ties = ad_palloc_array(Size, nties);
-	nties = 0;
-	for (Size i = 0; i < s->n; i++)
-		if (s->priority[i] == threshold)
-			ties[nties++] = i;
-	if (nties > s->k - below)
-	{
-		RowOrder	t = {s, s->x};
-
-		qsort_arg(ties, nties, sizeof(Size), compare_rows, &t);
-		drop = ad_palloc0_array(bool, s->n);
-		for (Size i = s->k - below; i < nties; i++)
-			drop[ties[i]] = true;
-	}
-	pfree(ties);
-
-	/* fill the holes from the end: the order of the rows does not matter */
+	/* no branch is as likely as not */
 #define STAYS(i) (s->priority[i] <= threshold && !(drop && drop[i]))
-	for (Size last = s->n;; n++)
+	hole = ad_palloc_array(Size, s->n - s->k + 1);
+	for (Size i = 0; i < s->k; i++)
 	{
-		while (n < last && STAYS(n))
-			n++;
-		while (n < last && !STAYS(last - 1))
-			last--;
-		if (n == last)
-			break;
-		last--;
-		s->priority[n] = s->priority[last];
-		memcpy(s->x + n * s->nfeatures, s->x + last * s->nfeatures,
+		hole[nholes] = i;
+		nholes += !STAYS(i);
+	}
+	for (Size i = s->k; filled < nholes; i++)
+	{
+		Size		to = hole[filled];
+
+		/* a row that does not stay is overwritten by the next one */
+		memcpy(s->x + to * s->nfeatures, s->x + i * s->nfeatures,
 			   s->nfeatures * sizeof(double));
+		filled += STAYS(i);
+		s->priority[to] = s->priority[i];
 	}
 #undef STAYS
+	pfree(hole);
 	if (drop)
 		pfree(drop);
-	s->n = n;
+	s->n = s->k;
 	s->threshold = threshold;
 	collect_dictionaries(s);
 	MemoryContextSwitchTo(old);
-}
-
-/* The rows of the sample in order of content, palloc'd here and now. */
-Size *
-ad_sample_order(const AdSketch *s)
-{
-	Size	   *order = ad_palloc_array(Size, s->n);
-	RowOrder	o = {s, s->x};
-
-	for (Size i = 0; i < s->n; i++)
-		order[i] = i;
-	qsort_arg(order, s->n, sizeof(Size), compare_rows, &o);
-	return order;
 }
 
 /*

@@ -119,27 +119,97 @@ ad_sketch_create(const AdSampling *sampling, const AdFeature *features,
 	return s;
 }
 
+/* The bits of a number, for the compiler to look at several at once. */
+static inline uint64
+bits_of(double v)
+{
+	uint64		bits;
+
+	memcpy(&bits, &v, sizeof(bits));
+	return bits;
+}
+
 /*
- * Return whether a row has anything new for the tails or the number sets.
- * Most rows have not, so this loop is kept free of branches.
+ * Let -0 be +0 in a row, and return whether all of its numbers are finite.
+ * Zero times anything that is not is NaN.
  */
 static inline bool
-needs_tracking(const AdSketch *s, const double *row)
+all_finite(double *x, int d)
 {
-	int			beyond = 0;
+	uint64		zero = 0;
+
+	for (int j = 0; j < d; j++)
+	{
+		x[j] += 0.0;
+		zero |= bits_of(x[j] * 0.0);
+	}
+	return zero << 1 == 0;
+}
+
+/*
+ * Return whether no number of a row is beyond a tail's threshold; *finite as
+ * all_finite().  Most rows pass here and nowhere else, so this is a loop
+ * without branches, over signs of differences.
+ */
+static inline bool
+all_inside(const AdSketch *s, double *x, bool *finite)
+{
+	const double *low = s->low_threshold;
+	const double *high = s->high_threshold;
+	uint64		zero = 0;
+	uint64		sign = 0;
 
 	for (int j = 0; j < s->nfeatures; j++)
-		beyond |= (row[j] < s->low_threshold[j]) |
-			(row[j] > s->high_threshold[j]);
-	return beyond | s->counting;
+	{
+		double		v = x[j] + 0.0;
+
+		x[j] = v;
+		zero |= bits_of(v * 0.0);
+		sign |= bits_of(v - low[j]) | bits_of(high[j] - v);
+	}
+	*finite = zero << 1 == 0;
+	return *finite && sign >> 63 == 0;
+}
+
+/*
+ * Pass over a row if that is all there is to do: it is not in the sample, and
+ * has nothing new for the tails and number sets.  Every other double of x is
+ * a number, as arguments of a function are.  Returns false for a row that is
+ * to be added, and for one that only a closer look would tell is nothing new.
+ *
+ * Most rows of a large table end here, before they are copied.
+ */
+bool
+ad_sketch_pass(AdSketch *s, const double *x)
+{
+	const double *low = s->low_threshold;
+	const double *high = s->high_threshold;
+	AdRandom	random = s->random;
+	uint64		zero = 0;
+	uint64		sign = 0;
+
+	if (!s->large || s->counting || s->ncategories > 0 || s->sampling.keyed)
+		return false;
+	if (ad_random_next(&random) <= s->threshold)
+		return false;
+	for (int j = 0; j < s->nfeatures; j++)
+	{
+		double		v = x[2 * j];
+
+		zero |= bits_of(v * 0.0);
+		sign |= bits_of(v - low[j]) | bits_of(high[j] - v);
+	}
+	if (zero << 1 != 0 || sign >> 63 != 0 || s->rows == s->k)
+		return false;
+	s->random = random;
+	s->rows++;
+	return true;
 }
 
 /* Put one row into the tails and number sets, which have finite numbers. */
 static void
 track(AdSketch *s, const double *row)
 {
-	if (!needs_tracking(s, row))
-		return;
 	s->counting = false;
 	for (int j = 0; j < s->nfeatures; j++)
 	{
@@ -211,8 +281,11 @@ become_large(AdSketch *s)
 	s->counting = true;
 	for (Size i = 0; i < s->n; i++)
 	{
+		bool		finite;
+
 		AD_CHECK_EVERY_1024(i);
-		track(s, s->x + i * d);
+		if (s->counting || !all_inside(s, s->x + i * d, &finite))
+			track(s, s->x + i * d);
 	}
 	check_overflow(s);
 	MemoryContextSwitchTo(old);
@@ -284,7 +357,8 @@ ad_sketch_add(AdSketch *s, double *x, const AdCategory *category, uint64 key)
 	int			d = s->nfeatures;
 	uint64		priority;
 	bool		keep;
-	double		finite = 0;
+	bool		inside = false;
+	bool		finite;
 
 	AssertSketch(s);
 	if (unlikely(s->rows == 0) && !s->sampling.keyed)
@@ -300,12 +374,15 @@ ad_sketch_add(AdSketch *s, double *x, const AdCategory *category, uint64 key)
 	keep = (priority <= s->threshold);
 	s->rows++;
 
-	/* -0 becomes +0; zero times anything that is not finite is NaN */
-	for (int j = 0; j < d; j++)
-		x[j] += 0.0;
-	for (int j = 0; j < d; j++)
-		finite += x[j] * 0.0;
-	if (unlikely(finite != 0))
+	if (s->large)
+	{
+		inside = all_inside(s, x, &finite) && !s->counting;
+		if (likely(inside && !keep && s->ncategories == 0))
+			return;
+	}
+	else
+		finite = all_finite(x, d);
+	if (unlikely(!finite))
 		count_missing(s, x);
 
 	if (s->ncategories > 0)
@@ -335,7 +412,7 @@ ad_sketch_add(AdSketch *s, double *x, const AdCategory *category, uint64 key)
 		MemoryContextSwitchTo(old);
 	}
 
-	if (s->large)
+	if (s->large && !inside)
 		track(s, x);
 	if (keep)
 	{
@@ -452,6 +529,7 @@ merge_sample(AdSketch *a, const AdSketch *b, uint32 **recode)
 	{
 		uint64		priority = b->priority[i];
 		const double *from = b->x + i * d;
+		bool		finite;
 
 		AD_CHECK_EVERY_1024(i);
 		/* half of a large b's rows are out at once */
@@ -466,7 +544,8 @@ merge_sample(AdSketch *a, const AdSketch *b, uint32 **recode)
 				row[j] = recode[j][(uint32) row[j]];
 		}
 		/* a small b's rows are all here: its tails come from them */
-		if (a->large && !b->large)
+		if (a->large && !b->large &&
+			(a->counting || !all_inside(a, row, &finite)))
 			track(a, row);
 		if (priority <= a->threshold)
 		{
