@@ -184,6 +184,7 @@ extern void ad_sketch_check(const AdSketch *s, bool rows);
 /* sample.c */
 extern void ad_sample_append(AdSketch *s, uint64 priority, const double *row);
 extern void ad_sample_cut(AdSketch *s);
+extern void ad_sample_merge(AdSketch *a, const AdSketch *b, uint32 **recode);
 extern uint64 ad_sample_gaps(const double *x, Size n, int cols, uint64 seed);
 
 /* order.c */

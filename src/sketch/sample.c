@@ -168,16 +168,10 @@ ad_sample_gaps(const double *x, Size n, int cols, uint64 seed)
 	return h;
 }
 
-/*
- * Append a row whose priority is not above the threshold, and cut the
- * buffer if that filled it (which may renumber the codes of overflowed
- * dictionaries).  The current context must be the sketch's.
- */
-void
-ad_sample_append(AdSketch *s, uint64 priority, const double *row)
+/* Append a row to a buffer that may grow to a number of rows. */
+static void
+append_row(AdSketch *s, uint64 priority, const double *row, Size limit)
 {
-	Size		limit = buffer_rows(s);
-
 	if (s->n == s->capacity)
 	{
 		Size		capacity = Min(s->capacity == 0 ? INITIAL_ROWS : s->capacity * 2, limit);
@@ -198,6 +192,84 @@ ad_sample_append(AdSketch *s, uint64 priority, const double *row)
 	s->priority[s->n] = priority;
 	memcpy(s->x + s->n * s->nfeatures, row, s->nfeatures * sizeof(double));
 	s->n++;
-	if (s->n == limit)
+}
+
+/*
+ * Append a row whose priority is not above the threshold, and cut the
+ * buffer if that filled it (which may renumber the codes of overflowed
+ * dictionaries).  The current context must be the sketch's.
+ */
+void
+ad_sample_append(AdSketch *s, uint64 priority, const double *row)
+{
+	Size		limit = buffer_rows(s);
+
+	append_row(s, priority, row, limit);
+	if (s->n >= limit)
 		ad_sample_cut(s);
+}
+
+/* The greatest priority of the k rows with the smallest of two samples. */
+static uint64
+merged_threshold(const AdSketch *a, const AdSketch *b)
+{
+	uint64	   *both;
+	uint64		threshold;
+
+	if (a->n + b->n <= a->k)
+		return PG_UINT64_MAX;
+	both = ad_palloc_array(uint64, a->n + b->n);
+	memcpy(both, a->priority, a->n * sizeof(uint64));
+	memcpy(both + a->n, b->priority, b->n * sizeof(uint64));
+	threshold = ad_select_u64(both, a->n + b->n, a->k - 1);
+	pfree(both);
+	return threshold;
+}
+
+/*
+ * Take those rows of b's sample into a's that belong there, in place of those
+ * of a's that no longer do.  recode: the codes in a of b's categories, or
+ * NULL.  The current context must be a's.
+ */
+void
+ad_sample_merge(AdSketch *a, const AdSketch *b, uint32 **recode)
+{
+	int			d = a->nfeatures;
+	double	   *row = ad_palloc_array(double, d);
+	Size		limit = a->n + b->n;	/* if all priorities are the same */
+	Size		hole = 0;
+	uint64		threshold;
+
+	ad_sample_cut(a);
+	threshold = Min(merged_threshold(a, b), a->threshold);
+	for (Size i = 0; i < b->n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		if (b->priority[i] > threshold)
+			continue;
+		memcpy(row, b->x + i * d, d * sizeof(double));
+		for (int c = 0; c < a->ncategories; c++)
+		{
+			double	   *code = &row[a->categories[c]];
+
+			if (!isnan(*code))
+				*code = recode[a->categories[c]][(uint32) *code];
+		}
+		while (hole < a->n && a->priority[hole] <= threshold)
+			hole++;
+		if (hole < a->n)
+		{
+			a->priority[hole] = b->priority[i];
+			memcpy(a->x + hole * d, row, d * sizeof(double));
+		}
+		else
+			append_row(a, b->priority[i], row, limit);
+	}
+	pfree(row);
+	a->threshold = threshold;
+	/* rows at the threshold itself may be too many */
+	if (a->n > a->k)
+		ad_sample_cut(a);
+	else
+		collect_dictionaries(a);
 }

@@ -500,61 +500,20 @@ merge_dicts(AdSketch *a, const AdSketch *b)
 	return recode;
 }
 
-/* Look the codes up again after a cut renumbered overflowed dictionaries. */
+/* Put the rows of a small b, which are all in its sample, into a's tails. */
 static void
-renew_codes(AdSketch *a, const AdSketch *b, uint32 **recode)
+track_sample(AdSketch *a, const AdSketch *b)
 {
-	for (int c = 0; c < a->ncategories; c++)
-	{
-		int			j = a->categories[c];
-		const AdDict *db = &b->dicts[j];
-
-		if (!a->dicts[j].overflow)
-			continue;
-		for (uint32 v = 0; v < db->n; v++)
-			recode[j][v] = ad_dict_code(&a->dicts[j],
-										db->arena + db->entries[v].at,
-										db->entries[v].len);
-	}
-}
-
-/* Offer the rows of b's sample to a's, and to its tails if b has none. */
-static void
-merge_sample(AdSketch *a, const AdSketch *b, uint32 **recode)
-{
-	int			d = a->nfeatures;
-	double	   *row = ad_palloc_array(double, d);
+	double	   *row = ad_palloc_array(double, a->nfeatures);
 
 	for (Size i = 0; i < b->n; i++)
 	{
-		uint64		priority = b->priority[i];
-		const double *from = b->x + i * d;
 		bool		finite;
 
 		AD_CHECK_EVERY_1024(i);
-		/* half of a large b's rows are out at once */
-		if (b->large && priority > a->threshold)
-			continue;
-		memcpy(row, from, d * sizeof(double));
-		for (int c = 0; c < a->ncategories; c++)
-		{
-			int			j = a->categories[c];
-
-			if (!isnan(row[j]))
-				row[j] = recode[j][(uint32) row[j]];
-		}
-		/* a small b's rows are all here: its tails come from them */
-		if (a->large && !b->large &&
-			(a->counting || !all_inside(a, row, &finite)))
+		memcpy(row, b->x + i * a->nfeatures, a->nfeatures * sizeof(double));
+		if (a->counting || !all_inside(a, row, &finite))
 			track(a, row);
-		if (priority <= a->threshold)
-		{
-			Size		before = a->n;
-
-			ad_sample_append(a, priority, row);
-			if (a->n <= before && recode)
-				renew_codes(a, b, recode);
-		}
 	}
 	pfree(row);
 }
@@ -643,7 +602,9 @@ ad_sketch_merge(AdSketch *a, const AdSketch *b)
 
 	/* dictionaries first: the sample's rows need their codes */
 	recode = merge_dicts(a, b);
-	merge_sample(a, b, recode);
+	if (a->large && !b->large)
+		track_sample(a, b);
+	ad_sample_merge(a, b, recode);
 	for (int j = 0; b->large && j < a->nfeatures; j++)
 		if (a->features[j].class != AD_CLASS_CATEGORY)
 			merge_tails(a, b, j);
