@@ -124,6 +124,16 @@ extern void ad_tail_cut(AdTail *t, int keep, bool high);
 extern void ad_numbers_init(AdNumbers *s);
 extern void ad_numbers_add(AdNumbers *s, double v);
 
+/* Where the search for a number in a set begins. */
+static inline uint32
+ad_number_slot(double v)
+{
+	uint64		bits;
+
+	memcpy(&bits, &v, sizeof(bits));
+	return (uint32) ad_mix64(bits) & (AD_NUMBER_SLOTS - 1);
+}
+
 /* sketch.c */
 typedef struct AdSketch
 {

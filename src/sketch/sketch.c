@@ -172,6 +172,24 @@ all_inside(const AdSketch *s, double *x, bool *finite)
 }
 
 /*
+ * Return whether the number sets have all of a row's numbers, which are a
+ * stride of doubles apart: whether they are found where a search begins.
+ */
+static inline bool
+all_known(const AdSketch *s, const double *x, int stride)
+{
+	for (int j = 0; s->counting && j < s->nfeatures; j++)
+	{
+		const AdNumbers *set = &s->numbers[j];
+		double		v = x[j * stride];
+
+		if (!set->overflow && set->v[ad_number_slot(v)] != v)
+			return false;
+	}
+	return true;
+}
+
+/*
  * Pass over a row if that is all there is to do: it is not in the sample, and
  * has nothing new for the tails and number sets.  Every other double of x is
  * a number, as arguments of a function are.  Returns false for a row that is
@@ -188,7 +206,7 @@ ad_sketch_pass(AdSketch *s, const double *x)
 	uint64		zero = 0;
 	uint64		sign = 0;
 
-	if (!s->large || s->counting || s->ncategories > 0 || s->sampling.keyed)
+	if (!s->large || s->ncategories > 0 || s->sampling.keyed)
 		return false;
 	if (ad_random_next(&random) <= s->threshold)
 		return false;
@@ -199,7 +217,7 @@ ad_sketch_pass(AdSketch *s, const double *x)
 		zero |= bits_of(v * 0.0);
 		sign |= bits_of(v - low[j]) | bits_of(high[j] - v);
 	}
-	if (zero << 1 != 0 || sign >> 63 != 0 || s->rows == s->k)
+	if (zero << 1 != 0 || sign >> 63 != 0 || !all_known(s, x, 2))
 		return false;
 	s->random = random;
 	s->rows++;
@@ -284,7 +302,8 @@ become_large(AdSketch *s)
 		bool		finite;
 
 		AD_CHECK_EVERY_1024(i);
-		if (s->counting || !all_inside(s, s->x + i * d, &finite))
+		if (!all_inside(s, s->x + i * d, &finite) ||
+			!all_known(s, s->x + i * d, 1))
 			track(s, s->x + i * d);
 	}
 	check_overflow(s);
@@ -376,7 +395,7 @@ ad_sketch_add(AdSketch *s, double *x, const AdCategory *category, uint64 key)
 
 	if (s->large)
 	{
-		inside = all_inside(s, x, &finite) && !s->counting;
+		inside = all_inside(s, x, &finite) && all_known(s, x, 1);
 		if (likely(inside && !keep && s->ncategories == 0))
 			return;
 	}
@@ -512,7 +531,7 @@ track_sample(AdSketch *a, const AdSketch *b)
 
 		AD_CHECK_EVERY_1024(i);
 		memcpy(row, b->x + i * a->nfeatures, a->nfeatures * sizeof(double));
-		if (a->counting || !all_inside(a, row, &finite))
+		if (!all_inside(a, row, &finite) || !all_known(a, row, 1))
 			track(a, row);
 	}
 	pfree(row);

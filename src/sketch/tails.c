@@ -72,13 +72,11 @@ ad_numbers_init(AdNumbers *s)
 void
 ad_numbers_add(AdNumbers *s, double v)
 {
-	uint64		bits;
 	uint32		at;
 
 	if (s->overflow)
 		return;
-	memcpy(&bits, &v, sizeof(bits));
-	at = (uint32) ad_mix64(bits) & (AD_NUMBER_SLOTS - 1);
+	at = ad_number_slot(v);
 	while (!isnan(s->v[at]))
 	{
 		if (s->v[at] == v)
