@@ -64,7 +64,7 @@ copod_explain(void *scorer, const double *x,
 const AdDetector ad_detector_copod = {
 	.id = AD_DET_COPOD,
 	.name = "copod",
-	.time = 0.4,
+	.time = 0.22,
 	.options = ad_ecdf_options,
 	.noptions = AD_ECDF_NOPTIONS - 1,	/* none to rotate */
 	.options_size = sizeof(AdEcdfOptions),

@@ -62,7 +62,7 @@ ecod_explain(void *scorer, const double *x,
 const AdDetector ad_detector_ecod = {
 	.id = AD_DET_ECOD,
 	.name = "ecod",
-	.time = 0.4,
+	.time = 0.23,
 	.options = ad_ecdf_options,
 	.noptions = AD_ECDF_NOPTIONS,
 	.options_size = sizeof(AdEcdfOptions),

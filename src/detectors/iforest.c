@@ -346,7 +346,7 @@ iforest_scale(const void *options)
 const AdDetector ad_detector_iforest = {
 	.id = AD_DET_IFOREST,
 	.name = "iforest",
-	.time = 0.6,
+	.time = 0.3,
 	.options = iforest_options,
 	.noptions = lengthof(iforest_options),
 	.options_size = sizeof(AdIforestOptions),

@@ -535,7 +535,7 @@ loda_accepts_missing(const void *options)
 const AdDetector ad_detector_loda = {
 	.id = AD_DET_LODA,
 	.name = "loda",
-	.time = 1,
+	.time = 0.32,
 	.options = loda_options,
 	.noptions = lengthof(loda_options),
 	.options_size = sizeof(LodaOptions),
