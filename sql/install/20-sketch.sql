@@ -1,30 +1,38 @@
 -- Sketches: bounded, mergeable summaries of rows.
 
+CREATE FUNCTION _anomaly._ad_combine_support(internal)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'ad_combine_support'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION _anomaly._ad_combine_support(internal) IS
+'planner support: what it costs to send and merge the samples of parallel workers';
+
 CREATE FUNCTION _anomaly._ad_sketch_transfn(internal, VARIADIC "any")
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_sketch_transfn'
-LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10;
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 4;
 COMMENT ON FUNCTION _anomaly._ad_sketch_transfn(internal, VARIADIC "any") IS
 'transition of ad_sketch(VARIADIC "any")';
 
 CREATE FUNCTION _anomaly._ad_sketch_spec_transfn(internal, jsonb, VARIADIC "any")
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_sketch_spec_transfn'
-LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10;
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 4;
 COMMENT ON FUNCTION _anomaly._ad_sketch_spec_transfn(internal, jsonb, VARIADIC "any") IS
 'transition of ad_sketch(jsonb, VARIADIC "any")';
 
 CREATE FUNCTION _anomaly._ad_merge_transfn(internal, bytea)
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_merge_transfn'
-LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100;
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION _anomaly._ad_merge_transfn(internal, bytea) IS
 'transition of ad_merge(bytea)';
 
 CREATE FUNCTION _anomaly._ad_fit_combinefn(internal, internal)
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_fit_combinefn'
-LANGUAGE C IMMUTABLE PARALLEL SAFE;
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+SUPPORT _anomaly._ad_combine_support;
 COMMENT ON FUNCTION _anomaly._ad_fit_combinefn(internal, internal) IS
 'combines partial states of the aggregates over rows';
 

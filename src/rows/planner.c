@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * planner.c
- *		What the planner learns of a model.
+ *		What the planner learns of a model, and of a parallel fit.
  *
  * The functions over a model have a support function.  If the model is a
  * constant it gives the cost of its detector, and for ad_is_anomaly() the
@@ -15,6 +15,11 @@
  * other extensions walk the planner's lists and look up what they find, so
  * they are left to the user, and nothing is hooked.
  *
+ * What workers gain in a fit is the reading of rows; what they cost is that
+ * their samples are written, sent, read and merged, and that each loads the
+ * library.  So that is the cost of combining two states, in the planner's own
+ * prices for a row that is sent and a worker that is started.
+ *
  *-------------------------------------------------------------------------
  */
 #include "model/ad_glance.h"
@@ -22,15 +27,21 @@
 #include "rows/ad_planner.h"
 
 #include "catalog/pg_type.h"
+#include "nodes/pathnodes.h"
 #include "nodes/primnodes.h"
 #include "nodes/supportnodes.h"
+#include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "utils/guc.h"
 
 #define OPERATORS_A_MICROSECOND 60	/* of cpu_operator_cost, about */
 #define ANOMALIES_OF_UNKNOWN	0.1 /* share of rows */
+#define SAMPLE_ROWS		20480	/* of most fits: AD_ENOUGH_ROWS */
+#define USUAL_WIDTH		80		/* bytes of a row at the price of sending it */
+#define LOADING			0.5		/* of starting a worker: it loads the library */
 
 PG_FUNCTION_INFO_V1(ad_model_support);
+PG_FUNCTION_INFO_V1(ad_combine_support);
 
 static bool planner_support = true;
 
@@ -91,6 +102,45 @@ ad_model_support(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(ad_model_origin(r->root, r->fcall));
 	}
 	PG_RETURN_POINTER(NULL);
+}
+
+/*
+ * The rows that a query reads, and their width, as far as the planner knows
+ * while it looks at aggregates: of its tables the largest, if they are joined.
+ */
+static void
+input_size(PlannerInfo *root, double *rows, double *width)
+{
+	*rows = 0;
+	*width = 0;
+	for (int i = 1; root != NULL && i < root->simple_rel_array_size; i++)
+	{
+		RelOptInfo *rel = root->simple_rel_array[i];
+
+		if (rel == NULL || rel->reloptkind != RELOPT_BASEREL)
+			continue;
+		*rows = Max(*rows, rel->rows);
+		*width += rel->reltarget->width;
+	}
+}
+
+/* The support function of what merges the samples of parallel workers. */
+Datum
+ad_combine_support(PG_FUNCTION_ARGS)
+{
+	Node	   *request = (Node *) PG_GETARG_POINTER(0);
+	SupportRequestCost *r = (SupportRequestCost *) request;
+	double		rows;
+	double		width;
+
+	if (!planner_support || !IsA(request, SupportRequestCost))
+		PG_RETURN_POINTER(NULL);
+	input_size(r->root, &rows, &width);
+	rows = rows > 0 ? Min(rows, SAMPLE_ROWS) : SAMPLE_ROWS;
+	r->startup = 0;
+	r->per_tuple = LOADING * parallel_setup_cost +
+		rows * parallel_tuple_cost * Max(width / USUAL_WIDTH, 1);
+	PG_RETURN_POINTER(r);
 }
 
 /* Define the setting; at load. */
