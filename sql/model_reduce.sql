@@ -79,3 +79,4 @@ SELECT ad_prepare(reduce => 2049);
 SELECT ad_prepare(reduce => 'NaN');
 SELECT ad_fit(ad_iforest() || ad_prepare(reduce => 2, scale => 'none'), i * 1e306, i) FROM generate_series(1, 100) i;
 SELECT ad_fit(ad_iforest() || ad_prepare(reduce => 2), array_fill(i % 7, ARRAY[2049])::float8[]) FROM generate_series(1, 10) i;
+DROP TABLE wide, models;
