@@ -217,7 +217,7 @@ BEGIN
 	END LOOP;
 END $$;
 CREATE TABLE model AS
-	SELECT ad_fit(ad_iforest(trees => 400, sample_size => 256), i * 37 % 101, i * 53 % 97) AS m FROM generate_series(1, 5000) i;
+	SELECT ad_fit(ad_iforest(trees => 1000, sample_size => 256), i * 37 % 101, i * 53 % 97) AS m FROM generate_series(1, 5000) i;
 CREATE FUNCTION other(m bytea, x float8, y float8) RETURNS float8 LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN x; END';
 CREATE FUNCTION other_condition(m bytea, x float8, y float8) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN true; END';
 SQL
