@@ -54,6 +54,13 @@ SET ROLE regress_storage_reader;
 SELECT status, detail FROM ad_health() WHERE "check" = 'storage';
 RESET ROLE;
 SET ROLE regress_storage;
+-- nor without the right to use their schema
+REVOKE USAGE ON SCHEMA regress_storage FROM regress_storage_reader;
+SET ROLE regress_storage_reader;
+SELECT status FROM ad_health() WHERE "check" = 'storage';
+RESET ROLE;
+SET ROLE regress_storage;
+GRANT USAGE ON SCHEMA regress_storage TO regress_storage_reader;
 CREATE FUNCTION trap(state bytea) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'entered'; END $$;
 CREATE POLICY trap ON streams USING (trap(state));
 ALTER TABLE streams ENABLE ROW LEVEL SECURITY;

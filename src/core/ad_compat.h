@@ -55,9 +55,13 @@ extern void pg_sha256_final(pg_sha256_ctx *ctx, uint8 *dest);
 #if PG_VERSION_NUM >= 160000
 #define ad_proc_aclcheck(function, role) \
 	object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE)
+#define ad_schema_aclcheck(schema, role) \
+	object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE)
 #else
 #define ad_proc_aclcheck(function, role) \
 	pg_proc_aclcheck(function, role, ACL_EXECUTE)
+#define ad_schema_aclcheck(schema, role) \
+	pg_namespace_aclcheck(schema, role, ACL_USAGE)
 #endif
 
 /* 14 renamed the predefined roles. */

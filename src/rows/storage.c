@@ -21,6 +21,7 @@
 #include "access/tableam.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
@@ -118,6 +119,10 @@ is_plain(Relation rel, AttrNumber attribute)
 		return false;
 	a = TupleDescAttr(RelationGetDescr(rel), attribute - 1);
 	if (a->attisdropped || getBaseType(a->atttypid) != BYTEAOID)
+		return false;
+	/* who may not use its schema cannot name it, whatever was granted on it */
+	if (ad_schema_aclcheck(RelationGetNamespace(rel),
+						   GetUserId()) != ACLCHECK_OK)
 		return false;
 	if (pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
 		pg_attribute_aclcheck(relid, attribute, GetUserId(),
