@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * ad_periods_search.h
- *		One search for periods: what its two files share.
+ *		One search for periods: what its files share.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,22 +12,46 @@
 #include "math/ad_fft.h"
 
 #define AD_PERIODS_CALENDAR	4	/* calendar candidates of one search */
+#define AD_PERIODS_SHORTEST	2
+#define AD_PERIODS_LEAST_CYCLES	1.9 /* that can be compared */
+
+/* What is clipped away: nothing, or values beyond so many deviations. */
+#define AD_PERIODS_UNCLIPPED	0.0
+#define AD_PERIODS_CLIP			3.0
 
 /* A search over one series. */
 typedef struct AdPeriodSearch
 {
 	Size		n;				/* points */
-	const bool *present;		/* points with a value */
+	Size		npresent;		/* of them with a value */
+	const bool *present;		/* which */
+	double	   *y;				/* the series without what was found, n; 0
+								 * where missing */
+	Size		longest;		/* period to look for */
 	Size		calendar[AD_PERIODS_CALENDAR];	/* periods always tried */
 	int			ncalendar;
 	AdFft		fft;			/* of at least 2 n points */
 	double	   *re;				/* scratch, length of the transform */
 	double	   *im;
 	double	   *x;				/* the series as detrended last, n */
-	double	   *sorted;			/* scratch, n */
+	bool	   *used;			/* points of x that count, n */
+	double	   *events;			/* signs of wild values less their mean, n */
+	Size		nevents;		/* of them not 0 */
+	double	   *sum;			/* of each phase of the last fold, n */
+	double	   *square;
+	double	   *count;
+	double	   *scratch;		/* n */
 	double	   *sums;			/* scratch, n + 1 */
 	uint32	   *counts;			/* scratch, n + 1 */
 } AdPeriodSearch;
+
+/* How well a series repeats at a period. */
+typedef struct AdPeriodFit
+{
+	double		strength;		/* part of the variance that the other cycles
+								 * foretell; at most 1 */
+	double		cycles;			/* that were compared */
+} AdPeriodFit;
 
 /* Periods that are known already. */
 typedef struct AdPeriodsFound
@@ -46,32 +70,32 @@ ad_periods_among(const AdPeriodsFound *found, Size period)
 	return false;
 }
 
-/* Is it a calendar period? */
-static inline bool
-ad_periods_is_calendar(const AdPeriodSearch *s, Size period)
-{
-	for (int c = 0; c < s->ncalendar; c++)
-		if (s->calendar[c] == period)
-			return true;
-	return false;
-}
+/* periods_fold.c */
+extern void ad_periods_detrend(AdPeriodSearch *s, Size period,
+							   double deviations);
+extern void ad_periods_clip(AdPeriodSearch *s, double *x, const bool *used,
+							double deviations);
+extern void ad_periods_find_events(AdPeriodSearch *s);
+extern void ad_periods_comb(AdPeriodSearch *s, const double *x,
+							const bool *used, Size from, Size to,
+							double *comb);
+extern AdPeriodFit ad_periods_fold(AdPeriodSearch *s, const double *x,
+								   const bool *used, Size period);
+extern double ad_periods_bar(Size period, double cycles);
+extern AdPeriodFit ad_periods_fit(AdPeriodSearch *s, Size period,
+								  bool events);
+extern void ad_periods_gain(AdPeriodSearch *s, Size part, Size period,
+							bool events, double *share, double *deviations);
+extern void ad_periods_take_out(AdPeriodSearch *s, Size period);
+extern double ad_periods_spread(AdPeriodSearch *s);
 
-/* periods_spectrum.c */
-extern void ad_periods_clip(AdPeriodSearch *s, double *x, double deviations);
-extern void ad_periods_moving_mean(AdPeriodSearch *s, const double *y,
-								   Size width, double *out);
-extern void ad_periods_detrend(AdPeriodSearch *s, const double *y,
-							   Size period);
-extern void ad_periods_autocorrelation(AdPeriodSearch *s, double *r);
-extern int	ad_periods_propose(AdPeriodSearch *s, const double *y,
-							   double *period, double *spread);
-extern double ad_periods_fold_energy(const AdPeriodSearch *s, Size period);
-
-#define AD_PERIODS_PROPOSED	18	/* at most, by ad_periods_propose() */
+/* periods_length.c */
+extern Size ad_periods_inside(AdPeriodSearch *s, Size period,
+							  const AdPeriodsFound *found);
+extern Size ad_periods_exact_length(AdPeriodSearch *s, Size period);
 
 /* periods_pick.c */
-extern Size ad_periods_pick(AdPeriodSearch *s, const double *y,
-							const AdPeriodsFound *found, Size limit,
+extern Size ad_periods_pick(AdPeriodSearch *s, const AdPeriodsFound *found,
 							double *strength);
 
 #endif							/* AD_PERIODS_SEARCH_H */

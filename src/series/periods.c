@@ -3,26 +3,22 @@
  * periods.c
  *		Which periods does a series have, and how strong are they?
  *
- * After AUTOPERIOD (Vlachos, Yu & Castelli 2005, "On periodicity detection
- * and structural periodic similarity"): peaks of the periodogram propose
- * periods, the autocorrelation confirms them.  What is added makes it hold
- * on operations data:
+ * One period after the other is found and taken out, until nothing is left:
  *
- *	- each candidate P is judged on the series less its moving mean over P
- *	  points, with wild values clipped: trend, slower seasons and level
- *	  shifts are gone whatever they are, and a random walk has nothing left;
- *	- calendar candidates (an hour, a day, a week; a year of months) are
- *	  always judged, and a candidate next to one is taken for it;
- *	- the strength is the autocorrelation at P, confirmed at 2 P; it must
- *	  exceed a bar that rises as the series has fewer cycles;
- *	- a divisor of P that does as well as P is the period; a multiple of a
- *	  period found before must stand out from the multiples between;
- *	- a period found is removed as the local mean of each phase and the
- *	  search starts again; at the end each is tried anew on the series
- *	  without the others.
+ *	- each length is judged on the series less its moving mean over that
+ *	  length, with wild values clipped, by how much of it the OTHER cycles
+ *	  foretell; it must exceed a bar that rises as there are fewer cycles;
+ *	- lengths to judge are the maxima of the correlation at all multiples of
+ *	  a length, of the series and of its events (short pulses are wild values
+ *	  and clipped away);
+ *	- a multiple of a period gives way to the period, and a season inside a
+ *	  longer one (a day in a week) comes first;
+ *	- the length is made exact by the season's harmonics, and taken for the
+ *	  calendar's (an hour, a day, a week, a year) if it cannot be told from
+ *	  that and the times say what the step is.
  *
  * This file runs the search; periods_pick.c chooses one period of a series,
- * periods_spectrum.c makes what it judges by.
+ * periods_fold.c judges a length, periods_length.c makes it exact.
  *
  * Long series are searched twice: their newest points in full resolution,
  * and the whole in averages for long periods.
@@ -32,192 +28,127 @@
 #include "series/ad_periods.h"
 #include "series/ad_periods_search.h"
 #include "series/ad_series.h"
+#include "series/ad_smoother.h"
 
-#define MAX_FOUND		3		/* periods of one search */
-#define RETRIES			2		/* rounds in which each is tried anew */
+#define MAX_FOUND		3		/* periods of one search; drop_multiple()
+								 * compares three */
 #define LONGEST			((Size) 32768)	/* points of one search */
 #define FINE_LIMIT		((Size) 4096)	/* longer periods: coarse search */
 #define MIN_POINTS		8		/* of a series, and with a value */
+#define MIN_CYCLES		2.9		/* of a period */
 #define MIN_CALENDAR	4		/* points of a calendar period */
 #define CALENDAR_ROUND	0.1		/* points it may be off a whole number */
-
-/* Cycles to each side of a phase's mean: more make it less noisy, fewer
- * follow a season that changes. */
-#define SIDE_CYCLES		9
+#define YEAR_DAYS		365		/* steps of a year of days */
+#define LEAST_SCALE		1e-308	/* of values, to divide by */
+#define NOTHING_LEFT	1e-4	/* of the first spread */
 
 /*
- * Wild values are clipped in the whole series, for a level that they do not
- * move, and then around the local level (the mean of a twentieth, or of five
- * points), so that no shift of level counts as wild.
+ * Set the series to the values less their median, on a scale on which no
+ * square overflows; false if they are all the same.
  */
-#define WILD			4		/* deviations */
-#define WILD_LOCAL		5		/* deviations from the local level */
-#define LEVEL_PART		20
-#define LEVEL_POINTS	5
-
-/* A search on its way: each season found is taken out of the rest. */
-typedef struct Progress
-{
-	AdPeriodSearch s;
-	double	   *rest;			/* the series without the seasons */
-	int			count;			/* periods found */
-	Size	   *period;			/* in order of finding */
-	double	   *strength;
-	double	   *season[MAX_FOUND];
-} Progress;
-
-/* Set up a search; false if there are too few values to find anything in. */
 static bool
-begin_search(Progress *p, const double *values, Size n, const Size *calendar,
-			 int ncalendar)
+scale_values(AdPeriodSearch *s, const double *values)
 {
-	AdPeriodSearch *s = &p->s;
+	double		greatest = LEAST_SCALE;
+	double		middle;
+	bool		differ = false;
+	Size		m = 0;
+
+	for (Size i = 0; i < s->n; i++)
+		if (s->present[i])
+			greatest = Max(greatest, fabs(values[i]));
+	for (Size i = 0; i < s->n; i++)
+		if (s->present[i])
+			s->scratch[m++] = values[i] / greatest;
+	middle = ad_series_median(s->scratch, m);
+	for (Size i = 0; i < s->n; i++)
+	{
+		s->y[i] = s->present[i] ? values[i] / greatest - middle : 0;
+		differ = differ || s->y[i] != 0;
+	}
+	return differ;
+}
+
+/* Set up a search; false if there is nothing to find anything in. */
+static bool
+begin_search(AdPeriodSearch *s, const double *values, Size n,
+			 const Size *calendar, int ncalendar)
+{
 	bool	   *present = ad_palloc_array(bool, n);
-	Size		npresent = 0;
 	Size		length = 16;
 
 	memset(s, 0, sizeof(AdPeriodSearch));
-	p->count = 0;
-	p->rest = ad_palloc_array(double, n);
 	for (Size i = 0; i < n; i++)
 	{
 		present[i] = isfinite(values[i]);
-		p->rest[i] = present[i] ? values[i] : 0;
-		npresent += present[i];
+		s->npresent += present[i] ? 1 : 0;
 	}
-	if (npresent < MIN_POINTS)
+	if (s->npresent < MIN_POINTS)
 		return false;
 	s->n = n;
 	s->present = present;
+	s->longest = (Size) ((double) n / MIN_CYCLES);
 	while (length < 2 * n)
 		length *= 2;
 	ad_fft_init(&s->fft, length);
 	s->re = ad_palloc_array(double, length);
 	s->im = ad_palloc_array(double, length);
+	s->y = ad_palloc_array(double, n);
 	s->x = ad_palloc_array(double, n);
-	s->sorted = ad_palloc_array(double, n);
+	s->used = ad_palloc_array(bool, n);
+	s->events = ad_palloc_array(double, n);
+	s->sum = ad_palloc_array(double, n);
+	s->square = ad_palloc_array(double, n);
+	s->count = ad_palloc_array(double, n);
+	s->scratch = ad_palloc_array(double, n);
 	s->sums = ad_palloc_array(double, n + 1);
 	s->counts = ad_palloc_array(uint32, n + 1);
 	for (int c = 0; c < ncalendar; c++)
-		if (calendar[c] >= MIN_CALENDAR && 2 * calendar[c] <= n)
+		if (calendar[c] >= MIN_CALENDAR && calendar[c] <= s->longest)
 			s->calendar[s->ncalendar++] = calendar[c];
-	return true;
+	return scale_values(s, values);
 }
 
-/* Clip wild values about the local level. */
-static void
-tame(Progress *p)
+/* Return the least common multiple. */
+static Size
+common_multiple(Size a, Size b)
 {
-	AdPeriodSearch *s = &p->s;
-	double	   *level = ad_palloc_array(double, s->n);
+	Size		x = a;
+	Size		y = b;
 
-	memcpy(s->x, p->rest, s->n * sizeof(double));
-	ad_periods_clip(s, s->x, WILD);
-	ad_periods_moving_mean(s, s->x,
-						   Max(s->n / LEVEL_PART, LEVEL_POINTS) | 1, level);
-	for (Size i = 0; i < s->n; i++)
-		p->rest[i] = s->present[i] ? p->rest[i] - level[i] : 0;
-	ad_periods_clip(s, p->rest, WILD_LOCAL);
-	for (Size i = 0; i < s->n; i++)
-		p->rest[i] = s->present[i] ? p->rest[i] + level[i] : 0;
+	while (y > 0)
+	{
+		Size		rest = x % y;
+
+		x = y;
+		y = rest;
+	}
+	return a / x * b;
 }
 
 /*
- * Set season to the mean of each phase of y, less its moving mean, over the
- * cycles around: so it follows a season that changes.
+ * Drop a period that is the common multiple of two others: together they
+ * repeat with it, and it says nothing more.  Return how many are left.
  */
-static void
-phase_means(AdPeriodSearch *s, const double *y, Size period, double *season)
+static int
+drop_multiple(Size *period, double *strength, int count)
 {
-	Size		n = s->n;
-	Size		side = SIDE_CYCLES * period;
-
-	ad_periods_detrend(s, y, period);
-	for (Size p = 0; p < period && p < n; p++)
+	for (int i = 0; i < count && count == MAX_FOUND; i++)
 	{
-		double		sum = 0;
-		double		m = 0;
-		Size		next = p;
+		Size		a = period[(i + 1) % MAX_FOUND];
+		Size		b = period[(i + 2) % MAX_FOUND];
 
-		for (Size i = p; i < n; i += period)
+		if (period[i] == a || period[i] == b ||
+			period[i] != common_multiple(a, b))
+			continue;
+		count--;
+		for (int j = i; j < count; j++)
 		{
-			for (; next < n && next <= i + side; next += period)
-				if (s->present[next])
-				{
-					sum += s->x[next];
-					m += 1;
-				}
-			if (i > side + p && i - side >= period && s->present[i - side - period])
-			{
-				sum -= s->x[i - side - period];
-				m -= 1;
-			}
-			season[i] = m > 0 ? sum / m : 0;
+			period[j] = period[j + 1];
+			strength[j] = strength[j + 1];
 		}
 	}
-}
-
-/* Take the season of period number j out of the rest. */
-static void
-take_out(Progress *p, int j)
-{
-	phase_means(&p->s, p->rest, p->period[j], p->season[j]);
-	for (Size i = 0; i < p->s.n; i++)
-		p->rest[i] -= p->season[j][i];
-}
-
-/* Find periods one after the other until nothing is left, or enough are. */
-static void
-find_first(Progress *p)
-{
-	while (p->count < MAX_FOUND)
-	{
-		int			j = p->count;
-		AdPeriodsFound found = {p->period, p->count};
-		Size		period = ad_periods_pick(&p->s, p->rest, &found, 0,
-											 &p->strength[j]);
-
-		if (period == 0)
-			break;
-		p->period[j] = period;
-		p->season[j] = ad_palloc_array(double, p->s.n);
-		take_out(p, j);
-		p->count++;
-	}
-}
-
-/*
- * Try period number j anew on the series without the others; false if it is
- * none then, and forgotten.
- */
-static bool
-retry(Progress *p, int j)
-{
-	Size		others[MAX_FOUND];
-	AdPeriodsFound found = {others, 0};
-	Size		period;
-
-	for (int i = 0; i < p->count; i++)
-		if (i != j)
-			others[found.n++] = p->period[i];
-	for (Size i = 0; i < p->s.n; i++)
-		p->rest[i] += p->season[j][i];
-	period = ad_periods_pick(&p->s, p->rest, &found, p->period[j],
-							 &p->strength[j]);
-	if (period > 0)
-	{
-		p->period[j] = period;
-		take_out(p, j);
-		return true;
-	}
-	p->count--;
-	for (int i = j; i < p->count; i++)
-	{
-		p->period[i] = p->period[i + 1];
-		p->strength[i] = p->strength[i + 1];
-		p->season[i] = p->season[i + 1];
-	}
-	return false;
+	return count;
 }
 
 /*
@@ -228,24 +159,30 @@ static int
 search(const double *values, Size n, const Size *calendar, int ncalendar,
 	   Size *period, double *strength)
 {
-	Progress	p;
+	AdPeriodSearch s;
+	AdPeriodsFound found = {period, 0};
+	double		first;
 
-	p.period = period;
-	p.strength = strength;
-	if (n < MIN_POINTS || !begin_search(&p, values, n, calendar, ncalendar))
+	if (n < MIN_POINTS || !begin_search(&s, values, n, calendar, ncalendar))
 		return 0;
-	tame(&p);
-	find_first(&p);
-	if (p.count > 1)
-		for (int round = 0; round < RETRIES; round++)
-			for (int j = 0; j < p.count;)
-				j += retry(&p, j) ? 1 : 0;
-	return p.count;
+	first = ad_periods_spread(&s);
+	while (found.n < MAX_FOUND)
+	{
+		Size		p = ad_periods_pick(&s, &found, &strength[found.n]);
+
+		if (p == 0)
+			break;
+		period[found.n++] = p;
+		ad_periods_take_out(&s, p);
+		if (ad_periods_spread(&s) <= NOTHING_LEFT * first)
+			break;
+	}
+	return drop_multiple(period, strength, found.n);
 }
 
 /*
  * Find the calendar's periods of a step: an hour, a day and a week of
- * microseconds, a year of months.  Return their number.
+ * microseconds, a year of days or of months.  Return their number.
  */
 static int
 calendar_periods(Size n, int64 step, int months, Size *calendar)
@@ -268,6 +205,8 @@ calendar_periods(Size n, int64 step, int months, Size *calendar)
 				fabs(exact - rint(exact)) <= CALENDAR_ROUND)
 				calendar[count++] = (Size) rint(exact);
 		}
+	if (months == 0 && step == USECS_PER_DAY)
+		calendar[count++] = YEAR_DAYS;
 	return count;
 }
 
