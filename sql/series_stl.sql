@@ -154,3 +154,22 @@ SELECT array_dims((ad_stl_array(array_agg((i % 4)::float8), ad_stl_options(perio
 -- without a season it is 0, whatever the memory held before
 SELECT k, (SELECT max(abs(x)) FROM unnest((d).seasonal) x) = 0 AS zero
 FROM (SELECT k, ad_stl_array(array(SELECT sin(i + k) FROM generate_series(1, 50) i), CASE k % 2 WHEN 1 THEN '{"period": 4}' ELSE '{"period": "none"}' END::jsonb) d FROM generate_series(1, 4) k OFFSET 0) s;
+
+-- Times that jitter: every five minutes and up to a minute late, some missing.
+CREATE TEMP TABLE late AS
+SELECT timestamptz '2026-01-01 00:00+00' + i * interval '5 minutes' + ad_random(1, i) * interval '59 seconds' AS ts,
+       3 * sin(2 * pi() * i / 288) + ad_random(2, i, 'normal') AS v
+FROM generate_series(0, 4031) i WHERE ad_random(3, i) < 0.9;
+-- the season is found, and nothing shares a point
+SELECT options, count(DISTINCT round((d).seasonal::numeric, 6)) > 2000 AS seasonal, count(*) FILTER (WHERE (d).anomaly <> 0) < 10 AS quiet
+FROM (SELECT options, ad_stl(v, ts, options) OVER (PARTITION BY options ORDER BY ts) d
+      FROM late, unnest(ARRAY['{"period": "1 day", "duplicates": "error"}', '{"period": "1 day", "step": "5 min"}', '{"period": 288}', '{}']::jsonb[]) options) x
+GROUP BY 1 ORDER BY 1;
+SELECT points, period FROM unnest((SELECT ad_periods(v, ts) FROM late));
+-- a step that is given is the step: of hours in six, a day is four
+SELECT count(DISTINCT round((d).seasonal::numeric, 2)) AS seasons
+FROM (SELECT ad_stl((i % 24) ^ 2, timestamptz '2026-01-01 00:00+00' + i * interval '1 hour', '{"period": "1 day", "step": "6 hours", "seasonal_window": "periodic"}') OVER (ORDER BY i) d
+      FROM generate_series(0, 959) i) x;
+SELECT count(DISTINCT round((d).seasonal::numeric, 2)) AS seasons
+FROM (SELECT ad_stl(i % 6, i * 10 + i % 3, '{"period": 6, "step": 10, "seasonal_window": "periodic"}') OVER (ORDER BY i) d
+      FROM generate_series(0::bigint, 599) i) x;

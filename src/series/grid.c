@@ -3,9 +3,12 @@
  * grid.c
  *		Rows with times onto an equally spaced grid.
  *
- * The step is the median spacing of the distinct times.  Spacings of 28 to
- * 31 days, 90 to 92 or 365 to 366 are calendar months, quarters and years:
- * their grid counts months, so that it does not drift against the calendar.
+ * The step is the median spacing of the distinct times; if most spacings are
+ * others, as with times that jitter, it is the span of the times over the
+ * steps in it, and a round length if it cannot be told from one.  Spacings of
+ * 28 to 31 days, 90 to 92 or 365 to 366 are calendar months, quarters and
+ * years: their grid counts months, so that it does not drift against the
+ * calendar.
  * The grid's phase is the median phase of the rows, so that jitter around
  * round times does not split neighbours unevenly.  Points without a row are
  * missing (NaN); rows that share a point are duplicates.
@@ -26,6 +29,14 @@
 
 #define ONE_DAY		INT64CONST(86400000000)
 #define MEAN_MONTH	30.436875	/* days */
+
+/* Of times that jitter: spacings that tell; steps of a gap that do; by which
+ * part of a step half of them may be off; how exact their mean is. */
+#define FEWEST_SPACINGS	20
+#define MOST_MISSING	100
+#define JITTER_SHARE	0.25
+#define JITTER_TIMES	6
+
 #define MAX_RANGE	4e18		/* of times: less than half of what int64
 								 * holds */
 
@@ -140,7 +151,7 @@ ad_grid_span(const AdSpan *span, int64 step, int months, Size *points,
 		problem->code = ERRCODE_INVALID_PARAMETER_VALUE;
 		problem->message = psprintf("period \"%s\" is shorter than two steps of the series",
 									span->text);
-		problem->detail = "The step is the median spacing of the times.";
+		problem->detail = "The step is the usual spacing of the times.";
 		return false;
 	}
 	*points = (Size) rint(exact);
@@ -148,10 +159,73 @@ ad_grid_span(const AdSpan *span, int64 step, int months, Size *points,
 }
 
 /*
- * Return the median spacing of distinct times, 0 if there are fewer than two.
+ * Return the step of spacings that jitter about a multiple of the median: the
+ * sum of them over that of the multiples, of which the jitter is a vanishing
+ * part; and that as a multiple of the longest round unit that it may be.  The
+ * median if the spacings are not such.  Changes the spacings.
  */
 static int64
-median_step(const int64 *t, Size n)
+jittered_step(double *spacing, Size k, double median)
+{
+	static const int64 units[] = {
+		INT64CONST(86400000000), INT64CONST(3600000000), INT64CONST(900000000),
+		INT64CONST(300000000), INT64CONST(60000000), INT64CONST(15000000),
+		INT64CONST(5000000), INT64CONST(1000000), INT64CONST(100000),
+		INT64CONST(10000), INT64CONST(1000)
+	};
+	double		total = 0;
+	double		steps = 0;
+	double		step;
+	double		off;
+
+	for (Size i = 0; i < k; i++)
+	{
+		double		m = rint(spacing[i] / median);
+
+		if (m >= 1 && m <= MOST_MISSING)
+		{
+			total += spacing[i];
+			steps += m;
+		}
+	}
+	step = total / Max(steps, 1);
+	if (fabs(step - median) > JITTER_SHARE * median)
+		return (int64) median;
+	for (Size i = 0; i < k; i++)
+		spacing[i] = fabs(spacing[i] - rint(spacing[i] / step) * step);
+	off = ad_series_select(spacing, k, (k - 1) / 2);
+	if (off > JITTER_SHARE * step)
+		return (int64) median;
+	/* the jitter of all spacings but the outer ones cancels in the sum */
+	off *= JITTER_TIMES / Max(steps, 1);
+	for (int u = 0; u < (int) lengthof(units); u++)
+	{
+		double		unit = (double) units[u];
+		double		round = rint(step / unit) * unit;
+
+		if (round > 0 && fabs(round - step) <= off)
+			return (int64) round;
+	}
+	return (int64) rint(step);
+}
+
+/* Is a spacing that of most? */
+static bool
+is_usual(const double *spacing, Size k, double step)
+{
+	Size		equal = 0;
+
+	for (Size i = 0; i < k; i++)
+		equal += (spacing[i] == step) ? 1 : 0;
+	return 2 * equal >= k;
+}
+
+/*
+ * Return the step of distinct times, 0 if there are fewer than two.
+ * "calendar": the times are microseconds and may jitter.
+ */
+static int64
+step_of(const int64 *t, Size n, bool calendar)
 {
 	int64	   *sorted = ad_palloc_array(int64, n);
 	double	   *spacing = ad_palloc_array(double, n);
@@ -188,6 +262,9 @@ median_step(const int64 *t, Size n)
 			all_equal = (spacing[i] == first);
 		step = (int64) (all_equal ? first :
 						ad_series_select(spacing, k, (k - 1) / 2));
+		if (calendar && k >= FEWEST_SPACINGS &&
+			!is_usual(spacing, k, (double) step))
+			step = jittered_step(spacing, k, (double) step);
 	}
 	pfree(sorted);
 	pfree(spacing);
@@ -234,7 +311,7 @@ too_long(double points, Size rows, AdSeriesProblem *problem)
 	problem->message = psprintf("series of %zu rows would need a grid of %.0f points",
 								rows, points);
 	problem->detail = psprintf("The limit is %zu.", AD_SERIES_MAX_POINTS);
-	problem->hint = "The step is the median spacing of the times; look for stray times far from the others.";
+	problem->hint = "The step is the usual spacing of the times; look for stray times far from the others.";
 	return false;
 }
 
@@ -246,6 +323,7 @@ typedef struct Laying
 	const double *v;			/* values; NaN: none */
 	Size		n;				/* rows */
 	AdDuplicates duplicates;	/* what becomes of them */
+	const AdSpan *step;			/* as given, or NULL */
 	double		first_month;	/* of the first row, if the grid counts months */
 	uint32	   *count;			/* values of each point */
 	int64	   *seen;			/* instant of a point's value, or NULL */
@@ -273,13 +351,39 @@ time_range(const int64 *t, Size n, int64 *first, int64 *last)
 }
 
 /*
+ * Set the step of the grid, and its months: as given, in the unit that the
+ * times have, or of the rows' times.
+ */
+static void
+set_step(const Laying *l, bool calendar, AdGrid *grid)
+{
+	const AdSpan *given = l->step;
+
+	if (given == NULL || (calendar ? given->points > 0 : given->points == 0))
+	{
+		grid->step = step_of(l->t, l->n, calendar);
+		if (calendar && grid->step > 0)
+			grid->months = months_of(grid->step);
+	}
+	else if (!calendar)
+		grid->step = (int64) given->points;
+	else
+	{
+		grid->step = given->usec +
+			(int64) ((double) given->months * MEAN_MONTH * (double) ONE_DAY);
+		if (given->usec == 0)
+			grid->months = (int) given->months;
+	}
+}
+
+/*
  * Set step and start of the grid from the rows' times; return how many points
  * it would have.
  */
 static double
 measure(Laying *l, bool calendar, int64 first, int64 last, AdGrid *grid)
 {
-	grid->step = median_step(l->t, l->n);
+	set_step(l, calendar, grid);
 	grid->start = first;
 	if (grid->step == 0)
 	{
@@ -287,8 +391,6 @@ measure(Laying *l, bool calendar, int64 first, int64 last, AdGrid *grid)
 		grid->step = 1;
 		return 1;
 	}
-	if (calendar)
-		grid->months = months_of(grid->step);
 	if (grid->months > 0)
 	{
 		l->first_month = month_number(first);
@@ -414,16 +516,17 @@ lay(Laying *l, AdGrid *grid, AdSeriesProblem *problem)
 /*
  * Lay n rows on a grid.  t[i] = AD_NO_TIME: the row has no place.
  * "calendar": the times are microseconds, so months may be recognised.
+ * "step": as the user gave it; NULL: found.
  * "each": bytes that the caller will need for each point of the grid.
  * Arrays of the grid are palloc'd in the current context, and need not
  * exist if false is returned with the problem.
  */
 bool
 ad_grid_build(const int64 *t, const int64 *utc, const double *v, Size n,
-			  AdDuplicates duplicates, bool calendar, Size each,
-			  AdGrid *grid, AdSeriesProblem *problem)
+			  AdDuplicates duplicates, bool calendar, const AdSpan *step,
+			  Size each, AdGrid *grid, AdSeriesProblem *problem)
 {
-	Laying		l = {t, utc, v, n, duplicates, 0, NULL, NULL};
+	Laying		l = {t, utc, v, n, duplicates, step, 0, NULL, NULL};
 	int64		first;
 	int64		last;
 	double		points;

@@ -177,8 +177,9 @@ ad_series_run(const AdStlOptions *o, AdTimeKind kind, pg_tz *zone,
 		local_array(time, n, zone, local);
 	}
 	good = ad_grid_build(local, time, value, n, o->duplicates,
-						 kind != AD_TIME_NUMBER, 12 * sizeof(double),
-						 &run->grid, problem);
+						 kind != AD_TIME_NUMBER,
+						 o->step.text ||o->step.points > 0 ? &o->step : NULL,
+						 12 * sizeof(double), &run->grid, problem);
 	if (local != time)
 		pfree(local);
 	m = run->grid.n;

@@ -161,7 +161,7 @@ ad_periods_finalfn(PG_FUNCTION_ARGS)
 	rows = &state->rows;
 	if (!ad_grid_build(rows->time, rows->time, rows->value, rows->n,
 					   AD_DUPLICATES_MEAN, state->kind != AD_TIME_NUMBER,
-					   sizeof(uint32), &grid, &problem))
+					   NULL, sizeof(uint32), &grid, &problem))
 		ad_series_raise(&problem);
 	count = grid.n == 0 ? 0 :
 		ad_periods_find(grid.y, grid.n,
