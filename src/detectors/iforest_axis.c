@@ -170,9 +170,29 @@ partition(const AdForestGrower *g, int column, double threshold,
 	return nleft;
 }
 
+/* Count the rows that partition() puts in front. */
+static inline int
+count_left(const AdForestGrower *g, int column, double threshold,
+		   const uint16 *row, int n)
+{
+	const double *x = g->by_column + (Size) column * g->psi;
+	int			nleft = 0;
+
+	for (int i = 0; i < n; i++)
+		nleft += x[row[i]] <= threshold;
+	return nleft;
+}
+
+/* Add a leaf. */
+static inline void
+add_leaf(AdForestGrower *g, int depth, int n)
+{
+	ad_trees_add(g->trees, depth, AD_FOREST_LEAF, n);
+}
+
 /*
- * Grow a node over n rows, which are in a permutation; other is as much of
- * another, which is overwritten.
+ * Grow a node over n rows, at least two, above the last level.  The rows are
+ * in a permutation; other is as much of another, which is overwritten.
  */
 static void
 grow(AdForestGrower *g, uint16 *row, uint16 *other, int n, int depth,
@@ -183,26 +203,38 @@ grow(AdForestGrower *g, uint16 *row, uint16 *other, int n, int depth,
 				threshold;
 	uint32		value;
 	int			column;
-	int			at = -1;
+	int			at = draw_column(g, row, n, &nconstant, &least, &greatest);
 	int			nleft;
 
-	if (n > 1 && depth < g->depth_limit)
-		at = draw_column(g, row, n, &nconstant, &least, &greatest);
 	if (at < 0)
 	{
-		ad_trees_add(g->trees, depth, AD_FOREST_LEAF, n);
+		add_leaf(g, depth, n);
 		return;
 	}
 	column = g->columns[at];
 	value = draw_threshold(g, least, greatest, &threshold);
 	ad_trees_add(g->trees, depth, column, value);
-	nleft = partition(g, column, threshold, row, n, other);
 
 	/* an "other" column is used up on this path */
 	if (g->m->kinds[column] == AD_COLUMN_OTHER)
 		ad_forest_swap(g, at, nconstant++);
-	grow(g, other, row, nleft, depth + 1, nconstant);
-	grow(g, other + nleft, row + nleft, n - nleft, depth + 1, nconstant);
+	depth++;
+	if (depth == g->depth_limit)
+	{
+		nleft = count_left(g, column, threshold, row, n);
+		add_leaf(g, depth, nleft);
+		add_leaf(g, depth, n - nleft);
+		return;
+	}
+	nleft = partition(g, column, threshold, row, n, other);
+	if (nleft > 1)
+		grow(g, other, row, nleft, depth, nconstant);
+	else
+		add_leaf(g, depth, nleft);
+	if (n - nleft > 1)
+		grow(g, other + nleft, row + nleft, n - nleft, depth, nconstant);
+	else
+		add_leaf(g, depth, n - nleft);
 }
 
 /* Grow an axis-parallel tree on some rows of the matrix, psi of them. */
@@ -221,6 +253,9 @@ ad_forest_grow_axis(AdForestGrower *g, const uint32 *rows)
 	}
 	for (int i = 0; i < g->psi; i++)
 		g->order[i] = (uint16) i;
-	grow(g, g->order, g->spare, g->psi, 0, 0);
+	if (g->psi > 1)
+		grow(g, g->order, g->spare, g->psi, 0, 0);
+	else
+		add_leaf(g, 0, g->psi);
 	ad_trees_end_tree(g->trees);
 }
