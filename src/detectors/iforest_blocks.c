@@ -26,7 +26,9 @@ typedef struct Maker
 	uint16	   *code_of;		/* (depth, rows) -> code, or 0 */
 	uint32		ncodes;
 	uint32		maxcodes;		/* lengths allocated */
-	uint32	   *position;		/* of a tree's nodes within their level */
+	uint32	   *position;		/* of a level's nodes: where in it */
+	uint32	   *inner;			/* the same of its inner nodes */
+	uint32	   *leaf;			/* and of its leaves */
 } Maker;
 
 /*
@@ -235,10 +237,20 @@ place_node(const Maker *l, uint32 n, const Level *level, uint32 position)
 							  column + ((column + 128) << 8));
 }
 
-/*
- * Place a tree level by level.  A leaf above the last level fills all slots
- * below it.  Returns false if there are too many lengths.
- */
+/* Place a leaf: above the last level it fills all slots below it. */
+static inline bool
+place_leaf(Maker *l, uint16 *codes, uint32 leaf, int depth, uint32 position)
+{
+	int			below = l->f->depth - depth;
+	uint16		code = length_code(l, depth, ad_trees_rows(&l->f->trees, leaf));
+
+	for (Size i = (Size) position << below;
+		 i < ((Size) position + 1) << below; i++)
+		codes[i] = code;
+	return code != 0;
+}
+
+/* Place a tree level by level.  Returns false if there are too many lengths. */
 static bool
 place_tree(Maker *l, uint32 tree)
 {
@@ -247,38 +259,35 @@ place_tree(Maker *l, uint32 tree)
 	uint16	   *codes = f->codes + ((Size) tree << f->depth);
 	uint32		n = t->first[tree];
 	uint32		node = 2 * n + tree;
-	uint32		root = node;
-	uint32		end = 1;		/* of the level, in the tree */
-	uint32		known = 1;		/* nodes with a position */
+	uint32		nodes = 1;		/* of the level */
 
 	l->position[0] = 0;
-	for (int depth = 0; node < root + end; depth++, end = known)
+	for (int depth = 0; nodes > 0; depth++)
 	{
 		Level		level = find_level(f, tree, depth);
-		int			below = f->depth - depth;
+		uint32		leaf = node - n;
+		uint32		ninner = 0;
+		uint32		nleaves = 0;
 
-		for (; node < root + end; node++)
+		/* free of branches: nobody can tell which nodes are leaves */
+		for (uint32 i = 0; i < nodes; i++, node++)
 		{
-			uint32		position = l->position[node - root];
+			uint32		is_inner = ad_trees_is_inner(t, node);
 
-			if (ad_trees_is_inner(t, node))
-			{
-				place_node(l, n++, &level, position);
-				l->position[known++] = 2 * position;
-				l->position[known++] = 2 * position + 1;
-			}
-			else
-			{
-				uint16		code = length_code(l, depth,
-											   ad_trees_rows(t, node - n));
-
-				if (code == 0)
-					return false;
-				for (Size i = (Size) position << below;
-					 i < ((Size) position + 1) << below; i++)
-					codes[i] = code;
-			}
+			l->inner[ninner] = l->leaf[nleaves] = l->position[i];
+			ninner += is_inner;
+			nleaves += 1 - is_inner;
 		}
+		for (uint32 i = 0; i < nleaves; i++)
+			if (!place_leaf(l, codes, leaf + i, depth, l->leaf[i]))
+				return false;
+		for (uint32 i = 0; i < ninner; i++)
+		{
+			place_node(l, n++, &level, l->inner[i]);
+			l->position[2 * i] = 2 * l->inner[i];
+			l->position[2 * i + 1] = 2 * l->inner[i] + 1;
+		}
+		nodes = 2 * ninner;
 	}
 	return true;
 }
@@ -307,6 +316,8 @@ make(Maker *l)
 	for (uint32 t = 0; t < f->ntrees; t++)
 		largest = Max(largest, f->trees.first[t + 1] - f->trees.first[t]);
 	l->position = ad_palloc_array(uint32, 2 * (Size) largest + 1);
+	l->inner = ad_palloc_array(uint32, 2 * (Size) largest + 1);
+	l->leaf = ad_palloc_array(uint32, 2 * (Size) largest + 1);
 	for (uint32 t = 0; t < f->ntrees; t++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -314,6 +325,8 @@ make(Maker *l)
 			return false;
 	}
 	pfree(l->position);
+	pfree(l->inner);
+	pfree(l->leaf);
 	pfree(l->code_of);
 	pfree(l->first_key);
 	pfree(l->rank);
