@@ -23,6 +23,7 @@
 #define RADIX			(1 << DIGIT_BITS)
 #define LOW_BITS		UINT64CONST(0x1FFFFFFF) /* of a double: no float's */
 #define FEW				512		/* values better sorted by comparing */
+#define MANY			2048	/* values better sorted by long digits */
 
 /*
  * Make ranks of n values, ascending and distinct, none of them NaN or
@@ -183,6 +184,39 @@ ad_sort_many(double *v, Size n, uint64 *scratch)
 }
 
 /*
+ * ad_sort_with() of n >= FEW doubles that may all be floats, each of which is
+ * sorted as one word with its number; false: they are not floats.
+ */
+static bool
+sort_floats_with(double *v, uint32 *with, Size n, uint64 *scratch)
+{
+	for (Size i = 0; i < n; i++)
+	{
+		float		single = (float) v[i] + 0.0F;	/* one zero only */
+		uint32		u;
+
+		AD_CHECK_EVERY_1024(i);
+		if (single != v[i])
+			return false;
+		memcpy(&u, &single, 4);
+		u ^= (uint32) ((int32) u >> 31) | (UINT32_C(1) << 31);
+		scratch[i] = (uint64) u << 32 | with[i];
+	}
+	ad_sort_bits(scratch, n, 32, scratch + n);
+	for (Size i = 0; i < n; i++)
+	{
+		uint32		u = (uint32) (scratch[i] >> 32);
+		float		single;
+
+		u ^= ((u >> 31) - 1) | (UINT32_C(1) << 31);
+		memcpy(&single, &u, 4);
+		v[i] = single;
+		with[i] = (uint32) scratch[i];
+	}
+	return true;
+}
+
+/*
  * Sort n doubles ascending, none of them NaN, and a number with each; negative
  * zeros become zeros.  Equal ones stay in order.  scratch has room for 2 n.
  */
@@ -199,6 +233,8 @@ ad_sort_with(double *v, uint32 *with, Size n, uint64 *scratch)
 
 	for (Size i = 0; i < n; i++)
 		low |= from[i] & LOW_BITS;
+	if (low == 0 && n >= MANY && sort_floats_with(v, with, n, scratch))
+		return;
 	first = low == 0 ? 3 : 0;
 	for (Size i = 0; i < n; i++)
 	{
