@@ -86,6 +86,25 @@ FROM ad_recommend('SELECT o.a, p.paid FROM orders o, orders p WHERE o.id <= 50')
 SELECT count(*) > 3 AS some, count(*) < 17 AS not_all, max(seconds) <= 90 AS within, bool_or(detector = 'inne') AS slow
 FROM ad_recommend('SELECT o.a, p.paid FROM orders o, orders p', budget => '3 minutes');
 SELECT count(*) AS none FROM ad_recommend('SELECT a FROM orders', budget => '1 microsecond');
+-- it reads until the clock says so, from the first row on: of 100,000 slow ones few, each twice
+CREATE FUNCTION pg_temp.slow(i int) RETURNS float8 LANGUAGE plpgsql AS $$ BEGIN
+	PERFORM pg_sleep(0.01), set_config('recommend.calls', (current_setting('recommend.calls')::int + 1)::text, true);
+	RETURN i; END $$;
+BEGIN;
+SET LOCAL recommend.calls = 0;
+SELECT count(*) FROM ad_recommend('SELECT pg_temp.slow(i) FROM generate_series(1, 100000) i', budget => '0.1 s');
+SELECT current_setting('recommend.calls')::int BETWEEN 2 AND 20 AS few;
+ROLLBACK;
+-- one row, of numbers too: a notice, whether there is a budget or not
+SELECT count(*) FROM ad_recommend('SELECT count(*) FROM orders');
+SELECT count(*) FROM ad_recommend('SELECT count(*) FROM orders', budget => '1 day');
+SELECT count(*) FROM ad_recommend(1, 10);
+-- rows that are NULL are no rows to look at, but read; the first may be all that there is time for
+SELECT count(*) FROM ad_recommend('SELECT NULL::orders FROM orders');
+SELECT count(*) FROM ad_recommend('SELECT NULL::float8[] FROM orders');
+SELECT count(*) FROM ad_recommend('SELECT CASE WHEN i > 1 THEN ARRAY[i] END FROM generate_series(1, 9) i', budget => '1 microsecond');
+SELECT bool_and(q.seconds > n.seconds / 2) AS more_than_read
+FROM ad_recommend('SELECT CASE WHEN i % 2 = 0 THEN ARRAY[i] END FROM generate_series(1, 1000000) i') q JOIN ad_recommend(1000000, 1) n USING (detector);
 -- fewer rows than a detector needs
 SELECT count(*) > 5 AS some, bool_or(detector IN ('mahalanobis', 'inne')) AS too_few FROM ad_recommend('SELECT a, b FROM orders WHERE id <= 3');
 -- as the caller, and read-only
@@ -96,6 +115,17 @@ SELECT count(*) FROM ad_recommend('WITH d AS (DELETE FROM orders RETURNING a) SE
 SELECT count(*) FROM ad_recommend('SELECT a FROM orders; DROP TABLE orders');
 SELECT count(*) FROM ad_recommend('SELECT a FROM orders) q; DROP TABLE orders; --');
 SELECT count(*) FROM ad_recommend('SELECT a FROM orders FOR UPDATE');
+-- an error says whose query it is
+CREATE FUNCTION pg_temp.last_context(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE context text;
+BEGIN
+	PERFORM ad_recommend(query);
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+	RETURN SQLERRM || ' / ' || substring(context FROM 'query of ad_recommend');
+END $$;
+SELECT pg_temp.last_context(q) FROM unnest(ARRAY['SELECT 1 / (id - 7) AS a FROM orders', 'SELECT none FROM orders', 'SELECT a, a FROM orders',
+	'SELECT a FROM orders WHERE false']) q;
 CREATE ROLE ad_test_recommend;
 SET ROLE ad_test_recommend;
 SELECT count(*) FROM ad_recommend('SELECT a FROM orders');

@@ -5,10 +5,12 @@
  *
  * What there is to know of the rows is told by a sketch of the first of them;
  * how many there are, by that or else by the planner.  Reading them is timed,
- * so that a budget counts it.  Figures and reasons are in SQL (_ad_ranked).
+ * so that a budget counts it.  Where there is one, a cursor reads row by row
+ * until the clock says how many rows there is time for: no row tells how slow
+ * the next will be.  Figures and reasons are in SQL (_ad_ranked).
  *
  * The query runs as the caller, in what for its duration is a read-only
- * transaction: functions that it calls cannot write either.
+ * transaction.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,7 +29,8 @@
 #include "utils/timestamp.h"
 
 #define LOOK_ROWS	100000		/* of the query that are read, at most */
-#define FIRST_ROWS	1000		/* that are read first where time counts */
+#define LOOK_SHARE	8			/* of the budget one part is for reading */
+#define LEAST_ROWS	2			/* that a detector needs */
 #define SAMPLE		"{\"sampling\": {\"rows\": 10000}}"
 #define READINGS	2			/* of all rows, to fit and to score */
 
@@ -63,6 +66,13 @@ typedef struct Look
 	double		missing;		/* share of the values */
 	double		seconds;		/* of reading all rows once */
 } Look;
+
+/* Add what is being done to the context of an error. */
+static void
+error_context(void *arg pg_attribute_unused())
+{
+	errcontext("query of ad_recommend");
+}
 
 /* A budget in seconds, checked. */
 static double
@@ -116,33 +126,80 @@ columns_of(const AdFeature *f, const AdViewFeature *stats, uint64 rows)
 	return (int) stats->distinct + 1;
 }
 
+/* A query for the first rows of another. */
+static char *
+first_rows(const AdQuery *q, int rows)
+{
+	/* a comment may end the query, so a line ends it too */
+	return psprintf("SELECT * FROM (\n%s\n) _l LIMIT %d", q->text, rows);
+}
+
 /*
- * The first rows of a query, which is read-only meanwhile, at most so many;
- * adds the seconds that reading them takes.  Within SPI.
+ * Return how many rows of a query there are seconds to read, by reading them;
+ * one at least, and LOOK_ROWS if there are seconds for all.  Within SPI.
+ */
+static int
+affordable_rows(const AdQuery *q, double seconds)
+{
+	int			rows = 0;
+	Portal		portal;
+	instr_time	start;
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(start);
+	portal = SPI_cursor_open_with_args(NULL, first_rows(q, LOOK_ROWS), 0, NULL,
+									   NULL, NULL, true, 0);
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		SPI_cursor_fetch(portal, true, 1);
+		SPI_freetuptable(SPI_tuptable);
+		if (SPI_processed == 0)
+		{
+			rows = LOOK_ROWS;
+			break;
+		}
+		rows++;
+		INSTR_TIME_SET_CURRENT(now);
+		INSTR_TIME_SUBTRACT(now, start);
+		if (INSTR_TIME_GET_DOUBLE(now) >= seconds)
+			break;
+	}
+	SPI_cursor_close(portal);
+	return rows;
+}
+
+/*
+ * The first rows of a query, at most so many; how many there were, with those
+ * that are NULL, and the seconds that reading them took.  Within SPI.
  */
 static AdView *
-read_first(const AdQuery *q, int rows, double *seconds)
+read_first(const AdQuery *q, int limit, uint64 *rows, double *seconds)
 {
 	AdQuery		first = *q;
 	Jsonb	   *spec = ad_jsonb_from_text(SAMPLE);
 	instr_time	start;
 	instr_time	end;
 	bytea	   *bytes;
+	bool		isnull;
 
-	/* a comment may end the query, so a line ends it too */
-	first.text = psprintf("SELECT * FROM (\n%s\n) _l LIMIT %d", q->text, rows);
+	first.text = first_rows(q, limit);
 	INSTR_TIME_SET_CURRENT(start);
-	bytes = ad_query_fit(psprintf("SELECT %s._ad_sketch($1, %s)%s",
+	bytes = ad_query_fit(psprintf("SELECT %s._ad_sketch($1, %s), pg_catalog.count(*)%s",
 								  ad_internal_schema(), first.features,
 								  ad_query_from(&first)),
 						 JSONBOID, JsonbPGetDatum(spec));
 	INSTR_TIME_SET_CURRENT(end);
+	*rows = (uint64) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
+												 SPI_tuptable->tupdesc, 2,
+												 &isnull));
 	if (bytes == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("query returned no rows")));
+				 *rows == 0 ? errmsg("query returned no rows") :
+				 errmsg("all rows that were read of the query are NULL")));
 	INSTR_TIME_SUBTRACT(end, start);
-	*seconds += INSTR_TIME_GET_DOUBLE(end);
+	*seconds = INSTR_TIME_GET_DOUBLE(end);
 	return ad_view_create(ad_sketch_read((const uint8 *) VARDATA(bytes),
 										 VARSIZE(bytes) - VARHDRSZ,
 										 CurrentMemoryContext, NULL));
@@ -150,30 +207,25 @@ read_first(const AdQuery *q, int rows, double *seconds)
 
 /*
  * Look at the first rows of a query, as many as an eighth of the budget (NaN:
- * there is none) is enough for.  Within SPI.
+ * there is none) is enough for to read twice.  The query is read-only
+ * meanwhile; an error ends the (sub)transaction, which puts that back.  Within
+ * SPI.
  */
 static void
 look_at(const AdQuery *q, double budget, Look *out)
 {
 	bool		was_read_only = XactReadOnly;
-	int			limit = isnan(budget) ? LOOK_ROWS : FIRST_ROWS;
+	int			limit = LOOK_ROWS;
 	AdView	   *view;
-	double		seconds = 0;
+	uint64		rows;
+	double		seconds;
 	double		missing = 0;
 
 	memset(out, 0, sizeof(*out));
-	view = read_first(q, limit, &seconds);
-	if (limit < LOOK_ROWS && view->rows >= (uint64) limit)
-	{
-		double		enough = budget / 8 / seconds * limit;
-
-		if (enough > limit)
-		{
-			limit = (int) Min(enough, LOOK_ROWS);
-			seconds = 0;
-			view = read_first(q, limit, &seconds);
-		}
-	}
+	XactReadOnly = true;
+	if (!isnan(budget))
+		limit = affordable_rows(q, budget / LOOK_SHARE / 2);
+	view = read_first(q, limit, &rows, &seconds);
 	for (int j = 0; j < view->nfeatures; j++)
 	{
 		const AdFeature *f = &view->sketch->features[j];
@@ -185,13 +237,10 @@ look_at(const AdQuery *q, double budget, Look *out)
 	out->columns = Max(1, Min(out->columns, AD_MAX_FEATURES));
 	out->missing = missing / ((double) view->rows * view->nfeatures);
 	out->rows = (int64) view->rows;
-	if (view->rows >= (uint64) limit)
-	{
-		XactReadOnly = true;
+	if (rows >= (uint64) limit)
 		out->rows = Max(out->rows, (int64) Min(planned_rows(q), 1e15));
-		XactReadOnly = was_read_only;
-	}
-	out->seconds = seconds * (double) out->rows / (double) view->rows;
+	XactReadOnly = was_read_only;
+	out->seconds = seconds * (double) out->rows / (double) rows;
 }
 
 /* Put the detectors for a query's rows into a tuplestore.  Within SPI. */
@@ -222,7 +271,14 @@ rank(const Look *look, Datum priority, double budget,
 		elog(ERROR, "SPI_execute_with_args failed");
 	for (uint64 i = 0; i < SPI_processed; i++)
 		tuplestore_puttuple(store, SPI_tuptable->vals[i]);
-	if (SPI_processed == 0 && !isnan(budget))
+	if (SPI_processed > 0)
+		return;
+	if (isnan(budget) || look->rows < LEAST_ROWS)
+		ereport(NOTICE,
+				(errmsg("number of rows is %lld, which no detector can learn from",
+						(long long) look->rows),
+				 errhint("Give at least %d rows.", LEAST_ROWS)));
+	else
 		ereport(NOTICE,
 				(errmsg("no detector is known to read, fit and score the rows within the budget")));
 }
@@ -293,6 +349,7 @@ run_recommend(FunctionCallInfo fcinfo)
 	char	   *sql;
 	char	   *key;
 	double		budget;
+	ErrorContextCallback callback;
 	AdQuery		query;
 	Look		look;
 
@@ -304,10 +361,15 @@ run_recommend(FunctionCallInfo fcinfo)
 		ad_text_argument(PG_GETARG_DATUM(3), "key", AD_MAX_WORD_LENGTH);
 	store = ad_result_begin(fcinfo, RECOMMEND_COLUMNS, &desc);
 
+	callback.callback = error_context;
+	callback.arg = NULL;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
 	SPI_connect();
 	ad_query_read(sql, "query", &query);
 	ad_query_features(&query, ad_query_key(&query, key));
 	look_at(&query, budget, &look);
+	error_context_stack = callback.previous;
 	rank(&look, PG_GETARG_DATUM(1), budget, store);
 	SPI_finish();
 	return (Datum) 0;
