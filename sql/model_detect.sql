@@ -23,6 +23,9 @@ SELECT count(*), count(score) FROM ad_detect('SELECT id, CASE WHEN hour > 5 THEN
 -- columns may be called as the query around them calls its own
 SELECT DISTINCT e ->> 'feature' AS feature FROM ad_detect('SELECT id, amount AS _f, hour AS _q FROM payments', ad_zscore(), 0.01, 'id'), jsonb_array_elements(explanation) e ORDER BY 1;
 SELECT * FROM ad_detect('SELECT id, amount FROM payments WHERE false', ad_zscore());
+-- all of them NULL is no fit
+SELECT * FROM ad_detect('SELECT NULL::payments FROM payments', ad_zscore());
+SELECT * FROM ad_detect('SELECT id, NULL::float8[] AS x FROM payments', ad_zscore(), key => 'id');
 -- a detector's name, or a spec without a type, is as good; the contamination is the call's
 SELECT count(*) AS rows, count(DISTINCT s) AS specs, sum(anomalies) AS anomalies
 FROM (SELECT key, count(DISTINCT score) AS s, count(*) FILTER (WHERE is_anomaly) AS anomalies

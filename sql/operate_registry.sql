@@ -88,6 +88,8 @@ SELECT ad_train('x', 'SELECT nextval(''counter'') FROM payments', 'zscore');
 SELECT ad_train('x', 'SELECT amount / 0 AS a FROM payments', 'zscore');
 SELECT ad_train('x', 'SELECT no_such FROM payments', 'zscore');
 SELECT ad_train('x', 'SELECT amount FROM payments WHERE false', 'zscore');
+SELECT ad_train('x', 'SELECT NULL::payments FROM payments -- all', 'zscore');
+SELECT ad_train('x', 'SELECT NULL::bytea FROM payments', 'zscore');
 SELECT ad_train('x', 'SELECT NULL::float8 AS a FROM payments', ad_zscore() || ad_prepare(impute => 'error', on_error => 'null'));
 SELECT ad_train('x', 'SELECT amount, amount FROM payments', 'zscore');
 SELECT ad_train('x', 'SELECT amount, ARRAY[1] AS b FROM payments', 'zscore');

@@ -26,5 +26,6 @@ extern int	ad_query_key(const AdQuery *q, const char *name);
 extern void ad_query_features(AdQuery *q, int key);
 extern char *ad_query_from(const AdQuery *q);
 extern bytea *ad_query_fit(const char *sql, Oid spec_type, Datum spec);
+extern bool ad_query_has_rows(const AdQuery *q);
 
 #endif							/* AD_QUERY_H */

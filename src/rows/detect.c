@@ -9,8 +9,7 @@
  * of rows.  Rows are told apart by their key alone; each row of the query is
  * one row of the result, in the query's order.
  *
- * It runs as the caller, in what for its duration is a read-only transaction:
- * functions that it calls cannot write either.
+ * It runs as the caller, in what for its duration is a read-only transaction.
  *
  *-------------------------------------------------------------------------
  */
@@ -262,6 +261,10 @@ run_detect(FunctionCallInfo fcinfo)
 	ad_progress_around_fit = progress;
 	bytes = fit_rows(schema, &query, spec, parsed.sampling.keyed);
 	ad_progress_around_fit = -1;
+	if (bytes == NULL && ad_query_has_rows(&query))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("all rows of the query are NULL")));
 	if (bytes != NULL)
 	{
 		AdModel    *m = ad_model_read((const uint8 *) VARDATA(bytes),

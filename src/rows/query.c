@@ -258,6 +258,24 @@ ad_query_fit(const char *sql, Oid spec_type, Datum spec)
 }
 
 /*
+ * Return whether a query has a row: one that had nothing to fit to may have
+ * rows that are NULL.  Read-only as in ad_query_fit().  Within SPI.
+ */
+bool
+ad_query_has_rows(const AdQuery *q)
+{
+	bool		was_read_only = XactReadOnly;
+
+	XactReadOnly = true;
+	/* a comment may end the query, so a line ends it too */
+	if (SPI_execute(psprintf("SELECT FROM (\n%s\n) _q LIMIT 1", q->text), true,
+					1) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute failed");
+	XactReadOnly = was_read_only;
+	return SPI_processed > 0;
+}
+
+/*
  * _ad_query(query text, what text) -> the query alone, for use as
  * a subquery, and its columns; an error unless it is one SELECT.
  */

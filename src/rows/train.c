@@ -6,9 +6,9 @@
  * The query must be one SELECT, and is put into one that fits its rows
  * (query.c), which the planner may run in parallel and which keeps the names
  * of the columns.  It runs as the caller, under the caller's rights and row
- * security, in what for its duration is a read-only transaction: functions
- * that it calls cannot write either.  Only then are the tables of the
- * registry touched, so that their row of the name is locked briefly.
+ * security, in what for its duration is a read-only transaction.  Only then
+ * are the tables of the registry touched, so that their row of the name is
+ * locked briefly.
  *
  *-------------------------------------------------------------------------
  */
@@ -266,6 +266,9 @@ run_train(FunctionCallInfo fcinfo)
 	if (bytes == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 ad_query_has_rows(&query) ?
+				 errmsg("all rows of the training query of model \"%s\" are NULL",
+						text_to_cstring(name)) :
 				 errmsg("training query of model \"%s\" returned no rows",
 						text_to_cstring(name))));
 	version = store(name, bytes,
