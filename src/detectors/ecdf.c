@@ -20,6 +20,7 @@
  *-------------------------------------------------------------------------
  */
 #include "core/ad_elementary.h"
+#include "core/ad_fault.h"
 #include "detectors/ecdf.h"
 #include "math/ad_spread.h"
 
@@ -209,7 +210,13 @@ ad_ecdf_fit(const AdMatrix *m, const void *options, StringInfo payload)
 		write_columns(m->x, m->rows, m->cols, payload);
 		return;
 	}
-	ad_check_columns(m->cols, "ecod");
+	if (m->cols > AD_LINALG_MAX_COLUMNS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("option \"rotate\" takes at most %d columns, there are %d",
+						AD_LINALG_MAX_COLUMNS, m->cols),
+				 errdetail("A category has a column for each of its values."),
+				 ad_errdata()));
 	y = write_axes(m, payload, &outputs);
 	write_columns(m->x, m->rows, m->cols, payload);
 	write_columns(y, m->rows, outputs, payload);
