@@ -99,6 +99,11 @@ SELECT ad_fit(:'spec'::jsonb, a) FROM readings;
 SELECT ad_ensemble(ARRAY[ad_iforest() || ad_sampling(keyed => true)]);
 SELECT ad_ensemble(ARRAY[ad_iforest()], 'top', 0);
 SELECT ad_ensemble(ARRAY[ad_iforest()], 'top', 33);
+-- what would be ignored
+SELECT ad_ensemble(ARRAY[ad_iforest()], 'mean', k => 1);
+SELECT ad_ensemble(ARRAY[ad_iforest()], 'pvalue', k => 3);
+SELECT ad_ensemble(ARRAY[ad_iforest()], 'median', k => 2) ->> 'k' AS dflt;
+SELECT ad_ensemble(ARRAY[ad_ecod(), ad_iforest() || ad_sampling(memory_mb => 3)]);
 SELECT ad_ensemble(ARRAY[ad_zscore(), ad_auto()]);
 SELECT ad_ensemble(ARRAY[ad_iforest() || ad_calibrate()]);
 SELECT ad_ensemble(ARRAY[ad_iforest()], 'sum');

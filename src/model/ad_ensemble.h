@@ -20,6 +20,7 @@ typedef struct AdEnsembleOptions
 
 /* ensemble.c */
 extern const AdDetector ad_detector_ensemble;
+extern void ad_ensemble_check(const AdEnsembleOptions *options);
 extern void ad_ensemble_settle(AdModel *m, const AdEnsembleOptions *options);
 extern double ad_ensemble_combine(const AdModel *m, double *scores,
 								  const AdCalibration *const *calibrations,

@@ -47,6 +47,21 @@ ensemble_scale(const void *options pg_attribute_unused())
 	return AD_SCALE_NONE;
 }
 
+/* Raise an error for a k of another combination than the top of k scores. */
+void
+ad_ensemble_check(const AdEnsembleOptions *options)
+{
+	AdEnsembleOptions dflt;
+
+	ad_options_defaults(ensemble_options, lengthof(ensemble_options), &dflt);
+	if (options->combine != AD_COMBINE_TOP && options->k != dflt.k)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"k\" cannot be %d where \"combine\" is \"%s\"",
+						options->k, combine_names[options->combine]),
+				 errhint("It is for combine => 'top' alone.")));
+}
+
 /* Say how a model that is to be an ensemble combines scores. */
 void
 ad_ensemble_settle(AdModel *m, const AdEnsembleOptions *options)

@@ -169,6 +169,7 @@ static void
 settle_sampling(AdSpec *ensemble, const AdSampling *own, int number)
 {
 	AdSampling *all = &ensemble->sampling;
+	AdSampling	dflt;
 
 	if (own->keyed)
 		ereport(ERROR,
@@ -176,6 +177,14 @@ settle_sampling(AdSpec *ensemble, const AdSampling *own, int number)
 				 errmsg("member %d of an ensemble has keyed sampling of its own",
 						number),
 				 errhint("Add ad_sampling(keyed => true) to the ensemble with ||, instead.")));
+	ad_options_defaults(ad_sampling_options, ad_n_sampling_options, &dflt);
+	if (own->memory_mb != dflt.memory_mb)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("member %d of an ensemble has a memory_mb of its own: %d",
+						number, own->memory_mb),
+				 errhint("Add ad_sampling(memory_mb => %d) to the ensemble with ||, instead.",
+						 own->memory_mb)));
 	if (own->rows == AD_DEFAULT_SAMPLE || own->rows <= all->rows)
 		return;
 	if (ensemble->has_sampling)
@@ -397,7 +406,10 @@ ad_spec_parse(JsonbContainer *spec, bool need_detector, AdSpec *out)
 	if (out->nmembers > 0)
 		settle_members(out);
 	else if (out->detector == &ad_detector_ensemble)
+	{
+		ad_ensemble_check(out->options);
 		parse_members(spec, out);
+	}
 }
 
 /* The spec of a detector's name alone, or of no detector (NULL). */
