@@ -180,7 +180,8 @@ set_part(const AdOption *o, const JsonbValue *v, void *out)
 	{
 		AdOption	above = *o;
 
-		if (d <= 0)
+		/* where 1 is allowed, shares join the numbers */
+		if (d <= 0 || o->min <= 1)
 		{
 			above.min = 0;
 			above.min_open = true;
