@@ -45,6 +45,17 @@ FROM verdict WHERE scale = 'auto' AND NOT even GROUP BY factor ORDER BY factor;
 -- nobody, once scaled, what has differences
 SELECT DISTINCT name, scale FROM verdict
 WHERE scale IN ('standard', 'robust', 'minmax') AND factor < 1e305 AND verdict LIKE '22003 %' ORDER BY 1, 2;
+-- what differs by infinity is not to be scaled where that cannot help
+CREATE FUNCTION pg_temp.hint(fitted jsonb) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE hint text;
+BEGIN
+	PERFORM ad_fit(fitted, 3.5e306::float8 * even) FROM shape WHERE factor = 1;
+	RETURN 'none';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+	RETURN hint;
+END $$;
+SELECT DISTINCT hint FROM spec, unnest('{auto, standard, robust}'::text[]) scale, pg_temp.hint(spec || ad_prepare(scale => scale)) hint ORDER BY 1;
 -- a feature of least numbers beside an ordinary one refuses nothing
 SELECT count(ad_score(m, 0, 0)) AS specs
 FROM (SELECT ad_fit(spec, x * 1e-310::float8, even) AS m FROM shape, spec WHERE factor = 1 GROUP BY name) f;

@@ -76,7 +76,13 @@ check_ranges(const AdModel *m, const AdDetector *d)
 
 		if (d->squares && f->class != AD_CLASS_CATEGORY &&
 			isinf(f->stats.max - f->stats.min))
-			ad_too_large(d->name);
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("values are too large for double precision arithmetic"),
+					 errdetail("Detector \"%s\" needs differences and squares of them.",
+							   d->name),
+					 errhint("Divide them by a constant."),
+					 ad_errdata()));
 	}
 }
 
