@@ -47,7 +47,7 @@ GROUP BY name ORDER BY name;
 -- categories, missing values, times, infinities and few rows, as in every detector
 SELECT count(s) AS scored, bool_and(abs(s) < 'Infinity') AS finite
 FROM (SELECT ad_fit('auto', t) AS m FROM (SELECT amount, score, country, at FROM payments) t) f,
-     (VALUES (1.0, 0.5, 'AT', '10:00'::time), (NULL, NULL, NULL, NULL), ('Infinity', '-Infinity', 'never seen', '03:00'), ('NaN', 'NaN', '', '23:59')) r(amount, score, country, at),
+     (VALUES (1.0::float8, 0.5::float8, 'AT', '10:00'::time), (NULL, NULL, NULL, NULL), ('Infinity', '-Infinity', 'never seen', '03:00'), ('NaN', 'NaN', '', '23:59')) r(amount, score, country, at),
      LATERAL ad_score(m, r.amount::float8, r.score::float8, r.country, r.at) s;
 SELECT n, count(s) AS scored, min(p) > 0 AS p
 FROM (SELECT n, ad_fit(ad_auto() || ad_calibrate(), amount, score, country) AS m FROM unnest('{1,2,3,5,16}'::int[]) n, payments WHERE id <= n GROUP BY n) f, payments,

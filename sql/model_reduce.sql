@@ -28,7 +28,7 @@ SELECT name, spec, ad_fit(spec || ad_prepare(reduce => 0.9, calendar => true) ||
 FROM wide, detectors GROUP BY name, spec;
 CREATE TABLE probes AS
 SELECT 'usual' AS what, 0.1::float8 AS a, 0.2::float8 AS b, 0.3::float8 AS ab, -0.1::float8 AS ba, 0.2::float8 AS aa, 'red' AS colour, timestamp '2025-01-10 12:00' AS at
-UNION ALL SELECT what, a, b, ab, ba, aa, colour, at::timestamp FROM (VALUES ('far', 50, -70, -20, 120, 100, 'red', '2025-01-10 12:00'), ('infinite', 'Infinity', 0.2, 'Infinity', '-Infinity', 0.2, 'blue', '2025-01-10'),
+UNION ALL SELECT what, a, b, ab, ba, aa, colour, at::timestamp FROM (VALUES ('far', 50::float8, -70::float8, -20::float8, 120::float8, 100::float8, 'red', '2025-01-10 12:00'), ('infinite', 'Infinity', 0.2, 'Infinity', '-Infinity', 0.2, 'blue', '2025-01-10'),
 	('against', 'Infinity', 'Infinity', 0, 0, '-Infinity', 'blue', 'infinity'), ('missing', NULL, NULL, 0.3, -0.1, NULL, NULL, NULL),
 	('unseen', 0.1, 0.2, 0.3, -0.1, 0.2, 'black', '2030-01-01'), ('huge', 1e308, -1e308, 1e308, 1e300, 1e308, 'green', '2025-01-10')) v(what, a, b, ab, ba, aa, colour, at);
 SELECT name, m = other AS same_bytes, bool_and(s > '-Infinity' AND s < 'Infinity') AS finite, bool_and(p > 0 AND p <= 1) AS p_values,
