@@ -27,6 +27,9 @@
 #define TOGETHER	AD_HYPER_TOGETHER
 #define SPLITS		(AD_HYPER_LANES - 1)
 
+/* No loop over the trees that are walked in turn: their places are known. */
+#define UNROLL		_Pragma("GCC unroll 12")
+
 AdHyperWalk ad_hyper_walk[AD_HYPER_WIDTHS];
 
 /* The block that a way leads to. */
@@ -66,18 +69,21 @@ replace_arrived(uint32 *way, uint32 *tree, uint32 next_way, uint32 next_tree)
 #define WALK(SEE) \
 	do { \
 		uint32		at[TOGETHER]; \
+		const AdHyperBlock *block[TOGETHER]; \
 		uint32		tree[TOGETHER]; \
 		uint32		next_tree = TOGETHER; \
 \
 		for (uint32 i = 0; i < TOGETHER; i++) \
 		{ \
 			at[i] = roots[i]; \
+			block[i] = block_of(blocks, roots[i]); \
 			tree[i] = i; \
 		} \
 		while (next_tree < (uint32) trees + TOGETHER) \
+			UNROLL \
 			for (int i = 0; i < TOGETHER; i++) \
 			{ \
-				const AdHyperBlock *b = block_of(blocks, at[i]); \
+				const AdHyperBlock *b = block[i]; \
 				bool		near; \
 				uint32		way = SEE(b, at[i] >> AD_HYPER_ENTRY_SHIFT, near); \
 				uint32		next = b->way[way]; \
@@ -93,6 +99,7 @@ replace_arrived(uint32 *way, uint32 *tree, uint32 next_way, uint32 next_tree)
 				at[i] = next; \
 				next_tree += arrived; \
 				b = block_of(blocks, next); \
+				block[i] = b; \
 				ad_prefetch(b); \
 				ad_prefetch(b->columns); \
 			} \
@@ -143,8 +150,8 @@ hyper_wide(const AdHyperBlock *blocks, const uint32 *roots, int trees,
 
 #ifdef AD_HAVE_X86
 
-#define AVX2	__attribute__((target("avx2")))
-#define AVX512	__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq")))
+#define AVX2	__attribute__((target("avx2,fma")))
+#define AVX512	__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma")))
 
 /*
  * The way out, by the split that a walk enters by and the signs of what all
@@ -167,15 +174,19 @@ static const uint8 way_out[1 << AD_HYPER_LANES][AD_HYPER_LANES] = {
 	HALF(0), HALF(128)
 };
 
-/* The way out of a block, of whose splits the values have been fetched. */
+/*
+ * The way out of a block, of whose splits the values have been fetched.  The
+ * sum is not rounded as that of the portable code: where that would matter,
+ * the way is not certain.
+ */
 AVX2
 static inline uint32
 see_fetched(const AdHyperBlock *b, uint32 entry, __m256 pivot, __m256 other,
 			__m256 margin, bool *near)
 {
 	__m256		limit = _mm256_add_ps(margin, _mm256_broadcast_ss(&b->ratio[SPLITS]));
-	__m256		sum = _mm256_add_ps(_mm256_mul_ps(_mm256_load_ps(b->ratio), other), pivot);
-	__m256		d = _mm256_sub_ps(sum, _mm256_load_ps(b->threshold));
+	__m256		rest = _mm256_sub_ps(pivot, _mm256_load_ps(b->threshold));
+	__m256		d = _mm256_fmadd_ps(_mm256_load_ps(b->ratio), other, rest);
 	__m256		size = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), d);
 
 	*near = _mm256_movemask_ps(_mm256_cmp_ps(size, limit, _CMP_LE_OQ)) != 0;
@@ -293,7 +304,7 @@ ad_hyper_choose(AdSimdLevel level pg_attribute_unused())
 	ad_hyper_walk[AD_HYPER_16] = hyper_scalar;
 	ad_hyper_walk[AD_HYPER_WIDE] = hyper_wide;
 #ifdef AD_HAVE_X86
-	if (level >= AD_SIMD_AVX2)
+	if (level >= AD_SIMD_AVX2 && __builtin_cpu_supports("fma"))
 	{
 		ad_hyper_walk[AD_HYPER_8] = hyper_avx2_8;
 		ad_hyper_walk[AD_HYPER_16] =
