@@ -31,6 +31,9 @@
 #define CHILDREN	AD_FOREST_CHILDREN
 #define TOGETHER	6			/* trees that the portable code interleaves */
 
+/* Of pairs of trees: what a loop needs beside them is a tenth of a walk. */
+#define UNROLL		_Pragma("GCC unroll 5")
+
 AdForestWalk ad_forest_walk[AD_FOREST_WIDTHS];
 
 /* The child that the bits of a block's nodes lead to; bit 15 is never set. */
@@ -126,6 +129,14 @@ walk_wide(const AdForestBlock *blocks, int trees, int depth,
 
 #if defined(AD_HAVE_X86) || defined(AD_HAVE_NEON)
 
+/* The block whose first child is "first", without a product. */
+static inline const AdForestBlock *
+block_below(const AdForestBlock *blocks, uint32 first)
+{
+	return (const AdForestBlock *)
+		((const char *) blocks + (Size) first * (sizeof(AdForestBlock) / CHILDREN));
+}
+
 /*
  * The walk of the vector variants, two trees at a time.  PAIR(a, b) gives the
  * bits of two blocks, those of b in the upper half.
@@ -135,6 +146,7 @@ walk_wide(const AdForestBlock *blocks, int trees, int depth,
 		Size		fan = second_fan(depth); \
 		const uint32 *end = leaf + trees; \
 \
+		UNROLL \
 		for (uint32 *to = leaf; to < end; to += 2, blocks += 2) \
 		{ \
 			uint32		bits = PAIR(blocks, blocks + 1); \
@@ -144,15 +156,18 @@ walk_wide(const AdForestBlock *blocks, int trees, int depth,
 		} \
 		for (int left = depth - LEVELS; left > 0; left -= LEVELS) \
 		{ \
+			for (uint32 *to = leaf; to < end; to++) \
+				*to *= CHILDREN; \
+			UNROLL \
 			for (uint32 *to = leaf; to < end; to += 2) \
 			{ \
 				const AdForestBlock *other = blocks + fan; \
-				Size		a = to[0]; \
-				Size		b = to[1]; \
-				uint32		bits = PAIR(blocks + a, other + b); \
+				const AdForestBlock *a = block_below(blocks, to[0]); \
+				const AdForestBlock *b = block_below(other, to[1]); \
+				uint32		bits = PAIR(a, b); \
 \
-				to[0] = (uint32) a * CHILDREN + child_of[(uint16) bits]; \
-				to[1] = (uint32) b * CHILDREN + child_of[bits >> 16]; \
+				to[0] += child_of[(uint16) bits]; \
+				to[1] += child_of[bits >> 16]; \
 				blocks = other + fan; \
 			} \
 			fan *= CHILDREN; \
