@@ -70,6 +70,18 @@ ad_wr_f64(StringInfo w, double v)
 	ad_wr_u64(w, u);
 }
 
+/* Append n u32; one copy where the machine is little-endian. */
+void
+ad_wr_u32_array(StringInfo w, const uint32 *v, Size n)
+{
+#ifdef WORDS_BIGENDIAN
+	for (Size i = 0; i < n; i++)
+		ad_wr_u32(w, v[i]);
+#else
+	ad_wr_bytes(w, v, ad_mul_size(n, sizeof(uint32)));
+#endif
+}
+
 /* Append n doubles; one copy where the machine is little-endian. */
 void
 ad_wr_f64_array(StringInfo w, const double *v, Size n)
@@ -216,6 +228,20 @@ ad_rd_f64_array(AdReader *r, double *out, Size n)
 #else
 	memcpy(out, r->data + r->pos, n * sizeof(double));
 	r->pos += n * sizeof(double);
+#endif
+}
+
+/* Read n u32 into out. */
+void
+ad_rd_u32_array(AdReader *r, uint32 *out, Size n)
+{
+	ad_rd_need(r, ad_mul_size(n, sizeof(uint32)));
+#ifdef WORDS_BIGENDIAN
+	for (Size i = 0; i < n; i++)
+		out[i] = ad_rd_u32(r);
+#else
+	memcpy(out, r->data + r->pos, n * sizeof(uint32));
+	r->pos += n * sizeof(uint32);
 #endif
 }
 

@@ -193,18 +193,6 @@ write_flags(StringInfo to, const uint8 *flag, Size n)
 	}
 }
 
-/* Append u32 numbers. */
-static void
-write_array(StringInfo to, const uint32 *v, Size n)
-{
-#ifdef WORDS_BIGENDIAN
-	for (Size i = 0; i < n; i++)
-		ad_wr_u32(to, v[i]);
-#else
-	ad_wr_bytes(to, v, n * sizeof(uint32));
-#endif
-}
-
 /* Append the trees of a builder to a payload. */
 void
 ad_trees_write(const AdForestBuilder *b, int cols, StringInfo payload)
@@ -220,7 +208,7 @@ ad_trees_write(const AdForestBuilder *b, int cols, StringInfo payload)
 	for (uint32 t = 0; t < b->ntrees; t++)
 		ad_wr_u32(payload, (t + 1 < b->ntrees ? b->first[t + 1] :
 							(uint32) b->ninner) - b->first[t]);
-	write_array(payload, b->threshold, b->ninner);
+	ad_wr_u32_array(payload, b->threshold, b->ninner);
 	enlargeStringInfo(payload, (int) ((b->ninner * bits + nodes) / 8 + nodes));
 	for (Size i = 0; i < b->ninner; i++)
 		write_bits(&w, b->column[i], bits);
@@ -243,20 +231,6 @@ ad_trees_write(const AdForestBuilder *b, int cols, StringInfo payload)
 			ad_wr_u32(payload, b->rows[i]);
 }
 
-/* Read u32 numbers. */
-static void
-read_array(AdReader *r, uint32 *v, Size n)
-{
-	ad_rd_need(r, ad_mul_size(n, sizeof(uint32)));
-#ifdef WORDS_BIGENDIAN
-	for (Size i = 0; i < n; i++)
-		v[i] = ad_rd_u32(r);
-#else
-	memcpy(v, r->data + r->pos, n * sizeof(uint32));
-	r->pos += n * sizeof(uint32);
-#endif
-}
-
 /* Read the thresholds of inner nodes. */
 static void
 read_thresholds(AdReader *r, AdForestTrees *t, uint32 nlongs)
@@ -264,7 +238,7 @@ read_thresholds(AdReader *r, AdForestTrees *t, uint32 nlongs)
 	uint32		greatest = 0;
 
 	t->threshold = ad_palloc_array(uint32, (Size) t->ninner + 1);
-	read_array(r, t->threshold, t->ninner);
+	ad_rd_u32_array(r, t->threshold, t->ninner);
 	t->threshold[t->ninner] = 0;
 	for (uint32 i = 0; i < t->ninner; i++)
 		greatest = Max(greatest, t->threshold[i] & AD_FOREST_LONG);
