@@ -15,8 +15,7 @@
 #define AD_PERIODS_SHORTEST	2
 #define AD_PERIODS_LEAST_CYCLES	1.9 /* that can be compared */
 
-/* What is clipped away: nothing, or values beyond so many deviations. */
-#define AD_PERIODS_UNCLIPPED	0.0
+/* Values beyond so many deviations are clipped. */
 #define AD_PERIODS_CLIP			3.0
 
 /* A search over one series. */

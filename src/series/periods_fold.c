@@ -146,8 +146,7 @@ ad_periods_detrend(AdPeriodSearch *s, Size period, double deviations)
 			(!whole || (i >= half && i + half < n));
 		s->x[i] = s->used[i] ? s->y[i] - s->x[i] : 0;
 	}
-	if (deviations > 0)
-		ad_periods_clip(s, s->x, s->used, deviations);
+	ad_periods_clip(s, s->x, s->used, deviations);
 	for (Size i = 0; i < n; i++)
 		if (s->used[i])
 		{
