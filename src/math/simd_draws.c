@@ -27,13 +27,6 @@ AdDrawKernel ad_draw_kernel;
 #define SQRT(a)			sqrtf(a)
 typedef float ad_f1;
 #include "math/simd_draws_impl.h"
-#undef KERNEL
-#undef TARGET
-#undef VT
-#undef WIDTH
-#undef MIN
-#undef MAX
-#undef SQRT
 
 #ifdef AD_HAVE_NEON
 #include <arm_neon.h>
@@ -48,13 +41,6 @@ typedef float ad_f4 __attribute__((vector_size(16), aligned(4), may_alias));
 #define MAX(a, b)		((ad_f4) vmaxq_f32((float32x4_t) (a), (float32x4_t) (b)))
 #define SQRT(a)			((ad_f4) vsqrtq_f32((float32x4_t) (a)))
 #include "math/simd_draws_impl.h"
-#undef KERNEL
-#undef TARGET
-#undef VT
-#undef WIDTH
-#undef MIN
-#undef MAX
-#undef SQRT
 #endif
 
 #ifdef AD_HAVE_X86
@@ -71,13 +57,6 @@ typedef float ad_f16 __attribute__((vector_size(64), aligned(4), may_alias));
 #define MAX(a, b)		((ad_f8) _mm256_max_ps((__m256) (a), (__m256) (b)))
 #define SQRT(a)			((ad_f8) _mm256_sqrt_ps((__m256) (a)))
 #include "math/simd_draws_impl.h"
-#undef KERNEL
-#undef TARGET
-#undef VT
-#undef WIDTH
-#undef MIN
-#undef MAX
-#undef SQRT
 
 #define KERNEL(name)	name##_avx512
 #define TARGET			__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq")))

@@ -69,3 +69,10 @@ KERNEL(nearest) (const float *block, int tiles, int cols, const float *q,
 #undef LOAD
 #undef STORE
 #undef UNROLL
+#undef KERNEL
+#undef TARGET
+#undef VT
+#undef WIDTH
+#undef MIN
+#undef MAX
+#undef SQRT
