@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(start_server init_server seed sql_value bytes_of detectors variants);
+our @EXPORT = qw(start_server init_server seed sql_value bytes_of rows_of detectors variants);
 
 # Whoever runs the tests, the superuser of their servers has this name.
 $ENV{PGUSER} = 'postgres';
@@ -56,6 +56,21 @@ sub sql_value
 	my ($node, $sql) = @_;
 
 	return scalar $node->safe_psql('postgres', $sql);
+}
+
+# The rows of a query as lists; NULL is undef, Infinity a number.
+sub rows_of
+{
+	my ($node, $sql) = @_;
+	my $out = $node->safe_psql('postgres', $sql,
+		extra_params => [ '-P', 'null=\\N', '-F', "\t" ]);
+
+	return map {
+		[   map { $_ eq '\\N' ? undef : $_ eq 'Infinity' ? 9**9**9 : $_ eq '-Infinity' ? -9**9**9 : $_ }
+			  split /\t/,
+			$_,
+			-1 ]
+	} split /\n/, $out;
 }
 
 # The names of all detectors, as the library's catalogue has them, but the

@@ -40,21 +40,6 @@ CREATE TABLE probe AS
 	FROM generate_series(1, 24) i;
 SQL
 
-# Rows of a query as lists; NULL is undef, Infinity a number.
-sub rows_of
-{
-	my ($sql) = @_;
-	my $out = $node->safe_psql('postgres', "SET extra_float_digits = 1; $sql",
-		extra_params => [ '-P', 'null=\\N', '-F', "\t" ]);
-
-	return map {
-		[   map { $_ eq '\\N' ? undef : $_ eq 'Infinity' ? 9**9**9 : $_ eq '-Infinity' ? -9**9**9 : $_ }
-			  split /\t/,
-			$_,
-			-1 ]
-	} split /\n/, $out;
-}
-
 # The oracle's values of columns, summed to features.
 sub by_feature
 {
@@ -85,7 +70,7 @@ for my $case (
 	{
 		my ($worst, $unsummed, $n) = (0, 0, 0);
 
-		for my $row (rows_of(<<"SQL"))
+		for my $row (rows_of($node, 'SET extra_float_digits = 1; ' . <<"SQL"))
 SELECT ad_score(model, $arguments), (SELECT string_agg(contribution::text, ' ' ORDER BY substr(feature, 9)::int)
 	FROM ad_explain(model, '{"method": "$method"}'::jsonb, $arguments)), $raw
 FROM probe, model WHERE name = '$name' AND i <= $rows ORDER BY i

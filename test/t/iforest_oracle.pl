@@ -18,21 +18,6 @@ use Test::More;
 my $seed = seed() % 100_000;
 my $node = start_server('oracle');
 
-# Rows of a query as lists; NULL is undef, Infinity a number.
-sub rows_of
-{
-	my ($sql) = @_;
-	my $out = $node->safe_psql('postgres', $sql,
-		extra_params => [ '-P', 'null=\\N', '-F', "\t" ]);
-
-	return map {
-		[   map { $_ eq '\\N' ? undef : $_ eq 'Infinity' ? 9**9**9 : $_ eq '-Infinity' ? -9**9**9 : $_ }
-			  split /\t/,
-			$_,
-			-1 ]
-	} split /\n/, $out;
-}
-
 sub read_model
 {
 	my ($bytes) = @_;
@@ -59,7 +44,7 @@ sub compare
 	my $n = 0;
 	my @infinite;
 
-	for my $row (rows_of("SELECT ad_score(model, $arguments), $raw FROM probe, model WHERE name = '$name' ORDER BY probe.i"))
+	for my $row (rows_of($node, "SELECT ad_score(model, $arguments), $raw FROM probe, model WHERE name = '$name' ORDER BY probe.i"))
 	{
 		my ($score, @x) = @$row;
 
@@ -175,7 +160,7 @@ for my $size (200, 64)
 {
 	my ($prepared, $forest) = fit("drawn $size",
 		"ad_fit(ad_iforest(trees => 20, sample_size => $size) || $sampling, i, x) FROM training WHERE i <= 200");
-	my @rows = rows_of('SELECT i, x FROM training WHERE i <= 200');
+	my @rows = rows_of($node, 'SELECT i, x FROM training WHERE i <= 200');
 	my ($wrong, $twice) = (0, 0);
 
 	for my $tree (@{ $forest->{trees} })
@@ -260,7 +245,7 @@ my $bytes = Envelope::put_together(
 	5 => Iforest::payload($psi, $columns, @trees));
 my (undef, @data) = split /\n/, $csv;
 my $values = join ",\n", map { my @v = split /,/; "(ARRAY[" . join(',', @v[ 0 .. $columns - 1 ]) . ']::float8[]::float4[])' } @data;
-my @scores = map { $_->[0] } rows_of(
+my @scores = map { $_->[0] } rows_of($node,
 	"SELECT ad_score('\\x" . unpack('H*', $bytes) . "'::bytea, v) FROM (VALUES $values) t(v)");
 my $difference = max map { abs $scores[$_] - $expected[$_] } 0 .. $#expected;
 

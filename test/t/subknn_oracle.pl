@@ -17,21 +17,6 @@ use Test::More;
 my $seed = seed() % 100_000;
 my $node = start_server('subknn');
 
-# Rows of a query as lists; NULL is undef, Infinity a number.
-sub rows_of
-{
-	my ($sql) = @_;
-	my $out = $node->safe_psql('postgres', $sql,
-		extra_params => [ '-P', 'null=\\N', '-F', "\t" ]);
-
-	return map {
-		[   map { $_ eq '\\N' ? undef : $_ eq 'Infinity' ? 9**9**9 : $_ eq '-Infinity' ? -9**9**9 : $_ }
-			  split /\t/,
-			$_,
-			-1 ]
-	} split /\n/, $out;
-}
-
 # What a model holds: {unit, columns, draws}; a draw is a list of rows.
 sub read_model
 {
@@ -155,7 +140,7 @@ for my $case (
 	# rows of draws are rows of the fit, each at most once in a draw
 	my %known;
 	$known{ join ' ', place($s, Envelope::columns($prepared, @$_)) }++
-	  for rows_of("SELECT $all FROM training");
+	  for rows_of($node, "SELECT $all FROM training");
 	my $strange = 0;
 	for my $draw (@{ $s->{draws} })
 	{
@@ -168,7 +153,7 @@ for my $case (
 	{
 		my $worst = 0;
 
-		for my $row (rows_of("SET anomaly.simd = $simd; SELECT ad_score(model, $all), $all FROM probe, model WHERE name = '$name' ORDER BY i"))
+		for my $row (rows_of($node, "SET anomaly.simd = $simd; SELECT ad_score(model, $all), $all FROM probe, model WHERE name = '$name' ORDER BY i"))
 		{
 			my ($score, @raw) = @$row;
 			my ($expected) = score($s, Envelope::columns($prepared, @raw));
@@ -179,7 +164,7 @@ for my $case (
 	}
 
 	my $worst = 0;
-	for my $row (rows_of("SELECT ad_score(model, $all), (SELECT string_agg(contribution::text, ' ' ORDER BY feature) FROM ad_explain(model, $all)), $all FROM probe, model WHERE name = '$name' AND i % 2 = 0 ORDER BY i"))
+	for my $row (rows_of($node, "SELECT ad_score(model, $all), (SELECT string_agg(contribution::text, ' ' ORDER BY feature) FROM ad_explain(model, $all)), $all FROM probe, model WHERE name = '$name' AND i % 2 = 0 ORDER BY i"))
 	{
 		my ($score, $said, @raw) = @$row;
 		my @said = split / /, $said;
