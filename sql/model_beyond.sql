@@ -117,6 +117,43 @@ FROM (SELECT ad_fit(ad_iforest() || ad_prepare(beyond_range => true), items, ver
 SELECT ad_score(m, 5, 10, 1) = ad_score(m, 5, 10, NULL) AS no_values, ad_score(m, 5, 1000, 1) > ad_score(m, 5, 10, 1) + 1 AS dropped
 FROM (SELECT ad_fit(ad_zscore() || ad_prepare(beyond_range => true, drop_correlated => 0.9), items, items * 2, NULL::int) AS m FROM payments) f;
 
+-- one absurd value of the fit does not hide itself, whatever row has it, nor the next: it is left out of the range
+CREATE TABLE planted AS
+SELECT id, exp(ad_random(1, id, 'normal')) AS amount, ARRAY(SELECT exp(ad_random(k, id, 'normal')) FROM generate_series(2, 8) k) AS x FROM generate_series(1, 1000) id;
+CREATE FUNCTION pg_temp.plant(at int, value float8) RETURNS text LANGUAGE sql AS $$
+	SELECT format('SELECT id, x || CASE WHEN id = %s THEN %L::float8 ELSE amount END AS x FROM planted', at, value)
+$$;
+SELECT bool_and(first) AS first, bool_and(least_p) AS least_p, count(*)
+FROM (SELECT at, value, (array_agg(key ORDER BY score DESC))[1] = at::text AS first, min(p_value) = min(p_value) FILTER (WHERE key = at::text) AS least_p
+	FROM unnest('{1,7,100,222,350,500,501,777,999,1000}'::int[]) at, unnest('{1e4,-1e4}'::float8[]) value,
+		LATERAL (SELECT * FROM ad_detect(pg_temp.plant(at, value), key => 'id') d) d GROUP BY at, value) t;
+-- under every detector, new and in-sample alike; the other rows as they were, the one with the greatest usual value too
+CREATE TABLE hidden AS
+SELECT name, ad_fit(spec || ad_prepare(beyond_range => true) || ad_calibrate(), amount, other) AS m, ad_fit(spec || ad_calibrate(), amount, other) AS plain
+FROM specs, (SELECT CASE WHEN id = 7 THEN 100000 ELSE amount END AS amount, x[1] AS other FROM planted) t WHERE name <> 'members' GROUP BY name;
+SELECT count(*) > 18 AS many, bool_and(ad_pvalue(m, 99999, 1) = (ad_info(m) #>> '{calibration,least_p}')::float8) AS least_p,
+	bool_and(ad_score(m, 100000, 1) > ad_score(m, 99999, 1)) AS farther, bool_and(ad_score(m, 20, 1) = ad_score(plain, 20, 1)) AS within,
+	bool_and(ad_why(m, 99999, 1) ~ '^feature 1 99,999' AND ad_why(m, 99999, 1) !~ 'training' AND ad_why(m, 100001, 1) ~ 'above all seen in training') AS why
+FROM hidden;
+-- where the sample has it not; of both ends; of two equal ones none is left out
+SELECT kind, round(ad_score(m, 99999) - ad_score(n, 99999)) > 1 AS above, round(ad_score(m, -99999) - ad_score(n, -99999)) > 1 AS below, ad_score(m, 500) = ad_score(n, 500) AS within
+FROM (SELECT kind, ad_fit(ad_iforest() || ad_sampling(rows => 256) || ad_prepare(beyond_range => true), v) AS m, ad_fit(ad_iforest() || ad_sampling(rows => 256), v) AS n
+	FROM unnest('{neither,high,low,both,twice}'::text[]) kind, generate_series(1, 3000) i,
+		LATERAL (SELECT CASE WHEN i = 100 AND kind IN ('high', 'both', 'twice') OR i = 101 AND kind = 'twice' THEN 1e6 WHEN i = 102 AND kind IN ('low', 'both') THEN -1e6 ELSE i % 1000 END) w(v)
+	GROUP BY kind) f ORDER BY kind;
+-- beside a constant: what is left is one, which has a range only where constants have
+SELECT ad_score(m, 1e6, 0) > ad_score(m, 5, 0) + 1 AS counted, ad_score(m, 5, 0) > ad_score(m, 0, 0) + 1 AS itself, ad_score(a, 1e6, 0) > ad_score(a, 5, 0) + 1 AS auto_counted, ad_score(a, 5, 0) < 100 AS auto_not_itself
+FROM (SELECT ad_fit(ad_iforest() || ad_prepare(beyond_range => true), CASE WHEN id = 7 THEN 5 ELSE 0 END, x[1]) AS m, ad_fit('auto', CASE WHEN id = 7 THEN 5 ELSE 0 END, x[1]) AS a FROM planted) f;
+-- few values, and merged sketches
+SELECT n, ad_score(m, 1e6) = ad_score(p, 1e6) AS as_without FROM (
+	SELECT n, ad_fit(ad_zscore() || ad_prepare(beyond_range => true), v) AS m, ad_fit(ad_zscore(), v) AS p
+	FROM unnest('{1,2,3,4,9}'::int[]) n, generate_series(1, n) i, LATERAL (SELECT CASE WHEN i = n THEN 1e6 ELSE i END) w(v) GROUP BY n) f ORDER BY n;
+SELECT count(DISTINCT m) AS models FROM (
+	SELECT ad_fit(ad_iforest() || ad_prepare(beyond_range => true), amount) AS m FROM planted
+	UNION ALL SELECT ad_fit(ad_iforest() || ad_prepare(beyond_range => true), amount ORDER BY amount) FROM planted
+	UNION ALL SELECT ad_fit_sketch(ad_iforest() || ad_prepare(beyond_range => true), ad_merge(s)) FROM (SELECT ad_sketch(amount) AS s FROM planted GROUP BY id % 3) t) f;
+DROP TABLE planted, hidden;
+
 -- ad_outlier: a row of the partition is beyond all others of it, under every detector
 SELECT count(*) > 18 AS many, bool_and(greatest = 301) AS absurd, bool_and(same) AS others_as_they_were
 FROM (SELECT name, (array_agg(id ORDER BY counted DESC))[1] AS greatest, bool_and(counted = own OR id = 301) AS same

@@ -10,17 +10,24 @@
  *		score = the detector's + unit * sum over numbers of max(0, d / s - 1)
  *
  * d is the distance of the value from the range that it is outside of, s its
- * standard deviation, the unit the width of the scores of rows of the fit.
- * The sum is 0 for every row of the fit; at two standard deviations beyond it
- * adds as much as lies between the least and the most anomalous of those.  A
- * number that was constant has no s: any other value counts 1, and what it
- * differs by, relative to the constant or to 1, if that is more; or nothing
- * (ad_auto), so that which constant it is changes no score.
+ * standard deviation, the unit the width of the scores of rows of the fit.  At
+ * two standard deviations beyond, the sum adds as much as lies between the
+ * least and the most anomalous of those.  A number that was constant has no s:
+ * any other value counts 1, and what it differs by, relative to the constant or
+ * to 1, if that is more; or nothing (ad_auto), so that which constant it is
+ * changes no score.
  *
- * The range is that of what a fit was made on: of rows that calibration holds
- * out the scores have terms of their own, as those of later rows have, so
- * p-values stay valid.  Rows that are not in a sketch's sample count in, since
- * its tails have them; those held out are taken out of the tails.
+ * The range is that of what a fit was made on, but for the least or greatest
+ * value if it is farther from the next than all but the two lie apart: one
+ * absurd value would hide itself, as each row of the fit would be within the
+ * range by nature, and every later one.  What is left out counts in neither
+ * the range nor s.  The outermost of usual values, whose tails may be long,
+ * are not left out: rows of the fit that have them add nothing.
+ *
+ * Of rows that calibration holds out the scores have terms of their own, as
+ * those of later rows have, so p-values stay valid.  Rows that are not in a
+ * sketch's sample count in, since its tails have them; those held out are
+ * taken out of the tails.
  *
  *-------------------------------------------------------------------------
  */
@@ -79,33 +86,93 @@ units_beyond(const AdModelFeature *f, const AdBeyond *b, double v)
 }
 
 /*
- * Make a range out of what is known; low NaN: nothing.  A deviation of 0 may
- * be that of rounding, which microseconds are not, or of a sample alone.
+ * Set the spread of a range.  A deviation of 0 may be that of rounding, which
+ * microseconds are not, or of a sample alone.
  */
 static void
-set_range(AdBeyond *b, const AdModelFeature *f, double low, double high,
-		  double sd)
+set_spread(AdBeyond *b, const AdModelFeature *f, double sd)
 {
-	b->low = b->high = b->spread = NAN;
-	if (isnan(low))
-		return;
-	b->low = low;
-	b->high = high;
 	if (sd == 0)
-		sd = (f->class == AD_CLASS_NUMBER ? ad_width(low, high, false) :
-			  high - low) / 2;
+		sd = (f->class == AD_CLASS_NUMBER ?
+			  ad_width(b->low, b->high, false) : b->high - b->low) / 2;
 	b->spread = Min(sd, DBL_MAX);
 }
 
-/* The range of n values of a feature. */
-static void
-range_of(AdBeyond *b, const AdModelFeature *f, const double *v, Size n)
+/* Return the standard deviation of those of n values that are in a range. */
+static double
+spread_within(double *v, Size n, double low, double high)
 {
-	AdSpread	s = {.least = NAN};
+	AdSpread	s = {.sd = 0};
+	Size		found = 0;
 
-	if (n > 0)
-		ad_spread(v, n, 1, (double) n, &s);
-	set_range(b, f, s.least, s.greatest, s.sd);
+	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		if (v[i] >= low && v[i] <= high)
+			v[found++] = v[i];
+	}
+	if (found > 0)
+		ad_spread(v, found, 1, (double) found, &s);
+	return s.sd;
+}
+
+/* The most extreme of values and the next to it, which may be its equal. */
+typedef struct Extremes
+{
+	double		first;
+	double		second;
+} Extremes;
+
+/*
+ * Find them among n > 0 values; of a single one both are that.  sign: 1 for
+ * the greatest, -1 for the least.
+ */
+static Extremes
+extremes_of(const double *v, Size n, int sign)
+{
+	double		first = v[0] * sign;
+	double		second = -INFINITY;
+	Extremes	e;
+
+	for (Size i = 1; i < n; i++)
+	{
+		double		x = v[i] * sign;
+
+		AD_CHECK_EVERY_1024(i);
+		if (x > second)
+		{
+			second = Min(x, first);
+			first = Max(x, first);
+		}
+	}
+	e.first = first * sign;
+	e.second = (n > 1 ? second : first) * sign;
+	return e;
+}
+
+/* How far two values of a feature lie apart, in either order. */
+static double
+apart(const AdModelFeature *f, double a, double b)
+{
+	return ad_width(Min(a, b), Max(a, b), f->class != AD_CLASS_NUMBER);
+}
+
+/*
+ * The end of a range of n values: the first one, or the second if the first
+ * is farther from it than all but the outermost lie apart.  What differs from
+ * a constant stays where constants have no range, for it leaves none.
+ */
+static double
+end_of(const AdModel *m, int feature, Size n, Extremes end, Extremes other)
+{
+	const AdModelFeature *f = &m->features[feature];
+	double		width = apart(f, end.second,
+							  n > 3 ? other.second : other.first);
+
+	if (n < 3 || (width == 0 && m->varying_only) ||
+		!(apart(f, end.first, end.second) > width))
+		return end.first;
+	return end.second;
 }
 
 /* Gather some rows' values of a feature; rows NULL: the first n. */
@@ -126,37 +193,46 @@ gather(const AdView *v, int feature, const Size *rows, Size n, double *out)
 }
 
 /*
- * Return the most extreme of a tail's values that is beyond a bound and is not
- * one of n others; all of both are beyond every other value there is.  Else
- * the bound.  sign: 1 for the greatest, -1 for the least.
+ * Return the extremes of all values that were seen but n others, from those
+ * of the ones known otherwise and a tail, which holds all beyond them.
  */
-static double
-extreme_but(const AdTail *tail, const double *others, Size n, double bound,
-			int sign)
+static Extremes
+with_tail(Extremes e, const AdTail *tail, const double *others, Size n,
+		  int sign)
 {
 	double	   *a = ad_palloc_array(double, tail->n);
 	double	   *b = ad_palloc_array(double, n);
 	Size		na = 0;
 	Size		nb = 0;
+	double		found[2];
+	int			nfound = 0;
 
 	for (int i = 0; i < tail->n; i++)
-		if (tail->v[i] * sign > bound * sign)
+		if (tail->v[i] * sign > e.second * sign)
 			a[na++] = tail->v[i] * sign;
 	for (Size i = 0; i < n; i++)
-		if (others[i] * sign > bound * sign)
+		if (others[i] * sign > e.second * sign)
 			b[nb++] = others[i] * sign;
 	ad_sort_doubles(a, na);
 	ad_sort_doubles(b, nb);
-	while (na > 0 && nb > 0 && a[na - 1] == b[nb - 1])
+	while (na > 0 && nfound < 2)
 	{
-		na--;
-		nb--;
+		double		x = a[--na];
+
+		if (nb > 0 && b[nb - 1] == x)
+			nb--;
+		else
+			found[nfound++] = x * sign;
 	}
-	if (na > 0)
-		bound = a[na - 1] * sign;
+	if (nfound == 2)
+		e.second = found[1];
+	else if (nfound == 1 && found[0] != e.first)
+		e.second = e.first;
+	if (nfound > 0)
+		e.first = found[0];
 	pfree(a);
 	pfree(b);
-	return bound;
+	return e;
 }
 
 /* Take the ranges of constants out, where only others count. */
@@ -169,6 +245,23 @@ without_constants(const AdModel *m, AdBeyond *ranges)
 	return ranges;
 }
 
+/* The sample's rows that are not among n given ones in ascending order. */
+static Size *
+rows_but(const AdView *v, const Size *rows, Size n)
+{
+	Size	   *others = ad_palloc_array(Size, v->n - n);
+
+	for (Size i = 0, k = 0; i < v->n && n < v->n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		if (k < n && rows[k] == i)
+			k++;
+		else
+			others[i - k] = i;
+	}
+	return others;
+}
+
 /*
  * The ranges of the model's features over all that was seen but for the
  * sample's rows that are not among those given, in ascending order (NULL: all
@@ -179,99 +272,56 @@ ad_beyond_ranges(const AdModel *m, const AdView *v, const Size *rows, Size n)
 {
 	const AdSketch *s = v->sketch;
 	AdBeyond   *ranges = ad_palloc_array(AdBeyond, m->nfeatures);
-	double	   *x;
-	Size	   *others = NULL;
-	Size		nothers = v->n - n;
+	double	   *x = ad_palloc_array(double, v->n);
+	double	   *y = ad_palloc_array(double, v->n);
+	Size	   *others = rows_but(v, rows, n);
 
-	if (nothers == 0)
-	{
-		for (int j = 0; j < m->nfeatures; j++)
-			set_range(&ranges[j], &m->features[j], v->features[j].min,
-					  v->features[j].max, v->features[j].sd);
-		return without_constants(m, ranges);
-	}
-	x = ad_palloc_array(double, v->n);
-	if (s->large)
-	{
-		others = ad_palloc_array(Size, nothers);
-		for (Size i = 0, k = 0; i < v->n; i++)
-		{
-			AD_CHECK_EVERY_1024(i);
-			if (k < n && rows[k] == i)
-				k++;
-			else
-				others[i - k] = i;
-		}
-	}
 	for (int j = 0; j < m->nfeatures; j++)
 	{
 		const AdModelFeature *f = &m->features[j];
 		AdBeyond   *b = &ranges[j];
 		bool		category = f->class == AD_CLASS_CATEGORY;
-		Size		held_out;
+		Size		found = category ? 0 : gather(v, j, rows, n, x);
+		Extremes	low;
+		Extremes	high;
 
 		CHECK_FOR_INTERRUPTS();
-		range_of(b, f, x, category ? 0 : gather(v, j, rows, n, x));
+		b->low = b->high = b->spread = NAN;
 		/* values so rare that the rows have none have no range */
-		if (isnan(b->low) || !s->large)
+		if (found == 0)
 			continue;
-		held_out = gather(v, j, others, nothers, x);
-		set_range(b, f, extreme_but(&s->low[j], x, held_out, b->low, -1),
-				  extreme_but(&s->high[j], x, held_out, b->high, 1),
-				  b->spread);
+		low = extremes_of(x, found, -1);
+		high = extremes_of(x, found, 1);
+		if (s->large)
+		{
+			Size		held_out = gather(v, j, others, v->n - n, y);
+
+			low = with_tail(low, &s->low[j], y, held_out, -1);
+			high = with_tail(high, &s->high[j], y, held_out, 1);
+		}
+		b->low = end_of(m, j, found, low, high);
+		b->high = end_of(m, j, found, high, low);
+		set_spread(b, f, spread_within(x, found, b->low, b->high));
 	}
 	pfree(x);
-	if (others)
-		pfree(others);
+	pfree(y);
+	pfree(others);
 	return without_constants(m, ranges);
 }
 
 /*
  * Add to the scores of a view's rows, which are those of a fit to all of
- * them, what each counts beyond all others.
+ * them, what each counts beyond the others.
  */
 void
-ad_beyond_left_out(const AdModel *m, const AdView *v, double *scores)
+ad_beyond_in_sample(const AdModel *m, const AdView *v, double *scores)
 {
-	double	   *x = ad_palloc_array(double, v->n);
-	double	   *units = ad_palloc0_array(double, v->n);
+	AdBeyond   *ranges = ad_beyond_ranges(m, v, NULL, v->n);
+	double	   *raw = ad_palloc_array(double, m->nfeatures);
 	double		least = INFINITY;
 	double		greatest = -INFINITY;
 	double		unit;
 
-	for (int j = 0; j < m->nfeatures; j++)
-	{
-		const AdModelFeature *f = &m->features[j];
-		Size		extremes[2] = {0, 0};
-		Size		n = f->class == AD_CLASS_CATEGORY ? 0 :
-			gather(v, j, NULL, v->n, x);
-
-		CHECK_FOR_INTERRUPTS();
-		for (Size i = 1; i < n; i++)
-		{
-			if (x[i] < x[extremes[0]])
-				extremes[0] = i;
-			if (x[i] > x[extremes[1]])
-				extremes[1] = i;
-		}
-		for (int k = 0; k < 2 && n > 1; k++)
-		{
-			double		value = x[extremes[k]];
-			AdBeyond	b;
-			Size		at = 0;
-
-			x[extremes[k]] = x[n - 1];
-			range_of(&b, f, x, n - 1);
-			x[extremes[k]] = value;
-			if (!(units_beyond(f, &b, value) > 0) ||
-				(m->varying_only && b.spread == 0))
-				continue;
-			/* it is the only one of its value */
-			while (v->x[at * v->nfeatures + j] != value)
-				at++;
-			units[at] += units_beyond(f, &b, value);
-		}
-	}
 	for (Size i = 0; i < v->n; i++)
 	{
 		if (scores[i] >= AD_INFINITE_SCORE)
@@ -281,9 +331,14 @@ ad_beyond_left_out(const AdModel *m, const AdView *v, double *scores)
 	}
 	unit = least <= greatest ? ad_beyond_unit(least, greatest) : 1;
 	for (Size i = 0; i < v->n; i++)
-		scores[i] = Min(scores[i] + Min(unit * units[i], MAX_TERM), DBL_MAX);
-	pfree(x);
-	pfree(units);
+	{
+		AD_CHECK_EVERY_1024(i);
+		ad_view_infinite(v, i, raw);
+		scores[i] = Min(scores[i] + ad_beyond_terms(m, ranges, unit, raw,
+													NULL), DBL_MAX);
+	}
+	pfree(ranges);
+	pfree(raw);
 }
 
 /* The unit of terms, where rows of the fit have these scores. */

@@ -36,7 +36,7 @@ score_one(AdFit *fit, double *scores)
 			scores[i] = ad_fit_own_score(fit, i);
 	}
 	if (fit->spec->prepare.beyond_range)
-		ad_beyond_left_out(fit->model, fit->view, scores);
+		ad_beyond_in_sample(fit->model, fit->view, scores);
 }
 
 /*
@@ -73,7 +73,7 @@ score_members(AdFit *fit, double *scores)
 										fit->nmembers);
 	}
 	if (fit->spec->prepare.beyond_range)
-		ad_beyond_left_out(fit->model, fit->view, scores);
+		ad_beyond_in_sample(fit->model, fit->view, scores);
 }
 
 /* The in-sample scores of all rows of a prepared sample. */
