@@ -73,6 +73,14 @@ FROM (SELECT what, ad_fit(ad_kmeans() || ad_prepare(reduce => 0.9), a, b) AS m
 	FROM (VALUES ('one row', 1, 1, 2), ('equal', 9, 0, 0), ('nothing', 9, NULL, NULL), ('half nothing', 9, 1, NULL), ('two rows', 2, 1, 1)) e(what, n, fa, fb),
 		generate_series(1, n) i, LATERAL (SELECT fa * i AS a, fb * i AS b) v GROUP BY what) f ORDER BY what COLLATE "C";
 SELECT ad_info(ad_fit(ad_iforest() || ad_prepare(reduce => 5), i)) -> 'reduction' AS one_column FROM generate_series(1, 50) i;
+-- equal rows, of which every direction is as good as another, are scored by all columns as without
+SELECT d, ad_info(m) -> 'reduction' IS NULL AS none, ad_score(m, 5, 6, 8) = ad_score(plain, 5, 6, 8) AS one, ad_score(m, 5, 9, 7) = ad_score(plain, 5, 9, 7) AS three,
+       ad_score(m, 50, 6, 7) = ad_score(plain, 50, 6, 7) AS many
+FROM (SELECT d, ad_fit(jsonb_build_object('detector', d) || ad_prepare(reduce => 2), 5, 6, 7) AS m,
+		ad_fit(jsonb_build_object('detector', d) || ad_prepare(scale => 'standard'), 5, 6, 7) AS plain
+	FROM unnest(_anomaly._ad_detectors() || '{auto}'::text[]) d, generate_series(1, 20) GROUP BY d) f ORDER BY d;
+SELECT n, ad_score(m, 5, 6, 8) AS one, ad_score(m, 5, 9, 7) AS three, ad_score(m, 50, 6, 7) AS many
+FROM (SELECT n, ad_fit(ad_knn() || ad_prepare(reduce => r), 5, 6, 7) AS m FROM (VALUES (1, 2), (20, 1), (21, 0.5)) e(n, r), generate_series(1, n) GROUP BY n, r) f ORDER BY n;
 SELECT ad_prepare(reduce => 0);
 SELECT ad_prepare(reduce => 1.5);
 SELECT ad_prepare(reduce => 2049);

@@ -589,7 +589,7 @@ ad_prepare_fit(AdModel *m, const AdView *v, const Size *rows, Size n,
 	if (isnan(spec->prepare.reduce) || spec->nmembers > 0)
 		return x;
 	reduced = ad_reduce_fit(m, x, n, spec->prepare.reduce, out);
-	if (x != v->x)
+	if (reduced != x && x != v->x)
 		pfree((void *) x);
 	return reduced;
 }

@@ -8,6 +8,9 @@
  * leading axes of the rows it was fitted to.  They are not scaled again, so
  * that distances stay what they were, less what the other axes hold.
  *
+ * Of rows that do not differ at all every direction is as good as another, and
+ * none can be left out: the columns then stay as they are.
+ *
  * A component mixes all columns, and one that is missing would leave none: what
  * is missing is imputed for every detector.
  *
@@ -61,7 +64,10 @@ orient(double *axes, int n, int cols)
 	}
 }
 
-/* Find the axes of n prepared rows, in the current context. */
+/*
+ * Find the axes of n prepared rows, in the current context; NULL if the rows
+ * do not differ.
+ */
 static AdReduction *
 find_axes(const double *x, Size n, int cols, double wanted)
 {
@@ -83,7 +89,9 @@ find_axes(const double *x, Size n, int cols, double wanted)
 	k = wanted < 1 ? ad_principal_count(variances, cols, wanted) :
 		(int) Min(wanted, cols);
 	/* along the others rows do not differ, and axes are arbitrary */
-	k = Max(Min(k, ad_principal_varying(variances, cols)), 1);
+	k = Min(k, ad_principal_varying(variances, cols));
+	if (k == 0)
+		return NULL;
 	orient(r->axes, k, cols);
 	r->map = ad_map_create(cols, k);
 	memcpy(r->map->mean, r->mean, cols * sizeof(double));
@@ -95,14 +103,15 @@ find_axes(const double *x, Size n, int cols, double wanted)
 		total += variances[c];
 		kept += c < k ? variances[c] : 0;
 	}
-	r->share = total > 0 ? Min(kept / total, 1) : 1;
+	r->share = Min(kept / total, 1);
 	return r;
 }
 
 /*
  * Reduce n prepared rows, and from now on what the model prepares: "wanted"
  * components, or if below 1, as many as hold this share of the variance.
- * Returns the rows, palloc'd in "out"; the rest is the current context's.
+ * Returns the rows, palloc'd in "out", or x itself if they do not differ; the
+ * rest is the current context's.
  */
 const double *
 ad_reduce_fit(AdModel *m, const double *x, Size n, double wanted,
@@ -124,6 +133,12 @@ ad_reduce_fit(AdModel *m, const double *x, Size n, double wanted,
 								 ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(mcxt);
 	r = find_axes(x, n, m->ncols, wanted);
+	if (r == NULL)
+	{
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(mcxt);
+		return x;
+	}
 	r->mcxt = mcxt;
 	attach(m, r);
 	MemoryContextSwitchTo(out);
