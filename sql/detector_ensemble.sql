@@ -87,6 +87,15 @@ FROM (SELECT ad_outlier(ad_ensemble(ARRAY[ad_knn(), ad_lof()], 'max'), a, b) OVE
 SELECT ad_fit(spec, a, b) = ad_fit_sketch(spec, ad_sketch(a, b)) AS equal
 FROM readings, (VALUES (ad_ensemble(ARRAY[ad_iforest(), ad_loda()]))) v(spec) GROUP BY spec;
 
+-- the seeds of members are some that a spec may ask for: fitted by the spec that is stored, a member is what it was
+SELECT name, k, (member #>> '{spec,sampling,seed}')::numeric BETWEEN 0 AND 9007199254740991 AS allowed,
+       member - 'digest' = ad_info(ad_fit(member -> 'spec', a, b)) - 'digest' AS same
+FROM (SELECT name, ad_info(ad_fit(spec, a, b)) -> 'members' AS members
+	FROM readings, (VALUES ('auto', ad_auto()), ('seed', ad_auto() || ad_sampling(seed => 9007199254740991)),
+		('twice', ad_ensemble(ARRAY[ad_iforest(9), ad_iforest(9), ad_inne(9), ad_iforest(9)]))) v(name, spec) GROUP BY name) f,
+	jsonb_array_elements(members) WITH ORDINALITY e(member, k), readings
+GROUP BY name, k, member ORDER BY name, k;
+
 -- what cannot be
 SELECT ad_ensemble(ARRAY[]::jsonb[]);
 SELECT ad_ensemble(NULL);

@@ -73,6 +73,8 @@ extern const char *const ad_on_error_names[];
 	AD_OPTION(type, member, AD_OPT_ENUM, dflt, 0, 0, values, NULL, false)
 #define AD_STRING(type, member, dflt) \
 	AD_OPTION(type, member, AD_OPT_STRING, 0, 0, 0, NULL, dflt, false)
+/* the greatest seed: JSON readers know whole numbers to there */
+#define AD_MAX_SEED	UINT64CONST(9007199254740991)
 #define AD_SEED(type, member, dflt, min, max) \
 	AD_OPTION(type, member, AD_OPT_SEED, dflt, min, max, NULL, NULL, false)
 

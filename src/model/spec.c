@@ -224,9 +224,14 @@ settle_members(AdSpec *out)
 		if (!m->has_sampling)
 		{
 			m->sampling = out->sampling;
-			/* the same detector twice is to see different random numbers */
+
+			/*
+			 * The same detector twice is to see different random numbers; the
+			 * seeds are some that a spec may ask for.
+			 */
 			if (k > 0)
-				m->sampling.seed = ad_mix64(out->sampling.seed ^ ((uint64) k << 32));
+				m->sampling.seed = ad_mix64(out->sampling.seed ^ ((uint64) k << 32)) %
+					((uint64) AD_MAX_SEED + 1);
 		}
 		m->calibrate.contamination = out->calibrate.contamination;
 		if (pvalue)

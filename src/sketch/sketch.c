@@ -31,7 +31,7 @@
 const AdOption ad_sampling_options[] = {
 	AD_INT(AdSampling, rows, AD_DEFAULT_SAMPLE, 1, AD_MAX_SAMPLE),
 	AD_INT(AdSampling, memory_mb, 64, 1, 1024),
-	AD_SEED(AdSampling, seed, 0, 0, 9007199254740991.0),
+	AD_SEED(AdSampling, seed, 0, 0, (double) AD_MAX_SEED),
 	AD_BOOL(AdSampling, keyed, false),
 };
 const int	ad_n_sampling_options = lengthof(ad_sampling_options);
