@@ -196,3 +196,10 @@ ORDER BY o;
 DROP TABLE narrow_wide, payments, strange, models, rows, probes, found, typed, odd, typed_model, before, by_country;
 -- what is not 0 does not read as 0: the sign is the point
 SELECT v, ad_why(m, v) FROM (SELECT ad_fit('iforest', (10 + (i * 37 % 101) / 4.0)::numeric(9, 2)) AS m FROM generate_series(1, 1000) i) f, (VALUES (-0.01), (-0.49), (0.004), (0)) v(v);
+
+-- as many digits as tell a value from what is usual, however far from zero
+SELECT what, ad_why(m, v) FROM (
+	SELECT what, ad_fit('zscore', b + u * (i * 37 % 101)) AS m FROM (VALUES ('great', 9007199254740992, 4), ('offset', 1e9, 1e-6), ('less', 1e6, 1e-4), ('minus', -1e15, 1), ('constant', 1e16, 0)) o(what, b, u),
+		generate_series(1, 200) i, LATERAL (SELECT b::float8, u::float8) f(fb, fu) GROUP BY what) f
+JOIN (VALUES ('great', 9007199254740990), ('great', 9007199254742000), ('great', 1e17), ('offset', 999999999.99999), ('offset', 1000000000.00012), ('less', 1000000.01234),
+	('minus', -1000000000010000), ('constant', 10000000000000002)) p(what, v) USING (what) ORDER BY what, v;

@@ -13,6 +13,8 @@
 #define AD_VALUE_DECIMALS	15	/* of a number, at most */
 #define AD_VALUE_LARGE		1e15	/* numbers from here on are in powers of
 									 * ten */
+#define AD_VALUE_DIGITS		6	/* of those, at least */
+#define AD_VALUE_MAX_DIGITS	17	/* which tell all numbers apart */
 
 /* What a feature's values are, to people. */
 typedef enum AdValueKind

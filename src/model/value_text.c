@@ -47,7 +47,8 @@ const double ad_powers_of_ten[AD_VALUE_DECIMALS + 1] = {
 
 /*
  * Append a number with that many decimals (at most 15) and commas between
- * thousands; in powers of ten if decimals is negative or it is large.
+ * thousands; if it is large, in powers of ten with AD_VALUE_DIGITS digits, or
+ * with -decimals of them if that is negative.
  */
 static void
 append_number(StringInfo buf, double v, int decimals)
@@ -72,7 +73,9 @@ append_number(StringInfo buf, double v, int decimals)
 	}
 	if (!(scaled < 1e18) || fabs(v) >= AD_VALUE_LARGE)
 	{
-		appendStringInfo(buf, "%.6g", v + 0.0);
+		appendStringInfo(buf, "%.*g", decimals < 0 ? -decimals :
+						 fabs(v) >= AD_VALUE_LARGE ? AD_VALUE_DIGITS :
+						 AD_VALUE_MAX_DIGITS, v + 0.0);
 		return;
 	}
 
@@ -114,7 +117,7 @@ append_microseconds(StringInfo buf, int microseconds)
 static void
 append_seconds(StringInfo buf, double v)
 {
-	append_number(buf, v, -1);
+	append_number(buf, v, -AD_VALUE_DIGITS);
 	if (isfinite(v))
 		appendStringInfoString(buf, " s");
 }

@@ -19,6 +19,8 @@
 #include "model/ad_explain.h"
 #include "model/ad_value_text.h"
 
+#include <float.h>
+
 #define RARE		0.05		/* share of rows */
 #define SHOWN		3			/* usual categories that are named */
 #define DIGITS		5			/* significant ones of a range's width */
@@ -30,7 +32,8 @@ struct AdWords
 	AdValueKind kind;
 	char	   *name;
 	char	   *typical;		/* NULL: nothing is known */
-	int			decimals;		/* of a number; -1: in powers of ten */
+	int			decimals;		/* of a number; if negative, of digits in
+								 * powers of ten */
 	int			max_decimals;	/* that a value within the range may have */
 	double		low;			/* the usual range, in printed units */
 	double		high;
@@ -43,25 +46,45 @@ const char *const ad_direction_names[AD_DIRECTIONS] = {
 };
 
 /*
- * Return whether a number has no more than that many decimals, give or take.
+ * Return whether a number has no more than that many decimals, give or take
+ * what is little beside the width of the usual range.
  */
 static bool
-has_decimals(double v, int decimals)
+has_decimals(double v, int decimals, double width)
 {
 	double		scaled = v * ad_powers_of_ten[decimals];
+	double		error = fabs(scaled - rint(scaled));
 
-	return fabs(scaled - rint(scaled)) <= 1e-9 * Max(fabs(scaled), 1);
+	return error <= 1e-9 * Max(fabs(scaled), 1) &&
+		error <= Max(1e-3 * width * ad_powers_of_ten[decimals], 1e-9);
+}
+
+/*
+ * Return how many digits tell numbers apart that are at most so great and in a
+ * range that wide.
+ */
+static int
+choose_digits(double greatest, double width)
+{
+	int			digits;
+
+	if (!(width > 0 && width <= DBL_MAX && greatest <= DBL_MAX))
+		return AD_VALUE_DIGITS;
+	digits = (int) floor(log10(greatest)) - (int) floor(log10(width)) + DIGITS;
+	return Max(Min(digits, AD_VALUE_MAX_DIGITS), AD_VALUE_DIGITS);
 }
 
 /*
  * Return how many decimals tell a feature's values apart, and no more than
- * needed; in most, how many one of them may have.
+ * needed, or less how many digits do, in powers of ten; in most, how many
+ * decimals one of them may have.
  */
 static int
 choose_decimals(const AdModelFeature *f, int *most)
 {
 	const AdViewFeature *s = &f->stats;
 	double		width = s->q95 - s->q05;
+	double		greatest = Max(fabs(s->q95), fabs(s->q05));
 	bool		whole = strcmp(f->type, "integer") == 0 ||
 		strcmp(f->type, "bigint") == 0 || strcmp(f->type, "smallint") == 0;
 	int			limit;
@@ -69,17 +92,24 @@ choose_decimals(const AdModelFeature *f, int *most)
 
 	*most = 0;
 	if (!(width > 0))
-		width = Max(fabs(s->q95), fabs(s->q05));
-	if (!(fabs(s->q05) < AD_VALUE_LARGE && fabs(s->q95) < AD_VALUE_LARGE))
-		return -1;
+		width = greatest;
+	/* all in one form, if some are large and the others nearly are */
+	if (!(greatest < AD_VALUE_LARGE) ||
+		(greatest >= AD_VALUE_LARGE / 10 &&
+		 Max(fabs(s->min), fabs(s->max)) >= AD_VALUE_LARGE))
+		return -choose_digits(greatest, width);
 	limit = width == 0 ? 0 : DIGITS - 1 - (int) floor(log10(width));
 	if (limit > MAX_DECIMALS + DIGITS)
-		return -1;
+		return -choose_digits(greatest, width);
+	/* float8 has no more */
+	if (greatest > 1)
+		limit = Min(limit, AD_VALUE_MAX_DIGITS - 1 - (int) floor(log10(greatest)));
 	*most = Max(Min(limit, MAX_DECIMALS), 0);
 	limit = whole ? 0 : *most;
 	/* a median may lie between two values */
-	while (n < limit && !(has_decimals(s->min, n) && has_decimals(s->max, n) &&
-						  has_decimals(2 * s->median, n)))
+	while (n < limit && !(has_decimals(s->min, n, width) &&
+						  has_decimals(s->max, n, width) &&
+						  has_decimals(2 * s->median, n, width)))
 		n++;
 	return n;
 }
@@ -343,10 +373,29 @@ ad_words_beyond(const AdModel *m, int feature, double v)
 	return by > 0 && f->stats.sd > 0 ? by / f->stats.sd : by > 0;
 }
 
-/* Return how many decimals tell a value from a bound. */
+/* Return less how many digits tell a value from a bound, in powers of ten. */
+static int
+digits_apart(int decimals, double v, double bound)
+{
+	char		a[32];
+	char		b[32];
+
+	for (; decimals > -AD_VALUE_MAX_DIGITS; decimals--)
+	{
+		snprintf(a, sizeof(a), "%.*g", -decimals, v);
+		snprintf(b, sizeof(b), "%.*g", -decimals, bound);
+		if (strcmp(a, b) != 0)
+			break;
+	}
+	return decimals;
+}
+
+/* The same of decimals, or digits if negative. */
 static int
 decimals_apart(int decimals, double v, double bound)
 {
+	if (decimals < 0)
+		return digits_apart(decimals, v, bound);
 	while (decimals < AD_VALUE_DECIMALS &&
 		   fabs(v - bound) < 0.51 / ad_powers_of_ten[decimals])
 		decimals++;
@@ -365,16 +414,18 @@ value_decimals(const AdModel *m, int feature, double v)
 	const AdViewFeature *s = &m->features[feature].stats;
 	int			decimals = w->decimals;
 
-	if (w->kind != AD_VALUE_NUMBER || decimals < 0 ||
-		!(fabs(v) < AD_VALUE_LARGE))
+	if (w->kind != AD_VALUE_NUMBER || !isfinite(v) ||
+		(decimals >= 0 && fabs(v) >= AD_VALUE_LARGE))
 		return decimals;
 	if (v > w->high || v < w->low)
 		decimals = decimals_apart(decimals, v, v > w->high ? w->high : w->low);
 	if (v > s->max || v < s->min)
 		decimals = decimals_apart(decimals, v, v > s->max ? s->max : s->min);
+	if (decimals < 0)
+		return decimals;
 	/* 20.01 among whole numbers is not to be read as 20 */
 	if (v <= w->high && v >= w->low && v <= s->max && v >= s->min)
-		while (decimals < w->max_decimals && !has_decimals(v, decimals))
+		while (decimals < w->max_decimals && !has_decimals(v, decimals, w->high - w->low))
 			decimals++;
 	return decimals;
 }
