@@ -35,6 +35,12 @@ FROM (SELECT key, count(DISTINCT score) AS s, count(*) FILTER (WHERE is_anomaly)
             UNION ALL SELECT * FROM ad_detect('SELECT id, amount FROM payments', ad_zscore() || ad_calibrate(contamination => 0.4), 0.01, 'id')) d
       GROUP BY key) k;
 SELECT * FROM ad_detect('SELECT id, amount FROM payments', 'zcore');
+-- a table's name is no query
+SELECT * FROM ad_detect('payments');
+SELECT * FROM ad_detect(' public."payments"');
+SELECT * FROM ad_detect('payments p');
+SELECT ad_train('payments', 'payments');
+SELECT * FROM ad_recommend('payments');
 SELECT * FROM ad_detect('SELECT id, amount FROM payments', '{"detector": "zscore"');
 -- without a key every column is a feature, and rows have no number
 SELECT count(*), count(key), count(score) FROM ad_detect('SELECT amount, hour FROM payments', ad_zscore());

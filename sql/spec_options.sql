@@ -120,6 +120,20 @@ $$SELECT ad_fit(ad_iforest() || '{"prepare": {"scales": "none"}}', a) FROM rows$
 $$SELECT ad_fit(ad_iforest() || '{"sampling": {"row": 10}}', a) FROM rows$$,
 $$SELECT ad_sketch('{"trees": 3}'::jsonb, a) FROM rows$$
 ]) s;
+-- what others call a detector, in any spelling; whose an option is
+SELECT d, pg_temp.expect_error(format('SELECT ad_fit(%L, a) FROM rows', d)) FROM unnest('{IsolationForest,isolation_forest,isolationforest,LOF,local_outlier_factor,
+	LocalOutlierFactor,one_class_svm,OneClassSVM,elliptic_envelope,EllipticEnvelope,KNN,k-nearest-neighbors,HBOS,mad,MCD,IForest,GaussianMixture,Z-Score,CBLOF}'::text[]) d;
+SELECT d, e FROM (SELECT d, n, pg_temp.expect_error(format('SELECT ad_fit(%L::jsonb, a) FROM rows', jsonb_build_object('detector', d, n, 1))) AS e
+	FROM unnest(_anomaly._ad_detectors()) d, unnest('{clip,rotate,trees,bins,nu,neighbors,eps}'::text[]) n) q
+WHERE e LIKE '%unknown option%' AND e NOT LIKE '% | It is one of ad_%().';
+SELECT pg_temp.expect_error(s) FROM unnest(ARRAY[
+$$SELECT ad_fit(ad_knn() || '{"clip": 3}', a) FROM rows$$,
+$$SELECT ad_fit(ad_knn() || '{"trees": 3}', a) FROM rows$$,
+$$SELECT ad_fit(ad_iforest() || '{"rotate": true}', a) FROM rows$$,
+$$SELECT ad_prepare(reduce => 1.5)$$,
+$$SELECT ad_pca(components => 1.5)$$,
+$$SELECT ad_prepare(reduce => 2049)$$
+]) s;
 SELECT pg_temp.expect_error($$SELECT ad_fit('zzz', a) FROM rows$$) ~
        '^22023: unknown detector "zzz" \| Known: "' AS lists_detectors;
 SELECT d, e FROM unnest(_anomaly._ad_detectors()) d, pg_temp.expect_error(format('SELECT ad_fit(%L::jsonb, a) FROM rows',

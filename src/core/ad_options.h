@@ -67,6 +67,9 @@ extern const char *const ad_on_error_names[];
  */
 #define AD_PART(type, member, dflt, min, max) \
 	AD_OPTION(type, member, AD_OPT_PART, dflt, min, max, NULL, NULL, false)
+/* The same where the share is below 1, and 1 or 1.0 a number. */
+#define AD_PART_BELOW(type, member, dflt, max) \
+	AD_OPTION(type, member, AD_OPT_PART, dflt, 1, max, NULL, NULL, true)
 #define AD_BOOL(type, member, dflt) \
 	AD_OPTION(type, member, AD_OPT_BOOL, dflt, 0, 0, NULL, NULL, false)
 #define AD_ENUM(type, member, dflt, values) \

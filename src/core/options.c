@@ -159,6 +159,23 @@ out_of_range(const AdOption *o, const JsonbValue *v)
 					   bound_text(o->min), bound_text(o->max))));
 }
 
+/* The same of a share or a whole number; "one" if the number given is 1. */
+static void
+part_out_of_range(const AdOption *o, const JsonbValue *v, bool one)
+{
+	char	   *text = ad_option_text(v);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("option \"%s\" is out of range: %s", o->name, text),
+			 o->min_open ?
+			 errdetail("Allowed: a share above 0 and below 1, or a whole number of at most %s.",
+					   bound_text(o->max)) :
+			 errdetail("Allowed: a share above 0 and at most 1.0, or a whole number of at least %s and at most %s.",
+					   bound_text(Max(o->min, 2)), bound_text(o->max)),
+			 one ? errhint("1.0 is the share: all of them.") : 0));
+}
+
 /* A jsonb number as a double; NaN if it is not one that fits. */
 static double
 number_value(const JsonbValue *v)
@@ -177,24 +194,15 @@ set_part(const AdOption *o, const JsonbValue *v, void *out)
 		wrong_type(o, v, "a number");
 	d = number_value(v);
 	if (!(d > 0 && d <= o->max))
-	{
-		AdOption	above = *o;
-
-		/* where 1 is allowed, shares join the numbers */
-		if (d <= 0 || o->min <= 1)
-		{
-			above.min = 0;
-			above.min_open = true;
-		}
-		out_of_range(&above, v);
-	}
+		part_out_of_range(o, v, false);
 	if (d >= 1 && d != floor(d))
-		wrong_type(o, v, "a share of at most 1, or a whole number");
+		wrong_type(o, v, o->min_open ? "a share below 1, or a whole number" :
+				   "a share of at most 1, or a whole number");
 	/* written with a point it is a share */
 	if (d >= 1 && d < o->min &&
 		strchr(DatumGetCString(DirectFunctionCall1(numeric_out,
 												   NumericGetDatum(v->val.numeric))), '.') == NULL)
-		out_of_range(o, v);
+		part_out_of_range(o, v, true);
 	FLOAT_AT(out, o) = d;
 }
 

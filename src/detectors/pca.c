@@ -73,14 +73,7 @@ count_components(const PcaOptions *options, const double *values, int cols)
 		wanted = DEFAULT_SHARE;
 	}
 	if (wanted >= 1)
-	{
-		if (wanted != floor(wanted))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("option \"components\" cannot be %g", wanted),
-					 errdetail("Expected a whole number, or a share of the variance below 1.")));
 		return (int) Min(wanted, cols);
-	}
 	return ad_principal_count(values, cols, wanted);
 }
 
@@ -257,7 +250,7 @@ pca_describe(const void *scorer, StringInfo json)
 static const char *const method_names[] = {"weighted", "reconstruction", NULL};
 
 static const AdOption pca_options[] = {
-	AD_FLOAT_ABOVE(PcaOptions, components, NAN, 0, AD_LINALG_MAX_COLUMNS),
+	AD_PART_BELOW(PcaOptions, components, NAN, AD_LINALG_MAX_COLUMNS),
 	AD_ENUM(PcaOptions, method, METHOD_WEIGHTED, method_names),
 };
 

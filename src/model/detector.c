@@ -39,6 +39,66 @@ check_id(const AdDetector *d)
 			 listed ? listed->name : "none");
 }
 
+/* Lower-case letters and digits of a word alone; palloc'd. */
+static char *
+fold(const char *word)
+{
+	char	   *folded = palloc(strlen(word) + 1);
+	int			n = 0;
+
+	for (; *word; word++)
+		if (isalnum((unsigned char) *word))
+			folded[n++] = (char) pg_ascii_tolower((unsigned char) *word);
+	folded[n] = '\0';
+	return folded;
+}
+
+/*
+ * What a detector that other libraries (scikit-learn, PyOD) call by a name is
+ * here, as it is called, or NULL.
+ */
+static const char *
+other_name(const char *folded)
+{
+	static const char *const names[][2] = {
+		{"cblof", "ad_kmeans()"},
+		{"clusterbasedlocaloutlierfactor", "ad_kmeans()"},
+		{"ellipticenvelope", "ad_mahalanobis(robust => true)"},
+		{"extendedisolationforest", "ad_iforest(ndim => 2)"},
+		{"faircutforest", "ad_fair_forest()"},
+		{"gaussianmixture", "ad_gmm()"},
+		{"gaussianmixturemodel", "ad_gmm()"},
+		{"histogram", "ad_hbos()"},
+		{"histogrambasedoutlierscore", "ad_hbos()"},
+		{"iqr", "ad_zscore(method => 'iqr')"},
+		{"isolationforest", "ad_iforest()"},
+		{"isolationnne", "ad_inne()"},
+		{"kneighbors", "ad_knn()"},
+		{"knearestneighbors", "ad_knn()"},
+		{"knearestneighbours", "ad_knn()"},
+		{"lesinn", "ad_subknn()"},
+		{"localoutlierfactor", "ad_lof()"},
+		{"mad", "ad_zscore(method => 'mad')"},
+		{"mcd", "ad_mahalanobis(robust => true)"},
+		{"medianabsolutedeviation", "ad_zscore(method => 'mad')"},
+		{"mincovdet", "ad_mahalanobis(robust => true)"},
+		{"minimumcovariancedeterminant", "ad_mahalanobis(robust => true)"},
+		{"nearestneighbors", "ad_knn()"},
+		{"nearestneighbours", "ad_knn()"},
+		{"oneclasssvm", "ad_ocsvm()"},
+		{"principalcomponentanalysis", "ad_pca()"},
+		{"robustcovariance", "ad_mahalanobis(robust => true)"},
+		{"sampling", "ad_subknn()"},
+		{"sgdoneclasssvm", "ad_ocsvm()"},
+		{"svm", "ad_ocsvm()"},
+	};
+
+	for (int i = 0; i < (int) lengthof(names); i++)
+		if (strcmp(names[i][0], folded) == 0)
+			return names[i][1];
+	return NULL;
+}
+
 /* Find a detector by its name, or raise an error that names the nearest. */
 const AdDetector *
 ad_detector_by_name(const char *name)
@@ -46,7 +106,9 @@ ad_detector_by_name(const char *name)
 	/* what specs say that is none of the catalogue, see spec.c */
 	const char *words[64] = {AD_AUTO};
 	int			n = 1;
-	const char *nearest;
+	const char *nearest = NULL;
+	const char *other;
+	const char *folded;
 
 	for (int i = 0; ad_detectors[i]; i++)
 	{
@@ -59,7 +121,18 @@ ad_detector_by_name(const char *name)
 			words[n++] = ad_detectors[i]->name;
 	}
 	name = ad_quote_clip(name);
-	nearest = ad_nearest(name, words, n);
+	folded = fold(name);
+	other = other_name(folded);
+	if (other)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown detector \"%s\"", name),
+				 errhint("It is %s.", other)));
+	for (int i = 0; i < n; i++)
+		if (strcmp(fold(words[i]), folded) == 0)
+			nearest = words[i];
+	if (nearest == NULL)
+		nearest = ad_nearest(name, words, n);
 	if (nearest == NULL && name[0] == '{')
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -25,7 +25,7 @@ const AdOption ad_prepare_options[] = {
 	AD_FLOAT_ABOVE(AdPrepare, drop_correlated, NAN, 0, 1),
 	AD_ENUM(AdPrepare, on_error, AD_ON_ERROR_RAISE, ad_on_error_names),
 	AD_BOOL(AdPrepare, beyond_range, false),
-	AD_PART(AdPrepare, reduce, NAN, 1, AD_LINALG_MAX_COLUMNS),
+	AD_PART_BELOW(AdPrepare, reduce, NAN, AD_LINALG_MAX_COLUMNS),
 };
 const int	ad_n_prepare_options = lengthof(ad_prepare_options);
 
@@ -94,6 +94,16 @@ parse_part(JsonbContainer *spec, const char *key, const char *owner,
 	return true;
 }
 
+/* Return whether a detector has an option. */
+static bool
+has_option(const AdDetector *d, const char *name)
+{
+	for (int k = 0; k < d->noptions; k++)
+		if (strcmp(d->options[k].name, name) == 0)
+			return true;
+	return false;
+}
+
 /*
  * Raise an error for an option among a detector's that belongs to another part
  * of the spec, or to nothing in it.
@@ -116,11 +126,8 @@ check_misplaced(JsonbContainer *spec, const AdDetector *d, const char *owner)
 		for (int i = 0; i < *parts[p].n; i++)
 		{
 			const char *name = parts[p].options[i].name;
-			bool		own = false;
 
-			for (int k = 0; k < d->noptions; k++)
-				own |= strcmp(d->options[k].name, name) == 0;
-			if (!own && member(spec, name) != NULL)
+			if (!has_option(d, name) && member(spec, name) != NULL)
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						 errmsg("unknown option \"%s\" for %s", name, owner),
@@ -132,6 +139,43 @@ check_misplaced(JsonbContainer *spec, const AdDetector *d, const char *owner)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown option \"%s\" for %s", "threshold", owner),
 				 errhint("A threshold of the score is no part of a spec: compare ad_score() with it, or give ad_calibrate() the contamination that ad_is_anomaly() goes by.")));
+}
+
+/* Return whether a spec has no keys but a detector's and those of its parts. */
+static bool
+knows_all(JsonbContainer *spec, const AdDetector *d)
+{
+	uint32		known = 0;
+
+	for (int i = 0; ensemble_keys[i]; i++)
+		known += member(spec, ensemble_keys[i]) != NULL;
+	for (int k = 0; k < d->noptions; k++)
+		known += member(spec, d->options[k].name) != NULL;
+	return known == JsonContainerSize(spec);
+}
+
+/* Raise an error for an option among a detector's that is another's. */
+static void
+check_borrowed(JsonbContainer *spec, const AdDetector *d, const char *owner)
+{
+	for (int i = 0; ad_detectors[i]; i++)
+		for (int k = 0; k < ad_detectors[i]->noptions; k++)
+		{
+			const char *name = ad_detectors[i]->options[k].name;
+			StringInfoData owners;
+
+			if (has_option(d, name) || member(spec, name) == NULL)
+				continue;
+			initStringInfo(&owners);
+			for (int o = i; ad_detectors[o]; o++)
+				if (has_option(ad_detectors[o], name))
+					appendStringInfo(&owners, "%sad_%s()", owners.len > 0 ? ", " : "",
+									 ad_detectors[o]->name);
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("unknown option \"%s\" for %s", name, owner),
+					 errhint("It is one of %s.", owners.data)));
+		}
 }
 
 /*
@@ -346,7 +390,11 @@ parse_detector(JsonbContainer *spec, const JsonbValue *v, AdSpec *out)
 	d = ad_detector_by_name(name);
 	out->detector = d;
 	out->options = palloc0(d->options_size);
-	check_misplaced(spec, d, psprintf("ad_%s()", name));
+	if (!knows_all(spec, d))
+	{
+		check_misplaced(spec, d, psprintf("ad_%s()", name));
+		check_borrowed(spec, d, psprintf("ad_%s()", name));
+	}
 	ad_options_parse(spec, psprintf("ad_%s()", name), d->options, d->noptions,
 					 d == &ad_detector_ensemble ? ensemble_keys : spec_keys,
 					 out->options);

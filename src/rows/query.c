@@ -50,12 +50,53 @@ not_a_query(const char *what, const char *detail)
 			 errdetail_internal("%s", detail)));
 }
 
-/* An error's position is one in the user's query, not in the one that runs. */
+/* Return whether a text is but the name of a table, with or without a schema. */
+static bool
+is_name(const char *sql)
+{
+	const char *p = sql;
+
+	for (;; p++)
+	{
+		const char *start = p;
+
+		if (*p == '"')
+		{
+			for (p++; *p != '"'; p++)
+				if (*p == '\0')
+					return false;
+			p++;
+		}
+		else
+			while (*p == '_' || *p == '$' || IS_HIGHBIT_SET(*p) ||
+				   isalnum((unsigned char) *p))
+				p++;
+		if (p == start)
+			return false;
+		if (*p != '.')
+			break;
+	}
+	while (scanner_isspace(*p))
+		p++;
+	return *p == '\0';
+}
+
+/*
+ * An error's position is one in the user's query, not in the one that runs; a
+ * table's name for a query is a syntax error.
+ */
 static void
 move_position(void *arg)
 {
 	int			position = geterrposition();
+	const char *name = arg;
 
+	while (scanner_isspace(*name))
+		name++;
+	/* at its end, it is a statement that lacks something: VALUES */
+	if (geterrcode() == ERRCODE_SYNTAX_ERROR && is_name(name) &&
+		position == name - (const char *) arg + 1)
+		errhint("It takes a query: SELECT * FROM %s", ad_quote_clip(name));
 	if (position > 0)
 	{
 		errposition(0);
