@@ -120,11 +120,17 @@ $$SELECT ad_fit(ad_iforest() || '{"prepare": {"scales": "none"}}', a) FROM rows$
 $$SELECT ad_fit(ad_iforest() || '{"sampling": {"row": 10}}', a) FROM rows$$,
 $$SELECT ad_sketch('{"trees": 3}'::jsonb, a) FROM rows$$
 ]) s;
+-- every detector, "auto" and an ensemble say where an option of another part belongs, and that a threshold is none
+SELECT o, count(*) AS detectors, count(*) FILTER (WHERE e NOT LIKE format('%%unknown option "%s" for ad_%s()%%', o, d)) AS accepted, array_agg(DISTINCT split_part(e, ' | ', 2)) AS hints
+FROM (SELECT d, o, pg_temp.expect_error(format('SELECT ad_fit(%L::jsonb, a) FROM rows', spec || jsonb_build_object(o, 0.1))) AS e
+	FROM unnest(_anomaly._ad_detectors() || '{auto,ensemble}'::text[]) d, unnest('{contamination,threshold,share,seed,impute,beyond_range}'::text[]) o,
+		LATERAL (SELECT jsonb_build_object('detector', d) || CASE WHEN d = 'ensemble' THEN '{"specs": [{"detector": "iforest"}]}' ELSE '{}' END::jsonb AS spec) s) q
+GROUP BY o ORDER BY o;
 -- what others call a detector, in any spelling; whose an option is
 SELECT d, pg_temp.expect_error(format('SELECT ad_fit(%L, a) FROM rows', d)) FROM unnest('{IsolationForest,isolation_forest,isolationforest,LOF,local_outlier_factor,
 	LocalOutlierFactor,one_class_svm,OneClassSVM,elliptic_envelope,EllipticEnvelope,KNN,k-nearest-neighbors,HBOS,mad,MCD,IForest,GaussianMixture,Z-Score,CBLOF}'::text[]) d;
 SELECT d, e FROM (SELECT d, n, pg_temp.expect_error(format('SELECT ad_fit(%L::jsonb, a) FROM rows', jsonb_build_object('detector', d, n, 1))) AS e
-	FROM unnest(_anomaly._ad_detectors()) d, unnest('{clip,rotate,trees,bins,nu,neighbors,eps}'::text[]) n) q
+	FROM unnest(_anomaly._ad_detectors() || 'auto'::text) d, unnest('{clip,rotate,trees,bins,nu,neighbors,eps}'::text[]) n) q
 WHERE e LIKE '%unknown option%' AND e NOT LIKE '% | It is one of ad_%().';
 SELECT pg_temp.expect_error(s) FROM unnest(ARRAY[
 $$SELECT ad_fit(ad_knn() || '{"clip": 3}', a) FROM rows$$,
@@ -157,6 +163,11 @@ $$SELECT ad_sketch('{"sampling": {"rows": 10}}', a) FROM rows$$
 SELECT ad_sketch(ad_iforest() || ad_sampling(rows => 10), a) =
        ad_sketch(ad_sampling(rows => 10), a) AS same FROM rows;
 
+-- which detectors have samples and numbers of columns; the tests below are of all of these
+SELECT argument, string_agg(proname, ' ' ORDER BY proname) AS constructors
+FROM pg_proc, unnest(proargnames) argument
+WHERE argument IN ('sample_size', 'max_features') AND proname = ANY (SELECT 'ad_' || d FROM unnest(_anomaly._ad_detectors()) d) AND pronamespace = 'public'::regnamespace
+GROUP BY argument ORDER BY argument;
 -- samples as shares, columns as numbers, of every detector that has them: of 50 rows half are 25, and 1.0 is all
 CREATE FUNCTION pg_temp.payload(spec jsonb) RETURNS text LANGUAGE sql AS
 	$$SELECT right(encode(ad_fit(spec, id, id % 7, id % 5, id % 3), 'hex'), 900) FROM rows$$;

@@ -46,6 +46,13 @@ static const AdOption auto_options[] = {
 	AD_ENUM(AdAutoOptions, priority, AD_AUTO_ACCURACY, priority_names),
 };
 
+/* No detector, but one in what may be said of it. */
+static const AdDetector auto_detector = {
+	.name = AD_AUTO,
+	.options = auto_options,
+	.noptions = lengthof(auto_options),
+};
+
 /* keys of a spec that are not the detector's */
 static const char *const spec_keys[] = {
 	"detector", "prepare", "sampling", "calibrate", NULL
@@ -176,6 +183,16 @@ check_borrowed(JsonbContainer *spec, const AdDetector *d, const char *owner)
 					 errmsg("unknown option \"%s\" for %s", name, owner),
 					 errhint("It is one of %s.", owners.data)));
 		}
+}
+
+/* Raise an error for an option among a detector's that is known elsewhere. */
+static void
+check_others(JsonbContainer *spec, const AdDetector *d, const char *owner)
+{
+	if (knows_all(spec, d))
+		return;
+	check_misplaced(spec, d, owner);
+	check_borrowed(spec, d, owner);
 }
 
 /*
@@ -382,6 +399,7 @@ parse_detector(JsonbContainer *spec, const JsonbValue *v, AdSpec *out)
 	{
 		AdAutoOptions options;
 
+		check_others(spec, &auto_detector, "ad_auto()");
 		ad_options_parse(spec, "ad_auto()", auto_options,
 						 lengthof(auto_options), spec_keys, &options);
 		expand_auto(&options, out);
@@ -390,11 +408,7 @@ parse_detector(JsonbContainer *spec, const JsonbValue *v, AdSpec *out)
 	d = ad_detector_by_name(name);
 	out->detector = d;
 	out->options = palloc0(d->options_size);
-	if (!knows_all(spec, d))
-	{
-		check_misplaced(spec, d, psprintf("ad_%s()", name));
-		check_borrowed(spec, d, psprintf("ad_%s()", name));
-	}
+	check_others(spec, d, psprintf("ad_%s()", name));
 	ad_options_parse(spec, psprintf("ad_%s()", name), d->options, d->noptions,
 					 d == &ad_detector_ensemble ? ensemble_keys : spec_keys,
 					 out->options);
