@@ -19,6 +19,13 @@ my @released = map { m{/anomaly--([0-9.]+)\.sql$} } sort glob "$FindBin::RealBin
 my $node = start_server('upgrade');
 my $version = sql_value($node, "SELECT default_version FROM pg_available_extensions WHERE name = 'anomaly'");
 
+# The default of every argument, a line each.
+my $defaults = <<'SQL';
+SELECT format('%s %s %s', p.proname, n.name, pg_get_function_arg_default(p.oid, n.k::int))
+FROM pg_proc p, unnest(p.proargnames) WITH ORDINALITY n(name, k)
+WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'ad\_%' AND pg_get_function_arg_default(p.oid, n.k::int) IS NOT NULL
+SQL
+
 # Every object of the extension, and all there is to know of it, a line each.
 my $catalogue = <<'SQL';
 WITH object AS (
@@ -73,6 +80,7 @@ CREATE VIEW spec AS SELECT ad_lof(7) || ad_prepare('mean', 'robust') $calibrate 
 CREATE TABLE specs (spec jsonb DEFAULT ad_prepare(scale => 'minmax'), CHECK (spec <> ad_prepare()));
 CREATE INDEX ON payments ((ad_prepare(onehot_max => i::int % 2) IS NULL));
 SQL
+	my %default = map { /^(\S+ \S+) (.*)/s } split /\n/, $node->safe_psql($database, $defaults);
 	my $spec = 'SELECT spec, more FROM spec';
 	my $said = $node->safe_psql($database, $spec);
 	my $scores = "SELECT md5(string_agg(encode(float8send(score), 'hex'), '' ORDER BY i)) FROM scores";
@@ -84,6 +92,18 @@ SQL
 	is($node->safe_psql($database, $spec), $said, "$old: a view of constructors whose arguments changed is as it was");
 	is($node->safe_psql($database, "INSERT INTO specs DEFAULT VALUES RETURNING spec #>> '{prepare,scale}'"), 'minmax', "$old: so is a default");
 	is($node->safe_psql($database, $catalogue), $fresh, "$old: every object is as in a fresh database");
+	if ($old eq $released[-1])
+	{
+		my %now = map { /^(\S+ \S+) (.*)/s } split /\n/, $node->safe_psql($database, $defaults);
+		my $guide = slurp_file("$FindBin::RealBin/../../UPGRADING.md");
+
+		for my $argument (grep { exists $now{$_} && $now{$_} ne $default{$_} } sort keys %default)
+		{
+			my ($function, $name) = split / /, $argument;
+
+			like($guide, qr/\b$function\b.*$name =>|$function\(\d+\)/, "$old: UPGRADING.md says how to have the old default of $name of $function");
+		}
+	}
 	like($node->safe_psql($database, <<'SQL'), qr/^1\nt\nt$/, "$old: what is new works");
 SELECT ad_train('payments', 'SELECT amount, hour FROM payments', ad_iforest() || ad_calibrate());
 SELECT ad_pvalue('payments', 20, 3) < 0.05;
