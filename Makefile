@@ -13,7 +13,8 @@
 #   make style           checks the layout of the C files (pg_bsd_indent)
 #   make bench           measures speed (bench/results)
 #   make bench-speed     of that, the figures that have a target
-#   make bench-report    measures accuracy and speed (docs/benchmark.md)
+#   make bench-report    measures accuracy and speed (docs/benchmark.md); of
+#                        labelled sets of yours with BENCH_SETS=DIRECTORY
 #
 # The first ones need PostgreSQL's server headers and LAPACK; say
 # PG_CONFIG=/path/to/pg_config if there are several. The others start from a
@@ -72,10 +73,10 @@ bench:
 	bench/run.sh
 bench-speed:
 	test/setup.sh bench
-	bench/run.sh iforest single groups
+	bench/run.sh iforest single groups auto
 bench-report:
 	test/setup.sh bench
-	bench/run.sh report
+	bench/run.sh accuracy report
 else
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq ($(wildcard $(PGXS)),)

@@ -1,13 +1,16 @@
-"""Accuracy of every detector there is on labelled sets; see ad_recommend().
+"""Accuracy of every detector there is on labelled sets of your own.
 
-    BENCH_SETS=DIRECTORY bench/run.sh accuracy     (BENCH_ONLY=knn: one)
+    BENCH_SETS=DIRECTORY bench/run.sh accuracy     (BENCH_ONLY=knn: those)
 
-Each NAME.csv.gz of the directory (default: test/data) has a header, numbers
-and a last column "label", 1 for an anomaly. Every detector is fitted with its
-defaults to all rows of a set, labels not used, and scores the same rows.
-Random detectors run with three seeds; the figure is the mean. A missing value
-is an empty field. Sets of more than 100,000 rows are left out, and those of
-words.
+Each NAME.csv.gz of the directory has a header, numbers and a last column
+"label", 1 for an anomaly. Every detector, and what OTHERS has, is fitted with
+its defaults to all rows of a set, labels not used, and scores the same rows;
+what draws random numbers does so with five seeds, of which the figure is the
+mean. A missing value is an empty field. Sets of words are left out.
+
+bench/results/accuracy.tsv keeps what was measured, a figure in place of the
+one before, and bench/figures.py puts it into the documentation. With
+BENCH_ONLY the figures of the others stay.
 """
 import glob
 import gzip
@@ -16,20 +19,35 @@ import subprocess
 
 import numpy as np
 
-from lib import ONLY, PSQL, Report, Session, detectors, progress
+import figures
+from lib import ONLY, PSQL, Session, detectors, progress
 
-SETS = os.environ.get("BENCH_SETS") or os.path.join(
-    os.path.dirname(os.path.abspath(__file__)), "..", "test", "data")
-SEEDS = 3
-MOST_ROWS = 100_000
+SETS = os.environ.get("BENCH_SETS", "")
+SEEDS = 5
 
-# What is no detector with its defaults: how auto's three are combined, and
-# what one would have taken before.
 THREE = "ARRAY[ad_fair_forest(), ad_subknn(), ad_ecod()]"
-FORMS = {f"auto's, {how}": f"ad_ensemble({THREE}, '{how}')"
-         for how in ("mean", "median", "max", "vote")}
-FORMS["iforest, ecod and knn, mean"] = (
-    "ad_ensemble(ARRAY[ad_iforest(), ad_ecod(), ad_knn()])")
+
+# What is no detector with its defaults: how auto's three are combined, what
+# one would have taken before, options, and the defaults of 0.2.0. ad_dbscan
+# chose an eps that no option brings back.
+OTHERS = {f"auto's three, {how}": f"ad_ensemble({THREE}, '{how}')"
+          for how in ("top", "mean", "median", "max", "vote")}
+OTHERS |= {
+    "iforest, ecod, knn: mean":
+        "ad_ensemble(ARRAY[ad_iforest(), ad_ecod(), ad_knn()])",
+    "zscore mad": "ad_zscore('mad')",
+    "zscore mad, skip": "ad_zscore('mad', zero_spread => 'skip')",
+    "zscore iqr": "ad_zscore('iqr')",
+    "zscore iqr, skip": "ad_zscore('iqr', zero_spread => 'skip')",
+    "knn mean": "ad_knn(method => 'mean')",
+    "hbos bins 0": "ad_hbos(bins => 0)",
+    "hbos bins 0, pyod": "ad_hbos(bins => 0, counting => 'pyod')",
+    "pca reconstruction": "ad_pca(method => 'reconstruction')",
+    "ecod rotate": "ad_ecod(rotate => true)"}
+OTHERS |= {f"knn of {k}": f"ad_knn({k})" for k in (5, 20, 100)}
+OTHERS |= {f"{name} reduce {share}":
+           f"ad_{name}() || ad_prepare(reduce => {share})"
+           for name in ("knn", "iforest") for share in (0.5, 0.9)}
 
 
 def is_random(session, spec):
@@ -51,91 +69,64 @@ def is_numeric(line):
 
 
 def load(session, path):
-    name = os.path.basename(path).split(".")[0]
+    """Loads a set into the table labelled; its name with rows and columns."""
     with gzip.open(path, "rt") as file:
         lines = file.read().splitlines()[1:]
-    if len(lines) > MOST_ROWS or not is_numeric(lines[0]):
+    if not is_numeric(lines[0]):
         return None
     session.run("DROP TABLE IF EXISTS labelled")
-    session.run("CREATE TABLE labelled (n int, x float8[])")
-    text, labels = [], []
-    for i, line in enumerate(lines):
-        fields = line.split(",")
-        labels.append(float(fields[-1]) == 1)
-        text.append(f"{i}\t{{{','.join(f or 'NULL' for f in fields[:-1])}}}\n")
+    session.run("CREATE TABLE labelled (is_anomaly boolean, x float8[])")
+    text = []
+    for line in lines:
+        *fields, label = line.split(",")
+        text.append(f"{float(label) == 1}\t"
+                    f"{{{','.join(f or 'NULL' for f in fields)}}}\n")
     subprocess.run([PSQL, "-X", "-q", "-c", "COPY labelled FROM STDIN"],
                    input="".join(text), text=True, check=True)
-    return name, np.array(labels), len(lines[0].split(",")) - 1
+    return (f"{os.path.basename(path).split('.')[0]} "
+            f"({len(lines):,} × {len(fields)})")
 
 
-def roc_auc(label, score):
-    order = np.argsort(score, kind="stable")
-    _, first, count = np.unique(score[order], return_index=True,
-                                return_counts=True)
-    rank = np.repeat(first + (count + 1) / 2, count)
-    positive = label[order].sum()
-    return ((rank[label[order]].sum() - positive * (positive + 1) / 2) /
-            (positive * (len(label) - positive)))
-
-
-def average_precision(label, score):
-    order = np.argsort(-score, kind="stable")
-    _, last = np.unique(-score[order], return_index=True)
-    last = np.append(last[1:], len(score)) - 1
-    hits = np.cumsum(label[order])
-    recall = hits[last] / hits[-1]
-    return float(np.sum(np.diff(recall, prepend=0) * hits[last] / (last + 1)))
+def measure(session, spec, seeds):
+    """Mean ROC AUC and average precision over the seeds."""
+    runs = []
+    for seed in range(seeds):
+        runs.append([float(x) for x in session.value(
+            f"WITH m AS MATERIALIZED (SELECT ad_fit({spec} || "
+            f"ad_sampling(seed => {seed}), x) AS model FROM labelled), "
+            "s AS MATERIALIZED (SELECT ad_score(model, x) AS score, "
+            "is_anomaly FROM m, labelled) SELECT concat_ws(' ', "
+            "ad_roc_auc(score, is_anomaly), "
+            "ad_average_precision(score, is_anomaly)) FROM s").split()])
+    return np.mean(runs, axis=0)
 
 
 def main():
+    if not SETS:
+        raise SystemExit("BENCH_SETS names no directory of labelled sets")
     session = Session()
-    specs = {name: f"ad_{name}()" for name in detectors(session)} | FORMS
-    names = [name for name in specs if ONLY in name]
-    random = [name for name in names if is_random(session, specs[name])]
-    report = Report("Accuracy on labelled sets", session, [
-        "every detector with its defaults, and some ensembles, fitted to and "
-        "scoring all rows of a set"])
-    figures = {name: [] for name in names}
-    rows = []
+    session.run("SET jit = off")
+    specs = {name: f"ad_{name}()" for name in detectors(session)} | OTHERS
+    specs = {name: spec for name, spec in specs.items() if ONLY in name}
+    seeds = {name: SEEDS if is_random(session, spec) else 1
+             for name, spec in specs.items()}
+    measured = {}
     for path in sorted(glob.glob(os.path.join(SETS, "*.csv.gz"))):
-        loaded = load(session, path)
-        if loaded is None:
+        dataset = load(session, path)
+        if dataset is None:
             continue
-        dataset, label, features = loaded
-        line = [f"{dataset} ({len(label):,} × {features})"]
-        for name in names:
-            runs = []
-            for seed in range(SEEDS if name in random else 1):
-                try:
-                    scores, seconds = session.run(
-                        f"WITH m AS MATERIALIZED (SELECT ad_fit({specs[name]} "
-                        f"|| ad_sampling(rows => 100000, seed => {seed}), "
-                        "x) AS model FROM labelled) SELECT ad_score(model, x)"
-                        " FROM m, labelled ORDER BY n")
-                except RuntimeError as error:
-                    progress(f"{dataset} {name}: {error}")
-                    session = Session()
-                    break
-                score = np.array(scores, dtype=float)
-                runs.append((roc_auc(label, score),
-                             average_precision(label, score)))
-            if runs:
-                auc, ap = np.mean(runs, axis=0)
-                figures[name].append((auc, ap))
-                line.append(f"{auc:.3f} / {ap:.3f}")
-                progress(f"{dataset} {name}: {auc:.4f} {ap:.4f} "
-                         f"{seconds:.2f} s")
-            else:
-                line.append("")
-        rows.append(line)
-    report.section("ROC AUC / average precision")
-    report.table(["set"] + names, rows)
-    report.section("Means", "A detector that ran on fewer sets says so.")
-    report.table(["detector", "sets", "mean ROC AUC", "mean AP"], [
-        [name, str(len(f)), f"{np.mean(f, axis=0)[0]:.4f}",
-         f"{np.mean(f, axis=0)[1]:.4f}"] if f else [name, "0", "", ""]
-        for name, f in figures.items()])
-    report.write()
+        for name, spec in specs.items():
+            auc, ap = measure(session, spec, seeds[name])
+            measured[name, dataset] = (auc, ap)
+            progress(f"{dataset} {name}: {auc:.4f} {ap:.4f}")
+    figures.keep_accuracy(measured, os.environ["BENCH_COMMIT"])
+    session.close()
+    page = "\n".join(figures.accuracy_page())
+    with open(os.path.join(figures.RESULTS, "accuracy.md"), "w",
+              encoding="utf-8") as file:
+        file.write(page + "\n")
+    figures.main()
+    print(page)
 
 
 main()

@@ -1,17 +1,21 @@
-"""Figures with a target, and where they stand side by side.
+"""Figures that the documentation has, and where they are kept and written.
 
-Benches report the figures of FIGURES by their key; bench/results/speed.tsv
-keeps those of the machine measured last, one a line: key, tab, figure. As a
-program this writes them, beside those of other processors, into
-docs/benchmark.md, between two comments.
+Benches keep what they measure in bench/results, a figure in place of the one
+before: speed.tsv has those of FIGURES, by key; accuracy.tsv the accuracy of
+detectors, options and ensembles on labelled sets (bench/accuracy.py);
+cost.tsv what a fit, a score and a model of every detector cost
+(bench/detectors.py). As a program this writes them into the documents, and
+into the install script for ad_recommend(), each between two comments of BLOCKS.
 """
 import os
 import re
+from statistics import mean
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 RESULTS = os.path.join(ROOT, "bench", "results")
-DOCUMENT = os.path.join(ROOT, "docs", "benchmark.md")
-BEGIN, END = "<!-- speed: bench/figures.py -->", "<!-- end of speed -->"
+
+# Sets of so many columns are wide.
+WIDE = 20
 
 # Key, what it is, "<=" or ">=" or None, target.
 FIGURES = [
@@ -25,6 +29,12 @@ FIGURES = [
     ("fair_off", "`ad_fair_forest` scored, `simd` off, rows/s", None, 0),
     ("fair_avx2", "the same, avx2", ">=", 500_000),
     ("fair_auto", "the same, auto", ">=", 500_000),
+    ("auto_off", "`ad_auto` scored, 50,000 rows, `simd` off, rows/s", None, 0),
+    ("auto_avx2", "the same, avx2", ">=", 250_000),
+    ("auto_auto", "the same, auto", ">=", 250_000),
+    ("subknn_off", "`ad_subknn` scored, 50,000 rows, `simd` off, rows/s", None, 0),
+    ("subknn_avx2", "the same, avx2", ">=", 600_000),
+    ("subknn_auto", "the same, auto", ">=", 1_000_000),
     ("fit_0", "fit ÷ ten sums, one process", "<=", 1.15),
     ("fit_1", "the same, each with 1 worker", "<=", 1.15),
     ("fit_2", "the same, each with 2 workers", "<=", 1.15),
@@ -72,7 +82,7 @@ def verdict(key, x):
         return ""
     good = x <= target if sign == "<=" else x >= target
     return (("at most" if sign == "<=" else "at least") +
-            f" {target:,g}: " + ("met" if good else "**missed**"))
+            f" {target:,.10g}: " + ("met" if good else "**missed**"))
 
 
 def read(name):
@@ -90,28 +100,245 @@ def read(name):
     return figures, about
 
 
-def keep(figures, about):
-    """Puts what a bench measured in place of what was measured before."""
-    before, _ = read("speed.tsv")
+def keep(figures, about, bench):
+    """Puts what a bench measured in place of what it measured before."""
+    before, lines = read("speed.tsv")
     before.update({key: repr(x) for key, x in figures.items()})
+    lines = [line for line in lines if not line.startswith(bench + ": ")]
     with open(os.path.join(RESULTS, "speed.tsv"), "w",
               encoding="utf-8") as file:
-        file.writelines(f"# {line}\n" for line in about)
+        file.writelines(f"# {line}\n"
+                        for line in lines + [f"{bench}: {about}"])
         file.writelines(f"{key}\t{before[key]}\n" for key, *_ in FIGURES
                         if key in before)
+
+
+def read_accuracy():
+    """{form: {set: (ROC AUC, average precision)}} and the commits, in the
+    order that they were first kept."""
+    measured, commits = {}, {}
+    path = os.path.join(RESULTS, "accuracy.tsv")
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            for line in file:
+                form, dataset, auc, ap, commit = line.rstrip("\n").split("\t")
+                measured.setdefault(form, {})[dataset] = (float(auc), float(ap))
+                commits[form] = commit
+    return measured, commits
+
+
+def keep_accuracy(figures, commit):
+    """Puts {(form, set): (ROC AUC, average precision)} in place of what was
+    measured of those forms before."""
+    measured, commits = read_accuracy()
+    for form in {form: None for form, _ in figures}:
+        measured[form] = {dataset: x for (f, dataset), x in figures.items()
+                          if f == form}
+        commits[form] = commit
+    with open(os.path.join(RESULTS, "accuracy.tsv"), "w",
+              encoding="utf-8") as file:
+        file.writelines(f"{form}\t{dataset}\t{auc:.4f}\t{ap:.4f}\t"
+                        f"{commits[form]}\n"
+                        for form, sets in measured.items()
+                        for dataset, (auc, ap) in sets.items())
+
+
+def keep_cost(figures, about):
+    """Keeps {detector: (ms of a fit, µs of a score, bytes, exponents)}, of
+    three numbers each, as SQL has arrays."""
+    with open(os.path.join(RESULTS, "cost.tsv"), "w",
+              encoding="utf-8") as file:
+        file.write(f"# {about}\n")
+        file.writelines("\t".join([name] + list(row)) + "\n"
+                        for name, row in figures.items())
+
+
+def read_cost():
+    """The same, and the line about it."""
+    with open(os.path.join(RESULTS, "cost.tsv"), encoding="utf-8") as file:
+        about, *lines = file.read().splitlines()
+    return {name: row for name, *row in (line.split("\t") for line in lines)
+            }, about[2:]
+
+
+def is_wide(dataset):
+    return int(dataset.rstrip(")").split()[-1]) >= WIDE
+
+
+def means(sets, which=lambda dataset: True):
+    """Mean ROC AUC and average precision over sets."""
+    chosen = [x for dataset, x in sets.items() if which(dataset)]
+    return tuple(mean(x[i] for x in chosen) for i in (0, 1))
+
+
+def pair(x):
+    return f"{x[0]:.3f} / {x[1]:.3f}"
+
+
+def table(header, rows):
+    return (["", "| " + " | ".join(header) + " |",
+             "|---" + "|---:" * (len(header) - 1) + "|"] +
+            ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def call(form):
+    """A form as one writes it: a detector's call, or words."""
+    return (f"`ad_{form}()`" if re.fullmatch("[a-z_]+", form) else form)
+
+
+def accuracy_rows(forms=None):
+    """Means of forms, all of them if none are named, best first."""
+    measured, _ = read_accuracy()
+    rows = [(form, means(sets), means(sets, is_wide))
+            for form, sets in measured.items()
+            if forms is None or form in forms]
+    return [[call(form), *(f"{x:.3f}" for x in everywhere + wide)]
+            for form, everywhere, wide in
+            sorted(rows, key=lambda row: -row[1][0])]
+
+
+def about_accuracy():
+    measured, commits = read_accuracy()
+    sets = next(iter(measured.values()))
+    rows = [int(d.split("(")[1].split()[0].replace(",", "")) for d in sets]
+    wide = [d for d in sets if is_wide(d)]
+    return (f"Means over {len(sets)} labelled sets of the outlier detection "
+            f"literature ({min(rows):,} to {max(rows):,} rows); “wide” are the "
+            f"{len(wide)} of {WIDE} columns or more. Each is fitted to all rows "
+            "of a set, labels not used, and scores the same rows; what draws "
+            "random numbers does so with five seeds. Measured at "
+            f"{', '.join(sorted(set(commits.values())))} by "
+            "`bench/accuracy.py`; set by set in "
+            "[bench/results/accuracy.md](../bench/results/accuracy.md).")
+
+
+HEADER = ["", "ROC AUC", "average precision", "wide: ROC AUC",
+          "wide: average precision"]
+
+
+def accuracy_section():
+    """The part of docs/benchmark.md."""
+    detectors = read_cost()[0]
+    measured, _ = read_accuracy()
+    return ["## Labelled sets of the literature", "", about_accuracy(), "",
+            "Detectors with their defaults:",
+            *table(HEADER, accuracy_rows(detectors)), "",
+            "Options, ensembles, and what was the default in 0.2.0 "
+            "([UPGRADING.md](../UPGRADING.md)):",
+            *table(HEADER, accuracy_rows(set(measured) - set(detectors))), ""]
+
+
+def accuracy_page():
+    """bench/results/accuracy.md."""
+    measured, commits = read_accuracy()
+    sets = next(iter(measured.values()))
+    return (["# Accuracy on labelled sets", "",
+             "ROC AUC / average precision; see "
+             "[benchmark.md](../../docs/benchmark.md#labelled-sets-of-the-literature)."] +
+            table(["", "at"] + [d.replace(" (", "<br>(") for d in sets],
+                  [[call(form), commits[form]] +
+                   [pair(x[d]) if d in x else "" for d in sets]
+                   for form, x in measured.items()]))
+
+
+def auto_accuracy():
+    """What docs/auto.md says of accuracy."""
+    forms = ["iforest", "fair_forest", "subknn", "ecod",
+             "iforest, ecod, knn: mean"]
+    forms += [f"auto's three, {how}" for how in
+              ("mean", "median", "max", "vote", "top")] + ["auto"]
+    rows = {row[0]: row for row in accuracy_rows(forms)}
+    return [about_accuracy(),
+            *table(HEADER, [rows[call(form)] for form in forms]), ""]
+
+
+def numbers(array):
+    return [float(x) for x in array.strip("{}").split(",")]
+
+
+def size(octets):
+    return (f"{octets / 1e6:.1f} MB" if octets >= 1e6 else
+            f"{octets / 1e3:.0f} kB" if octets >= 1e4 else
+            f"{octets / 1e3:.1f} kB")
+
+
+def cost_rows(names):
+    figures, _ = read_cost()
+    return {name: [text(numbers(fit)[2]), text(numbers(score)[2]),
+                   size(numbers(octets)[2])]
+            for name, (fit, score, octets, _) in figures.items()
+            if name in names}
+
+
+def auto_cost():
+    """What docs/auto.md says of cost."""
+    names = ["auto", "fair_forest", "subknn", "ecod", "iforest"]
+    rows = cost_rows(names)
+    return ["Of 50,000 rows of ten `float8` columns, scans included: " +
+            read_cost()[1],
+            *table(["", "fit, ms", "score of a row, µs", "model"],
+                   [[call(name)] + rows[name] for name in names]), ""]
+
+
+def detector_figures():
+    """What docs/detectors.md says of every detector."""
+    measured, _ = read_accuracy()
+    costs = read_cost()[0]
+    rows = cost_rows(costs)
+    names = sorted((n for n in costs if n in measured),
+                   key=lambda n: -means(measured[n])[0])
+    return [about_accuracy() + " Cost of 50,000 rows of ten `float8` columns, "
+            "scans included: " + read_cost()[1],
+            *table(["", "ROC AUC", "average precision", "fit, ms",
+                    "score of a row, µs", "model"],
+                   [[call(n), *(f"{x:.3f}" for x in means(measured[n]))] +
+                    rows[n] for n in names]), ""]
+
+
+def option_figures():
+    """What docs/detectors.md says of options."""
+    costs = read_cost()[0]
+    measured, _ = read_accuracy()
+    forms = [form for form in measured if form.split()[0] in costs]
+    forms = [form for form in forms if form not in costs or any(
+        f.split()[0] == form for f in forms if f != form)]
+    return table(HEADER, sorted(accuracy_rows(forms),
+                                key=lambda row: re.sub("^`ad_|[()`]", "",
+                                                       row[0]))) + [""]
+
+
+def recommend_figures():
+    """Figures for _anomaly._ad_measured()."""
+    measured, _ = read_accuracy()
+    costs = {n: row for n, row in read_cost()[0].items() if n in measured}
+    accuracy = [f"    ('{n}', {means(measured[n])[0]:.4f}, "
+                f"{means(measured[n])[1]:.4f})" for n in sorted(costs)]
+    cost = ["    (" + ", ".join(f"'{x}'" for x in [n] + costs[n]) + ")"
+            for n in sorted(costs)]
+    return ["FROM (VALUES", ",\n".join(accuracy),
+            "    ) a(detector, mean_auc, mean_ap)", "JOIN (VALUES",
+            ",\n".join(cost),
+            "    ) c(detector, fit_ms, score_us, model_bytes, "
+            "column_exponents) USING (detector)"]
 
 
 def section():
     """The part of docs/benchmark.md."""
     here, about = read("speed.tsv")
     amd, amd_about = read("speed_amd_0.2.0.tsv")
-    lines = [BEGIN, "## Speed on two processors", "",
+    lines = ["## Speed on two processors", "",
              "Written by `make bench-speed`; a million rows of ten columns, "
              "100 trees of 256 rows, where nothing else is said. Tables with "
              "more: [forests](../bench/results/iforest.md), "
              "[one row](../bench/results/single.md), "
-             "[groups](../bench/results/groups.md).", ""]
-    lines += ["- This machine: " + " ".join(about)] if about else []
+             "[groups](../bench/results/groups.md), "
+             "[the automatic detector](../bench/results/auto.md).", ""]
+    names = {}
+    for line in about:
+        bench, text_ = line.split(": ", 1)
+        names.setdefault(text_, []).append(bench)
+    lines += [f"- This machine ({', '.join(benches)}): {text_}"
+              for text_, benches in names.items()]
     lines += ["- AMD EPYC (Zen 5): " + " ".join(amd_about), "",
               "| | this machine | target | AMD EPYC (Zen 5), 0.2.0 |",
               "|---|---:|---:|---:|"]
@@ -121,18 +348,39 @@ def section():
             what, text(float(x)) if x else "not measured",
             verdict(key, float(x)) if x else "",
             amd.get(key, "not measured")]) + " |")
-    return lines + ["", END]
+    return lines + [""]
+
+
+BLOCKS = {
+    "docs/benchmark.md": {"speed": section, "accuracy": accuracy_section},
+    "docs/auto.md": {"accuracy": auto_accuracy, "cost": auto_cost},
+    "docs/detectors.md": {"figures": detector_figures,
+                          "options": option_figures},
+    "sql/install/49-detectors-recommend.sql": {"figures": recommend_figures}}
+
+
+def block(file, name):
+    """A block of a file, with the comments around it."""
+    begin, end = (("-- ", "") if file.endswith(".sql") else ("<!-- ", " -->"))
+    return [f"{begin}{name}: bench/figures.py{end}",
+            *BLOCKS[file][name](), f"{begin}end of {name}{end}"]
 
 
 def main():
-    with open(DOCUMENT, encoding="utf-8") as file:
-        page = file.read()
-    page, n = re.subn(f"{re.escape(BEGIN)}.*?{re.escape(END)}",
-                      lambda _: "\n".join(section()), page, flags=re.S)
-    if n != 1:
-        raise SystemExit(f"{DOCUMENT} has no place for the figures")
-    with open(DOCUMENT, "w", encoding="utf-8") as file:
-        file.write(page)
+    for file, blocks in BLOCKS.items():
+        path = os.path.join(ROOT, file)
+        with open(path, encoding="utf-8") as page:
+            before = page.read()
+        after = before
+        for name in blocks:
+            lines = block(file, name)
+            after, n = re.subn(f"{re.escape(lines[0])}.*?{re.escape(lines[-1])}",
+                               lambda _: "\n".join(lines), after, flags=re.S)
+            if n != 1:
+                raise SystemExit(f"{file} has no place for {name}")
+        if after != before:
+            with open(path, "w", encoding="utf-8") as page:
+                page.write(after)
 
 
 if __name__ == "__main__":

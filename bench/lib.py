@@ -252,6 +252,13 @@ def busy():
             if LOAD > 0.7 else "")
 
 
+def measured_on(server):
+    """The machine, the server, the day and the commit, in a line."""
+    return (f"{processor()}, {os.cpu_count()} processors; {server}; "
+            f"{date.today()}, {os.environ['BENCH_COMMIT']}, medians of "
+            f"{ROUNDS} {'runs' if ROUNDS > 1 else 'run'}. {busy()}").strip()
+
+
 class Report:
     """A page of markdown: the machine, then tables and plans."""
 
@@ -305,11 +312,8 @@ class Report:
     def write(self):
         print("\n".join(self.lines))
         if self.figures and SCALE == 1 and not ONLY:
-            figures.keep(self.figures, [
-                f"{processor()}, {os.cpu_count()} processors; "
-                f"{self.server}; {date.today()}, "
-                f"{os.environ['BENCH_COMMIT']}, medians of {ROUNDS} "
-                f"{'runs' if ROUNDS > 1 else 'run'}. {busy()}".strip()])
+            figures.keep(self.figures, measured_on(self.server),
+                         os.path.basename(sys.argv[0]).split(".")[0])
 
 
 def met(value, target, at_most=True):

@@ -32,7 +32,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 from sklearn.svm import OneClassSVM
 
-from figures import section as speed_section
+from figures import block
 from lib import (ONLY, PSQL, Report, Session, copy_doubles, detectors, number,
                  progress)
 
@@ -485,7 +485,8 @@ def main():
     report.text("![histograms of the scores of each detector]"
                 "(img/benchmark_scores.svg)")
     report.section("Your own data", YOUR_OWN)
-    report.text("\n".join(speed_section()))
+    for name in ("speed", "accuracy"):
+        report.text("\n".join(block("docs/benchmark.md", name)))
     report.section("Set by set")
     for name, title in sets:
         report.text("### " + title)

@@ -10,8 +10,11 @@
 #   BENCH_ONLY=fit     only the sections whose name contains this; to the
 #                      terminal only
 #
-# Figures that have a target go to bench/results/speed.tsv, too, and from there
-# to docs/benchmark.md (bench/figures.py).
+#   BENCH_SETS=DIR     labelled sets, for accuracy; without, what was measured
+#                      before stays
+#
+# Figures that the documentation has go to bench/results/*.tsv, too, and from
+# there to where they are read (bench/figures.py).
 #
 # bench/report.py, which runs only if it is named, is the report on accuracy:
 # it goes to docs/benchmark.md, and its pictures to docs/img.
@@ -53,6 +56,10 @@ mkdir "$BENCH_PICTURES"
 
 for name in "${names[@]}"; do
 	ad_say "== $name"
+	if [ "$name" = accuracy ] && [ -z "${BENCH_SETS:-}" ]; then
+		ad_say "BENCH_SETS names no directory of labelled sets: left out"
+		continue
+	fi
 	if [ "$name" = market ]; then
 		RUNS=$BENCH_ROUNDS "$ad_root/bench/market.sh"
 		continue

@@ -1,14 +1,14 @@
 -- The chooser: ranks detectors by what was measured.
 --
--- Both tables are figures, not opinions, and _ad_measured() is the only place
--- that holds them. accuracy: means of ROC AUC and average precision over
--- thirteen labelled sets of the outlier detection literature (683 to 95,156
--- rows, 3 to 166 features), every detector with its defaults, fitted to and
--- scoring all rows without labels; bench/accuracy.py. Cost: bench/detectors.py,
--- section "For ad_recommend()", one core of a shared machine, so that times rank
--- detectors but promise nothing; of auto and fair_forest processor time. A
--- detector that was not measured is not there: ad_recommend() has it last, and
--- says so.
+-- Figures, not opinions, and _ad_measured() is the only place that holds them:
+-- bench/figures.py writes them here. Accuracy: means of ROC AUC and average
+-- precision over labelled sets of the outlier detection literature, every
+-- detector with its defaults, fitted to and scoring all rows without labels;
+-- bench/accuracy.py. Cost: processor time of one core, section "cost" of
+-- bench/detectors.py, on a machine that others used too, so that times rank
+-- detectors and promise little. Where and when: bench/results/accuracy.tsv and
+-- cost.tsv. A detector that was not measured is not there: ad_recommend() has
+-- it last, and says so.
 
 CREATE FUNCTION _anomaly._ad_detectors()
 RETURNS text[]
@@ -31,47 +31,69 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT a.detector, a.mean_auc, a.mean_ap, c.fit_ms::float8[], c.score_us::float8[],
-       c.model_bytes::float8[], c.column_exponents::float8[], c.least_rows
+       c.model_bytes::float8[], c.column_exponents::float8[], l.least_rows
+-- figures: bench/figures.py
 FROM (VALUES
-    ('auto', 0.8778, 0.5934),
-    ('copod', 0.8248, 0.4511),
-    ('dbscan', 0.7364, 0.3852),
-    ('ecod', 0.8369, 0.5230),
-    ('fair_forest', 0.8565, 0.5326),
-    ('gmm', 0.8442, 0.4787),
-    ('hbos', 0.8345, 0.5011),
-    ('iforest', 0.8523, 0.5228),
-    ('inne', 0.8403, 0.4671),
-    ('kmeans', 0.7810, 0.3701),
-    ('knn', 0.8545, 0.4720),
-    ('loda', 0.8511, 0.5170),
-    ('lof', 0.6294, 0.1961),
-    ('mahalanobis', 0.8442, 0.4786),
-    ('ocsvm', 0.8457, 0.4852),
-    ('pca', 0.8442, 0.4786),
-    ('subknn', 0.8693, 0.5572),
-    ('zscore', 0.8181, 0.4603)
+    ('auto', 0.8859, 0.5962),
+    ('copod', 0.8364, 0.4333),
+    ('dbscan', 0.6887, 0.3579),
+    ('ecod', 0.8471, 0.5001),
+    ('fair_forest', 0.8666, 0.5634),
+    ('gmm', 0.8549, 0.4766),
+    ('hbos', 0.8471, 0.4929),
+    ('iforest', 0.8610, 0.5499),
+    ('inne', 0.8513, 0.4674),
+    ('kmeans', 0.7341, 0.3392),
+    ('knn', 0.8650, 0.4995),
+    ('loda', 0.8616, 0.5002),
+    ('lof', 0.6037, 0.1862),
+    ('mahalanobis', 0.8551, 0.4857),
+    ('ocsvm', 0.8565, 0.5004),
+    ('pca', 0.8550, 0.4789),
+    ('subknn', 0.8786, 0.5643),
+    ('zscore', 0.8304, 0.4611)
     ) a(detector, mean_auc, mean_ap)
 JOIN (VALUES
-    ('auto', '{55.2, 113, 177}', '{3.17, 3.31, 3.54}', '{1975040, 2695040, 5895040}', '{0.48, 0.62, 0.48}', '3'),
-    ('copod', '{1.49, 10.4, 73.3}', '{0.262, 0.287, 0.811}', '{81856, 801856, 4001856}', '{1.15, 1.04, 1.00}', '2'),
-    ('dbscan', '{5.22, 139, 162}', '{2.21, 9.57, 6.64}', '{71896, 716216, 733016}', '{0.32, 0.41, 1.04}', 'features'),
-    ('ecod', '{1.48, 10.8, 67}', '{0.277, 0.291, 0.514}', '{81856, 801856, 4001856}', '{0.83, 0.99, 1.00}', '2'),
-    ('fair_forest', '{50.1, 69.6, 93.4}', '{2.65, 2.7, 2.66}', '{1841720, 1841720, 1841720}', '{0.16, 0.30, 0.00}', '2'),
-    ('gmm', '{3.11, 38.6, 215}', '{0.694, 0.669, 0.573}', '{3664, 3664, 3664}', '{0.84, 0.50, 1.45}', 'features'),
-    ('hbos', '{1.82, 9.79, 44}', '{0.184, 0.256, 0.182}', '{2848, 2848, 2848}', '{0.50, 0.37, 0.90}', '2'),
-    ('iforest', '{3.61, 11.1, 30.6}', '{1.05, 1.04, 0.699}', '{109160, 107048, 105672}', '{0.17, 0.32, -0.01}', '2'),
-    ('inne', '{1.9, 10.3, 48.9}', '{21.7, 25.3, 23.3}', '{155576, 155576, 155576}', '{0.57, 0.99, 0.90}', '16'),
-    ('kmeans', '{3.18, 61.5, 427}', '{0.202, 0.207, 0.263}', '{2920, 2920, 2920}', '{0.97, 1.03, 0.84}', '8'),
-    ('knn', '{1.83, 9.08, 39.5}', '{2.08, 7.62, 7.53}', '{82048, 802048, 802048}', '{0.80, 0.60, 1.00}', '6'),
-    ('loda', '{4.24, 38, 181}', '{1.07, 1.06, 1.08}', '{13160, 22264, 36648}', '{0.32, 0.17, 0.23}', '2'),
-    ('lof', '{6.88, 118, 142}', '{4.45, 10.9, 11.2}', '{98024, 962024, 962024}', '{0.53, 0.48, 0.90}', '21'),
-    ('mahalanobis', '{0.978, 7.81, 36.7}', '{0.358, 0.186, 0.357}', '{2704, 2704, 2704}', '{0.58, 1.06, 1.40}', 'features'),
-    ('ocsvm', '{5.21, 540, 750}', '{1.38, 10.8, 2.28}', '{26392, 242344, 28776}', '{0.41, 0.51, 0.90}', '2'),
-    ('pca', '{1.07, 5.92, 34}', '{0.203, 0.208, 0.213}', '{2880, 2880, 2880}', '{0.68, 0.77, 1.38}', 'features'),
-    ('subknn', '{2.96, 15, 28.6}', '{0.597, 0.62, 0.72}', '{43272, 43272, 43272}', '{0.63, 1.12, 0.96}', '3'),
-    ('zscore', '{1.19, 6.01, 32.6}', '{0.422, 0.409, 0.528}', '{2088, 2088, 2088}', '{0.69, 0.36, 0.86}', '3')
-    ) c(detector, fit_ms, score_us, model_bytes, column_exponents, least_rows) USING (detector)
+    ('auto', '{56.8, 116, 194}', '{3.01, 3.83, 3.94}', '{1975192, 2695192, 5895192}', '{0.52, 0.72, 0.48}'),
+    ('copod', '{1.31, 9.49, 53}', '{0.199, 0.234, 0.511}', '{84520, 804520, 3281320}', '{1.16, 1.23, 1.00}'),
+    ('dbscan', '{5.23, 151, 141}', '{1, 7.2, 6.18}', '{76712, 724712, 724712}', '{0.69, 0.87, 1.00}'),
+    ('ecod', '{1.46, 9.57, 53.6}', '{0.203, 0.276, 0.51}', '{84536, 804536, 3281336}', '{1.20, 1.21, 1.00}'),
+    ('fair_forest', '{45.2, 62.6, 75.9}', '{2.48, 2.41, 2.25}', '{1841736, 1841736, 1841736}', '{0.22, 0.41, 0.00}'),
+    ('gmm', '{1.14, 5.84, 16.5}', '{0.146, 0.155, 0.142}', '{5256, 5256, 5256}', '{0.92, 0.74, 0.86}'),
+    ('hbos', '{1.08, 5.28, 25.5}', '{0.131, 0.123, 0.127}', '{5592, 5592, 5592}', '{0.86, 0.78, 0.66}'),
+    ('iforest', '{2.3, 6.76, 17}', '{0.429, 0.431, 0.423}', '{38288, 39288, 38424}', '{0.63, 0.50, 0.08}'),
+    ('inne', '{18.5, 143, 150}', '{17.6, 17.2, 17.3}', '{158240, 158240, 158240}', '{1.08, 1.08, 0.90}'),
+    ('kmeans', '{2.82, 62.4, 97.8}', '{0.139, 0.142, 0.141}', '{5576, 5576, 5576}', '{0.86, 0.75, 0.62}'),
+    ('knn', '{6.16, 39.1, 50.1}', '{4.49, 14.5, 14.6}', '{84712, 804712, 804712}', '{0.60, 0.41, 1.00}'),
+    ('loda', '{2.33, 17.3, 39.6}', '{0.374, 0.376, 0.37}', '{15816, 25408, 30136}', '{0.61, 0.53, 0.22}'),
+    ('lof', '{9.34, 127, 127}', '{3.52, 8.82, 9.06}', '{100720, 964720, 964720}', '{0.58, 0.64, 0.90}'),
+    ('mahalanobis', '{0.938, 3.66, 11.9}', '{0.129, 0.128, 0.127}', '{5368, 5368, 5368}', '{0.85, 0.86, 1.04}'),
+    ('ocsvm', '{4.15, 359, 154}', '{0.659, 6.01, 0.928}', '{29104, 245056, 31440}', '{0.55, 0.71, 0.90}'),
+    ('pca', '{0.878, 4.03, 13.9}', '{0.148, 0.141, 0.156}', '{5536, 5536, 5536}', '{0.97, 0.85, 1.04}'),
+    ('subknn', '{1.56, 8.69, 19.2}', '{0.606, 0.597, 0.59}', '{43288, 43288, 43288}', '{0.91, 0.88, 0.96}'),
+    ('zscore', '{0.891, 3.96, 13.1}', '{0.164, 0.158, 0.159}', '{4752, 4752, 4752}', '{0.80, 0.79, 0.59}')
+    ) c(detector, fit_ms, score_us, model_bytes, column_exponents) USING (detector)
+-- end of figures
+JOIN (VALUES
+    ('auto', '3'),
+    ('copod', '2'),
+    ('dbscan', 'features'),
+    ('ecod', '2'),
+    ('fair_forest', '2'),
+    ('gmm', 'features'),
+    ('hbos', '2'),
+    ('iforest', '2'),
+    ('inne', '16'),
+    ('kmeans', '8'),
+    ('knn', '6'),
+    ('loda', '2'),
+    ('lof', '21'),
+    ('mahalanobis', 'features'),
+    ('ocsvm', '2'),
+    ('pca', 'features'),
+    ('subknn', '3'),
+    ('zscore', '3')
+    ) l(detector, least_rows) USING (detector)
 $$;
 COMMENT ON FUNCTION _anomaly._ad_measured() IS
 'measured accuracy and cost of the detectors: milliseconds of a fit, microseconds of a score and bytes of a model at 1,000, 10,000 and 50,000 rows of ten columns';
@@ -156,7 +178,7 @@ WITH cost AS (
            _anomaly._ad_measured_at(m.score_us, m.column_exponents[2], sampled, $2) AS score,
            _anomaly._ad_measured_at(m.model_bytes, m.column_exponents[3], sampled, $2) AS bytes
     FROM unnest(_anomaly._ad_detectors() || 'auto'::text) d(detector) LEFT JOIN _anomaly._ad_measured() m USING (detector),
-         least($1, 20480) sampled -- most detectors use no more
+         least($1, 50000) sampled -- no detector uses many more, and so many were measured
     WHERE m.detector IS NULL
        OR $1 >= CASE m.least_rows WHEN 'features' THEN $2 + 2 ELSE m.least_rows::int END
 ), whole AS (
@@ -168,8 +190,8 @@ WITH cost AS (
                    WHEN 'accuracy' THEN -w.mean_auc
                    WHEN 'speed' THEN w.total
                    WHEN 'memory' THEN w.bytes
-                   -- beyond a second and a megabyte ten times the time or the bytes weigh 0.01 or 0.005 of ROC AUC
-                   ELSE 0.01 * log((1 + w.total)::numeric)::float8 + 0.005 * log((1 + w.bytes / 1e6)::numeric)::float8 - w.mean_auc
+                   -- beyond a second and ten megabytes ten times the time or the bytes weigh 0.005 of ROC AUC
+                   ELSE 0.005 * log((1 + w.total)::numeric)::float8 + 0.005 * log((1 + w.bytes / 1e7)::numeric)::float8 - w.mean_auc
                END, -w.mean_auc, w.detector)::int AS place
     FROM whole w
     WHERE $4 IS NULL OR 2 * (w.total + $5) <= $4
