@@ -303,6 +303,16 @@ settle_members(AdSpec *out)
 	}
 }
 
+/* Return whether a spec that was found sound names no detector but "auto". */
+static bool
+names_auto(JsonbContainer *spec)
+{
+	JsonbValue *v = member(spec, "detector");
+
+	return v->val.string.len == (int) strlen(AD_AUTO) &&
+		memcmp(v->val.string.val, AD_AUTO, strlen(AD_AUTO)) == 0;
+}
+
 /* Parse the members of an ensemble. */
 static void
 parse_members(JsonbContainer *spec, AdSpec *out)
@@ -341,6 +351,8 @@ parse_members(JsonbContainer *spec, AdSpec *out)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("member %u of an ensemble is an ensemble", k + 1),
+					 names_auto(e->val.binary.data) ?
+					 errdetail("ad_auto() is one, of ad_fair_forest(), ad_subknn() and ad_ecod().") : 0,
 					 errhint("Give the members of both in one array.")));
 		if (m->has_calibrate)
 			ereport(ERROR,
