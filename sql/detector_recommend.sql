@@ -142,6 +142,11 @@ SELECT count(*) FROM ad_recommend(NULL::text);
 SELECT count(*) FROM ad_recommend('orders');
 DROP TABLE orders;
 
+-- no figure is rounded to nothing
+SELECT d, n, f FROM (VALUES (2::bigint), (50), (20000), (100000000)) r(n), (VALUES (1), (10), (1000)) c(f), LATERAL (SELECT detector AS d, reason FROM ad_recommend(n, f)) w
+WHERE reason ~ '[ ]0[.]0+ (s|microseconds) to';
+SELECT reason ~ 'about 0[.]0+[1-9][0-9] s to fit' AS two_digits FROM ad_recommend(50, 1) WHERE detector = 'copod';
+
 -- errors
 SELECT ad_recommend(0, 10);
 SELECT ad_recommend(10, 0);

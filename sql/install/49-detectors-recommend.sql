@@ -201,8 +201,9 @@ SELECT r.place, r.detector, jsonb_build_object('detector', r.detector),
        CASE WHEN r.measured THEN
        coalesce(y.why || '; ', '') || format('mean ROC AUC %s and average precision %s on the measured sets; about %s s to fit, %s microseconds to score a row, model of %s',
               round(r.mean_auc::numeric, 3), round(r.mean_ap::numeric, 3),
-              CASE WHEN r.fit < 10 THEN round(r.fit::numeric, 2) ELSE round(r.fit::numeric) END,
-              CASE WHEN r.score < 10 THEN round(r.score::numeric, 1) ELSE round(r.score::numeric) END,
+              -- of what is small two digits
+              CASE WHEN r.fit < 10 THEN round(r.fit::numeric, greatest(2, 1 - floor(log(r.fit)))::int) ELSE round(r.fit::numeric) END,
+              CASE WHEN r.score < 10 THEN round(r.score::numeric, greatest(1, 1 - floor(log(r.score)))::int) ELSE round(r.score::numeric) END,
               pg_size_pretty(r.bytes::bigint)) ||
        CASE WHEN $6 > 0 AND y.by_distance THEN format('; %s become columns, which its distances take for numbers',
               CASE $6 WHEN 1 THEN 'a category''s values' ELSE format('the values of %s categories', $6) END) ELSE '' END ||
