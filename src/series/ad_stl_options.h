@@ -36,9 +36,12 @@ typedef struct AdSpan
 {
 	Size		points;			/* > 0: the length in points */
 	char	   *text;			/* else: an interval as the user wrote it */
-	int64		months;			/* filled by sql_options.c from text */
+	int64		months;			/* filled by ad_series_span() from text */
 	int64		usec;
 } AdSpan;
+
+#define AD_SPAN_EXPECTED \
+	"Expected a whole number of points, or a positive interval."
 
 /* Options as given; 0 or NaN where the series decides. */
 typedef struct AdStlOptions

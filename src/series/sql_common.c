@@ -16,6 +16,9 @@
 #include "utils/datetime.h"
 #include "utils/timestamp.h"
 
+#define MONTH_USECS	2629746000000.0 /* mean, of a month */
+#define MAX_SPAN	4e18		/* microseconds of a period or step */
+
 /* Raise what is wrong with a series. */
 void
 ad_series_raise(const AdSeriesProblem *problem)
@@ -38,6 +41,34 @@ ad_series_need(Size n, Size bytes)
 }
 
 /*
+ * Return an interval, or NULL if the text is none.  To read one leaves
+ * nothing behind but memory, so an error needs no subtransaction.
+ */
+static Interval *
+read_interval(const char *text)
+{
+	MemoryContext mcxt = CurrentMemoryContext;
+	Interval   *volatile result = NULL;
+
+	PG_TRY();
+	{
+		result = DatumGetIntervalP(DirectFunctionCall3(interval_in,
+													   CStringGetDatum(text),
+													   ObjectIdGetDatum(InvalidOid),
+													   Int32GetDatum(-1)));
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(mcxt);
+		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/*
  * Read the interval of a span, if it is one.  Intervals that mean something
  * else under another IntervalStyle all have a minus sign, and no period has
  * one, so refusing it keeps the callers immutable.
@@ -45,26 +76,31 @@ ad_series_need(Size n, Size bytes)
 void
 ad_series_span(AdSpan *span, const char *key)
 {
-	Interval   *interval;
+	Interval   *interval = NULL;
 
 	if (span->text == NULL)
 		return;
-	if (strchr(span->text, '-') != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"%s\" cannot be \"%s\"", key, span->text),
-				 errdetail("Expected a positive interval or a number of points.")));
-	interval = DatumGetIntervalP(DirectFunctionCall3(interval_in,
-													 CStringGetDatum(span->text),
-													 ObjectIdGetDatum(InvalidOid),
-													 Int32GetDatum(-1)));
-	span->months = interval->month;
-	span->usec = interval->day * USECS_PER_DAY + interval->time;
-	if (span->months == 0 && span->usec == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"%s\" cannot be \"%s\"", key, span->text),
-				 errdetail("Expected a positive interval or a number of points.")));
+	if (strchr(span->text, '-') == NULL)
+		interval = read_interval(span->text);
+	if (interval != NULL)
+	{
+		double		usec = (double) interval->day * USECS_PER_DAY +
+			(double) interval->time;
+
+		if (interval->month >= 0 && usec >= 0 &&
+			interval->month * MONTH_USECS + usec > 0 &&
+			interval->month * MONTH_USECS + usec <= MAX_SPAN)
+		{
+			span->months = interval->month;
+			span->usec = interval->day * USECS_PER_DAY + interval->time;
+			return;
+		}
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("option \"%s\" cannot be \"%s\"", key,
+					ad_quote_clip(span->text)),
+			 errdetail(AD_SPAN_EXPECTED)));
 }
 
 /* Read the options of ad_stl from jsonb, with intervals read. */

@@ -44,11 +44,29 @@ scalar_value(Datum d, Oid type, const char *key, JsonbValue *v)
 	type = getBaseType(type);
 	switch (type)
 	{
+		case FLOAT4OID:
+		case FLOAT8OID:
+			{
+				double		number = type == FLOAT4OID ?
+					DatumGetFloat4(d) : DatumGetFloat8(d);
+
+				if (isfinite(number))
+				{
+					v->type = jbvNumeric;
+					v->val.numeric = DatumGetNumeric(type == FLOAT4OID ?
+													 DirectFunctionCall1(float4_numeric, d) :
+													 DirectFunctionCall1(float8_numeric, d));
+					return;
+				}
+				/* no number of JSON's: who reads the key says what may be */
+				v->type = jbvString;
+				v->val.string.val = pstrdup(isnan(number) ? "NaN" :
+											number > 0 ? "Infinity" : "-Infinity");
+				break;
+			}
 		case INT2OID:
 		case INT4OID:
 		case INT8OID:
-		case FLOAT4OID:
-		case FLOAT8OID:
 		case NUMERICOID:
 			{
 				Datum		n = d;
@@ -59,17 +77,13 @@ scalar_value(Datum d, Oid type, const char *key, JsonbValue *v)
 					n = DirectFunctionCall1(int4_numeric, d);
 				else if (type == INT8OID)
 					n = DirectFunctionCall1(int8_numeric, d);
-				else if (type == FLOAT4OID)
-					n = DirectFunctionCall1(float4_numeric, d);
-				else if (type == FLOAT8OID)
-					n = DirectFunctionCall1(float8_numeric, d);
 				v->val.numeric = DatumGetNumeric(n);
-				if (numeric_is_nan(v->val.numeric))
-					ereport(ERROR,
-							(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							 errmsg("option \"%s\" cannot be \"NaN\"", key)));
 				v->type = jbvNumeric;
-				return;
+				if (!numeric_is_nan(v->val.numeric))
+					return;
+				v->type = jbvString;
+				v->val.string.val = pstrdup("NaN");
+				break;
 			}
 		case BOOLOID:
 			v->type = jbvBool;

@@ -23,6 +23,7 @@ static const char *const duplicate_names[] = {"mean", "error", "last", NULL};
 static const char *const own_keys[] = {"period", "seasonal_window", "step", NULL};
 
 #define MAX_WINDOW	16777215
+#define MAX_STEP	1e15		/* of numbered times */
 
 static const AdOption table[] = {
 	AD_INT(AdStlOptions, seasonal_degree, 0, 0, 1),
@@ -45,49 +46,69 @@ static const AdOption table[] = {
 	AD_STRING(AdStlOptions, timezone, NULL),
 };
 
-/* Return a jsonb number as a double. */
-static double
-number_of(const JsonbValue *v)
+/*
+ * Read a number, which may stand in quotes; false if it is none.  One too
+ * great is infinite.
+ */
+static bool
+number_of(const JsonbValue *v, double *number)
 {
-	return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
-											  NumericGetDatum(v->val.numeric)));
+	char	   *text;
+	char	   *end;
+
+	if (v->type == jbvNumeric)
+	{
+		*number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+													 NumericGetDatum(v->val.numeric)));
+		return true;
+	}
+	if (v->type != jbvString || v->val.string.len > AD_MAX_QUOTED)
+		return false;
+	text = pnstrdup(v->val.string.val, v->val.string.len);
+
+	/* strtod() knows more forms: 0x1F, nan, infinity */
+	if (text[strspn(text, " +-.0123456789eE")] != '\0')
+		return false;
+	*number = strtod(text, &end);
+	return end != text &&end[strspn(end, " ")] == '\0';
 }
 
-/* Read one period or step: a whole number of points, or an interval. */
+/*
+ * Read one period, of two points or more, or one step, which may be long in
+ * the units of the times: a whole number, or an interval.
+ */
 static void
 span_of(const char *key, const JsonbValue *v, double min, AdSpan *span)
 {
-	memset(span, 0, sizeof(AdSpan));
-	/* a longer text is no interval */
-	if (v->type == jbvString && v->val.string.len <= AD_MAX_QUOTED)
-	{
-		span->text = pnstrdup(v->val.string.val, v->val.string.len);
-		return;
-	}
-	if (v->type == jbvNumeric)
-	{
-		double		d = number_of(v);
+	double		max = min > 1 ? (double) AD_SERIES_MAX_PERIOD : MAX_STEP;
+	double		d;
 
-		if (!(d >= min && d <= (double) AD_SERIES_MAX_PERIOD))
+	memset(span, 0, sizeof(AdSpan));
+	if (number_of(v, &d))
+	{
+		if (!(d >= min && d <= max))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("option \"%s\" is out of range: %s", key,
 							ad_option_text(v)),
-					 errdetail("Allowed: at least %.15g and at most %.15g points.",
-							   min, (double) AD_SERIES_MAX_PERIOD)));
-		if (d != floor(d))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("option \"%s\" cannot be \"%s\"", key,
-							ad_option_text(v)),
-					 errdetail("Expected a whole number of points, or an interval.")));
-		span->points = (Size) d;
+					 errdetail("Allowed: at least %.16g and at most %.16g points.",
+							   min, max)));
+		if (d == floor(d))
+		{
+			span->points = (Size) d;
+			return;
+		}
+	}
+	/* a longer text is no interval */
+	else if (v->type == jbvString && v->val.string.len <= AD_MAX_QUOTED)
+	{
+		span->text = pnstrdup(v->val.string.val, v->val.string.len);
 		return;
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("option \"%s\" cannot be \"%s\"", key, ad_option_text(v)),
-			 errdetail("Expected a whole number of points, or an interval.")));
+			 errdetail(AD_SPAN_EXPECTED)));
 }
 
 /* Read one seasonal window: odd, or "periodic" (0). */
@@ -99,12 +120,8 @@ window_of(const JsonbValue *v)
 	if (v->type == jbvString && v->val.string.len == 8 &&
 		strncmp(v->val.string.val, "periodic", 8) == 0)
 		return 0;
-	/* the constructor's text argument may carry a number */
-	if (v->type == jbvString)
-		d = strtod(pnstrdup(v->val.string.val, v->val.string.len), NULL);
-	else
-		d = v->type == jbvNumeric ? number_of(v) : 0;
-	if (!(d >= 3 && d <= MAX_WINDOW && fmod(d, 2) == 1))
+	if (!number_of(v, &d) ||
+		!(d >= 3 && d <= MAX_WINDOW && fmod(d, 2) == 1))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"%s\" cannot be \"%s\"", "seasonal_window",
