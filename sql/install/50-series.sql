@@ -120,6 +120,45 @@ CREATE AGGREGATE @extschema@.ad_periods(value float8, "time" bigint) (
 );
 COMMENT ON AGGREGATE @extschema@.ad_periods(float8, bigint) IS 'the periods of a series with numbered points, strongest first';
 
+CREATE FUNCTION @extschema@.ad_periods_options(
+	step "any" DEFAULT NULL::text,
+	timezone text DEFAULT NULL,
+	on_error text DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'ad_periods_options';
+COMMENT ON FUNCTION @extschema@.ad_periods_options("any", text, text)
+IS 'options of ad_periods, checked; a step is an interval, or a number if the times are';
+
+CREATE FUNCTION _anomaly._ad_periods_tz_transfn(internal, float8, timestamptz, jsonb)
+RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'ad_periods_tz_transfn';
+COMMENT ON FUNCTION _anomaly._ad_periods_tz_transfn(internal, float8, timestamptz, jsonb) IS 'internal: transition of ad_periods with options';
+CREATE FUNCTION _anomaly._ad_periods_local_transfn(internal, float8, timestamp, jsonb)
+RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'ad_periods_local_transfn';
+COMMENT ON FUNCTION _anomaly._ad_periods_local_transfn(internal, float8, timestamp, jsonb) IS 'internal: transition of ad_periods with options';
+CREATE FUNCTION _anomaly._ad_periods_number_transfn(internal, float8, bigint, jsonb)
+RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'ad_periods_number_transfn';
+COMMENT ON FUNCTION _anomaly._ad_periods_number_transfn(internal, float8, bigint, jsonb) IS 'internal: transition of ad_periods with options';
+
+CREATE AGGREGATE @extschema@.ad_periods(value float8, "time" timestamptz, options jsonb) (
+	SFUNC = _anomaly._ad_periods_tz_transfn, STYPE = internal, SSPACE = 65536,
+	FINALFUNC = _anomaly._ad_periods_finalfn, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE @extschema@.ad_periods(float8, timestamptz, jsonb) IS 'the periods of a series, strongest first, on the grid that the options say; none if it has none';
+CREATE AGGREGATE @extschema@.ad_periods(value float8, "time" timestamp, options jsonb) (
+	SFUNC = _anomaly._ad_periods_local_transfn, STYPE = internal, SSPACE = 65536,
+	FINALFUNC = _anomaly._ad_periods_finalfn, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE @extschema@.ad_periods(float8, timestamp, jsonb) IS 'the periods of a series, strongest first, on the grid that the options say; none if it has none';
+CREATE AGGREGATE @extschema@.ad_periods(value float8, "time" bigint, options jsonb) (
+	SFUNC = _anomaly._ad_periods_number_transfn, STYPE = internal, SSPACE = 65536,
+	FINALFUNC = _anomaly._ad_periods_finalfn, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE @extschema@.ad_periods(float8, bigint, jsonb) IS 'the periods of a series with numbered points, strongest first; the step as the options say';
+
 CREATE TYPE @extschema@.ad_stream_point AS (
 	expected float8,
 	expected_low float8,

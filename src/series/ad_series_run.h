@@ -36,6 +36,7 @@ extern bool ad_series_run(const AdStlOptions *o, AdTimeKind kind,
 extern bool ad_series_array_periods(const AdStlOptions *o, const double *y,
 									Size n, Size *periods, int *nperiods,
 									AdSeriesProblem *problem);
+extern int64 *ad_series_local(int64 *t, Size n, pg_tz *zone);
 extern bool ad_series_any_finite(const double *y, Size n);
 
 #endif							/* AD_SERIES_RUN_H */

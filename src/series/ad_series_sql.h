@@ -12,7 +12,7 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
-#include "series/ad_stl.h"
+#include "series/ad_series_run.h"
 #include "sql/ad_text.h"
 #include "utils/array.h"
 
@@ -54,9 +54,11 @@ extern void ad_series_need(Size n, Size bytes);
 extern void ad_series_parse(Jsonb *options, AdStlOptions *o);
 extern void ad_series_span(AdSpan *span, const char *key);
 extern const AdSeriesReader ad_stl_reader;	/* of AdStlOptions */
+extern const AdSeriesReader ad_periods_reader;	/* sql_periods.c */
 extern const double *ad_series_values(ArrayType *array, Size *n,
 									  Size *nmissing);
 extern pg_tz *ad_series_zone(const char *name);
+extern pg_tz *ad_series_time_zone(const char *name, AdTimeKind kind);
 extern Size ad_series_array_bytes(Size items, Size present, Size width,
 								  int ndim);
 extern void ad_series_array_header(ArrayType *a, Oid type, Size items,

@@ -3,12 +3,13 @@
  * grid.c
  *		Rows with times onto an equally spaced grid.
  *
- * The step is the median spacing of the distinct times; if most spacings are
- * others, as with times that jitter, it is the span of the times over the
- * steps in it, and a round length if it cannot be told from one.  Spacings of
- * 28 to 31 days, 90 to 92 or 365 to 366 are calendar months, quarters and
- * years: their grid counts months, so that it does not drift against the
- * calendar.
+ * The step is given, or the median spacing of the distinct times; if most
+ * spacings are others, as with times that jitter or of which many are
+ * missing, it is found from the densest spacings by a walk that keeps in phase
+ * with the times, and is a round length if that keeps in phase as well.
+ * Spacings of 28 to 31 days, 90 to 92 or 365 to 366 are calendar months,
+ * quarters and years: their grid counts months, so that it does not drift
+ * against the calendar.
  * The grid's phase is the median phase of the rows, so that jitter around
  * round times does not split neighbours unevenly.  Points without a row are
  * missing (NaN); rows that share a point are duplicates.
@@ -30,12 +31,24 @@
 #define ONE_DAY		INT64CONST(86400000000)
 #define MEAN_MONTH	30.436875	/* days */
 
-/* Of times that jitter: spacings that tell; steps of a gap that do; by which
- * part of a step half of them may be off; how exact their mean is. */
-#define FEWEST_SPACINGS	20
-#define MOST_MISSING	100
-#define JITTER_SHARE	0.25
-#define JITTER_TIMES	6
+/* Of times that jitter: spacings that tell; how many of them are looked at
+ * for the densest, and times for their phase; the share of spacings that are
+ * of one step; how far off half of them may be, in steps; what a walk corrects
+ * of that, and how many there are. */
+#define FEWEST_SPACINGS	4
+#define DENSEST_OF		((Size) 4096)
+#define PHASES_OF		((Size) 65536)
+#define SINGLE_SHARE	0.2
+#define JITTER_SHARE	0.15
+#define WALK_GAIN		0.1
+#define WALKS			3
+
+/* Of a round length: how far it may be from the step found, in steps and in
+ * spacings' jitter for each; how much worse the times may keep to it. */
+#define ROUND_OFF		0.02
+#define ROUND_JITTER	4.0
+#define ROUND_WORSE		1.25
+#define ROUND_TENS		12
 
 #define MAX_RANGE	4e18		/* of times: less than half of what int64
 								 * holds */
@@ -104,11 +117,13 @@ ad_grid_time(const AdGrid *grid, Size i)
 }
 
 /*
- * Find the points of a span of time on a grid of the given step.  False, with
- * the problem, if it is not a whole number of steps or too long.
+ * Find the points of a span of time on a grid of n points and the given step.
+ * False, with the problem, if it is too long or not a whole number of steps;
+ * of a series too short for two of it, whose step may be known roughly, the
+ * nearest number does.
  */
 bool
-ad_grid_span(const AdSpan *span, int64 step, int months, Size *points,
+ad_grid_span(const AdSpan *span, Size n, int64 step, int months, Size *points,
 			 AdSeriesProblem *problem)
 {
 	double		exact;
@@ -138,7 +153,8 @@ ad_grid_span(const AdSpan *span, int64 step, int months, Size *points,
 		return false;
 	}
 	/* months on a grid of days are never whole: the mean length rounds */
-	if (fabs(exact - rint(exact)) > 0.1 && span->months == 0)
+	if (fabs(exact - rint(exact)) > 0.1 && span->months == 0 &&
+		2 * rint(exact) <= (double) n)
 	{
 		problem->code = ERRCODE_INVALID_PARAMETER_VALUE;
 		problem->message = psprintf("period \"%s\" is %.3f steps of the series, not a whole number",
@@ -158,117 +174,239 @@ ad_grid_span(const AdSpan *span, int64 step, int months, Size *points,
 	return true;
 }
 
-/*
- * Return the step of spacings that jitter about a multiple of the median: the
- * sum of them over that of the multiples, of which the jitter is a vanishing
- * part; and that as a multiple of the longest round unit that it may be.  The
- * median if the spacings are not such.  Changes the spacings.
- */
-static int64
-jittered_step(double *spacing, Size k, double median)
+/* Return the middle of the densest of k spacings: the half-sample mode. */
+static double
+densest(const double *spacing, Size k)
 {
-	static const int64 units[] = {
-		INT64CONST(86400000000), INT64CONST(3600000000), INT64CONST(900000000),
-		INT64CONST(300000000), INT64CONST(60000000), INT64CONST(15000000),
-		INT64CONST(5000000), INT64CONST(1000000), INT64CONST(100000),
-		INT64CONST(10000), INT64CONST(1000)
-	};
-	double		total = 0;
-	double		steps = 0;
-	double		step;
-	double		off;
+	double		sorted[DENSEST_OF];
+	Size		m = Min(k, DENSEST_OF);
+	Size		from = 0;
 
-	for (Size i = 0; i < k; i++)
+	for (Size i = 0; i < m; i++)
+		sorted[i] = spacing[i * k / m];
+	ad_sort_doubles(sorted, m);
+	while (m > 2)
 	{
-		double		m = rint(spacing[i] / median);
+		Size		half = (m + 1) / 2;
+		Size		best = from;
 
-		if (m >= 1 && m <= MOST_MISSING)
-		{
-			total += spacing[i];
-			steps += m;
-		}
+		for (Size i = from; i + half <= from + m; i++)
+			if (sorted[i + half - 1] - sorted[i] <
+				sorted[best + half - 1] - sorted[best])
+				best = i;
+		from = best;
+		m = half;
 	}
-	step = total / Max(steps, 1);
-	if (fabs(step - median) > JITTER_SHARE * median)
-		return (int64) median;
-	for (Size i = 0; i < k; i++)
-		spacing[i] = fabs(spacing[i] - rint(spacing[i] / step) * step);
-	off = ad_series_select(spacing, k, (k - 1) / 2);
-	if (off > JITTER_SHARE * step)
-		return (int64) median;
-	/* the jitter of all spacings but the outer ones cancels in the sum */
-	off *= JITTER_TIMES / Max(steps, 1);
-	for (int u = 0; u < (int) lengthof(units); u++)
-	{
-		double		unit = (double) units[u];
-		double		round = rint(step / unit) * unit;
-
-		if (round > 0 && fabs(round - step) <= off)
-			return (int64) round;
-	}
-	return (int64) rint(step);
+	return (sorted[from] + sorted[from + m - 1]) / 2;
 }
 
-/* Is a spacing that of most? */
-static bool
-is_usual(const double *spacing, Size k, double step)
+/*
+ * Return the mean of the spacings that are one step of about the given
+ * length; 0 if few are.
+ */
+static double
+single_step(const double *spacing, Size k, double step)
+{
+	double		total = 0;
+	Size		singles = 0;
+
+	for (Size i = 0; i < k; i++)
+		if (fabs(spacing[i] - step) < step / 2)
+		{
+			total += spacing[i];
+			singles++;
+		}
+	return (double) singles < SINGLE_SHARE * (double) k ? 0 :
+		total / (double) singles;
+}
+
+/*
+ * Walk past all times in steps of about the given length, in phase with
+ * them: jitter does not add up, and a time that is there twice or between two
+ * steps is no step.  Return the mean step of the walk.
+ */
+static double
+walk(const double *spacing, Size k, double step)
+{
+	double		ahead = 0;		/* of the walk against the last time */
+	double		length = 0;
+	double		steps = 0;
+
+	for (Size i = 0; i < k; i++)
+	{
+		double		taken = rint((spacing[i] - ahead) / step);
+
+		AD_CHECK_EVERY_1024(i);
+		length += spacing[i];
+		steps += taken;
+		ahead += taken * step - spacing[i];
+		ahead -= WALK_GAIN * ahead;
+	}
+	return steps > 0 ? (length + ahead) / steps : step;
+}
+
+/* Return how far half of the spacings are from a multiple of the step. */
+static double
+spacings_off(const double *spacing, Size k, double step, double *scratch)
+{
+	for (Size i = 0; i < k; i++)
+		scratch[i] = fabs(spacing[i] - rint(spacing[i] / step) * step);
+	return ad_series_select(scratch, k, (k - 1) / 2);
+}
+
+/*
+ * Return how far half of m times since the first are from their grid of the
+ * step.
+ */
+static double
+times_off(const uint64 *since, Size m, double step, double *scratch)
+{
+	Size		n = Min(m, PHASES_OF);
+	double		middle;
+
+	for (Size i = 0; i < n; i++)
+	{
+		double		t = (double) since[i * m / n];
+
+		scratch[i] = t - rint(t / step) * step;
+	}
+	middle = ad_series_select(scratch, n, (n - 1) / 2);
+	for (Size i = 0; i < n; i++)
+	{
+		double		off = scratch[i] - middle;
+
+		scratch[i] = fabs(off - rint(off / step) * step);
+	}
+	return ad_series_select(scratch, n, (n - 1) / 2);
+}
+
+/*
+ * Return the roundest length about the step whose grid m times keep to as
+ * well, else the step; "jitter" is that of their spacings.
+ */
+static double
+round_step(const uint64 *since, Size m, double step, double jitter,
+		   double *scratch)
+{
+	static const double units[] = {86400, 3600, 900, 300, 60, 15, 5, 1};
+	double		near = Max(ROUND_OFF * step, ROUND_JITTER * jitter / (double) m);
+	double		off = times_off(since, m, step, scratch) *
+		(ROUND_WORSE + 2 / sqrt((double) m));
+	double		tens = 1e12;
+	double		last = 0;
+
+	for (int i = 0; i <= ROUND_TENS; i++, tens /= 10)
+		for (int u = 0; u < (int) lengthof(units); u++)
+		{
+			double		unit = units[u] * tens;
+			double		candidate = rint(step / unit) * unit;
+
+			if (candidate == last || !(fabs(candidate - step) <= near))
+				continue;
+			last = candidate;
+			if (times_off(since, m, candidate, scratch) <=
+				Min(off, JITTER_SHARE * candidate))
+				return candidate;
+		}
+	return step;
+}
+
+/*
+ * Return the step of m times since the first, whose k spacings are given and
+ * not mostly equal: the median if they have no other.  The scratch has room
+ * for m.
+ */
+static double
+jittered_step(const uint64 *since, Size m, const double *spacing, Size k,
+			  double median, double *scratch)
+{
+	double		step = single_step(spacing, k, densest(spacing, k));
+	double		jitter;
+
+	if (step == 0)
+		return median;
+	for (int i = 0; i < WALKS; i++)
+		step = walk(spacing, k, step);
+	jitter = spacings_off(spacing, k, step, scratch);
+	if (jitter > JITTER_SHARE * step)
+		return median;
+	return round_step(since, m, step, jitter, scratch);
+}
+
+/* Count the spacings of a length. */
+static Size
+count_of(const double *spacing, Size k, double step)
 {
 	Size		equal = 0;
 
 	for (Size i = 0; i < k; i++)
 		equal += (spacing[i] == step) ? 1 : 0;
-	return 2 * equal >= k;
+	return equal;
 }
 
 /*
- * Return the step of distinct times, 0 if there are fewer than two.
- * "calendar": the times are microseconds and may jitter.
+ * Set "since" to the distinct times since the first, ascending; return their
+ * number.  The scratch has room for as many.
  */
-static int64
-step_of(const int64 *t, Size n, bool calendar)
+static Size
+distinct_times(const int64 *t, Size n, int64 first, uint64 *since,
+			   double *scratch)
 {
-	int64	   *sorted = ad_palloc_array(int64, n);
-	double	   *spacing = ad_palloc_array(double, n);
 	bool		in_order = true;
 	Size		m = 0;
 	Size		k = 0;
-	int64		step = 0;
 
 	for (Size i = 0; i < n; i++)
 	{
 		AD_CHECK_EVERY_1024(i);
 		if (t[i] != AD_NO_TIME)
 		{
-			if (m > 0 && t[i] < sorted[m - 1])
+			since[m] = (uint64) (t[i] - first);
+			if (m > 0 && since[m] < since[m - 1])
 				in_order = false;
-			sorted[m++] = t[i];
+			m++;
 		}
 	}
-	CHECK_FOR_INTERRUPTS();
 	if (!in_order)
-		ad_sort_int64(sorted, m);
-	for (Size i = 1; i < m; i++)
+		ad_sort_bits(since, m, 0, (uint64 *) scratch);
+	for (Size i = 0; i < m; i++)
 	{
 		AD_CHECK_EVERY_1024(i);
-		if (sorted[i] != sorted[i - 1])
-			spacing[k++] = (double) (sorted[i] - sorted[i - 1]);
+		if (k == 0 || since[i] != since[k - 1])
+			since[k++] = since[i];
 	}
+	return k;
+}
+
+/*
+ * Return the step of the distinct times, of which the first is given; 0 if
+ * there are fewer than two.
+ */
+static int64
+step_of(const int64 *t, Size n, int64 first)
+{
+	uint64	   *since = ad_palloc_array(uint64, n);
+	double	   *spacing = ad_palloc_array(double, n);
+	double	   *scratch = ad_palloc_array(double, n);
+	Size		m = distinct_times(t, n, first, since, scratch);
+	Size		k = m > 0 ? m - 1 : 0;
+	double		step = 0;
+
+	for (Size i = 0; i < k; i++)
+		spacing[i] = scratch[i] = (double) (since[i + 1] - since[i]);
 	if (k > 0)
 	{
-		double		first = spacing[0];
-		bool		all_equal = true;
-
-		for (Size i = 1; i < k && all_equal; i++)
-			all_equal = (spacing[i] == first);
-		step = (int64) (all_equal ? first :
-						ad_series_select(spacing, k, (k - 1) / 2));
-		if (calendar && k >= FEWEST_SPACINGS &&
-			!is_usual(spacing, k, (double) step))
-			step = jittered_step(spacing, k, (double) step);
+		CHECK_FOR_INTERRUPTS();
+		step = spacing[0];
+		if (2 * count_of(spacing, k, step) <= k)
+			step = ad_series_select(scratch, k, (k - 1) / 2);
+		if (k >= FEWEST_SPACINGS && 2 * count_of(spacing, k, step) < k)
+			step = jittered_step(since, m, spacing, k, step, scratch);
 	}
-	pfree(sorted);
+	pfree(since);
 	pfree(spacing);
-	return step;
+	pfree(scratch);
+	return (int64) rint(step);
 }
 
 /*
@@ -323,7 +461,7 @@ typedef struct Laying
 	const double *v;			/* values; NaN: none */
 	Size		n;				/* rows */
 	AdDuplicates duplicates;	/* what becomes of them */
-	const AdSpan *step;			/* as given, or NULL */
+	const AdSpan *step;			/* as given; nothing: found */
 	double		first_month;	/* of the first row, if the grid counts months */
 	uint32	   *count;			/* values of each point */
 	int64	   *seen;			/* instant of a point's value, or NULL */
@@ -352,20 +490,33 @@ time_range(const int64 *t, Size n, int64 *first, int64 *last)
 
 /*
  * Set the step of the grid, and its months: as given, in the unit that the
- * times have, or of the rows' times.
+ * times have, or of the rows' times.  False, with the problem, if it is in
+ * another.
  */
-static void
-set_step(const Laying *l, bool calendar, AdGrid *grid)
+static bool
+set_step(const Laying *l, bool calendar, int64 first, AdGrid *grid,
+		 AdSeriesProblem *problem)
 {
 	const AdSpan *given = l->step;
 
-	if (given == NULL || (calendar ? given->points > 0 : given->points == 0))
+	if (given->text == NULL && given->points == 0)
 	{
-		grid->step = step_of(l->t, l->n, calendar);
+		grid->step = step_of(l->t, l->n, first);
 		if (calendar && grid->step > 0)
 			grid->months = months_of(grid->step);
+		return true;
 	}
-	else if (!calendar)
+	if (calendar != (given->text !=NULL))
+	{
+		problem->code = ERRCODE_INVALID_PARAMETER_VALUE;
+		problem->message = calendar ?
+			psprintf("step %zu needs numbers, not times", given->points) :
+			psprintf("step \"%s\" needs times, not numbers", given->text);
+		problem->hint = calendar ? "Give the step as an interval." :
+			"Give the step as a number.";
+		return false;
+	}
+	if (!calendar)
 		grid->step = (int64) given->points;
 	else
 	{
@@ -374,16 +525,16 @@ set_step(const Laying *l, bool calendar, AdGrid *grid)
 		if (given->usec == 0)
 			grid->months = (int) given->months;
 	}
+	return true;
 }
 
 /*
- * Set step and start of the grid from the rows' times; return how many points
- * it would have.
+ * Set the start of the grid from the rows' times; return how many points it
+ * would have.
  */
 static double
-measure(Laying *l, bool calendar, int64 first, int64 last, AdGrid *grid)
+measure(Laying *l, int64 first, int64 last, AdGrid *grid)
 {
-	set_step(l, calendar, grid);
 	grid->start = first;
 	if (grid->step == 0)
 	{
@@ -516,7 +667,7 @@ lay(Laying *l, AdGrid *grid, AdSeriesProblem *problem)
 /*
  * Lay n rows on a grid.  t[i] = AD_NO_TIME: the row has no place.
  * "calendar": the times are microseconds, so months may be recognised.
- * "step": as the user gave it; NULL: found.
+ * "step": as the user gave it; without text and points: found.
  * "each": bytes that the caller will need for each point of the grid.
  * Arrays of the grid are palloc'd in the current context, and need not
  * exist if false is returned with the problem.
@@ -537,7 +688,9 @@ ad_grid_build(const int64 *t, const int64 *utc, const double *v, Size n,
 	/* so that no difference of two times overflows */
 	if ((double) last - (double) first > MAX_RANGE)
 		return too_long((double) last - (double) first, n, problem);
-	points = measure(&l, calendar, first, last, grid);
+	if (!set_step(&l, calendar, first, grid, problem))
+		return false;
+	points = measure(&l, first, last, grid);
 	if (!(points <= (double) AD_SERIES_MAX_POINTS))
 		return too_long(points, n, problem);
 	grid->n = (Size) points;

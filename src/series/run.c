@@ -12,17 +12,21 @@
 #include "utils/timestamp.h"
 
 /*
- * Set "local" to instants as the local wall clock shows them, in
- * microseconds.  The offset is looked up once between two changes of the
- * clock.
+ * Return instants as the wall clock of a time zone shows them, in
+ * microseconds: palloc'd here; the instants themselves without a time zone.
+ * The offset is looked up once between two changes of the clock.
  */
-static void
-local_array(const int64 *t, Size n, pg_tz *zone, int64 *local)
+int64 *
+ad_series_local(int64 *t, Size n, pg_tz *zone)
 {
+	int64	   *local;
 	int64		from = 1;		/* the offset holds in [from, until) */
 	int64		until = 0;
 	int64		offset = 0;
 
+	if (zone == NULL)
+		return t;
+	local = ad_palloc_array(int64, n);
 	for (Size i = 0; i < n; i++)
 	{
 		int64		seconds;
@@ -55,6 +59,7 @@ local_array(const int64 *t, Size n, pg_tz *zone, int64 *local)
 		}
 		local[i] = t[i] + offset;
 	}
+	return local;
 }
 
 /*
@@ -90,8 +95,8 @@ periods_of(const AdStlOptions *o, const AdGrid *grid, AdTimeKind kind,
 			problem->hint = "Give the period in points.";
 			return false;
 		}
-		if (!ad_grid_span(&o->periods[i], grid->step, grid->months,
-						  &periods[i], problem))
+		if (!ad_grid_span(&o->periods[i], grid->n, grid->step,
+						  grid->months, &periods[i], problem))
 			return false;
 	}
 	*nperiods = ad_periods_sort(periods, o->nperiods);
@@ -130,10 +135,11 @@ ad_series_array_periods(const AdStlOptions *o, const double *y, Size n,
 			problem->code = ERRCODE_INVALID_PARAMETER_VALUE;
 			problem->message = psprintf("period \"%s\" needs the step of the series",
 										o->periods[i].text);
-			problem->hint = "Give the period in points, or the option \"step\".";
+			problem->hint = "Give the period in points, or the option \"step\" as an interval.";
 			return false;
 		}
-		if (!ad_grid_span(&o->periods[i], step, months, &periods[i], problem))
+		if (!ad_grid_span(&o->periods[i], n, step, months, &periods[i],
+						  problem))
 			return false;
 	}
 	*nperiods = ad_periods_sort(periods, o->nperiods);
@@ -160,7 +166,7 @@ ad_series_run(const AdStlOptions *o, AdTimeKind kind, pg_tz *zone,
 			  const double *value, int64 *time, Size n,
 			  AdStlScratch *scratch, AdSeriesRun *run, AdSeriesProblem *problem)
 {
-	int64	   *local = time;
+	int64	   *local;
 	Size		periods[AD_SERIES_MAX_SEASONS];
 	int			nperiods = 0;
 	bool		good;
@@ -171,14 +177,9 @@ ad_series_run(const AdStlOptions *o, AdTimeKind kind, pg_tz *zone,
 		for (Size i = 0; i < n; i++)
 			if (TIMESTAMP_NOT_FINITE(time[i]))
 				time[i] = AD_NO_TIME;
-	if (zone)
-	{
-		local = ad_palloc_array(int64, n);
-		local_array(time, n, zone, local);
-	}
+	local = ad_series_local(time, n, zone);
 	good = ad_grid_build(local, time, value, n, o->duplicates,
-						 kind != AD_TIME_NUMBER,
-						 o->step.text ||o->step.points > 0 ? &o->step : NULL,
+						 kind != AD_TIME_NUMBER, &o->step,
 						 12 * sizeof(double), &run->grid, problem);
 	if (local != time)
 		pfree(local);

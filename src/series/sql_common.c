@@ -129,6 +129,23 @@ ad_series_zone(const char *name)
 }
 
 /*
+ * Return the time zone that times follow, or NULL if none is named; error if
+ * they are of a kind that has none.
+ */
+pg_tz *
+ad_series_time_zone(const char *name, AdTimeKind kind)
+{
+	if (name == NULL)
+		return NULL;
+	if (kind != AD_TIME_TZ)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" needs times of type %s",
+						"timezone", "timestamp with time zone")));
+	return ad_series_zone(name);
+}
+
+/*
  * Return the elements of a one-dimensional float8[], NULLs as NaN: in place
  * if there are none, else a copy.  *nmissing counts NULL and NaN.
  */

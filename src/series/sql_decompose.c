@@ -270,8 +270,7 @@ begin(FunctionCallInfo fcinfo)
 	DecomposeCall *call = palloc0(sizeof(DecomposeCall));
 
 	ad_series_parse(options, &call->o);
-	if (call->o.timezone)
-		call->zone = ad_series_zone(call->o.timezone);
+	call->zone = ad_series_time_zone(call->o.timezone, AD_TIME_TZ);
 	call->mcxt = AllocSetContextCreate(mcxt, "anomaly decompose",
 									   ALLOCSET_DEFAULT_SIZES);
 	call->store = ad_result_begin(fcinfo, OUT_COLUMNS, &call->desc);

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * sql_options.c
- *		ad_stl_options() and ad_stream_options(): constructors of options.
+ *		ad_stl_options(), ad_stream_options() and ad_periods_options():
+ *		constructors of options.
  *
  * A period may be a number, an interval, text or an array of them, and a
  * seasonal window a number or the word periodic, so those arguments are
@@ -212,5 +213,19 @@ ad_stream_options(PG_FUNCTION_ARGS)
 	ad_stream_options_parse(&result->root, &o);
 	ad_series_span(&o.period, "period");
 	ad_series_span(&o.step, "step");
+	PG_RETURN_JSONB_P(result);
+}
+
+PG_FUNCTION_INFO_V1(ad_periods_options);
+
+/* Return the options of ad_periods, checked. */
+Datum
+ad_periods_options(PG_FUNCTION_ARGS)
+{
+	static const char *const keys[] = {"step", "timezone", "on_error"};
+	Jsonb	   *result = collect(fcinfo, keys, lengthof(keys));
+	void	   *o = palloc0(ad_periods_reader.size);
+
+	ad_periods_reader.read(fcinfo->flinfo, result, o);
 	PG_RETURN_JSONB_P(result);
 }

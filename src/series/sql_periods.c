@@ -11,6 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_options.h"
 #include "series/ad_periods.h"
 #include "series/ad_series_run.h"
 #include "series/ad_series_sql.h"
@@ -33,29 +34,81 @@ enum
 	PERIOD_COLUMNS
 };
 
+/* Options of ad_periods. */
+typedef struct PeriodsOptions
+{
+	AdSpan		step;			/* not given: found */
+	char	   *timezone;		/* or NULL */
+	int			on_error;		/* AdOnError */
+} PeriodsOptions;
+
+static const AdOption table[] = {
+	AD_STRING(PeriodsOptions, timezone, NULL),
+	AD_ENUM(PeriodsOptions, on_error, AD_ON_ERROR_RAISE, ad_on_error_names),
+};
+
+static const char *const own_keys[] = {"step", NULL};
+
 /* The rows seen so far. */
 typedef struct PeriodsState
 {
 	AdSeriesRows rows;
 	AdTimeKind	kind;
+	PeriodsOptions o;
+	pg_tz	   *zone;			/* of o.timezone, or NULL */
 } PeriodsState;
+
+/* Read the options of ad_periods. */
+static void
+read_options(FmgrInfo *flinfo, Jsonb *given, void *options)
+{
+	PeriodsOptions *o = (PeriodsOptions *) options;
+
+	(void) flinfo;
+	ad_options_parse(&given->root, "ad_periods", table, lengthof(table),
+					 own_keys, o);
+	(void) ad_series_key_span(&given->root, "step", 1, &o->step);
+	ad_series_span(&o->step, "step");
+	if (o->timezone)
+		(void) ad_series_zone(o->timezone);
+}
+
+const AdSeriesReader ad_periods_reader = {
+	"ad_periods", sizeof(PeriodsOptions), read_options
+};
+
+/* Begin the state of a group, with its first row's options, if it has any. */
+static PeriodsState *
+begin(FunctionCallInfo fcinfo, AdTimeKind kind, MemoryContext mcxt)
+{
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
+	PeriodsState *state = palloc0(sizeof(PeriodsState));
+
+	state->kind = kind;
+	ad_series_rows_init(&state->rows, mcxt, FIRST_CAPACITY);
+	if (PG_NARGS() > 3)
+	{
+		if (PG_ARGISNULL(3))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("options of %s cannot be NULL", "ad_periods")));
+		read_options(fcinfo->flinfo,
+					 ad_jsonb_argument(PG_GETARG_DATUM(3), "options"),
+					 &state->o);
+		state->zone = ad_series_time_zone(state->o.timezone, kind);
+	}
+	MemoryContextSwitchTo(old);
+	return state;
+}
 
 /* Keep a row; those without a time are passed over. */
 static Datum
 transition(FunctionCallInfo fcinfo, AdTimeKind kind)
 {
 	MemoryContext mcxt = ad_aggregate_context(fcinfo);
-	PeriodsState *state;
+	PeriodsState *state = PG_ARGISNULL(0) ? begin(fcinfo, kind, mcxt) :
+		(PeriodsState *) PG_GETARG_POINTER(0);
 	int64		time;
-
-	if (PG_ARGISNULL(0))
-	{
-		state = MemoryContextAllocZero(mcxt, sizeof(PeriodsState));
-		state->kind = kind;
-		ad_series_rows_init(&state->rows, mcxt, FIRST_CAPACITY);
-	}
-	else
-		state = (PeriodsState *) PG_GETARG_POINTER(0);
 
 	if (PG_ARGISNULL(2))
 		PG_RETURN_POINTER(state);
@@ -134,6 +187,28 @@ period_row(TupleDesc desc, const AdGrid *grid, AdTimeKind kind, Size points,
 	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }
 
+/* Return periods as an array of ad_period. */
+static Datum
+period_array(FunctionCallInfo fcinfo, const AdGrid *grid, AdTimeKind kind,
+			 const Size *period, const double *strength, int count)
+{
+	Oid			element = get_element_type(get_fn_expr_rettype(fcinfo->flinfo));
+	Datum		items[AD_SERIES_MAX_SEASONS];
+	TupleDesc	desc;
+	int16		width;
+	bool		byval;
+	char		align;
+
+	if (!OidIsValid(element))
+		elog(ERROR, "could not determine the type of periods");
+	desc = BlessTupleDesc(lookup_rowtype_tupdesc_copy(element, -1));
+	for (int i = 0; i < count; i++)
+		items[i] = period_row(desc, grid, kind, period[i], strength[i]);
+	get_typlenbyvalalign(element, &width, &byval, &align);
+	return PointerGetDatum(construct_array(items, count, element, width, byval,
+										   align));
+}
+
 PG_FUNCTION_INFO_V1(ad_periods_finalfn);
 
 /* Return the periods as an array of ad_period, strongest first. */
@@ -142,40 +217,30 @@ ad_periods_finalfn(PG_FUNCTION_ARGS)
 {
 	PeriodsState *state;
 	const AdSeriesRows *rows;
+	int64	   *local;
 	AdGrid		grid;
 	AdSeriesProblem problem = {0};
 	Size		period[AD_SERIES_MAX_SEASONS];
 	double		strength[AD_SERIES_MAX_SEASONS];
 	int			count;
-	Datum		items[AD_SERIES_MAX_SEASONS];
-	Oid			element;
-	TupleDesc	desc;
-	int16		width;
-	bool		byval;
-	char		align;
 
 	(void) ad_aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	state = (PeriodsState *) PG_GETARG_POINTER(0);
 	rows = &state->rows;
-	if (!ad_grid_build(rows->time, rows->time, rows->value, rows->n,
+	local = ad_series_local(rows->time, rows->n, state->zone);
+	if (!ad_grid_build(local, rows->time, rows->value, rows->n,
 					   AD_DUPLICATES_MEAN, state->kind != AD_TIME_NUMBER,
-					   NULL, sizeof(uint32), &grid, &problem))
-		ad_series_raise(&problem);
+					   &state->o.step, sizeof(uint32), &grid, &problem))
+	{
+		if (state->o.on_error == AD_ON_ERROR_RAISE)
+			ad_series_raise(&problem);
+		PG_RETURN_NULL();
+	}
 	count = grid.n == 0 ? 0 :
 		ad_periods_find(grid.y, grid.n,
 						state->kind == AD_TIME_NUMBER ? 0 : grid.step,
 						grid.months, period, strength);
-
-	element = get_element_type(get_fn_expr_rettype(fcinfo->flinfo));
-	if (!OidIsValid(element))
-		elog(ERROR, "could not determine the type of periods");
-	desc = BlessTupleDesc(lookup_rowtype_tupdesc_copy(element, -1));
-	for (int i = 0; i < count; i++)
-		items[i] = period_row(desc, &grid, state->kind, period[i],
-							  strength[i]);
-	get_typlenbyvalalign(element, &width, &byval, &align);
-	PG_RETURN_ARRAYTYPE_P(construct_array(items, count, element, width, byval,
-										  align));
+	return period_array(fcinfo, &grid, state->kind, period, strength, count);
 }

@@ -80,14 +80,7 @@ read_options(FmgrInfo *flinfo, Jsonb *given, void *options)
 
 	ad_series_parse(given, &stl->o);
 	stl->kind = time_kind(get_fn_expr_argtype(flinfo, 1));
-	if (stl->o.timezone == NULL)
-		return;
-	if (stl->kind != AD_TIME_TZ)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"%s\" needs times of type %s",
-						"timezone", "timestamp with time zone")));
-	stl->zone = ad_series_zone(stl->o.timezone);
+	stl->zone = ad_series_time_zone(stl->o.timezone, stl->kind);
 }
 
 /* Pull and decompose the rows; false with the problem if they are at fault. */

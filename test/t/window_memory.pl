@@ -111,7 +111,7 @@ my $window = 'OVER (ORDER BY id)';
 my $by_account = 'OVER (PARTITION BY account ORDER BY ts, id)';
 my %cases = (
 	'ad_stl(double precision,timestamp with time zone,jsonb)' =>
-	  [ '', 'n::float8, ts, stl_options', 'f + n, ts + i, \'{"period": 24, "step": 60}\'' ],
+	  [ '', 'n::float8, ts, stl_options', 'f + n, ts + i, \'{"period": 24, "step": "1 minute"}\'' ],
 	'ad_stl(double precision,timestamp without time zone,jsonb)' => [ '', 'n::float8, ts::timestamp, stl_options' ],
 	'ad_stl(double precision,bigint,jsonb)' => [ '', 'n::float8, id::bigint, stl_options' ],
 	'ad_stream(double precision,timestamp with time zone,jsonb)' => [ '', 'n::float8, ts, stream_options' ],
