@@ -26,6 +26,9 @@ typedef struct AdGrid
 #define AD_NO_SLOT	PG_UINT32_MAX
 #define AD_NO_TIME	PG_INT64_MIN	/* time of a row that has none */
 
+/* of a row: its value, its time and its point */
+#define AD_GRID_ROW_BYTES	(sizeof(double) + sizeof(int64) + sizeof(uint32))
+
 extern bool ad_grid_build(const int64 *t, const int64 *utc, const double *v,
 						  Size n, AdDuplicates duplicates, bool calendar,
 						  const AdSpan *step, Size each, AdGrid *grid, AdSeriesProblem *problem);

@@ -50,6 +50,9 @@
 #define ROUND_WORSE		1.25
 #define ROUND_TENS		12
 
+/* what step_of() takes of a row while it works */
+#define STEP_BYTES		(sizeof(uint64) + 2 * sizeof(double))
+
 #define MAX_RANGE	4e18		/* of times: less than half of what int64
 								 * holds */
 
@@ -379,27 +382,62 @@ distinct_times(const int64 *t, Size n, int64 first, uint64 *since,
 }
 
 /*
+ * Return the first spacing of times that ascend, if it is that of most; else
+ * 0.  Takes no memory, and most series no more than this.
+ */
+static int64
+usual_spacing(const int64 *t, Size n)
+{
+	int64		first = 0;
+	Size		equal = 0;
+	Size		all = 0;
+
+	if (n == 0 || t[0] == AD_NO_TIME)
+		return 0;
+	for (Size i = 1; i < n; i++)
+	{
+		int64		spacing;
+
+		AD_CHECK_EVERY_1024(i);
+		if (t[i] < t[i - 1])
+			return 0;
+		spacing = t[i] - t[i - 1];
+		if (first == 0)
+			first = spacing;
+		all += spacing != 0;
+		equal += spacing == first;
+	}
+	return 2 * equal > all ? first : 0;
+}
+
+/*
  * Return the step of the distinct times, of which the first is given; 0 if
  * there are fewer than two.
  */
 static int64
 step_of(const int64 *t, Size n, int64 first)
 {
-	uint64	   *since = ad_palloc_array(uint64, n);
-	double	   *spacing = ad_palloc_array(double, n);
-	double	   *scratch = ad_palloc_array(double, n);
-	Size		m = distinct_times(t, n, first, since, scratch);
-	Size		k = m > 0 ? m - 1 : 0;
+	uint64	   *since;
+	double	   *spacing;
+	double	   *scratch;
+	int64		usual = usual_spacing(t, n);
 	double		step = 0;
+	Size		m;
+	Size		k;
 
+	if (usual > 0)
+		return usual;
+	since = ad_palloc_array(uint64, n);
+	spacing = ad_palloc_array(double, n);
+	scratch = ad_palloc_array(double, n);
+	m = distinct_times(t, n, first, since, scratch);
+	k = m > 0 ? m - 1 : 0;
 	for (Size i = 0; i < k; i++)
 		spacing[i] = scratch[i] = (double) (since[i + 1] - since[i]);
 	if (k > 0)
 	{
 		CHECK_FOR_INTERRUPTS();
-		step = spacing[0];
-		if (2 * count_of(spacing, k, step) <= k)
-			step = ad_series_select(scratch, k, (k - 1) / 2);
+		step = ad_series_select(scratch, k, (k - 1) / 2);
 		if (k >= FEWEST_SPACINGS && 2 * count_of(spacing, k, step) < k)
 			step = jittered_step(since, m, spacing, k, step, scratch);
 	}
@@ -668,7 +706,8 @@ lay(Laying *l, AdGrid *grid, AdSeriesProblem *problem)
  * Lay n rows on a grid.  t[i] = AD_NO_TIME: the row has no place.
  * "calendar": the times are microseconds, so months may be recognised.
  * "step": as the user gave it; without text and points: found.
- * "each": bytes that the caller will need for each point of the grid.
+ * "each": bytes that the caller will need for each point of the grid; what
+ * the rows hold, AD_GRID_ROW_BYTES, is charged here.
  * Arrays of the grid are palloc'd in the current context, and need not
  * exist if false is returned with the problem.
  */
@@ -681,8 +720,12 @@ ad_grid_build(const int64 *t, const int64 *utc, const double *v, Size n,
 	int64		first;
 	int64		last;
 	double		points;
+	Size		held = ad_mul_size(n, utc == t ? AD_GRID_ROW_BYTES :
+								   AD_GRID_ROW_BYTES + sizeof(int64));
 
 	memset(grid, 0, sizeof(AdGrid));
+	if (!ad_series_affordable(held + ad_mul_size(n, STEP_BYTES), n, problem))
+		return false;
 	if (!time_range(t, n, &first, &last))
 		return true;
 	/* so that no difference of two times overflows */
@@ -694,8 +737,7 @@ ad_grid_build(const int64 *t, const int64 *utc, const double *v, Size n,
 	if (!(points <= (double) AD_SERIES_MAX_POINTS))
 		return too_long(points, n, problem);
 	grid->n = (Size) points;
-	if (!ad_series_affordable(ad_mul_size(grid->n, each + sizeof(double)) +
-							  n * (2 * sizeof(double) + sizeof(uint32)),
+	if (!ad_series_affordable(held + ad_mul_size(grid->n, each + sizeof(double)),
 							  grid->n, problem))
 		return false;
 	return lay(&l, grid, problem);

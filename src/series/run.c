@@ -190,8 +190,7 @@ ad_series_run(const AdStlOptions *o, AdTimeKind kind, pg_tz *zone,
 		return false;
 
 	if (!ad_series_affordable(ad_stl_bytes(m, periods, nperiods) +
-							  3 * m * sizeof(double) +
-							  n * (2 * sizeof(double) + sizeof(uint32)),
+							  3 * m * sizeof(double) + n * AD_GRID_ROW_BYTES,
 							  m, problem))
 		return false;
 	ad_stl_decompose(run->grid.y, m, o, periods, nperiods, scratch, &run->result);

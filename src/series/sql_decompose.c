@@ -47,6 +47,7 @@ typedef struct DecomposeCall
 	Tuplestorestate *store;		/* the result */
 	bool		started;		/* there is a series: */
 	char	   *name;			/* its name, or NULL */
+	Datum		label;			/* the same as a text */
 	AdSeriesRows rows;			/* its rows */
 } DecomposeCall;
 
@@ -100,7 +101,7 @@ row_values(const DecomposeCall *call, int64 time, double value, bool observed,
 		   Datum *values, bool *nulls)
 {
 	nulls[OUT_SERIES] = call->name == NULL;
-	values[OUT_SERIES] = call->name ? CStringGetTextDatum(call->name) : 0;
+	values[OUT_SERIES] = call->label;
 	nulls[OUT_TIME] = false;
 	values[OUT_TIME] = TimestampTzGetDatum(time);
 	nulls[OUT_VALUE] = isnan(value);
@@ -120,6 +121,7 @@ store_rows(const DecomposeCall *call)
 	memset(nulls, true, sizeof(nulls));
 	for (Size i = 0; i < rows->n; i++)
 	{
+		AD_CHECK_EVERY_1024(i);
 		row_values(call, rows->time[i], rows->value[i], true, values, nulls);
 		tuplestore_putvalues(call->store, call->desc, values, nulls);
 	}
@@ -146,12 +148,16 @@ observed_times(const AdGrid *grid, const AdSeriesRows *rows)
 	return times;
 }
 
-/* Store the points of a decomposed series. */
+/* Store the points of a decomposed series, and keep nothing of their rows. */
 static void
 store_points(const DecomposeCall *call, const AdSeriesRun *run)
 {
 	const AdGrid *grid = &run->grid;
 	const int64 *times = observed_times(grid, &call->rows);
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext,
+											   "anomaly decompose rows",
+											   ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
 
 	for (Size i = 0; i < grid->n; i++)
 	{
@@ -159,7 +165,11 @@ store_points(const DecomposeCall *call, const AdSeriesRun *run)
 		bool		nulls[OUT_COLUMNS];
 		bool		observed = times[i] != AD_NO_TIME;
 
-		AD_CHECK_EVERY_1024(i);
+		if (i % 1024 == 0)
+		{
+			CHECK_FOR_INTERRUPTS();
+			MemoryContextReset(mcxt);
+		}
 		row_values(call, observed ? times[i] : point_time(call, grid, i),
 				   grid->y[i], observed, values, nulls);
 		ad_stl_point_values(&run->result, i, values + OUT_POINT,
@@ -170,6 +180,8 @@ store_points(const DecomposeCall *call, const AdSeriesRun *run)
 								  nulls + OUT_POINT);
 		tuplestore_putvalues(call->store, call->desc, values, nulls);
 	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(mcxt);
 }
 
 /* Decompose the series that was collected, and store its points. */
@@ -248,7 +260,11 @@ take_row(DecomposeCall *call, HeapTuple tuple, TupleDesc desc)
 		finish_series(call);
 	if (!call->started)
 	{
-		call->name = name ? MemoryContextStrdup(call->mcxt, name) : NULL;
+		MemoryContext old = MemoryContextSwitchTo(call->mcxt);
+
+		call->name = name ? pstrdup(name) : NULL;
+		call->label = name ? CStringGetTextDatum(name) : (Datum) 0;
+		MemoryContextSwitchTo(old);
 		ad_series_rows_init(&call->rows, call->mcxt, FIRST_CAPACITY);
 		call->started = true;
 	}

@@ -69,7 +69,8 @@ ad_stl_plot(PG_FUNCTION_ARGS)
 				 errmsg("series has too many points: %zu", n),
 				 errdetail("The limit is %zu.", AD_SERIES_MAX_POINTS)));
 	if (!ad_series_array_periods(o, y, n, periods, &nperiods, &problem) ||
-		!ad_series_affordable(ad_stl_bytes(n, periods, nperiods), n, &problem))
+		!ad_series_affordable(ad_stl_bytes(n, periods, nperiods) +
+							  2 * n * sizeof(double), n, &problem))
 	{
 		if (o->on_error == AD_ON_ERROR_RAISE)
 			ad_series_raise(&problem);

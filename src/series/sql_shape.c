@@ -157,7 +157,7 @@ prepare_subpca(AdSeriesWindow *window, void *partition)
 	SubpcaPartition *part = (SubpcaPartition *) partition;
 	Size		m = window_argument(window, 2, AD_SUBPCA_MAX_WINDOW);
 	Size		n = row_count(window, AD_SERIES_MAX_POINTS,
-							  4 * sizeof(double));
+							  5 * sizeof(double));
 	double	   *y = ad_series_window_values(window, n, NULL);
 
 	part->head.n = n;

@@ -94,7 +94,7 @@ decompose(AdSeriesWindow *window, const StlOptions *options,
 
 	/* of what the rows alone need; the grid may have more points or fewer */
 	if (!ad_series_window_rows(window, AD_SERIES_MAX_POINTS,
-							   4 * sizeof(double), &n, problem))
+							   AD_GRID_ROW_BYTES, &n, problem))
 		return false;
 	part->head.n = n;
 	time = ad_palloc_array(int64, n);

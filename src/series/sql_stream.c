@@ -18,7 +18,8 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#define POINT_BYTES		61		/* of a batch: arrays in and out, their Datums */
+#define POINT_BYTES		72		/* of a batch: arrays in and out, their
+								 * Datums, the row of the result */
 
 /* The columns of ad_stream_point. */
 enum
