@@ -32,6 +32,7 @@ typedef struct AdGrid
 extern bool ad_grid_build(const int64 *t, const int64 *utc, const double *v,
 						  Size n, AdDuplicates duplicates, bool calendar,
 						  const AdSpan *step, Size each, AdGrid *grid, AdSeriesProblem *problem);
+extern int64 ad_grid_step(const int64 *t, Size n);
 extern int64 ad_grid_time(const AdGrid *grid, Size i);
 extern bool ad_grid_span(const AdSpan *span, Size n, int64 step, int months,
 						 Size *points, AdSeriesProblem *problem);

@@ -44,10 +44,12 @@
 #define WALKS			3
 
 /* Of a round length: how far it may be from the step found, in steps and in
- * spacings' jitter for each; how much worse the times may keep to it. */
+ * spacings' jitter for each; how much worse the times may keep to it, and few
+ * of them. */
 #define ROUND_OFF		0.02
-#define ROUND_JITTER	4.0
+#define ROUND_JITTER	6.0
 #define ROUND_WORSE		1.25
+#define ROUND_FEW		3.0
 #define ROUND_TENS		12
 
 /* what step_of() takes of a row while it works */
@@ -177,6 +179,27 @@ ad_grid_span(const AdSpan *span, Size n, int64 step, int months, Size *points,
 	return true;
 }
 
+/* Find the first and the last time of the rows; false if no row has a time. */
+static bool
+time_range(const int64 *t, Size n, int64 *first, int64 *last)
+{
+	int64		min = PG_INT64_MAX;
+	int64		max = PG_INT64_MIN;
+
+	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		if (t[i] != AD_NO_TIME)
+		{
+			min = Min(min, t[i]);
+			max = Max(max, t[i]);
+		}
+	}
+	*first = min;
+	*last = max;
+	return min <= max;
+}
+
 /* Return the middle of the densest of k spacings: the half-sample mode. */
 static double
 densest(const double *spacing, Size k)
@@ -294,7 +317,7 @@ round_step(const uint64 *since, Size m, double step, double jitter,
 	static const double units[] = {86400, 3600, 900, 300, 60, 15, 5, 1};
 	double		near = Max(ROUND_OFF * step, ROUND_JITTER * jitter / (double) m);
 	double		off = times_off(since, m, step, scratch) *
-		(ROUND_WORSE + 2 / sqrt((double) m));
+		(ROUND_WORSE + ROUND_FEW / sqrt((double) m));
 	double		tens = 1e12;
 	double		last = 0;
 
@@ -448,6 +471,19 @@ step_of(const int64 *t, Size n, int64 first)
 }
 
 /*
+ * Return the step of n times, each of which is one, at most MAX_RANGE apart: 0
+ * if they are all the same.
+ */
+int64
+ad_grid_step(const int64 *t, Size n)
+{
+	int64		first;
+	int64		last;
+
+	return time_range(t, n, &first, &last) ? step_of(t, n, first) : 0;
+}
+
+/*
  * Return the median phase of the rows against the first one, within half a
  * step.
  */
@@ -504,27 +540,6 @@ typedef struct Laying
 	uint32	   *count;			/* values of each point */
 	int64	   *seen;			/* instant of a point's value, or NULL */
 } Laying;
-
-/* Find the first and the last time of the rows; false if no row has a time. */
-static bool
-time_range(const int64 *t, Size n, int64 *first, int64 *last)
-{
-	int64		min = PG_INT64_MAX;
-	int64		max = PG_INT64_MIN;
-
-	for (Size i = 0; i < n; i++)
-	{
-		AD_CHECK_EVERY_1024(i);
-		if (t[i] != AD_NO_TIME)
-		{
-			min = Min(min, t[i]);
-			max = Max(max, t[i]);
-		}
-	}
-	*first = min;
-	*last = max;
-	return min <= max;
-}
 
 /*
  * Set the step of the grid, and its months: as given, in the unit that the

@@ -160,29 +160,14 @@ lay_out(AdStream *s, MemoryContext mcxt)
 	}
 }
 
-/* Compare for ascending order of int64 spacings. */
-static int
-ascending(const void *a, const void *b)
-{
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
-
-	return (x > y) - (x < y);
-}
-
 /* Note a time while the step is unknown; the last one settles it. */
 static void
 learn_step(AdStream *s, MemoryContext mcxt, int64 t)
 {
-	int64		spacing[AD_STREAM_FIRST];
-
 	s->first[s->nfirst++] = t;
 	if (s->nfirst < AD_STREAM_FIRST)
 		return;
-	for (int i = 1; i < AD_STREAM_FIRST; i++)
-		spacing[i - 1] = s->first[i] - s->first[i - 1];
-	qsort(spacing, AD_STREAM_FIRST - 1, sizeof(int64), ascending);
-	s->step = Max(spacing[(AD_STREAM_FIRST - 1) / 2], 1);
+	s->step = Max(ad_grid_step(s->first, AD_STREAM_FIRST), 1);
 	lay_out(s, mcxt);
 }
 
