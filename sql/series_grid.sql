@@ -34,6 +34,8 @@ SELECT n, count(d) = 100 * n AS all FROM (SELECT n, ad_stl(1, timestamptz '2026-
 -- times without a step keep their median; random ones, and numbers most of which are absent
 SELECT count(*) FROM ad_decompose($$SELECT timestamptz '2026-01-01' + i * i * interval '1 second', i FROM generate_series(1, 50) i$$, '{"period": "none"}');
 SELECT count(*), count((d).trend) FROM (SELECT ad_stl(i, 100 * i, '{"period": "none", "duplicates": "error"}') OVER () d FROM generate_series(1::bigint, 1000) i WHERE ad_random(1, i) > 0.6) x;
+-- numbers as far from 0 as they may be
+SELECT far, (ad_periods(i % 7, far + i))[1].points FROM unnest(ARRAY[-9223372036854775807, 9223372036854775000]) far, generate_series(1::bigint, 300) i GROUP BY 1 ORDER BY 1;
 
 -- ad_periods and the array forms
 SELECT f, count(*), min(points), max(points), min(period), max(period) FROM (

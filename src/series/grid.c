@@ -604,7 +604,7 @@ measure(Laying *l, int64 first, int64 last, AdGrid *grid)
 	/* the first row must round to point 0 */
 	if (grid->start - first > grid->step / 2)
 		grid->start -= grid->step;
-	return ((double) last - (double) grid->start) / (double) grid->step + 1.5;
+	return (double) (last - grid->start) / (double) grid->step + 1.5;
 }
 
 /* Return the point of the grid that a time is nearest to. */
