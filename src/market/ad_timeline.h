@@ -24,6 +24,6 @@ typedef struct AdTimelineConfig
 
 extern void ad_timeline_draw(StringInfo out, AdTape *tape,
 							 const AdSequences *sequences,
-							 const AdTimelineConfig *c, int64 epoch);
+							 const AdTimelineConfig *c);
 
 #endif							/* AD_TIMELINE_H */

@@ -128,7 +128,6 @@ ad_layering_timeline(PG_FUNCTION_ARGS)
 				 errmsg("events have %u sequences, not %d", sequences.n,
 						config.sequence)));
 	initStringInfo(&out);
-	ad_timeline_draw(&out, &tape, &sequences, &config,
-					 POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE);
+	ad_timeline_draw(&out, &tape, &sequences, &config);
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
 }
