@@ -70,11 +70,3 @@ SELECT ad_changepoints('{}'), ad_changepoints(ARRAY[1]), ad_changepoints(ARRAY[N
 SELECT ad_changepoints(ARRAY[1, 2, 3], 'binseg');
 SELECT ad_changepoints(ARRAY[1, 2, 3], 'pelt', 0);
 SELECT ad_changepoints(ARRAY[1, 2, 3], 'pelt', 1, 0);
-
--- plots
-SELECT svg ~ '^<svg .*</svg>\n$' AS whole, svg ~ 'class="u"' AS marked, svg ~ 'a &lt; b &amp; c' AS escaped
-FROM (SELECT ad_stl_plot(array_agg(CASE WHEN i = 50 THEN 9 WHEN i = 60 THEN NULL ELSE i % 7 END::float8 ORDER BY i), ad_stl_options(period => 7, robust => true), 'a < b & c') svg FROM generate_series(1, 100) i) s;
-SELECT length(ad_stl_plot(array_agg(pg_temp.u(i) ORDER BY i), '{"period": 24}')) < 100000 AS small FROM generate_series(1, 20000) i;
-SELECT ad_stl_plot('{}'), ad_stl_plot(NULL);
-SELECT ad_stl_plot(ARRAY[NULL, NULL]::float8[], '{"period": 2}') IS NOT NULL AS drawn;
-SELECT ad_stl_plot(ARRAY[1, 2], '{"period": 2}', width => 5);

@@ -250,4 +250,52 @@ RETURNS text
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10000
 AS 'MODULE_PATHNAME', 'ad_stl_plot';
 COMMENT ON FUNCTION @extschema@.ad_stl_plot(float8[], jsonb, text, int, int, text, text)
-IS 'draws a decomposition as SVG: value, trend, season, remainder, anomalies marked';
+IS 'draws a decomposition as SVG: value, trend, season, remainder, what is expected, anomalies marked; NULL without values';
+
+CREATE FUNCTION @extschema@.ad_stl_plot(series float8[], options text, title text DEFAULT NULL,
+	width int DEFAULT 900, height int DEFAULT 560, first_label text DEFAULT NULL, last_label text DEFAULT NULL)
+RETURNS text
+LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10000
+AS 'MODULE_PATHNAME', 'ad_stl_plot_literal';
+COMMENT ON FUNCTION @extschema@.ad_stl_plot(float8[], text, text, int, int, text, text)
+IS 'the same, for options that are a literal without a type';
+
+CREATE FUNCTION @extschema@.ad_stl_plot(series float8[], times timestamptz[], options jsonb DEFAULT '{}', title text DEFAULT NULL,
+	width int DEFAULT 900, height int DEFAULT 560)
+RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE COST 10000
+AS 'MODULE_PATHNAME', 'ad_stl_plot_times';
+COMMENT ON FUNCTION @extschema@.ad_stl_plot(float8[], timestamptz[], jsonb, text, int, int)
+IS 'draws values with times, in any order, as SVG; times are shown in the option timezone, else in the session''s; NULL without times';
+
+CREATE FUNCTION @extschema@.ad_stl_plot(series float8[], times timestamp[], options jsonb DEFAULT '{}', title text DEFAULT NULL,
+	width int DEFAULT 900, height int DEFAULT 560)
+RETURNS text
+LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10000
+AS 'MODULE_PATHNAME', 'ad_stl_plot_times';
+COMMENT ON FUNCTION @extschema@.ad_stl_plot(float8[], timestamp[], jsonb, text, int, int)
+IS 'draws values with times, in any order, as SVG; NULL without times';
+
+CREATE FUNCTION @extschema@.ad_stl_plot(series float8[], times bigint[], options jsonb DEFAULT '{}', title text DEFAULT NULL,
+	width int DEFAULT 900, height int DEFAULT 560)
+RETURNS text
+LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10000
+AS 'MODULE_PATHNAME', 'ad_stl_plot_times';
+COMMENT ON FUNCTION @extschema@.ad_stl_plot(float8[], bigint[], jsonb, text, int, int)
+IS 'draws values at numbered points, in any order, as SVG; NULL without numbers';
+
+CREATE FUNCTION @extschema@.ad_stl_plot(query text, options jsonb DEFAULT '{}', title text DEFAULT NULL,
+	width int DEFAULT 900, height int DEFAULT 560)
+RETURNS text
+LANGUAGE c VOLATILE COST 10000
+AS 'MODULE_PATHNAME', 'ad_stl_plot_query';
+COMMENT ON FUNCTION @extschema@.ad_stl_plot(text, jsonb, text, int, int)
+IS 'draws what a query returns, (value, time) or the values in their order, as SVG, with the rights of the caller; NULL without rows';
+
+CREATE FUNCTION @extschema@.ad_stl_plot(query text, options text, title text DEFAULT NULL,
+	width int DEFAULT 900, height int DEFAULT 560)
+RETURNS text
+LANGUAGE c VOLATILE COST 10000
+AS 'MODULE_PATHNAME', 'ad_stl_plot_query_literal';
+COMMENT ON FUNCTION @extschema@.ad_stl_plot(text, text, text, int, int)
+IS 'the same, for options that are a literal without a type';

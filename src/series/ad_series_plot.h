@@ -8,12 +8,34 @@
 #ifndef AD_SERIES_PLOT_H
 #define AD_SERIES_PLOT_H
 
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "pgtime.h"
+#include "series/ad_grid.h"
 #include "series/ad_stl.h"
 
+/* What a picture shows, and how. */
+typedef struct AdSeriesPlot
+{
+	const double *y;			/* values; NaN: missing */
+	Size		n;				/* points, at least 1 */
+	const AdStlResult *result;
+	const double *remainder;	/* of each point */
+	const AdGrid *grid;			/* where the points are; NULL: numbered, from
+								 * 1 */
+	bool		calendar;		/* the grid counts microseconds */
+	pg_tz	   *zone;			/* they are instants, shown in it; NULL: they
+								 * are what is shown */
+	const char *caption;		/* below the end of the axis, or NULL */
+	const char *title;			/* or NULL */
+	const char *first;			/* of the ends of the axis, or NULL */
+	const char *last;
+	int			width;			/* pixels */
+	int			height;
+} AdSeriesPlot;
+
 /* plot.c */
-extern char *ad_series_plot(const double *y, Size n,
-							const AdStlResult *result, const double *remainder,
-							const char *title, int width, int height,
-							const char *first, const char *last);
+extern void ad_series_plot(StringInfo out, const AdSeriesPlot *plot);
 
 #endif							/* AD_SERIES_PLOT_H */

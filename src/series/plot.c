@@ -3,22 +3,32 @@
  * plot.c
  *		A decomposition as a picture: SVG text, no dependencies.
  *
- * Four panels over one axis: value, trend, season, remainder; anomalies are
- * marked on the first and the last, where lines show what is expected.  A
- * series with more points than pixels is drawn as one stroke from least to
- * greatest per pixel column, so the text stays small and no peak is lost.
+ * Panels over one axis: value, trend, season (if there is one), remainder.
+ * The first and the last show the range that is expected, as a band, and the
+ * anomalies outside of it; the first also where values are missing.  Of
+ * anomalies on one side that would hide each other the farthest is drawn.
+ * So the text is as long as the picture is wide, however many points there
+ * are, and nothing is kept for a point.
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_picture.h"
 #include "core/ad_xml.h"
 #include "series/ad_series_plot.h"
 
-#define LEFT		64			/* margins, pixels */
-#define RIGHT		12
-#define TOP			34
-#define BOTTOM		26
-#define GAP			12			/* between panels */
-#define MAX_MARKS	2000		/* anomalies drawn */
+#include <float.h>
+
+#define NAME_ROW		19		/* above a panel */
+#define TITLE_ROW		34
+#define VALUE_SHARE		2.0		/* of the height, against the other panels */
+#define LEAST_HEIGHT	24.0	/* of a panel, or there is no legend */
+#define TICK_HEIGHT		20.0	/* room of a tick up */
+#define LEAST_TICK_HEIGHT	9.0 /* the same, for the second one */
+#define TICK_WIDTH		56.0	/* room of a number across, at least */
+#define ROUNDING		1e-12	/* of values: differences that say nothing */
+#define GAP_WIDTH		3.0		/* pixels of a gap that is marked */
+#define MARK			4.0		/* half of a mark's width */
+#define MARK_ROOM		8.0		/* pixels of one, where there are many points */
 
 /* The panels, from above. */
 enum
@@ -30,243 +40,505 @@ enum
 	PANELS
 };
 
-/* One panel's place and scale. */
+/* One panel. */
 typedef struct Panel
 {
-	double		y;				/* top, pixels */
-	double		height;
-	double		low;			/* values at bottom and top */
-	double		high;
+	AdArea		area;
+	const char *name;
+	AdPointValue value;
+	AdPointValue low;			/* of the band, or NULL */
+	AdPointValue high;
+	AdTicks    *up;
+	bool		empty;			/* no finite value */
+	bool		hidden;			/* it would say nothing */
 } Panel;
 
-/* Append a text of the user's; control characters are left out. */
-static void
-append_text(StringInfo b, const char *s)
+/* A picture on its way into text. */
+typedef struct Drawing
 {
-	ad_xml_append(b, s, strlen(s), '\0');
+	const AdSeriesPlot *plot;
+	StringInfo	out;
+	AdPoints	points;
+	Panel		panels[PANELS];
+	AdTicks    *across;
+	Size		above;			/* anomalies */
+	Size		below;
+	bool		band;			/* a range is expected */
+	bool		gaps;			/* wide enough to be marked */
+} Drawing;
+
+/* Return what is expected of a point. */
+static double
+expected_of(const AdSeriesPlot *plot, Size i)
+{
+	return plot->result->trend[i] + plot->result->season[i];
+}
+
+/* Return -1, 0 or +1: a point is below, within or above what is expected. */
+static int
+side_of(const AdSeriesPlot *plot, Size i)
+{
+	return isnan(plot->remainder[i]) ? 0 :
+		ad_stl_side(plot->result, plot->remainder[i]);
+}
+
+/* The values of a point that panels show: see AdPointValue. */
+static double
+value_at(const void *source, Size i)
+{
+	return ((const AdSeriesPlot *) source)->y[i];
+}
+
+static double
+low_at(const void *source, Size i)
+{
+	return expected_of(source, i) +
+		((const AdSeriesPlot *) source)->result->low;
+}
+
+static double
+high_at(const void *source, Size i)
+{
+	return expected_of(source, i) +
+		((const AdSeriesPlot *) source)->result->high;
+}
+
+static double
+trend_at(const void *source, Size i)
+{
+	return ((const AdSeriesPlot *) source)->result->trend[i];
+}
+
+static double
+season_at(const void *source, Size i)
+{
+	return ((const AdSeriesPlot *) source)->result->season[i];
+}
+
+static double
+remainder_at(const void *source, Size i)
+{
+	return ((const AdSeriesPlot *) source)->remainder[i];
+}
+
+static double
+remainder_low_at(const void *source, Size i)
+{
+	return low_at(source, i) - season_at(source, i) - trend_at(source, i);
+}
+
+static double
+remainder_high_at(const void *source, Size i)
+{
+	return high_at(source, i) - season_at(source, i) - trend_at(source, i);
+}
+
+/* Return the share of the axis at which a point is. */
+static double
+share_at(const void *source, Size i)
+{
+	const AdSeriesPlot *plot = source;
+	const AdGrid *grid = plot->grid;
+
+	if (plot->n == 1)
+		return 0.5;
+	if (grid && grid->months > 0)
+		return (double) (ad_grid_time(grid, i) - ad_grid_time(grid, 0)) /
+			(double) (ad_grid_time(grid, plot->n - 1) - ad_grid_time(grid, 0));
+	return (double) i / (double) (plot->n - 1);
 }
 
 /* Return the pixel of a point across. */
 static double
-x_of(Size i, Size n, int width)
+x_of(const Drawing *d, const AdArea *area, Size i)
 {
-	return LEFT + (double) (width - LEFT - RIGHT) *
-		(n > 1 ? (double) i / (double) (n - 1) : 0.5);
+	return area->x + area->width * share_at(d->plot, i);
 }
 
-/* Return the pixel of a value up, clipped to its panel. */
-static double
-y_of(const Panel *p, double v)
+/* Find the least and the greatest finite value; false if there is none. */
+static bool
+finite_range(const AdSeriesPlot *plot, AdPointValue value, double *low,
+			 double *high)
 {
-	double		share = p->high > p->low ?
-		v / (p->high - p->low) - p->low / (p->high - p->low) : 0.5;
-
-	return p->y + p->height * (1.0 - Max(Min(share, 1.0), 0.0));
-}
-
-/* Widen a range to hold finite values. */
-static void
-widen(Panel *p, const double *v, Size n)
-{
-	for (Size i = 0; i < n; i++)
-		if (isfinite(v[i]))
-		{
-			p->low = Min(p->low, v[i]);
-			p->high = Max(p->high, v[i]);
-		}
-}
-
-/* Append one line; gaps at values that are not finite. */
-static void
-append_line(StringInfo b, const Panel *p, const double *v, Size n, int width,
-			const char *class)
-{
-	int			columns = width - LEFT - RIGHT;
-	bool		down = false;
-
-	appendStringInfo(b, "<path class=\"%s\" d=\"", class);
-	if (n <= (Size) columns * 2)
+	*low = INFINITY;
+	*high = -INFINITY;
+	for (Size i = 0; i < plot->n; i++)
 	{
-		for (Size i = 0; i < n; i++)
+		double		v = value(plot, i);
+
+		AD_CHECK_EVERY_1024(i);
+		if (isfinite(v))
 		{
-			if (!isfinite(v[i]))
-			{
-				down = false;
-				continue;
-			}
-			appendStringInfo(b, "%s%.1f %.1f", down ? "L" : "M",
-							 x_of(i, n, width), y_of(p, v[i]));
-			down = true;
+			*low = Min(*low, v);
+			*high = Max(*high, v);
 		}
 	}
-	else
-		for (int c = 0; c < columns; c++)
-		{
-			Size		from = (Size) ((double) n * c / columns);
-			Size		to = (Size) ((double) n * (c + 1) / columns);
-			double		low = INFINITY;
-			double		high = -INFINITY;
-
-			CHECK_FOR_INTERRUPTS();
-			for (Size i = from; i < to; i++)
-				if (isfinite(v[i]))
-				{
-					low = Min(low, v[i]);
-					high = Max(high, v[i]);
-				}
-			if (low > high)
-			{
-				down = false;
-				continue;
-			}
-			appendStringInfo(b, "%s%d %.1fL%d %.1f", down ? "L" : "M",
-							 LEFT + c, y_of(p, low), LEFT + c, y_of(p, high));
-			down = true;
-		}
-	appendStringInfoString(b, "\"/>\n");
-}
-
-/* Append frame, name and range of a panel. */
-static void
-append_frame(StringInfo b, const Panel *p, int width, const char *name)
-{
-	appendStringInfo(b, "<rect class=\"f\" x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%.1f\"/>\n",
-					 LEFT, p->y, width - LEFT - RIGHT, p->height);
-	appendStringInfo(b, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>\n",
-					 LEFT - 5, p->y + 10, p->high);
-	appendStringInfo(b, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>\n",
-					 LEFT - 5, p->y + p->height, p->low);
-	appendStringInfo(b, "<text x=\"12\" y=\"%.1f\" transform=\"rotate(-90 12 %.1f)\" text-anchor=\"middle\">%s</text>\n",
-					 p->y + p->height / 2, p->y + p->height / 2, name);
-}
-
-/* Place and scale panel number k for a line of n values. */
-static void
-set_panel(Panel *p, int k, double height, const double *line, Size n)
-{
-	p->y = TOP + k * (height + GAP);
-	p->height = height;
-	p->low = INFINITY;
-	p->high = -INFINITY;
-	widen(p, line, n);
-	if (p->low > p->high)
-		p->low = p->high = 0;
-	if (!(p->high > p->low))
-	{
-		/* nothing varies: draw it in the middle */
-		double		half = Max(fabs(p->low) * 0.05, 1e-9);
-
-		p->low -= half;
-		p->high += half;
-	}
-}
-
-/* Begin the picture: its size, style and title. */
-static void
-append_head(StringInfo b, int width, int height, const char *title)
-{
-	appendStringInfo(b, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\">\n",
-					 width, height, width, height);
-	appendStringInfoString(b,
-						   "<style>text{font:10px sans-serif;fill:#333}.t{font-size:14px}"
-						   ".f{fill:none;stroke:#ccc}path{fill:none;stroke:#1f5a94;stroke-width:1}"
-						   ".b{stroke:#999;stroke-dasharray:4 3}"
-						   ".u{fill:#c62828;stroke:none}.d{fill:#6a1b9a;stroke:none}</style>\n");
-	appendStringInfo(b, "<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n",
-					 width, height);
-	if (title == NULL)
-		return;
-	appendStringInfoString(b, "<title>");
-	append_text(b, title);
-	appendStringInfo(b, "</title>\n<text class=\"t\" x=\"%d\" y=\"20\">", LEFT);
-	append_text(b, title);
-	appendStringInfoString(b, "</text>\n");
-}
-
-/* Append what is expected of the remainder, as lines across its panel. */
-static void
-append_bounds(StringInfo b, const Panel *p, const AdStlResult *result,
-			  int width)
-{
-	for (int side = 0; side < 2; side++)
-	{
-		double		v = side == 0 ? result->low : result->high;
-
-		if (isfinite(v) && v > p->low && v < p->high)
-			appendStringInfo(b, "<path class=\"b\" d=\"M%d %.1fH%d\"/>\n",
-							 LEFT, y_of(p, v), width - RIGHT);
-	}
-}
-
-/* Append the anomalies, on the panels of the value and of the remainder. */
-static void
-append_marks(StringInfo b, const Panel *panels, const double *const *lines,
-			 const AdStlResult *result, Size n, int width)
-{
-	static const int marked[] = {PANEL_VALUE, PANEL_REMAINDER};
-	const double *remainder = lines[PANEL_REMAINDER];
-	int			marks = 0;
-
-	for (Size i = 0; i < n && marks < MAX_MARKS; i++)
-	{
-		int			side = isnan(remainder[i]) ? 0 :
-			ad_stl_side(result, remainder[i]);
-
-		if (side == 0)
-			continue;
-		marks++;
-		for (int k = 0; k < (int) lengthof(marked); k++)
-			appendStringInfo(b, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"/>\n",
-							 side > 0 ? "u" : "d", x_of(i, n, width),
-							 y_of(&panels[marked[k]], lines[marked[k]][i]));
-	}
-}
-
-/* Append the ends of the axis, and of the picture. */
-static void
-append_foot(StringInfo b, int width, int height, const char *first,
-			const char *last)
-{
-	appendStringInfo(b, "<text x=\"%d\" y=\"%d\">", LEFT, height - 8);
-	append_text(b, first);
-	appendStringInfo(b, "</text>\n<text x=\"%d\" y=\"%d\" text-anchor=\"end\">",
-					 width - RIGHT, height - 8);
-	append_text(b, last);
-	appendStringInfoString(b, "</text>\n</svg>\n");
+	return *low <= *high;
 }
 
 /*
- * Draw the picture of a decomposition of n points.  title, first and last
- * (the axis' ends) may be NULL.
+ * Set what a panel shows: its values, and as much of the band as has room.
+ * What is but rounding of values of that size is drawn flat.
  */
-char *
-ad_series_plot(const double *y, Size n, const AdStlResult *result,
-			   const double *remainder, const char *title, int width,
-			   int height, const char *first, const char *last)
+static void
+set_range(const Drawing *d, Panel *panel, double size)
 {
-	static const char *const names[PANELS] = {"value", "trend", "season", "remainder"};
-	const double *lines[PANELS];
-	Panel		panels[PANELS];
-	StringInfoData b;
-	double		each = (height - TOP - BOTTOM - (PANELS - 1) * GAP) / (double) PANELS;
+	double		low;
+	double		high;
+	double		edge;
+	double		unused;
+	double		span;
 
-	lines[PANEL_VALUE] = y;
-	lines[PANEL_TREND] = result->trend;
-	lines[PANEL_SEASON] = result->season;
-	lines[PANEL_REMAINDER] = remainder;
-	for (int k = 0; k < PANELS; k++)
-		set_panel(&panels[k], k, each, lines[k], n);
+	panel->empty = !finite_range(d->plot, panel->value, &low, &high);
+	if (panel->empty)
+		low = high = 0;
+	span = high / 2 - low / 2;
+	if (span <= size * ROUNDING)
+	{
+		low -= size / 20;
+		high += size / 20;
+	}
+	else if (panel->low && d->band)
+	{
+		/* no more than doubles what the values take to each side */
+		if (finite_range(d->plot, panel->low, &edge, &unused))
+			low = Min(low, Max(edge, low - span));
+		if (finite_range(d->plot, panel->high, &unused, &edge))
+			high = Max(high, Min(edge, high + span));
+	}
+	ad_area_range(&panel->area, Max(low, -DBL_MAX), Min(high, DBL_MAX));
+}
 
-	initStringInfo(&b);
-	append_head(&b, width, height, title);
+/* Count the anomalies, and look for gaps, in a picture that wide. */
+static void
+survey(Drawing *d)
+{
+	const AdSeriesPlot *plot = d->plot;
+	double		least = GAP_WIDTH / plot->width;
+	double		before = 0;
+
+	d->band = !plot->result->empty && isfinite(plot->result->low) &&
+		isfinite(plot->result->high);
+	for (Size i = 0; i < plot->n; i++)
+	{
+		int			side = side_of(plot, i);
+
+		AD_CHECK_EVERY_1024(i);
+		d->above += side > 0 ? 1 : 0;
+		d->below += side < 0 ? 1 : 0;
+		if (!isnan(plot->y[i]))
+		{
+			if (i > 0 && isnan(plot->y[i - 1]) &&
+				share_at(plot, i) - before > least)
+				d->gaps = true;
+			before = share_at(plot, i);
+		}
+	}
+	if (plot->n > 1 && isnan(plot->y[plot->n - 1]) && 1 - before > least)
+		d->gaps = true;
+}
+
+/* Shade the gaps of the value's panel. */
+static void
+draw_gaps(const Drawing *d, const AdArea *area)
+{
+	const AdSeriesPlot *plot = d->plot;
+	double		from = area->x;
+
+	if (!d->gaps)
+		return;
+	appendStringInfoString(d->out, "<path class=\"w\" d=\"");
+	for (Size i = 0; i < plot->n; i++)
+	{
+		bool		last = i == plot->n - 1;
+		double		to = x_of(d, area, i);
+
+		AD_CHECK_EVERY_1024(i);
+		if (isnan(plot->y[i]) && !last)
+			continue;
+		if (i > 0 && (isnan(plot->y[i]) || isnan(plot->y[i - 1])) &&
+			to - from >= GAP_WIDTH)
+			appendStringInfo(d->out, "M%.1f %.1fh%.1fv%.1fh%.1fz", from,
+							 area->y, to - from, area->height, from - to);
+		from = to;
+	}
+	appendStringInfoString(d->out, "\"/>\n");
+}
+
+/* Append the time or the number of a point. */
+static void
+append_place(StringInfo out, const AdSeriesPlot *plot, Size i)
+{
+	int64		shown;
+
+	if (plot->grid == NULL)
+		appendStringInfo(out, "%zu", i + 1);
+	else if (!plot->calendar)
+		appendStringInfo(out, INT64_FORMAT, ad_grid_time(plot->grid, i));
+	else
+	{
+		shown = ad_time_shown(ad_grid_time(plot->grid, i), plot->zone);
+		ad_append_date(out, shown);
+		appendStringInfoChar(out, ' ');
+		ad_append_time(out, shown);
+	}
+}
+
+/* Append the mark of an anomaly: it points to where the value went. */
+static void
+draw_mark(const Drawing *d, const Panel *panel, Size i, int side)
+{
+	const AdSeriesPlot *plot = d->plot;
+	double		x = x_of(d, &panel->area, i);
+	double		y = ad_area_y(&panel->area, panel->value(plot, i));
+
+	appendStringInfo(d->out, "<path class=\"%s\" d=\"M%.1f %.1fl%.1f %.1fh%.1fz\"",
+					 side > 0 ? "u" : "d", x, y - side * MARK, MARK,
+					 side * MARK * 1.8, -2 * MARK);
+	if (panel != &d->panels[PANEL_VALUE])
+	{
+		appendStringInfoString(d->out, "/>\n");
+		return;
+	}
+	appendStringInfoString(d->out, "><title>");
+	append_place(d->out, plot, i);
+	appendStringInfo(d->out, ": %.6g, expected %.6g to %.6g</title></path>\n",
+					 plot->y[i], low_at(plot, i), high_at(plot, i));
+}
+
+/* Is point i farther out than point j, on one side? */
+static bool
+is_farther(const AdSeriesPlot *plot, Size i, Size j, int side)
+{
+	return side * plot->remainder[i] > side * plot->remainder[j];
+}
+
+/* Append the marks of a panel. */
+static void
+draw_marks(const Drawing *d, const Panel *panel)
+{
+	const AdSeriesPlot *plot = d->plot;
+	bool		thin = (double) plot->n > 2 * panel->area.width;
+	Size		farthest[2] = {0, 0};
+	int			column[2] = {-1, -1};	/* of these; -1: none */
+
+	for (Size i = 0; i < plot->n; i++)
+	{
+		int			side = side_of(plot, i);
+		int			s = side > 0 ? 1 : 0;
+		int			x;
+
+		AD_CHECK_EVERY_1024(i);
+		if (side == 0)
+			continue;
+		x = thin ? (int) (ad_area_column(&panel->area, share_at(plot, i)) / MARK_ROOM) : (int) i;
+		if (x != column[s])
+		{
+			if (column[s] >= 0)
+				draw_mark(d, panel, farthest[s], side);
+			column[s] = x;
+			farthest[s] = i;
+		}
+		else if (is_farther(plot, i, farthest[s], side))
+			farthest[s] = i;
+	}
+	for (int s = 0; s < 2; s++)
+		if (column[s] >= 0)
+			draw_mark(d, panel, farthest[s], s == 1 ? 1 : -1);
+}
+
+/* Append a panel. */
+static void
+draw_panel(const Drawing *d, const Panel *panel)
+{
+	const AdArea *area = &panel->area;
+
+	ad_picture_text(d->out, area->x, area->y - 5, "start", "m", panel->name,
+					area->width);
+	ad_picture_frame(d->out, area, d->across, panel->up);
+	if (panel == &d->panels[PANEL_VALUE])
+		draw_gaps(d, area);
+	if (panel->low && d->band)
+		ad_picture_band(d->out, area, &d->points, panel->low, panel->high,
+						"e");
+	ad_picture_line(d->out, area, &d->points, panel->value, "l");
+	if (panel->low)
+		draw_marks(d, panel);
+	if (panel->empty)
+		ad_picture_text(d->out, area->x + area->width / 2,
+						area->y + area->height / 2 + 4, "middle", "m",
+						"no values", area->width);
+}
+
+/* Set the legend's entries; return how many there are. */
+static int
+set_legend(const Drawing *d, AdLegendItem *items)
+{
+	int			n = 0;
+
+	items[n].symbol = "<path class=\"l\" d=\"M-8 0h16\"/>";
+	items[n++].text = "value";
+	if (d->band)
+	{
+		items[n].symbol = "<path class=\"e\" d=\"M-8 -5h16v10h-16z\"/>";
+		items[n++].text = "expected";
+	}
+	if (d->above > 0)
+	{
+		items[n].symbol = "<path class=\"u\" d=\"M0 -4l4.5 8h-9z\"/>";
+		items[n++].text = psprintf("%zu above", d->above);
+	}
+	if (d->below > 0)
+	{
+		items[n].symbol = "<path class=\"d\" d=\"M0 4l4.5 -8h-9z\"/>";
+		items[n++].text = psprintf("%zu below", d->below);
+	}
+	if (d->gaps)
+	{
+		items[n].symbol = "<path class=\"w\" d=\"M-8 -5h16v10h-16z\"/>";
+		items[n++].text = "missing";
+	}
+	return n;
+}
+
+/* Set the ticks across an area. */
+static void
+set_across(Drawing *d, const AdArea *area)
+{
+	const AdSeriesPlot *plot = d->plot;
+	int64		first = plot->grid ? ad_grid_time(plot->grid, 0) : 1;
+	int64		last = plot->grid ? ad_grid_time(plot->grid, plot->n - 1) :
+		(int64) plot->n;
+	double		room;
+
+	if (plot->calendar)
+	{
+		ad_ticks_time(first, last, area->width, AD_PICTURE_DIGIT, plot->zone,
+					  d->across);
+		return;
+	}
+	room = Max(TICK_WIDTH, AD_PICTURE_DIGIT *
+			   (double) strlen(psprintf(INT64_FORMAT, last)) + 18);
+	ad_ticks_number((double) first, (double) last,
+					(int) (area->width / room), true, d->across);
+}
+
+/* Place the panels below y, with room for the widest label to their left. */
+static void
+place_panels(Drawing *d, double y, double unit)
+{
+	double		left = 24;
+
 	for (int k = 0; k < PANELS; k++)
 	{
-		append_frame(&b, &panels[k], width, names[k]);
-		append_line(&b, &panels[k], lines[k], n, width, "l");
+		Panel	   *panel = &d->panels[k];
+		AdArea	   *area = &panel->area;
+
+		if (panel->hidden)
+			continue;
+		area->height = unit * (k == PANEL_VALUE ? VALUE_SHARE : 1);
+		area->y = y + NAME_ROW;
+		y = area->y + area->height;
+		if (panel->empty)
+			continue;
+		/* two, if they can be had, to show a scale */
+		for (int most = (int) (area->height / TICK_HEIGHT);; most++)
+		{
+			ad_ticks_number(area->low, area->high, most, false, panel->up);
+			if (panel->up->n > 1 || most > area->height / LEAST_TICK_HEIGHT)
+				break;
+		}
+		left = Max(left, ad_ticks_width(panel->up) + 10);
 	}
-	append_bounds(&b, &panels[PANEL_REMAINDER], result, width);
-	append_marks(&b, panels, lines, result, n, width);
-	append_foot(&b, width, height, first ? first : "1",
-				last ? last : psprintf("%zu", n));
-	return b.data;
+	for (int k = 0; k < PANELS; k++)
+	{
+		d->panels[k].area.x = left;
+		d->panels[k].area.width = d->plot->width - left - AD_PICTURE_MARGIN;
+	}
+}
+
+/* Append the labels of the axis: those given, or those of its ticks. */
+static void
+draw_axis(const Drawing *d, const AdArea *area)
+{
+	const AdSeriesPlot *plot = d->plot;
+	double		y = area->y + area->height + 15;
+	double		room = area->width / 2 - 8;
+
+	if (plot->first == NULL && plot->last == NULL)
+	{
+		ad_picture_axis(d->out, area, d->across, plot->caption, plot->width);
+		return;
+	}
+	ad_picture_text(d->out, area->x, y, "start", "",
+					plot->first ? plot->first : "1", room);
+	ad_picture_text(d->out, area->x + area->width, y, "end", "",
+					plot->last ? plot->last : psprintf("%zu", plot->n), room);
+}
+
+/* Say in words what the picture shows. */
+static char *
+describe(const Drawing *d)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	append_place(&text, d->plot, 0);
+	appendStringInfoString(&text, " to ");
+	append_place(&text, d->plot, d->plot->n - 1);
+	appendStringInfo(&text, ": %zu points, %zu above and %zu below what is expected",
+					 d->plot->n, d->above, d->below);
+	return text.data;
+}
+
+/* Append the picture of a decomposition. */
+void
+ad_series_plot(StringInfo out, const AdSeriesPlot *plot)
+{
+	static const Panel panels[PANELS] = {
+		{.name = "value",.value = value_at,.low = low_at,.high = high_at},
+		{.name = "trend",.value = trend_at},
+		{.name = "season",.value = season_at},
+		{.name = "remainder",.value = remainder_at,.low = remainder_low_at,.high = remainder_high_at}
+	};
+	Drawing		d = {.plot = plot,.out = out,.points = {plot->n, plot, share_at}};
+	AdLegendItem items[5];
+	int			nitems;
+	double		top = plot->title ? TITLE_ROW : 6;
+	double		legend;
+	double		rest;
+	double		units = VALUE_SHARE - 1;
+	double		size = 0;
+
+	memcpy(d.panels, panels, sizeof(panels));
+	d.panels[PANEL_SEASON].hidden = plot->result->nseasons == 0;
+	survey(&d);
+	d.across = palloc0(sizeof(AdTicks));
+	rest = plot->height - top - AD_PICTURE_AXIS;
+	for (int k = 0; k < PANELS; k++)
+	{
+		d.panels[k].up = palloc0(sizeof(AdTicks));
+		set_range(&d, &d.panels[k], size);
+		if (k == PANEL_VALUE)
+			size = Max(fabs(d.panels[k].area.low), fabs(d.panels[k].area.high));
+		if (d.panels[k].hidden)
+			continue;
+		rest -= NAME_ROW;
+		units += 1;
+	}
+	nitems = set_legend(&d, items);
+	legend = ad_picture_legend(NULL, items, nitems, 0, plot->width);
+	if ((rest - legend) / units < LEAST_HEIGHT)
+		legend = nitems = 0;
+
+	ad_picture_begin(out, plot->width, plot->height, plot->title,
+					 describe(&d));
+	(void) ad_picture_legend(out, items, nitems, top + 6, plot->width);
+	place_panels(&d, top + legend, Max((rest - legend) / units, 4));
+	set_across(&d, &d.panels[PANEL_VALUE].area);
+	for (int k = 0; k < PANELS; k++)
+		if (!d.panels[k].hidden)
+			draw_panel(&d, &d.panels[k]);
+	draw_axis(&d, &d.panels[PANEL_REMAINDER].area);
+	ad_picture_end(out);
 }

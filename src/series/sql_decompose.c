@@ -10,19 +10,17 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "series/ad_series_query.h"
 #include "series/ad_series_run.h"
 #include "series/ad_series_sql.h"
 #include "series/ad_stl_point.h"
 #include "sql/ad_result.h"
-
-#include <ctype.h>
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#define BATCH			1000	/* rows a fetch */
 #define FIRST_CAPACITY	1024	/* rows of a series, at first */
 
 /* The columns of ad_decompose(): these, then those of ad_stl_point. */
@@ -50,37 +48,6 @@ typedef struct DecomposeCall
 	Datum		label;			/* the same as a text */
 	AdSeriesRows rows;			/* its rows */
 } DecomposeCall;
-
-/* Return the query without what may not stand inside parentheses. */
-static char *
-bare_query(const char *query)
-{
-	char	   *q = pstrdup(query);
-	Size		len = strlen(q);
-
-	while (len > 0 && (q[len - 1] == ';' || isspace((unsigned char) q[len - 1])))
-		q[--len] = '\0';
-	return q;
-}
-
-/* Count the columns of a query. */
-static int
-column_count(const char *query)
-{
-	SPIPlanPtr	plan = SPI_prepare(query, 0, NULL);
-	Portal		portal;
-	int			n;
-
-	if (plan == NULL || !SPI_is_cursor_plan(plan))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("query to decompose does not return rows")));
-	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
-	n = portal->tupDesc->natts;
-	SPI_cursor_close(portal);
-	SPI_freeplan(plan);
-	return n;
-}
 
 /* Return the time of a point of the grid as a true instant. */
 static int64
@@ -226,23 +193,17 @@ finish_series(DecomposeCall *call)
 static Portal
 open_rows(const char *query)
 {
-	int			columns = column_count(query);
-	char	   *ordered;
-	SPIPlanPtr	plan;
+	int			columns = ad_series_query_columns(query, "query to decompose does not return rows")->natts;
 
 	if (columns != 2 && columns != 3)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("query to decompose has %d columns", columns),
 				 errdetail("Expected (time, value) or (series, time, value).")));
-	ordered = psprintf(columns == 3 ?
-					   "SELECT s::pg_catalog.text, t::pg_catalog.timestamptz, v::pg_catalog.float8 FROM (%s\n) AS q(s, t, v) ORDER BY 1, 2" :
-					   "SELECT NULL::pg_catalog.text, t::pg_catalog.timestamptz, v::pg_catalog.float8 FROM (%s\n) AS q(t, v) ORDER BY 2",
-					   query);
-	plan = SPI_prepare(ordered, 0, NULL);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare the query to decompose");
-	return SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	return ad_series_query_open(psprintf(columns == 3 ?
+										 "SELECT s::pg_catalog.text, t::pg_catalog.timestamptz, v::pg_catalog.float8 FROM (%s\n) AS q(s, t, v) ORDER BY 1, 2" :
+										 "SELECT NULL::pg_catalog.text, t::pg_catalog.timestamptz, v::pg_catalog.float8 FROM (%s\n) AS q(t, v) ORDER BY 2",
+										 query));
 }
 
 /* Take a row in, after the series before it if it begins another. */
@@ -300,8 +261,7 @@ PG_FUNCTION_INFO_V1(ad_decompose);
 static Datum
 run_decompose(FunctionCallInfo fcinfo)
 {
-	char	   *query = bare_query(ad_text_argument(PG_GETARG_DATUM(0), "query",
-													AD_MAX_QUERY_LENGTH));
+	char	   *query = ad_series_bare_query(PG_GETARG_DATUM(0));
 	DecomposeCall *call = begin(fcinfo);
 	Portal		portal;
 
@@ -310,7 +270,7 @@ run_decompose(FunctionCallInfo fcinfo)
 	portal = open_rows(query);
 	for (;;)
 	{
-		SPI_cursor_fetch(portal, true, BATCH);
+		SPI_cursor_fetch(portal, true, AD_SERIES_BATCH);
 		if (SPI_processed == 0)
 			break;
 		for (uint64 i = 0; i < SPI_processed; i++)

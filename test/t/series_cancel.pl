@@ -61,6 +61,7 @@ sub cancel_takes
 
 my %queries = (
 	'a packed series, robust' => q{SELECT (ad_stl_array(v, '{"period": 24, "robust": true, "outer_iterations": 100}')).trend[1] FROM packed},
+	'a picture' => q{SELECT length(ad_stl_plot(v, array(SELECT generate_series(1, cardinality(v))), '{"period": 24, "robust": true, "outer_iterations": 100}')) FROM packed},
 	'a packed series, period 100000' => q{SELECT (ad_stl_array(v, '{"period": 100000, "robust": true, "trend_jump": 1, "outer_iterations": 100}')).trend[1] FROM packed},
 	'a partition' => q{SELECT count(d) FROM (SELECT ad_stl(v, i::bigint, '{"period": 24, "robust": true, "trend_window": 100001, "trend_jump": 1, "outer_iterations": 100}') OVER (ORDER BY i) d FROM long) s},
 	'a query' => q{SELECT count(*) FROM ad_decompose('SELECT timestamptz ''2020-01-01'' + i * interval ''5 min'' + i % 59 * interval ''1 second'', v FROM long ORDER BY v', '{"period": "1 day", "robust": true, "trend_window": 100001, "trend_jump": 1, "outer_iterations": 100}')},

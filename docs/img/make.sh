@@ -1,0 +1,24 @@
+#!/bin/bash
+# Draws the pictures of series.md and market.md anew, with the extension of the
+# database that psql reaches (PGHOST, PGDATABASE, ...); it leaves nothing there.
+# Those of benchmark.md are bench/run.sh's.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+# The first block of sql in a document that has this in it.
+block() {
+	perl -0777 -ne 'for (/^```sql(?: none)?\n(.*?)^```/msg) { if (/\Q'"$2"'\E/) { print; last } }' "$1"
+}
+
+psql -XqAt -v ON_ERROR_STOP=1 -o docs/img/series_nyc_taxi.svg <<SQL
+CREATE TEMP TABLE taxi (ts timestamp, passengers float8, label int);
+\copy taxi FROM PROGRAM 'gunzip -c test/data/series/nab_nyc_taxi.csv.gz' CSV HEADER
+$(block docs/series.md "FROM taxi" | sed /CREATE/d)
+SQL
+psql -XqAt -v ON_ERROR_STOP=1 -o docs/img/market-episode.svg <<SQL
+BEGIN;
+SET LOCAL search_path = pg_temp, public;
+$(block docs/market.md "CREATE TABLE order_events" | sed '/^SELECT id, (l)/,$d')
+$(block docs/market.md ad_layering_timeline)
+ROLLBACK;
+SQL

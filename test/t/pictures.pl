@@ -1,0 +1,160 @@
+# Pictures, of every function that draws one, over many shapes of data and
+# sizes: well-formed, no place outside of the picture, no text beyond it, no
+# number that is none; as long as the picture is wide, not as the series.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+
+use AnomalyTest;
+use Test::More;
+
+my $node = start_server('pictures', "timezone = 'Europe/Berlin'");
+$node->safe_psql('postgres', q{
+	CREATE TABLE s AS SELECT i, 20 + 5 * sin(i * pi() / 12) + 0.3 * sin(i * i) + CASE WHEN i % 97 = 5 THEN 9 WHEN i % 89 = 7 THEN -9 ELSE 0 END AS v,
+		timestamptz '2024-10-20 00:00+00' + i * interval '1 hour' AS ts
+	FROM generate_series(1, 700) i WHERE i NOT BETWEEN 200 AND 260 AND i % 31 <> 0;
+	CREATE TABLE ticks AS SELECT ad_order_event(CASE i % 3 WHEN 0 THEN 'TRADE_EXECUTED' WHEN 1 THEN 'ORDER_PLACED' ELSE 'ORDER_CANCELLED' END,
+		CASE i % 2 WHEN 0 THEN 'BUY' ELSE 'SELL' END, 100 + i % 7 * 0.01, 100 + i, timestamptz '2025-10-26 00:59:58Z' + i * interval '37 ms', '<o>' || i / 3) AS e, i
+	FROM generate_series(1, 200) i;
+});
+
+# Path data as places: absolute ones and those that follow.
+sub places_of_path
+{
+	my ($path) = @_;
+	my ($x, $y, $x0, $y0, @places) = (0, 0, 0, 0);
+
+	while ($path =~ /([MLHVZmlhvz])([^MLHVZmlhvz]*)/g)
+	{
+		my ($command, $numbers) = ($1, $2);
+		my @n = $numbers =~ /-?(?:\d+\.?\d*|\.\d+)/g;
+		my $relative = $command eq lc $command;
+		my $step = $command =~ /[hv]/i ? 1 : 2;
+
+		($x, $y) = ($x0, $y0) if $command =~ /z/i;
+		while (@n >= $step)
+		{
+			my ($dx, $dy) = $step == 2 ? splice(@n, 0, 2) : $command =~ /h/i ? (shift @n, $relative ? 0 : $y) : ($relative ? 0 : $x, shift @n);
+			($x, $y) = $relative ? ($x + $dx, $y + $dy) : ($dx, $dy);
+			($x0, $y0) = ($x, $y) if $command =~ /m/i;
+			push @places, [ $x, $y ];
+		}
+		die "left over in $path" if @n;
+	}
+	return @places;
+}
+
+# What is wrong with a picture.
+sub faults
+{
+	my ($svg) = @_;
+	my ($width, $height) = $svg =~ /^<svg [^>]*viewBox="0 0 (\d+) (\d+)"/ or return 'no viewBox';
+	my (@open, @faults, @texts);
+	my ($dx, $dy) = (0, 0);
+
+	push @faults, 'a number that is none' if $svg =~ /[" >](-?nan|-?inf)/;
+	push @faults, 'a character that XML does not allow' if $svg =~ /[\x00-\x08\x0b\x0c\x0e-\x1f]/;
+	push @faults, 'no dark colours' unless $svg =~ /prefers-color-scheme:dark/;
+	while ($svg =~ /\G(?:<(\/?)(\w+)((?:\s+[\w:-]+="[^"<]*")*)\s*(\/?)>|([^<]+))/gc)
+	{
+		my ($close, $element, $attributes, $empty, $text) = ($1, $2, $3, $4, $5);
+
+		if (defined $text)
+		{
+			push @faults, "not escaped: $text" if $text =~ /&(?!(amp|lt|gt|quot);)/ || $text =~ />/ && @open && $open[-1] ne 'style';
+			$texts[-1]{text} .= $text if @open && $open[-1] eq 'text';
+			next;
+		}
+		if ($close)
+		{
+			push @faults, "</$element> closes another" if (pop(@open) // '') ne $element;
+			($dx, $dy) = (0, 0) if $element eq 'g';
+			next;
+		}
+		my %a = $attributes =~ /([\w:-]+)="([^"]*)"/g;
+		my @places;
+
+		($dx, $dy) = ($1, $2) if ($a{transform} // '') =~ /^translate\((\S+) (\S+)\)$/;
+		push @places, places_of_path($a{d}) if defined $a{d};
+		push @places, [ $a{x} // 0, $a{y} // 0 ], [ ($a{x} // 0) + $a{width}, ($a{y} // 0) + $a{height} ] if $element eq 'rect';
+		push @places, [ $a{x}, $a{y} ] if $element eq 'text';
+		push @places, map { [ ($a{cx} // 0) + $_ * $a{r}, ($a{cy} // 0) + $_ * $a{r} ] } -1, 1 if $element eq 'circle';
+		push @texts, { %a, text => '' } if $element eq 'text';
+		for my $place (@places)
+		{
+			my ($x, $y) = ($place->[0] + $dx, $place->[1] + $dy);
+
+			push @faults, "<$element> at $x, $y" if $x < -0.05 || $y < -0.05 || $x > $width + 0.05 || $y > $height + 0.05;
+		}
+		push @open, $element unless $empty;
+	}
+	push @faults, 'not well-formed: ' . substr($svg, pos($svg) // 0, 60) if (pos($svg) // 0) < length $svg || @open;
+	for my $text (@texts)
+	{
+		# of a common font
+		my $shown = $text->{text} =~ s/&\w+;/x/gr;
+		my $length = 6 * length $shown;
+		my $anchor = $text->{'text-anchor'} // 'start';
+		my $left = $text->{x} - ($anchor eq 'end' ? $length : $anchor eq 'middle' ? $length / 2 : 0);
+
+		push @faults, "text \"$shown\" from $left" if $left < 0 || $left + $length > $width + 0.5;
+	}
+	return @faults;
+}
+
+my $series = "array_agg(v ORDER BY i)";
+my %calls = (
+	numbered => "SELECT ad_stl_plot($series, '{\"period\": 24}', TITLE, WIDTH, HEIGHT) FROM s",
+	labels => "SELECT ad_stl_plot($series, '{\"period\": 24}', TITLE, WIDTH, HEIGHT, repeat('<first> ', 20), repeat('last ', 100)) FROM s",
+	times => "SELECT ad_stl_plot($series, array_agg(ts ORDER BY i), '{\"period\": 24}', TITLE, WIDTH, HEIGHT) FROM s",
+	numbers => "SELECT ad_stl_plot($series, array_agg(i * 1000000000000 ORDER BY i), '{\"period\": 24}', TITLE, WIDTH, HEIGHT) FROM s",
+	'a query' => "SELECT ad_stl_plot('SELECT v * 1e-7, ts FROM s', '{\"period\": \"1 day\", \"timezone\": \"Australia/Lord_Howe\"}', TITLE, WIDTH, HEIGHT)",
+	'three points' => "SELECT ad_stl_plot(ARRAY[3, NULL, 1], ARRAY['0044-03-15 BC', 'infinity', '2024-01-01']::timestamp[], '{}', TITLE, WIDTH, HEIGHT)",
+	'one of many' => "SELECT ad_stl_plot(array_agg(CASE WHEN i = 350 THEN 1e300 END::float8 ORDER BY i), '{\"period\": 24}', TITLE, WIDTH, HEIGHT) FROM s",
+	infinite => "SELECT ad_stl_plot(array_agg(CASE WHEN i % 50 = 0 THEN 'infinity' WHEN i % 71 = 0 THEN '-infinity' ELSE v END::float8 ORDER BY i), '{\"period\": 24}', TITLE, WIDTH, HEIGHT) FROM s",
+	wild => "SELECT ad_stl_plot(array_agg(power(10, 300 * sin(i)) * sign(cos(i)) ORDER BY i), '{\"period\": 24}', TITLE, WIDTH, HEIGHT) FROM s",
+	timeline => "SELECT ad_layering_timeline(array_agg(e ORDER BY i), NULL, NULL, TITLE, WIDTH, HEIGHT) FROM ticks",
+	'a moment' => "SELECT ad_layering_timeline(ARRAY[e], NULL, NULL, TITLE, WIDTH, HEIGHT) FROM ticks WHERE i = 7");
+
+for my $call (sort keys %calls)
+{
+	my @faults;
+
+	for my $size ([ 200, 200 ], [ 360, 500 ], [ 900, 560 ], [ 1600, 300 ], [ 10000, 10000 ])
+	{
+		for my $title ('NULL', q{E'<b onload="x">&\001 ' || repeat('Wide ', 60)})
+		{
+			my $sql = "SET client_min_messages = warning; $calls{$call}" =~ s/TITLE/$title/r =~ s/WIDTH/$size->[0]/r =~ s/HEIGHT/$size->[1]/r;
+
+			push @faults, map { "$size->[0] by $size->[1]: $_" } faults($node->safe_psql('postgres', $sql));
+		}
+	}
+	ok(!@faults, "$call: well-formed, all of it inside") or diag(join("\n", @faults[ 0 .. ($#faults > 9 ? 9 : $#faults) ]));
+}
+
+# what every function draws is looked at
+my $drawn = $node->safe_psql('postgres', q{SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc WHERE proname ~ '^ad_' AND obj_description(oid) ~ 'SVG'});
+is($drawn, join(' ', 'ad_layering_timeline', 'ad_stl_plot'), 'no other function draws');
+
+# as long as the picture is wide
+my $plot = q{SELECT length(ad_stl_plot(array_agg(sin(i * i::float8) + CASE WHEN i % 5 = 0 THEN 20 * cos(i) ELSE 0 END ORDER BY i), '{"period": 24}'%s)) FROM generate_series(1, %d) i};
+my ($short, $long) = map { $node->safe_psql('postgres', sprintf($plot, '', $_)) } 10000, 300000;
+cmp_ok($short, '<', 120000, 'ten thousand points');
+cmp_ok($long, '<', 1.3 * $short, 'three hundred thousand are no longer');
+
+# ticks of a day on which the clock is set back: each hour that it shows
+my $hours = $node->safe_psql('postgres', q{SELECT ad_stl_plot(array_agg(i), array_agg(timestamptz '2024-10-27 00:00+02' + i * interval '10 minutes'), '{"period": "none"}', NULL, 1000) FROM generate_series(0, 36) i});
+my @labels = $hours =~ /<text[^>]*>(\d\d:\d\d)<\/text>/g;
+is(join(' ', grep { /:00$/ } @labels), '00:00 01:00 02:00 02:00 03:00 04:00 05:00', 'the hour that comes twice');
+$hours = $node->safe_psql('postgres', q{SELECT ad_stl_plot(array_agg(i), array_agg(timestamptz '2024-10-24 00:00+02' + i * interval '1 hour'), '{"period": "none"}', NULL, 700) FROM generate_series(0, 150) i});
+is(join(' ', $hours =~ /<text[^>]*>((?:Oct|Nov) \d+)<\/text>/g), 'Oct 24 Oct 25 Oct 26 Oct 27 Oct 28 Oct 29 Oct 30', 'midnights before and after it');
+
+# who calls reads with his own rights
+$node->safe_psql('postgres', 'CREATE ROLE reader');
+my ($code, $out, $error) = $node->psql('postgres', q{SET ROLE reader; SELECT ad_stl_plot('SELECT v, ts FROM s')});
+like($error, qr/permission denied for table s/, 'a query runs with the rights of the caller');
+
+done_testing();
