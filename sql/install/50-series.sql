@@ -49,12 +49,42 @@ CREATE FUNCTION @extschema@.ad_stl_options(
 	duplicates text DEFAULT NULL,
 	timezone text DEFAULT NULL,
 	step "any" DEFAULT NULL::text,
+	on_error text DEFAULT NULL,
+	alarm_rate float8 DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'ad_stl_options';
+COMMENT ON FUNCTION @extschema@.ad_stl_options("any", boolean, "any", int, int, int, int, int, int, int, int, int, int, int, float8, text, int, text, text, "any", text, float8)
+IS 'options of a decomposition, checked; a period is a number of points, an interval, auto, none, or an array';
+
+-- What was ad_stl_options() in 0.2.0; see _ad_prepare().
+CREATE FUNCTION _anomaly._ad_stl_options(
+	period "any" DEFAULT 'auto'::text,
+	robust boolean DEFAULT NULL,
+	seasonal_window "any" DEFAULT NULL::text,
+	seasonal_degree int DEFAULT NULL,
+	seasonal_jump int DEFAULT NULL,
+	trend_window int DEFAULT NULL,
+	trend_degree int DEFAULT NULL,
+	trend_jump int DEFAULT NULL,
+	lowpass_window int DEFAULT NULL,
+	lowpass_degree int DEFAULT NULL,
+	lowpass_jump int DEFAULT NULL,
+	inner_iterations int DEFAULT NULL,
+	outer_iterations int DEFAULT NULL,
+	iterations int DEFAULT NULL,
+	threshold float8 DEFAULT NULL,
+	threshold_method text DEFAULT NULL,
+	score_window int DEFAULT NULL,
+	duplicates text DEFAULT NULL,
+	timezone text DEFAULT NULL,
+	step "any" DEFAULT NULL::text,
 	on_error text DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ad_stl_options';
-COMMENT ON FUNCTION @extschema@.ad_stl_options("any", boolean, "any", int, int, int, int, int, int, int, int, int, int, int, float8, text, int, text, text, "any", text)
-IS 'options of a decomposition, checked; a period is a number of points, an interval, auto, none, or an array';
+COMMENT ON FUNCTION _anomaly._ad_stl_options("any", boolean, "any", int, int, int, int, int, int, int, int, int, int, int, float8, text, int, text, text, "any", text)
+IS 'internal: ad_stl_options() as it was, for what was made with 0.2.0';
 
 CREATE FUNCTION @extschema@.ad_stl(value float8, "time" timestamptz, options jsonb DEFAULT '{}')
 RETURNS @extschema@.ad_stl_point

@@ -70,13 +70,16 @@ typedef struct AdStlResult
 	int			ndropped;		/* periods longer than half the series */
 	Size		dropped;		/* one of them */
 	/* judge */
-	double		center;			/* of the remainders */
-	double		scale;			/* of the remainders */
+	double	   *expected;		/* of each point, by the method "tail"; NULL:
+								 * by others, trend + season */
+	double		center;			/* of the deviations from that */
+	double		scale;			/* of the deviations */
 	double		inverse;		/* 1 / scale */
-	double		low;			/* remainders below are anomalies */
-	double		high;			/* remainders above are anomalies */
+	double		low;			/* deviations below are anomalies */
+	double		high;			/* deviations above are anomalies */
 } AdStlResult;
 
+extern Size ad_stl_trend_window(Size n);
 extern Size ad_stl_bytes(Size n, const Size *periods, int nperiods);
 extern void ad_stl_decompose(const double *y, Size n, const AdStlOptions *o,
 							 const Size *periods, int nperiods,
@@ -86,23 +89,43 @@ extern void ad_stl_decompose(const double *y, Size n, const AdStlOptions *o,
 extern void ad_stl_remainder(const AdStlResult *result, const double *y,
 							 double *remainder);
 extern void ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
-						 const double *remainder, AdStlScratch *scratch);
+						 const double *y, const double *remainder,
+						 AdStlScratch *scratch);
 extern void ad_stl_window_score(const AdStlResult *result,
-								const AdStlOptions *o,
+								const AdStlOptions *o, const double *y,
 								const double *remainder, double *out);
 
-/* Return the standardised remainder. */
+/* Return what is expected of a point. */
 static inline double
-ad_stl_score(const AdStlResult *result, double remainder)
+ad_stl_expected(const AdStlResult *result, Size point)
 {
-	return fabs(remainder - result->center) * result->inverse;
+	return result->expected ? result->expected[point] :
+		result->trend[point] + result->season[point];
+}
+
+/*
+ * Return how far a value at a point is from what is expected; without the
+ * method "tail" that is the remainder.
+ */
+static inline double
+ad_stl_deviation(const AdStlResult *result, Size point, double value,
+				 double remainder)
+{
+	return result->expected ? value - result->expected[point] : remainder;
+}
+
+/* Return the standardised deviation. */
+static inline double
+ad_stl_score(const AdStlResult *result, double deviation)
+{
+	return fabs(deviation - result->center) * result->inverse;
 }
 
 /* -1, 0 or +1: below, within or above what is expected. */
 static inline int
-ad_stl_side(const AdStlResult *result, double remainder)
+ad_stl_side(const AdStlResult *result, double deviation)
 {
-	return (remainder > result->high) - (remainder < result->low);
+	return (deviation > result->high) - (deviation < result->low);
 }
 
 #endif							/* AD_STL_H */

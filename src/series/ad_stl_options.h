@@ -17,6 +17,7 @@
 /* How bounds are set, see judge.c. */
 typedef enum AdThresholdMethod
 {
+	AD_THRESHOLD_TAIL,
 	AD_THRESHOLD_MAD,
 	AD_THRESHOLD_IQR,
 	AD_THRESHOLD_SIGMA,
@@ -65,6 +66,7 @@ typedef struct AdStlOptions
 	int			iterations;		/* rounds over several periods */
 	bool		robust;			/* outliers get less weight */
 	double		threshold;		/* NaN: the method's own */
+	double		alarm_rate;		/* of the method "tail"; NaN: by the length */
 	int			threshold_method;	/* AdThresholdMethod */
 	int			score_window;	/* points to each side */
 	int			duplicates;		/* AdDuplicates */

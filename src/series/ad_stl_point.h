@@ -38,8 +38,9 @@ extern void ad_stl_seasons_write(const AdStlResult *result, Size point,
 								 char *place);
 extern void ad_stl_point_values(const AdStlResult *result, Size point,
 								Datum *values, bool *nulls);
-extern void ad_stl_verdict_values(const AdStlResult *result,
-								  double remainder, double window_score,
+extern void ad_stl_verdict_values(const AdStlResult *result, Size point,
+								  double value, double remainder,
+								  double window_score,
 								  Datum *values, bool *nulls);
 
 /* Return the seasons of a point: a trend alone has one, which is zero. */

@@ -23,6 +23,7 @@
 #include "series/ad_pareto.h"
 #include "series/ad_smoother.h"
 #include "series/ad_stl.h"
+#include "series/ad_verdict.h"
 
 #include <float.h>
 
@@ -36,6 +37,7 @@
 #define SCORE_CAP		1e6		/* of a score inside a window's mean */
 
 static const double default_threshold[] = {
+	NAN,						/* tail: has a rate of its own */
 	4.0,						/* mad: standard deviations */
 	3.0,						/* iqr: interquartile ranges */
 	4.0,						/* sigma: standard deviations */
@@ -182,19 +184,53 @@ judge_pot(const Judging *j)
 	}
 }
 
+/* Judge by what the rest of the series says of each point. */
+static void
+judge_tail(AdStlResult *result, const AdStlOptions *o, const double *y,
+		   AdStlScratch *scratch)
+{
+	Size		n = result->n;
+	AdVerdict	v = {0};
+
+	v.y = y;
+	v.n = n;
+	v.expected = ad_palloc_array(double, n);
+	v.values = ad_palloc_array(double, 2 * n + 2);
+	v.other = v.values + n + 1;
+	v.rate = isnan(o->alarm_rate) ? ad_tail_rate(n) : o->alarm_rate;
+	v.step = result->nseasons == 0 ? ad_series_step(y, n) : 0;
+	ad_verdict_leave_out(&v, o, result, scratch);
+	result->expected = v.expected;
+	result->center = v.center;
+	result->scale = v.scale;
+	result->inverse = 1.0 / v.scale;
+	result->low = v.center - v.bound / v.kept;
+	result->high = v.center + v.bound / v.kept;
+	pfree(v.values);
+	if (v.suspect)
+		pfree(v.suspect);
+}
+
 /*
  * Set center, scale and bounds of the result from its remainders.
  */
 void
-ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
+ad_stl_judge(AdStlResult *result, const AdStlOptions *o, const double *y,
 			 const double *remainder, AdStlScratch *scratch)
 {
-	double	   *values = ad_stl_scratch(scratch, 2 * result->n + 1);
-	double	   *other = values + result->n + 1;
+	double	   *values;
+	double	   *other;
 	Size		n = 0;
 	double		largest = 0;
 	Judging		j;
 
+	if (o->threshold_method == AD_THRESHOLD_TAIL && !result->empty)
+	{
+		judge_tail(result, o, y, scratch);
+		return;
+	}
+	values = ad_stl_scratch(scratch, 2 * result->n + 1);
+	other = values + result->n + 1;
 	for (Size i = 0; i < result->n; i++)
 	{
 		values[n] = remainder[i];
@@ -223,6 +259,9 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
 	result->scale = Max(NORMAL_MAD * j.mad, j.floor);
 	switch ((AdThresholdMethod) o->threshold_method)
 	{
+		case AD_THRESHOLD_TAIL:
+			Assert(false);		/* judge_tail() */
+			break;
 		case AD_THRESHOLD_MAD:
 			symmetric_bounds(result, j.threshold);
 			break;
@@ -239,6 +278,15 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
 	result->inverse = 1.0 / result->scale;
 }
 
+/* Return the score of a point; NaN if its value is missing. */
+static inline double
+point_score(const AdStlResult *result, const double *y,
+			const double *remainder, Size i)
+{
+	return ad_stl_score(result,
+						ad_stl_deviation(result, i, y[i], remainder[i]));
+}
+
 /*
  * Set out to the mean score of the points within o->score_window points to
  * either side (if not given 100, or a twentieth of a short series); NaN where
@@ -246,7 +294,7 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o,
  */
 void
 ad_stl_window_score(const AdStlResult *result, const AdStlOptions *o,
-					const double *remainder, double *out)
+					const double *y, const double *remainder, double *out)
 {
 	Size		n = result->n;
 	Size		half = (Size) o->score_window;
@@ -276,7 +324,7 @@ ad_stl_window_score(const AdStlResult *result, const AdStlOptions *o,
 
 			while (next < to)
 			{
-				double		z = ad_stl_score(result, remainder[next++]);
+				double		z = point_score(result, y, remainder, next++);
 
 				if (!isnan(z))
 				{
@@ -286,7 +334,7 @@ ad_stl_window_score(const AdStlResult *result, const AdStlOptions *o,
 			}
 			while (first < from)
 			{
-				double		z = ad_stl_score(result, remainder[first++]);
+				double		z = point_score(result, y, remainder, first++);
 
 				if (!isnan(z))
 				{

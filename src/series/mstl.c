@@ -78,12 +78,19 @@ resolve(const AdStlOptions *o, Size n, Size period, int rank,
 	p->t_window = Max(p->t_window, 3);
 }
 
+/* Return the window of a trend without season, if none is given. */
+Size
+ad_stl_trend_window(Size n)
+{
+	return next_odd(Min(Max((double) n / 10.0, 7.0), 1001.0));
+}
+
 /* Return the bytes that ad_stl_decompose() needs at most for n points. */
 Size
 ad_stl_bytes(Size n, const Size *periods, int nperiods)
 {
 	Size		longest = 0;
-	Size		arrays = 6 + (nperiods > 1 ? (Size) nperiods : 0);
+	Size		arrays = 12 + (nperiods > 1 ? (Size) nperiods : 0);
 
 	for (int i = 0; i < nperiods; i++)
 		if (2 * periods[i] <= n)
@@ -145,7 +152,7 @@ fit_trend(const AdStlWork *work, const AdStlOptions *o, double *y, Size n,
 {
 	AdLoess		l;
 	Size		window = o->trend_window > 0 ? (Size) o->trend_window :
-		next_odd(Min(Max((double) n / 10.0, 7.0), 1001.0));
+		ad_stl_trend_window(n);
 	int			outer = o->outer_iterations >= 0 ? o->outer_iterations : o->robust ? 15 : 0;
 
 	ad_loess_init(&l, window, o->trend_degree, default_jump(o->trend_jump, window), n);

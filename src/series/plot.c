@@ -71,7 +71,7 @@ typedef struct Drawing
 static double
 expected_of(const AdSeriesPlot *plot, Size i)
 {
-	return plot->result->trend[i] + plot->result->season[i];
+	return ad_stl_expected(plot->result, i);
 }
 
 /* Return -1, 0 or +1: a point is below, within or above what is expected. */
@@ -79,7 +79,9 @@ static int
 side_of(const AdSeriesPlot *plot, Size i)
 {
 	return isnan(plot->remainder[i]) ? 0 :
-		ad_stl_side(plot->result, plot->remainder[i]);
+		ad_stl_side(plot->result,
+					ad_stl_deviation(plot->result, i, plot->y[i],
+									 plot->remainder[i]));
 }
 
 /* The values of a point that panels show: see AdPointValue. */

@@ -197,8 +197,9 @@ ad_series_run(const AdStlOptions *o, AdTimeKind kind, pg_tz *zone,
 	run->remainder = ad_palloc_array(double, m);
 	run->window = ad_palloc_array(double, m);
 	ad_stl_remainder(&run->result, run->grid.y, run->remainder);
-	ad_stl_judge(&run->result, o, run->remainder, scratch);
-	ad_stl_window_score(&run->result, o, run->remainder, run->window);
+	ad_stl_judge(&run->result, o, run->grid.y, run->remainder, scratch);
+	ad_stl_window_score(&run->result, o, run->grid.y, run->remainder,
+						run->window);
 	ad_stl_scratch_leave(scratch);
 	return true;
 }

@@ -142,7 +142,7 @@ store_points(const DecomposeCall *call, const AdSeriesRun *run)
 		ad_stl_point_values(&run->result, i, values + OUT_POINT,
 							nulls + OUT_POINT);
 		if (!isnan(grid->y[i]) && !run->result.empty)
-			ad_stl_verdict_values(&run->result, run->remainder[i],
+			ad_stl_verdict_values(&run->result, i, grid->y[i], run->remainder[i],
 								  run->window[i], values + OUT_POINT,
 								  nulls + OUT_POINT);
 		tuplestore_putvalues(call->store, call->desc, values, nulls);

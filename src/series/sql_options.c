@@ -168,7 +168,9 @@ collect(FunctionCallInfo fcinfo, const char *const *keys, int n)
 	JsonbParseState *state = NULL;
 	JsonbValue *object;
 
-	Assert(PG_NARGS() == n);
+	/* a signature of an earlier release lacks the last arguments */
+	Assert(PG_NARGS() <= n);
+	n = PG_NARGS();
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	for (int i = 0; i < n; i++)
 		add_argument(fcinfo, i, keys[i], &state);
@@ -188,7 +190,7 @@ ad_stl_options(PG_FUNCTION_ARGS)
 		"lowpass_window", "lowpass_degree", "lowpass_jump",
 		"inner_iterations", "outer_iterations", "iterations", "threshold",
 		"threshold_method", "score_window", "duplicates", "timezone",
-		"step", "on_error"
+		"step", "on_error", "alarm_rate"
 	};
 	Jsonb	   *result = collect(fcinfo, keys, lengthof(keys));
 	AdStlOptions o;

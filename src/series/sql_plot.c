@@ -115,7 +115,7 @@ plot_numbered(FunctionCallInfo fcinfo, const AdStlOptions *o, const double *y,
 	ad_series_short_notice(&call->said, &result);
 	remainder = ad_palloc_array(double, n);
 	ad_stl_remainder(&result, y, remainder);
-	ad_stl_judge(&result, o, remainder, scratch);
+	ad_stl_judge(&result, o, y, remainder, scratch);
 	ad_stl_scratch_leave(scratch);
 	plot->y = y;
 	plot->n = n;

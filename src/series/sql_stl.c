@@ -147,8 +147,9 @@ whole_row(const AdSeriesCall *call, const StlPartition *part, Size slot,
 	StlRowHead *head = (StlRowHead *) (tuple + hoff);
 	char	   *array = (char *) (head + 1);
 	StlRowTail *tail = (StlRowTail *) (array + seasons);
-	double		fit = r->trend[slot] + r->season[slot];
+	double		fit = ad_stl_expected(r, slot);
 	double		remainder = value - r->season[slot] - r->trend[slot];
+	double		deviation = ad_stl_deviation(r, slot, value, remainder);
 	double		window_score = part->run.window[slot];
 
 	memcpy(td, call->null_row, SizeofHeapTupleHeader);
@@ -162,10 +163,10 @@ whole_row(const AdSeriesCall *call, const StlPartition *part, Size slot,
 	tail->weight = r->weight[slot];
 	tail->expected_low = fit + r->low;
 	tail->expected_high = fit + r->high;
-	tail->score = ad_stl_score(r, remainder);
+	tail->score = ad_stl_score(r, deviation);
 	/* values infinite both ways at one point leave it no mean */
 	tail->window_score = isnan(window_score) ? tail->score : window_score;
-	tail->anomaly = (int16) ad_stl_side(r, remainder);
+	tail->anomaly = (int16) ad_stl_side(r, deviation);
 	return HeapTupleHeaderGetDatum(td);
 }
 

@@ -173,7 +173,6 @@ workplace(const Packed *p, AdStlColumn column)
 static void
 write_expected(const Packed *p, const AdStlResult *result)
 {
-	const double *trend = result->trend;
 	const double *season = result->season;
 	double	   *low = doubles(p, AD_STL_EXPECTED_LOW);
 	double	   *high = doubles(p, AD_STL_EXPECTED_HIGH);
@@ -184,7 +183,7 @@ write_expected(const Packed *p, const AdStlResult *result)
 			   p->n * sizeof(double));
 	for (Size i = 0; i < p->n; i++)
 	{
-		double		fit = trend[i] + season[i];
+		double		fit = ad_stl_expected(result, i);
 
 		low[i] = fit + result->low;
 		high[i] = fit + result->high;
@@ -199,12 +198,15 @@ write_verdicts(const Packed *p, const AdStlResult *result)
 	double	   *score = doubles(p, AD_STL_SCORE);
 	int16	   *anomaly = (int16 *) p->columns[AD_STL_ANOMALY].data;
 
-	ad_stl_window_score(result, p->o, remainder,
+	ad_stl_window_score(result, p->o, p->y, remainder,
 						doubles(p, AD_STL_WINDOW_SCORE));
 	for (Size i = 0; i < p->n; i++)
 	{
-		score[i] = ad_stl_score(result, remainder[i]);
-		anomaly[i] = (int16) ad_stl_side(result, remainder[i]);
+		double		deviation = ad_stl_deviation(result, i, p->y[i],
+												 remainder[i]);
+
+		score[i] = ad_stl_score(result, deviation);
+		anomaly[i] = (int16) ad_stl_side(result, deviation);
 	}
 }
 
@@ -224,17 +226,20 @@ write_present_verdicts(const Packed *p, const AdStlResult *result,
 	int16	   *out_anomaly = (int16 *) p->columns[AD_STL_ANOMALY].data;
 	Size		m = 0;
 
-	ad_stl_window_score(result, p->o, remainder, window_score);
+	ad_stl_window_score(result, p->o, p->y, remainder, window_score);
 	memset(bitmap, 0, (p->n + 7) / 8);
 	for (Size i = 0; i < p->n; i++)
 	{
+		double		deviation;
+
 		if (isnan(remainder[i]))
 			continue;
+		deviation = ad_stl_deviation(result, i, p->y[i], remainder[i]);
 		bitmap[i / 8] |= (1 << (i % 8));
 		out_remainder[m] = remainder[i];
-		out_score[m] = ad_stl_score(result, remainder[i]);
+		out_score[m] = ad_stl_score(result, deviation);
 		out_window_score[m] = window_score[i];
-		out_anomaly[m] = (int16) ad_stl_side(result, remainder[i]);
+		out_anomaly[m] = (int16) ad_stl_side(result, deviation);
 		m++;
 	}
 }
@@ -258,7 +263,7 @@ decompose(Packed *p, bool *said)
 	remainder = gaps ? ad_palloc_array(double, p->n) :
 		doubles(p, AD_STL_REMAINDER);
 	ad_stl_remainder(&result, p->y, remainder);
-	ad_stl_judge(&result, p->o, remainder, scratch);
+	ad_stl_judge(&result, p->o, p->y, remainder, scratch);
 	ad_stl_scratch_leave(scratch);
 	write_expected(p, &result);
 	CHECK_FOR_INTERRUPTS();

@@ -38,7 +38,7 @@ void
 ad_stl_point_values(const AdStlResult *result, Size point, Datum *values,
 					bool *nulls)
 {
-	double		fit = result->trend[point] + result->season[point];
+	double		fit = ad_stl_expected(result, point);
 	char	   *seasons;
 
 	memset(values, 0, AD_STL_COLUMNS * sizeof(Datum));
@@ -62,14 +62,16 @@ ad_stl_point_values(const AdStlResult *result, Size point, Datum *values,
 
 /* Set the columns that need the point's value, which is there. */
 void
-ad_stl_verdict_values(const AdStlResult *result, double remainder,
-					  double window_score, Datum *values, bool *nulls)
+ad_stl_verdict_values(const AdStlResult *result, Size point, double value,
+					  double remainder, double window_score, Datum *values, bool *nulls)
 {
+	double		deviation = ad_stl_deviation(result, point, value, remainder);
+
 	values[AD_STL_REMAINDER] = Float8GetDatum(remainder);
-	values[AD_STL_SCORE] = Float8GetDatum(ad_stl_score(result, remainder));
+	values[AD_STL_SCORE] = Float8GetDatum(ad_stl_score(result, deviation));
 	values[AD_STL_WINDOW_SCORE] = Float8GetDatum(window_score);
 	values[AD_STL_ANOMALY] =
-		Int16GetDatum((int16) ad_stl_side(result, remainder));
+		Int16GetDatum((int16) ad_stl_side(result, deviation));
 	nulls[AD_STL_REMAINDER] = nulls[AD_STL_SCORE] = false;
 	nulls[AD_STL_WINDOW_SCORE] = nulls[AD_STL_ANOMALY] = false;
 }

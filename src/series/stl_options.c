@@ -18,7 +18,7 @@
 
 #define OWNER	"ad_stl"		/* whose options they are, in messages */
 
-static const char *const method_names[] = {"mad", "iqr", "sigma", "pot", NULL};
+static const char *const method_names[] = {"tail", "mad", "iqr", "sigma", "pot", NULL};
 static const char *const duplicate_names[] = {"mean", "error", "last", NULL};
 static const char *const own_keys[] = {"period", "seasonal_window", "step", NULL};
 
@@ -39,7 +39,8 @@ static const AdOption table[] = {
 	AD_INT(AdStlOptions, iterations, 2, 1, 100),
 	AD_BOOL(AdStlOptions, robust, false),
 	AD_FLOAT_ABOVE(AdStlOptions, threshold, NAN, 0, 1e6),
-	AD_ENUM(AdStlOptions, threshold_method, 0, method_names),
+	AD_ENUM(AdStlOptions, threshold_method, -1, method_names),
+	AD_FLOAT_ABOVE(AdStlOptions, alarm_rate, NAN, 0, 0.1),
 	AD_INT(AdStlOptions, score_window, 0, 1, MAX_WINDOW),
 	AD_ENUM(AdStlOptions, duplicates, 0, duplicate_names),
 	AD_ENUM(AdStlOptions, on_error, AD_ON_ERROR_RAISE, ad_on_error_names),
@@ -172,6 +173,30 @@ check_odd(const char *key, int window)
 }
 
 /*
+ * Settle the method: a threshold alone is of "mad", which was the default
+ * once.
+ */
+static void
+resolve_method(AdStlOptions *o)
+{
+	if (o->threshold_method < 0)
+		o->threshold_method = isnan(o->threshold) || !isnan(o->alarm_rate) ?
+			AD_THRESHOLD_TAIL : AD_THRESHOLD_MAD;
+	if (o->threshold_method == AD_THRESHOLD_TAIL && !isnan(o->threshold))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" is not of the method \"%s\"",
+						"threshold", "tail"),
+				 errhint("Use the option \"%s\".", "alarm_rate")));
+	if (o->threshold_method != AD_THRESHOLD_TAIL && !isnan(o->alarm_rate))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" is not of the method \"%s\"",
+						"alarm_rate", method_names[o->threshold_method]),
+				 errhint("Use the option \"%s\".", "threshold")));
+}
+
+/*
  * Fill o from a jsonb object.  Strings are palloc'd in the current context;
  * intervals stay text for the caller to read.
  */
@@ -184,6 +209,7 @@ ad_stl_options_parse(JsonbContainer *object, AdStlOptions *o)
 	ad_options_parse(object, OWNER, table, lengthof(table), own_keys, o);
 	check_odd("trend_window", o->trend_window);
 	check_odd("lowpass_window", o->lowpass_window);
+	resolve_method(o);
 	if (o->threshold_method == AD_THRESHOLD_POT && o->threshold >= 0.5)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
