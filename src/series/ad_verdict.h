@@ -28,6 +28,7 @@ typedef struct AdVerdict
 								 * the fit */
 	double		kept;			/* share of a lone spike that the fit leaves
 								 * in its remainder */
+	AdStlScratch *lent;			/* memory that fits share with the bound */
 	double	   *values;			/* scratch: n + 1 */
 	double	   *other;			/* scratch: n + 1 */
 } AdVerdict;

@@ -195,8 +195,7 @@ judge_tail(AdStlResult *result, const AdStlOptions *o, const double *y,
 	v.y = y;
 	v.n = n;
 	v.expected = ad_palloc_array(double, n);
-	v.values = ad_palloc_array(double, 2 * n + 2);
-	v.other = v.values + n + 1;
+	v.lent = scratch;
 	v.rate = isnan(o->alarm_rate) ? ad_tail_rate(n) : o->alarm_rate;
 	v.step = result->nseasons == 0 ? ad_series_step(y, n) : 0;
 	ad_verdict_leave_out(&v, o, result, scratch);
@@ -206,7 +205,6 @@ judge_tail(AdStlResult *result, const AdStlOptions *o, const double *y,
 	result->inverse = 1.0 / v.scale;
 	result->low = v.center - v.bound / v.kept;
 	result->high = v.center + v.bound / v.kept;
-	pfree(v.values);
 	if (v.suspect)
 		pfree(v.suspect);
 }

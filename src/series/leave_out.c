@@ -31,6 +31,7 @@
 #define LEAK			0.6		/* of a point, in its neighbours, at most */
 #define REACH			12		/* cycles that a point may reach */
 #define TREND_REACH		2		/* windows of a trend without season */
+#define FEW				6400	/* one suspect in so many points is few */
 #define UNPARTED		5e-4	/* of several seasons, in the remainder */
 #define MOST_SUSPECTS	20		/* at most one in so many points is suspect */
 #define LEAST_KEPT		0.2		/* share of a spike in its remainder */
@@ -244,11 +245,17 @@ ad_verdict_leave_out(AdVerdict *v, const AdStlOptions *o,
 			v->expected[i] = result->trend[i] + result->season[i];
 
 	ad_verdict_bound(v);
-	for (int round = 0; round < ROUNDS && mark_suspects(&l) > 0; round++)
+	for (int round = 0; round < ROUNDS; round++)
 	{
+		Size		fresh = mark_suspects(&l);
+
+		if (fresh == 0)
+			break;
 		if (round == 0)
 			measure_kept(&l);
 		fit_surroundings(&l);
-		ad_verdict_bound(v);
+		/* a few in a long series of noise leave its tail as it is */
+		if (fresh * FEW > v->n || !(v->scale > FEW * v->floor))
+			ad_verdict_bound(v);
 	}
 }

@@ -171,6 +171,8 @@ ad_tail_bound(double *values, Size n, double rate, double *scratch)
 	double		factor;
 	double		bound;
 
+	if (n < 5)
+		return INFINITY;
 	if (n < SHORT)
 		return n == 0 ? 0 : SHORT_BOUND * NORMAL_MAD * (double) SHORT / (double) n *
 			ad_series_median_of(values, n, scratch);
@@ -220,6 +222,8 @@ ad_verdict_bound(AdVerdict *v)
 	double		limit = INFINITY;
 	double		largest = 0;
 
+	v->values = ad_stl_scratch(v->lent, 2 * v->n + 2);
+	v->other = v->values + v->n + 1;
 	if (v->nsuspects > 0)
 		for (Size i = 0; i < v->n; i++)
 			gone += v->suspect[i] &&
