@@ -59,3 +59,13 @@ SELECT v, sum(abs(a)) AS flagged FROM unnest(ARRAY[1e300, -1e308, 5e-324, 1e-300
 	LATERAL (SELECT (ad_stl_array(array_agg(CASE WHEN i = 60 THEN v ELSE i % 2 END ORDER BY i), '{"period": 2}')).anomaly f FROM generate_series(1, 100) i) s, unnest(f) a GROUP BY 1 ORDER BY 1;
 SELECT sum(abs(a)) AS flagged FROM unnest((SELECT ad_stl_array(array_agg(1e308 * (i % 2) ORDER BY i), '{"period": 2}') FROM generate_series(1, 100) i).anomaly) a;
 SELECT sum(abs(a)) AS flagged FROM unnest((SELECT ad_stl_array(array_agg(CASE WHEN i = 50 THEN 1e-310 ELSE 0 END::float8 ORDER BY i), '{"period": 2}') FROM generate_series(1, 100) i).anomaly) a;
+-- neighbours that are off together: an episode is one alarm, at its farthest point, and few points of a series are alarms
+CREATE TEMP TABLE drift AS
+SELECT i, avg(ad_random(8, i, 'normal')) OVER (ORDER BY i ROWS 9 PRECEDING) * 3 + CASE WHEN i % 1000 BETWEEN 500 AND 539 THEN 6 + i % 1000 / 500.0 ELSE 0 END AS v
+FROM generate_series(1, 6000) i;
+SELECT i % 1000 AS point, count(*) FROM (SELECT i, ad_stl(v, i::bigint, '{"period": "none"}') OVER (ORDER BY i) d FROM drift) s WHERE (d).anomaly <> 0 GROUP BY 1 ORDER BY 1;
+SELECT sum(abs((d).anomaly)) AS three FROM (SELECT ad_stl(v, i::bigint, ad_stl_options(period => 'none', alarm_rate => 0.0005)) OVER (ORDER BY i) d FROM drift) s;
+SELECT sum(abs(a)) <= 12 AS few, sum(abs(a)) > 0 AS some FROM (SELECT ad_stl_array(array_agg(v ORDER BY i), '{"period": "none"}') f FROM (SELECT i, sum(ad_random(10, i) - 0.5) OVER (ORDER BY i) + (i % 700 = 0)::int * 20 AS v FROM generate_series(1, 6000) i) w) s, unnest((f).anomaly) a;
+-- infinite values are anomalies there too
+SELECT sum(abs((d).anomaly)) FILTER (WHERE v = 'infinity') AS infinite, sum(abs((d).anomaly)) <= 12 AS few
+FROM (SELECT v, ad_stl(v, i::bigint, '{"period": "none"}') OVER (ORDER BY i) d FROM (SELECT i, CASE WHEN i % 2000 = 100 THEN 'infinity' ELSE v END v FROM drift) w) s;

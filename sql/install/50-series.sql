@@ -12,7 +12,7 @@ CREATE TYPE @extschema@.ad_stl_point AS (
 	window_score float8,
 	anomaly smallint
 );
-COMMENT ON TYPE @extschema@.ad_stl_point IS 'one row of a decomposition: trend + seasonal + remainder is the value';
+COMMENT ON TYPE @extschema@.ad_stl_point IS 'one row of a decomposition: trend + seasonal + remainder is the value; anomaly is -1, 0 or +1 by threshold_method, where points depend on each other once per episode';
 
 CREATE TYPE @extschema@.ad_stl_arrays AS (
 	trend float8[],

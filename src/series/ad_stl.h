@@ -29,6 +29,8 @@ typedef struct AdStlParams
 	Size		l_jump;			/* distance between evaluated points */
 	int			inner;			/* n_i: rounds of season and trend */
 	int			outer;			/* n_o: robustness passes */
+	double	   *plain;			/* set to season and trend before the first of
+								 * these; may be NULL */
 } AdStlParams;
 
 /* Work areas for one series of n points and a period. */
@@ -67,8 +69,12 @@ typedef struct AdStlResult
 	double	   *season;			/* sum of the seasons */
 	double	   *weight;			/* of the last pass; 0: missing, or an outlier */
 	bool		empty;			/* no finite value: everything is NaN */
+	Size		nmissing;		/* points without a finite value */
+	double		largest;		/* of the other values, without sign */
 	int			ndropped;		/* periods longer than half the series */
 	Size		dropped;		/* one of them */
+	double	   *plain;			/* of a robust fit: trend and season before
+								 * any point had less weight; may be NULL */
 	/* judge */
 	double	   *expected;		/* of each point, by the method "tail"; NULL:
 								 * by others, trend + season */
@@ -77,6 +83,9 @@ typedef struct AdStlResult
 	double		inverse;		/* 1 / scale */
 	double		low;			/* deviations below are anomalies */
 	double		high;			/* deviations above are anomalies */
+	const Size *alarms;			/* ascending: the only points of these that
+								 * are; NULL: all of them */
+	Size		nalarms;
 } AdStlResult;
 
 extern Size ad_stl_trend_window(Size n);
@@ -121,11 +130,16 @@ ad_stl_score(const AdStlResult *result, double deviation)
 	return fabs(deviation - result->center) * result->inverse;
 }
 
-/* -1, 0 or +1: below, within or above what is expected. */
+extern bool ad_stl_alarm(const AdStlResult *result, Size point);
+
+/* -1, 0 or +1: below, within or above what is expected of a point. */
 static inline int
-ad_stl_side(const AdStlResult *result, double deviation)
+ad_stl_side(const AdStlResult *result, Size point, double deviation)
 {
-	return (deviation > result->high) - (deviation < result->low);
+	int			side = (deviation > result->high) - (deviation < result->low);
+
+	return side != 0 && result->alarms && !ad_stl_alarm(result, point) ?
+		0 : side;
 }
 
 #endif							/* AD_STL_H */

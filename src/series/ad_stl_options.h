@@ -79,4 +79,11 @@ extern bool ad_series_key_span(JsonbContainer *object, const char *key,
 							   double min, AdSpan *span);
 extern void ad_stl_options_parse(JsonbContainer *object, AdStlOptions *o);
 
+/* Return how many robustness passes there are. */
+static inline int
+ad_stl_outer(const AdStlOptions *o)
+{
+	return o->outer_iterations >= 0 ? o->outer_iterations : o->robust ? 15 : 0;
+}
+
 #endif							/* AD_STL_OPTIONS_H */

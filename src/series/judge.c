@@ -34,6 +34,7 @@
 #define POT_SHORT		5.0		/* deviations, of a series too short for peaks */
 #define SIGMA_CUT		6.0		/* median absolute deviations */
 #define DEFAULT_SIDE	((Size) 100)	/* points to each side of a window */
+#define EPISODES		2e-3	/* share of points that alarm, at most */
 #define SCORE_CAP		1e6		/* of a score inside a window's mean */
 
 static const double default_threshold[] = {
@@ -187,24 +188,31 @@ judge_pot(const Judging *j)
 /* Judge by what the rest of the series says of each point. */
 static void
 judge_tail(AdStlResult *result, const AdStlOptions *o, const double *y,
-		   AdStlScratch *scratch)
+		   const double *remainder, AdStlScratch *scratch)
 {
 	Size		n = result->n;
 	AdVerdict	v = {0};
 
 	v.y = y;
 	v.n = n;
-	v.expected = ad_palloc_array(double, n);
+	v.trend = result->trend;
+	v.season = result->season;
+	v.whole = result->nmissing == 0 && result->largest < DBL_MAX / 16;
 	v.lent = scratch;
 	v.rate = isnan(o->alarm_rate) ? ad_tail_rate(n) : o->alarm_rate;
 	v.step = result->nseasons == 0 ? ad_series_step(y, n) : 0;
-	ad_verdict_leave_out(&v, o, result, scratch);
+	ad_verdict_leave_out(&v, o, result, remainder);
+	ad_verdict_episodes(&v, isnan(o->alarm_rate) ? EPISODES : o->alarm_rate);
 	result->expected = v.expected;
 	result->center = v.center;
 	result->scale = v.scale;
 	result->inverse = 1.0 / v.scale;
 	result->low = v.center - v.bound / v.kept;
 	result->high = v.center + v.bound / v.kept;
+	result->alarms = v.alarms;
+	result->nalarms = v.nalarms;
+	if (v.own)
+		pfree(v.own);
 	if (v.suspect)
 		pfree(v.suspect);
 }
@@ -224,7 +232,7 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o, const double *y,
 
 	if (o->threshold_method == AD_THRESHOLD_TAIL && !result->empty)
 	{
-		judge_tail(result, o, y, scratch);
+		judge_tail(result, o, y, remainder, scratch);
 		return;
 	}
 	values = ad_stl_scratch(scratch, 2 * result->n + 1);
@@ -274,6 +282,25 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o, const double *y,
 			break;
 	}
 	result->inverse = 1.0 / result->scale;
+}
+
+/* Return whether a point that is beyond the bounds is one of the alarms. */
+bool
+ad_stl_alarm(const AdStlResult *result, Size point)
+{
+	Size		from = 0;
+	Size		to = result->nalarms;
+
+	while (from < to)
+	{
+		Size		middle = from + (to - from) / 2;
+
+		if (result->alarms[middle] < point)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from < result->nalarms && result->alarms[from] == point;
 }
 
 /* Return the score of a point; NaN if its value is missing. */

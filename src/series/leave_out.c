@@ -25,7 +25,7 @@
 #include <float.h>
 
 #define ROUNDS			6		/* of leaving out */
-#define SUSPECT			0.6		/* of the bound: so far off is suspect */
+#define SUSPECT			0.9		/* of the bound: so far off is suspect */
 #define WILD			5.0		/* deviations: so far off may make the bound */
 #define LOWERED			0.7		/* of the bound before */
 #define LEAK			0.6		/* of a point, in its neighbours, at most */
@@ -34,6 +34,7 @@
 #define FEW				6400	/* one suspect in so many points is few */
 #define UNPARTED		5e-4	/* of several seasons, in the remainder */
 #define MOST_SUSPECTS	20		/* at most one in so many points is suspect */
+#define MILD			8.0		/* deviations: what leaks of it makes no bound */
 #define LEAST_KEPT		0.2		/* share of a spike in its remainder */
 
 /* Taking out suspects. */
@@ -45,9 +46,28 @@ typedef struct LeavingOut
 	AdStlScratch *lent;
 	double	   *y;				/* the points, NaN where suspect */
 	bool	   *fresh;			/* suspects of this round */
+	Size		longest;		/* of the periods; 0: none */
 	Size		reach;			/* points to each side; n: all */
 	double		last_bound;		/* before the last round */
 } LeavingOut;
+
+/* Keep what is expected and what is off apart from the decomposition. */
+static void
+own_arrays(const LeavingOut *l, const double *remainder)
+{
+	AdVerdict  *v = l->v;
+
+	if (v->expected)
+		return;
+	v->expected = ad_palloc_array(double, v->n);
+	v->off = v->own = ad_palloc_array(double, v->n);
+	for (Size i = 0; i < v->n; i++)
+	{
+		v->expected[i] = l->result->trend[i] + l->result->season[i];
+		v->own[i] = remainder[i];
+	}
+	CHECK_FOR_INTERRUPTS();
+}
 
 /* Fit points [from, to) without the suspects; set what is expected there. */
 static void
@@ -64,7 +84,10 @@ fit_piece(const LeavingOut *l, Size from, Size to, Size first, Size last)
 					 l->result->nseasons, l->lent, &part);
 	if (!part.empty)
 		for (Size i = first; i < last; i++)
+		{
 			v->expected[i] = part.trend[i - from] + part.season[i - from];
+			v->own[i] = v->y[i] - v->expected[i];
+		}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(mcxt);
 }
@@ -118,6 +141,35 @@ fit_surroundings(const LeavingOut *l)
 }
 
 /*
+ * Tell whether every suspect is alone for two cycles and not far beyond the
+ * bound.  A fit without them would tell the same: both its deviations and
+ * what may be flagged of them grow by the same factor.
+ */
+static bool
+all_mild(const LeavingOut *l)
+{
+	const AdVerdict *v = l->v;
+	double		far = SUSPECT * v->bound;
+	Size		apart = 2 * l->longest;
+	Size		last = 0;
+	bool		any = false;
+
+	if (v->farthest > MILD * v->scale)
+		return false;
+	CHECK_FOR_INTERRUPTS();
+	for (Size i = 0; i < v->n; i++)
+	{
+		if (!(fabs(v->off[i] - v->center) > far))
+			continue;
+		if (any && i - last <= apart)
+			return false;
+		any = true;
+		last = i;
+	}
+	return true;
+}
+
+/*
  * Mark what is suspect beside those that are; return how many there are.
  * Never is more than a twentieth of the points.  The greatest one is suspect
  * at once if its neighbours' share of it may be what makes the bound: in the
@@ -131,9 +183,12 @@ mark_suspects(LeavingOut *l)
 	double		largest = 0;
 	Size		fresh = 0;
 
+	if (v->nsuspects == 0 && v->farthest <= Min(far, WILD * v->scale))
+		return 0;
+	CHECK_FOR_INTERRUPTS();
 	for (Size i = 0; i < v->n; i++)
 	{
-		double		d = fabs(v->y[i] - v->expected[i] - v->center);
+		double		d = fabs(v->off[i] - v->center);
 
 		if (d > largest && d <= DBL_MAX && (v->suspect == NULL || !v->suspect[i]))
 			largest = d;
@@ -155,7 +210,7 @@ mark_suspects(LeavingOut *l)
 	far = Max(far, LEAK * largest);
 	for (Size i = 0; i < v->n; i++)
 	{
-		double		d = fabs(v->y[i] - v->expected[i] - v->center);
+		double		d = fabs(v->off[i] - v->center);
 
 		if (d > far && d <= DBL_MAX && !v->suspect[i] &&
 			v->nsuspects < Max(v->n / MOST_SUSPECTS, 1))
@@ -192,14 +247,11 @@ measure_kept(const LeavingOut *l)
 
 /* Return how far a point of the series may reach in the fit. */
 static Size
-reach_of(const AdStlOptions *o, const AdStlResult *result)
+reach_of(const AdStlOptions *o, const AdStlResult *result, Size longest)
 {
 	Size		n = result->n;
-	Size		longest = 0;
 	Size		reach;
 
-	for (int s = 0; s < result->nseasons; s++)
-		longest = Max(longest, result->periods[s]);
 	reach = longest > 0 ? REACH * longest : TREND_REACH * (Size) Max(o->trend_window, 1001);
 	for (int s = 0; s < o->nwindows && longest > 0; s++)
 	{
@@ -216,17 +268,19 @@ reach_of(const AdStlOptions *o, const AdStlResult *result)
  */
 void
 ad_verdict_leave_out(AdVerdict *v, const AdStlOptions *o,
-					 const AdStlResult *result, AdStlScratch *lent)
+					 const AdStlResult *result, const double *remainder)
 {
 	LeavingOut	l = {0};
 
 	l.v = v;
 	l.plain = *o;
 	l.result = result;
-	l.lent = lent;
+	l.lent = v->lent;
 	l.plain.robust = false;
 	l.plain.outer_iterations = 0;
-	l.reach = reach_of(o, result);
+	for (int i = 0; i < result->nseasons; i++)
+		l.longest = Max(l.longest, result->periods[i]);
+	l.reach = reach_of(o, result, l.longest);
 	if (result->nseasons == 0 && l.plain.trend_window == 0)
 		l.plain.trend_window = ad_stl_trend_window(v->n);
 	/* the rounds over several seasons end before these are parted */
@@ -235,16 +289,26 @@ ad_verdict_leave_out(AdVerdict *v, const AdStlOptions *o,
 			v->unparted = Max(v->unparted, UNPARTED * fabs(result->season[i]));
 	l.last_bound = INFINITY;
 	v->kept = 1;
-	if (o->robust ? o->outer_iterations != 0 : o->outer_iterations > 0)
+	v->off = remainder;
+	if (ad_stl_outer(o) > 0)
 	{
-		l.y = unconstify(double *, v->y);
-		fit_piece(&l, 0, v->n, 0, v->n);
+		own_arrays(&l, remainder);
+		if (result->plain)
+			for (Size i = 0; i < v->n; i++)
+			{
+				v->expected[i] = result->plain[i];
+				v->own[i] = v->y[i] - v->expected[i];
+			}
+		else
+		{
+			l.y = unconstify(double *, v->y);
+			fit_piece(&l, 0, v->n, 0, v->n);
+		}
 	}
-	else
-		for (Size i = 0; i < v->n; i++)
-			v->expected[i] = result->trend[i] + result->season[i];
 
 	ad_verdict_bound(v);
+	if (all_mild(&l))
+		return;
 	for (int round = 0; round < ROUNDS; round++)
 	{
 		Size		fresh = mark_suspects(&l);
@@ -252,7 +316,10 @@ ad_verdict_leave_out(AdVerdict *v, const AdStlOptions *o,
 		if (fresh == 0)
 			break;
 		if (round == 0)
+		{
+			own_arrays(&l, remainder);
 			measure_kept(&l);
+		}
 		fit_surroundings(&l);
 		/* a few in a long series of noise leave its tail as it is */
 		if (fresh * FEW > v->n || !(v->scale > FEW * v->floor))

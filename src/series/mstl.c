@@ -71,7 +71,8 @@ resolve(const AdStlOptions *o, Size n, Size period, int rank,
 	p->l_degree = o->lowpass_degree >= 0 ? o->lowpass_degree : o->trend_degree;
 	p->l_jump = default_jump(o->lowpass_jump, p->l_window);
 	p->inner = o->inner_iterations > 0 ? o->inner_iterations : o->robust ? 1 : 2;
-	p->outer = o->outer_iterations >= 0 ? o->outer_iterations : o->robust ? 15 : 0;
+	p->outer = ad_stl_outer(o);
+	p->plain = NULL;
 	/* a window of one value would leave no neighbour to smooth with */
 	p->s_window = Max(p->s_window, 3);
 	p->l_window = Max(p->l_window, 3);
@@ -90,7 +91,7 @@ Size
 ad_stl_bytes(Size n, const Size *periods, int nperiods)
 {
 	Size		longest = 0;
-	Size		arrays = 12 + (nperiods > 1 ? (Size) nperiods : 0);
+	Size		arrays = 10 + (nperiods > 1 ? (Size) nperiods : 0);
 
 	for (int i = 0; i < nperiods; i++)
 		if (2 * periods[i] <= n)
@@ -153,7 +154,7 @@ fit_trend(const AdStlWork *work, const AdStlOptions *o, double *y, Size n,
 	AdLoess		l;
 	Size		window = o->trend_window > 0 ? (Size) o->trend_window :
 		ad_stl_trend_window(n);
-	int			outer = o->outer_iterations >= 0 ? o->outer_iterations : o->robust ? 15 : 0;
+	int			outer = ad_stl_outer(o);
 
 	ad_loess_init(&l, window, o->trend_degree, default_jump(o->trend_jump, window), n);
 	/* the caller's memory may hold anything */
@@ -175,6 +176,8 @@ fit_trend(const AdStlWork *work, const AdStlOptions *o, double *y, Size n,
 			y[missing[i]] = result->trend[missing[i]];
 		if (pass >= outer)
 			break;
+		if (pass == 0 && result->plain)
+			memcpy(result->plain, result->trend, n * sizeof(double));
 		work->kernels->absolute(y, result->trend, result->season, n,
 								work->detrended);
 		for (Size i = 0; i < n; i++)
@@ -221,7 +224,7 @@ keep_periods(const Size *periods, int nperiods, AdStlResult *result)
 
 /* Allocate the arrays of the result that the caller did not provide. */
 static void
-allocate(AdStlResult *result)
+allocate(const AdStlOptions *o, AdStlResult *result)
 {
 	Size		n = result->n;
 
@@ -233,6 +236,11 @@ allocate(AdStlResult *result)
 		result->weight = zeros(n);
 	for (int s = 0; s < result->nseasons; s++)
 		result->seasons[s] = result->nseasons == 1 ? result->season : zeros(n);
+	/* a season that is made periodic afterwards is not the one before */
+	if (o->threshold_method == AD_THRESHOLD_TAIL && ad_stl_outer(o) > 0 &&
+		(result->nseasons == 0 ||
+		 (result->nseasons == 1 && !(o->nwindows > 0 && o->windows[0] == 0))))
+		result->plain = zeros(n);
 }
 
 /*
@@ -327,6 +335,7 @@ fit(const AdStlWork *work, const AdStlOptions *o, double *y, Size n,
 	else if (result->nseasons == 1)
 	{
 		resolve(o, n, result->periods[0], 0, &p);
+		p.plain = result->plain;
 		ad_stl_fit(work, &p, y, n, missing, nmissing, result->season,
 				   result->trend, result->weight);
 	}
@@ -347,6 +356,8 @@ static void
 scale_up(AdStlResult *result, int exponent)
 {
 	shift(result->trend, result->n, exponent);
+	if (result->plain)
+		shift(result->plain, result->n, exponent);
 	for (int s = 0; s < result->nseasons; s++)
 		shift(result->seasons[s], result->n, exponent);
 	if (result->nseasons > 1)
@@ -377,7 +388,7 @@ ad_stl_decompose(const double *y, Size n, const AdStlOptions *o,
 	result->n = n;
 	result->empty = false;
 	longest = keep_periods(periods, nperiods, result);
-	allocate(result);
+	allocate(o, result);
 	CHECK_FOR_INTERRUPTS();
 
 	scratch = AllocSetContextCreate(caller, "anomaly decomposition",
@@ -386,6 +397,8 @@ ad_stl_decompose(const double *y, Size n, const AdStlOptions *o,
 	copy = ad_stl_scratch(lent, n + AD_LOESS_PAD +
 						  ad_stl_work_doubles(n, longest));
 	missing = copy_points(y, n, copy, &nmissing, &largest);
+	result->nmissing = nmissing;
+	result->largest = largest;
 	if (nmissing == n)
 		set_empty(result);
 	else

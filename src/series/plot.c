@@ -79,7 +79,7 @@ static int
 side_of(const AdSeriesPlot *plot, Size i)
 {
 	return isnan(plot->remainder[i]) ? 0 :
-		ad_stl_side(plot->result,
+		ad_stl_side(plot->result, i,
 					ad_stl_deviation(plot->result, i, plot->y[i],
 									 plot->remainder[i]));
 }

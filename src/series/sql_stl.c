@@ -166,7 +166,7 @@ whole_row(const AdSeriesCall *call, const StlPartition *part, Size slot,
 	tail->score = ad_stl_score(r, deviation);
 	/* values infinite both ways at one point leave it no mean */
 	tail->window_score = isnan(window_score) ? tail->score : window_score;
-	tail->anomaly = (int16) ad_stl_side(r, deviation);
+	tail->anomaly = (int16) ad_stl_side(r, slot, deviation);
 	return HeapTupleHeaderGetDatum(td);
 }
 

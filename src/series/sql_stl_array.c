@@ -206,7 +206,7 @@ write_verdicts(const Packed *p, const AdStlResult *result)
 												 remainder[i]);
 
 		score[i] = ad_stl_score(result, deviation);
-		anomaly[i] = (int16) ad_stl_side(result, deviation);
+		anomaly[i] = (int16) ad_stl_side(result, i, deviation);
 	}
 }
 
@@ -239,7 +239,7 @@ write_present_verdicts(const Packed *p, const AdStlResult *result,
 		out_remainder[m] = remainder[i];
 		out_score[m] = ad_stl_score(result, deviation);
 		out_window_score[m] = window_score[i];
-		out_anomaly[m] = (int16) ad_stl_side(result, deviation);
+		out_anomaly[m] = (int16) ad_stl_side(result, i, deviation);
 		m++;
 	}
 }

@@ -71,7 +71,7 @@ ad_stl_verdict_values(const AdStlResult *result, Size point, double value,
 	values[AD_STL_SCORE] = Float8GetDatum(ad_stl_score(result, deviation));
 	values[AD_STL_WINDOW_SCORE] = Float8GetDatum(window_score);
 	values[AD_STL_ANOMALY] =
-		Int16GetDatum((int16) ad_stl_side(result, deviation));
+		Int16GetDatum((int16) ad_stl_side(result, point, deviation));
 	nulls[AD_STL_REMAINDER] = nulls[AD_STL_SCORE] = false;
 	nulls[AD_STL_WINDOW_SCORE] = nulls[AD_STL_ANOMALY] = false;
 }

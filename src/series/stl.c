@@ -394,6 +394,9 @@ ad_stl_fit(const AdStlWork *work, const AdStlParams *p, double *y, Size n,
 		}
 		if (outer >= p->outer)
 			break;
+		if (outer == 0 && p->plain)
+			for (Size i = 0; i < n; i++)
+				p->plain[i] = season[i] + trend[i];
 		robustness(work, y, n, missing, nmissing, season, trend, weight);
 		r = weight;
 	}

@@ -26,7 +26,10 @@
 
 #include <float.h>
 
-#define SHAPE			0.2
+#define LIGHT_SHAPE		0.2		/* of what is as a normal deviate up to there */
+#define SHAPE			0.3
+#define LIGHT			1.03	/* times the normal quantile: no farther */
+#define HEAVY			1.3
 #define LEAST_PEAKS		((Size) 40)
 #define PEAK_SHARE		100		/* one in so many is a peak */
 #define SHORT			((Size) 20) /* no tail below so many points */
@@ -36,7 +39,7 @@
 #define STEP_POINTS		((Size) 256)	/* points that show the step */
 #define STEP_RANGE		1e6		/* more steps than this are no step */
 #define LEAST_MOVES		((Size) 8)	/* of a series with a step */
-#define CAUTION			0.8		/* of the rate: what kinds of noise differ by */
+#define CAUTION			0.72	/* of the rate: what kinds of noise differ by */
 
 /*
  * Return the step that all finite values are multiples of, from the least
@@ -80,14 +83,14 @@ ad_series_step(const double *y, Size n)
 	return moves >= Max(LEAST_MOVES, n / 100) ? step : 0;
 }
 
-/* Return the share of points of noise that may be flagged by default. */
+/*
+ * Return the share of points of noise that may be flagged by default: about
+ * one in 10,000 of a long series and one in four series of any length.
+ */
 double
 ad_tail_rate(Size n)
 {
-	double		rate = 6e-4 *
-		ad_exp2(0.65 * ad_log(500.0 / (double) Max(n, 1)) / 0.69314718055994530942);
-
-	return Max(Min(rate, 6e-4), 5e-5);
+	return 9e-5 + 0.255 / (double) Max(n, 500);
 }
 
 /* Return how many of n deviations make the tail. */
@@ -133,7 +136,7 @@ collect(const double *values, Size n, Size peaks, double *scratch)
  * the "out" greatest of which count as the next one.
  */
 static double
-tail_scale(const double *excess, Size peaks, Size out)
+tail_scale(const double *excess, Size peaks, Size out, double shape)
 {
 	double		sum = 0;
 	double		mean = 0;
@@ -150,46 +153,68 @@ tail_scale(const double *excess, Size peaks, Size out)
 			first = g;
 		if (j > out)
 			mean += g;
-		g *= ((double) j - SHAPE) / (double) j;
+		g *= ((double) j - shape) / (double) j;
 	}
-	mean = ((mean + (double) out * first) / g - (double) peaks) / SHAPE;
+	mean = ((mean + (double) out * first) / g - (double) peaks) / shape;
 	return sum / mean;
 }
 
 /*
- * Return the bound that the given share of n deviations >= 0 exceeds;
- * scratch has room for n + 1.
+ * Return the shape of the tail beyond a level that the given share of all
+ * deviations exceeds.  The shape of so few points cannot be told from them;
+ * but where the bulk ends nearer than that of normal noise of this scale
+ * would, or as near, the tail is not a heavy one.  Scale 0: not known.
+ */
+static double
+tail_shape(double level, double scale, double share)
+{
+	double		normal = -ad_normal_quantile(share / 2);
+	double		heavy = (level / (scale * normal) - LIGHT) / (HEAVY - LIGHT);
+
+	heavy = scale > 0 && level > 0 ? Max(Min(heavy, 1), 0) : 1;
+	return LIGHT_SHAPE + heavy * (SHAPE - LIGHT_SHAPE);
+}
+
+/*
+ * Return the bound that the given share of n deviations >= 0 exceeds, and
+ * the greatest of them (infinite: of too few); scratch has room for n + 1.
  */
 double
-ad_tail_bound(double *values, Size n, double rate, double *scratch)
+ad_tail_bound(double *values, Size n, double scale, double rate,
+			  double *scratch, double *farthest)
 {
 	Size		peaks = peaks_of(n);
 	Size		out = 1;
 	Size		m;
 	double	   *excess;
 	double		level;
+	double		shape;
 	double		factor;
 	double		bound;
 
+	*farthest = INFINITY;
 	if (n < 5)
 		return INFINITY;
 	if (n < SHORT)
 		return n == 0 ? 0 : SHORT_BOUND * NORMAL_MAD * (double) SHORT / (double) n *
 			ad_series_median_of(values, n, scratch);
 	m = collect(values, n, peaks, scratch);
+	CHECK_FOR_INTERRUPTS();
 	level = ad_series_select(scratch, m, m - peaks - 1);
 	excess = scratch + m - peaks;
 	for (Size i = 0; i < peaks; i++)
 		excess[i] -= level;
 	ad_sort_doubles(excess, peaks);
+	*farthest = level + excess[peaks - 1];
 	factor = (double) peaks / (double) n / (rate * CAUTION);
+	shape = tail_shape(level, scale, (double) peaks / (double) n);
 	factor = factor <= 1 ? 0 :
-		(ad_exp2(SHAPE * ad_log(factor) / 0.69314718055994530942) - 1) / SHAPE;
+		(ad_exp2(shape * ad_log(factor) / 0.69314718055994530942) - 1) / shape;
 	for (;;)
 	{
 		Size		beyond = 0;
 
-		bound = factor * tail_scale(excess, peaks, out);
+		bound = factor * tail_scale(excess, peaks, out, shape);
 		while (beyond < peaks && excess[peaks - 1 - beyond] > bound)
 			beyond++;
 		if (beyond <= out || beyond > peaks / 2)
@@ -203,64 +228,108 @@ ad_tail_bound(double *values, Size n, double rate, double *scratch)
 static inline double
 deviation_within(const AdVerdict *v, Size i)
 {
-	double		d = v->y[i] - v->expected[i];
-
-	return v->suspect && v->suspect[i] ? d * v->kept : d;
+	return v->suspect[i] ? v->off[i] * v->kept : v->off[i];
 }
 
 /*
- * Set center, scale and bound from the deviations.  Suspects are of the tail
- * too: without them its next bound would make more of them.  Only if too
- * many are beyond the bound so far, for the tail to pass over them, they are
- * left out here.
+ * Put the finite deviations into v->values, and return how many they are.
+ * Suspects are of the tail too: without them its next bound would make more
+ * of them.  Only if too many are beyond the bound so far, for the tail to
+ * pass over them, they are left out here.
  */
-void
-ad_verdict_bound(AdVerdict *v)
+static Size
+gather(AdVerdict *v)
 {
-	Size		m = 0;
-	Size		gone = 0;
+	double	   *values = v->values;
 	double		limit = INFINITY;
-	double		largest = 0;
+	Size		gone = 0;
+	Size		m = 0;
 
-	v->values = ad_stl_scratch(v->lent, 2 * v->n + 2);
-	v->other = v->values + v->n + 1;
-	if (v->nsuspects > 0)
+	if (v->nsuspects == 0)
+	{
 		for (Size i = 0; i < v->n; i++)
-			gone += v->suspect[i] &&
-				fabs(deviation_within(v, i) - v->center) > v->bound;
+		{
+			values[m] = v->off[i];
+			m += fabs(v->off[i]) <= DBL_MAX;
+		}
+		return m;
+	}
+	for (Size i = 0; i < v->n; i++)
+		gone += v->suspect[i] &&
+			fabs(deviation_within(v, i) - v->center) > v->bound;
 	if (gone > peaks_of(v->n) / 4)
 		limit = v->bound;
-
 	for (Size i = 0; i < v->n; i++)
 	{
 		double		d = deviation_within(v, i);
 
-		v->values[m] = d;
-		largest = Max(largest, fabs(v->expected[i]));
+		values[m] = d;
 		m += fabs(d) <= DBL_MAX &&
-			(v->suspect == NULL || !v->suspect[i] ||
-			 fabs(d - v->center) <= limit);
+			(!v->suspect[i] || fabs(d - v->center) <= limit);
 	}
+	return m;
+}
+
+/* Return what rounding alone leaves in the deviations from trend + season. */
+static double
+rounding_floor(const double *trend, const double *season, Size n)
+{
+	double		largest[4] = {0, 0, 0, 0};
+
+	for (Size i = 0; i + 4 <= n; i += 4)
+		for (int j = 0; j < 4; j++)
+			largest[j] = Max(largest[j], fabs(trend[i + j]) + fabs(season[i + j]));
+	for (Size i = n - n % 4; i < n; i++)
+		largest[0] = Max(largest[0], fabs(trend[i]) + fabs(season[i]));
+	largest[0] = Max(Max(largest[0], largest[1]), Max(largest[2], largest[3]));
+	return Max(1e3 * DBL_EPSILON * largest[0], DBL_MIN);
+}
+
+/* Spread deviations over what would be rounded to the same step. */
+static void
+spread_steps(double *values, Size n, double step)
+{
+	for (Size i = 0; i < n; i++)
+	{
+		double		u = (double) (ad_mix64(i) >> 11) * (1.0 / 9007199254740992.0);
+
+		values[i] = fabs(values[i] + step * (u - 0.5));
+	}
+}
+
+/*
+ * Set center, scale and bound from the deviations, and the farthest of them.
+ */
+void
+ad_verdict_bound(AdVerdict *v)
+{
+	const double *from;
+	double	   *values;
+	Size		m = v->n;
+
+	values = v->values = ad_stl_scratch(v->lent, 2 * v->n + 2);
+	v->other = v->values + v->n + 1;
+	from = v->whole && v->nsuspects == 0 ? v->off : values;
+	if (from == values)
+		m = gather(v);
 	CHECK_FOR_INTERRUPTS();
-	v->floor = Max(Max(1e3 * DBL_EPSILON * largest, DBL_MIN), v->unparted);
+	v->floor = Max(rounding_floor(v->trend, v->season, v->n), v->unparted);
 	v->center = 0;
 	v->scale = v->floor;
 	v->bound = v->floor;
+	v->farthest = 0;
 	if (m == 0)
 		return;
-	v->center = ad_series_median_of(v->values, m, v->other);
+	v->center = ad_series_median_of(from, m, v->other);
 	for (Size i = 0; i < m; i++)
-		v->values[i] = fabs(v->values[i] - v->center);
+		values[i] = fabs(from[i] - v->center);
 	if (v->step > 0)
-		for (Size i = 0; i < m; i++)
-		{
-			double		u = (double) (ad_mix64(i) >> 11) * (1.0 / 9007199254740992.0);
-
-			v->values[i] = fabs(v->values[i] + v->step * (u - 0.5));
-		}
+		spread_steps(values, m, v->step);
 	CHECK_FOR_INTERRUPTS();
-	v->scale = Max(NORMAL_MAD * ad_series_median_of(v->values, m, v->other),
+	v->scale = Max(NORMAL_MAD * ad_series_median_of(values, m, v->other),
 				   v->floor);
-	v->bound = ad_tail_bound(v->values, m, v->rate, v->other) +
+	v->bound = ad_tail_bound(values, m, v->scale > v->floor ? v->scale : 0,
+							 v->rate, v->other, &v->farthest) +
 		v->step / 2 + v->floor;
+	v->farthest += v->step / 2;
 }
