@@ -207,12 +207,30 @@ CREATE FUNCTION @extschema@.ad_stream_options(
 	season float8 DEFAULT NULL,
 	clip float8 DEFAULT NULL,
 	warmup int DEFAULT NULL,
+	late text DEFAULT NULL,
+	on_error text DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'ad_stream_options';
+COMMENT ON FUNCTION @extschema@.ad_stream_options("any", "any", float8, float8, float8, float8, float8, int, text, text)
+IS 'options of a stream, checked; q is the risk of flagging a normal point, on_error => ''null'' ends a stream whose data are at fault with NULLs';
+
+-- What was ad_stream_options() in 0.2.0; see _ad_prepare().
+CREATE FUNCTION _anomaly._ad_stream_options(
+	period "any" DEFAULT NULL::text,
+	step "any" DEFAULT NULL::text,
+	q float8 DEFAULT NULL,
+	level float8 DEFAULT NULL,
+	trend float8 DEFAULT NULL,
+	season float8 DEFAULT NULL,
+	clip float8 DEFAULT NULL,
+	warmup int DEFAULT NULL,
 	late text DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ad_stream_options';
-COMMENT ON FUNCTION @extschema@.ad_stream_options("any", "any", float8, float8, float8, float8, float8, int, text)
-IS 'options of a stream, checked; q is the risk of flagging a normal point';
+COMMENT ON FUNCTION _anomaly._ad_stream_options("any", "any", float8, float8, float8, float8, float8, int, text)
+IS 'ad_stream_options() of version 0.2.0, for objects that depend on it';
 
 CREATE FUNCTION @extschema@.ad_stream(value float8, "time" timestamptz, options jsonb DEFAULT '{}')
 RETURNS @extschema@.ad_stream_point
@@ -224,6 +242,27 @@ RETURNS @extschema@.ad_stream_point
 LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 10
 AS 'MODULE_PATHNAME', 'ad_stream';
 COMMENT ON FUNCTION @extschema@.ad_stream(float8, timestamp, jsonb) IS 'scores each row from the rows before it alone';
+CREATE FUNCTION @extschema@.ad_stream(value float8, "time" bigint, options jsonb DEFAULT '{}')
+RETURNS @extschema@.ad_stream_point
+LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 10
+AS 'MODULE_PATHNAME', 'ad_stream';
+COMMENT ON FUNCTION @extschema@.ad_stream(float8, bigint, jsonb)
+IS 'scores each row from the rows before it alone, with numbered points: period in points, step a number';
+-- An untyped constant, even NULL, could be a timestamp or a number: it is text.
+CREATE FUNCTION @extschema@.ad_stream(value float8, "time" text, options jsonb DEFAULT '{}')
+RETURNS @extschema@.ad_stream_point
+LANGUAGE c STABLE WINDOW PARALLEL SAFE COST 10
+AS 'MODULE_PATHNAME', 'ad_stream';
+COMMENT ON FUNCTION @extschema@.ad_stream(float8, text, jsonb)
+IS 'scores each row from the rows before it alone, at a time in quotes: a timestamp with time zone, as ever';
+
+CREATE FUNCTION @extschema@.ad_stream_array(state bytea, "values" float8[], times anyarray, options jsonb DEFAULT '{}',
+	OUT new_state bytea, OUT scores float8[], OUT anomalies smallint[])
+RETURNS record
+LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1000
+AS 'MODULE_PATHNAME', 'ad_stream_array';
+COMMENT ON FUNCTION @extschema@.ad_stream_array(bytea, float8[], anyarray, jsonb)
+IS 'runs a batch through a stored stream; times are timestamps, dates or whole numbers; a NULL state starts a stream with the options; of a batch at fault, with on_error => ''null'', the state stays and the verdicts are NULL';
 
 CREATE FUNCTION @extschema@.ad_stream_update(state bytea, times timestamptz[], "values" float8[], options jsonb DEFAULT '{}',
 	OUT new_state bytea, OUT scores float8[], OUT anomalies smallint[])
@@ -231,7 +270,7 @@ RETURNS record
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME', 'ad_stream_update';
 COMMENT ON FUNCTION @extschema@.ad_stream_update(bytea, timestamptz[], float8[], jsonb)
-IS 'runs a batch through a stored stream; a NULL state starts one with the options';
+IS 'ad_stream_array() with times before values, as version 0.2.0 had it; a NULL state starts a stream with the options';
 
 CREATE FUNCTION @extschema@.ad_stream_info(state bytea)
 RETURNS jsonb
@@ -252,17 +291,53 @@ LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME', 'ad_discord';
 COMMENT ON FUNCTION @extschema@.ad_discord(float8, int, jsonb) IS 'exact matrix profile over windows of m rows: shapes that occur only once are far from all others';
 
+CREATE FUNCTION @extschema@.ad_discord_options(exclusion int DEFAULT NULL, on_error text DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'ad_discord_options';
+COMMENT ON FUNCTION @extschema@.ad_discord_options(int, text)
+IS 'options of ad_discord, checked; exclusion: points within which the start of a neighbour does not count (a quarter of m); on_error => ''null'': a partition with too many rows has NULLs';
+
 CREATE FUNCTION @extschema@.ad_subpca(value float8, m int)
 RETURNS float8
 LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME', 'ad_subpca';
 COMMENT ON FUNCTION @extschema@.ad_subpca(float8, int) IS 'sub-sequence PCA over windows of m rows: how unusual the shapes around a row are';
 
+CREATE FUNCTION @extschema@.ad_subpca(value float8, m int, options jsonb)
+RETURNS float8
+LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 1000
+AS 'MODULE_PATHNAME', 'ad_subpca';
+COMMENT ON FUNCTION @extschema@.ad_subpca(float8, int, jsonb)
+IS 'sub-sequence PCA over windows of m rows, with options: how unusual the shapes around a row are';
+
+CREATE FUNCTION @extschema@.ad_subpca_options(on_error text DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'ad_subpca_options';
+COMMENT ON FUNCTION @extschema@.ad_subpca_options(text)
+IS 'options of ad_subpca, checked; on_error => ''null'': a partition with too many rows has NULLs';
+
 CREATE FUNCTION @extschema@.ad_changepoints(series float8[], method text DEFAULT 'pelt', penalty float8 DEFAULT NULL, min_segment int DEFAULT 2)
 RETURNS int[]
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10000
 AS 'MODULE_PATHNAME', 'ad_changepoints';
 COMMENT ON FUNCTION @extschema@.ad_changepoints(float8[], text, float8, int) IS 'positions at which the level of a series changes';
+
+CREATE FUNCTION @extschema@.ad_changepoints(series float8[], options jsonb)
+RETURNS int[]
+LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10000
+AS 'MODULE_PATHNAME', 'ad_changepoints_with_options';
+COMMENT ON FUNCTION @extschema@.ad_changepoints(float8[], jsonb)
+IS 'positions at which the level of a series changes, with options; NULL if the series is NULL';
+
+CREATE FUNCTION @extschema@.ad_changepoints_options(method text DEFAULT NULL, penalty float8 DEFAULT NULL, min_segment int DEFAULT NULL,
+	on_error text DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'ad_changepoints_options';
+COMMENT ON FUNCTION @extschema@.ad_changepoints_options(text, float8, int, text)
+IS 'options of ad_changepoints, checked; penalty of a change in units of the noise (3 ln n), min_segment: points between changes, at least (2); on_error => ''null'': of a series that is too long the result is NULL';
 
 CREATE FUNCTION @extschema@.ad_decompose(query text, options jsonb DEFAULT '{}',
 	OUT series text, OUT "time" timestamptz, OUT value float8, OUT observed boolean,
@@ -272,7 +347,7 @@ RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT COST 10000 ROWS 10000
 AS 'MODULE_PATHNAME', 'ad_decompose';
 COMMENT ON FUNCTION @extschema@.ad_decompose(text, jsonb)
-IS 'decomposes what a query returns, (time, value) or (series, time, value), onto a regular grid with the gaps filled in';
+IS 'decomposes what a query returns, (value, time) or (series, value, time), onto a regular grid with the gaps filled in; time may stand before value, too';
 
 CREATE FUNCTION @extschema@.ad_stl_plot(series float8[], options jsonb DEFAULT '{}', title text DEFAULT NULL,
 	width int DEFAULT 900, height int DEFAULT 560, first_label text DEFAULT NULL, last_label text DEFAULT NULL)

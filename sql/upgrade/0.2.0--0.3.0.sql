@@ -87,6 +87,12 @@ ALTER FUNCTION @extschema@._ad_ecod(text) SET SCHEMA _anomaly;
 ALTER FUNCTION @extschema@.ad_stl_options("any", boolean, "any", integer, integer, integer, integer, integer, integer, integer, integer, integer, integer, integer, double precision, text, integer, text, text, "any", text) RENAME TO _ad_stl_options;
 ALTER FUNCTION @extschema@._ad_stl_options("any", boolean, "any", integer, integer, integer, integer, integer, integer, integer, integer, integer, integer, integer, double precision, text, integer, text, text, "any", text) SET SCHEMA _anomaly;
 
+-- And of ad_stream_options().
+ALTER FUNCTION @extschema@.ad_stream_options("any", "any", double precision, double precision, double precision, double precision,
+	double precision, integer, text) RENAME TO _ad_stream_options;
+ALTER FUNCTION @extschema@._ad_stream_options("any", "any", double precision, double precision, double precision, double precision,
+	double precision, integer, text) SET SCHEMA _anomaly;
+
 -- What pg_cron runs named the procedure in the extension's schema.
 DO $$
 BEGIN

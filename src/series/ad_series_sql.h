@@ -50,13 +50,12 @@ typedef struct AdSeriesRows
 /* sql_common.c */
 extern void ad_series_raise(const AdSeriesProblem *problem)
 			pg_attribute_noreturn();
-extern void ad_series_need(Size n, Size bytes);
+extern void ad_series_fault(int on_error, const AdSeriesProblem *problem);
 extern void ad_series_parse(Jsonb *options, AdStlOptions *o);
 extern void ad_series_span(AdSpan *span, const char *key);
 extern const AdSeriesReader ad_stl_reader;	/* of AdStlOptions */
-extern const AdSeriesReader ad_periods_reader;	/* sql_periods.c */
-extern const double *ad_series_values(ArrayType *array, Size *n,
-									  Size *nmissing);
+extern bool ad_series_values(ArrayType *array, const double **y, Size *n,
+							 Size *nmissing, AdSeriesProblem *problem);
 extern pg_tz *ad_series_zone(const char *name);
 extern pg_tz *ad_series_time_zone(const char *name, AdTimeKind kind);
 extern Size ad_series_array_bytes(Size items, Size present, Size width,
@@ -71,16 +70,29 @@ extern void *ad_series_call_options(FmgrInfo *flinfo, AdSeriesCall *call,
 									const AdSeriesReader *reader);
 extern void ad_series_rows_init(AdSeriesRows *rows, MemoryContext mcxt,
 								Size capacity);
-extern void ad_series_rows_grow(AdSeriesRows *rows);
+extern bool ad_series_rows_grow(AdSeriesRows *rows,
+								AdSeriesProblem *problem);
 
-/* Add a row; error if the series becomes too long. */
-static inline void
-ad_series_rows_add(AdSeriesRows *rows, int64 time, double value)
+/* Readers of the other functions' options. */
+extern const AdSeriesReader ad_stream_reader;	/* sql_stream.c */
+extern const AdSeriesReader ad_periods_reader;	/* sql_periods.c */
+extern const AdSeriesReader ad_discord_reader;	/* sql_shape.c */
+extern const AdSeriesReader ad_subpca_reader;
+extern const AdSeriesReader ad_changepoints_reader;
+
+/*
+ * Add a row; false, with the problem and without the row, if the series
+ * becomes too long.
+ */
+static inline bool
+ad_series_rows_add(AdSeriesRows *rows, int64 time, double value,
+				   AdSeriesProblem *problem)
 {
-	if (rows->n == rows->capacity)
-		ad_series_rows_grow(rows);
+	if (rows->n == rows->capacity && !ad_series_rows_grow(rows, problem))
+		return false;
 	rows->value[rows->n] = value;
 	rows->time[rows->n++] = time;
+	return true;
 }
 
 #endif							/* AD_SERIES_SQL_H */

@@ -40,7 +40,7 @@ typedef struct AdSeriesFrame
 	bool		row;			/* it returns a row */
 	/* fill the partition, which is zeros, in the partition's memory */
 	void		(*prepare) (AdSeriesWindow *window, void *partition);
-	AdSeriesReader reader;		/* of its options, if it has any */
+	const AdSeriesReader *reader;	/* of its options */
 } AdSeriesFrame;
 
 /* sql_frame.c */

@@ -34,6 +34,8 @@ typedef struct AdStreamOptions
 	double		q;				/* risk: share of normal points flagged */
 	int			warmup;			/* points before the first verdict, 0: own */
 	int			late;			/* AdLate */
+	int			on_error;		/* AdOnError, of data at fault: of a call, not
+								 * of the stream */
 } AdStreamOptions;
 
 /* Everything that a stream remembers. */
@@ -50,6 +52,7 @@ typedef struct AdStream
 	uint32		warmup;			/* points before the first verdict; 0: own */
 	bool		late_error;		/* late points are errors */
 	/* time */
+	bool		number;			/* times count, instead of microseconds */
 	int64		step;			/* microseconds; 0: not known yet */
 	int64		last;			/* newest time */
 	uint32		nfirst;			/* times seen while the step is unknown */

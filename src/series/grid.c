@@ -471,8 +471,8 @@ step_of(const int64 *t, Size n, int64 first)
 }
 
 /*
- * Return the step of n times, each of which is one, at most MAX_RANGE apart: 0
- * if they are all the same.
+ * Return the step of n times, each of which is one: 0 if they are all the same,
+ * or so far apart that it cannot be worked out.
  */
 int64
 ad_grid_step(const int64 *t, Size n)
@@ -480,7 +480,10 @@ ad_grid_step(const int64 *t, Size n)
 	int64		first;
 	int64		last;
 
-	return time_range(t, n, &first, &last) ? step_of(t, n, first) : 0;
+	if (!time_range(t, n, &first, &last) ||
+		(double) last - (double) first > MAX_RANGE)
+		return 0;
+	return step_of(t, n, first);
 }
 
 /*

@@ -30,14 +30,12 @@ ad_series_raise(const AdSeriesProblem *problem)
 			 problem->hint ? errhint("%s", problem->hint) : 0));
 }
 
-/* Raise an error if n points of so many bytes are more than may be had. */
+/* Raise what is wrong with a series, unless its result is to be NULL. */
 void
-ad_series_need(Size n, Size bytes)
+ad_series_fault(int on_error, const AdSeriesProblem *problem)
 {
-	AdSeriesProblem problem = {0};
-
-	if (!ad_series_affordable(ad_mul_size(n, bytes), n, &problem))
-		ad_series_raise(&problem);
+	if (on_error == AD_ON_ERROR_RAISE)
+		ad_series_raise(problem);
 }
 
 /*
@@ -146,11 +144,13 @@ ad_series_time_zone(const char *name, AdTimeKind kind)
 }
 
 /*
- * Return the elements of a one-dimensional float8[], NULLs as NaN: in place
- * if there are none, else a copy.  *nmissing counts NULL and NaN.
+ * Set *y to the elements of a one-dimensional float8[], NULLs as NaN: in place
+ * if there are none, else a copy.  *nmissing counts NULL and NaN.  False, with
+ * the problem, if it has more dimensions or too many points.
  */
-const double *
-ad_series_values(ArrayType *array, Size *n, Size *nmissing)
+bool
+ad_series_values(ArrayType *array, const double **y, Size *n, Size *nmissing,
+				 AdSeriesProblem *problem)
 {
 	int			ndim = ARR_NDIM(array);
 	const double *result;
@@ -159,11 +159,20 @@ ad_series_values(ArrayType *array, Size *n, Size *nmissing)
 	Size		missing = 0;
 
 	if (ndim > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("series must be a one-dimensional array, not one of %d dimensions",
-						ndim)));
+	{
+		problem->code = ERRCODE_ARRAY_SUBSCRIPT_ERROR;
+		problem->message = psprintf("series must be a one-dimensional array, not one of %d dimensions",
+									ndim);
+		return false;
+	}
 	*n = ndim == 0 ? 0 : (Size) ARR_DIMS(array)[0];
+	if (*n > AD_SERIES_MAX_POINTS)
+	{
+		problem->code = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+		problem->message = psprintf("series has too many points: %zu", *n);
+		problem->detail = psprintf("The limit is %zu.", AD_SERIES_MAX_POINTS);
+		return false;
+	}
 	p = ARR_DATA_PTR(array);
 	nulls = ARR_NULLBITMAP(array);
 	if (nulls == NULL)
@@ -187,7 +196,8 @@ ad_series_values(ArrayType *array, Size *n, Size *nmissing)
 	for (Size i = 0; i < *n; i++)
 		missing += (result[i] != result[i]);
 	*nmissing = missing;
-	return result;
+	*y = result;
+	return true;
 }
 
 /*
@@ -330,17 +340,26 @@ ad_series_rows_init(AdSeriesRows *rows, MemoryContext mcxt, Size capacity)
 	rows->time = MemoryContextAlloc(mcxt, capacity * sizeof(int64));
 }
 
-/* Make room for more rows; error if the series becomes too long. */
-void
-ad_series_rows_grow(AdSeriesRows *rows)
+/*
+ * Make room for more rows; false, with the problem, if the series becomes too
+ * long.
+ */
+bool
+ad_series_rows_grow(AdSeriesRows *rows, AdSeriesProblem *problem)
 {
 	if (rows->n >= AD_SERIES_MAX_POINTS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("series has too many rows: %zu", rows->n + 1),
-				 errdetail("The limit is %zu.", AD_SERIES_MAX_POINTS)));
-	ad_series_need(rows->n, 4 * sizeof(double));
+	{
+		problem->code = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+		problem->message = psprintf("series has too many rows: %zu",
+									rows->n + 1);
+		problem->detail = psprintf("The limit is %zu.", AD_SERIES_MAX_POINTS);
+		return false;
+	}
+	if (!ad_series_affordable(ad_mul_size(rows->n, 4 * sizeof(double)),
+							  rows->n, problem))
+		return false;
 	rows->capacity *= 2;
 	rows->value = ad_repalloc_array(rows->value, double, rows->capacity);
 	rows->time = ad_repalloc_array(rows->time, int64, rows->capacity);
+	return true;
 }

@@ -3,10 +3,11 @@
  * sql_decompose.c
  *		ad_decompose(): the decomposition of a query's rows, gaps filled in.
  *
- * The query gives (time, value) or (series, time, value).  It runs through
- * a cursor, ordered by series and time; each series is collected,
- * decomposed and written out as one row per point of its grid, so points
- * that the query lacks appear with what was expected of them.
+ * The query gives (value, time) or (series, value, time), or with the time
+ * before the value, as 0.2.0 had it; their types tell.  It runs through a
+ * cursor, ordered by series and time; each series is collected, decomposed
+ * and written out as one row per point of its grid, so points that the query
+ * lacks appear with what was expected of them.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,6 +19,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -46,8 +48,16 @@ typedef struct DecomposeCall
 	bool		started;		/* there is a series: */
 	char	   *name;			/* its name, or NULL */
 	Datum		label;			/* the same as a text */
+	bool		null;			/* it is too long: its rows go by, on_error */
 	AdSeriesRows rows;			/* its rows */
 } DecomposeCall;
+
+/* Tell whether a type is one of times. */
+static bool
+is_time(Oid type)
+{
+	return TypeCategory(type) == TYPCATEGORY_DATETIME;
+}
 
 /* Return the time of a point of the grid as a true instant. */
 static int64
@@ -77,20 +87,26 @@ row_values(const DecomposeCall *call, int64 time, double value, bool observed,
 	values[OUT_OBSERVED] = BoolGetDatum(observed);
 }
 
-/* Store the rows of a series that cannot be decomposed, and nothing else. */
+/* Store a row of a series that cannot be decomposed, and nothing else. */
 static void
-store_rows(const DecomposeCall *call)
+store_row(const DecomposeCall *call, int64 time, double value)
 {
-	const AdSeriesRows *rows = &call->rows;
 	Datum		values[OUT_COLUMNS] = {0};
 	bool		nulls[OUT_COLUMNS];
 
 	memset(nulls, true, sizeof(nulls));
-	for (Size i = 0; i < rows->n; i++)
+	row_values(call, time, value, true, values, nulls);
+	tuplestore_putvalues(call->store, call->desc, values, nulls);
+}
+
+/* Store the rows collected of such a series. */
+static void
+store_rows(const DecomposeCall *call)
+{
+	for (Size i = 0; i < call->rows.n; i++)
 	{
 		AD_CHECK_EVERY_1024(i);
-		row_values(call, rows->time[i], rows->value[i], true, values, nulls);
-		tuplestore_putvalues(call->store, call->desc, values, nulls);
+		store_row(call, call->rows.time[i], call->rows.value[i]);
 	}
 }
 
@@ -159,7 +175,7 @@ decompose(DecomposeCall *call)
 	AdSeriesRun run;
 	AdSeriesRows *rows = &call->rows;
 
-	if (rows->n == 0)
+	if (rows->n == 0 || call->null)
 		return;
 	if (ad_series_run(&call->o, AD_TIME_TZ, call->zone, rows->value,
 					  rows->time, rows->n, ad_stl_scratch_enter(), &run,
@@ -169,8 +185,7 @@ decompose(DecomposeCall *call)
 		store_points(call, &run);
 		return;
 	}
-	if (call->o.on_error == AD_ON_ERROR_RAISE)
-		ad_series_raise(&problem);
+	ad_series_fault(call->o.on_error, &problem);
 	store_rows(call);
 }
 
@@ -193,17 +208,42 @@ finish_series(DecomposeCall *call)
 static Portal
 open_rows(const char *query)
 {
-	int			columns = ad_series_query_columns(query, "query to decompose does not return rows")->natts;
+	TupleDesc	desc = ad_series_query_columns(query, "query to decompose does not return rows");
+	int			columns = desc->natts;
+	bool		time_last;
 
 	if (columns != 2 && columns != 3)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("query to decompose has %d columns", columns),
-				 errdetail("Expected (time, value) or (series, time, value).")));
-	return ad_series_query_open(psprintf(columns == 3 ?
-										 "SELECT s::pg_catalog.text, t::pg_catalog.timestamptz, v::pg_catalog.float8 FROM (%s\n) AS q(s, t, v) ORDER BY 1, 2" :
-										 "SELECT NULL::pg_catalog.text, t::pg_catalog.timestamptz, v::pg_catalog.float8 FROM (%s\n) AS q(t, v) ORDER BY 2",
-										 query));
+				 errdetail("Expected (value, time) or (series, value, time).")));
+	time_last = is_time(TupleDescAttr(desc, columns - 1)->atttypid) &&
+		!is_time(TupleDescAttr(desc, columns - 2)->atttypid);
+	return ad_series_query_open(psprintf("SELECT %s::pg_catalog.text, t::pg_catalog.timestamptz, v::pg_catalog.float8 FROM (%s\n) AS q(%s%s) ORDER BY 1, 2",
+										 columns == 3 ? "s" : "NULL", query,
+										 columns == 3 ? "s, " : "",
+										 time_last ? "v, t" : "t, v"));
+}
+
+/*
+ * Add a row to the series; those of one that is too long go by, if they may
+ * have no decomposition.
+ */
+static void
+add_row(DecomposeCall *call, int64 time, double value)
+{
+	AdSeriesProblem problem = {0};
+
+	if (!call->null &&
+		ad_series_rows_add(&call->rows, time, value, &problem))
+		return;
+	if (!call->null)
+	{
+		ad_series_fault(call->o.on_error, &problem);
+		store_rows(call);
+		call->null = true;
+	}
+	store_row(call, time, value);
 }
 
 /* Take a row in, after the series before it if it begins another. */
@@ -227,13 +267,14 @@ take_row(DecomposeCall *call, HeapTuple tuple, TupleDesc desc)
 		call->label = name ? CStringGetTextDatum(name) : (Datum) 0;
 		MemoryContextSwitchTo(old);
 		ad_series_rows_init(&call->rows, call->mcxt, FIRST_CAPACITY);
+		call->null = false;
 		call->started = true;
 	}
 	if (name)
 		pfree(name);
 	if (!null_time && !TIMESTAMP_NOT_FINITE(DatumGetInt64(time)))
-		ad_series_rows_add(&call->rows, DatumGetInt64(time),
-						   null_value ? NAN : DatumGetFloat8(value));
+		add_row(call, DatumGetInt64(time),
+				null_value ? NAN : DatumGetFloat8(value));
 }
 
 /* Make what the call keeps, in memory that lives as long as the query. */

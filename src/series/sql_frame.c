@@ -37,7 +37,7 @@ ad_series_window_prepare(FunctionCallInfo fcinfo, const AdSeriesFrame *frame,
 void *
 ad_series_window_options(AdSeriesWindow *window, int arg)
 {
-	const AdSeriesReader *reader = &window->frame->reader;
+	const AdSeriesReader *reader = window->frame->reader;
 	bool		null;
 	Datum		given = WinGetFuncArgCurrent(window->winobj, arg, &null);
 

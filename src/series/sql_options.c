@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * sql_options.c
- *		ad_stl_options(), ad_stream_options() and ad_periods_options():
- *		constructors of options.
+ *		ad_stl_options(), ad_stream_options() and the like: constructors of
+ *		options.
  *
  * A period may be a number, an interval, text or an array of them, and a
  * seasonal window a number or the word periodic, so those arguments are
@@ -13,7 +13,6 @@
  *-------------------------------------------------------------------------
  */
 #include "series/ad_series_sql.h"
-#include "series/ad_stream.h"
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
@@ -161,21 +160,34 @@ add_argument(FunctionCallInfo fcinfo, int argno, const char *key,
 	(void) pushJsonbValue(state, WJB_VALUE, &v);
 }
 
-/* Return all arguments of a constructor as an object. */
+/*
+ * Return all arguments of a constructor as an object.  One of an earlier
+ * version has fewer: the keys that it lacks are the last ones.
+ */
 static Jsonb *
 collect(FunctionCallInfo fcinfo, const char *const *keys, int n)
 {
 	JsonbParseState *state = NULL;
 	JsonbValue *object;
 
-	/* a signature of an earlier release lacks the last arguments */
-	Assert(PG_NARGS() <= n);
-	n = PG_NARGS();
+	if (PG_NARGS() > n)
+		elog(ERROR, "options have more arguments than keys");
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < PG_NARGS(); i++)
 		add_argument(fcinfo, i, keys[i], &state);
 	object = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
 	return JsonbValueToJsonb(object);
+}
+
+/* Return the arguments of a constructor as options, checked by their reader. */
+static Datum
+construct(FunctionCallInfo fcinfo, const char *const *keys, int n,
+		  const AdSeriesReader *reader)
+{
+	Jsonb	   *result = collect(fcinfo, keys, n);
+
+	reader->read(fcinfo->flinfo, result, palloc0(reader->size));
+	PG_RETURN_JSONB_P(result);
 }
 
 PG_FUNCTION_INFO_V1(ad_stl_options);
@@ -192,11 +204,8 @@ ad_stl_options(PG_FUNCTION_ARGS)
 		"threshold_method", "score_window", "duplicates", "timezone",
 		"step", "on_error", "alarm_rate"
 	};
-	Jsonb	   *result = collect(fcinfo, keys, lengthof(keys));
-	AdStlOptions o;
 
-	ad_series_parse(result, &o);
-	PG_RETURN_JSONB_P(result);
+	return construct(fcinfo, keys, lengthof(keys), &ad_stl_reader);
 }
 
 PG_FUNCTION_INFO_V1(ad_stream_options);
@@ -207,27 +216,54 @@ ad_stream_options(PG_FUNCTION_ARGS)
 {
 	static const char *const keys[] = {
 		"period", "step", "q", "level", "trend", "season", "clip", "warmup",
-		"late"
+		"late", "on_error"
 	};
-	Jsonb	   *result = collect(fcinfo, keys, lengthof(keys));
-	AdStreamOptions o;
 
-	ad_stream_options_parse(&result->root, &o);
-	ad_series_span(&o.period, "period");
-	ad_series_span(&o.step, "step");
-	PG_RETURN_JSONB_P(result);
+	return construct(fcinfo, keys, lengthof(keys), &ad_stream_reader);
 }
 
 PG_FUNCTION_INFO_V1(ad_periods_options);
 
-/* Return the options of ad_periods, checked. */
+/* Return the options of the search for periods, checked. */
 Datum
 ad_periods_options(PG_FUNCTION_ARGS)
 {
 	static const char *const keys[] = {"step", "timezone", "on_error"};
-	Jsonb	   *result = collect(fcinfo, keys, lengthof(keys));
-	void	   *o = palloc0(ad_periods_reader.size);
 
-	ad_periods_reader.read(fcinfo->flinfo, result, o);
-	PG_RETURN_JSONB_P(result);
+	return construct(fcinfo, keys, lengthof(keys), &ad_periods_reader);
+}
+
+PG_FUNCTION_INFO_V1(ad_discord_options);
+
+/* Return the options of the matrix profile, checked. */
+Datum
+ad_discord_options(PG_FUNCTION_ARGS)
+{
+	static const char *const keys[] = {"exclusion", "on_error"};
+
+	return construct(fcinfo, keys, lengthof(keys), &ad_discord_reader);
+}
+
+PG_FUNCTION_INFO_V1(ad_subpca_options);
+
+/* Return the options of sub-sequence PCA, checked. */
+Datum
+ad_subpca_options(PG_FUNCTION_ARGS)
+{
+	static const char *const keys[] = {"on_error"};
+
+	return construct(fcinfo, keys, lengthof(keys), &ad_subpca_reader);
+}
+
+PG_FUNCTION_INFO_V1(ad_changepoints_options);
+
+/* Return the options of the search for changes, checked. */
+Datum
+ad_changepoints_options(PG_FUNCTION_ARGS)
+{
+	static const char *const keys[] = {
+		"method", "penalty", "min_segment", "on_error"
+	};
+
+	return construct(fcinfo, keys, lengthof(keys), &ad_changepoints_reader);
 }

@@ -56,6 +56,7 @@ typedef struct PeriodsState
 	AdTimeKind	kind;
 	PeriodsOptions o;
 	pg_tz	   *zone;			/* of o.timezone, or NULL */
+	bool		null;			/* on_error: the result is NULL */
 } PeriodsState;
 
 /* Read the options of ad_periods. */
@@ -108,14 +109,22 @@ transition(FunctionCallInfo fcinfo, AdTimeKind kind)
 	MemoryContext mcxt = ad_aggregate_context(fcinfo);
 	PeriodsState *state = PG_ARGISNULL(0) ? begin(fcinfo, kind, mcxt) :
 		(PeriodsState *) PG_GETARG_POINTER(0);
+	AdSeriesProblem problem = {0};
 	int64		time;
 
-	if (PG_ARGISNULL(2))
+	if (PG_ARGISNULL(2) || state->null)
 		PG_RETURN_POINTER(state);
 	time = PG_GETARG_INT64(2);
-	if (state->kind == AD_TIME_NUMBER || !TIMESTAMP_NOT_FINITE(time))
-		ad_series_rows_add(&state->rows, time,
-						   PG_ARGISNULL(1) ? NAN : PG_GETARG_FLOAT8(1));
+	if ((state->kind == AD_TIME_NUMBER || !TIMESTAMP_NOT_FINITE(time)) &&
+		!ad_series_rows_add(&state->rows, time,
+							PG_ARGISNULL(1) ? NAN : PG_GETARG_FLOAT8(1),
+							&problem))
+	{
+		ad_series_fault(state->o.on_error, &problem);
+		state->null = true;
+		pfree(state->rows.value);
+		pfree(state->rows.time);
+	}
 	PG_RETURN_POINTER(state);
 }
 
@@ -228,14 +237,15 @@ ad_periods_finalfn(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	state = (PeriodsState *) PG_GETARG_POINTER(0);
+	if (state->null)
+		PG_RETURN_NULL();
 	rows = &state->rows;
 	local = ad_series_local(rows->time, rows->n, state->zone);
 	if (!ad_grid_build(local, rows->time, rows->value, rows->n,
 					   AD_DUPLICATES_MEAN, state->kind != AD_TIME_NUMBER,
 					   &state->o.step, sizeof(uint32), &grid, &problem))
 	{
-		if (state->o.on_error == AD_ON_ERROR_RAISE)
-			ad_series_raise(&problem);
+		ad_series_fault(state->o.on_error, &problem);
 		PG_RETURN_NULL();
 	}
 	count = grid.n == 0 ? 0 :

@@ -81,8 +81,7 @@ static Datum
 at_fault(FunctionCallInfo fcinfo, const AdStlOptions *o,
 		 const AdSeriesProblem *problem)
 {
-	if (o->on_error == AD_ON_ERROR_RAISE)
-		ad_series_raise(problem);
+	ad_series_fault(o->on_error, problem);
 	PG_RETURN_NULL();
 }
 
@@ -101,15 +100,13 @@ plot_numbered(FunctionCallInfo fcinfo, const AdStlOptions *o, const double *y,
 
 	if (n == 0)
 		PG_RETURN_NULL();
-	if (n > AD_SERIES_MAX_POINTS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("series has too many points: %zu", n),
-				 errdetail("The limit is %zu.", AD_SERIES_MAX_POINTS)));
 	if (!ad_series_array_periods(o, y, n, periods, &nperiods, &problem) ||
 		!ad_series_affordable(ad_stl_bytes(n, periods, nperiods) +
 							  2 * n * sizeof(double), n, &problem))
-		return at_fault(fcinfo, o, &problem);
+	{
+		ad_series_fault(o->on_error, &problem);
+		PG_RETURN_NULL();
+	}
 	scratch = ad_stl_scratch_enter();
 	ad_stl_decompose(y, n, o, periods, nperiods, scratch, &result);
 	ad_series_short_notice(&call->said, &result);
@@ -172,6 +169,7 @@ plot_array(FunctionCallInfo fcinfo, bool literal)
 	const double *y;
 	Size		n;
 	Size		nmissing;
+	AdSeriesProblem problem = {0};
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
@@ -179,7 +177,9 @@ plot_array(FunctionCallInfo fcinfo, bool literal)
 	plot.first = label_argument(fcinfo, 5, "first_label");
 	plot.last = label_argument(fcinfo, 6, "last_label");
 	o = read_options(fcinfo, 1, literal);
-	y = ad_series_values(PG_GETARG_ARRAYTYPE_P(0), &n, &nmissing);
+	if (!ad_series_values(PG_GETARG_ARRAYTYPE_P(0), &y, &n, &nmissing,
+						  &problem))
+		return at_fault(fcinfo, o, &problem);
 	return plot_numbered(fcinfo, o, y, n, &plot);
 }
 
@@ -262,13 +262,16 @@ ad_stl_plot_times(PG_FUNCTION_ARGS)
 	Size		n;
 	Size		nmissing;
 	Size		ntimes;
+	AdSeriesProblem problem = {0};
 
 	for (int i = 0; i < 3; i++)
 		if (PG_ARGISNULL(i))
 			PG_RETURN_NULL();
 	read_page(fcinfo, 3, &plot);
 	o = read_options(fcinfo, 2, false);
-	value = ad_series_values(PG_GETARG_ARRAYTYPE_P(0), &n, &nmissing);
+	if (!ad_series_values(PG_GETARG_ARRAYTYPE_P(0), &value, &n, &nmissing,
+						  &problem))
+		return at_fault(fcinfo, o, &problem);
 	times = PG_GETARG_ARRAYTYPE_P(1);
 	kind = kind_of(ARR_ELEMTYPE(times));
 	if (ARR_NDIM(times) > 1)
@@ -282,14 +285,10 @@ ad_stl_plot_times(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("number of times is %zu, but there are %zu values",
 						ntimes, n)));
-	if (n > AD_SERIES_MAX_POINTS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("series has too many points: %zu", n),
-				 errdetail("The limit is %zu.", AD_SERIES_MAX_POINTS)));
 	if (n == 0)
 		PG_RETURN_NULL();
-	ad_series_need(n, 4 * sizeof(double));
+	if (!ad_series_affordable(n * 4 * sizeof(double), n, &problem))
+		return at_fault(fcinfo, o, &problem);
 	return plot_timed(fcinfo, o, kind, value, read_times(times, n), n, &plot);
 }
 
@@ -335,10 +334,13 @@ columns_of(const char *query)
 	return c;
 }
 
-/* Read the rows of a query; those without a time are left out. */
-static void
+/*
+ * Read the rows of a query; those without a time are left out.  False with
+ * the problem if they are too many.
+ */
+static bool
 read_rows(const char *query, const QueryColumns *c, MemoryContext mcxt,
-		  AdSeriesRows *rows)
+		  AdSeriesRows *rows, AdSeriesProblem *problem)
 {
 	static const char *const types[] = {"timestamptz", "timestamp", "int8"};
 	char	   *time = c->time == 0 ? "NULL" : psprintf("q.c%d", c->time);
@@ -362,13 +364,16 @@ read_rows(const char *query, const QueryColumns *c, MemoryContext mcxt,
 			Datum		value = SPI_getbinval(tuple, desc, 1, &null_value);
 			Datum		at = SPI_getbinval(tuple, desc, 2, &null_time);
 
-			if (c->time == 0 || !null_time)
-				ad_series_rows_add(rows, c->time == 0 ? 0 : DatumGetInt64(at),
-								   null_value ? NAN : DatumGetFloat8(value));
+			if ((c->time == 0 || !null_time) &&
+				!ad_series_rows_add(rows, c->time == 0 ? 0 : DatumGetInt64(at),
+									null_value ? NAN : DatumGetFloat8(value),
+									problem))
+				return false;
 		}
 		SPI_freetuptable(SPI_tuptable);
 	}
 	SPI_cursor_close(portal);
+	return true;
 }
 
 /* Return a text that is an array of values as one, else NULL. */
@@ -400,6 +405,7 @@ plot_query(FunctionCallInfo fcinfo, bool literal)
 	QueryColumns c;
 	char	   *query;
 	MemoryContext mcxt = CurrentMemoryContext;
+	AdSeriesProblem problem = {0};
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
@@ -410,15 +416,23 @@ plot_query(FunctionCallInfo fcinfo, bool literal)
 	{
 		Size		n;
 		Size		nmissing;
-		const double *y = ad_series_values(array, &n, &nmissing);
+		const double *y;
 
+		if (!ad_series_values(array, &y, &n, &nmissing, &problem))
+			return at_fault(fcinfo, o, &problem);
 		return plot_numbered(fcinfo, o, y, n, &plot);
 	}
 	query = ad_series_bare_query(PG_GETARG_DATUM(0));
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 	c = columns_of(query);
-	read_rows(query, &c, mcxt, &rows);
+	if (!read_rows(query, &c, mcxt, &rows, &problem))
+	{
+		/* what it says lies in SPI's memory */
+		ad_series_fault(o->on_error, &problem);
+		SPI_finish();
+		PG_RETURN_NULL();
+	}
 	SPI_finish();
 	if (c.time == 0)
 		return plot_numbered(fcinfo, o, rows.value, rows.n, &plot);

@@ -21,10 +21,40 @@
 typedef struct DiscordOptions
 {
 	int			exclusion;		/* points; -1: a quarter of the window */
+	int			on_error;		/* AdOnError */
 } DiscordOptions;
 
 static const AdOption discord_table[] = {
 	AD_INT(DiscordOptions, exclusion, -1, 0, 16777215),
+	AD_ENUM(DiscordOptions, on_error, AD_ON_ERROR_RAISE, ad_on_error_names),
+};
+
+/* Options of ad_subpca. */
+typedef struct SubpcaOptions
+{
+	int			on_error;		/* AdOnError */
+} SubpcaOptions;
+
+static const AdOption subpca_table[] = {
+	AD_ENUM(SubpcaOptions, on_error, AD_ON_ERROR_RAISE, ad_on_error_names),
+};
+
+/* Options of ad_changepoints. */
+typedef struct ChangepointsOptions
+{
+	int			method;			/* there is one */
+	double		penalty;		/* NaN: by the number of points */
+	int			min_segment;	/* points */
+	int			on_error;		/* AdOnError */
+} ChangepointsOptions;
+
+static const char *const changepoints_methods[] = {"pelt", NULL};
+
+static const AdOption changepoints_table[] = {
+	AD_ENUM(ChangepointsOptions, method, 0, changepoints_methods),
+	AD_FLOAT_ABOVE(ChangepointsOptions, penalty, NAN, 0, 1e300),
+	AD_INT(ChangepointsOptions, min_segment, 2, 1, PG_INT32_MAX),
+	AD_ENUM(ChangepointsOptions, on_error, AD_ON_ERROR_RAISE, ad_on_error_names),
 };
 
 /* What a partition of ad_discord keeps; the arrays are of its rows. */
@@ -74,17 +104,19 @@ window_argument(AdSeriesWindow *window, int min_length, Size max_length)
 }
 
 /*
- * Count the partition's rows, refused above a limit; bytes: what each needs.
+ * Count the partition's rows, of which each needs so many bytes.  Above a limit
+ * there is an error; or, with on_error, none are counted, so that they are NULL.
  */
 static Size
-row_count(AdSeriesWindow *window, Size limit, Size bytes)
+row_count(AdSeriesWindow *window, Size limit, Size bytes, int on_error)
 {
 	AdSeriesProblem problem = {0};
 	Size		n;
 
-	if (!ad_series_window_rows(window, limit, bytes, &n, &problem))
-		ad_series_raise(&problem);
-	return n;
+	if (ad_series_window_rows(window, limit, bytes, &n, &problem))
+		return n;
+	ad_series_fault(on_error, &problem);
+	return 0;
 }
 
 /* Read the options of ad_discord. */
@@ -96,6 +128,10 @@ read_discord_options(FmgrInfo *flinfo, Jsonb *given, void *options)
 					 lengthof(discord_table), NULL, options);
 }
 
+const AdSeriesReader ad_discord_reader = {
+	"ad_discord", sizeof(DiscordOptions), read_discord_options
+};
+
 /* Find the nearest neighbour of every window of a partition. */
 static void
 prepare_discord(AdSeriesWindow *window, void *partition)
@@ -104,7 +140,8 @@ prepare_discord(AdSeriesWindow *window, void *partition)
 	Size		m = window_argument(window, 4, AD_DISCORD_MAX_POINTS);
 	const DiscordOptions *o = ad_series_window_options(window, 2);
 	Size		n = row_count(window, AD_DISCORD_MAX_POINTS,
-							  AD_DISCORD_POINT_BYTES + 4 * sizeof(double));
+							  AD_DISCORD_POINT_BYTES + 4 * sizeof(double),
+							  o->on_error);
 	double	   *y = ad_series_window_values(window, n, NULL);
 
 	part->head.n = n;
@@ -120,8 +157,7 @@ prepare_discord(AdSeriesWindow *window, void *partition)
 }
 
 static const AdSeriesFrame discord_frame = {
-	sizeof(DiscordPartition), true, prepare_discord,
-	{"ad_discord", sizeof(DiscordOptions), read_discord_options}
+	sizeof(DiscordPartition), true, prepare_discord, &ad_discord_reader
 };
 
 PG_FUNCTION_INFO_V1(ad_discord);
@@ -150,14 +186,30 @@ ad_discord(PG_FUNCTION_ARGS)
 	return HeapTupleGetDatum(heap_form_tuple(call->desc, values, nulls));
 }
 
-/* Score every row of a partition. */
+/* Read the options of ad_subpca. */
+static void
+read_subpca_options(FmgrInfo *flinfo, Jsonb *given, void *options)
+{
+	(void) flinfo;
+	ad_options_parse(&given->root, "ad_subpca", subpca_table,
+					 lengthof(subpca_table), NULL, options);
+}
+
+const AdSeriesReader ad_subpca_reader = {
+	"ad_subpca", sizeof(SubpcaOptions), read_subpca_options
+};
+
+/* Score every row of a partition; 0.2.0 had no options. */
 static void
 prepare_subpca(AdSeriesWindow *window, void *partition)
 {
 	SubpcaPartition *part = (SubpcaPartition *) partition;
 	Size		m = window_argument(window, 2, AD_SUBPCA_MAX_WINDOW);
+	const SubpcaOptions *o = window->flinfo->fn_nargs < 3 ? NULL :
+		ad_series_window_options(window, 2);
 	Size		n = row_count(window, AD_SERIES_MAX_POINTS,
-							  5 * sizeof(double));
+							  5 * sizeof(double),
+							  o ? o->on_error : AD_ON_ERROR_RAISE);
 	double	   *y = ad_series_window_values(window, n, NULL);
 
 	part->head.n = n;
@@ -167,7 +219,7 @@ prepare_subpca(AdSeriesWindow *window, void *partition)
 }
 
 static const AdSeriesFrame subpca_frame = {
-	sizeof(SubpcaPartition), false, prepare_subpca, {0}
+	sizeof(SubpcaPartition), false, prepare_subpca, &ad_subpca_reader
 };
 
 PG_FUNCTION_INFO_V1(ad_subpca);
@@ -184,22 +236,89 @@ ad_subpca(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(part->score[row]);
 }
 
-PG_FUNCTION_INFO_V1(ad_changepoints);
-
-/* Return the positions (from 1) at which a new level begins. */
-Datum
-ad_changepoints(PG_FUNCTION_ARGS)
+/* Read the options of ad_changepoints. */
+static void
+read_changepoints_options(FmgrInfo *flinfo, Jsonb *given, void *options)
 {
-	char	   *method;
-	double		penalty = PG_ARGISNULL(2) ? NAN : PG_GETARG_FLOAT8(2);
-	int			min_segment = PG_ARGISNULL(3) ? 2 : PG_GETARG_INT32(3);
+	(void) flinfo;
+	ad_options_parse(&given->root, "ad_changepoints", changepoints_table,
+					 lengthof(changepoints_table), NULL, options);
+}
+
+const AdSeriesReader ad_changepoints_reader = {
+	"ad_changepoints", sizeof(ChangepointsOptions), read_changepoints_options
+};
+
+/*
+ * Return the positions (from 1) at which a new level of a packed series
+ * begins, as int[]; NULL if the series is at fault, with on_error.
+ */
+static Datum
+changepoints(FunctionCallInfo fcinfo, const ChangepointsOptions *o)
+{
 	const double *y;
 	Size		n,
 				nmissing,
 				count;
 	uint32	   *at;
 	Datum	   *items;
+	AdSeriesProblem problem = {0};
 
+	if (!ad_series_values(PG_GETARG_ARRAYTYPE_P(0), &y, &n, &nmissing,
+						  &problem) ||
+		!ad_series_affordable(ad_mul_size(n, AD_CHANGEPOINTS_BYTES +
+										  2 * sizeof(double)), n, &problem))
+	{
+		ad_series_fault(o->on_error, &problem);
+		PG_RETURN_NULL();
+	}
+	if (n == 0)
+		PG_RETURN_ARRAYTYPE_P(construct_empty_array(INT4OID));
+	at = ad_palloc_array(uint32, n);
+	count = ad_changepoints_pelt(y, n, o->penalty, (Size) o->min_segment, at);
+	items = ad_palloc_array(Datum, count);
+	for (Size i = 0; i < count; i++)
+		items[i] = Int32GetDatum((int32) at[i] + 1);
+	PG_RETURN_ARRAYTYPE_P(construct_array(items, (int) count, INT4OID, 4,
+										  true, 'i'));
+}
+
+PG_FUNCTION_INFO_V1(ad_changepoints_with_options);
+
+/* ad_changepoints(series, options) -> positions */
+Datum
+ad_changepoints_with_options(PG_FUNCTION_ARGS)
+{
+	AdSeriesCall *call = ad_series_call(fcinfo, false);
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("options of %s cannot be NULL", "ad_changepoints")));
+	return changepoints(fcinfo,
+						ad_series_call_options(fcinfo->flinfo, call,
+											   ad_jsonb_argument(PG_GETARG_DATUM(1), "options"),
+											   &ad_changepoints_reader));
+}
+
+PG_FUNCTION_INFO_V1(ad_changepoints);
+
+/*
+ * ad_changepoints(series, method, penalty, min_segment) -> positions
+ *
+ * An untyped constant is a method.  One that is an object stands for options,
+ * so that they can be written here as in all other functions.
+ */
+Datum
+ad_changepoints(PG_FUNCTION_ARGS)
+{
+	ChangepointsOptions o = {0};
+	char	   *method;
+
+	o.penalty = PG_ARGISNULL(2) ? NAN : PG_GETARG_FLOAT8(2);
+	o.min_segment = PG_ARGISNULL(3) ? 2 : PG_GETARG_INT32(3);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	if (PG_ARGISNULL(1))
@@ -207,35 +326,28 @@ ad_changepoints(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("method cannot be NULL")));
 	method = ad_text_argument(PG_GETARG_DATUM(1), "method", AD_MAX_WORD_LENGTH);
+	if (method[0] == '{' && PG_ARGISNULL(2) && o.min_segment == 2)
+	{
+		Datum		options = DirectFunctionCall1(jsonb_in,
+												  CStringGetDatum(method));
+
+		read_changepoints_options(fcinfo->flinfo, DatumGetJsonbP(options), &o);
+		return changepoints(fcinfo, &o);
+	}
 	if (strcmp(method, "pelt") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("method cannot be \"%s\"", ad_quote_clip(method)),
 				 errdetail("Expected \"pelt\".")));
-	if (!PG_ARGISNULL(2) && !(penalty > 0 && isfinite(penalty)))
+	if (!PG_ARGISNULL(2) && !(o.penalty > 0 && isfinite(o.penalty)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("penalty is out of range: %g", penalty),
+				 errmsg("penalty is out of range: %g", o.penalty),
 				 errdetail("Expected a number greater than 0.")));
-	if (min_segment < 1)
+	if (o.min_segment < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("shortest segment is out of range: %d", min_segment),
+				 errmsg("shortest segment is out of range: %d", o.min_segment),
 				 errdetail("Expected at least 1.")));
-	y = ad_series_values(PG_GETARG_ARRAYTYPE_P(0), &n, &nmissing);
-	if (n > AD_SERIES_MAX_POINTS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("series has too many points: %zu", n),
-				 errdetail("The limit is %zu.", AD_SERIES_MAX_POINTS)));
-	if (n == 0)
-		PG_RETURN_ARRAYTYPE_P(construct_empty_array(INT4OID));
-	ad_series_need(n, AD_CHANGEPOINTS_BYTES + 2 * sizeof(double));
-	at = ad_palloc_array(uint32, n);
-	count = ad_changepoints_pelt(y, n, penalty, (Size) min_segment, at);
-	items = ad_palloc_array(Datum, count);
-	for (Size i = 0; i < count; i++)
-		items[i] = Int32GetDatum((int32) at[i] + 1);
-	PG_RETURN_ARRAYTYPE_P(construct_array(items, (int) count, INT4OID, 4,
-										  true, 'i'));
+	return changepoints(fcinfo, &o);
 }

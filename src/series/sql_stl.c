@@ -123,14 +123,16 @@ prepare(AdSeriesWindow *window, void *partition)
 
 	if (decompose(window, options, part, &problem))
 		return;
-	if (options->o.on_error == AD_ON_ERROR_RAISE)
-		ad_series_raise(&problem);
+	ad_series_fault(options->o.on_error, &problem);
 	part->null = true;
 }
 
+static const AdSeriesReader reader = {
+	"ad_stl", sizeof(StlOptions), read_options
+};
+
 static const AdSeriesFrame frame = {
-	sizeof(StlPartition), true, prepare,
-	{"ad_stl", sizeof(StlOptions), read_options}
+	sizeof(StlPartition), true, prepare, &reader
 };
 
 /* Return a row without NULLs, in one piece. */

@@ -331,20 +331,17 @@ ad_stl_array(PG_FUNCTION_ARGS)
 
 	p.o = ad_series_call_options(fcinfo->flinfo, call, options,
 								 &ad_stl_reader);
-	if (ARR_NDIM(array) == 1 &&
-		(Size) ARR_DIMS(array)[0] > AD_SERIES_MAX_POINTS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("series has too many points: %d", ARR_DIMS(array)[0]),
-				 errdetail("The limit is %zu.", AD_SERIES_MAX_POINTS)));
-	p.y = ad_series_values(array, &p.n, &nmissing);
+	if (!ad_series_values(array, &p.y, &p.n, &nmissing, &problem))
+	{
+		ad_series_fault(p.o->on_error, &problem);
+		PG_RETURN_NULL();
+	}
 	if (p.n == 0)
 		PG_RETURN_NULL();
 	p.present = ad_series_any_finite(p.y, p.n) ? p.n - nmissing : 0;
 	if (!prepare(&p, &problem))
 	{
-		if (p.o->on_error == AD_ON_ERROR_RAISE)
-			ad_series_raise(&problem);
+		ad_series_fault(p.o->on_error, &problem);
 		PG_RETURN_NULL();
 	}
 	if (p.present > 0)

@@ -26,6 +26,7 @@
  *-------------------------------------------------------------------------
  */
 #include "core/ad_envelope.h"
+#include "core/ad_fault.h"
 #include "core/ad_options.h"
 #include "series/ad_grid.h"
 #include "series/ad_pareto.h"
@@ -54,6 +55,8 @@
 #define NORMAL_MEAN		1.2533141373155001	/* sqrt(pi / 2): deviations of a
 											 * normal's mean absolute value */
 #define SLOT_SEEN_MAX	1000000
+#define FLAG_LATE_ERROR	1		/* as stored */
+#define FLAG_NUMBER		2
 
 static const char *const late_names[] = {"count", "error", NULL};
 static const char *const own_keys[] = {"period", "step", NULL};
@@ -66,6 +69,7 @@ static const AdOption table[] = {
 	AD_FLOAT_ABOVE(AdStreamOptions, q, 1e-4, 0, 0.02),
 	AD_INT(AdStreamOptions, warmup, 0, 1, 100000000),
 	AD_ENUM(AdStreamOptions, late, 0, late_names),
+	AD_ENUM(AdStreamOptions, on_error, AD_ON_ERROR_RAISE, ad_on_error_names),
 };
 
 /* Fill o from a jsonb object; intervals stay text for the caller. */
@@ -82,12 +86,6 @@ ad_stream_options_parse(JsonbContainer *object, AdStreamOptions *o)
 				 errmsg("option \"%s\" is out of range: %zu", "period",
 						o->period.points),
 				 errdetail("The limit is %u.", AD_STREAM_MAX_SLOTS)));
-	if (o->step.points > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"%s\" cannot be \"%zu\"", "step",
-						o->step.points),
-				 errdetail("Expected an interval.")));
 }
 
 /* Set the bound for the risk, from the tail's moments. */
@@ -123,6 +121,8 @@ ad_stream_init(AdStream *s, const AdStreamOptions *o)
 		s->period = o->period.usec + o->period.months * month;
 	if (o->step.text)
 		s->step = o->step.usec + o->step.months * month;
+	else
+		s->step = (int64) o->step.points;
 	s->warmup = (uint32) o->warmup;
 	s->late_error = o->late == AD_LATE_ERROR;
 	s->last = AD_NO_TIME;
@@ -148,7 +148,8 @@ lay_out(AdStream *s, MemoryContext mcxt)
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("period of the stream has too many points: %.0f",
 							slots),
-					 errdetail("The limit is %u.", AD_STREAM_MAX_SLOTS)));
+					 errdetail("The limit is %u.", AD_STREAM_MAX_SLOTS),
+					 ad_errdata()));
 	}
 	s->slots = slots >= 2 ? (uint32) slots : 0;
 	if (s->slots > 0)
@@ -342,7 +343,8 @@ refuse_late(AdStream *s, AdStreamPoint *out)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("point of the stream is not after the newest one"),
-				 errhint("Option \"late\" can be \"count\".")));
+				 errhint("Option \"late\" can be \"count\"."),
+				 ad_errdata()));
 	s->late++;
 	out->late = true;
 }
@@ -413,7 +415,8 @@ ad_stream_write(const AdStream *s)
 	ad_wr_u64(b, (uint64) s->period);
 	ad_wr_u32(b, s->points);
 	ad_wr_u32(b, s->warmup);
-	ad_wr_u32(b, s->late_error ? 1 : 0);
+	ad_wr_u32(b, (s->late_error ? FLAG_LATE_ERROR : 0) |
+			  (s->number ? FLAG_NUMBER : 0));
 	ad_wr_u32(b, s->nfirst);
 	ad_wr_u64(b, (uint64) s->step);
 	ad_wr_u64(b, (uint64) s->last);
@@ -444,6 +447,7 @@ ad_stream_read(AdStream *s, const uint8 *data, Size len)
 {
 	AdEnvelope	e;
 	AdReader	r;
+	uint32		flags;
 
 	memset(s, 0, sizeof(AdStream));
 	ad_envelope_open(&e, data, len, AD_MAGIC_STREAM, "stream state",
@@ -457,7 +461,9 @@ ad_stream_read(AdStream *s, const uint8 *data, Size len)
 	s->period = (int64) ad_rd_u64(&r);
 	s->points = ad_rd_u32(&r);
 	s->warmup = ad_rd_u32(&r);
-	s->late_error = ad_rd_u32(&r) != 0;
+	flags = ad_rd_u32(&r);
+	s->late_error = (flags & FLAG_LATE_ERROR) != 0;
+	s->number = (flags & FLAG_NUMBER) != 0;
 	s->nfirst = ad_rd_u32(&r);
 	s->step = (int64) ad_rd_u64(&r);
 	s->last = (int64) ad_rd_u64(&r);
@@ -479,6 +485,8 @@ ad_stream_read(AdStream *s, const uint8 *data, Size len)
 		!(s->trend_gain >= 0 && s->trend_gain <= 1) ||
 		!(s->season_gain > 0 && s->season_gain <= 1) ||
 		!(s->clip >= 1 && s->clip <= 100) || !(s->q > 0 && s->q <= 0.02) ||
+		flags > (FLAG_LATE_ERROR | FLAG_NUMBER) ||
+		(s->number && s->period > 0) ||
 		s->period < 0 || s->step < 0 || s->nfirst > AD_STREAM_FIRST ||
 		s->points > AD_STREAM_MAX_SLOTS || s->scale < 0 ||
 		s->tail_mean < 0 || s->tail_square < 0 ||

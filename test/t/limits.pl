@@ -153,7 +153,7 @@ my %value = (
 	'double precision[]' => "'{1,2}'", 'boolean[]' => "'{t,f}'", 'text[]' => "'{x}'", 'jsonb[]' => 'ARRAY[ad_zscore()]', interval => "'1 s'",
 	'timestamp with time zone' => 'now()', 'timestamp without time zone' => 'localtimestamp', 'timestamp with time zone[]' => 'ARRAY[now(),now()]',
 	'timestamp without time zone[]' => 'ARRAY[localtimestamp,localtimestamp]', 'bigint[]' => "'{1,2}'",
-	anyelement => '1', anycompatible => '1', '"any"' => '1', 'ad_order_event' => "ad_order_event('NEW','BUY',1,1,now())", 'ad_order_event[]' => 'NULL');
+	anyelement => '1', anyarray => 'ARRAY[1,2]', anycompatible => '1', '"any"' => '1', 'ad_order_event' => "ad_order_event('NEW','BUY',1,1,now())", 'ad_order_event[]' => 'NULL');
 my %long = (text => 't', jsonb => 'j', bytea => 'b', '"any"' => 't');
 
 my $functions = $node->safe_psql('postgres', <<'SQL');

@@ -43,6 +43,7 @@ my %forms = (
 	'ad_periods, a time zone' => q(SELECT ad_periods(v, ts, '{"timezone": "Europe/Berlin"}') FROM long),
 	'ad_stream' => q(SELECT count(d) FROM (SELECT ad_stream(v, ts, '{"period": "1 day"}') OVER (ORDER BY ts) d FROM long) s),
 	'ad_stream_update' => q(SELECT array_length((u).scores, 1) FROM (SELECT ad_stream_update(NULL, ts, v, '{"period": "1 day"}') u FROM packed OFFSET 0) s),
+	'ad_stream_array' => q(SELECT array_length((u).scores, 1) FROM (SELECT ad_stream_array(NULL, v, ts, '{"period": "1 day"}') u FROM packed OFFSET 0) s),
 	'ad_discord' => q(SELECT count(d) FROM (SELECT ad_discord(v, 24) OVER (ORDER BY ts) d FROM long WHERE i < 20000) s),
 	'ad_subpca' => q(SELECT count(d) FROM (SELECT ad_subpca(v, 24) OVER (ORDER BY ts) d FROM long) s),
 	'ad_changepoints' => q(SELECT array_length(ad_changepoints(v), 1) FROM packed));

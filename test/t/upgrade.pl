@@ -76,13 +76,15 @@ CREATE TABLE payments AS SELECT i, ad_random(1, i, 'normal') AS amount, i % 24 A
 CREATE TABLE models AS SELECT ad_fit('iforest', amount, hour) AS model FROM payments;
 CREATE TABLE sketches AS SELECT ad_sketch(amount, hour) AS sketch FROM payments;
 CREATE VIEW scores AS SELECT i, ad_score(model, amount, hour) AS score FROM payments, models;
-CREATE VIEW spec AS SELECT ad_lof(7) || ad_prepare('mean', 'robust') $calibrate AS spec, ad_iforest(7, 32) || ad_fair_forest(7, 32) || ad_inne(7, 8) || ad_ecod('paper') AS more;
+CREATE VIEW spec AS SELECT ad_lof(7) || ad_prepare('mean', 'robust') $calibrate AS spec, ad_iforest(7, 32) || ad_fair_forest(7, 32) || ad_inne(7, 8) || ad_ecod('paper') || ad_stream_options(24, late => 'error') AS more;
+CREATE VIEW stream AS SELECT (ad_stream_update(NULL, '{2026-01-01,2026-01-02}', '{1,2}', ad_stream_options(24))).scores, ad_stream(1, '2026-01-01') OVER () AS point;
 CREATE TABLE specs (spec jsonb DEFAULT ad_prepare(scale => 'minmax'), CHECK (spec <> ad_prepare()));
 CREATE INDEX ON payments ((ad_prepare(onehot_max => i::int % 2) IS NULL));
 SQL
 	my %default = map { /^(\S+ \S+) (.*)/s } split /\n/, $node->safe_psql($database, $defaults);
 	my $spec = 'SELECT spec, more FROM spec';
 	my $said = $node->safe_psql($database, $spec);
+	my $streamed = $node->safe_psql($database, 'SELECT * FROM stream');
 	my $scores = "SELECT md5(string_agg(encode(float8send(score), 'hex'), '' ORDER BY i)) FROM scores";
 	my $before = $node->safe_psql($database, $scores);
 
@@ -90,6 +92,7 @@ SQL
 	is($node->safe_psql($database, "SELECT extversion FROM pg_extension WHERE extname = 'anomaly'"), $version, "$old: updated");
 	is($node->safe_psql($database, $scores), $before, "$old: scores are as they were");
 	is($node->safe_psql($database, $spec), $said, "$old: a view of constructors whose arguments changed is as it was");
+	is($node->safe_psql($database, 'SELECT * FROM stream'), $streamed, "$old: so is one of a stream");
 	is($node->safe_psql($database, "INSERT INTO specs DEFAULT VALUES RETURNING spec #>> '{prepare,scale}'"), 'minmax', "$old: so is a default");
 	is($node->safe_psql($database, $catalogue), $fresh, "$old: every object is as in a fresh database");
 	if ($old eq $released[-1])

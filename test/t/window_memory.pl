@@ -117,8 +117,11 @@ my %cases = (
 	'ad_stream(double precision,timestamp with time zone,jsonb)' => [ '', 'n::float8, ts, stream_options' ],
 	'ad_stream(double precision,timestamp without time zone,jsonb)' =>
 	  [ '', 'n::float8, ts::timestamp, stream_options' ],
+	'ad_stream(double precision,bigint,jsonb)' => [ '', 'n::float8, id::bigint, stream_options' ],
+	'ad_stream(double precision,text,jsonb)' => [ '', 'n::float8, ts::text, stream_options' ],
 	'ad_discord(double precision,integer,jsonb)' => [ '', 'n::float8, 12, discord_options' ],
 	'ad_subpca(double precision,integer)' => [ '', 'n::float8, 12' ],
+	'ad_subpca(double precision,integer,jsonb)' => [ '', 'n::float8, 12, ad_subpca_options()' ],
 	'ad_fdr(double precision,text)' => [ '', 'p::float8, method' ],
 	'ad_wash_trade(ad_order_event)' => [ '_event', 'ev', 'ad_order_event(kind, side, price, quantity, ts)' ],
 	'ad_wash_trade(ad_order_event,jsonb)' => [ '_event', 'ev, wash' ],
