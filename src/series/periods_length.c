@@ -269,6 +269,36 @@ make_means(AdPeriodSearch *s, Size period, Length *l)
 }
 
 /*
+ * Set the sine and cosine of each harmonic of a length at the first mean, and
+ * those of a step to the next one.
+ */
+static void
+begin_turning(const Length *l, double length, double *first, double *step)
+{
+	double		turn = (double) l->width / length;
+
+	for (int h = 0; h < l->nharmonics; h++)
+	{
+		ad_sincos_turn(turn / 2 * l->harmonic[h], &first[2 * h],
+					   &first[2 * h + 1]);
+		ad_sincos_turn(turn * l->harmonic[h], &step[2 * h], &step[2 * h + 1]);
+	}
+}
+
+/* Turn sines and cosines by a step each. */
+static inline void
+turn_on(double *at, const double *step, int n)
+{
+	for (int h = 0; h < 2 * n; h += 2)
+	{
+		double		sine = at[h];
+
+		at[h] = sine * step[h + 1] + at[h + 1] * step[h];
+		at[h + 1] = at[h + 1] * step[h + 1] - sine * step[h];
+	}
+}
+
+/*
  * Fit by least squares the trend and, if length is not 0, harmonics of it to
  * the means; return the energy fitted.  Set c to the trend's terms if c is
  * not NULL.
@@ -279,21 +309,22 @@ fit_terms(const Length *l, double length, double *c)
 	double		a[(TRENDS + 2 * FITTED) * (TRENDS + 2 * FITTED)] = {0};
 	double		b[TRENDS + 2 * FITTED] = {0};
 	double		row[TRENDS + 2 * FITTED];
-	int			cols = TRENDS + (length > 0 ? 2 * l->nharmonics : 0);
+	double		step[2 * FITTED];
+	int			nharmonics = length > 0 ? l->nharmonics : 0;
+	int			cols = TRENDS + 2 * nharmonics;
 	double		energy = 0;
 
+	if (nharmonics > 0)
+		begin_turning(l, length, row + TRENDS, step);
 	for (Size i = 0; i < l->n; i++)
 	{
 		double		t = 2 * ((double) i + 0.5) / (double) l->n - 1;
-		double		turn = length > 0 ?
-			((double) i + 0.5) * (double) l->width / length : 0;
 
 		row[0] = 1;
 		row[1] = t;
 		row[2] = t * t - 1.0 / 3;
-		for (int h = 0; TRENDS + 2 * h < cols; h++)
-			ad_sincos_turn(turn * l->harmonic[h], &row[TRENDS + 2 * h],
-						   &row[TRENDS + 2 * h + 1]);
+		if (i > 0)
+			turn_on(row + TRENDS, step, nharmonics);
 		for (int j = 0; j < cols; j++)
 		{
 			double		w = l->weight[i] * row[j];
