@@ -111,5 +111,28 @@ my $force = 'SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_p
 like($node->safe_psql('postgres', "$force EXPLAIN (COSTS OFF, VERBOSE) $query"), qr/Gather.*ad_stl_array/s, 'packed series are decomposed in parallel workers');
 is(join("\n", sort split /\n/, $node->safe_psql('postgres', "$force $query")), join("\n", sort split /\n/, $serial), 'parallel equals serial');
 
+# rows by GROUP BY, where the server can do that in workers
+$node->safe_psql('postgres', q{
+	CREATE TABLE points (g int, i int, v float8) PARTITION BY HASH (g);
+	CREATE TABLE points_0 PARTITION OF points FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+	CREATE TABLE points_1 PARTITION OF points FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+	INSERT INTO points SELECT g, i, x FROM series, unnest(v) WITH ORDINALITY u(x, i);
+	ANALYZE points;
+});
+my $together = 'SET enable_partitionwise_aggregate = on;';
+my %grouped = (
+	'ad_stl_array' => q{ad_stl_array(array_agg(v ORDER BY i), '{"period": 24, "robust": true}')},
+	'ad_changepoints' => q{ad_changepoints(array_agg(v ORDER BY i), '{"penalty": 3}'::jsonb)},
+	'ad_stream_array' => q{ad_stream_array(NULL, array_agg(v ORDER BY i), array_agg(i ORDER BY i), '{"period": 24}')},
+	'ad_periods' => q{ad_periods(v, i, '{"on_error": "null"}')});
+for my $name (sort keys %grouped)
+{
+	my $by_group = "SELECT g, md5(($grouped{$name})::text) FROM points GROUP BY g";
+	my $alone = $node->safe_psql('postgres', "SET max_parallel_workers_per_gather = 0; $by_group");
+
+	like($node->safe_psql('postgres', "$together $force EXPLAIN (COSTS OFF, VERBOSE) $by_group"), qr/Gather.*Append.*Aggregate.*$name/s, "$name: grouped in parallel workers");
+	is(join("\n", sort split /\n/, $node->safe_psql('postgres', "$together $force $by_group")), join("\n", sort split /\n/, $alone), "$name: parallel equals serial");
+}
+
 $node->stop;
 done_testing();
