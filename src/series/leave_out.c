@@ -292,15 +292,16 @@ ad_verdict_leave_out(AdVerdict *v, const AdStlOptions *o,
 	v->off = remainder;
 	if (ad_stl_outer(o) > 0)
 	{
-		own_arrays(&l, remainder);
 		if (result->plain)
+		{
+			v->expected = result->plain;
+			v->off = v->own = ad_palloc_array(double, v->n);
 			for (Size i = 0; i < v->n; i++)
-			{
-				v->expected[i] = result->plain[i];
 				v->own[i] = v->y[i] - v->expected[i];
-			}
+		}
 		else
 		{
+			own_arrays(&l, remainder);
 			l.y = unconstify(double *, v->y);
 			fit_piece(&l, 0, v->n, 0, v->n);
 		}

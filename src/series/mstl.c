@@ -91,7 +91,7 @@ Size
 ad_stl_bytes(Size n, const Size *periods, int nperiods)
 {
 	Size		longest = 0;
-	Size		arrays = 10 + (nperiods > 1 ? (Size) nperiods : 0);
+	Size		arrays = 9 + (nperiods > 1 ? (Size) nperiods : 0);
 
 	for (int i = 0; i < nperiods; i++)
 		if (2 * periods[i] <= n)
