@@ -94,20 +94,20 @@ LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH candidate AS MATERIALIZED (
-        SELECT c.oid, a.attnum, format('%I.%I', n.nspname, c.relname) AS holder, quote_ident(a.attname) AS name,
-               -- changing a partitioned table changes its partitions
-               format('ALTER TABLE %I.%I ALTER COLUMN %I SET STORAGE EXTERNAL', rn.nspname, r.relname, a.attname) AS change
+        -- of a partition the whole table: changing that changes its partitions
+        SELECT c.oid, a.attnum, format('%I.%I', rn.nspname, r.relname) AS holder, quote_ident(a.attname) AS name
         FROM pg_attribute a
              JOIN pg_type t ON t.oid = a.atttypid
              JOIN pg_class c ON c.oid = a.attrelid
-             JOIN pg_namespace n ON n.oid = c.relnamespace
              JOIN pg_class r ON r.oid = CASE WHEN c.relispartition THEN pg_partition_root(c.oid)::oid ELSE c.oid END
              JOIN pg_namespace rn ON rn.oid = r.relnamespace
         WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attstorage IN ('x', 'm')
               AND 'bytea'::regtype IN (t.oid, t.typbasetype)
               AND c.relkind IN ('r', 'm') AND c.relpersistence <> 't'),
     found AS MATERIALIZED (
-        SELECT c.*, h.what FROM candidate c, _anomaly._ad_column_holds(c.oid, c.attnum) h(what) WHERE h.what IS NOT NULL)
+        SELECT c.holder, c.name, min(h.what) AS what
+        FROM candidate c, _anomaly._ad_column_holds(c.oid, c.attnum) h(what) WHERE h.what IS NOT NULL
+        GROUP BY c.holder, c.name)
     SELECT 'storage', CASE WHEN count(*) = 0 THEN 'ok' ELSE 'warning' END,
            CASE WHEN count(*) = 0 THEN 'No column was found that compresses models, sketches or stream states.'
                 ELSE format('Column %s of %s compresses its %s%s.',
@@ -115,8 +115,10 @@ AS $$
                             (array_agg(f.what ORDER BY f.holder, f.name))[1],
                             CASE WHEN count(*) > 1 THEN format('; %s columns do', count(*)) ELSE '' END) END,
            CASE WHEN count(*) > 0 THEN
-               format('They hardly get smaller, and storing them takes up to 30 times as long. Say: %s', (SELECT string_agg(s.change, '; ' ORDER BY s.change)
-                   FROM (SELECT DISTINCT g.change FROM found g ORDER BY g.change LIMIT 5) s)) END
+               format('They hardly get smaller, and storing them takes up to 30 times as long. Say: %s',
+                      (SELECT string_agg(format('ALTER TABLE %s ALTER COLUMN %s SET STORAGE EXTERNAL', g.holder, g.name), '; '
+                                         ORDER BY g.holder, g.name)
+                       FROM (SELECT * FROM found ORDER BY holder, name LIMIT 5) g)) END
     FROM found f
 $$;
 COMMENT ON FUNCTION _anomaly._ad_health_storage() IS

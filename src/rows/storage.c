@@ -7,20 +7,26 @@
  * of the time of storing one.  Where they are can only be seen in the tables
  * themselves.  A table is looked into here, and not by a query, so that
  * asking runs no code and waits for nothing: the caller may read the
- * column, the table has no row security for him, it can be locked at once,
- * and of its first pages the first value that is there is looked at, of
- * which the magic is read.  What is told is whether that is one of ours.
+ * column, in the table or in one that it is a partition or a child of, which
+ * has no row security for him, all can be locked at once, and of the first
+ * pages the first value that is there is looked at, of which the magic is
+ * read.  What is told is whether that is one of ours.
  *
  *-------------------------------------------------------------------------
  */
 #include "core/ad_envelope.h"
 #include "sql/ad_result.h"
 
+#include "access/genam.h"
 #include "access/heapam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/indexing.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -28,10 +34,12 @@
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #define PAGES	4				/* looked at */
 
@@ -102,11 +110,78 @@ look_into(Relation rel, AttrNumber attribute)
 	return kind;
 }
 
+/* The tables that one is a partition or a child of. */
+static List *
+parents_of(Oid relid)
+{
+	Relation	inherits = table_open(InheritsRelationId, AccessShareLock);
+	List	   *parents = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL,
+							  1, &key);
+	while ((tuple = systable_getnext(scan)) != NULL)
+		parents = lappend_oid(parents,
+							  ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
+	systable_endscan(scan);
+	table_close(inherits, AccessShareLock);
+	return parents;
+}
+
+/* Whether the caller reads all of a column if he names a table, locked. */
+static bool
+may_name(Oid relid, const char *column)
+{
+	AttrNumber	attribute = get_attnum(relid, column);
+
+	/* who may not use its schema cannot name it, whatever was granted on it */
+	return attribute != InvalidAttrNumber &&
+		ad_schema_aclcheck(get_rel_namespace(relid),
+						   GetUserId()) == ACLCHECK_OK &&
+		(pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
+		 pg_attribute_aclcheck(relid, attribute, GetUserId(),
+							   ACL_SELECT) == ACLCHECK_OK) &&
+		check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED;
+}
+
+/*
+ * Whether the caller may read a column of a table, which is locked: by its
+ * name, or that of a table that it is a part of, where rights on the parts do
+ * not count.
+ */
+static bool
+may_read(Oid relid, const char *column)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (may_name(relid, column))
+		return true;
+	foreach(lc, parents_of(relid))
+	{
+		Oid			parent = lfirst_oid(lc);
+		bool		may;
+
+		if (!ConditionalLockRelationOid(parent, AccessShareLock))
+			continue;
+		/* it may have been dropped before it was locked */
+		may = SearchSysCacheExists1(RELOID, ObjectIdGetDatum(parent)) &&
+			may_read(parent, column);
+		UnlockRelationOid(parent, AccessShareLock);
+		if (may)
+			return true;
+	}
+	return false;
+}
+
 /* Whether a table may be looked into, and not run anything. */
 static bool
 is_plain(Relation rel, AttrNumber attribute)
 {
-	Oid			relid = RelationGetRelid(rel);
 	Form_pg_attribute a;
 
 	if ((rel->rd_rel->relkind != RELKIND_RELATION &&
@@ -120,15 +195,7 @@ is_plain(Relation rel, AttrNumber attribute)
 	a = TupleDescAttr(RelationGetDescr(rel), attribute - 1);
 	if (a->attisdropped || getBaseType(a->atttypid) != BYTEAOID)
 		return false;
-	/* who may not use its schema cannot name it, whatever was granted on it */
-	if (ad_schema_aclcheck(RelationGetNamespace(rel),
-						   GetUserId()) != ACLCHECK_OK)
-		return false;
-	if (pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
-		pg_attribute_aclcheck(relid, attribute, GetUserId(),
-							  ACL_SELECT) != ACLCHECK_OK)
-		return false;
-	return check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED;
+	return may_read(RelationGetRelid(rel), NameStr(a->attname));
 }
 
 /*
