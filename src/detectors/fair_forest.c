@@ -23,6 +23,8 @@
 #include "detectors/iforest.h"
 #include "math/ad_math.h"
 
+#include <float.h>
+
 #define MAX_DEPTH	1000
 #define CLOSE		1e-9		/* projections that rounding may unite */
 
@@ -40,20 +42,54 @@ typedef struct FairScratch
 {
 	int			candidates;
 	double	   *projection;		/* psi */
+	double	   *place;			/* psi */
 	double	   *coefficient;	/* of the best candidate */
 	int		   *columns;		/* of the best candidate */
 } FairScratch;
 
-/* A position within least .. greatest, from 0 to 1. */
+/* How often the least positive float8 is in a subnormal number that is >= 0. */
 static inline double
-place(double v, double least, double greatest)
+subnormal_multiple(double v)
+{
+	int64		bits;
+
+	memcpy(&bits, &v, sizeof(bits));
+	return (double) bits;
+}
+
+/*
+ * Fill in where n numbers within least .. greatest are, from 0 to 1; returns
+ * the sum.
+ */
+static double
+find_places(const double *v, int n, double least, double greatest,
+			double *place)
 {
 	double		width = greatest - least;
+	double		sum = 0;
 
-	/* the width of the whole float8 range is not a float8 */
 	if (unlikely(!isfinite(width)))
-		return (v / 2 - least / 2) / (greatest / 2 - least / 2);
-	return (v - least) / width;
+	{
+		/* the width of the whole float8 range is not a float8 */
+		width = greatest / 2 - least / 2;
+		for (int i = 0; i < n; i++)
+			sum += place[i] = (v[i] / 2 - least / 2) / width;
+		return sum;
+	}
+	if (unlikely(width < DBL_MIN))
+	{
+		/*
+		 * Processors divide subnormal numbers a hundred times more slowly
+		 * than the multiples of the least of them that their bits are.
+		 */
+		for (int i = 0; i < n; i++)
+			sum += place[i] = subnormal_multiple(v[i] - least) /
+				subnormal_multiple(width);
+		return sum;
+	}
+	for (int i = 0; i < n; i++)
+		sum += place[i] = (v[i] - least) / width;
+	return sum;
 }
 
 /*
@@ -63,10 +99,11 @@ place(double v, double least, double greatest)
 static double
 draw_coefficient(AdForestGrower *g, int column, int lo, int hi)
 {
+	FairScratch *s = g->private;
 	double		u = 2 * ad_random_double(&g->random) - 1;
 	double		least,
 				greatest;
-	double		mean = 0;
+	double		mean;
 	double		ss = 0;
 	double		sd = 0.5;
 	double		c;
@@ -76,18 +113,18 @@ draw_coefficient(AdForestGrower *g, int column, int lo, int hi)
 	{
 		const double *x = g->x + column;
 		int			cols = g->m->cols;
+		int			n = hi - lo;
 
-		for (int i = lo; i < hi; i++)
-			mean += place(x[(Size) g->rows[i] * cols], least, greatest);
-		mean /= hi - lo;
-		for (int i = lo; i < hi; i++)
+		for (int i = 0; i < n; i++)
+			s->place[i] = x[(Size) g->rows[lo + i] * cols];
+		mean = find_places(s->place, n, least, greatest, s->place) / n;
+		for (int i = 0; i < n; i++)
 		{
-			double		d = place(x[(Size) g->rows[i] * cols],
-								  least, greatest) - mean;
+			double		d = s->place[i] - mean;
 
 			ss += d * d;
 		}
-		sd = sqrt(ss / (hi - lo));
+		sd = sqrt(ss / n);
 	}
 	/* twice halved, for widths that are no float8 */
 	c = u / sd * 0.5 / (greatest / 2 - least / 2);
@@ -97,17 +134,17 @@ draw_coefficient(AdForestGrower *g, int column, int lo, int hi)
 }
 
 /*
- * Sort n projections and find the cut that leaves the least pooled
- * variance, and the gap that it is in the middle of.  Returns the share of the variance that it explains, or a
- * negative number if all are equal.
+ * Sort n projections and find the cut that leaves the least pooled variance,
+ * and the gap that it is in the middle of; place[] is scratch.  Returns the
+ * share of the variance that it explains, or a negative number if all are
+ * equal.
  */
 static double
-best_cut(double *p, int n, double *threshold, double *gap)
+best_cut(double *p, int n, double *place, double *threshold, double *gap)
 {
 	double		best = -1;
 	double		least,
 				greatest;
-	double		sum = 0;
 	double		total = 0;
 	double		left = 0;
 	double		mean;
@@ -117,12 +154,10 @@ best_cut(double *p, int n, double *threshold, double *gap)
 	greatest = p[n - 1];
 	if (!(least < greatest))
 		return -1;
-	for (int i = 0; i < n; i++)
-		sum += place(p[i], least, greatest);
-	mean = sum / n;
+	mean = find_places(p, n, least, greatest, place) / n;
 	for (int i = 0; i < n; i++)
 	{
-		double		d = place(p[i], least, greatest) - mean;
+		double		d = place[i] - mean;
 
 		total += d * d;
 	}
@@ -135,7 +170,7 @@ best_cut(double *p, int n, double *threshold, double *gap)
 	{
 		double		between;
 
-		left += place(p[i], least, greatest) - mean;
+		left += place[i] - mean;
 		if (p[i] == p[i + 1])
 			continue;
 		between = left * left * ((double) n /
@@ -238,7 +273,7 @@ choose_fair(AdForestGrower *g, int lo, int hi, int *nconstant,
 				g->coefficient[i] =
 					draw_coefficient(g, g->columns[*nconstant + i], lo, hi);
 		base = project_rows(g, lo, hi, *nconstant, k, s->projection, &size);
-		gain = best_cut(s->projection, n, &cut, &gap);
+		gain = best_cut(s->projection, n, s->place, &cut, &gap);
 		if (gain < 0)
 		{
 			/*
@@ -310,6 +345,7 @@ fair_forest_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 	g.private = &s;
 	s.candidates = options->candidates;
 	s.projection = ad_palloc_array(double, g.sample_size);
+	s.place = ad_palloc_array(double, g.sample_size);
 	s.coefficient = ad_palloc_array(double, m->cols);
 	s.columns = ad_palloc_array(int, m->cols);
 	ad_forest_grow(&g, payload);

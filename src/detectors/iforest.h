@@ -173,6 +173,7 @@ typedef struct AdForestKey
 
 #define AD_FOREST_KEY_RANKS PG_UINT16_MAX	/* thresholds of a key */
 #define AD_FOREST_SEARCHES	5	/* keys that are searched at once */
+#define AD_FOREST_TOGETHER	16	/* extended trees that are walked at once */
 
 /* How an axis-parallel forest is walked. */
 typedef enum AdForestStage
@@ -347,6 +348,9 @@ extern int	ad_iforest_depth_limit(int psi);
 /* iforest_hyper.c */
 typedef struct AdForestWalker AdForestWalker;
 extern AdForestWalker *ad_forest_walker(const AdForest *f);
+extern void ad_forest_hyper_lengths(const AdForest *f, const uint32 *roots,
+									uint32 n, const double *x,
+									double *length);
 extern bool ad_forest_walk_row(AdForestWalker *w, const AdForest *f,
 							   const double *x, double *length);
 

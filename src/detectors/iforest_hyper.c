@@ -15,8 +15,11 @@
  * in those units, a split is d = y1 + r y2 - t, |r| <= 1, and in single
  * precision d is off by at most 2^-21 (|y1| + |y2| + |t|); the sum in double
  * precision, and t, by 2^-50 of what was added up before the middle was taken
- * off.  Where |d| is not above twice that, the tree's stored splits are
- * walked.
+ * off, and by less than LEAST_ERROR where products are subnormal.  Where |d|
+ * is not above twice that, the tree's stored splits are walked.
+ *
+ * Spreads are powers of two, and so is what a split is brought near 1 by
+ * before anything is added up: numbers of any size make the same blocks.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,8 +32,11 @@
 #define SPLITS			(AD_HYPER_LANES - 1)
 #define SINGLE_ERROR	0x1p-20 /* of |y1| + |y2| + |t| */
 #define DOUBLE_ERROR	0x1p-49
+#define LEAST_ERROR		(-1072) /* exponent, of a sum of two products */
+#define MAX_THRESHOLD	0x1p900 /* beyond all that is walked */
+#define MAX_FROM_ZERO	110		/* exponent, in units, of what is walked */
 #define MAX_UNITS		0x1p60	/* of spread, from the middle */
-#define MAX_TERM		1e200	/* whose products are finite */
+#define MAX_EXPONENT	1022	/* of a spread: 1 / spread is not subnormal */
 #define NOWHERE			1e30F	/* no row is beyond it */
 #define NO_WAY			PG_UINT32_MAX
 #define MAX_BLOCKS		((Size) 1 << AD_HYPER_ENTRY_SHIFT)
@@ -47,7 +53,8 @@ struct AdForestWalker
 	uint32		kept;			/* of them, the finite ones */
 	double	   *rows;			/* those */
 	double	   *middle;			/* per column */
-	double	   *per_unit;		/* 1 / spread, a power of 2 */
+	int		   *exponent;		/* of its spread, a power of 2 */
+	double	   *per_unit;		/* 1 / spread */
 	AdHyperWidth width;
 	AdHyperBlock *blocks;
 	uint32		nblocks;
@@ -61,6 +68,8 @@ struct AdForestWalker
 	uint32		nplaces;		/* power of 2 */
 	float	   *y;				/* scratch: a row */
 	uint32	   *leaf;			/* scratch: where it arrived */
+	uint32	   *unsure;			/* scratch: roots of trees to be walked again */
+	double	   *length;			/* scratch: of the row's paths in these */
 };
 
 /*
@@ -78,6 +87,7 @@ ad_forest_walker(const AdForest *f)
 	w = palloc0(sizeof(AdForestWalker));
 	w->rows = ad_palloc_array(double, ad_mul_size(f->cols, LEARN_ROWS));
 	w->middle = ad_palloc_array(double, f->cols);
+	w->exponent = ad_palloc_array(int, f->cols);
 	w->per_unit = ad_palloc_array(double, f->cols);
 	w->width = f->cols <= 8 ? AD_HYPER_8 : f->cols <= 16 ? AD_HYPER_16 :
 		AD_HYPER_WIDE;
@@ -92,6 +102,8 @@ ad_forest_walker(const AdForest *f)
 	w->places = ad_palloc_array(uint32, w->nplaces);
 	w->y = ad_palloc0_array(float, Max(f->cols, 16));
 	w->leaf = ad_palloc_array(uint32, f->ntrees + AD_HYPER_TOGETHER);
+	w->unsure = ad_palloc_array(uint32, f->ntrees);
+	w->length = ad_palloc_array(double, f->ntrees);
 	return w;
 }
 
@@ -113,10 +125,11 @@ measure(AdForestWalker *w, int cols)
 		if (spread == 0)
 			spread = v[LEARN_ROWS - 1] - v[0];
 		if (spread == 0)
-			spread = 1;
-		(void) frexp(spread, &exponent);
-		exponent = Max(Min(exponent, 400), -400);
+			spread = Max(fabs(v[0]), 1);
+		(void) frexp(Min(spread, DBL_MAX), &exponent);
+		exponent = Max(Min(exponent, MAX_EXPONENT), -MAX_EXPONENT);
 		w->middle[c] = v[LEARN_ROWS / 2];
+		w->exponent[c] = exponent;
 		w->per_unit[c] = ldexp(1, -exponent);
 	}
 }
@@ -182,6 +195,29 @@ find_place(AdForestWalker *w, int levels)
 	return way;
 }
 
+/* v times 2^exponent: ldexp(), which takes as long as all else of a split. */
+static inline double
+times_power(double v, int exponent)
+{
+	uint64		bits = (uint64) (exponent + 1023) << 52;
+	double		power;
+
+	if (unlikely(abs(exponent) > 1000))
+		return ldexp(v, exponent);
+	memcpy(&power, &bits, sizeof(power));
+	return v * power;
+}
+
+/* The exponent of a coefficient, at least, per unit of its column. */
+static inline int
+exponent_of(const AdForestWalker *w, const AdHyperTerm *term)
+{
+	uint64		bits;
+
+	memcpy(&bits, &term->coefficient, sizeof(bits));
+	return (int) (bits >> 52 & 0x7ff) - 1022 + w->exponent[term->column];
+}
+
 /*
  * Write a split.  Returns 1 if the left child is its first, 0 if the second,
  * -1 if it cannot be written.
@@ -192,46 +228,65 @@ write_split(AdForestWalker *w, const AdForest *f, const AdHyperNode *node,
 {
 	const AdHyperTerm *p = f->terms + node->first;
 	const AdHyperTerm *o = p + node->nterms - 1;
-	double		scale_p = p->coefficient / w->per_unit[p->column];
-	double		scale_o = o->coefficient / w->per_unit[o->column];
-	double		moved_p;
-	double		moved_o;
+	int			shift = Max(exponent_of(w, p), exponent_of(w, o));
+	double		scale_p = times_power(p->coefficient,
+									  w->exponent[p->column] - shift);
+	double		scale_o = times_power(o->coefficient,
+									  w->exponent[o->column] - shift);
+	double		threshold = Max(Min(times_power(node->threshold, -shift),
+									MAX_THRESHOLD), -MAX_THRESHOLD);
+	double		middle_p = w->middle[p->column] * w->per_unit[p->column];
+	double		middle_o = w->middle[o->column] * w->per_unit[o->column];
+	double		moved;
 	double		ratio;
 	double		t;
-	double		margin;
+	double		rounding;
 
 	if (fabs(scale_o) > fabs(scale_p))
 	{
 		const AdHyperTerm *term = p;
 		double		scale = scale_p;
+		double		middle = middle_p;
 
 		p = o;
 		o = term;
 		scale_p = scale_o;
 		scale_o = scale;
+		middle_p = middle_o;
+		middle_o = middle;
 	}
-	moved_p = p->coefficient * w->middle[p->column];
-	moved_o = node->nterms == 1 ? 0 : o->coefficient * w->middle[o->column];
-	if (!(fabs(scale_p) >= 1 / MAX_TERM && fabs(scale_p) <= MAX_TERM &&
-		  fabs(moved_p) <= MAX_TERM && fabs(moved_o) <= MAX_TERM &&
-		  fabs(node->threshold) <= MAX_TERM))
+	/* the greater is from 0.5 to 1, unless subnormal; sums must be finite */
+	if (scale_p == 0 ||
+		(node->nterms > 1 && shift + MAX_FROM_ZERO > DBL_MAX_EXP - 2))
 		return -1;
 	ratio = node->nterms == 1 ? 0 : scale_o / scale_p;
-	if (fabs(ratio) < 1 / MAX_UNITS)
-		ratio = 0;				/* rather than products that underflow */
-	t = (node->threshold - (moved_p + moved_o)) / scale_p;
-	margin = SINGLE_ERROR * fabs(t) + 1 / (double) NOWHERE +
-		DOUBLE_ERROR * ((fabs(node->threshold) + fabs(moved_p) +
-						 fabs(moved_o)) / fabs(scale_p) +
-						fabs(w->middle[p->column]) * w->per_unit[p->column] +
-						fabs(w->middle[o->column]) * w->per_unit[o->column]);
-	if (!(margin <= MAX_UNITS))
-		return -1;
+	moved = node->nterms == 1 ? 0 : scale_o * middle_o;
+	t = (threshold - (scale_p * middle_p + moved)) / scale_p;
+	rounding = DOUBLE_ERROR * ((fabs(threshold) + fabs(scale_p * middle_p) +
+								fabs(moved)) / fabs(scale_p) +
+							   fabs(middle_p) + fabs(middle_o)) +
+		times_power(1, LEAST_ERROR - shift) / fabs(scale_p);
+	if (fabs(t) - rounding > 4 * MAX_UNITS)
+	{
+		/* farther than what is walked: all of that is on one side */
+		ratio = 0;
+		t = t > 0 ? 4 * MAX_UNITS : -4 * MAX_UNITS;
+		rounding = 0;
+	}
+	else
+	{
+		if (!(rounding <= MAX_UNITS))
+			return -1;
+		if (fabs(ratio) < 1 / MAX_UNITS)
+			ratio = 0;			/* rather than products that underflow */
+		rounding += SINGLE_ERROR * fabs(t);
+	}
 	b->ratio[slot] = (float) ratio;
 	b->threshold[slot] = (float) t;
 	b->columns[slot] = p->column | o->column << 16 |
 		(p->column & 8) << 28 | (o->column & 8) << 12;
-	b->ratio[SPLITS] = Max(b->ratio[SPLITS], (float) margin);
+	b->ratio[SPLITS] = Max(b->ratio[SPLITS],
+						   (float) (rounding + 1 / (double) NOWHERE));
 	return scale_p > 0;
 }
 
@@ -324,7 +379,7 @@ learn(AdForestWalker *w, const AdForest *f, const double *x)
 		if (w->nrows++ % LEARN_EVERY != 0)
 			return;
 		for (int c = 0; c < f->cols; c++)
-			usual &= fabs(x[c]) <= MAX_TERM;
+			usual &= fabs(x[c]) <= DBL_MAX;
 		if (usual)
 			memcpy(w->rows + (Size) w->kept++ * f->cols, x,
 				   f->cols * sizeof(double));
@@ -337,15 +392,39 @@ learn(AdForestWalker *w, const AdForest *f, const double *x)
 	w->places = NULL;
 }
 
-/* The length of a row's path, by the stored splits. */
-static double
-stored_length(const AdForest *f, uint32 tree, const double *x)
+/*
+ * A row's path lengths in trees of an extended forest, n of them, whose roots
+ * are given.  Several are walked together: a walk is a chain of loads that
+ * wait for each other.
+ */
+void
+ad_forest_hyper_lengths(const AdForest *f, const uint32 *roots, uint32 n,
+						const double *x, double *length)
 {
-	uint32		at = f->roots[tree];
+	for (uint32 first = 0; first < n; first += AD_FOREST_TOGETHER)
+	{
+		int			some = (int) Min(n - first, AD_FOREST_TOGETHER);
+		uint32		at[AD_FOREST_TOGETHER];
+		bool		walking = true;
 
-	while (f->hyper[at].right != 0)
-		at = ad_forest_hyper_step(f, &f->hyper[at], at, x);
-	return f->hyper[at].threshold;
+		memcpy(at, roots + first, some * sizeof(uint32));
+		while (walking)
+		{
+			walking = false;
+			for (int t = 0; t < some; t++)
+			{
+				const AdHyperNode *node = &f->hyper[at[t]];
+
+				if (node->right != 0)
+				{
+					at[t] = ad_forest_hyper_step(f, node, at[t], x);
+					walking = true;
+				}
+			}
+		}
+		for (int t = 0; t < some; t++)
+			length[first + t] = f->hyper[at[t]].threshold;
+	}
 }
 
 /*
@@ -369,11 +448,17 @@ sum_lengths(const AdForestWalker *w, const AdForest *f, const double *x)
 		if (likely(!(unsure & AD_HYPER_UNSURE)))
 			return whole;
 	}
+	unsure = 0;
+	for (uint32 t = 0; t < f->ntrees; t++)
+		if (unlikely(w->leaf[t] & AD_HYPER_UNSURE))
+			w->unsure[unsure++] = f->roots[t];
+	ad_forest_hyper_lengths(f, w->unsure, unsure, x, w->length);
+	unsure = 0;
 	for (uint32 t = 0; t < f->ntrees; t++)
 	{
 		uint32		leaf = w->leaf[t] & ~AD_HYPER_LEAF;
 
-		sum += unlikely(leaf & AD_HYPER_UNSURE) ? stored_length(f, t, x) :
+		sum += unlikely(leaf & AD_HYPER_UNSURE) ? w->length[unsure++] :
 			w->whole ? leaf : w->lengths[leaf];
 	}
 	return sum;

@@ -24,7 +24,6 @@
 #define MAX_FOREST_SLOTS	((Size) 1 << 24)	/* leaves of all trees */
 #define COMPACT_ROWS		24	/* scored without blocks */
 #define COMPACT_TOGETHER	5	/* trees that are walked at once without */
-#define TOGETHER			16	/* extended trees that are walked at once */
 #define KNOWN_DEPTHS		256 /* expected ones that are kept */
 
 /* What ad_iforest_expected_depth() returns for few rows. */
@@ -341,10 +340,7 @@ ad_iforest_expect(void *scorer, Size rows)
 		ad_forest_make_blocks(f);
 }
 
-/*
- * The same for an extended forest.  Several trees are walked together: a
- * walk is a chain of loads that wait for each other.
- */
+/* The sum of a row's path lengths over an extended forest's trees. */
 static double
 extended_length(const AdForest *f, const double *x)
 {
@@ -352,30 +348,14 @@ extended_length(const AdForest *f, const double *x)
 
 	if (f->walker && ad_forest_walk_row(f->walker, f, x, &sum))
 		return sum;
-	for (uint32 first = 0; first < f->ntrees; first += TOGETHER)
+	for (uint32 first = 0; first < f->ntrees; first += AD_FOREST_TOGETHER)
 	{
-		int			n = (int) Min(f->ntrees - first, TOGETHER);
-		uint32		at[TOGETHER];
-		bool		walking = true;
+		uint32		n = Min(f->ntrees - first, AD_FOREST_TOGETHER);
+		double		length[AD_FOREST_TOGETHER];
 
-		for (int t = 0; t < n; t++)
-			at[t] = f->roots[first + t];
-		while (walking)
-		{
-			walking = false;
-			for (int t = 0; t < n; t++)
-			{
-				const AdHyperNode *node = &f->hyper[at[t]];
-
-				if (node->right != 0)
-				{
-					at[t] = ad_forest_hyper_step(f, node, at[t], x);
-					walking = true;
-				}
-			}
-		}
-		for (int t = 0; t < n; t++)
-			sum += f->hyper[at[t]].threshold;
+		ad_forest_hyper_lengths(f, f->roots + first, n, x, length);
+		for (uint32 t = 0; t < n; t++)
+			sum += length[t];
 	}
 	return sum;
 }

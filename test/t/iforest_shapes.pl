@@ -21,10 +21,11 @@ my $node = start_server('shapes');
 
 $node->safe_psql('postgres', <<"SQL");
 SELECT setseed($seed / 100000.0);
--- column j: whole, continuous, heavy-tailed, far from zero, nearly constant, tiny
+-- column j: whole, continuous, heavy-tailed, far from zero, nearly constant, tiny or great
 CREATE FUNCTION value(j int) RETURNS float8 LANGUAGE sql VOLATILE AS \$\$
 	SELECT CASE j % 6 WHEN 0 THEN floor(random() * 8) WHEN 1 THEN random() * 100 WHEN 2 THEN (random() - 0.5) * exp(random() * 40)
-		WHEN 3 THEN 1e9 + random() WHEN 4 THEN (random() < 0.03)::int ELSE random() * 1e-30 END \$\$;
+		WHEN 3 THEN 1e9 + random() WHEN 4 THEN (random() < 0.03)::int
+		ELSE random() * ('{1e-30,1e-310,1e140,1e-300}'::float8[])[1 + j / 6 % 4] END \$\$;
 CREATE TABLE training AS
 	SELECT i, (SELECT array_agg(value(j + i * 0) ORDER BY j) FROM generate_series(0, 69) j) AS x FROM generate_series(1, 2500) i;
 CREATE TABLE probe AS
