@@ -116,6 +116,13 @@ FROM (SELECT n, what, max(v) AS far, ad_fit(ad_hbos(bins => 0), v ORDER BY i) AS
 	FROM unnest('{4,20,50,100,199}'::int[]) n, unnest('{copies,tail,whole}'::text[]) what, generate_series(1, n) i,
 		LATERAL (SELECT CASE WHEN i = n THEN 40 WHEN what = 'copies' THEN 0 WHEN what = 'whole' THEN i % 5 ELSE (i::float8 / n) ^ -0.5 END) r(v)
 	WHERE what <> 'tail' OR n < 40 GROUP BY n, what) f ORDER BY n, what;
+-- a few absurd values do not hide themselves, nor what is rare among the others: at either end, at both, beside equal values; PyOD's are alike
+SELECT counting, bins, count(*) FILTER (WHERE ad_score(m, far) > ad_score(m, 9) + 0.001 AND ad_score(m, 9) > ad_score(m, 5)) AS told, count(*)
+FROM (SELECT counting, bins, far, ad_fit(ad_hbos(bins, counting => counting), CASE WHEN i > k THEN (i * 37 % 101 + i * 53 % 97) / 20.0 WHEN ends AND i % 2 = 0 THEN -far ELSE far END) AS m
+	FROM unnest('{0,10,50}'::int[]) bins, unnest('{99999,-1e6,1e140,60}'::float8[]) far, unnest('{consistent,pyod}'::text[]) counting, unnest('{1,5,8}'::int[]) k, unnest('{f,t}'::boolean[]) ends, generate_series(1, 1000) i
+	GROUP BY counting, bins, far, k, ends) f GROUP BY counting, bins ORDER BY counting, bins;
+SELECT n, ad_info(m) #>> '{hbos,bins}' AS bins, ad_score(m, 1e6) > 3 AS told, ad_score(m, 7) < -2 AS usual FROM unnest('{10,1000}'::int[]) n,
+	LATERAL (SELECT ad_fit(ad_hbos(), CASE i WHEN 1 THEN 1e6 ELSE 7 END) AS m FROM generate_series(1, n) i) f;
 -- PyOD's number of bins, if it is followed
 SELECT ad_info(ad_fit(ad_hbos(0, counting => 'pyod'), i)) #>> '{hbos,bins}' AS pyod, ad_info(ad_fit(ad_hbos(0), i)) #>> '{hbos,bins}' AS bins FROM generate_series(1, 20) i;
 -- ecod on axes, too: of two columns they are the sum and the difference of what is standardised; what is odd only in the combination is told

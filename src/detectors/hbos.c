@@ -19,6 +19,11 @@
  * which all rows are alike.  There are then at least as many as Sturges (1926)
  * has, 1 + log2 n, unless PyOD is followed.
  *
+ * A few absurd values would stretch a histogram until all others share a bin.
+ * So the outermost values of a column, one in a hundred at most, are left out
+ * if they are five times as far from the next as all others lie apart; the
+ * histogram ends with an empty bin then, which is what they score.
+ *
  * Payload: u8 counting, f64 tol; per column f64 low, f64 high, u32 bins, and
  * the bins' scores as f64; since version 2 their mean over the fit's rows.
  *
@@ -34,6 +39,11 @@
 #define MIDDLE		0.5123		/* of a bin, so that no round number is its
 								 * edge */
 #define FEW_ROWS	200			/* from there on both rank alike */
+#define LEAST_ROWS	10			/* of which one can be absurd */
+#define MANY		100			/* rows, for each that may be absurd */
+#define ABSURD		5			/* times as far as all others lie apart */
+#define WIDE_CONSTANT	200		/* of others that are all equal; their
+								 * histogram has the width 1 */
 #define MAX_LOG		1100		/* a log2 of a float8 is within it */
 #define MAX_BYTES	((Size) 32 * 1024 * 1024)	/* of all bins of a model */
 
@@ -124,6 +134,101 @@ choose_range(const HbosOptions *o, const double *v, Size n, int bins,
 	*high = Min(middle + (bins - bins / 2 - MIDDLE) * width, DBL_MAX);
 }
 
+/* Values of a column that are not absurd. */
+typedef struct Usual
+{
+	const double *v;			/* sorted */
+	Size		n;
+	bool		below;			/* less than these are left out */
+	bool		above;			/* greater ones are */
+} Usual;
+
+/* Whether a gap is many times as wide as what lies within. */
+static bool
+is_wide(double gap, double within)
+{
+	return gap / ABSURD > (within > 0 ? within : WIDE_CONSTANT);
+}
+
+/*
+ * Leave out what is beyond the widest gap among the outermost values, a number
+ * of them above and below at most, if that is so much wider than all else; returns
+ * whether there is such a gap.
+ */
+static bool
+leave_out(Usual *u, Size *below, Size *above)
+{
+	const double *v = u->v;
+	Size		low = 0;		/* what would be left: low .. high - 1 */
+	Size		high = u->n;
+	double		gap_below = 0;
+	double		gap_above = 0;
+	bool		both;
+
+	for (Size i = 1; i <= *below; i++)
+		if (v[i] - v[i - 1] > gap_below)
+		{
+			gap_below = v[i] - v[i - 1];
+			low = i;
+		}
+	for (Size i = u->n - 1; i >= u->n - *above; i--)
+		if (v[i] - v[i - 1] > gap_above)
+		{
+			gap_above = v[i] - v[i - 1];
+			high = i;
+		}
+	both = is_wide(Min(gap_below, gap_above), v[high - 1] - v[low]);
+	if (!both && !is_wide(gap_below, v[u->n - 1] - v[low]))
+		low = 0;
+	if (!both && !is_wide(gap_above, v[high - 1] - v[0]))
+		high = u->n;
+	*below -= low;
+	*above -= u->n - high;
+	u->below |= low > 0;
+	u->above |= high < u->n;
+	u->v += low;
+	both = low > 0 || high < u->n;
+	u->n = high - low;
+	return both;
+}
+
+/* Those of n > 0 sorted values that are not absurd; see the file head. */
+static Usual
+usual_values(const HbosOptions *o, const double *v, Size n)
+{
+	Usual		u = {.v = v,.n = n};
+	Size		below = n < LEAST_ROWS ? 0 : Max(n / MANY, 1);
+	Size		above = below;
+
+	if (o->counting == COUNTING_PYOD || o->bins == 1)
+		return u;
+	while (leave_out(&u, &below, &above))
+		;
+	return u;
+}
+
+/*
+ * The range of a column's histogram, and its bins: as many as are asked for, of
+ * which one is beyond the values, at an end where some are left out.
+ */
+static int
+choose_bins(const HbosOptions *o, const Usual *u, double *low, double *high)
+{
+	int			beyond = u->below || u->above;
+	int			bins = o->bins - beyond;
+	double		width;
+
+	if (o->bins == 0)
+		bins = Min(automatic_bins(o, u->v, u->n), AD_MAX_BINS - beyond);
+	choose_range(o, u->v, u->n, bins, low, high);
+	width = *high / bins - *low / bins;
+	if (u->above)
+		*high = Min(*high + width, DBL_MAX);
+	else if (u->below)
+		*low = Max(*low - width, -DBL_MAX);
+	return bins + beyond;
+}
+
 /* Fit: see the file head for what is written. */
 static void
 hbos_fit(const AdMatrix *m, const void *options, StringInfo payload)
@@ -140,11 +245,12 @@ hbos_fit(const AdMatrix *m, const void *options, StringInfo payload)
 	ad_wr_f64(payload, o->tol);
 	for (int c = 0; c < m->cols; c++)
 	{
-		int			bins = o->bins;
+		int			bins;
 		double		mean = 0;
 		double		low,
 					high;
 		double		nominal;
+		Usual		usual;
 
 		CHECK_FOR_INTERRUPTS();
 		for (Size i = 0; i < m->rows; i++)
@@ -153,12 +259,11 @@ hbos_fit(const AdMatrix *m, const void *options, StringInfo payload)
 			v[i] = m->x[i * m->cols + c];
 		}
 		ad_sort_many(v, m->rows, scratch);
-		if (bins == 0)
-			bins = automatic_bins(o, v, m->rows);
+		usual = usual_values(o, v, m->rows);
+		bins = choose_bins(o, &usual, &low, &high);
 		total += bins;
 		check_bins(total, m->cols);
-		choose_range(o, v, m->rows, bins, &low, &high);
-		ad_histogram_count(v, m->rows, low, high, bins, counts);
+		ad_histogram_count(usual.v, usual.n, low, high, bins, counts);
 		nominal = high / bins - low / bins;
 		for (int b = 0; b < bins; b++)
 		{
@@ -175,6 +280,9 @@ hbos_fit(const AdMatrix *m, const void *options, StringInfo payload)
 				ad_log(2);
 			mean += (double) counts[b] / (double) m->rows * scores[b];
 		}
+		/* what is left out scores what an empty bin does */
+		mean += (double) (m->rows - usual.n) / (double) m->rows *
+			-ad_log(o->alpha) / ad_log(2);
 		ad_wr_f64(payload, low);
 		ad_wr_f64(payload, high);
 		ad_wr_u32(payload, bins);
