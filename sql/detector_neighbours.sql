@@ -145,6 +145,10 @@ SELECT count(*) FILTER (WHERE s > 1) AS noise, min(s) FILTER (WHERE i > 400) > m
 FROM (SELECT i, ad_outlier(ad_dbscan(), v, w) OVER () AS s
       FROM (SELECT i, CASE WHEN i > 400 THEN 20 + 9 * (i - 400) ELSE sin(i) + i % 2 * 8 END AS v,
                    cos(i * 1.7) AS w FROM generate_series(1, 405) i) d) f;
+-- without an eps a group of anomalies is noise unless it has as many rows as the root of all; with one, five make a cluster
+SELECT spec ->> 'min_samples' AS min_samples, ad_info(m) #>> '{dbscan,min_samples}' AS used, ad_score(m, 20.02) > 1 AS noise, ad_score(m, 0.5) > 1 AS usual
+FROM (SELECT spec, ad_fit(spec, CASE WHEN i <= 20 THEN 20 + i * 0.001 ELSE sin(i) END) AS m FROM generate_series(1, 1000) i,
+	unnest(ARRAY[ad_dbscan(), ad_dbscan(min_samples => 5), ad_dbscan(0.1), ad_dbscan(0.1, 30)]) spec GROUP BY spec) f ORDER BY 1, 2;
 -- no core point: all is noise
 SELECT DISTINCT ad_outlier(ad_dbscan(1e-9, 3), i) OVER () AS score FROM generate_series(1, 20) i;
 -- inne: 0 within a dense set to 1 far away; the seed matters and nothing else

@@ -38,7 +38,7 @@ COMMENT ON FUNCTION _anomaly._ad_lof(integer, text, integer, double precision) I
 
 CREATE FUNCTION @extschema@.ad_dbscan(
     eps double precision DEFAULT NULL,
-    min_samples integer DEFAULT 5,
+    min_samples integer DEFAULT NULL,
     metric text DEFAULT 'euclidean',
     reference_rows integer DEFAULT 10000,
     p double precision DEFAULT 2)
@@ -46,7 +46,7 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_dbscan(double precision, integer, text, integer, double precision) IS
-'spec of DBSCAN (Ester et al. 1996) as a score: distance to the nearest core point over eps, noise above 1; models contain rows';
+'spec of DBSCAN (Ester et al. 1996) as a score: distance to the nearest core point over eps, noise above 1; eps NULL: by the rows'' distances; min_samples NULL: 5 with an eps, else the root of the rows kept, from 5 to 50; models contain rows';
 
 CREATE FUNCTION @extschema@.ad_inne(
     estimators integer DEFAULT 200,

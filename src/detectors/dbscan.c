@@ -13,6 +13,8 @@
  * A row to be scored that equals a core point scores 0 as that does: as the
  * definition counts, it would be one.
  *
+ * Without an eps and min_samples, that is the root of the number of rows, as
+ * knn has it: a group of anomalies is no cluster unless it has that many.
  * Without an eps, it is the 90th percentile of the distances to the
  * (min_samples - 1)-th other row, so that nine rows in ten are core points.
  * (The knee of their curve, where it is farthest below the line between its
@@ -29,11 +31,13 @@
 
 #define TIES	1e-9			/* relative */
 #define REACHED	0.9				/* of the rows, without an eps */
+#define USUAL_SAMPLES	5
 
 typedef struct DbscanOptions
 {
 	double		eps;			/* NaN: by the rows' distances */
-	int			min_samples;
+	int			min_samples;	/* AD_NO_INT: with an eps USUAL_SAMPLES, else
+								 * by the number of rows */
 	int			metric;
 	int			reference_rows;
 	double		p;
@@ -77,6 +81,15 @@ usual_reach(const AdRows *rows, const double *reach)
 	return eps * (1 + TIES);
 }
 
+/* How many rows within eps make a core point, among some rows. */
+static int
+count_samples(const DbscanOptions *o, const AdRows *rows)
+{
+	if (o->min_samples != AD_NO_INT)
+		return o->min_samples;
+	return isnan(o->eps) ? ad_reference_neighbors(rows->total) : USUAL_SAMPLES;
+}
+
 /*
  * Find the core points of rows: core[i] says whether row i is one.  Returns
  * eps.
@@ -85,7 +98,7 @@ static double
 find_core(const AdRows *rows, const DbscanOptions *o, bool *core)
 {
 	AdReference ref;
-	int			others = o->min_samples - 1;
+	int			others = count_samples(o, rows) - 1;
 	int			k = (int) Min((Size) Max(others, 1), rows->total - 1);
 	double	   *reach;
 	double		eps;
@@ -167,7 +180,7 @@ dbscan_fit(const AdMatrix *m, const void *options, StringInfo payload)
 	ad_reference_rows(m, o->reference_rows, &rows);
 	core = ad_palloc_array(bool, rows.n);
 	ad_wr_f64(payload, find_core(&rows, o, core));
-	ad_wr_u32(payload, o->min_samples);
+	ad_wr_u32(payload, count_samples(o, &rows));
 	ad_wr_u32(payload, 0);
 	core_rows = gather_core(&rows, core);
 	ad_reference_write(payload, &core_rows, o->metric, o->p);
@@ -269,14 +282,14 @@ dbscan_describe(const void *scorer, StringInfo json)
 {
 	const Dbscan *dbscan = scorer;
 
-	appendStringInfo(json, "\"eps\": %.17g, \"core_points\": %zu, \"search\": \"%s\"",
-					 dbscan->eps, dbscan->ref.rows.total,
+	appendStringInfo(json, "\"eps\": %.17g, \"min_samples\": %u, \"core_points\": %zu, \"search\": \"%s\"",
+					 dbscan->eps, dbscan->min_samples, dbscan->ref.rows.total,
 					 ad_neighbors_plan(dbscan->ref.nb));
 }
 
 static const AdOption dbscan_options[] = {
 	AD_FLOAT_ABOVE(DbscanOptions, eps, NAN, 0, DBL_MAX),
-	AD_INT(DbscanOptions, min_samples, 5, 1, AD_MAX_NEIGHBORS),
+	AD_INT(DbscanOptions, min_samples, NAN, 1, AD_MAX_NEIGHBORS),
 	AD_ENUM(DbscanOptions, metric, AD_METRIC_EUCLIDEAN, ad_metric_names),
 	AD_INT(DbscanOptions, reference_rows, 10000, 1, AD_MAX_REFERENCE_ROWS),
 	AD_FLOAT(DbscanOptions, p, 2, 1, AD_MAX_MINKOWSKI_P),

@@ -38,9 +38,6 @@ typedef struct KnnOptions
 	double		p;
 } KnnOptions;
 
-#define FEWEST_NEIGHBORS	5
-#define MOST_NEIGHBORS		50	/* a search takes longer with each */
-
 typedef struct Knn
 {
 	int			neighbors;
@@ -52,13 +49,8 @@ typedef struct Knn
 static int
 count_neighbors(const KnnOptions *o, Size rows)
 {
-	int			k = FEWEST_NEIGHBORS;
-
-	if (o->neighbors != AD_NO_INT)
-		return o->neighbors;
-	while (k < MOST_NEIGHBORS && (Size) (k + 1) * (k + 1) <= rows)
-		k++;
-	return k;
+	return o->neighbors != AD_NO_INT ? o->neighbors :
+		ad_reference_neighbors(rows);
 }
 
 /* The score that n distances make, in ascending order. */

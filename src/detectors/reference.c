@@ -22,10 +22,23 @@
 #define METRIC_BITS		0xff
 #define LEAVE_SELF		0x100
 #define COUNTED			0x200
+#define FEWEST_NEIGHBORS	5
+#define MOST_NEIGHBORS		50	/* a search takes longer with each */
 
 const char *const ad_metric_names[] = {
 	"euclidean", "manhattan", "chebyshev", "minkowski", "cosine", NULL
 };
+
+/* How many neighbours to look at among n rows where nobody says it. */
+int
+ad_reference_neighbors(Size n)
+{
+	int			k = FEWEST_NEIGHBORS;
+
+	while (k < MOST_NEIGHBORS && (Size) (k + 1) * (k + 1) <= n)
+		k++;
+	return k;
+}
 
 /* Return whether two rows are equal; 0 is equal to -0. */
 static inline bool

@@ -49,6 +49,7 @@ typedef struct AdReference
 
 extern const char *const ad_metric_names[];
 
+extern int	ad_reference_neighbors(Size n);
 extern void ad_reference_distinct(const double *x, Size n, int cols,
 								  AdRows *rows);
 extern void ad_reference_rows(const AdMatrix *m, int max_rows, AdRows *rows);
