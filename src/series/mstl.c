@@ -91,7 +91,9 @@ Size
 ad_stl_bytes(Size n, const Size *periods, int nperiods)
 {
 	Size		longest = 0;
-	Size		arrays = 9 + (nperiods > 1 ? (Size) nperiods : 0);
+
+	/* several seasons are fitted a second time, plain, if the first is robust */
+	Size		arrays = 9 + (nperiods > 1 ? (Size) nperiods + 2 : 0);
 
 	for (int i = 0; i < nperiods; i++)
 		if (2 * periods[i] <= n)
