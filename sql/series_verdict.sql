@@ -69,3 +69,7 @@ SELECT sum(abs(a)) <= 12 AS few, sum(abs(a)) > 0 AS some FROM (SELECT ad_stl_arr
 -- infinite values are anomalies there too
 SELECT sum(abs((d).anomaly)) FILTER (WHERE v = 'infinity') AS infinite, sum(abs((d).anomaly)) <= 12 AS few
 FROM (SELECT v, ad_stl(v, i::bigint, '{"period": "none"}') OVER (ORDER BY i) d FROM (SELECT i, CASE WHEN i % 2000 = 100 THEN 'infinity' ELSE v END v FROM drift) w) s;
+-- values as small as there are have parts and verdicts
+SELECT bool_or(t = 'NaN' OR s = 'NaN' OR e = 'NaN') AS nan, max(abs(p - t - se - r)) < 1e-322 AS sum
+FROM (SELECT array_agg(v ORDER BY i) v, ad_stl_array(array_agg(v ORDER BY i), '{"period": [2, 7], "robust": true}') f FROM (SELECT i, 5e-324 * floor(3 * ad_random(12, i)) AS v FROM generate_series(1, 50) i) w) x,
+	unnest(x.v, (f).trend, (f).seasonal, (f).remainder, (f).score, (f).expected_high) u(p, t, se, r, s, e);

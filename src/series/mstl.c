@@ -20,7 +20,8 @@
 
 #include <float.h>
 
-#define HUGE_VALUE_EXPONENT 300 /* of two: values above get scaled */
+#define EXTREME_EXPONENT 300	/* of two: values beyond, or below 2^-300, get
+								 * scaled */
 
 /* Return the next odd whole number not below x. */
 static Size
@@ -353,9 +354,9 @@ shift(double *values, Size n, int exponent)
 		values[i] = ldexp(values[i], exponent);
 }
 
-/* Give the parts of a series that was scaled down their size. */
+/* Give the parts of a series that was scaled their size. */
 static void
-scale_up(AdStlResult *result, int exponent)
+scale_back(AdStlResult *result, int exponent)
 {
 	shift(result->trend, result->n, exponent);
 	if (result->plain)
@@ -406,15 +407,15 @@ ad_stl_decompose(const double *y, Size n, const AdStlOptions *o,
 	else
 	{
 		(void) frexp(largest, &exponent);
-		exponent = exponent > HUGE_VALUE_EXPONENT ? exponent : 0;
-		if (exponent > 0)
+		exponent = abs(exponent) > EXTREME_EXPONENT ? exponent : 0;
+		if (exponent != 0)
 			shift(copy, n, -exponent);
 		CHECK_FOR_INTERRUPTS();
 		fill_missing(copy, n, missing, nmissing);
 		ad_stl_work_init(&work, n, longest, copy + n + AD_LOESS_PAD);
 		fit(&work, o, copy, n, missing, nmissing, result);
-		if (exponent > 0)
-			scale_up(result, exponent);
+		if (exponent != 0)
+			scale_back(result, exponent);
 	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(scratch);
