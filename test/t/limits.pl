@@ -296,8 +296,8 @@ for my $case (@large)
 	{
 		my $best;
 
-		# a moment may fall when the statement has ended: three are tried
-		for (1 .. 3)
+		# a moment may fall when the statement has ended: ten are tried
+		for (1 .. 10)
 		{
 			my $took = cancelled($session, $sql, rand($seconds * 0.9)) // next;
 
