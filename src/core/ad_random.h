@@ -70,11 +70,18 @@ ad_random_next(AdRandom *r)
 	return result;
 }
 
+/* A number in [0, 1) from the upper 53 of 64 random bits. */
+static inline double
+ad_unit_double(uint64 bits)
+{
+	return (double) (bits >> 11) * (1.0 / 9007199254740992.0);
+}
+
 /* Uniform in [0, 1) with 53 bits. */
 static inline double
 ad_random_double(AdRandom *r)
 {
-	return (double) (ad_random_next(r) >> 11) * (1.0 / 9007199254740992.0);
+	return ad_unit_double(ad_random_next(r));
 }
 
 /* The 128-bit product of two numbers: low half returned, high half stored. */

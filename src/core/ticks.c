@@ -76,7 +76,7 @@ write_label(AdTick *tick, double whole, int exponent, int common)
 		snprintf(tick->label, AD_TICK_LENGTH, "%.*f", Max(-exponent, 0),
 				 scaled(whole, exponent));
 	else if (whole == 0)
-		strcpy(tick->label, "0");
+		strlcpy(tick->label, "0", AD_TICK_LENGTH);
 	else
 		snprintf(tick->label, AD_TICK_LENGTH, "%.*fe%d",
 				 Max(common - exponent, 0), scaled(whole, exponent - common),

@@ -36,6 +36,10 @@ extern void ad_loess_smooth(const AdLoess *l, const AdLoessKernels *k,
 							double *out);
 
 /* median.c */
+
+/* Median absolute deviations of a normal distribution in a standard one. */
+#define AD_NORMAL_MAD	1.4826022185056018
+
 extern double ad_series_select(double *a, Size n, Size rank);
 extern double ad_series_median(double *a, Size n);
 extern double ad_series_median_of(const double *a, Size n, double *scratch);

@@ -15,8 +15,6 @@ typedef struct AdVerdict
 {
 	const double *y;			/* NaN: missing; infinite: missing to the fit */
 	Size		n;
-	const double *trend;		/* these two of the decomposition */
-	const double *season;
 	bool		whole;			/* all of off are finite */
 	const double *off;			/* of each point, from what is expected */
 	double	   *expected;		/* what the rest of the series says of a
@@ -26,10 +24,9 @@ typedef struct AdVerdict
 	Size		nsuspects;
 	double		rate;			/* share of points of noise to flag */
 	double		step;			/* all values are multiples of it; 0: no step */
-	double		unparted;		/* what several seasons leave of each other */
 	double		center;			/* of the deviations y - expected */
 	double		scale;			/* robust deviation of them */
-	double		floor;			/* what rounding alone leaves of them */
+	double		floor;			/* what the method itself leaves of them */
 	double		farthest;		/* of the deviations that are in the tail */
 	double		bound;			/* of deviations from the center, of points in
 								 * the fit */
@@ -39,15 +36,11 @@ typedef struct AdVerdict
 								 * NULL: each point beyond the bound is one */
 	Size		nalarms;
 	AdStlScratch *lent;			/* memory that fits share with the bound */
-	double	   *values;			/* scratch: n + 1 */
-	double	   *other;			/* scratch: n + 1 */
 } AdVerdict;
 
 /* tail.c */
 extern double ad_series_step(const double *y, Size n);
 extern double ad_tail_rate(Size n);
-extern double ad_tail_bound(double *values, Size n, double scale,
-							double rate, double *scratch, double *farthest);
 extern void ad_verdict_bound(AdVerdict *v);
 
 /* leave_out.c */

@@ -16,7 +16,6 @@
 #include "series/ad_shape.h"
 #include "series/ad_smoother.h"
 
-#define NORMAL_MAD		1.4826022185056018
 #define FARTHEST		1e6		/* units of noise; beyond all are equally far */
 
 /*
@@ -50,7 +49,7 @@ noise_scale(const double *x, Size m, double *scratch)
 
 	for (Size i = 1; i < m; i++)
 		scratch[i - 1] = fabs(x[i] / 2 - x[i - 1] / 2) * 2;
-	scale = NORMAL_MAD * ad_series_median(scratch, m - 1) / sqrt(2.0);
+	scale = AD_NORMAL_MAD * ad_series_median(scratch, m - 1) / sqrt(2.0);
 	if (scale > 0)
 		return scale;
 	for (Size i = 1; i < m; i++)

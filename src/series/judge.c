@@ -27,7 +27,6 @@
 
 #include <float.h>
 
-#define NORMAL_MAD		1.4826022185056018
 #define NORMAL_IQR		1.3489795003921634
 #define POT_LEVEL		0.98	/* share of remainders below the peaks */
 #define POT_PEAKS		10		/* least number of peaks */
@@ -195,8 +194,6 @@ judge_tail(AdStlResult *result, const AdStlOptions *o, const double *y,
 
 	v.y = y;
 	v.n = n;
-	v.trend = result->trend;
-	v.season = result->season;
 	v.whole = result->nmissing == 0 && result->largest < DBL_MAX / 16;
 	v.lent = scratch;
 	v.rate = isnan(o->alarm_rate) ? ad_tail_rate(n) : o->alarm_rate;
@@ -262,7 +259,7 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o, const double *y,
 		default_threshold[o->threshold_method] : o->threshold;
 	j.mad = ad_series_median_of(values, n, other);
 	j.floor = Max(1e3 * DBL_EPSILON * largest, DBL_MIN);
-	result->scale = Max(NORMAL_MAD * j.mad, j.floor);
+	result->scale = Max(AD_NORMAL_MAD * j.mad, j.floor);
 	switch ((AdThresholdMethod) o->threshold_method)
 	{
 		case AD_THRESHOLD_TAIL:

@@ -43,7 +43,6 @@ typedef struct LeavingOut
 	AdVerdict  *v;
 	AdStlOptions plain;			/* of the fit that judges */
 	const AdStlResult *result;	/* the decomposition as asked for */
-	AdStlScratch *lent;
 	double	   *y;				/* the points, NaN where suspect */
 	bool	   *fresh;			/* suspects of this round */
 	Size		longest;		/* of the periods; 0: none */
@@ -81,7 +80,7 @@ fit_piece(const LeavingOut *l, Size from, Size to, Size first, Size last)
 	MemoryContext old = MemoryContextSwitchTo(mcxt);
 
 	ad_stl_decompose(l->y + from, to - from, &l->plain, l->result->periods,
-					 l->result->nseasons, l->lent, &part);
+					 l->result->nseasons, l->v->lent, &part);
 	if (!part.empty)
 		for (Size i = first; i < last; i++)
 		{
@@ -229,20 +228,19 @@ static void
 measure_kept(const LeavingOut *l)
 {
 	Size		n = Min(l->v->n, 2 * l->reach + 1);
-	double	   *y = ad_palloc0_array(double, n);
 	AdStlResult part = {0};
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext,
+											   "anomaly leave out",
+											   ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
+	double	   *y = ad_palloc0_array(double, n);
 
 	y[n / 2] = 1;
 	ad_stl_decompose(y, n, &l->plain, l->result->periods, l->result->nseasons,
-					 l->lent, &part);
+					 l->v->lent, &part);
 	l->v->kept = Max(1 - part.trend[n / 2] - part.season[n / 2], LEAST_KEPT);
-	pfree(part.trend);
-	pfree(part.weight);
-	for (int s = 0; s < part.nseasons; s++)
-		if (part.seasons[s] != part.season)
-			pfree(part.seasons[s]);
-	pfree(part.season);
-	pfree(y);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(mcxt);
 }
 
 /* Return how far a point of the series may reach in the fit. */
@@ -262,6 +260,21 @@ reach_of(const AdStlOptions *o, const AdStlResult *result, Size longest)
 	return Min(reach, n);
 }
 
+/* Return what rounding alone leaves in the deviations from trend + season. */
+static double
+rounding_floor(const double *trend, const double *season, Size n)
+{
+	double		largest[4] = {0, 0, 0, 0};
+
+	for (Size i = 0; i + 4 <= n; i += 4)
+		for (int j = 0; j < 4; j++)
+			largest[j] = Max(largest[j], fabs(trend[i + j]) + fabs(season[i + j]));
+	for (Size i = n - n % 4; i < n; i++)
+		largest[0] = Max(largest[0], fabs(trend[i]) + fabs(season[i]));
+	largest[0] = Max(Max(largest[0], largest[1]), Max(largest[2], largest[3]));
+	return Max(1e3 * DBL_EPSILON * largest[0], DBL_MIN);
+}
+
 /*
  * Set what is expected of each point, suspects without themselves, and the
  * bound of what that may be off.  "result" is the decomposition of y.
@@ -275,7 +288,6 @@ ad_verdict_leave_out(AdVerdict *v, const AdStlOptions *o,
 	l.v = v;
 	l.plain = *o;
 	l.result = result;
-	l.lent = v->lent;
 	l.plain.robust = false;
 	l.plain.outer_iterations = 0;
 	for (int i = 0; i < result->nseasons; i++)
@@ -283,10 +295,11 @@ ad_verdict_leave_out(AdVerdict *v, const AdStlOptions *o,
 	l.reach = reach_of(o, result, l.longest);
 	if (result->nseasons == 0 && l.plain.trend_window == 0)
 		l.plain.trend_window = ad_stl_trend_window(v->n);
+	v->floor = rounding_floor(result->trend, result->season, v->n);
 	/* the rounds over several seasons end before these are parted */
 	if (result->nseasons > 1)
 		for (Size i = 0; i < v->n; i++)
-			v->unparted = Max(v->unparted, UNPARTED * fabs(result->season[i]));
+			v->floor = Max(v->floor, UNPARTED * fabs(result->season[i]));
 	l.last_bound = INFINITY;
 	v->kept = 1;
 	v->off = remainder;

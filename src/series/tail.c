@@ -4,9 +4,9 @@
  *		The bound that a stated share of noise exceeds, from the noise.
  *
  * The greatest deviations, 40 or 1 % of them, follow a Pareto tail over
- * their level (Siffer et al. 2017).  Its shape is fixed: a shape fitted to
+ * their level (Siffer et al. 2017).  Its shape is not fitted: one fitted to
  * 40 points swings so far that spikes are missed or noise is flagged, while
- * one fixed between the normal and the heavy tails of practice serves both
+ * one of two, by how far the bulk reaches, serves light and heavy tails
  * (docs/series.md has the figures).  The scale is the mean excess without
  * the points that the bound itself calls anomalies: they count as much as
  * the greatest other one, and the expected values of the order statistics
@@ -21,6 +21,7 @@
 #include "core/ad_elementary.h"
 #include "core/ad_random.h"
 #include "math/ad_math.h"
+#include "series/ad_pareto.h"
 #include "series/ad_smoother.h"
 #include "series/ad_verdict.h"
 
@@ -35,7 +36,6 @@
 #define SHORT			((Size) 20) /* no tail below so many points */
 #define SHORT_BOUND		8.0		/* deviations, of so many; more, of fewer */
 #define SAMPLE			1023	/* values that find a level below the peaks */
-#define NORMAL_MAD		1.4826022185056018
 #define STEP_POINTS		((Size) 256)	/* points that show the step */
 #define STEP_RANGE		1e6		/* more steps than this are no step */
 #define LEAST_MOVES		((Size) 8)	/* of a series with a step */
@@ -179,24 +179,24 @@ tail_shape(double level, double scale, double share)
  * Return the bound that the given share of n deviations >= 0 exceeds, and
  * the greatest of them (infinite: of too few); scratch has room for n + 1.
  */
-double
-ad_tail_bound(double *values, Size n, double scale, double rate,
-			  double *scratch, double *farthest)
+static double
+tail_bound(double *values, Size n, double scale, double rate,
+		   double *scratch, double *farthest)
 {
 	Size		peaks = peaks_of(n);
 	Size		out = 1;
 	Size		m;
 	double	   *excess;
 	double		level;
-	double		shape;
-	double		factor;
 	double		bound;
+	AdParetoTail unit = {0};	/* of excesses whose scale is 1 */
+	double		factor;
 
 	*farthest = INFINITY;
 	if (n < 5)
 		return INFINITY;
 	if (n < SHORT)
-		return n == 0 ? 0 : SHORT_BOUND * NORMAL_MAD * (double) SHORT / (double) n *
+		return SHORT_BOUND * AD_NORMAL_MAD * (double) SHORT / (double) n *
 			ad_series_median_of(values, n, scratch);
 	m = collect(values, n, peaks, scratch);
 	CHECK_FOR_INTERRUPTS();
@@ -206,15 +206,15 @@ ad_tail_bound(double *values, Size n, double scale, double rate,
 		excess[i] -= level;
 	ad_sort_doubles(excess, peaks);
 	*farthest = level + excess[peaks - 1];
-	factor = (double) peaks / (double) n / (rate * CAUTION);
-	shape = tail_shape(level, scale, (double) peaks / (double) n);
-	factor = factor <= 1 ? 0 :
-		(ad_exp2(shape * ad_log(factor) / 0.69314718055994530942) - 1) / shape;
+	unit.scale = 1;
+	unit.share = (double) peaks / (double) n;
+	unit.shape = tail_shape(level, scale, unit.share);
+	factor = ad_pareto_quantile(&unit, rate * CAUTION);
 	for (;;)
 	{
 		Size		beyond = 0;
 
-		bound = factor * tail_scale(excess, peaks, out, shape);
+		bound = factor * tail_scale(excess, peaks, out, unit.shape);
 		while (beyond < peaks && excess[peaks - 1 - beyond] > bound)
 			beyond++;
 		if (beyond <= out || beyond > peaks / 2)
@@ -232,15 +232,14 @@ deviation_within(const AdVerdict *v, Size i)
 }
 
 /*
- * Put the finite deviations into v->values, and return how many they are.
+ * Put the finite deviations into "values", and return how many they are.
  * Suspects are of the tail too: without them its next bound would make more
  * of them.  Only if too many are beyond the bound so far, for the tail to
  * pass over them, they are left out here.
  */
 static Size
-gather(AdVerdict *v)
+gather(const AdVerdict *v, double *values)
 {
-	double	   *values = v->values;
 	double		limit = INFINITY;
 	Size		gone = 0;
 	Size		m = 0;
@@ -270,30 +269,13 @@ gather(AdVerdict *v)
 	return m;
 }
 
-/* Return what rounding alone leaves in the deviations from trend + season. */
-static double
-rounding_floor(const double *trend, const double *season, Size n)
-{
-	double		largest[4] = {0, 0, 0, 0};
-
-	for (Size i = 0; i + 4 <= n; i += 4)
-		for (int j = 0; j < 4; j++)
-			largest[j] = Max(largest[j], fabs(trend[i + j]) + fabs(season[i + j]));
-	for (Size i = n - n % 4; i < n; i++)
-		largest[0] = Max(largest[0], fabs(trend[i]) + fabs(season[i]));
-	largest[0] = Max(Max(largest[0], largest[1]), Max(largest[2], largest[3]));
-	return Max(1e3 * DBL_EPSILON * largest[0], DBL_MIN);
-}
-
 /* Spread deviations over what would be rounded to the same step. */
 static void
 spread_steps(double *values, Size n, double step)
 {
 	for (Size i = 0; i < n; i++)
 	{
-		double		u = (double) (ad_mix64(i) >> 11) * (1.0 / 9007199254740992.0);
-
-		values[i] = fabs(values[i] + step * (u - 0.5));
+		values[i] = fabs(values[i] + step * (ad_unit_double(ad_mix64(i)) - 0.5));
 	}
 }
 
@@ -304,32 +286,30 @@ void
 ad_verdict_bound(AdVerdict *v)
 {
 	const double *from;
-	double	   *values;
+	double	   *values = ad_stl_scratch(v->lent, 2 * v->n + 2);
+	double	   *other = values + v->n + 1;
 	Size		m = v->n;
 
-	values = v->values = ad_stl_scratch(v->lent, 2 * v->n + 2);
-	v->other = v->values + v->n + 1;
 	from = v->whole && v->nsuspects == 0 ? v->off : values;
 	if (from == values)
-		m = gather(v);
+		m = gather(v, values);
 	CHECK_FOR_INTERRUPTS();
-	v->floor = Max(rounding_floor(v->trend, v->season, v->n), v->unparted);
 	v->center = 0;
 	v->scale = v->floor;
 	v->bound = v->floor;
 	v->farthest = 0;
 	if (m == 0)
 		return;
-	v->center = ad_series_median_of(from, m, v->other);
+	v->center = ad_series_median_of(from, m, other);
 	for (Size i = 0; i < m; i++)
 		values[i] = fabs(from[i] - v->center);
 	if (v->step > 0)
 		spread_steps(values, m, v->step);
 	CHECK_FOR_INTERRUPTS();
-	v->scale = Max(NORMAL_MAD * ad_series_median_of(values, m, v->other),
+	v->scale = Max(AD_NORMAL_MAD * ad_series_median_of(values, m, other),
 				   v->floor);
-	v->bound = ad_tail_bound(values, m, v->scale > v->floor ? v->scale : 0,
-							 v->rate, v->other, &v->farthest) +
+	v->bound = tail_bound(values, m, v->scale > v->floor ? v->scale : 0,
+						  v->rate, other, &v->farthest) +
 		v->step / 2 + v->floor;
 	v->farthest += v->step / 2;
 }
