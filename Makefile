@@ -112,6 +112,7 @@ src/math/simd_neighbors.o src/math/neighbors_scan.o: CFLAGS += -O3
 src/math/simd_forest.o src/math/simd_hyper.o: CFLAGS += -O3 -fno-tree-slp-vectorize
 # So are these, compiled for several instruction sets.
 src/math/simd_linear.o: CFLAGS += -O3
+src/series/stream_shape.o: CFLAGS += -O3
 
 # What installcheck needs is said before it fails for the lack of it.
 installcheck: installcheck-needs

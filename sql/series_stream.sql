@@ -59,3 +59,51 @@ SELECT ad_stream_options(late => 'never');
 SELECT ad_stream(1, now(), '{"perod": 3}') OVER ();
 SELECT ad_stream(1, now(), NULL) OVER ();
 SELECT ad_stream(1, ts, '{"period": "10 years", "step": "1 second"}') OVER () FROM m;
+
+-- what the last rows say together: nothing before the verdicts, and of shapes only if asked
+CREATE TEMP TABLE w AS SELECT i, timestamptz '2024-01-01 00:00+00' + i * interval '1 hour' AS ts,
+	3 * sin(i * 2 * pi() / 24) + pg_temp.u(i) + CASE WHEN i BETWEEN 800 AND 850 THEN 1 ELSE 0 END AS v FROM generate_series(1, 1000) i;
+CREATE TEMP TABLE d AS SELECT i, ad_stream(v, ts, '{"period": 24, "shape": 32}') OVER o AS s, ad_stream(v, ts, '{"period": 24}') OVER o AS n FROM w WINDOW o AS (ORDER BY ts);
+SELECT min(i) FILTER (WHERE (s).window_score IS NOT NULL) AS window_from, min(i) FILTER (WHERE (s).shape_score IS NOT NULL) AS shape_from,
+	min(i) FILTER (WHERE (s).combined_score IS NOT NULL) AS combined_from, count((n).shape_score) AS shapes_unasked, count((n).combined_score) AS combined FROM d;
+SELECT bool_and((s).score IS NOT DISTINCT FROM (n).score AND (s).expected = (n).expected AND (s).anomaly IS NOT DISTINCT FROM (n).anomaly
+	AND (s).window_score IS NOT DISTINCT FROM (n).window_score) AS same FROM d;
+-- a rise that no point of it shows is in the mean of them, and at its beginning in their shape
+SELECT i / 100 AS hundred, round(avg((n).window_score)::numeric, 1) AS window_score, round(avg((s).combined_score)::numeric, 1) AS combined FROM d WHERE i >= 500 GROUP BY 1 ORDER BY 1;
+-- the stored form has them too, with the same bits in any batches
+CREATE FUNCTION pg_temp.run_array(k int, options jsonb, OUT state bytea, OUT verdicts text) LANGUAGE plpgsql AS $$
+DECLARE r record; u record;
+BEGIN
+	verdicts := '';
+	FOR r IN SELECT array_agg(ts ORDER BY i) t, array_agg(v ORDER BY i) v FROM (SELECT *, (row_number() OVER (ORDER BY i) - 1) / k g FROM w) x GROUP BY g ORDER BY g LOOP
+		SELECT * INTO u FROM ad_stream_array(state, r.v, r.t, CASE WHEN state IS NULL THEN options ELSE '{}' END);
+		state := u.new_state;
+		SELECT verdicts || coalesce(string_agg(concat_ws(',', a, b, c, d, e), ';' ORDER BY o) || ';', '') INTO verdicts
+		FROM ROWS FROM (unnest(u.scores), unnest(u.anomalies), unnest(u.window_scores), unnest(u.shape_scores), unnest(u.combined_scores)) WITH ORDINALITY x(a, b, c, d, e, o);
+	END LOOP;
+END $$;
+CREATE TEMP TABLE arrays AS SELECT k, o, (pg_temp.run_array(k, o)).* FROM unnest(ARRAY[1, 77, 2000]) k,
+	unnest(ARRAY['{"period": 24, "shape": 16}', '{"period": "auto", "shape": 32}', '{"period": ["1 day", "7 days"], "timezone": "Europe/Berlin"}']::jsonb[]) o;
+SELECT o, count(DISTINCT state) AS states, count(DISTINCT verdicts) AS verdicts, ad_stream_info((array_agg(state))[1]) -> 'slots' AS slots FROM arrays GROUP BY o ORDER BY o::text;
+SELECT count(x) AS shapes FROM ad_stream_array(NULL, ARRAY(SELECT v FROM w ORDER BY i), ARRAY(SELECT ts FROM w ORDER BY i)) u, unnest(u.shape_scores) x;
+-- it recovers: from a glitch in the warm-up, of an exact season, of a season that moves, of a shift
+SELECT count(*) FILTER (WHERE (d).anomaly <> 0) AS flags, max(i) FILTER (WHERE (d).anomaly <> 0) < 200 AS early
+FROM (SELECT i, ad_stream(3 * sin(2 * pi() * i / 24) + pg_temp.u(i) + CASE i WHEN 10 THEN 1000 ELSE 0 END, timestamptz '2026-01-01 00:00+00' + i * interval '1 hour', '{"period": 24}') OVER (ORDER BY i) d FROM generate_series(1, 3000) i) s;
+SELECT count(*) FILTER (WHERE (d).anomaly <> 0) AS flags, max(abs((d).expected - v)) FILTER (WHERE i > 864) AS error
+FROM (SELECT i, v, ad_stream(v, timestamptz '2026-01-01 00:00+00' + i * interval '5 min', '{"period": 288}') OVER (ORDER BY i) d FROM (SELECT i, CASE WHEN i % 288 < 96 THEN 80 ELSE 20 END::float8 v FROM generate_series(1, 4032) i) q) s;
+SELECT count(*) FILTER (WHERE (d).anomaly <> 0) BETWEEN 2 AND 8 AS few, max(i) FILTER (WHERE (d).anomaly <> 0) < 2000 + 14 * 24 AS quiet
+FROM (SELECT i, ad_stream(10 + 10 * ((i + (i >= 2000)::int) % 24 = 9)::int + 0.2 * pg_temp.u(i), timestamptz '2026-01-01 00:00+00' + i * interval '1 hour', '{"period": 24}') OVER (ORDER BY i) d FROM generate_series(1, 6000) i) s;
+SELECT count(*) FILTER (WHERE (d).anomaly <> 0) BETWEEN 1 AND 20 AS few, max(i) FILTER (WHERE (d).anomaly <> 0) < 2000 + 14 * 24 AS quiet
+FROM (SELECT i, ad_stream(20 * (i >= 2000)::int + pg_temp.u(i), timestamptz '2026-01-01 00:00+00' + i * interval '1 hour') OVER (ORDER BY i) d FROM generate_series(1, 6000) i) s;
+-- clocks: the season of a zone; points missing widen what is expected
+SELECT count(*) FILTER (WHERE (d).anomaly <> 0) AS flags FROM (SELECT ad_stream(CASE WHEN extract(hour FROM ts AT TIME ZONE 'Europe/Berlin') = 9 THEN 50 ELSE 0 END + pg_temp.u(i), ts, '{"period": "1 day", "timezone": "Europe/Berlin"}') OVER (ORDER BY ts) d
+FROM (SELECT i, timestamptz '2026-01-01 00:00+00' + i * interval '1 hour' AS ts FROM generate_series(1, 7000) i) q) s;
+SELECT max(width) FILTER (WHERE i = 1000) > 1.2 * max(width) FILTER (WHERE i = 901) AS wider
+FROM (SELECT i, (s).expected_high - (s).expected_low AS width FROM (SELECT i, ad_stream(CASE WHEN i <= 900 THEN pg_temp.u(i) END, ts) OVER (ORDER BY ts) s FROM w) x) y;
+SELECT ad_stream_options(period => ARRAY['1 day', '7 days'], timezone => 'Europe/Berlin', memory => 5000, score_window => 20, shape => 16);
+SELECT ad_stream_options(shape => 20);
+SELECT ad_stream_options(timezone => 'Nowhere');
+SELECT ad_stream_options(memory => 5);
+SELECT ad_stream_options(period => ARRAY[]::int[]);
+SELECT ad_stream(1, now()::timestamp, '{"timezone": "Europe/Berlin"}') OVER ();
+SELECT ad_stream_array(NULL, ARRAY[1], ARRAY[1], '{"timezone": "UTC"}');

@@ -194,9 +194,12 @@ CREATE TYPE @extschema@.ad_stream_point AS (
 	expected_low float8,
 	expected_high float8,
 	score float8,
-	anomaly smallint
+	anomaly smallint,
+	window_score float8,
+	shape_score float8,
+	combined_score float8
 );
-COMMENT ON TYPE @extschema@.ad_stream_point IS 'one row of a stream: what was expected before the row was seen, and the verdict';
+COMMENT ON TYPE @extschema@.ad_stream_point IS 'one row of a stream: what was expected before the row was seen, the verdict, and what the last rows say together';
 
 CREATE FUNCTION @extschema@.ad_stream_options(
 	period "any" DEFAULT NULL::text,
@@ -208,12 +211,16 @@ CREATE FUNCTION @extschema@.ad_stream_options(
 	clip float8 DEFAULT NULL,
 	warmup int DEFAULT NULL,
 	late text DEFAULT NULL,
-	on_error text DEFAULT NULL)
+	on_error text DEFAULT NULL,
+	timezone text DEFAULT NULL,
+	memory int DEFAULT NULL,
+	score_window int DEFAULT NULL,
+	shape int DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ad_stream_options';
-COMMENT ON FUNCTION @extschema@.ad_stream_options("any", "any", float8, float8, float8, float8, float8, int, text, text)
-IS 'options of a stream, checked; q is the risk of flagging a normal point, on_error => ''null'' ends a stream whose data are at fault with NULLs';
+COMMENT ON FUNCTION @extschema@.ad_stream_options("any", "any", float8, float8, float8, float8, float8, int, text, text, text, int, int, int)
+IS 'options of a stream, checked; q is the risk of flagging a normal point, shape the points of a shape score (16, 32; 0: none), on_error => ''null'' ends a stream whose data are at fault with NULLs';
 
 -- What was ad_stream_options() in 0.2.0; see _ad_prepare().
 CREATE FUNCTION _anomaly._ad_stream_options(
@@ -257,12 +264,13 @@ COMMENT ON FUNCTION @extschema@.ad_stream(float8, text, jsonb)
 IS 'scores each row from the rows before it alone, at a time in quotes: a timestamp with time zone, as ever';
 
 CREATE FUNCTION @extschema@.ad_stream_array(state bytea, "values" float8[], times anyarray, options jsonb DEFAULT '{}',
-	OUT new_state bytea, OUT scores float8[], OUT anomalies smallint[])
+	OUT new_state bytea, OUT scores float8[], OUT anomalies smallint[],
+	OUT window_scores float8[], OUT shape_scores float8[], OUT combined_scores float8[])
 RETURNS record
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME', 'ad_stream_array';
 COMMENT ON FUNCTION @extschema@.ad_stream_array(bytea, float8[], anyarray, jsonb)
-IS 'runs a batch through a stored stream; times are timestamps, dates or whole numbers; a NULL state starts a stream with the options; of a batch at fault, with on_error => ''null'', the state stays and the verdicts are NULL';
+IS 'runs a batch through a stored stream; times are timestamps, dates or whole numbers; a NULL state starts a stream with the options; shape_scores is NULL if the option shape is 0; of a batch at fault, with on_error => ''null'', the state stays and the verdicts are NULL';
 
 CREATE FUNCTION @extschema@.ad_stream_update(state bytea, times timestamptz[], "values" float8[], options jsonb DEFAULT '{}',
 	OUT new_state bytea, OUT scores float8[], OUT anomalies smallint[])

@@ -93,6 +93,10 @@ ALTER FUNCTION @extschema@.ad_stream_options("any", "any", double precision, dou
 ALTER FUNCTION @extschema@._ad_stream_options("any", "any", double precision, double precision, double precision, double precision,
 	double precision, integer, text) SET SCHEMA _anomaly;
 
+-- Rows of a stream have more columns; in rows that tables hold they are NULL.
+ALTER TYPE @extschema@.ad_stream_point ADD ATTRIBUTE window_score double precision CASCADE,
+	ADD ATTRIBUTE shape_score double precision CASCADE, ADD ATTRIBUTE combined_score double precision CASCADE;
+
 -- What pg_cron runs named the procedure in the extension's schema.
 DO $$
 BEGIN

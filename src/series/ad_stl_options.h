@@ -77,6 +77,8 @@ typedef struct AdStlOptions
 
 extern bool ad_series_key_span(JsonbContainer *object, const char *key,
 							   double min, AdSpan *span);
+extern bool ad_series_key_periods(JsonbContainer *object, AdSpan *periods,
+								  int *nperiods, bool *automatic);
 extern void ad_stl_options_parse(JsonbContainer *object, AdStlOptions *o);
 
 /* Return how many robustness passes there are. */

@@ -216,7 +216,7 @@ ad_stream_options(PG_FUNCTION_ARGS)
 {
 	static const char *const keys[] = {
 		"period", "step", "q", "level", "trend", "season", "clip", "warmup",
-		"late", "on_error"
+		"late", "on_error", "timezone", "memory", "score_window", "shape"
 	};
 
 	return construct(fcinfo, keys, lengthof(keys), &ad_stream_reader);

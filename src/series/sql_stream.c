@@ -25,8 +25,7 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
-#define POINT_BYTES		72		/* of a batch: arrays in and out, their
-								 * Datums, the row of the result */
+#define POINT_BYTES		88		/* of a batch: arrays in, on their way and out */
 
 /* The columns of ad_stream_point. */
 enum
@@ -36,10 +35,16 @@ enum
 	STREAM_EXPECTED_HIGH,
 	STREAM_SCORE,
 	STREAM_ANOMALY,
+	STREAM_WINDOW_SCORE,
+	STREAM_SHAPE_SCORE,
+	STREAM_COMBINED_SCORE,
 	STREAM_COLUMNS
 };
 
-/* The same without NULLs, as they lie in a tuple. */
+/*
+ * The same as they lie in a tuple, NULLs left out: of these there is none, or
+ * one that the bitmap behind the header names.
+ */
 typedef struct StreamRow
 {
 	double		expected;
@@ -47,9 +52,8 @@ typedef struct StreamRow
 	double		expected_high;
 	double		score;
 	int16		anomaly;
+	double		other[3];		/* scores of windows, of shapes, of both */
 } StreamRow;
-
-#define ROW_BYTES	(offsetof(StreamRow, anomaly) + sizeof(int16))
 
 /* The columns of ad_stream_array(). */
 enum
@@ -57,6 +61,9 @@ enum
 	UPDATE_STATE,
 	UPDATE_SCORES,
 	UPDATE_ANOMALIES,
+	UPDATE_WINDOW_SCORES,		/* not of ad_stream_update() */
+	UPDATE_SHAPE_SCORES,
+	UPDATE_COMBINED_SCORES,
 	UPDATE_COLUMNS
 };
 
@@ -81,17 +88,26 @@ typedef struct Step
 	AdStreamPoint point;		/* what the stream says */
 } Step;
 
-/* A batch of points of a stream, and what the stream says about them. */
+/*
+ * A batch of points of a stream, and what the stream says about them: of those
+ * that it judges, one behind the other.
+ */
 typedef struct Batch
 {
 	AdStream   *stream;
 	int			n;
-	int64	   *times;			/* AD_NO_TIME: none */
-	Datum	   *values;
-	bool	   *null_values;
-	Datum	   *scores;
-	Datum	   *anomalies;
-	bool	   *null_verdicts;	/* of scores and anomalies */
+	const int64 *times;			/* AD_NO_TIME: none */
+	const double *values;		/* NaN: none */
+	bool		others;			/* the scores of windows are asked for */
+	int			judged;			/* points that are */
+	int			shaped;			/* of them, with a score of shapes */
+	bits8	   *is_judged;
+	bits8	   *is_shaped;
+	double	   *scores;
+	int16	   *anomalies;
+	double	   *window_scores;
+	double	   *shape_scores;
+	double	   *combined_scores;
 } Batch;
 
 /* Read options of a stream from jsonb, with their intervals. */
@@ -102,8 +118,11 @@ read_options(FmgrInfo *flinfo, Jsonb *given, void *options)
 
 	(void) flinfo;
 	ad_stream_options_parse(&given->root, o);
-	ad_series_span(&o->period, "period");
+	for (int i = 0; i < o->nperiods; i++)
+		ad_series_span(&o->periods[i], "period");
 	ad_series_span(&o->step, "step");
+	if (o->timezone)
+		(void) ad_series_zone(o->timezone);
 }
 
 const AdSeriesReader ad_stream_reader = {
@@ -134,9 +153,14 @@ begin(AdStream *stream, const AdStreamOptions *o, Oid type)
 {
 	bool		number = is_number(type);
 
-	if (number && o->period.text)
-		check_unit("period", o->period.text,
-				   "a number of points, since the times are numbers");
+	if (o->timezone)
+		(void) ad_series_time_zone(o->timezone,
+								   type == TIMESTAMPTZOID || type == TEXTOID ?
+								   AD_TIME_TZ : AD_TIME_LOCAL);
+	for (int i = 0; number && i < o->nperiods; i++)
+		if (o->periods[i].text)
+			check_unit("period", o->periods[i].text,
+					   "a number of points, since the times are numbers");
 	if (number && o->step.text)
 		check_unit("step", o->step.text,
 				   "a whole number, since the times are numbers");
@@ -162,18 +186,21 @@ static const AdSeriesFrame frame = {
 	sizeof(StreamPartition), true, prepare, &ad_stream_reader
 };
 
-/* Return a row without NULLs, in one piece, as ad_stl() makes it. */
+/*
+ * Return a row with a verdict, in one piece, as ad_stl() makes it.  There may
+ * be no shape score, and of 0.2.0's type there is no other.
+ */
 static Datum
 whole_row(const AdSeriesCall *call, const AdStreamPoint *point)
 {
-	Size		hoff = MAXALIGN(SizeofHeapTupleHeader);
-	Size		length = hoff + ROW_BYTES;
+	Size		hoff = MAXALIGN(SizeofHeapTupleHeader + BITMAPLEN(STREAM_COLUMNS));
+	Size		length = hoff + sizeof(StreamRow);
 	char	   *tuple = palloc(MAXALIGN(length));
 	HeapTupleHeader td = (HeapTupleHeader) tuple;
 	StreamRow  *row = (StreamRow *) (tuple + hoff);
+	double	   *other = row->other;
 
 	memcpy(td, call->null_row, SizeofHeapTupleHeader);
-	HeapTupleHeaderSetDatumLength(td, length);
 	td->t_infomask &= ~HEAP_HASNULL;
 	td->t_hoff = (uint8) hoff;
 	row->expected = point->expected;
@@ -181,6 +208,23 @@ whole_row(const AdSeriesCall *call, const AdStreamPoint *point)
 	row->expected_high = point->high;
 	row->score = point->score;
 	row->anomaly = (int16) point->anomaly;
+	if (call->desc->natts == STREAM_WINDOW_SCORE)
+	{
+		length = hoff + offsetof(StreamRow, anomaly) + sizeof(int16);
+		HeapTupleHeaderSetDatumLength(td, length);
+		return HeapTupleHeaderGetDatum(td);
+	}
+	*other++ = point->window_score;
+	if (point->has_shape)
+		*other++ = point->shape_score;
+	else
+	{
+		td->t_infomask |= HEAP_HASNULL;
+		td->t_bits[0] = 0xFF & ~(1 << STREAM_SHAPE_SCORE);
+		length -= sizeof(double);
+	}
+	*other = point->combined_score;
+	HeapTupleHeaderSetDatumLength(td, length);
 	return HeapTupleHeaderGetDatum(td);
 }
 
@@ -194,7 +238,8 @@ partial_row(const AdSeriesCall *call, const AdStreamPoint *point)
 	values[STREAM_EXPECTED] = Float8GetDatum(point->expected);
 	values[STREAM_EXPECTED_LOW] = Float8GetDatum(point->low);
 	values[STREAM_EXPECTED_HIGH] = Float8GetDatum(point->high);
-	nulls[STREAM_SCORE] = nulls[STREAM_ANOMALY] = true;
+	for (int i = STREAM_SCORE; i < STREAM_COLUMNS; i++)
+		nulls[i] = true;
 	return HeapTupleGetDatum(heap_form_tuple(call->desc, values, nulls));
 }
 
@@ -363,16 +408,31 @@ read_times(ArrayType *array, Oid type, Batch *batch)
 	int16		width;
 	bool		byval;
 	char		align;
-	Datum	   *times;
+	Datum	   *items;
 	bool	   *nulls;
+	int64	   *times;
 
 	get_typlenbyvalalign(type, &width, &byval, &align);
-	deconstruct_array(array, type, width, byval, align, &times, &nulls,
+	if (width == sizeof(int64) && !ARR_HASNULL(array))
+	{
+		const int64 *data = (const int64 *) ARR_DATA_PTR(array);
+
+		batch->times = data;
+		if (is_number(type))
+			return;
+		for (int i = 0; i < batch->n; i++)
+			if (TIMESTAMP_NOT_FINITE(data[i]))
+				batch->times = NULL;
+		if (batch->times)
+			return;
+	}
+	deconstruct_array(array, type, width, byval, align, &items, &nulls,
 					  &batch->n);
-	batch->times = ad_palloc_array(int64, batch->n);
+	times = ad_palloc_array(int64, batch->n);
 	for (int i = 0; i < batch->n; i++)
-		batch->times[i] = nulls[i] ? AD_NO_TIME : time_value(times[i], type);
-	pfree(times);
+		times[i] = nulls[i] ? AD_NO_TIME : time_value(items[i], type);
+	batch->times = times;
+	pfree(items);
 	pfree(nulls);
 }
 
@@ -386,6 +446,7 @@ read_batch(ArrayType *times, ArrayType *values, Oid type, Batch *batch,
 {
 	Size		ntimes = (Size) ArrayGetNItems(ARR_NDIM(times), ARR_DIMS(times));
 	Size		nvalues = (Size) ArrayGetNItems(ARR_NDIM(values), ARR_DIMS(values));
+	Size		missing;
 
 	if (!ad_series_affordable(ad_mul_size(Max(ntimes, nvalues), POINT_BYTES),
 							  Max(ntimes, nvalues), problem))
@@ -398,10 +459,26 @@ read_batch(ArrayType *times, ArrayType *values, Oid type, Batch *batch,
 									ntimes, nvalues);
 	if (problem->message)
 		return false;
+	batch->n = (int) ntimes;
 	read_times(times, type, batch);
-	deconstruct_array(values, FLOAT8OID, 8, FLOAT8PASSBYVAL, 'd',
-					  &batch->values, &batch->null_values, &batch->n);
-	return true;
+	return ad_series_values(values, &batch->values, &nvalues, &missing, problem);
+}
+
+/* Make room for what the stream says about a batch. */
+static void
+make_room(Batch *batch)
+{
+	Size		n = (Size) batch->n;
+
+	batch->is_judged = palloc0(n / 8 + 1);
+	batch->scores = ad_palloc_array(double, n);
+	batch->anomalies = ad_palloc_array(int16, n);
+	if (!batch->others)
+		return;
+	batch->is_shaped = palloc0(n / 8 + 1);
+	batch->window_scores = ad_palloc_array(double, n);
+	batch->shape_scores = ad_palloc_array(double, n);
+	batch->combined_scores = ad_palloc_array(double, n);
 }
 
 /* Run the batch through the stream; what is not judged has no verdict. */
@@ -410,45 +487,77 @@ run_batch(void *arg)
 {
 	Batch	   *batch = (Batch *) arg;
 
-	batch->scores = ad_palloc_array(Datum, batch->n);
-	batch->anomalies = ad_palloc_array(Datum, batch->n);
-	batch->null_verdicts = ad_palloc_array(bool, batch->n);
+	make_room(batch);
 	for (int i = 0; i < batch->n; i++)
 	{
-		bool		null_value = batch->null_values[i];
+		double		value = batch->values[i];
 		AdStreamPoint point;
 
 		AD_CHECK_EVERY_1024(i);
-		batch->scores[i] = batch->anomalies[i] = (Datum) 0;
-		batch->null_verdicts[i] = true;
 		if (batch->times[i] == AD_NO_TIME)
 			continue;
 		ad_stream_point(batch->stream, CurrentMemoryContext, batch->times[i],
-						!null_value,
-						null_value ? 0 : DatumGetFloat8(batch->values[i]),
-						&point);
-		if (!point.judged || null_value)
+						true, value, &point);
+		if (!point.judged)
 			continue;
-		batch->null_verdicts[i] = false;
-		batch->scores[i] = Float8GetDatum(point.score);
-		batch->anomalies[i] = Int16GetDatum((int16) point.anomaly);
+		batch->is_judged[i / 8] |= 1 << (i % 8);
+		if (batch->others)
+		{
+			batch->window_scores[batch->judged] = point.window_score;
+			batch->combined_scores[batch->judged] = point.combined_score;
+			if (point.has_shape)
+			{
+				batch->is_shaped[i / 8] |= 1 << (i % 8);
+				batch->shape_scores[batch->shaped++] = point.shape_score;
+			}
+		}
+		batch->anomalies[batch->judged] = (int16) point.anomaly;
+		batch->scores[batch->judged++] = point.score;
 	}
 }
 
-/* Return the verdicts of a batch as an array of a type of so many bytes. */
+/* Return what is said about a batch as an array of items of so many bytes. */
 static Datum
-verdict_array(const Batch *batch, Datum *items, Oid type, int width,
-			  bool byval, char align)
+verdict_array(const Batch *batch, const void *items, int present,
+			  const bits8 *bitmap, Oid type, Size width)
 {
-	int			dims[1];
-	int			lower[1] = {1};
+	Size		n = (Size) batch->n;
+	ArrayType  *result;
 
-	if (batch->n == 0)
+	if (n == 0)
 		return PointerGetDatum(construct_empty_array(type));
-	dims[0] = batch->n;
-	return PointerGetDatum(construct_md_array(items, batch->null_verdicts, 1,
-											  dims, lower, type, width,
-											  byval, align));
+	result = palloc(ad_series_array_bytes(n, (Size) present, width, 1));
+	ad_series_array_header(result, type, n, (Size) present, width, 1, 0);
+	if ((Size) present < n)
+		memcpy((char *) result + ARR_OVERHEAD_NONULLS(1), bitmap, (n + 7) / 8);
+	memcpy(ARR_DATA_PTR(result), items, (Size) present * width);
+	return PointerGetDatum(result);
+}
+
+/* Set the columns of a batch. */
+static void
+set_columns(const Batch *b, Datum *values, bool *nulls)
+{
+	values[UPDATE_STATE] = PointerGetDatum(ad_stream_write(b->stream));
+	values[UPDATE_SCORES] = verdict_array(b, b->scores, b->judged,
+										  b->is_judged, FLOAT8OID, 8);
+	values[UPDATE_ANOMALIES] = verdict_array(b, b->anomalies, b->judged,
+											 b->is_judged, INT2OID, 2);
+	for (int i = UPDATE_WINDOW_SCORES; i < UPDATE_COLUMNS; i++)
+		nulls[i] = !b->others;
+	if (!b->others)
+		return;
+	values[UPDATE_WINDOW_SCORES] = verdict_array(b, b->window_scores,
+												 b->judged, b->is_judged,
+												 FLOAT8OID, 8);
+	values[UPDATE_COMBINED_SCORES] = verdict_array(b, b->combined_scores,
+												   b->judged, b->is_judged,
+												   FLOAT8OID, 8);
+	nulls[UPDATE_SHAPE_SCORES] = b->stream->shape.m == 0;
+	if (b->stream->shape.m > 0)
+		values[UPDATE_SHAPE_SCORES] = verdict_array(b, b->shape_scores,
+													b->shaped, b->is_shaped,
+													FLOAT8OID, 8);
 }
 
 /*
@@ -475,11 +584,16 @@ update(FunctionCallInfo fcinfo, int values_arg, int times_arg)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("times, values and options of a stream cannot be NULL")));
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	batch.others = desc->natts > UPDATE_WINDOW_SCORES;
 	times = PG_GETARG_ARRAYTYPE_P(times_arg);
 	type = time_type(times);
 	given = ad_jsonb_argument(PG_GETARG_DATUM(3), "options");
 	read_options(fcinfo->flinfo, given, &o);
 	resume(fcinfo, &o, given, type, &stream);
+	if (stream.first_form)
+		batch.others = false;
 	good = read_batch(times, PG_GETARG_ARRAYTYPE_P(values_arg), type, &batch,
 					  &problem);
 	if (!good)
@@ -489,21 +603,13 @@ update(FunctionCallInfo fcinfo, int values_arg, int times_arg)
 	else
 		good = ad_fault_catch(run_batch, &batch) == NULL;
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 	if (good)
-	{
-		values[UPDATE_STATE] = PointerGetDatum(ad_stream_write(&stream));
-		values[UPDATE_SCORES] = verdict_array(&batch, batch.scores, FLOAT8OID,
-											  8, FLOAT8PASSBYVAL, 'd');
-		values[UPDATE_ANOMALIES] = verdict_array(&batch, batch.anomalies,
-												 INT2OID, 2, true, 's');
-	}
+		set_columns(&batch, values, nulls);
 	else
 	{
+		memset(nulls, true, sizeof(nulls));
 		values[UPDATE_STATE] = PG_GETARG_DATUM(0);
 		nulls[UPDATE_STATE] = PG_ARGISNULL(0);
-		nulls[UPDATE_SCORES] = nulls[UPDATE_ANOMALIES] = true;
 	}
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
 													  values, nulls)));
@@ -542,7 +648,7 @@ ad_stream_info(PG_FUNCTION_ARGS)
 	text = psprintf("{\"points\": " UINT64_FORMAT ", \"late\": " UINT64_FORMAT
 					", \"missing\": " UINT64_FORMAT ", \"anomalies\": "
 					UINT64_FORMAT ", \"slots\": %u, %s}",
-					s.n, s.late, s.missing, s.anomalies, s.slots,
+					s.n, s.late, s.missing, s.anomalies, ad_stream_slots(&s),
 					s.number ? psprintf("\"step\": " INT64_FORMAT, s.step) :
 					psprintf("\"step_seconds\": %.6f", (double) s.step / 1e6));
 

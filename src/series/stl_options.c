@@ -161,6 +161,45 @@ ad_series_key_span(JsonbContainer *object, const char *key, double min,
 	return true;
 }
 
+/*
+ * Read the key of the periods: one, an array of them, or the word auto or
+ * none.  False if it is absent.
+ */
+bool
+ad_series_key_periods(JsonbContainer *object, AdSpan *periods, int *nperiods,
+					  bool *automatic)
+{
+	JsonbValue	v;
+
+	*nperiods = 0;
+	*automatic = false;
+	if (!find_key(object, "period", &v))
+		return false;
+	if (v.type == jbvBinary && JsonContainerIsArray(v.val.binary.data))
+	{
+		int			n = (int) JsonContainerSize(v.val.binary.data);
+
+		if (n < 1 || n > AD_SERIES_MAX_SEASONS)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("option \"%s\" has %d elements", "period", n),
+					 errdetail("Allowed: at least 1 and at most %d.",
+							   AD_SERIES_MAX_SEASONS)));
+		for (int i = 0; i < n; i++)
+			span_of("period",
+					getIthJsonbValueFromContainer(v.val.binary.data, i),
+					2, &periods[i]);
+		*nperiods = n;
+		return true;
+	}
+	span_of("period", &v, 2, &periods[0]);
+	if (periods[0].text &&strcmp(periods[0].text, "auto") == 0)
+		*automatic = true;
+	else if (periods[0].text == NULL || strcmp(periods[0].text, "none") != 0)
+		*nperiods = 1;
+	return true;
+}
+
 /* Refuse an even window. */
 static void
 check_odd(const char *key, int window)
@@ -217,40 +256,9 @@ ad_stl_options_parse(JsonbContainer *object, AdStlOptions *o)
 						o->threshold),
 				 errdetail("With the method \"pot\" it is a risk: greater than 0 and less than 0.5.")));
 
-	o->automatic = true;
-	if (find_key(object, "period", &v))
-	{
-		o->automatic = false;
-		if (v.type == jbvBinary && JsonContainerIsArray(v.val.binary.data))
-		{
-			int			n = (int) JsonContainerSize(v.val.binary.data);
-
-			if (n < 1 || n > AD_SERIES_MAX_SEASONS)
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("option \"%s\" has %d elements", "period", n),
-						 errdetail("Allowed: at least 1 and at most %d.",
-								   AD_SERIES_MAX_SEASONS)));
-			for (int i = 0; i < n; i++)
-				span_of("period",
-						getIthJsonbValueFromContainer(v.val.binary.data, i),
-						2, &o->periods[i]);
-			o->nperiods = n;
-		}
-		else
-		{
-			span_of("period", &v, 2, &o->periods[0]);
-			o->nperiods = 1;
-			if (o->periods[0].text &&strcmp(o->periods[0].text, "auto") == 0)
-			{
-				o->automatic = true;
-				o->nperiods = 0;
-			}
-			else if (o->periods[0].text &&
-					 strcmp(o->periods[0].text, "none") == 0)
-				o->nperiods = 0;
-		}
-	}
+	if (!ad_series_key_periods(object, o->periods, &o->nperiods,
+							   &o->automatic))
+		o->automatic = true;
 	if (find_key(object, "seasonal_window", &v))
 	{
 		if (v.type == jbvBinary && JsonContainerIsArray(v.val.binary.data))
