@@ -137,6 +137,25 @@ KERNEL(filter) (const double *w, Size nw, const double *x, Size stride,
 {
 	Size		i = 0;
 
+	/* several at a time: wide registers would wait for their sums */
+	for (; i + 4 * AD_LOESS_LANES <= n; i += 4 * AD_LOESS_LANES)
+	{
+		VT			a[4 * NV];
+		const double *p = x + i;
+
+		UNROLL
+		for (int v = 0; v < 4 * NV; v++)
+			a[v] = ZERO;
+		for (Size k = 0; k < nw; k++, p += stride)
+		{
+			UNROLL
+			for (int v = 0; v < 4 * NV; v++)
+				a[v] += LOAD(p + v * WIDTH) * w[k];
+		}
+		UNROLL
+		for (int v = 0; v < 4 * NV; v++)
+			STORE(out + i + v * WIDTH, a[v]);
+	}
 	for (; i + AD_LOESS_LANES <= n; i += AD_LOESS_LANES)
 	{
 		VT			a[NV];

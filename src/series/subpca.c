@@ -12,8 +12,11 @@
  * that hold it.  The method leads TSB-AD-U (Liu & Paparrizos 2024).
  *
  * Neighbouring windows share all but one point, so the covariance matrix
- * needs one pass per lag, not one per pair of columns; projecting all
- * windows on a component is a filter along the series.
+ * needs one pass per lag, not one per pair of columns, and a projection of
+ * all windows is a filter along the series.  A sum of squares does not change
+ * when its directions are turned, so the filters are those of a triangle,
+ * with half the products: the inverse of the covariances' Cholesky factor,
+ * or, where components do not count, a QR factor of those that do.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,21 +28,40 @@
 #define LEAST_SHARE		1e-9	/* of the largest variance: noise below */
 #define PIECE			4096	/* windows projected between interrupts */
 
-/* LAPACK: eigenvalues and eigenvectors of a symmetric matrix. */
+/*
+ * LAPACK: eigenvalues and eigenvectors of a symmetric matrix, its Cholesky
+ * factor, the inverse of that, and a QR factor.
+ */
 extern void dsyev_(const char *jobz, const char *uplo, const int *n,
 				   double *a, const int *lda, double *w, double *work,
 				   const int *lwork, int *info);
+extern void dpotrf_(const char *uplo, const int *n, double *a,
+					const int *lda, int *info);
+extern void dtrtri_(const char *uplo, const char *diag, const int *n,
+					double *a, const int *lda, int *info);
+extern void dgeqrf_(const int *m, const int *n, double *a, const int *lda,
+					double *tau, double *work, const int *lwork, int *info);
+
+/* A weighted sum of some of a window's points. */
+typedef struct Filter
+{
+	const double *weight;
+	Size		first;			/* point of the window */
+	Size		count;
+} Filter;
 
 /* The windows of a series and their principal components. */
 typedef struct Subpca
 {
 	Size		n;				/* points */
-	Size		m;				/* points of a window, and components */
+	Size		m;				/* points of a window */
 	Size		windows;
 	double	   *x;				/* the points, levelled, gaps filled, padded */
 	double	   *mean;			/* of each column: the windows' t-th points */
-	double	   *cov;			/* m x m covariances, then the components */
-	double	   *variance;		/* of the components, ascending */
+	double	   *cov;			/* m x m covariances */
+	Filter	   *filter;			/* a window's score is the sum of their
+								 * squares */
+	Size		nfilters;
 	double	   *sum;			/* of each window: its score */
 } Subpca;
 
@@ -99,15 +121,40 @@ fill_gaps(Subpca *p, const double *y)
 	}
 }
 
+/*
+ * Set sum[lag], for AD_LOESS_LANES lags from the given one, to the sum of the
+ * products of the windows' first points with those so many points later.
+ */
+static void
+lag_products(const Subpca *p, const AdLoessKernels *kernels, Size lag,
+			 double *sum)
+{
+	double		part[AD_LOESS_LANES];
+
+	memset(sum, 0, sizeof(part));
+	for (Size from = 0; from < p->windows; from += PIECE)
+	{
+		const double *x = p->x + from;
+
+		CHECK_FOR_INTERRUPTS();
+		kernels->filter(x, Min(PIECE, p->windows - from), x + lag, 1,
+						AD_LOESS_LANES, part);
+		for (Size k = 0; k < AD_LOESS_LANES; k++)
+			sum[k] += part[k];
+	}
+}
+
 /* Compute column means, then covariances: entry (a + 1, b + 1) from (a, b). */
 static void
 covariances(Subpca *p)
 {
+	const AdLoessKernels *kernels = ad_loess_kernels(ad_simd_width());
 	const double *x = p->x;
 	double	   *mean = p->mean;
 	double	   *cov = p->cov;
 	Size		m = p->m;
 	Size		windows = p->windows;
+	double		products[AD_LOESS_LANES];
 
 	mean[0] = 0;
 	for (Size i = 0; i < windows; i++)
@@ -118,14 +165,12 @@ covariances(Subpca *p)
 		mean[a] /= (double) windows;
 	for (Size lag = 0; lag < m; lag++)
 	{
-		double		c = 0;
+		double		c;
 
-		CHECK_FOR_INTERRUPTS();
-		for (Size i = 0; i < windows; i++)
-		{
-			AD_CHECK_EVERY_1024(i);
-			c += x[i] * x[i + lag];
-		}
+		/* lags of no use at the end read zeros behind the points */
+		if (lag % AD_LOESS_LANES == 0)
+			lag_products(p, kernels, lag, products);
+		c = products[lag % AD_LOESS_LANES];
 		for (Size a = 0; a + lag < m; a++)
 		{
 			if (a > 0)
@@ -137,53 +182,121 @@ covariances(Subpca *p)
 	}
 }
 
-/* Replace the covariances by their components, ascending by variance. */
-static void
-components(Subpca *p)
+/*
+ * Make the filters of all components: the rows of the inverse of a Cholesky
+ * factor.  False, with the covariances as they were, unless it is sure that
+ * all components count.
+ */
+static bool
+whole_filters(Subpca *p)
+{
+	int			dim = (int) p->m;
+	double	   *a = ad_palloc_array(double, p->m * p->m);
+	int			info;
+	double		trace = 0;
+	double		inverse = 0;	/* trace of the inverse */
+
+	memcpy(a, p->cov, p->m * p->m * sizeof(double));
+	for (Size t = 0; t < p->m; t++)
+		trace += a[t * p->m + t];
+	dpotrf_("U", &dim, a, &dim, &info);
+	if (info == 0)
+		dtrtri_("U", "N", &dim, a, &dim, &info);
+	if (info != 0)
+		return false;
+	for (Size t = 0; t < p->m; t++)
+		for (Size k = 0; k <= t; k++)
+			inverse += a[t * p->m + k] * a[t * p->m + k];
+	/* the largest variance over the least one is no more than this */
+	if (!(trace * inverse <= 1 / LEAST_SHARE))
+		return false;
+	for (Size t = 0; t < p->m; t++)
+		p->filter[t] = (Filter)
+	{
+		a + t * p->m, 0, t + 1
+	};
+	p->nfilters = p->m;
+	return true;
+}
+
+/*
+ * Make the filters of the components that count: the rows of a triangle with
+ * the same sum of squares as they have, each over its deviation.  False if
+ * the series has no shape; none if no scores can be had.
+ */
+static bool
+component_filters(Subpca *p)
 {
 	int			dim = (int) p->m;
 	int			lwork = 40 * dim;
 	double	   *work = ad_palloc_array(double, lwork);
+	double	   *variance = ad_palloc_array(double, p->m);
+	double	   *tau = ad_palloc_array(double, p->m);
+	double	   *a = ad_palloc_array(double, p->m * p->m);
+	double	   *rows = ad_palloc_array(double, p->m * p->m);
+	double		largest;
+	int			kept = 0;
 	int			info;
 
 	CHECK_FOR_INTERRUPTS();
-	dsyev_("V", "U", &dim, p->cov, &dim, p->variance, work, &lwork, &info);
+	dsyev_("V", "U", &dim, p->cov, &dim, variance, work, &lwork, &info);
 	if (info != 0)
 		elog(ERROR, "eigenvalues of a window's covariance did not converge");
 	CHECK_FOR_INTERRUPTS();
+	largest = variance[p->m - 1];
+	if (largest <= 0)
+		return false;
+	for (Size k = 0; k < p->m; k++)
+		kept += variance[k] >= LEAST_SHARE * largest ? 1 : 0;
+	for (Size k = p->m - (Size) kept; k < p->m; k++)
+		for (Size t = 0; t < p->m; t++)
+			a[t * (Size) kept + k - (p->m - (Size) kept)] =
+				p->cov[k * p->m + t] / sqrt(variance[k]);
+	if (kept == 0)
+		return true;
+	dgeqrf_(&kept, &dim, a, &kept, tau, work, &lwork, &info);
+	if (info != 0)
+		elog(ERROR, "components of a window could not be turned");
+	for (Size k = 0; k < (Size) kept; k++)
+	{
+		for (Size t = k; t < p->m; t++)
+			rows[k * p->m + t] = a[t * (Size) kept + k];
+		p->filter[k] = (Filter)
+		{
+			rows + k * p->m + k, k, p->m - k
+		};
+	}
+	p->nfilters = (Size) kept;
+	return true;
 }
 
-/* Add to each window's score its square on each component that counts. */
+/* Add to each window's score the squares of its filters. */
 static void
 project(Subpca *p)
 {
 	const AdLoessKernels *kernels = ad_loess_kernels(ad_simd_width());
 	double	   *projection = ad_palloc_array(double, PIECE);
-	double		largest = p->variance[p->m - 1];
 
-	for (Size k = 0; k < p->m; k++)
+	for (Size from = 0; from < p->windows; from += PIECE)
 	{
-		const double *shape = p->cov + k * p->m;
-		double		offset = 0;
-		double		weight;
+		Size		count = Min(PIECE, p->windows - from);
+		double	   *sum = p->sum + from;
 
-		if (p->variance[k] < LEAST_SHARE * largest)
-			continue;
-		weight = 1.0 / p->variance[k];
-		for (Size t = 0; t < p->m; t++)
-			offset += shape[t] * p->mean[t];
-		for (Size from = 0; from < p->windows; from += PIECE)
+		for (Size k = 0; k < p->nfilters; k++)
 		{
-			Size		count = Min(PIECE, p->windows - from);
-			double	   *sum = p->sum + from;
+			const Filter *f = &p->filter[k];
+			double		offset = 0;
 
+			for (Size t = 0; t < f->count; t++)
+				offset += f->weight[t] * p->mean[f->first + t];
 			CHECK_FOR_INTERRUPTS();
-			kernels->filter(shape, p->m, p->x + from, 1, count, projection);
+			kernels->filter(f->weight, f->count, p->x + from + f->first, 1,
+							count, projection);
 			for (Size i = 0; i < count; i++)
 			{
 				double		d = projection[i] - offset;
 
-				sum[i] += d * d * weight;
+				sum[i] += d * d;
 			}
 		}
 	}
@@ -238,14 +351,14 @@ score_points(Subpca *p, const double *y, Size present, double *score)
 		return false;
 	fill_gaps(p, y);
 	p->cov = ad_palloc0_array(double, p->m * p->m);
-	p->variance = ad_palloc_array(double, p->m);
+	p->filter = ad_palloc_array(Filter, p->m);
 	p->mean = ad_palloc_array(double, p->m);
 	p->sum = ad_palloc0_array(double, p->windows);
 	covariances(p);
-	components(p);
-	if (p->variance[p->m - 1] <= 0)
+	p->nfilters = 0;
+	if (!whole_filters(p) && !component_filters(p))
 		return false;
-	if (isnan(p->variance[p->m - 1]))
+	if (p->nfilters == 0)
 		return true;			/* no scores can be had */
 	project(p);
 	average_windows(p, y, score);
