@@ -81,6 +81,9 @@ typedef struct AdStlResult
 	double		center;			/* of the deviations from that */
 	double		scale;			/* of the deviations */
 	double		inverse;		/* 1 / scale */
+	bool		by_remainder;	/* window scores are of remainders, by these: */
+	double		remainder_center;
+	double		remainder_inverse;	/* 1 / their scale */
 	double		low;			/* deviations below are anomalies */
 	double		high;			/* deviations above are anomalies */
 	const Size *alarms;			/* ascending: the only points of these that

@@ -15,11 +15,14 @@
  *	pot		as mad, the bounds from a generalised Pareto fit to each tail,
  *			exceeded with the risk "threshold"
  *
+ * The method "tail" is in tail.c.
+ *
  * The scale never goes below what rounding alone leaves behind, so a
  * constant series has no anomalies and a constant one with a spike has one.
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_elementary.h"
 #include "series/ad_pareto.h"
 #include "series/ad_smoother.h"
 #include "series/ad_stl.h"
@@ -34,7 +37,7 @@
 #define SIGMA_CUT		6.0		/* median absolute deviations */
 #define DEFAULT_SIDE	((Size) 100)	/* points to each side of a window */
 #define EPISODES		2e-3	/* share of points that alarm, at most */
-#define SCORE_CAP		1e6		/* of a score inside a window's mean */
+#define SCORE_CAP		1e6		/* scores grow slower beyond, inside a mean */
 
 static const double default_threshold[] = {
 	NAN,						/* tail: has a rate of its own */
@@ -215,11 +218,12 @@ judge_tail(AdStlResult *result, const AdStlOptions *o, const double *y,
 }
 
 /*
- * Set center, scale and bounds of the result from its remainders.
+ * Set center, scale and bounds of the result from its remainders; false if
+ * most of them are nothing but rounding.
  */
-void
-ad_stl_judge(AdStlResult *result, const AdStlOptions *o, const double *y,
-			 const double *remainder, AdStlScratch *scratch)
+static bool
+judge_remainders(AdStlResult *result, const AdStlOptions *o,
+				 const double *remainder, AdStlScratch *scratch)
 {
 	double	   *values;
 	double	   *other;
@@ -227,11 +231,6 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o, const double *y,
 	double		largest = 0;
 	Judging		j;
 
-	if (o->threshold_method == AD_THRESHOLD_TAIL && !result->empty)
-	{
-		judge_tail(result, o, y, remainder, scratch);
-		return;
-	}
 	values = ad_stl_scratch(scratch, 2 * result->n + 1);
 	other = values + result->n + 1;
 	for (Size i = 0; i < result->n; i++)
@@ -244,7 +243,7 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o, const double *y,
 	if (n == 0)
 	{
 		judge_nothing(result);
-		return;
+		return false;
 	}
 
 	result->center = ad_series_median_of(values, n, other);
@@ -263,7 +262,7 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o, const double *y,
 	switch ((AdThresholdMethod) o->threshold_method)
 	{
 		case AD_THRESHOLD_TAIL:
-			Assert(false);		/* judge_tail() */
+			Assert(result->empty);	/* else judge_tail() */
 			break;
 		case AD_THRESHOLD_MAD:
 			symmetric_bounds(result, j.threshold);
@@ -279,6 +278,43 @@ ad_stl_judge(AdStlResult *result, const AdStlOptions *o, const double *y,
 			break;
 	}
 	result->inverse = 1.0 / result->scale;
+	return j.mad > j.floor;
+}
+
+/*
+ * Set how far the remainders of a robust fit usually are, for its window
+ * scores: the plain fit that "tail" judges by follows an episode that lasts,
+ * the robust one does not.  Where most remainders are nothing but rounding, no
+ * point near a spike has a weight, so that the robust fit follows the spike.
+ */
+static void
+measure_remainders(AdStlResult *result, const AdStlOptions *o,
+				   const double *remainder, AdStlScratch *scratch)
+{
+	AdStlOptions mad = *o;
+	AdStlResult own = *result;
+
+	mad.threshold_method = AD_THRESHOLD_MAD;
+	mad.threshold = NAN;
+	result->by_remainder = judge_remainders(&own, &mad, remainder, scratch);
+	result->remainder_center = own.center;
+	result->remainder_inverse = own.inverse;
+}
+
+/* Set center, scale and bounds of the result. */
+void
+ad_stl_judge(AdStlResult *result, const AdStlOptions *o, const double *y,
+			 const double *remainder, AdStlScratch *scratch)
+{
+	result->by_remainder = false;
+	if (o->threshold_method != AD_THRESHOLD_TAIL || result->empty)
+	{
+		(void) judge_remainders(result, o, remainder, scratch);
+		return;
+	}
+	if (ad_stl_outer(o) > 0)
+		measure_remainders(result, o, remainder, scratch);
+	judge_tail(result, o, y, remainder, scratch);
 }
 
 /* Return whether a point that is beyond the bounds is one of the alarms. */
@@ -300,13 +336,23 @@ ad_stl_alarm(const AdStlResult *result, Size point)
 	return from < result->nalarms && result->alarms[from] == point;
 }
 
-/* Return the score of a point; NaN if its value is missing. */
+/*
+ * Return the score of a point inside a window's mean; NaN if its value is
+ * missing.  Beyond SCORE_CAP it grows with the logarithm, so that what rounding
+ * leaves of it is small and greater scores stay greater.
+ */
 static inline double
 point_score(const AdStlResult *result, const double *y,
 			const double *remainder, Size i)
 {
-	return ad_stl_score(result,
-						ad_stl_deviation(result, i, y[i], remainder[i]));
+	double		z = result->by_remainder ?
+		fabs(remainder[i] - result->remainder_center) * result->remainder_inverse :
+		ad_stl_score(result,
+					 ad_stl_deviation(result, i, y[i], remainder[i]));
+
+	if (likely(!(z > SCORE_CAP)))
+		return z;
+	return SCORE_CAP * (1 + ad_log(Min(z, DBL_MAX) / SCORE_CAP));
 }
 
 /*
@@ -350,7 +396,7 @@ ad_stl_window_score(const AdStlResult *result, const AdStlOptions *o,
 
 				if (!isnan(z))
 				{
-					sum += Min(z, SCORE_CAP);
+					sum += z;
 					count++;
 				}
 			}
@@ -360,7 +406,7 @@ ad_stl_window_score(const AdStlResult *result, const AdStlOptions *o,
 
 				if (!isnan(z))
 				{
-					sum -= Min(z, SCORE_CAP);
+					sum -= z;
 					count--;
 				}
 			}
