@@ -306,18 +306,18 @@ AS 'MODULE_PATHNAME', 'ad_discord_options';
 COMMENT ON FUNCTION @extschema@.ad_discord_options(int, text)
 IS 'options of ad_discord, checked; exclusion: points within which the start of a neighbour does not count (a quarter of m); on_error => ''null'': a partition with too many rows has NULLs';
 
-CREATE FUNCTION @extschema@.ad_subpca(value float8, m int)
+CREATE FUNCTION @extschema@.ad_subpca(value float8, m int DEFAULT NULL)
 RETURNS float8
 LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME', 'ad_subpca';
-COMMENT ON FUNCTION @extschema@.ad_subpca(float8, int) IS 'sub-sequence PCA over windows of m rows: how unusual the shapes around a row are';
+COMMENT ON FUNCTION @extschema@.ad_subpca(float8, int) IS 'sub-sequence PCA over windows of m rows (NULL: 100, or a sixth of a short partition): how unusual the shapes around a row are';
 
 CREATE FUNCTION @extschema@.ad_subpca(value float8, m int, options jsonb)
 RETURNS float8
 LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME', 'ad_subpca';
 COMMENT ON FUNCTION @extschema@.ad_subpca(float8, int, jsonb)
-IS 'sub-sequence PCA over windows of m rows, with options: how unusual the shapes around a row are';
+IS 'sub-sequence PCA over windows of m rows (NULL: 100, or a sixth of a short partition), with options: how unusual the shapes around a row are';
 
 CREATE FUNCTION @extschema@.ad_subpca_options(on_error text DEFAULT NULL)
 RETURNS jsonb

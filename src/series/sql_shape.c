@@ -83,13 +83,16 @@ typedef struct SubpcaPartition
 	double	   *score;			/* of a row; NaN: none */
 } SubpcaPartition;
 
-/* Return the window length argument, checked. */
+/* Return the window length argument, checked; NULL stands for "none". */
 static Size
-window_argument(AdSeriesWindow *window, int min_length, Size max_length)
+window_argument(AdSeriesWindow *window, int min_length, Size max_length,
+				Size none)
 {
 	bool		null;
 	int			m = DatumGetInt32(WinGetFuncArgCurrent(window->winobj, 1, &null));
 
+	if (null && none > 0)
+		return none;
 	if (null)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -137,7 +140,7 @@ static void
 prepare_discord(AdSeriesWindow *window, void *partition)
 {
 	DiscordPartition *part = (DiscordPartition *) partition;
-	Size		m = window_argument(window, 4, AD_DISCORD_MAX_POINTS);
+	Size		m = window_argument(window, 4, AD_DISCORD_MAX_POINTS, 0);
 	const DiscordOptions *o = ad_series_window_options(window, 2);
 	Size		n = row_count(window, AD_DISCORD_MAX_POINTS,
 							  AD_DISCORD_POINT_BYTES + 4 * sizeof(double),
@@ -204,12 +207,13 @@ static void
 prepare_subpca(AdSeriesWindow *window, void *partition)
 {
 	SubpcaPartition *part = (SubpcaPartition *) partition;
-	Size		m = window_argument(window, 2, AD_SUBPCA_MAX_WINDOW);
 	const SubpcaOptions *o = window->flinfo->fn_nargs < 3 ? NULL :
 		ad_series_window_options(window, 2);
 	Size		n = row_count(window, AD_SERIES_MAX_POINTS,
 							  5 * sizeof(double),
 							  o ? o->on_error : AD_ON_ERROR_RAISE);
+	Size		m = window_argument(window, 2, AD_SUBPCA_MAX_WINDOW,
+									ad_subpca_window(n));
 	double	   *y = ad_series_window_values(window, n, NULL);
 
 	part->head.n = n;

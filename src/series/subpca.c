@@ -26,6 +26,8 @@
 #include <float.h>
 
 #define LEAST_SHARE		1e-9	/* of the largest variance: noise below */
+#define DEFAULT_WINDOW	((Size) 100)	/* points */
+#define LEAST_WINDOWS	6		/* times it fits into the series */
 #define PIECE			4096	/* windows projected between interrupts */
 
 /*
@@ -363,6 +365,16 @@ score_points(Subpca *p, const double *y, Size present, double *score)
 	project(p);
 	average_windows(p, y, score);
 	return true;
+}
+
+/*
+ * Return the points of a window by default: a hundred, or a sixth of a short
+ * series, which has to show its shapes several times (docs/series.md).
+ */
+Size
+ad_subpca_window(Size n)
+{
+	return Max(Min(DEFAULT_WINDOW, n / LEAST_WINDOWS), 2);
 }
 
 /*
