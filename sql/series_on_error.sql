@@ -1,6 +1,6 @@
 -- A series whose data are at fault is an error, or has NULLs; the others go on.
 SELECT proname FROM pg_proc
-WHERE proname ~ '^ad_(stl|periods|stream|discord|subpca|changepoints)_options$' AND NOT 'on_error' = ANY (proargnames);
+WHERE proname ~ '^ad_(series_score|stl|periods|stream|discord|subpca|changepoints)_options$' AND NOT 'on_error' = ANY (proargnames);
 -- a megabyte: series "long" is too long for everything but a stream
 SET anomaly.series_memory = '1MB';
 CREATE TEMP TABLE s AS
@@ -9,10 +9,11 @@ FROM (VALUES ('a', 500), ('long', 40000), ('z', 500)) n(g, n), generate_series(1
 CREATE TEMP TABLE packed AS SELECT g, array_agg(v ORDER BY i) AS v FROM s GROUP BY g;
 INSERT INTO packed VALUES ('square', '{{1,2},{3,4}}'), ('none', NULL), ('empty', '{}');
 
-SELECT g, count(*), count(d) AS stl, count(e) AS discord, count(f) AS subpca
+SELECT g, count(*), count(d) AS stl, count(e) AS discord, count(f) AS subpca, count(h) AS score
 FROM (SELECT g, ad_stl(v, ts, ad_stl_options(period => 24, on_error => 'null')) OVER w AS d,
              ad_discord(v, 20, ad_discord_options(on_error => 'null')) OVER w AS e,
-             ad_subpca(v, 20, ad_subpca_options(on_error => 'null')) OVER w AS f
+             ad_subpca(v, 20, ad_subpca_options(on_error => 'null')) OVER w AS f,
+             ad_series_score(v, ts, ad_series_score_options(period => 24, on_error => 'null')) OVER w AS h
       FROM s WINDOW w AS (PARTITION BY g ORDER BY i)) x
 GROUP BY g ORDER BY g;
 SELECT g, ad_periods(v, ts, ad_periods_options(on_error => 'null')) IS NOT NULL AS periods FROM s GROUP BY g ORDER BY g;

@@ -42,6 +42,9 @@ for file in "$ad_root"/test/data/*.csv.gz; do
 		*) load "$name" 'double precision' ;;
 	esac
 done
+ad_psql -q -c 'CREATE TABLE taxi (ts timestamp, passengers double precision, label integer)'
+gzip -dc "$ad_root/test/data/series/nab_nyc_taxi.csv.gz" |
+	ad_psql -q -c '\copy taxi FROM STDIN WITH (FORMAT csv, HEADER)'
 ad_psql -q -c 'VACUUM ANALYZE'
 
 export DEMO_PSQL=$ad_bindir/psql

@@ -208,7 +208,21 @@ ORDER BY m.stretch
 \pset tuples_only off
 \g
 
-\echo :bold'7. What is going on?':plain
+\echo :bold'7. A series':plain
+\echo 'Passengers of New York''s taxis, every half hour. No season is named, and the labels'
+\echo '(marathon, Thanksgiving, Christmas, New Year, snow storm) are not looked at:'
+\echo
+SELECT ts::date AS day, round(max((s).score)::numeric, 1) AS score,
+       round(max((s).window_score)::numeric, 1) AS level,
+       round(max((s).shape_score)::numeric, 1) AS shape,
+       CASE max(label) WHEN 1 THEN 'yes' ELSE 'no' END AS labelled
+FROM (SELECT ts, label, ad_series_score(passengers, ts) OVER (ORDER BY ts) AS s
+      FROM taxi) t
+GROUP BY day ORDER BY score DESC LIMIT 10
+\p
+\g
+
+\echo :bold'8. What is going on?':plain
 \echo 'The library was preloaded, so sessions see each other. While one fits a model to'
 \echo 'millions of rows, another one looks at ad_progress five times a second:'
 \! "$DEMO_PSQL" -Xqc "SET max_parallel_workers_per_gather = 0; SELECT length(ad_fit(ad_iforest(trees => 1000, sample_size => 2048), f)) FROM flights f, generate_series(1, 12)" >/dev/null &

@@ -33,6 +33,8 @@ extern bool ad_series_run(const AdStlOptions *o, AdTimeKind kind,
 						  pg_tz *zone, const double *value, int64 *time,
 						  Size n, AdStlScratch *scratch, AdSeriesRun *run,
 						  AdSeriesProblem *problem);
+extern bool ad_series_run_array(const AdStlOptions *o, const double *y, Size n,
+								AdSeriesRun *run, AdSeriesProblem *problem);
 extern bool ad_series_array_periods(const AdStlOptions *o, const double *y,
 									Size n, Size *periods, int *nperiods,
 									AdSeriesProblem *problem);

@@ -52,6 +52,7 @@ extern void ad_series_raise(const AdSeriesProblem *problem)
 			pg_attribute_noreturn();
 extern void ad_series_fault(int on_error, const AdSeriesProblem *problem);
 extern void ad_series_parse(Jsonb *options, AdStlOptions *o);
+extern void ad_series_spans(AdStlOptions *o);
 extern void ad_series_span(AdSpan *span, const char *key);
 extern const AdSeriesReader ad_stl_reader;	/* of AdStlOptions */
 extern bool ad_series_values(ArrayType *array, const double **y, Size *n,
@@ -79,6 +80,7 @@ extern const AdSeriesReader ad_periods_reader;	/* sql_periods.c */
 extern const AdSeriesReader ad_discord_reader;	/* sql_shape.c */
 extern const AdSeriesReader ad_subpca_reader;
 extern const AdSeriesReader ad_changepoints_reader;
+extern const AdSeriesReader ad_score_reader;	/* sql_score.c */
 
 /*
  * Add a row; false, with the problem and without the row, if the series

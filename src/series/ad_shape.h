@@ -28,6 +28,7 @@ extern Size ad_changepoints_pelt(const double *y, Size n, double penalty,
 
 /* subpca.c */
 #define AD_SUBPCA_MAX_WINDOW	256
+#define AD_SUBPCA_POINT_DOUBLES	2	/* worked with */
 
 extern Size ad_subpca_window(Size n);
 extern void ad_subpca_scores(const double *y, Size n, Size m, double *score);

@@ -75,11 +75,19 @@ typedef struct AdStlOptions
 	char	   *timezone;		/* or NULL */
 } AdStlOptions;
 
+/* Options of ad_series_score. */
+typedef struct AdScoreOptions
+{
+	AdStlOptions stl;			/* first: both are read by one table */
+	int			m;				/* points of a shape; 0: by the series */
+} AdScoreOptions;
+
 extern bool ad_series_key_span(JsonbContainer *object, const char *key,
 							   double min, AdSpan *span);
 extern bool ad_series_key_periods(JsonbContainer *object, AdSpan *periods,
 								  int *nperiods, bool *automatic);
 extern void ad_stl_options_parse(JsonbContainer *object, AdStlOptions *o);
+extern void ad_score_options_parse(JsonbContainer *object, AdScoreOptions *o);
 
 /* Return how many robustness passes there are. */
 static inline int

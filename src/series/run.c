@@ -156,6 +156,23 @@ ad_series_any_finite(const double *y, Size n)
 	return false;
 }
 
+/* Decompose the points of the grid: fit, verdicts, window scores. */
+static void
+decompose(const AdStlOptions *o, const Size *periods, int nperiods,
+		  AdStlScratch *scratch, AdSeriesRun *run)
+{
+	const double *y = run->grid.y;
+	Size		n = run->grid.n;
+
+	ad_stl_decompose(y, n, o, periods, nperiods, scratch, &run->result);
+	run->remainder = ad_palloc_array(double, n);
+	run->window = ad_palloc_array(double, n);
+	ad_stl_remainder(&run->result, y, run->remainder);
+	ad_stl_judge(&run->result, o, y, run->remainder, scratch);
+	ad_stl_window_score(&run->result, o, y, run->remainder, run->window);
+	ad_stl_scratch_leave(scratch);
+}
+
 /*
  * Decompose n rows: grid, periods, fit, verdicts.  Times are true instants,
  * AD_NO_TIME for none; infinite ones become that.  The outcome is palloc'd
@@ -193,13 +210,28 @@ ad_series_run(const AdStlOptions *o, AdTimeKind kind, pg_tz *zone,
 							  3 * m * sizeof(double) + n * AD_GRID_ROW_BYTES,
 							  m, problem))
 		return false;
-	ad_stl_decompose(run->grid.y, m, o, periods, nperiods, scratch, &run->result);
-	run->remainder = ad_palloc_array(double, m);
-	run->window = ad_palloc_array(double, m);
-	ad_stl_remainder(&run->result, run->grid.y, run->remainder);
-	ad_stl_judge(&run->result, o, run->grid.y, run->remainder, scratch);
-	ad_stl_window_score(&run->result, o, run->grid.y, run->remainder,
-						run->window);
-	ad_stl_scratch_leave(scratch);
+	decompose(o, periods, nperiods, scratch, run);
+	return true;
+}
+
+/*
+ * Decompose n points of a packed series (NaN: missing), which the outcome
+ * points to: fit, verdicts.  False with the problem if the data are at fault.
+ */
+bool
+ad_series_run_array(const AdStlOptions *o, const double *y, Size n,
+					AdSeriesRun *run, AdSeriesProblem *problem)
+{
+	Size		periods[AD_SERIES_MAX_SEASONS];
+	int			nperiods;
+
+	memset(run, 0, sizeof(AdSeriesRun));
+	run->grid.n = n;
+	run->grid.y = unconstify(double *, y);
+	if (!ad_series_array_periods(o, y, n, periods, &nperiods, problem) ||
+		!ad_series_affordable(ad_stl_bytes(n, periods, nperiods) +
+							  3 * n * sizeof(double), n, problem))
+		return false;
+	decompose(o, periods, nperiods, ad_stl_scratch_enter(), run);
 	return true;
 }

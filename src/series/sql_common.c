@@ -101,16 +101,23 @@ ad_series_span(AdSpan *span, const char *key)
 			 errdetail(AD_SPAN_EXPECTED)));
 }
 
-/* Read the options of ad_stl from jsonb, with intervals read. */
+/* Read the intervals of the options of a decomposition. */
 void
-ad_series_parse(Jsonb *options, AdStlOptions *o)
+ad_series_spans(AdStlOptions *o)
 {
-	ad_stl_options_parse(&options->root, o);
 	for (int i = 0; i < o->nperiods; i++)
 		ad_series_span(&o->periods[i], "period");
 	ad_series_span(&o->step, "step");
 	if (o->timezone)
 		(void) ad_series_zone(o->timezone);
+}
+
+/* Read the options of ad_stl from jsonb, with intervals read. */
+void
+ad_series_parse(Jsonb *options, AdStlOptions *o)
+{
+	ad_stl_options_parse(&options->root, o);
+	ad_series_spans(o);
 }
 
 /* Return a time zone by name; error if there is none. */

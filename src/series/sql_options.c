@@ -208,6 +208,21 @@ ad_stl_options(PG_FUNCTION_ARGS)
 	return construct(fcinfo, keys, lengthof(keys), &ad_stl_reader);
 }
 
+PG_FUNCTION_INFO_V1(ad_series_score_options);
+
+/* Return the options of the score of a series, checked. */
+Datum
+ad_series_score_options(PG_FUNCTION_ARGS)
+{
+	static const char *const keys[] = {
+		"period", "m", "score_window", "robust", "alarm_rate", "timezone",
+		"step", "duplicates", "on_error", "seasonal_window", "trend_window",
+		"threshold_method", "threshold"
+	};
+
+	return construct(fcinfo, keys, lengthof(keys), &ad_score_reader);
+}
+
 PG_FUNCTION_INFO_V1(ad_stream_options);
 
 /* Return the options of a stream, checked. */

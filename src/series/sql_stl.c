@@ -11,9 +11,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "series/ad_series_run.h"
-#include "series/ad_series_window.h"
 #include "series/ad_stl_point.h"
+#include "series/ad_stl_window.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
@@ -23,18 +22,8 @@
 typedef struct StlOptions
 {
 	AdStlOptions o;
-	AdTimeKind	kind;			/* of the time argument */
-	pg_tz	   *zone;			/* of o.timezone, or NULL */
+	AdStlTimes	times;
 } StlOptions;
-
-/* What a partition keeps. */
-typedef struct StlPartition
-{
-	AdSeriesPartition head;
-	bool		null;			/* every row is NULL: on_error */
-	double	   *value;			/* of a row; NaN: NULL */
-	AdSeriesRun run;			/* its outcome */
-} StlPartition;
 
 /* A row without NULLs as it lies in a tuple: this, the seasons, ... */
 typedef struct StlRowHead
@@ -72,21 +61,28 @@ time_kind(Oid type)
 	}
 }
 
-/* Read the options; a time zone needs times that have one. */
-static void
-read_options(FmgrInfo *flinfo, Jsonb *given, void *options)
+/*
+ * Find the kind of the time argument and the time zone that it follows; error
+ * if a time zone is named and the times have none.
+ */
+AdStlTimes
+ad_stl_window_times(FmgrInfo *flinfo, const AdStlOptions *o)
 {
-	StlOptions *stl = (StlOptions *) options;
+	AdStlTimes	times;
 
-	ad_series_parse(given, &stl->o);
-	stl->kind = time_kind(get_fn_expr_argtype(flinfo, 1));
-	stl->zone = ad_series_time_zone(stl->o.timezone, stl->kind);
+	times.kind = time_kind(get_fn_expr_argtype(flinfo, 1));
+	times.zone = ad_series_time_zone(o->timezone, times.kind);
+	return times;
 }
 
-/* Pull and decompose the rows; false with the problem if they are at fault. */
-static bool
-decompose(AdSeriesWindow *window, const StlOptions *options,
-		  StlPartition *part, AdSeriesProblem *problem)
+/*
+ * Pull and decompose the rows of a partition; false with the problem if they
+ * are at fault.
+ */
+bool
+ad_stl_window_run(AdSeriesWindow *window, const AdStlOptions *o,
+				  const AdStlTimes *times, AdStlPartition *part,
+				  AdSeriesProblem *problem)
 {
 	Size		n;
 	int64	   *time;
@@ -99,30 +95,43 @@ decompose(AdSeriesWindow *window, const StlOptions *options,
 	part->head.n = n;
 	time = ad_palloc_array(int64, n);
 	part->value = ad_series_window_values(window, n, time);
-	good = ad_series_run(&options->o, options->kind, options->zone,
-						 part->value, time, n, ad_stl_scratch_enter(),
-						 &part->run, problem);
+	good = ad_series_run(o, times->kind, times->zone, part->value, time, n,
+						 ad_stl_scratch_enter(), &part->run, problem);
 	pfree(time);
 	if (good && part->run.remainder)
 	{
 		ad_series_short_notice(&window->call->said, &part->run.result);
 		/* the rows have their own values */
 		pfree(part->run.remainder);
-		pfree(part->run.grid.y);
+		part->run.remainder = NULL;
 	}
 	return good;
+}
+
+/* Read the options. */
+static void
+read_options(FmgrInfo *flinfo, Jsonb *given, void *options)
+{
+	StlOptions *stl = (StlOptions *) options;
+
+	ad_series_parse(given, &stl->o);
+	stl->times = ad_stl_window_times(flinfo, &stl->o);
 }
 
 /* Decompose the partition, at its first row. */
 static void
 prepare(AdSeriesWindow *window, void *partition)
 {
-	StlPartition *part = (StlPartition *) partition;
+	AdStlPartition *part = (AdStlPartition *) partition;
 	const StlOptions *options = ad_series_window_options(window, 2);
 	AdSeriesProblem problem = {0};
 
-	if (decompose(window, options, part, &problem))
+	if (ad_stl_window_run(window, &options->o, &options->times, part, &problem))
+	{
+		if (part->run.grid.y)
+			pfree(part->run.grid.y);
 		return;
+	}
 	ad_series_fault(options->o.on_error, &problem);
 	part->null = true;
 }
@@ -132,12 +141,12 @@ static const AdSeriesReader reader = {
 };
 
 static const AdSeriesFrame frame = {
-	sizeof(StlPartition), true, prepare, &reader
+	sizeof(AdStlPartition), true, prepare, &reader
 };
 
 /* Return a row without NULLs, in one piece. */
 static Datum
-whole_row(const AdSeriesCall *call, const StlPartition *part, Size slot,
+whole_row(const AdSeriesCall *call, const AdStlPartition *part, Size slot,
 		  double value)
 {
 	const AdStlResult *r = &part->run.result;
@@ -177,7 +186,7 @@ whole_row(const AdSeriesCall *call, const StlPartition *part, Size slot,
  * value.
  */
 static Datum
-partial_row(const AdSeriesCall *call, const StlPartition *part, Size slot)
+partial_row(const AdSeriesCall *call, const AdStlPartition *part, Size slot)
 {
 	Datum		values[AD_STL_COLUMNS];
 	bool		nulls[AD_STL_COLUMNS];
@@ -192,14 +201,11 @@ PG_FUNCTION_INFO_V1(ad_stl);
 Datum
 ad_stl(PG_FUNCTION_ARGS)
 {
-	const StlPartition *part = ad_series_window(fcinfo, &frame);
+	const AdStlPartition *part = ad_series_window(fcinfo, &frame);
 	const AdSeriesCall *call = fcinfo->flinfo->fn_extra;
 	Size		row = (Size) WinGetCurrentPosition(PG_WINDOW_OBJECT());
-	Size		slot;
+	uint32		slot = ad_stl_window_slot(part, row);
 
-	if (part->null || part->run.grid.n == 0 || row >= part->head.n)
-		PG_RETURN_NULL();
-	slot = part->run.grid.slot[row];
 	if (slot == AD_NO_SLOT)
 		PG_RETURN_NULL();
 	if (isnan(part->value[row]) || part->run.result.empty)

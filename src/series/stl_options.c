@@ -11,12 +11,11 @@
  *-------------------------------------------------------------------------
  */
 #include "core/ad_options.h"
+#include "series/ad_shape.h"
 #include "series/ad_stl_options.h"
 
 #include "utils/builtins.h"
 #include "utils/numeric.h"
-
-#define OWNER	"ad_stl"		/* whose options they are, in messages */
 
 static const char *const method_names[] = {"tail", "mad", "iqr", "sigma", "pot", NULL};
 static const char *const duplicate_names[] = {"mean", "error", "last", NULL};
@@ -25,26 +24,35 @@ static const char *const own_keys[] = {"period", "seasonal_window", "step", NULL
 #define MAX_WINDOW	16777215
 #define MAX_STEP	1e15		/* of numbered times */
 
-static const AdOption table[] = {
-	AD_INT(AdStlOptions, seasonal_degree, 0, 0, 1),
-	AD_INT(AdStlOptions, seasonal_jump, 0, 1, MAX_WINDOW),
-	AD_INT(AdStlOptions, trend_window, 0, 3, MAX_WINDOW),
-	AD_INT(AdStlOptions, trend_degree, 1, 0, 1),
-	AD_INT(AdStlOptions, trend_jump, 0, 1, MAX_WINDOW),
-	AD_INT(AdStlOptions, lowpass_window, 0, 3, MAX_WINDOW),
-	AD_INT(AdStlOptions, lowpass_degree, -1, 0, 1),
-	AD_INT(AdStlOptions, lowpass_jump, 0, 1, MAX_WINDOW),
-	AD_INT(AdStlOptions, inner_iterations, -1, 1, 100),
-	AD_INT(AdStlOptions, outer_iterations, -1, 0, 100),
-	AD_INT(AdStlOptions, iterations, 2, 1, 100),
-	AD_BOOL(AdStlOptions, robust, false),
-	AD_FLOAT_ABOVE(AdStlOptions, threshold, NAN, 0, 1e6),
-	AD_ENUM(AdStlOptions, threshold_method, -1, method_names),
-	AD_FLOAT_ABOVE(AdStlOptions, alarm_rate, NAN, 0, 0.1),
-	AD_INT(AdStlOptions, score_window, 0, 1, MAX_WINDOW),
-	AD_ENUM(AdStlOptions, duplicates, 0, duplicate_names),
-	AD_ENUM(AdStlOptions, on_error, AD_ON_ERROR_RAISE, ad_on_error_names),
+/* The options of a decomposition; they differ in what "robust" is. */
+#define DECOMPOSITION(is_robust) \
+	AD_INT(AdStlOptions, seasonal_degree, 0, 0, 1), \
+	AD_INT(AdStlOptions, seasonal_jump, 0, 1, MAX_WINDOW), \
+	AD_INT(AdStlOptions, trend_window, 0, 3, MAX_WINDOW), \
+	AD_INT(AdStlOptions, trend_degree, 1, 0, 1), \
+	AD_INT(AdStlOptions, trend_jump, 0, 1, MAX_WINDOW), \
+	AD_INT(AdStlOptions, lowpass_window, 0, 3, MAX_WINDOW), \
+	AD_INT(AdStlOptions, lowpass_degree, -1, 0, 1), \
+	AD_INT(AdStlOptions, lowpass_jump, 0, 1, MAX_WINDOW), \
+	AD_INT(AdStlOptions, inner_iterations, -1, 1, 100), \
+	AD_INT(AdStlOptions, outer_iterations, -1, 0, 100), \
+	AD_INT(AdStlOptions, iterations, 2, 1, 100), \
+	AD_BOOL(AdStlOptions, robust, is_robust), \
+	AD_FLOAT_ABOVE(AdStlOptions, threshold, NAN, 0, 1e6), \
+	AD_ENUM(AdStlOptions, threshold_method, -1, method_names), \
+	AD_FLOAT_ABOVE(AdStlOptions, alarm_rate, NAN, 0, 0.1), \
+	AD_INT(AdStlOptions, score_window, 0, 1, MAX_WINDOW), \
+	AD_ENUM(AdStlOptions, duplicates, 0, duplicate_names), \
+	AD_ENUM(AdStlOptions, on_error, AD_ON_ERROR_RAISE, ad_on_error_names), \
 	AD_STRING(AdStlOptions, timezone, NULL),
+
+static const AdOption table[] = {
+	DECOMPOSITION(false)
+};
+
+static const AdOption score_table[] = {
+	DECOMPOSITION(true)
+	AD_INT(AdScoreOptions, m, 0, 2, AD_SUBPCA_MAX_WINDOW),
 };
 
 /*
@@ -235,17 +243,12 @@ resolve_method(AdStlOptions *o)
 				 errhint("Use the option \"%s\".", "threshold")));
 }
 
-/*
- * Fill o from a jsonb object.  Strings are palloc'd in the current context;
- * intervals stay text for the caller to read.
- */
-void
-ad_stl_options_parse(JsonbContainer *object, AdStlOptions *o)
+/* Read the period, seasonal window and step, and check the others. */
+static void
+finish(JsonbContainer *object, AdStlOptions *o)
 {
 	JsonbValue	v;
 
-	memset(o, 0, sizeof(AdStlOptions));
-	ad_options_parse(object, OWNER, table, lengthof(table), own_keys, o);
 	check_odd("trend_window", o->trend_window);
 	check_odd("lowpass_window", o->lowpass_window);
 	resolve_method(o);
@@ -285,4 +288,26 @@ ad_stl_options_parse(JsonbContainer *object, AdStlOptions *o)
 	}
 	if (find_key(object, "step", &v))
 		span_of("step", &v, 1, &o->step);
+}
+
+/*
+ * Fill o from a jsonb object.  Strings are palloc'd in the current context;
+ * intervals stay text for the caller to read.
+ */
+void
+ad_stl_options_parse(JsonbContainer *object, AdStlOptions *o)
+{
+	memset(o, 0, sizeof(AdStlOptions));
+	ad_options_parse(object, "ad_stl", table, lengthof(table), own_keys, o);
+	finish(object, o);
+}
+
+/* The same for the options of ad_series_score. */
+void
+ad_score_options_parse(JsonbContainer *object, AdScoreOptions *o)
+{
+	memset(o, 0, sizeof(AdScoreOptions));
+	ad_options_parse(object, "ad_series_score", score_table,
+					 lengthof(score_table), own_keys, o);
+	finish(object, &o->stl);
 }

@@ -65,6 +65,8 @@ SELECT count(length(s::text)) FROM (SELECT ad_stl(x, ts, ad_stl_options(period =
 SELECT length(ad_stl_array(array_agg(x ORDER BY i), ad_stl_options(period => 7))::text), length(ad_stl_plot(array_agg(x ORDER BY i), ad_stl_options(period => 7))),
 	length(ad_changepoints(array_agg(x ORDER BY i))::text), length(ad_periods(x, ts)::text) FROM t;
 
+SELECT count(length(s::text)), length((SELECT ad_series_score_array(array_agg(x ORDER BY i)) FROM t)::text) FROM (SELECT ad_series_score(x, ts) OVER (ORDER BY ts) AS s FROM t) u;
+
 SELECT count(length(s::text)) FROM (SELECT ad_discord(x, 8) OVER (ORDER BY ts) AS s, ad_subpca(x, 8) OVER (ORDER BY ts) FROM t) u;
 
 SELECT count(length(r::text)) FROM ad_decompose('SELECT ts AS "time", x AS value FROM t') r;

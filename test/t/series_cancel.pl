@@ -64,6 +64,8 @@ my %queries = (
 	'a picture' => q{SELECT length(ad_stl_plot(v, array(SELECT generate_series(1, cardinality(v))), '{"period": 24, "robust": true, "outer_iterations": 100}')) FROM packed},
 	'a packed series, period 100000' => q{SELECT (ad_stl_array(v, '{"period": 100000, "robust": true, "trend_jump": 1, "outer_iterations": 100}')).trend[1] FROM packed},
 	'a partition' => q{SELECT count(d) FROM (SELECT ad_stl(v, i::bigint, '{"period": 24, "robust": true, "trend_window": 100001, "trend_jump": 1, "outer_iterations": 100}') OVER (ORDER BY i) d FROM long) s},
+	'a score' => q{SELECT count(d) FROM (SELECT ad_series_score(v + random(), i::bigint, '{"period": 24, "m": 250}') OVER (ORDER BY i) d FROM long) s},
+	'a packed score' => q{SELECT (ad_series_score_array(v, '{"period": 24, "outer_iterations": 100}')).score[1] FROM packed},
 	'a query' => q{SELECT count(*) FROM ad_decompose('SELECT timestamptz ''2020-01-01'' + i * interval ''5 min'' + i % 59 * interval ''1 second'', v FROM long ORDER BY v', '{"period": "1 day", "robust": true, "trend_window": 100001, "trend_jump": 1, "outer_iterations": 100}')},
 	'a plot' => q{SELECT length(ad_stl_plot(v, '{"period": 24, "robust": true, "outer_iterations": 100}')) FROM packed},
 	'periods' => q{SELECT count(p) FROM (SELECT g, ad_periods(v + 5 * sin(i / (5.0 + g)) + random(), i::bigint) p FROM long, generate_series(1, 30) g WHERE i <= 32768 GROUP BY g) s},
@@ -122,6 +124,7 @@ $node->safe_psql('postgres', q{
 my $together = 'SET enable_partitionwise_aggregate = on;';
 my %grouped = (
 	'ad_stl_array' => q{ad_stl_array(array_agg(v ORDER BY i), '{"period": 24, "robust": true}')},
+	'ad_series_score_array' => q{ad_series_score_array(array_agg(v ORDER BY i), '{"period": 24}')},
 	'ad_changepoints' => q{ad_changepoints(array_agg(v ORDER BY i), '{"penalty": 3}'::jsonb)},
 	'ad_stream_array' => q{ad_stream_array(NULL, array_agg(v ORDER BY i), array_agg(i ORDER BY i), '{"period": 24}')},
 	'ad_periods' => q{ad_periods(v, i, '{"on_error": "null"}')});

@@ -114,6 +114,9 @@ my %cases = (
 	  [ '', 'n::float8, ts, stl_options', 'f + n, ts + i, \'{"period": 24, "step": "1 minute"}\'' ],
 	'ad_stl(double precision,timestamp without time zone,jsonb)' => [ '', 'n::float8, ts::timestamp, stl_options' ],
 	'ad_stl(double precision,bigint,jsonb)' => [ '', 'n::float8, id::bigint, stl_options' ],
+	'ad_series_score(double precision,timestamp with time zone,jsonb)' => [ '', 'n::float8, ts, stl_options' ],
+	'ad_series_score(double precision,timestamp without time zone,jsonb)' => [ '', 'n::float8, ts::timestamp, stl_options' ],
+	'ad_series_score(double precision,bigint,jsonb)' => [ '', 'n::float8, id::bigint, stl_options' ],
 	'ad_stream(double precision,timestamp with time zone,jsonb)' => [ '', 'n::float8, ts, stream_options' ],
 	'ad_stream(double precision,timestamp without time zone,jsonb)' =>
 	  [ '', 'n::float8, ts::timestamp, stream_options' ],
