@@ -107,3 +107,10 @@ SELECT ad_stream_options(memory => 5);
 SELECT ad_stream_options(period => ARRAY[]::int[]);
 SELECT ad_stream(1, now()::timestamp, '{"timezone": "Europe/Berlin"}') OVER ();
 SELECT ad_stream_array(NULL, ARRAY[1], ARRAY[1], '{"timezone": "UTC"}');
+-- times that jitter by up to 40 % of a step have a slot each, wherever in a step they are, the step given or found
+SELECT mode, count(*) AS streams, count(*) FILTER (WHERE error < 1) AS in_phase FROM (
+	SELECT mode, avg(abs((d).expected - v)) FILTER (WHERE i > 800) AS error FROM (
+		SELECT step, phase, mode, i, v, ad_stream(v, ts, CASE mode WHEN 'time' THEN jsonb_build_object('period', (step * 24 || ' s')) WHEN 'given' THEN jsonb_build_object('period', (step * 24 || ' s'), 'step', step || ' s')
+			ELSE '{"period": 24}' END) OVER (PARTITION BY step, phase, mode ORDER BY ts) AS d
+		FROM (SELECT step, phase, mode, i, 100.0 * (i * 7 % 24) + pg_temp.u(i) AS v, timestamptz '2026-01-01 00:00+00' + (i + phase + 0.8 * (ad_random(7 + step, i) - 0.5)) * step * interval '1 s' AS ts
+			FROM generate_series(0, 1199) i, unnest(ARRAY[10, 37, 60, 300, 3600]) step, unnest(ARRAY[0, 0.3, 0.5, 0.77]) phase, unnest(ARRAY['time', 'points', 'given']) mode) r) s GROUP BY mode, step, phase) e GROUP BY 1 ORDER BY 1;

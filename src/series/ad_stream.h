@@ -12,7 +12,9 @@
 
 #include "pgtime.h"
 
-#define AD_STREAM_FIRST		10	/* times seen before the step is known */
+#define AD_STREAM_FIRST		10	/* times seen before the step is known, */
+#define AD_STREAM_MOST		64	/* or so many if they jitter */
+#define AD_STREAM_PHASES	32	/* bins of times' place in a step */
 #define AD_STREAM_MAX_SLOTS ((uint32) 1048576)	/* of all seasons */
 #define AD_STREAM_MAX_BYTES ((Size) 16 * 1024 * 1024)	/* stored */
 #define AD_STREAM_MAX_SHAPE	32	/* points of a shape */
@@ -128,6 +130,15 @@ typedef struct AdStreamClock
 	int64		offset;			/* microseconds */
 } AdStreamClock;
 
+/* Where steps begin; stream_step.c. */
+typedef struct AdStreamPhase
+{
+	uint32		n;				/* times in the histogram */
+	int32		cut;			/* beginning, in halves of bins */
+	int64		shift;			/* the same as a time */
+	uint16		bin[AD_STREAM_PHASES];	/* times at each place in a step */
+} AdStreamPhase;
+
 /* Everything that a stream remembers. */
 typedef struct AdStream
 {
@@ -154,9 +165,10 @@ typedef struct AdStream
 	int64		step;			/* microseconds; 0: not known yet */
 	int64		last;			/* newest time */
 	int64		last_value;		/* time of the newest value */
-	uint32		nfirst;			/* times seen while the step is unknown */
+	uint32		nfirst;			/* times seen while the step is unknown;
+								 * AD_STREAM_MOST: it is known */
 	uint32		skipped;		/* rows without a value since the last one */
-	int64		first[AD_STREAM_FIRST]; /* these times */
+	int64		first[AD_STREAM_MOST];	/* these times */
 	/* counts */
 	uint64		n;				/* points taken in */
 	uint64		late;			/* points not after the newest */
@@ -165,6 +177,9 @@ typedef struct AdStream
 	/* forecast; stream_learn.c */
 	double		level;			/* without season */
 	double		trend;			/* a point */
+	AdStreamPhase phase;
+	double		last_off;		/* of the newest value's time from the middle
+								 * of its step */
 	double		scale;			/* of the forecast error */
 	uint64		nscale;			/* errors that it comes from */
 	double		gap_growth;		/* of the error's variance, a missing point */

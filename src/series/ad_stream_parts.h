@@ -16,6 +16,9 @@
 #define AD_STREAM_SPAN		4e18	/* microseconds of a period or a step */
 #define AD_STREAM_HELD		4096	/* points held to find periods in */
 #define AD_STREAM_RUN		6	/* errors of one sign that are a shift */
+#define AD_STREAM_TIMES		1024	/* whose place in a step is counted; then
+									 * half of them */
+#define AD_STREAM_CUT_LIMIT (1 << 20)	/* halves of bins */
 #define AD_STREAM_MIN_LEVEL	1.0 /* of the tail of the first form */
 #define AD_STREAM_MAX_LEVEL	10.0
 #define AD_STREAM_NORMAL	1.2533141373155001	/* sqrt(pi / 2): deviations of
@@ -29,6 +32,7 @@ typedef struct AdStreamForecast
 	bool		unseen;			/* a slot was never seen: its season is
 								 * unknown */
 	double		season;			/* sum of the slots */
+	double		off;			/* of its time from the middle of its step */
 	double		gap;			/* points missing before this one */
 	double		expected;
 	double		floor;			/* error that rounding alone makes */
@@ -49,6 +53,25 @@ ad_stream_gain(uint64 n, double least)
 	return count * least >= 1.0 ? least : 1.0 / count;
 }
 
+/* Return whole times of a length since the epoch, rounded down. */
+static inline int64
+ad_stream_whole(int64 t, int64 length)
+{
+	return t / length - (t % length < 0 ? 1 : 0);
+}
+
+/* Return a time against the beginning of the steps. */
+static inline int64
+ad_stream_in_phase(const AdStream *s, int64 t)
+{
+	int64		shift = s->phase.shift;
+
+	/* of times at the ends of what there is, the phase is not kept */
+	if (shift > 0 ? t < PG_INT64_MIN + shift : t > PG_INT64_MAX + shift)
+		return t;
+	return t - shift;
+}
+
 /*
  * Return the slot of a time: whole steps since the epoch, modulo the season,
  * or the part of the period that has passed.
@@ -61,9 +84,7 @@ ad_stream_slot(const AdStream *s, const AdStreamSeason *season, int64 t)
 
 	if (season->points > 0)
 	{
-		int64		k = t / s->step - (t % s->step < 0 ? 1 : 0);
-
-		r = k % (int64) season->slots;
+		r = ad_stream_whole(t, s->step) % (int64) season->slots;
 		return (uint32) (r < 0 ? r + season->slots : r);
 	}
 	r = t % season->period;
@@ -72,6 +93,12 @@ ad_stream_slot(const AdStream *s, const AdStreamSeason *season, int64 t)
 	slot = (double) r / (double) season->period * season->slots;
 	return Min((uint32) slot, season->slots - 1);
 }
+
+/* stream_step.c */
+extern int64 ad_stream_step(const int64 *t, Size n, int64 given);
+extern bool ad_stream_learn_step(AdStream *s, int64 t);
+extern void ad_stream_set_phase(AdStream *s);
+extern double ad_stream_follow_phase(AdStream *s, int64 local);
 
 /* stream_season.c */
 extern void ad_stream_prepare(AdStream *s, MemoryContext mcxt, int64 t);

@@ -110,12 +110,36 @@ write_time(StringInfo b, const AdStream *s)
 	ad_wr_u64(b, (uint64) s->last_value);
 	ad_wr_u32(b, s->nfirst);
 	ad_wr_u32(b, s->skipped);
-	for (int i = 0; i < AD_STREAM_FIRST; i++)
-		ad_wr_u64(b, (uint64) s->first[i]);
+	ad_wr_f64(b, s->last_off);
+	ad_wr_u32(b, s->phase.n);
+	ad_wr_u32(b, (uint32) s->phase.cut);
+	for (int i = 0; i < AD_STREAM_PHASES; i++)
+		ad_wr_u16(b, s->phase.bin[i]);
+	if (s->nfirst < AD_STREAM_MOST)
+		for (uint32 i = 0; i < s->nfirst; i++)
+			ad_wr_u64(b, (uint64) s->first[i]);
 	ad_wr_u64(b, s->n);
 	ad_wr_u64(b, s->late);
 	ad_wr_u64(b, s->missing);
 	ad_wr_u64(b, s->anomalies);
+}
+
+/* Read where steps begin. */
+static void
+read_phase(AdReader *r, AdStreamPhase *phase)
+{
+	uint32		all = 0;
+
+	phase->n = ad_rd_u32(r);
+	phase->cut = (int32) ad_rd_u32(r);
+	for (int i = 0; i < AD_STREAM_PHASES; i++)
+	{
+		phase->bin[i] = ad_rd_u16(r);
+		all += phase->bin[i];
+	}
+	if (all != phase->n || phase->n >= AD_STREAM_TIMES ||
+		phase->cut > AD_STREAM_CUT_LIMIT || phase->cut < -AD_STREAM_CUT_LIMIT)
+		ad_rd_corrupt(r, RANGE);
 }
 
 /* Read what is known of the time, and the counts. */
@@ -127,14 +151,18 @@ read_time(AdReader *r, AdStream *s)
 	s->last_value = (int64) ad_rd_u64(r);
 	s->nfirst = ad_rd_u32(r);
 	s->skipped = ad_rd_u32(r);
-	for (int i = 0; i < AD_STREAM_FIRST; i++)
-		s->first[i] = (int64) ad_rd_u64(r);
+	s->last_off = ad_rd_finite(r);
+	read_phase(r, &s->phase);
+	if (s->step < 0 || s->nfirst > AD_STREAM_MOST ||
+		(s->nfirst == AD_STREAM_MOST && s->step == 0))
+		ad_rd_corrupt(r, RANGE);
+	if (s->nfirst < AD_STREAM_MOST)
+		for (uint32 i = 0; i < s->nfirst; i++)
+			s->first[i] = (int64) ad_rd_u64(r);
 	s->n = ad_rd_u64(r);
 	s->late = ad_rd_u64(r);
 	s->missing = ad_rd_u64(r);
 	s->anomalies = ad_rd_u64(r);
-	if (s->step < 0 || s->nfirst > AD_STREAM_FIRST)
-		ad_rd_corrupt(r, RANGE);
 }
 
 /* Write what the forecast has learnt. */
@@ -312,7 +340,7 @@ static void
 check_season(AdReader *r, const AdStream *s, int i)
 {
 	const AdStreamSeason *season = &s->seasons[i];
-	bool		laid_out = s->nfirst >= AD_STREAM_FIRST;
+	bool		laid_out = s->nfirst == AD_STREAM_MOST;
 
 	if (season->period < 0 || season->points > AD_STREAM_MAX_SLOTS ||
 		season->points == 1 || (season->points == 0) == (season->period == 0) ||
@@ -465,7 +493,7 @@ write_first(StringInfo b, const AdStream *s)
 	ad_wr_u32(b, season->points);
 	ad_wr_u32(b, s->warmup);
 	ad_wr_u32(b, s->late_error ? 1 : 0);
-	ad_wr_u32(b, s->nfirst);
+	ad_wr_u32(b, Min(s->nfirst, AD_STREAM_FIRST));
 	ad_wr_u64(b, (uint64) s->step);
 	ad_wr_u64(b, (uint64) s->last);
 	for (int i = 0; i < AD_STREAM_FIRST; i++)
@@ -504,7 +532,7 @@ read_first_season(AdReader *r, AdStream *s, AdStreamSeason *season)
 	{
 		season->seen = ad_palloc_array(uint32, season->slots);
 		season->value = ad_palloc_array(double, season->slots);
-		s->nfirst = AD_STREAM_FIRST;
+		s->nfirst = AD_STREAM_MOST;
 	}
 	for (uint32 i = 0; i < season->slots; i++)
 	{
@@ -559,6 +587,8 @@ read_first(AdReader *r, AdStream *s)
 		s->tail_level < AD_STREAM_MIN_LEVEL ||
 		s->tail_level > AD_STREAM_MAX_LEVEL)
 		ad_rd_corrupt(r, RANGE);
+	if (s->nfirst == AD_STREAM_FIRST)
+		s->nfirst = AD_STREAM_MOST;
 	read_first_season(r, s, season);
 	ad_stream_first_bound(s);
 }
@@ -607,6 +637,7 @@ ad_stream_read(AdStream *s, const uint8 *data, Size len)
 		read_forecast(&r, s);
 		read_tail(&r, s);
 		read_seasons(&r, s);
+		ad_stream_set_phase(s);
 		read_held(&r, s);
 		read_scores(&r, s);
 	}

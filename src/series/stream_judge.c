@@ -81,6 +81,7 @@ ad_stream_take(AdStream *s, int64 t, int64 local, double value,
 	ad_stream_scores(s, out);
 	ad_stream_learn(s, &f, value, out->score, out->anomaly != 0);
 	s->last_value = t;
+	s->last_off = f.off;
 	s->skipped = 0;
 	s->n++;
 }

@@ -104,7 +104,7 @@ sort_few(double *x, int n)
 
 /* Return the points missing before one at time t. */
 static double
-gap_before(const AdStream *s, int64 t)
+gap_before(const AdStream *s, int64 t, double off)
 {
 	double		steps;
 
@@ -112,10 +112,10 @@ gap_before(const AdStream *s, int64 t)
 		return Min(s->skipped, GAP_LIMIT);
 	if (s->last_value == AD_NO_TIME)
 		return 0;
-	steps = (double) t - (double) s->last_value;
-	if (steps < 1.5 * (double) s->step)
+	steps = ((double) t - (double) s->last_value - off + s->last_off) / (double) s->step;
+	if (steps < 1.5)
 		return 0;
-	steps = steps / (double) s->step - 0.5;
+	steps -= 0.5;
 	return steps < GAP_LIMIT ? (double) (int) steps : GAP_LIMIT;
 }
 
@@ -175,9 +175,15 @@ ad_stream_forecast(AdStream *s, int64 t, int64 local, AdStreamForecast *f)
 
 	f->unseen = false;
 	f->season = 0;
+	f->off = 0;
+	if (s->step > 0)
+	{
+		f->off = ad_stream_follow_phase(s, local);
+		local = ad_stream_in_phase(s, local);
+	}
 	if (s->longest > 0)
 		growth = add_slots(s, local, f);
-	f->gap = gap_before(s, t);
+	f->gap = gap_before(s, t, f->off);
 	growth += f->gap * s->gap_growth;
 	f->expected = s->level + s->trend * (f->gap + 1.0) + f->season;
 	/* never less than what rounding alone makes */

@@ -155,48 +155,22 @@ ad_stream_lay_out(AdStream *s, MemoryContext mcxt)
 	}
 }
 
-/*
- * Return the step of times that ascend, or nearly; what is given if they have
- * none, or are farther apart than any series.
- */
-static int64
-step_of(const int64 *t, Size n, int64 given)
-{
-	int64		step = 0;
-	int64		first = t[0];
-	int64		last = t[0];
-
-	for (Size i = 1; i < n; i++)
-	{
-		first = Min(first, t[i]);
-		last = Max(last, t[i]);
-	}
-	if ((double) last - (double) first < AD_STREAM_SPAN)
-		step = ad_grid_step(t, n);
-	return step > 0 ? step : given;
-}
-
-/* Note a time while the step is unknown; the last one settles it. */
-static void
-learn_step(AdStream *s, int64 t)
-{
-	s->first[s->nfirst++] = t;
-	if (s->nfirst == AD_STREAM_FIRST)
-		s->step = step_of(s->first, AD_STREAM_FIRST, 1);
-}
-
 /* Lay out the seasons once the step is known, learning it if it is not. */
 void
 ad_stream_prepare(AdStream *s, MemoryContext mcxt, int64 t)
 {
-	if (s->nfirst >= AD_STREAM_FIRST || (s->first_form && s->nseasons == 0))
+	uint32		n = s->nfirst;
+
+	if (n == AD_STREAM_MOST || (s->first_form && s->nseasons == 0))
 		return;
-	if (s->step > 0)
-		s->nfirst = AD_STREAM_FIRST;
-	else
-		learn_step(s, t);
-	if (s->nfirst >= AD_STREAM_FIRST)
-		ad_stream_lay_out(s, mcxt);
+	if (s->step == 0 && !ad_stream_learn_step(s, t))
+		return;
+	s->nfirst = AD_STREAM_MOST;
+	ad_stream_lay_out(s, mcxt);
+	if (s->first_form)
+		return;
+	for (uint32 i = 0; i < n; i++)
+		ad_stream_follow_phase(s, ad_stream_local(s, s->first[i]));
 }
 
 /*
@@ -238,7 +212,7 @@ steps_between(int64 from, int64 to, double step)
 static bool
 find_periods(const AdStream *s, AdStreamSeason *seasons, int *nseasons)
 {
-	double		step = (double) step_of(s->held.time, s->held.n, s->step);
+	double		step = (double) ad_stream_step(s->held.time, s->held.n, s->step);
 	uint32		from = s->held.n - 1;
 	int64		newest = s->held.time[from];
 	double	   *y;
