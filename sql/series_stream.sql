@@ -60,7 +60,7 @@ SELECT ad_stream(1, now(), '{"perod": 3}') OVER ();
 SELECT ad_stream(1, now(), NULL) OVER ();
 SELECT ad_stream(1, ts, '{"period": "10 years", "step": "1 second"}') OVER () FROM m;
 
--- what the last rows say together: nothing before the verdicts, and of shapes only if asked
+-- what the last rows say together: not only from the verdicts on, and of shapes only if asked
 CREATE TEMP TABLE w AS SELECT i, timestamptz '2024-01-01 00:00+00' + i * interval '1 hour' AS ts,
 	3 * sin(i * 2 * pi() / 24) + pg_temp.u(i) + CASE WHEN i BETWEEN 800 AND 850 THEN 1 ELSE 0 END AS v FROM generate_series(1, 1000) i;
 CREATE TEMP TABLE d AS SELECT i, ad_stream(v, ts, '{"period": 24, "shape": 32}') OVER o AS s, ad_stream(v, ts, '{"period": 24}') OVER o AS n FROM w WINDOW o AS (ORDER BY ts);
@@ -114,3 +114,11 @@ SELECT mode, count(*) AS streams, count(*) FILTER (WHERE error < 1) AS in_phase 
 			ELSE '{"period": 24}' END) OVER (PARTITION BY step, phase, mode ORDER BY ts) AS d
 		FROM (SELECT step, phase, mode, i, 100.0 * (i * 7 % 24) + pg_temp.u(i) AS v, timestamptz '2026-01-01 00:00+00' + (i + phase + 0.8 * (ad_random(7 + step, i) - 0.5)) * step * interval '1 s' AS ts
 			FROM generate_series(0, 1199) i, unnest(ARRAY[10, 37, 60, 300, 3600]) step, unnest(ARRAY[0, 0.3, 0.5, 0.77]) phase, unnest(ARRAY['time', 'points', 'given']) mode) r) s GROUP BY mode, step, phase) e GROUP BY 1 ORDER BY 1;
+-- nothing is unusual before anything is known, and what is young is drawn towards that
+SELECT min((d).combined_score) AS least, max((d).combined_score) < 1.5 AS moderate, min((d).combined_score) FILTER (WHERE i = 1) AS first, count((d).window_score) AS windows
+FROM (SELECT i, ad_stream(v + CASE i WHEN 12 THEN 1000 ELSE 0 END, ts, '{"period": "7 days"}') OVER (ORDER BY i) d FROM w WHERE i <= 168) s;
+SELECT max((d).combined_score) < 1.3 AS moderate, count((d).window_score) AS windows
+FROM (SELECT i, ad_stream(v, ts, '{"period": ["1 day", "7 days"]}') OVER (ORDER BY i) d FROM w WHERE i <= 335) s;
+-- infinite values are no zeros, wherever they are
+SELECT count(*) FILTER (WHERE (d).anomaly <> 0) AS flags, round(max((d).expected) FILTER (WHERE i = 40)::numeric, 3) AS expected
+FROM (SELECT i, ad_stream(CASE WHEN i IN (1, 3, 5) THEN 'Infinity'::float8 ELSE 100 END, i) OVER (ORDER BY i) d FROM generate_series(1, 60) i) s;

@@ -56,6 +56,7 @@ typedef struct AdStreamSeason
 	int64		period;			/* microseconds; 0: see points */
 	uint32		points;			/* period in points; 0: see period */
 	uint32		slots;			/* 0: not laid out yet */
+	double		per_time;		/* slots, if they have a length in time */
 	double	   *value;			/* of each slot */
 	float	   *left;			/* error of a slot's last point that the slot
 								 * did not follow; NULL in the first form */
@@ -135,7 +136,11 @@ typedef struct AdStreamPhase
 {
 	uint32		n;				/* times in the histogram */
 	int32		cut;			/* beginning, in halves of bins */
-	int64		shift;			/* the same as a time */
+	int64		shift;			/* the same as a time; what follows is known
+								 * from the seasons: */
+	int64		length;			/* whose steps are counted from its start */
+	double		step;			/* of it, */
+	double		per_time;		/* and its reciprocal */
 	uint16		bin[AD_STREAM_PHASES];	/* times at each place in a step */
 } AdStreamPhase;
 
@@ -171,6 +176,7 @@ typedef struct AdStream
 	int64		first[AD_STREAM_MOST];	/* these times */
 	/* counts */
 	uint64		n;				/* points taken in */
+	uint64		infinite;		/* points that nothing is learnt from */
 	uint64		late;			/* points not after the newest */
 	uint64		missing;		/* points without a value */
 	uint64		anomalies;		/* points flagged */
@@ -216,8 +222,9 @@ typedef struct AdStreamPoint
 {
 	bool		late;			/* refused: nothing else is set */
 	bool		judged;			/* score and anomaly are set */
-	bool		has_window;		/* and window_score and combined_score */
-	bool		has_shape;		/* and shape_score */
+	bool		has_window;		/* window_score is */
+	bool		has_shape;		/* shape_score is */
+	bool		has_combined;	/* combined_score is */
 	double		expected;
 	double		low;			/* what is expected at least */
 	double		high;			/* and at most */

@@ -31,6 +31,7 @@ typedef struct AdStreamForecast
 	uint32		slot[AD_SERIES_MAX_SEASONS];	/* of each season */
 	bool		unseen;			/* a slot was never seen: its season is
 								 * unknown */
+	bool		has_season;		/* there is none, or the shortest is known */
 	double		season;			/* sum of the slots */
 	double		off;			/* of its time from the middle of its step */
 	double		gap;			/* points missing before this one */
@@ -90,7 +91,7 @@ ad_stream_slot(const AdStream *s, const AdStreamSeason *season, int64 t)
 	r = t % season->period;
 	if (r < 0)
 		r += season->period;
-	slot = (double) r / (double) season->period * season->slots;
+	slot = (double) r * season->per_time;
 	return Min((uint32) slot, season->slots - 1);
 }
 
@@ -105,6 +106,7 @@ extern void ad_stream_prepare(AdStream *s, MemoryContext mcxt, int64 t);
 extern int64 ad_stream_local(AdStream *s, int64 t);
 extern void ad_stream_lay_out(AdStream *s, MemoryContext mcxt);
 extern void ad_stream_zone(AdStream *s, const char *name, Size length);
+extern void ad_stream_set_rates(AdStream *s);
 extern void ad_stream_hold(AdStream *s, MemoryContext mcxt, int64 t,
 						   double value);
 

@@ -90,7 +90,7 @@ typedef struct Step
 
 /*
  * A batch of points of a stream, and what the stream says about them: of those
- * that it judges, one behind the other.
+ * of which it says it, one behind the other.
  */
 typedef struct Batch
 {
@@ -100,9 +100,13 @@ typedef struct Batch
 	const double *values;		/* NaN: none */
 	bool		others;			/* the scores of windows are asked for */
 	int			judged;			/* points that are */
-	int			shaped;			/* of them, with a score of shapes */
+	int			windowed;		/* points with a score of windows, */
+	int			shaped;			/* of shapes, */
+	int			combined;		/* of both */
 	bits8	   *is_judged;
+	bits8	   *is_windowed;
 	bits8	   *is_shaped;
+	bits8	   *is_combined;
 	double	   *scores;
 	int16	   *anomalies;
 	double	   *window_scores;
@@ -187,8 +191,8 @@ static const AdSeriesFrame frame = {
 };
 
 /*
- * Return a row with a verdict, in one piece, as ad_stl() makes it.  There may
- * be no shape score, and of 0.2.0's type there is no other.
+ * Return a row with verdict and window score, in one piece, as ad_stl() does.
+ * There may be no shape score, and of 0.2.0's type there is no other.
  */
 static Datum
 whole_row(const AdSeriesCall *call, const AdStreamPoint *point)
@@ -228,7 +232,7 @@ whole_row(const AdSeriesCall *call, const AdStreamPoint *point)
 	return HeapTupleHeaderGetDatum(td);
 }
 
-/* Return a row without a verdict: what was expected. */
+/* Return a row that lacks some columns. */
 static Datum
 partial_row(const AdSeriesCall *call, const AdStreamPoint *point)
 {
@@ -238,8 +242,15 @@ partial_row(const AdSeriesCall *call, const AdStreamPoint *point)
 	values[STREAM_EXPECTED] = Float8GetDatum(point->expected);
 	values[STREAM_EXPECTED_LOW] = Float8GetDatum(point->low);
 	values[STREAM_EXPECTED_HIGH] = Float8GetDatum(point->high);
-	for (int i = STREAM_SCORE; i < STREAM_COLUMNS; i++)
-		nulls[i] = true;
+	values[STREAM_SCORE] = Float8GetDatum(point->score);
+	values[STREAM_ANOMALY] = Int16GetDatum(point->anomaly);
+	nulls[STREAM_SCORE] = nulls[STREAM_ANOMALY] = !point->judged;
+	values[STREAM_WINDOW_SCORE] = Float8GetDatum(point->window_score);
+	values[STREAM_SHAPE_SCORE] = Float8GetDatum(point->shape_score);
+	values[STREAM_COMBINED_SCORE] = Float8GetDatum(point->combined_score);
+	nulls[STREAM_WINDOW_SCORE] = !point->has_window;
+	nulls[STREAM_SHAPE_SCORE] = !point->has_shape;
+	nulls[STREAM_COMBINED_SCORE] = !point->has_combined;
 	return HeapTupleGetDatum(heap_form_tuple(call->desc, values, nulls));
 }
 
@@ -318,7 +329,7 @@ ad_stream(PG_FUNCTION_ARGS)
 	}
 	if (step.point.late)
 		PG_RETURN_NULL();
-	if (step.point.judged && !step.null_value && !isnan(step.value))
+	if (step.point.judged && step.point.has_window)
 		return whole_row(call, &step.point);
 	return partial_row(call, &step.point);
 }
@@ -475,10 +486,35 @@ make_room(Batch *batch)
 	batch->anomalies = ad_palloc_array(int16, n);
 	if (!batch->others)
 		return;
+	batch->is_windowed = palloc0(n / 8 + 1);
 	batch->is_shaped = palloc0(n / 8 + 1);
+	batch->is_combined = palloc0(n / 8 + 1);
 	batch->window_scores = ad_palloc_array(double, n);
 	batch->shape_scores = ad_palloc_array(double, n);
 	batch->combined_scores = ad_palloc_array(double, n);
+}
+
+/* Note the scores of windows and shapes that point i has. */
+static void
+add_others(Batch *batch, int i, const AdStreamPoint *point)
+{
+	bits8		bit = 1 << (i % 8);
+
+	if (point->has_window)
+	{
+		batch->is_windowed[i / 8] |= bit;
+		batch->window_scores[batch->windowed++] = point->window_score;
+	}
+	if (point->has_shape)
+	{
+		batch->is_shaped[i / 8] |= bit;
+		batch->shape_scores[batch->shaped++] = point->shape_score;
+	}
+	if (point->has_combined)
+	{
+		batch->is_combined[i / 8] |= bit;
+		batch->combined_scores[batch->combined++] = point->combined_score;
+	}
 }
 
 /* Run the batch through the stream; what is not judged has no verdict. */
@@ -498,19 +534,11 @@ run_batch(void *arg)
 			continue;
 		ad_stream_point(batch->stream, CurrentMemoryContext, batch->times[i],
 						true, value, &point);
+		if (batch->others)
+			add_others(batch, i, &point);
 		if (!point.judged)
 			continue;
 		batch->is_judged[i / 8] |= 1 << (i % 8);
-		if (batch->others)
-		{
-			batch->window_scores[batch->judged] = point.window_score;
-			batch->combined_scores[batch->judged] = point.combined_score;
-			if (point.has_shape)
-			{
-				batch->is_shaped[i / 8] |= 1 << (i % 8);
-				batch->shape_scores[batch->shaped++] = point.shape_score;
-			}
-		}
 		batch->anomalies[batch->judged] = (int16) point.anomaly;
 		batch->scores[batch->judged++] = point.score;
 	}
@@ -548,10 +576,10 @@ set_columns(const Batch *b, Datum *values, bool *nulls)
 	if (!b->others)
 		return;
 	values[UPDATE_WINDOW_SCORES] = verdict_array(b, b->window_scores,
-												 b->judged, b->is_judged,
+												 b->windowed, b->is_windowed,
 												 FLOAT8OID, 8);
 	values[UPDATE_COMBINED_SCORES] = verdict_array(b, b->combined_scores,
-												   b->judged, b->is_judged,
+												   b->combined, b->is_combined,
 												   FLOAT8OID, 8);
 	nulls[UPDATE_SHAPE_SCORES] = b->stream->shape.m == 0;
 	if (b->stream->shape.m > 0)
@@ -648,7 +676,7 @@ ad_stream_info(PG_FUNCTION_ARGS)
 	text = psprintf("{\"points\": " UINT64_FORMAT ", \"late\": " UINT64_FORMAT
 					", \"missing\": " UINT64_FORMAT ", \"anomalies\": "
 					UINT64_FORMAT ", \"slots\": %u, %s}",
-					s.n, s.late, s.missing, s.anomalies, ad_stream_slots(&s),
+					s.n + s.infinite, s.late, s.missing, s.anomalies, ad_stream_slots(&s),
 					s.number ? psprintf("\"step\": " INT64_FORMAT, s.step) :
 					psprintf("\"step_seconds\": %.6f", (double) s.step / 1e6));
 

@@ -119,6 +119,7 @@ write_time(StringInfo b, const AdStream *s)
 		for (uint32 i = 0; i < s->nfirst; i++)
 			ad_wr_u64(b, (uint64) s->first[i]);
 	ad_wr_u64(b, s->n);
+	ad_wr_u64(b, s->infinite);
 	ad_wr_u64(b, s->late);
 	ad_wr_u64(b, s->missing);
 	ad_wr_u64(b, s->anomalies);
@@ -160,6 +161,7 @@ read_time(AdReader *r, AdStream *s)
 		for (uint32 i = 0; i < s->nfirst; i++)
 			s->first[i] = (int64) ad_rd_u64(r);
 	s->n = ad_rd_u64(r);
+	s->infinite = ad_rd_u64(r);
 	s->late = ad_rd_u64(r);
 	s->missing = ad_rd_u64(r);
 	s->anomalies = ad_rd_u64(r);
@@ -637,6 +639,7 @@ ad_stream_read(AdStream *s, const uint8 *data, Size len)
 		read_forecast(&r, s);
 		read_tail(&r, s);
 		read_seasons(&r, s);
+		ad_stream_set_rates(s);
 		ad_stream_set_phase(s);
 		read_held(&r, s);
 		read_scores(&r, s);

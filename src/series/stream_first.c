@@ -35,6 +35,23 @@ slots_of(const AdStream *s)
 	return s->nseasons > 0 ? s->seasons[0].slots : 0;
 }
 
+/* Return the slot of a time. */
+static uint32
+slot_of(const AdStream *s, int64 t)
+{
+	const AdStreamSeason *season = &s->seasons[0];
+	int64		r;
+	double		slot;
+
+	if (season->points > 0)
+		return ad_stream_slot(s, season, t);
+	r = t % season->period;
+	if (r < 0)
+		r += season->period;
+	slot = (double) r / (double) season->period * season->slots;
+	return Min((uint32) slot, season->slots - 1);
+}
+
 /* Set the bound for the risk, from the tail's moments. */
 void
 ad_stream_first_bound(AdStream *s)
@@ -189,7 +206,7 @@ ad_stream_first_point(AdStream *s, int64 t, bool has_value, double value,
 	double		moved;
 
 	if (slots_of(s) > 0)
-		slot = ad_stream_slot(s, &s->seasons[0], t);
+		slot = slot_of(s, t);
 	expect(s, slots_of(s) > 0 ? s->seasons[0].value[slot] : 0, out);
 	if (!has_value)
 	{

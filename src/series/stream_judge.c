@@ -62,7 +62,7 @@ ad_stream_take(AdStream *s, int64 t, int64 local, double value,
 		out->score = INFINITY;
 		if (out->judged)
 			flag(s, value > 0, out);
-		s->n++;
+		s->infinite++;
 		ad_stream_scores(s, out);
 		return;
 	}
@@ -74,7 +74,7 @@ ad_stream_take(AdStream *s, int64 t, int64 local, double value,
 	if (out->judged && out->score > s->bound &&
 		!(s->scale <= f.floor && s->n < QUIET_EQUAL))
 		flag(s, value > f.expected, out);
-	if (!f.unseen)
+	if (f.has_season)
 		ad_stream_window_add(s, value - f.season);
 	if (s->shape.m > 0)
 		ad_stream_shape_add(s, value);

@@ -136,6 +136,8 @@ add_slots(const AdStream *s, int64 local, AdStreamForecast *f)
 
 		f->slot[i] = slot;
 		f->season += season->value[slot];
+		if (i == 0)
+			f->has_season = seen > 0;
 		if (seen == 0)
 			f->unseen = true;
 		else if (seen * s->settled < 1.0)
@@ -174,6 +176,7 @@ ad_stream_forecast(AdStream *s, int64 t, int64 local, AdStreamForecast *f)
 	double		growth = 0;
 
 	f->unseen = false;
+	f->has_season = s->nseasons == 0;
 	f->season = 0;
 	f->off = 0;
 	if (s->step > 0)

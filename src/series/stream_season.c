@@ -112,6 +112,16 @@ drop_empty(AdStream *s)
 	s->nseasons = n;
 }
 
+/* Set the slots that pass in time. */
+void
+ad_stream_set_rates(AdStream *s)
+{
+	for (int i = 0; i < s->nseasons; i++)
+		if (s->seasons[i].points == 0)
+			s->seasons[i].per_time = (double) s->seasons[i].slots /
+				(double) s->seasons[i].period;
+}
+
 /* Lay out the seasons, shortest first; the step is known. */
 void
 ad_stream_lay_out(AdStream *s, MemoryContext mcxt)
@@ -153,6 +163,7 @@ ad_stream_lay_out(AdStream *s, MemoryContext mcxt)
 			MemoryContextAllocZero(mcxt, slots * sizeof(uint32));
 		s->longest = Max(s->longest, season->slots);
 	}
+	ad_stream_set_rates(s);
 }
 
 /* Lay out the seasons once the step is known, learning it if it is not. */

@@ -22,12 +22,16 @@
  * the covariance.
  *
  * Their scales are nothing alike: the combined score is the mean of the
- * trailing means of both, each over its own mean so far.
+ * trailing means of both, each over its own mean so far.  Young ones vary more
+ * than old ones, so they are drawn towards 1, which says that all is as usual:
+ * before anything is known, nothing is unusual.
  *
  *-------------------------------------------------------------------------
  */
 #include "series/ad_stream_parts.h"
 
+#define WINDOW_FIRST	7		/* values before there is a score */
+#define YOUNG			10		/* windows that say as much as no score */
 #define WINDOW_CLIP		5.0		/* deviations that a point may count for */
 #define PAST_POINTS		30		/* before values of the past are clipped */
 #define RIDGE			0.01	/* of the variance */
@@ -55,7 +59,7 @@ ad_stream_window_add(AdStream *s, double value)
 	double		deviation = sqrt(w->variance);
 	double		size = 0;
 
-	if (w->n > 5)
+	if (w->n >= WINDOW_FIRST - 1)
 	{
 		size = fabs(off);
 		size = size < WINDOW_CLIP * deviation ? size / deviation :
@@ -229,22 +233,30 @@ ad_stream_shape_add(AdStream *s, double value)
 			   &shape->average);
 }
 
-/* Set the scores of the last points, of one that is judged. */
+/* Return a score over its mean so far, drawn towards 1 while it is young. */
+static inline double
+relative(const AdStream *s, uint64 n, double score, double average)
+{
+	double		all = (double) n + YOUNG * s->score_window;
+
+	return average > 0 ? 1.0 + (double) n * (score - average) / (average * all) : 1.0;
+}
+
+/* Set the scores of the last points. */
 void
 ad_stream_scores(const AdStream *s, AdStreamPoint *out)
 {
 	const AdStreamWindow *w = &s->window;
 	const AdStreamShape *shape = &s->shape;
 
-	if (!out->judged)
-		return;
-	out->has_window = true;
+	out->has_combined = true;
+	out->combined_score = relative(s, w->n, w->score, w->average);
+	out->has_window = w->n >= WINDOW_FIRST;
 	out->window_score = w->score;
-	out->combined_score = w->average > 0 ? w->score / w->average : 0;
-	if (shape->updates == 0)
+	out->has_shape = shape->updates > 0;
+	if (!out->has_shape)
 		return;
-	out->has_shape = true;
 	out->shape_score = shape->distance;
 	out->combined_score = 0.5 * (out->combined_score +
-								 (shape->average > 0 ? shape->score / shape->average : 0));
+								 relative(s, shape->n, shape->score, shape->average));
 }

@@ -261,22 +261,24 @@ forget(AdStreamPhase *phase)
 	}
 }
 
-/* Return what a step is cut by: a season's own, if it has a length in time. */
-static double
-cell_of(const AdStream *s)
-{
-	const AdStreamSeason *season = &s->seasons[0];
-
-	if (s->longest > 0 && season->points == 0)
-		return (double) season->period / season->slots;
-	return (double) s->step;
-}
-
-/* Set by how much steps begin later than they would. */
+/*
+ * Set by how much steps begin later than they would, and what they are: those
+ * of the first season, if it has a length in time.
+ */
 void
 ad_stream_set_phase(AdStream *s)
 {
-	s->phase.shift = (int64) rint(cell_of(s) * s->phase.cut / CUTS);
+	AdStreamPhase *phase = &s->phase;
+	const AdStreamSeason *season = &s->seasons[0];
+
+	phase->length = phase->step = s->step;
+	if (s->longest > 0 && season->points == 0)
+	{
+		phase->length = season->period;
+		phase->step = (double) season->period / season->slots;
+	}
+	phase->per_time = 1.0 / phase->step;
+	phase->shift = (int64) rint(phase->step * phase->cut / CUTS);
 }
 
 /*
@@ -287,13 +289,13 @@ double
 ad_stream_follow_phase(AdStream *s, int64 local)
 {
 	AdStreamPhase *phase = &s->phase;
-	const AdStreamSeason *season = &s->seasons[0];
-	int64		length = s->longest > 0 && season->points == 0 ?
-		season->period : s->step;
-	double		cell = cell_of(s);
-	double		steps = (double) (local % length) / cell;
-	int			bin = (int) ((steps - floor(steps)) * AD_STREAM_PHASES);
+	double		steps;
+	int			bin;
 
+	if (phase->n == 0)
+		ad_stream_set_phase(s);
+	steps = (double) (local % phase->length) * phase->per_time;
+	bin = (int) ((steps - floor(steps)) * AD_STREAM_PHASES);
 	bin = Min(bin, AD_STREAM_PHASES - 1);
 	phase->bin[bin]++;
 	phase->n++;
@@ -309,5 +311,5 @@ ad_stream_follow_phase(AdStream *s, int64 local)
 		ad_stream_set_phase(s);
 	}
 	steps -= (double) phase->cut / CUTS;
-	return (steps - floor(steps) - 0.5) * cell;
+	return (steps - floor(steps) - 0.5) * phase->step;
 }
