@@ -39,7 +39,7 @@ SELECT ad_stream_update(NULL, ARRAY['2024-01-01 01:00', '2024-01-01 00:00']::tim
 SELECT count(d) FROM (SELECT ad_stream(1, ts) OVER (ORDER BY ts DESC) d FROM m) s;
 -- infinite, constant, missing
 SELECT (d).score, (d).anomaly FROM (SELECT i, ad_stream(CASE WHEN i = 50 THEN '-Infinity'::float8 ELSE 5 END, timestamptz '2024-01-01' + i * interval '1 minute') OVER (ORDER BY i) d FROM generate_series(1, 60) i) s WHERE i IN (49, 50, 51);
-SELECT (d).score, (d).anomaly FROM (SELECT i, ad_stream(CASE WHEN i = 50 THEN 6 WHEN i < 40 THEN 5 END, timestamptz '2024-01-01' + i * interval '1 minute') OVER (ORDER BY i) d FROM generate_series(1, 60) i) s WHERE i IN (35, 45, 50);
+SELECT (d).score, (d).anomaly FROM (SELECT i, ad_stream(CASE WHEN i = 150 THEN 6 WHEN i < 140 THEN 5 END, timestamptz '2024-01-01' + i * interval '1 minute') OVER (ORDER BY i) d FROM generate_series(1, 160) i) s WHERE i IN (135, 145, 150);
 SELECT scores, anomalies FROM ad_stream_update(NULL, '{}', '{}');
 -- bad input
 SELECT ad_stream_update(NULL, ARRAY[now()], ARRAY[1, 2]);

@@ -17,8 +17,10 @@
  * risk is lowered a little, and more so while points are few, so that q holds
  * for tails that are not quite as fitted.
  *
- * While fewer than 20 points are more than noise, the bound is also a
- * multiple of the farthest: no law can be read off one or two.
+ * While few points are more than noise, the bound is also a multiple of the
+ * farthest: no law can be read off one or two.  Of c exponential ones the next
+ * is beyond m times the farthest with a chance of 1 / binomial(c + m, c); with
+ * m = 1 + 33 / c that is 1 or 2 per 1,000 for any c from 3 to 60.
  *
  * Flagged points would make the tail heavier, and those left out would make
  * it too light: a point is left out that is far beyond the bound, or that
@@ -43,7 +45,9 @@
 #define MAX_SHAPE		0.7
 #define RISK_PART		0.8		/* of q that is aimed at, */
 #define RISK_POINTS		200		/* and half of it after so many points */
-#define FEW_POINTS		20
+#define VERY_FEW		10		/* points */
+#define FEW_POINTS		60
+#define FEW_BEYOND		33
 #define TAIL_MEMORY		200000	/* points; then all count for half */
 #define FIT_PART		64		/* of the points come in until the next fit, */
 #define FIT_EVERY		256		/* but no more than so many */
@@ -149,9 +153,9 @@ fit(AdStream *s)
 			farthest = level;
 	}
 	s->bound = c < 3 ? FIRST_BOUND : extrapolate(s, level, c);
-	tail->few = c < FEW_POINTS / 2;
+	tail->few = c < VERY_FEW;
 	if (c > 0 && c < FEW_POINTS)
-		s->bound = Max(s->bound, bin_edge[farthest + 1] * FEW_POINTS / c);
+		s->bound = Max(s->bound, bin_edge[farthest + 1] * (1 + FEW_BEYOND / c));
 	s->bound = Max(Min(s->bound, AD_STREAM_MAX_SCORE), MIN_BOUND);
 	tail->next_fit = n + Max(1.0, Min(n / FIT_PART, FIT_EVERY));
 }

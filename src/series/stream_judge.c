@@ -9,7 +9,8 @@
 
 #define QUIET_POINTS	30		/* at least, before the first verdict */
 #define QUIET_AUTO		1024	/* of a stream that looks for its periods */
-#define QUIET_EQUAL		38		/* before the first of equal points differs */
+#define QUIET_EQUAL		100		/* if all of them are equal, */
+#define QUIET_FEW		150		/* or most: of a season that is not known */
 #define QUIET_SCALE		10		/* errors, before they have a scale */
 
 /* Tell whether the stream judges its next point. */
@@ -26,6 +27,19 @@ judges(const AdStream *s)
 	if (s->longest == 0)
 		return s->n >= AD_STREAM_START;
 	return s->nscale >= QUIET_SCALE;
+}
+
+/*
+ * Tell whether most points are equal so far, and too few to say what others
+ * there are.
+ */
+static bool
+few_equal(const AdStream *s, const AdStreamForecast *f)
+{
+	if (s->scale <= f->floor)
+		return s->n < QUIET_EQUAL;
+	return s->n < QUIET_FEW && s->tail.few &&
+		(s->longest > 0 || s->recent.median <= f->floor);
 }
 
 /* Set what is expected of a point. */
@@ -70,9 +84,7 @@ ad_stream_take(AdStream *s, int64 t, int64 local, double value,
 	out->score = f.width > 0 ? error / f.width :
 		error > 0 ? AD_STREAM_MAX_SCORE : 0;
 	out->score = Min(out->score, AD_STREAM_MAX_SCORE);
-	/* few equal points do not make another an anomaly */
-	if (out->judged && out->score > s->bound &&
-		!(s->scale <= f.floor && s->n < QUIET_EQUAL))
+	if (out->judged && out->score > s->bound && !few_equal(s, &f))
 		flag(s, value > f.expected, out);
 	if (f.has_season)
 		ad_stream_window_add(s, value - f.season);
