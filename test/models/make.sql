@@ -58,3 +58,17 @@ SELECT name, encode(s, 'hex'),
         FROM ad_stream_update(s, (SELECT array_agg(ts ORDER BY i) FROM points WHERE i > 1000),
                               (SELECT array_agg(v ORDER BY i) FROM points WHERE i > 1000)) u, unnest(u.scores) WITH ORDINALITY n(x, o))
 FROM state ORDER BY name;
+-- since 0.3.0: all that a state can hold, and the combined scores of the next points behind the others, after a "/"
+WITH stream(name, options) AS (VALUES
+	('stream, two seasons on a clock', '{"period": ["1 day", "7 days"], "timezone": "Europe/Vienna", "shape": 16}'::jsonb),
+	('stream, periods looked for', '{"period": "auto", "shape": 32, "score_window": 20, "memory": 500}'),
+	('stream, late is an error', '{"period": 12, "step": "1 hour", "late": "error", "q": 0.001, "clip": 5}')),
+state AS (
+	SELECT name, (ad_stream_array(NULL, (SELECT array_agg(v ORDER BY i) FROM points WHERE i <= 1000),
+	                              (SELECT array_agg(ts ORDER BY i) FROM points WHERE i <= 1000), options)).new_state AS s
+	FROM stream)
+SELECT name, encode(s, 'hex'),
+       (SELECT string_agg(encode(float8send(x), 'hex'), ' ' ORDER BY o) || ' / ' || string_agg(encode(float8send(y), 'hex'), ' ' ORDER BY o)
+        FROM ad_stream_array(s, (SELECT array_agg(v ORDER BY i) FROM points WHERE i > 1000), (SELECT array_agg(ts ORDER BY i) FROM points WHERE i > 1000)) u,
+             ROWS FROM (unnest(u.scores), unnest(u.combined_scores)) WITH ORDINALITY n(x, y, o))
+FROM state ORDER BY name;

@@ -151,11 +151,11 @@ SQL
 		}
 		if ($name =~ /^stream/)
 		{
-			is($node->safe_psql($database, <<"SQL"), $expected, "$old: $name goes on as it did");
-SELECT string_agg(encode(float8send(x), 'hex'), ' ' ORDER BY o)
-FROM ad_stream_update($value, (SELECT array_agg(ts ORDER BY i) FROM points WHERE i > 1000),
-                      (SELECT array_agg(v ORDER BY i) FROM points WHERE i > 1000)) u, unnest(u.scores) WITH ORDINALITY n(x, o)
-SQL
+			my ($scores, $combined) = split m{ / }, $expected;
+			my $batch = "ad_stream_array($value, (SELECT array_agg(v ORDER BY i) FROM points WHERE i > 1000), (SELECT array_agg(ts ORDER BY i) FROM points WHERE i > 1000)) u";
+			my $bits = "SELECT string_agg(encode(float8send(x), 'hex'), ' ' ORDER BY o) FROM $batch, unnest(u.%s) WITH ORDINALITY n(x, o)";
+			is($node->safe_psql($database, sprintf($bits, 'scores')), $scores, "$old: $name goes on as it did");
+			is($node->safe_psql($database, sprintf($bits, 'combined_scores')), $combined, "$old: $name says the same of its last points") if defined $combined;
 			next;
 		}
 		$models++;
