@@ -63,5 +63,6 @@ extern bool ad_envelope_has(const AdEnvelope *e, uint32 id);
 #define AD_MAGIC_MODEL	"ADMODEL\n"
 #define AD_MAGIC_SKETCH "ADSKETC\n"
 #define AD_MAGIC_STREAM "ADSTRM1\n"
+#define AD_MAGIC_FDR "ADFDRO1\n"
 
 #endif							/* AD_ENVELOPE_H */

@@ -56,7 +56,8 @@ kind_of(Datum value)
 	}			kinds[] = {
 		{AD_MAGIC_MODEL, "models"},
 		{AD_MAGIC_SKETCH, "sketches"},
-		{AD_MAGIC_STREAM, "stream states"}
+		{AD_MAGIC_STREAM, "stream states"},
+		{AD_MAGIC_FDR, "false discovery states"}
 	};
 	struct varlena *start = PG_DETOAST_DATUM_SLICE(value, 0, AD_MAGIC_LENGTH);
 
