@@ -268,6 +268,40 @@ LANGUAGE C IMMUTABLE WINDOW PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION @extschema@.ad_fdr(double precision, text) IS
 'p-value of the row adjusted for the false discovery rate in its partition: method bh (Benjamini and Hochberg) or by (Benjamini and Yekutieli); NULL stays NULL and does not count';
 
+CREATE FUNCTION @extschema@.ad_fdr_level(p double precision, method text DEFAULT 'lord', options jsonb DEFAULT '{}')
+RETURNS double precision
+AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE WINDOW PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION @extschema@.ad_fdr_level(double precision, text, jsonb) IS
+'level of the row in a stream of p-values, in the order of the window: the row is an alert if p is at most this, and of the alerts at most the share q is false; method lord (LORD++) or saffron; options q (0.05), least_p (0) and half_life (none, in rows); NULL stays NULL and does not count';
+
+CREATE FUNCTION @extschema@.ad_fdr_level_array(
+    state bytea,
+    p double precision[],
+    method text DEFAULT 'lord',
+    options jsonb DEFAULT '{}',
+    OUT new_state bytea,
+    OUT levels double precision[]
+)
+RETURNS record
+AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION @extschema@.ad_fdr_level_array(bytea, double precision[], text, jsonb) IS
+'runs a batch of p-values through a stored stream, as ad_fdr_level() does; a NULL state starts a stream with the method and options, of which only least_p counts afterwards';
+
+CREATE FUNCTION @extschema@.ad_fdr_reach(
+    least_p double precision,
+    options jsonb DEFAULT '{}',
+    OUT first_tests double precision,
+    OUT next_tests double precision,
+    OUT least_share double precision
+)
+RETURNS record
+AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION @extschema@.ad_fdr_reach(double precision, jsonb) IS
+'how far ad_fdr_level() goes where no p-value is less than least_p: rows without an alert, about, after which none can be one, from the start and after an alert on its own, and the share of rows that must be alerts for it to go on; options q (0.05) and half_life (none, in rows)';
+
 CREATE FUNCTION @extschema@.ad_random(
     seed bigint,
     i bigint,

@@ -189,6 +189,19 @@ LANGUAGE C IMMUTABLE WINDOW PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION _anomaly._ad_fdr(double precision, text) IS
 'ad_fdr(double precision, text)';
 
+CREATE FUNCTION _anomaly._ad_fdr_reach(
+    least_p double precision,
+    options jsonb,
+    OUT first_tests double precision,
+    OUT next_tests double precision,
+    OUT least_share double precision
+)
+RETURNS record
+AS 'MODULE_PATHNAME', 'ad_fdr_reach'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION _anomaly._ad_fdr_reach(double precision, jsonb) IS
+'ad_fdr_reach(double precision, jsonb)';
+
 CREATE FUNCTION _anomaly._ad_train(name text, query text, spec jsonb, notes text, keep integer, activate boolean)
 RETURNS integer
 AS 'MODULE_PATHNAME', 'ad_train'

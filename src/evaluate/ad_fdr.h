@@ -19,4 +19,7 @@ typedef enum AdFdrMethod
 
 extern void ad_fdr_adjust(double *p, Size n, AdFdrMethod method);
 
+/* sql_fdr.c */
+extern void ad_fdr_check_p(double p);
+
 #endif							/* AD_FDR_H */

@@ -23,6 +23,22 @@ typedef struct FdrState
 
 PG_FUNCTION_INFO_V1(ad_fdr);
 
+/* Raise an error unless this is a p-value. */
+void
+ad_fdr_check_p(double p)
+{
+	if (isnan(p))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("p-value is NaN"),
+				 errhint("Make it NULL to leave the row out.")));
+	if (p < 0 || p > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("p-value is out of range: %s", float8out_internal(p)),
+				 errdetail("Allowed: at least 0 and at most 1.")));
+}
+
 /* The method that the partition's first row gives. */
 static AdFdrMethod
 read_method(WindowObject winobj)
@@ -46,7 +62,7 @@ read_method(WindowObject winobj)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unknown method \"%s\"", ad_quote_clip(name)),
-			 errhint("The methods are \"bh\" (Benjamini and Hochberg) and \"by\" (Benjamini and Yekutieli).")));
+			 errhint("The methods are \"bh\" (Benjamini and Hochberg) and \"by\" (Benjamini and Yekutieli); ad_fdr_level() has those of a stream.")));
 	return AD_FDR_BH;
 }
 
@@ -79,16 +95,7 @@ adjust_partition(WindowObject winobj, int64 rows, MemoryContext mcxt)
 			continue;
 		}
 		p[i] = DatumGetFloat8(value);
-		if (isnan(p[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("p-value is NaN"),
-					 errhint("Make it NULL to leave the row out.")));
-		if (p[i] < 0 || p[i] > 1)
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("p-value is out of range: %s", float8out_internal(p[i])),
-					 errdetail("Allowed: at least 0 and at most 1.")));
+		ad_fdr_check_p(p[i]);
 	}
 	ad_fdr_adjust(p, (Size) rows, method);
 	return p;

@@ -116,7 +116,7 @@ find_envelope(const unsigned char *data, Size len, Size from, Size *at,
 			  Size *size)
 {
 	static const char *const magics[] = {
-		"ADMODEL\n", "ADSKETC\n", "ADSTRM1\n"
+		"ADMODEL\n", "ADSKETC\n", "ADSTRM1\n", "ADFDRO1\n"
 	};
 
 	for (Size i = from; len >= HEADER && i <= len - HEADER; i++)

@@ -91,7 +91,8 @@ SELECT length(ad_layering_timeline(array_agg(e ORDER BY i))), count(e::text::ad_
 SELECT ad_roc_auc(x, flag), ad_average_precision(x, flag), ad_best_f1(x, flag), ad_precision_at(x, flag, 10), length(ad_roc_curve(x, flag)::text),
 	length(ad_pr_curve(x, flag, 5)::text), ad_confusion(x > 0, flag) FROM t;
 
-SELECT sum(f) FROM (SELECT ad_fdr((x + 1) / 2) OVER () AS f FROM t) u;
+SELECT sum(f), sum(l) FROM (SELECT ad_fdr((x + 1) / 2) OVER () AS f, ad_fdr_level((x + 1) / 2, 'saffron', '{"half_life": 1000}') OVER () AS l FROM t) u;
+SELECT u.levels FROM ad_fdr_level_array(NULL, ARRAY[0.1, 0.00001]) s, ad_fdr_level_array(s.new_state, ARRAY[0.2]) u;
 
 SELECT count(length(r::text)) FROM ad_generate_blobs(20) r;
 

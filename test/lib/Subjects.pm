@@ -140,6 +140,13 @@ FROM training, (VALUES ('begun', 1, ad_stream_options()), ('warm-up', 20, ad_str
 	('gaps', 600, ad_stream_options(step => interval '7 minutes'))) v(name, points, options)
 WHERE i <= points GROUP BY name, options;
 
+-- states of streams of p-values
+INSERT INTO subject (kind, name, value)
+SELECT 'p-values', method || options, (ad_fdr_level_array(NULL, array_agg((i * 61 % 997) / 1000.0 ^ 3), method, options)).new_state
+FROM generate_series(1, 600) i, (VALUES ('lord'), ('saffron')) m(method),
+	(VALUES ('{}'::jsonb), ('{"q": 0.5, "half_life": 1000}')) o(options)
+GROUP BY method, options;
+
 -- order events, as clients send them; they have no envelope
 CREATE TABLE events AS
 	SELECT ad_order_event((ARRAY['ORDER_PLACED', 'ORDER_CANCELLED', 'TRADE_EXECUTED'])[1 + i % 3],

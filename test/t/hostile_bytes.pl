@@ -1,5 +1,5 @@
-# Whatever bytes are given as a model, a sketch, the state of a stream or an
-# order event: every function that takes one returns, or raises an error that
+# Whatever bytes are given as a model, a sketch, the state of a stream of values
+# or of p-values, or an order event: every function that takes one returns, or raises an error that
 # names what is wrong, after a few seconds of processor time at most. The
 # server does not crash, and the session does not grow.
 #
@@ -79,12 +79,12 @@ BEGIN
 	slowest := 0;
 	FOR i IN first .. last LOOP
 		-- every kind of damage in turn, on five models, two sketches, and on a
-		-- stream or an event
+		-- stream, an event or a stream of p-values
 		turn := i / kinds;
 		what := (ARRAY['model', 'sketch', 'model', 'model', 'sketch', 'model', 'model',
-			CASE turn / 8 % 2 WHEN 0 THEN 'stream' ELSE 'event' END])[1 + turn % 8];
+			(ARRAY['stream', 'event', 'p-values'])[1 + turn / 8 % 3]])[1 + turn % 8];
 		nth := CASE what WHEN 'model' THEN turn / 8 * 5 + turn % 8 - (turn % 8 > 1)::int - (turn % 8 > 4)::int
-			WHEN 'sketch' THEN turn / 8 * 2 + (turn % 8) / 4 ELSE turn / 16 END;
+			WHEN 'sketch' THEN turn / 8 * 2 + (turn % 8) / 4 ELSE turn / 24 END;
 		SELECT * INTO STRICT one FROM subject
 			WHERE id = (ids -> what ->> (nth * 31 % jsonb_array_length(ids -> what)))::int;
 		SELECT * INTO STRICT two FROM subject s
@@ -136,6 +136,11 @@ BEGIN
 				'ad_stream_update: SELECT ad_stream_update(new_state, ARRAY[timestamptz ''294000-01-01'', ''294000-01-02''], ARRAY[1e308, -1e308])
 					FROM ad_stream_update(\$1, ARRAY[timestamptz ''2024-05-01'', ''2024-05-02'', ''1000-01-01'', ''2024-05-02'', ''5000-01-01''],
 						ARRAY[1, NULL, ''NaN'', ''Infinity'', -1e308]::float8[])']
+			WHEN 'p-values' THEN ARRAY[
+				-- every level is one, and the state goes on
+				'ad_fdr_level_array: SELECT count(1 / (l BETWEEN 0 AND 1)::int) FROM ad_fdr_level_array(\$1, array_fill(0.7::float8, ARRAY[300])) s,
+					ad_fdr_level_array(s.new_state, ARRAY[0, 1, NULL, 1e-300, 0.001]) u, unnest(s.levels || u.levels) l WHERE l IS NOT NULL',
+				'ad_fdr_level_array: SELECT ad_fdr_level_array(\$1, ARRAY[0, 1], options => ''{"least_p": 0.001}'')']
 			ELSE ARRAY[
 				'receive: SELECT ad_test_receive(\$1, NULL::ad_order_event)',
 				'receive: SELECT 1 / (ad_order_event_send(e) = ad_order_event_send(e::text::ad_order_event))::int
@@ -263,7 +268,9 @@ reached('model', 'ok', 100, qw(ad_pvalue ad_probability));
 reached('model', '22P03', 2000, qw(ad_score ad_info ad_features ad_explain ad_why ad_is_anomaly));
 reached('sketch', 'ok', 200, qw(ad_fit_sketch ad_merge ad_drift));
 reached('stream', 'ok', 100, qw(ad_stream_info ad_stream_update));
-reached('stream', '22P03', 500, qw(ad_stream_info ad_stream_update));
+reached('stream', '22P03', 300, qw(ad_stream_info ad_stream_update));
+reached('p-values', 'ok', 100, 'ad_fdr_level_array');
+reached('p-values', '22P03', 300, 'ad_fdr_level_array');
 reached('event', 'ok', 100, qw(receive ad_layering ad_wash_trade ad_layering_timeline));
 
 SKIP:

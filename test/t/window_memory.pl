@@ -126,6 +126,7 @@ my %cases = (
 	'ad_subpca(double precision,integer)' => [ '', 'n::float8, 12' ],
 	'ad_subpca(double precision,integer,jsonb)' => [ '', 'n::float8, 12, ad_subpca_options()' ],
 	'ad_fdr(double precision,text)' => [ '', 'p::float8, method' ],
+	'ad_fdr_level(double precision,text,jsonb)' => [ '', 'p::float8' ],
 	'ad_wash_trade(ad_order_event)' => [ '_event', 'ev', 'ad_order_event(kind, side, price, quantity, ts)' ],
 	'ad_wash_trade(ad_order_event,jsonb)' => [ '_event', 'ev, wash' ],
 	'ad_wash_trade(text,text,anyelement,anycompatible,timestamp with time zone)' =>
