@@ -130,7 +130,7 @@ static double
 exact_level(const AdFdrOnline *s)
 {
 	return s->method == AD_FDR_SAFFRON ?
-		Min((1 - CANDIDATE_P) * cost(s), CANDIDATE_P) : cost(s);
+		Min((1 - CANDIDATE_P) * cost(s), CANDIDATE_P) : Min(cost(s), 1);
 }
 
 /* A number between 0 and 1 for the test after so many. */
