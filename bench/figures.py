@@ -4,12 +4,15 @@ Benches keep what they measure in bench/results, a figure in place of the one
 before: speed.tsv has those of FIGURES, by key; accuracy.tsv the accuracy of
 detectors, options and ensembles on labelled sets (bench/accuracy.py);
 cost.tsv what a fit, a score and a model of every detector cost
-(bench/detectors.py). As a program this writes them into the documents, and
-into the install script for ad_recommend(), each between two comments of BLOCKS.
+(bench/detectors.py); those of labelled series are in bench/series_figures.py.
+As a program this writes them into the documents, and into the
+install script for ad_recommend(), each between two comments of BLOCKS.
 """
 import os
 import re
 from statistics import mean
+
+import series_figures
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 RESULTS = os.path.join(ROOT, "bench", "results")
@@ -351,11 +354,26 @@ def section():
     return lines + [""]
 
 
+def series_methods():
+    """What docs/series.md says of methods."""
+    about, measured = series_figures.read_methods()
+    return [f"{series_figures.ABOUT} Measured on {about}",
+            *table(series_figures.METHODS,
+                   series_figures.method_rows(measured)), ""]
+
+
+def series_options():
+    """What docs/series.md says of options."""
+    return table(series_figures.OPTIONS, series_figures.option_rows(
+        series_figures.read("series_options.tsv")[1])) + [""]
+
+
 BLOCKS = {
     "docs/benchmark.md": {"speed": section, "accuracy": accuracy_section},
     "docs/auto.md": {"accuracy": auto_accuracy, "cost": auto_cost},
     "docs/detectors.md": {"figures": detector_figures,
                           "options": option_figures},
+    "docs/series.md": {"methods": series_methods, "options": series_options},
     "sql/install/49-detectors-recommend.sql": {"figures": recommend_figures}}
 
 

@@ -26,7 +26,7 @@ names=("$@")
 if [ ${#names[@]} -eq 0 ]; then
 	for file in "$ad_root"/bench/*.py; do
 		name=$(basename "$file" .py)
-		case $name in lib | figures | report) ;; *) names+=("$name") ;; esac
+		case $name in lib | *figures | measures | report) ;; *) names+=("$name") ;; esac
 	done
 	# It writes its own table, always of the full size.
 	[ "${BENCH_SCALE:-1}" != 1 ] || names+=(market)

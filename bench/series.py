@@ -1,10 +1,8 @@
-"""Time series: speed beside R and statsmodels, cost a row, and detection.
+"""Time series: speed beside R and statsmodels, and cost a row.
 
-Needs R (Debian: r-base-core) and statsmodels (python3-statsmodels).
+Needs R (Debian: r-base-core) and statsmodels (python3-statsmodels). What is
+found on labelled series is measured by bench/series_labelled.py.
 """
-import csv
-import gzip
-import io
 import os
 import subprocess
 import time
@@ -14,11 +12,9 @@ import numpy as np
 import statsmodels
 from statsmodels.tsa.seasonal import STL
 
-from lib import (ONLY, PSQL, ROUNDS, Report, Session, interleaved, median,
+from lib import (ONLY, ROUNDS, Report, Session, interleaved, median,
                  met, progress, ratio, scaled)
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-DATA = os.path.join(HERE, "..", "test", "data", "series")
 POINTS = scaled(100_000, 10_000)
 PERIODS = (24, 168, 1440)
 WINDOW = 7                      # seasonal window of the speed comparison
@@ -61,7 +57,7 @@ class R:
 
 r = R()
 r_version = r.line("cat(R.version.string, '\\n')")
-report = Report("Time series: speed and detection", session, [
+report = Report("Time series: speed", session, [
     f"{r_version}, statsmodels {statsmodels.__version__}, "
     f"numpy {np.__version__}, one thread each",
     f"{POINTS:,} points: two seasons, a trend and noise, stored as float8[]",
@@ -211,102 +207,10 @@ def profile():
     report.table(["anomaly.simd", "seconds", "ns a pair", "target"], rows)
 
 
-# Volume under the precision-recall surface: Paparrizos et al. (2022), "Volume
-# under the surface", VLDB 15(11): labels fade out over a buffer around each
-# event, and the area is averaged over buffer lengths.
-LONGEST, BUFFERS, THRESHOLDS = 100, 11, 250
-
-
-def events(label):
-    d = np.diff(np.concatenate([[0], (label > 0).astype(int), [0]]))
-    return list(zip(np.where(d == 1)[0], np.where(d == -1)[0] - 1))
-
-
-def extend(label, window):
-    out = label.astype(float)
-    if window == 0:
-        return out
-    for first, last in events(label):
-        x = np.arange(last, min(last + window // 2, len(out)))
-        out[x] += np.sqrt(1 - (x - last) / window)
-        x = np.arange(max(first - window // 2, 0), first)
-        out[x] += np.sqrt(1 - (first - x) / window)
-    return np.minimum(out, 1)
-
-
-def vus_pr(label, score):
-    order = -np.sort(-score)
-    picks = np.linspace(0, len(score) - 1, THRESHOLDS).astype(int)
-    areas = []
-    for window in np.linspace(0, LONGEST, BUFFERS).astype(int):
-        soft = extend(label, window)
-        runs = events(soft)
-        half = (label.sum() + soft.sum()) / 2
-        recall, precision = [0.0], [1.0]
-        for i in picks:
-            chosen = score >= order[i]
-            product = soft * chosen
-            tp = product.sum()
-            found = sum(1 for a, b in runs if product[a:b + 1].any())
-            recall.append(min(tp / half, 1) * found / len(runs))
-            precision.append(tp / chosen.sum())
-        areas.append(np.dot(np.diff(recall), np.array(precision)[1:]))
-    return float(np.mean(areas))
-
-
-METHODS = {
-    "global z-score": "abs(v - avg(v) OVER p) / stddev(v) OVER p",
-    "moving average": "abs(v - avg(v) OVER (PARTITION BY series ORDER BY ts ROWS BETWEEN 50 PRECEDING AND 50 FOLLOWING))",
-    "ad_stl score": "(ad_stl(v, ts, ad_stl_options(robust => true)) OVER w).score",
-    "ad_stl window_score": "(ad_stl(v, ts, ad_stl_options(robust => true)) OVER w).window_score",
-    "ad_stream score": "(ad_stream(v, ts, ad_stream_options(period => '1 day')) OVER w).score",
-    "ad_subpca(100)": "ad_subpca(v, 100) OVER w",
-    "ad_discord(100) score": "(ad_discord(v, 100) OVER w).score",
-}
-
-
-def detection():
-    session.run("CREATE TABLE nab (series text, ts timestamp, v float8, label int)")
-    for name in sorted(os.listdir(DATA)):
-        if not name.endswith(".csv.gz"):
-            continue
-        out = io.StringIO()
-        writer = csv.writer(out)
-        with gzip.open(os.path.join(DATA, name), "rt") as lines:
-            for row in list(csv.reader(lines))[1:]:
-                writer.writerow([name[4:-7]] + row)
-        subprocess.run([PSQL, "-X", "-q", "-c", "\\copy nab from stdin csv"],
-                       input=out.getvalue(), text=True, check=True)
-    scores = {}
-    for method, expression in METHODS.items():
-        progress(method)
-        rows, _ = session.run(f"""SELECT series, label, coalesce(least(s, 1e12), 0) FROM (SELECT series, ts, label, {expression} AS s
-            FROM nab WINDOW w AS (PARTITION BY series ORDER BY ts), p AS (PARTITION BY series)) x ORDER BY series, ts""")
-        for row in rows:
-            series, label, score = row.split("|")
-            got = scores.setdefault(series, {}).setdefault(method, ([], []))
-            got[0].append(int(label))
-            got[1].append(float(score))
-    table, means = [], []
-    for series in sorted(scores):
-        values = [vus_pr(np.array(scores[series][m][0]), np.array(scores[series][m][1]))
-                  for m in METHODS]
-        means.append(values)
-        table.append([series] + [f"{v:.3f}" for v in values])
-    table.append(["**mean**"] + [f"**{v:.3f}**" for v in np.mean(means, axis=0)])
-    report.section(
-        "Detection: volume under the precision-recall surface",
-        "Eight labelled series of the Numenta benchmark (test/data/series), periods found "
-        "automatically, everything else at its default; buffers up to 100 points.")
-    report.table(["series"] + list(METHODS), table)
-
-
 if "speed" in ONLY or not ONLY:
     speed(make_series())
 if "rows" in ONLY or not ONLY:
     rows_cost()
 if "profile" in ONLY or not ONLY:
     profile()
-if "detection" in ONLY or not ONLY:
-    detection()
 report.write()
