@@ -113,6 +113,7 @@ src/math/simd_forest.o src/math/simd_hyper.o: CFLAGS += -O3 -fno-tree-slp-vector
 # So are these, compiled for several instruction sets.
 src/math/simd_linear.o: CFLAGS += -O3
 src/series/stream_shape.o: CFLAGS += -O3
+src/series/periods_fold.o: CFLAGS += -O3 -fno-trapping-math
 
 # What installcheck needs is said before it fails for the lack of it.
 installcheck: installcheck-needs

@@ -148,3 +148,20 @@ SELECT points, period
 FROM unnest((SELECT ad_periods(sin(i * 2 * pi() / 1440) + sin(i * 2 * pi() / 10080) + pg_temp.u(1, i),
                                timestamptz '2024-01-01 00:00+00' + i * interval '1 minute')
              FROM generate_series(1, 150000) i)) ORDER BY 1;
+-- the same bits at every SIMD level: seasons of many points, with and without gaps
+CREATE TEMP TABLE level_test (level text, gaps bool, found ad_period[]);
+CREATE FUNCTION pg_temp.find(level text) RETURNS void LANGUAGE sql AS $$
+	INSERT INTO level_test
+	SELECT level, gaps, ad_periods(CASE WHEN NOT gaps OR i % 11 <> 3 THEN v END, i)
+	FROM (SELECT i, 3 * sin(i * 2 * pi() / 700) + 2 * sin(i * 2 * pi() / 24) + ad_random(7, i, 'normal') AS v
+	      FROM generate_series(1::bigint, 9000) i) s, (VALUES (false), (true)) g(gaps)
+	GROUP BY 1, 2
+$$;
+SET anomaly.simd = 'off';
+SELECT pg_temp.find('off');
+SET anomaly.simd = 'avx2';
+SELECT pg_temp.find('avx2');
+RESET anomaly.simd;
+SELECT pg_temp.find('auto');
+SELECT gaps, count(*), count(DISTINCT found), min(array(SELECT points FROM unnest(found) ORDER BY 1)::text) AS points
+FROM level_test GROUP BY 1 ORDER BY 1;

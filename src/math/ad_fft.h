@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * ad_fft.h
- *		Fast Fourier transform of lengths that are powers of two.
+ *		Correlation of arrays with themselves by fast Fourier transform.
  *
  *-------------------------------------------------------------------------
  */
@@ -9,16 +9,25 @@
 #define AD_FFT_H
 
 #include "core/ad_core.h"
+#include "math/ad_loess.h"
 
-/* Tables for one length. */
+/* Tables for one length, and the kernels of a SIMD width. */
 typedef struct AdFft
 {
 	Size		n;				/* a power of two */
-	double	   *cosine;			/* of 2 pi k / n, k < n / 2 */
-	double	   *sine;
+	double	   *turns;			/* per stage: cosines, then sines, of 2 pi k /
+								 * length, k < length / 4 */
+	void		(*down) (double *re, double *im, Size n, Size length,
+						 const double *turns);
+	void		(*up) (double *re, double *im, Size n, Size length,
+					   const double *turns);
 } AdFft;
 
+/* fft.c */
 extern void ad_fft_init(AdFft *fft, Size n);
-extern void ad_fft_forward(const AdFft *fft, double *re, double *im);
+extern void ad_fft_correlate(const AdFft *fft, double *a, double *b);
+
+/* simd_fft.c */
+extern void ad_fft_kernels(AdFft *fft, AdSimdWidth width);
 
 #endif							/* AD_FFT_H */

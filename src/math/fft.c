@@ -1,107 +1,147 @@
 /*-------------------------------------------------------------------------
  *
  * fft.c
- *		Fast Fourier transform of lengths that are powers of two.
+ *		Correlation of arrays with themselves by fast Fourier transform, of
+ *		lengths that are powers of two.
  *
- * The iterative radix-2 algorithm of Cooley & Tukey (1965) over separate
- * real and imaginary arrays.  Sines and cosines come from repeated halving
- * of angles with additions, multiplications and square roots only, so the
- * transform gives the same bits on every machine.
+ * The correlation is the transform of the power spectrum.  Two real arrays
+ * are correlated at once, as real and imaginary parts.  The way there leaves
+ * the spectrum in bit-reversed order and the way back takes it so: nothing is
+ * reordered.  Stages take two levels at a time (radix 4), the last of an odd
+ * number of levels one (Cooley & Tukey 1965, Gentleman & Sande 1966).
+ *
+ * Sines and cosines come from repeated halving of angles with additions,
+ * multiplications and square roots only, so the result has the same bits on
+ * every machine.
  *
  *-------------------------------------------------------------------------
  */
 #include "math/ad_fft.h"
 
-/* Prepare tables for length n, a power of two; palloc'd here. */
-void
-ad_fft_init(AdFft *fft, Size n)
+/* Set the first half turn's cosines and sines, n / 2 of each, n >= 4. */
+static void
+halve_angles(double *cosine, double *sine, Size n)
 {
 	Size		half = n / 2;
 
-	Assert(n >= 2 && (n & (n - 1)) == 0);
-	fft->n = n;
-	fft->cosine = ad_palloc_array(double, Max(half, 1));
-	fft->sine = ad_palloc_array(double, Max(half, 1));
-	fft->cosine[0] = 1;
-	fft->sine[0] = 0;
-	if (half < 2)
-		return;
-	fft->cosine[half / 2] = 0;
-	fft->sine[half / 2] = 1;
+	cosine[0] = 1;
+	sine[0] = 0;
+	cosine[half / 2] = 0;
+	sine[half / 2] = 1;
 	/* the angle halfway between two known ones, from coarse to fine */
 	for (Size step = half / 2; step >= 2; step /= 2)
 	{
-		double		c,
-					s,
-					scale;
+		/* half of one over the cosine of half the step's angle */
+		double		scale = 1.0 / (2.0 * sqrt((1.0 + cosine[step]) / 2.0));
 
-		/* cosine of half the step's angle: sqrt((1 + cos) / 2) */
-		scale = 1.0 / (2.0 * sqrt((1.0 + fft->cosine[step]) / 2.0));
 		for (Size k = step / 2; k < half; k += step)
 		{
 			Size		a = k - step / 2;
 			Size		b = k + step / 2;
 
-			c = fft->cosine[a] + (b < half ? fft->cosine[b] : -1.0);
-			s = fft->sine[a] + (b < half ? fft->sine[b] : 0.0);
-			fft->cosine[k] = c * scale;
-			fft->sine[k] = s * scale;
+			cosine[k] = (cosine[a] + (b < half ? cosine[b] : -1.0)) * scale;
+			sine[k] = (sine[a] + (b < half ? sine[b] : 0.0)) * scale;
 		}
 	}
 }
 
+/* Prepare tables for length n >= 4, a power of two; palloc'd here. */
+void
+ad_fft_init(AdFft *fft, Size n)
+{
+	double	   *cosine = ad_palloc_array(double, n / 2);
+	double	   *sine = ad_palloc_array(double, n / 2);
+	double	   *at;
+
+	Assert(n >= 4 && (n & (n - 1)) == 0);
+	fft->n = n;
+	fft->turns = at = ad_palloc_array(double, n);
+	halve_angles(cosine, sine, n);
+	for (Size length = n; length >= 4; length /= 4)
+	{
+		for (Size k = 0; k < length / 4; k++)
+		{
+			at[k] = cosine[k * (n / length)];
+			at[length / 4 + k] = sine[k * (n / length)];
+		}
+		at += length / 2;
+	}
+	pfree(cosine);
+	pfree(sine);
+	ad_fft_kernels(fft, ad_simd_width());
+}
+
+/* Add and subtract neighbours: a level of length two. */
+static void
+pairs(double *x, Size n)
+{
+	for (Size i = 0; i < n; i += 2)
+	{
+		double		a = x[i];
+
+		x[i] = a + x[i + 1];
+		x[i + 1] = a - x[i + 1];
+	}
+}
+
 /*
- * Replace (re, im) by its transform, sum over t of x[t] e^(-2 pi i k t / n).
- * The inverse is the same with re and im exchanged, divided by n.
+ * Replace the transform of a + i b, in bit-reversed order, by the power of a
+ * and, as imaginary part, that of b.  There the opposite of a frequency
+ * stands in the same octave of places, counted from its other end.
+ */
+static void
+power(double *re, double *im, Size n)
+{
+	for (Size k = 0; k < 2; k++)
+	{
+		re[k] *= re[k];
+		im[k] *= im[k];
+	}
+	for (Size octave = 2; octave < n; octave *= 2)
+		for (Size k = octave, j = 2 * octave - 1; k < j; k++, j--)
+		{
+			double		ar = (re[k] + re[j]) / 2;
+			double		ai = (im[k] - im[j]) / 2;
+			double		br = (im[k] + im[j]) / 2;
+			double		bi = (re[j] - re[k]) / 2;
+
+			re[k] = re[j] = ar * ar + ai * ai;
+			im[k] = im[j] = br * br + bi * bi;
+		}
+}
+
+/*
+ * Replace a and b, n numbers each, by their correlations with themselves in
+ * a circle: n times the sum over t of a[t] a[t + lag].
  */
 void
-ad_fft_forward(const AdFft *fft, double *re, double *im)
+ad_fft_correlate(const AdFft *fft, double *a, double *b)
 {
 	Size		n = fft->n;
+	const double *turns = fft->turns;
+	Size		length;
 
-	for (Size i = 1, j = 0; i < n; i++)
+	for (length = n; length >= 4; length /= 4)
 	{
-		Size		bit = n >> 1;
-
-		for (; j & bit; bit >>= 1)
-			j ^= bit;
-		j ^= bit;
-		if (i < j)
-		{
-			double		t = re[i];
-
-			re[i] = re[j];
-			re[j] = t;
-			t = im[i];
-			im[i] = im[j];
-			im[j] = t;
-		}
-	}
-	for (Size len = 2; len <= n; len *= 2)
-	{
-		Size		half = len / 2;
-		Size		stride = n / len;
-
 		CHECK_FOR_INTERRUPTS();
-		for (Size start = 0; start < n; start += len)
-		{
-			double	   *ar = re + start;
-			double	   *ai = im + start;
-			double	   *br = ar + half;
-			double	   *bi = ai + half;
-
-			for (Size k = 0, w = 0; k < half; k++, w += stride)
-			{
-				double		c = fft->cosine[w];
-				double		s = -fft->sine[w];
-				double		tr = br[k] * c - bi[k] * s;
-				double		ti = br[k] * s + bi[k] * c;
-
-				br[k] = ar[k] - tr;
-				bi[k] = ai[k] - ti;
-				ar[k] += tr;
-				ai[k] += ti;
-			}
-		}
+		fft->down(a, b, n, length, turns);
+		turns += length / 2;
+	}
+	if (length == 2)
+	{
+		pairs(a, n);
+		pairs(b, n);
+	}
+	power(a, b, n);
+	if (length == 2)
+	{
+		pairs(a, n);
+		pairs(b, n);
+	}
+	for (length = length == 2 ? 8 : 4; length <= n; length *= 4)
+	{
+		CHECK_FOR_INTERRUPTS();
+		turns -= length / 2;
+		fft->up(a, b, n, length, turns);
 	}
 }

@@ -43,5 +43,7 @@ extern void ad_loess_smooth(const AdLoess *l, const AdLoessKernels *k,
 extern double ad_series_select(double *a, Size n, Size rank);
 extern double ad_series_median(double *a, Size n);
 extern double ad_series_median_of(const double *a, Size n, double *scratch);
+extern double ad_series_median_near(const double *a, Size n, double guess,
+									double reach, double *scratch);
 
 #endif							/* AD_SMOOTHER_H */

@@ -90,50 +90,80 @@ ad_series_median(double *a, Size n)
 }
 
 /*
+ * Set *median to that of n values if it lies between lo and hi, with a look at
+ * each value and a selection among those between; else return false.  scratch
+ * has room for n.
+ */
+static bool
+median_between(const double *a, Size n, double lo, double hi, double *scratch,
+			   double *median)
+{
+	Size		below = 0;
+	Size		inside = 0;
+	Size		upper = n / 2;
+	Size		lower = (n - 1) / 2;
+	double		u,
+				v;
+
+	for (Size i = 0; i < n; i++)
+	{
+		double		x = a[i];
+
+		scratch[inside] = x;
+		below += (x < lo);
+		inside += (x >= lo) & (x <= hi);
+	}
+	if (lower < below || upper >= below + inside)
+		return false;
+	u = v = ad_series_select(scratch, inside, upper - below);
+	if (lower != upper)
+	{
+		v = scratch[0];
+		for (Size i = 1; i < upper - below; i++)
+			v = Max(v, scratch[i]);
+	}
+	*median = v + (u - v) / 2;
+	return true;
+}
+
+/*
  * Return the same without touching the n >= 1 values; scratch has room for
  * as many.
  */
 double
 ad_series_median_of(const double *a, Size n, double *scratch)
 {
-	if (n >= 16 * SAMPLE)
+	if (n >= 4 * SAMPLE)
 	{
 		double		sample[SAMPLE];
 		Size		stride = n / SAMPLE;
 		double		lo,
-					hi;
-		Size		below = 0;
-		Size		inside = 0;
-		Size		upper = n / 2;
-		Size		lower = (n - 1) / 2;
+					hi,
+					median;
 
 		for (Size i = 0; i < SAMPLE; i++)
 			sample[i] = a[i * stride];
 		lo = ad_series_select(sample, SAMPLE, SAMPLE / 2 - MARGIN);
 		hi = ad_series_select(sample, SAMPLE, SAMPLE / 2 + MARGIN);
-
-		for (Size i = 0; i < n; i++)
-		{
-			double		x = a[i];
-
-			scratch[inside] = x;
-			below += (x < lo);
-			inside += (x >= lo) & (x <= hi);
-		}
-		if (lower >= below && upper < below + inside)
-		{
-			double		u = ad_series_select(scratch, inside, upper - below);
-			double		v = u;
-
-			if (lower != upper)
-			{
-				v = scratch[0];
-				for (Size i = 1; i < upper - below; i++)
-					v = Max(v, scratch[i]);
-			}
-			return v + (u - v) / 2;
-		}
+		if (median_between(a, n, lo, hi, scratch, &median))
+			return median;
 	}
 	memcpy(scratch, a, n * sizeof(double));
 	return ad_series_median(scratch, n);
+}
+
+/*
+ * Return the same median, in less time if it is within reach of a guess and
+ * few values are.
+ */
+double
+ad_series_median_near(const double *a, Size n, double guess, double reach,
+					  double *scratch)
+{
+	double		median;
+
+	if (reach > 0 &&
+		median_between(a, n, guess - reach, guess + reach, scratch, &median))
+		return median;
+	return ad_series_median_of(a, n, scratch);
 }

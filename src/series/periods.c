@@ -18,7 +18,8 @@
  *	  that and the times say what the step is.
  *
  * This file runs the search; periods_pick.c chooses one period of a series,
- * periods_fold.c judges a length, periods_length.c makes it exact.
+ * periods_comb.c looks for lengths, periods_fold.c judges a length,
+ * periods_length.c makes it exact.
  *
  * Long series are searched twice: their newest points in full resolution,
  * and the whole in averages for long periods.
@@ -66,6 +67,7 @@ scale_values(AdPeriodSearch *s, const double *values)
 		s->y[i] = s->present[i] ? values[i] / greatest - middle : 0;
 		differ = differ || s->y[i] != 0;
 	}
+	ad_periods_total(s);
 	return differ;
 }
 
@@ -95,14 +97,23 @@ begin_search(AdPeriodSearch *s, const double *values, Size n,
 	s->im = ad_palloc_array(double, length);
 	s->y = ad_palloc_array(double, n);
 	s->x = ad_palloc_array(double, n);
-	s->used = ad_palloc_array(bool, n);
+	s->weight = ad_palloc_array(double, n);
+	s->counts = ad_palloc_array(double, n + 1);
+	s->totals = ad_palloc_array(double, n + 1);
 	s->events = ad_palloc_array(double, n);
 	s->sum = ad_palloc_array(double, n);
 	s->square = ad_palloc_array(double, n);
 	s->count = ad_palloc_array(double, n);
 	s->scratch = ad_palloc_array(double, n);
+	s->values = ad_palloc_array(double, n);
+	s->distance = ad_palloc_array(double, n);
 	s->sums = ad_palloc_array(double, n + 1);
-	s->counts = ad_palloc_array(uint32, n + 1);
+	s->counts[0] = 0;
+	for (Size i = 0; i < n; i++)
+	{
+		s->weight[i] = present[i] ? 1 : 0;
+		s->counts[i + 1] = s->counts[i] + s->weight[i];
+	}
 	for (int c = 0; c < ncalendar; c++)
 		if (calendar[c] >= MIN_CALENDAR && calendar[c] <= s->longest)
 			s->calendar[s->ncalendar++] = calendar[c];

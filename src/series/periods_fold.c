@@ -25,6 +25,9 @@
 
 #define NORMAL_MAD		1.4826	/* makes it a normal deviation */
 #define MEAN_PART		0.6		/* of a mean deviation: the least scale */
+#define ROW				64		/* points that a fold takes at a time, at
+								 * least */
+#define NEAR			0.03	/* of a median distance: the last one is near */
 #define TINY			1e-300	/* instead of a divisor of 0 */
 
 /* The bar rises as there are fewer cycles; any two values alternate a bit. */
@@ -51,112 +54,185 @@
 #define EVENT_PART		0.2
 #define EQUAL			1e-9	/* of the greatest deviation: no scale */
 
-/* Return the median of those values of x that are used, and their number. */
+/* Return the sum of n values: of eight sums, so that it takes little time. */
 static double
-median_of_used(AdPeriodSearch *s, const double *x, const bool *used,
-			   double center, bool deviations, Size *m)
+sum_of(const double *x, Size n)
 {
-	*m = 0;
-	for (Size i = 0; i < s->n; i++)
-		if (used[i])
-			s->scratch[(*m)++] = deviations ? fabs(x[i] - center) : x[i];
-	return *m > 0 ? ad_series_median(s->scratch, *m) : 0;
+	double		lane[8] = {0};
+	double		rest = 0;
+	Size		i = 0;
+
+	for (; i + 8 <= n; i += 8)
+		for (int l = 0; l < 8; l++)
+			lane[l] += x[i + l];
+	for (; i < n; i++)
+		rest += x[i];
+	return ((lane[0] + lane[4]) + (lane[2] + lane[6])) +
+		((lane[1] + lane[5]) + (lane[3] + lane[7])) + rest;
+}
+
+/* Return the values of x that are present in from .. to - 1, and their number. */
+static const double *
+present_values(AdPeriodSearch *s, const double *x, Size from, Size to, Size *m)
+{
+	Size		count = 0;
+
+	*m = to - from;
+	if (ad_periods_complete(s))
+		return x + from;
+	for (Size i = from; i < to; i++)
+	{
+		s->values[count] = x[i];
+		count += s->present[i] ? 1 : 0;
+	}
+	*m = count;
+	return s->values;
 }
 
 /*
- * Clip those values of x that are used to so many deviations around their
- * median.
+ * Return the median of m values, and 1.4826 times that of their distances
+ * from it; s->distance holds these.  0 if there is no value.  The last ones
+ * are where these are looked for first.
+ */
+static double
+middle_and_scale(AdPeriodSearch *s, const double *values, Size m,
+				 double *scale)
+{
+	double		reach = NEAR * s->scale;
+
+	*scale = 0;
+	if (m == 0)
+		return 0;
+	s->center = ad_series_median_near(values, m, s->center, reach, s->scratch);
+	for (Size i = 0; i < m; i++)
+		s->distance[i] = fabs(values[i] - s->center);
+	s->scale = ad_series_median_near(s->distance, m, s->scale, reach,
+									 s->scratch);
+	*scale = NORMAL_MAD * s->scale;
+	return s->center;
+}
+
+/*
+ * Clip the values of x that are present in from .. to - 1 to so many
+ * deviations around their median; the others are 0 and stay so.
  */
 void
-ad_periods_clip(AdPeriodSearch *s, double *x, const bool *used,
+ad_periods_clip(AdPeriodSearch *s, double *x, Size from, Size to,
 				double deviations)
 {
 	Size		m;
-	double		center = median_of_used(s, x, used, 0, false, &m);
-	double		scale = NORMAL_MAD * median_of_used(s, x, used, center, true,
-													&m);
-	double		mean = 0;
+	const double *values = present_values(s, x, from, to, &m);
+	double		scale;
+	double		center = middle_and_scale(s, values, m, &scale);
 	double		low;
 	double		high;
 
-	for (Size i = 0; i < m; i++)
-		mean += s->scratch[i];
-	scale = Max(scale, MEAN_PART * mean / Max((double) m, 1));
+	scale = Max(scale, MEAN_PART * sum_of(s->distance, m) / Max((double) m, 1));
 	low = center - deviations * scale;
 	high = center + deviations * scale;
-	for (Size i = 0; i < s->n; i++)
-		if (used[i])
-			x[i] = Min(Max(x[i], low), high);
+	for (Size i = from; i < to; i++)
+		x[i] = Min(Max(x[i], low), high) * s->weight[i];
 }
 
-/* Set out to the centred moving mean of y over "width" points present. */
+/* Set sums[i] to that of the points before i of y, which is 0 where missing. */
 static void
-moving_mean(AdPeriodSearch *s, const double *y, Size width, double *out)
+sum_up(const double *y, Size n, double *sums)
+{
+	sums[0] = 0;
+	for (Size i = 0; i < n; i++)
+		sums[i + 1] = sums[i] + y[i];
+}
+
+/* Note the sums of a series that was changed. */
+void
+ad_periods_total(AdPeriodSearch *s)
+{
+	sum_up(s->y, s->n, s->totals);
+}
+
+/* The centred moving mean at a point near an end of the series. */
+static double
+end_mean(const AdPeriodSearch *s, const double *y, const double *sums,
+		 Size width, Size i)
+{
+	Size		half = width / 2;
+	Size		from = i > half ? i - half : 0;
+	Size		to = Min(i + half + 1, s->n);
+	double		sum = sums[to] - sums[from];
+	double		count = s->counts[to] - s->counts[from];
+
+	if (width % 2 == 0 && i >= half)
+	{
+		sum -= y[i - half] / 2;
+		count -= s->weight[i - half] / 2;
+	}
+	if (width % 2 == 0 && i + half < s->n)
+	{
+		sum -= y[i + half] / 2;
+		count -= s->weight[i + half] / 2;
+	}
+	return sum / Max(count, 0.5);
+}
+
+/*
+ * Set out to the centred moving mean of y over "width" points present, 0 where
+ * there is none; sums are those of y, which is 0 where missing.
+ */
+static void
+moving_mean(const AdPeriodSearch *s, const double *restrict y,
+			const double *restrict sums, Size width, double *restrict out)
 {
 	Size		n = s->n;
 	Size		half = width / 2;
-	bool		even = width % 2 == 0;
+	Size		first = Min(half, n);
+	Size		last = Max(n - first, first);
+	double		part = width % 2 == 0 ? 0.5 : 0;
+	const double *restrict counts = s->counts;
+	const double *restrict weight = s->weight;
 
-	s->sums[0] = 0;
-	s->counts[0] = 0;
-	for (Size i = 0; i < n; i++)
+	for (Size i = 0; i < first; i++)
+		out[i] = end_mean(s, y, sums, width, i);
+	/* a count that is not 0 is half a point at least */
+	for (Size i = first; i < last; i++)
 	{
-		s->sums[i + 1] = s->sums[i] + (s->present[i] ? y[i] : 0);
-		s->counts[i + 1] = s->counts[i] + (s->present[i] ? 1 : 0);
-	}
-	for (Size i = 0; i < n; i++)
-	{
-		Size		from = i > half ? i - half : 0;
-		Size		to = Min(i + half + 1, n);
-		double		sum = s->sums[to] - s->sums[from];
-		double		count = (double) (s->counts[to] - s->counts[from]);
+		double		sum = sums[i + half + 1] - sums[i - half];
+		double		count = counts[i + half + 1] - counts[i - half];
 
-		if (even && i >= half && s->present[i - half])
-		{
-			sum -= y[i - half] / 2;
-			count -= 0.5;
-		}
-		if (even && i + half < n && s->present[i + half])
-		{
-			sum -= y[i + half] / 2;
-			count -= 0.5;
-		}
-		out[i] = count > 0 ? sum / count : 0;
+		sum = sum - y[i - half] * part - y[i + half] * part;
+		count = count - weight[i - half] * part - weight[i + half] * part;
+		out[i] = sum / Max(count, 0.5);
 	}
+	for (Size i = last; i < n; i++)
+		out[i] = end_mean(s, y, sums, width, i);
 }
 
 /*
  * Set s->x to the series less its moving mean over a period, clipped and of
- * mean 0; s->used tells which points count, the others are 0.
+ * mean 0; points that are missing or out of s->from .. s->to - 1 do not count
+ * and are 0.
  */
 void
 ad_periods_detrend(AdPeriodSearch *s, Size period, double deviations)
 {
 	Size		n = s->n;
-	Size		half = period / 2;
 	bool		whole = n / period >= WHOLE_CYCLES;
-	double		mean = 0;
-	double		m = 0;
+	double	   *restrict x = s->x;
+	const double *restrict y = s->y;
+	const double *restrict weight = s->weight;
+	double		mean;
 
 	CHECK_FOR_INTERRUPTS();
-	moving_mean(s, s->y, period, s->x);
-	for (Size i = 0; i < n; i++)
-	{
-		s->used[i] = s->present[i] &&
-			(!whole || (i >= half && i + half < n));
-		s->x[i] = s->used[i] ? s->y[i] - s->x[i] : 0;
-	}
-	ad_periods_clip(s, s->x, s->used, deviations);
-	for (Size i = 0; i < n; i++)
-		if (s->used[i])
-		{
-			mean += s->x[i];
-			m += 1;
-		}
-	mean /= Max(m, 1);
-	for (Size i = 0; i < n; i++)
-		if (s->used[i])
-			s->x[i] -= mean;
+	s->from = whole ? period / 2 : 0;
+	s->to = n - s->from;
+	moving_mean(s, s->y, s->totals, period, s->x);
+	memset(x, 0, s->from * sizeof(double));
+	memset(x + s->to, 0, s->from * sizeof(double));
+	for (Size i = s->from; i < s->to; i++)
+		x[i] = (y[i] - x[i]) * weight[i];
+	ad_periods_clip(s, s->x, s->from, s->to, deviations);
+	mean = sum_of(s->x, n) / Max(s->counts[s->to] - s->counts[s->from], 1);
+	for (Size i = s->from; i < s->to; i++)
+		x[i] -= mean * weight[i];
 }
 
 /* Return the root mean square of the series less its local level. */
@@ -165,7 +241,8 @@ ad_periods_spread(AdPeriodSearch *s)
 {
 	double		square = 0;
 
-	moving_mean(s, s->y, Max(s->n / LEVEL_PART, LEVEL_POINTS) | 1, s->x);
+	moving_mean(s, s->y, s->totals, Max(s->n / LEVEL_PART, LEVEL_POINTS) | 1,
+				s->x);
 	for (Size i = 0; i < s->n; i++)
 		if (s->present[i])
 			square += (s->y[i] - s->x[i]) * (s->y[i] - s->x[i]);
@@ -178,6 +255,7 @@ ad_periods_find_events(AdPeriodSearch *s)
 {
 	Size		n = s->n;
 	double	   *level = s->events;	/* overwritten by what it is needed for */
+	const double *values;
 	double		center;
 	double		scale;
 	double		greatest = 0;
@@ -186,15 +264,15 @@ ad_periods_find_events(AdPeriodSearch *s)
 	Size		m;
 
 	memcpy(s->x, s->y, n * sizeof(double));
-	ad_periods_clip(s, s->x, s->present, LEVEL_CLIP);
-	moving_mean(s, s->x, Max(n / LEVEL_PART, LEVEL_POINTS) | 1, level);
+	ad_periods_clip(s, s->x, 0, n, LEVEL_CLIP);
+	sum_up(s->x, n, s->sums);
+	moving_mean(s, s->x, s->sums, Max(n / LEVEL_PART, LEVEL_POINTS) | 1, level);
 	for (Size i = 0; i < n; i++)
 		s->x[i] = s->present[i] ? s->y[i] - level[i] : 0;
-	center = median_of_used(s, s->x, s->present, 0, false, &m);
-	scale = NORMAL_MAD * median_of_used(s, s->x, s->present, center, true, &m);
-	for (Size i = 0; i < n; i++)
-		if (s->present[i])
-			greatest = Max(greatest, fabs(s->x[i] - center));
+	values = present_values(s, s->x, 0, n, &m);
+	center = middle_and_scale(s, values, m, &scale);
+	for (Size i = 0; i < m; i++)
+		greatest = Max(greatest, s->distance[i]);
 	reach = scale > EQUAL * greatest ? EVENT * scale : EVENT_PART * greatest;
 	s->nevents = 0;
 	for (Size i = 0; i < n; i++)
@@ -212,86 +290,78 @@ ad_periods_find_events(AdPeriodSearch *s)
 			s->events[i] -= mean;
 }
 
-/*
- * Set comb[p - from] to the correlation of x with itself at all multiples of
- * p, for p in from .. to: about the strength at p, for all lengths at once.
- * The autocorrelation is the transform of the power spectrum; that of the
- * points' presence counts the pairs.  -1 where there is no pair.
- */
+/* Set sum[p] to the sum of the n values of x at phase p of a period. */
 void
-ad_periods_comb(AdPeriodSearch *s, const double *x, const bool *used,
-				Size from, Size to, double *comb)
+ad_periods_fold_sum(const double *restrict x, Size n, Size period,
+					double *restrict sum)
 {
-	Size		n = s->n;
-	Size		nn = s->fft.n;
-	double		first;
+	/* rows of a few periods: short ones take their time to begin */
+	Size		row = period * ((ROW + period - 1) / period);
 
-	for (Size i = 0; i < nn; i++)
+	if (row > n)
+		row = period;
+	memset(sum, 0, row * sizeof(double));
+	for (Size from = 0; from < n; from += row)
 	{
-		bool		here = i < n && used[i];
+		Size		length = Min(row, n - from);
 
-		s->re[i] = here ? x[i] : 0;
-		s->im[i] = here ? 1 : 0;
+		for (Size p = 0; p < length; p++)
+			sum[p] += x[from + p];
 	}
-	/* two real transforms in one: of the values and of their presence */
-	ad_fft_forward(&s->fft, s->re, s->im);
-	for (Size k = 0; k <= nn / 2; k++)
-	{
-		Size		j = (nn - k) & (nn - 1);
-		double		zr = (s->re[k] + s->re[j]) / 2;
-		double		zi = (s->im[k] - s->im[j]) / 2;
-		double		pr = (s->im[k] + s->im[j]) / 2;
-		double		pi = (s->re[j] - s->re[k]) / 2;
+	for (Size from = period; from < row; from += period)
+		for (Size p = 0; p < period; p++)
+			sum[p] += sum[from + p];
+}
 
-		s->re[k] = s->re[j] = zr * zr + zi * zi;
-		s->im[k] = s->im[j] = pr * pr + pi * pi;
+/* Return the weights of from .. to - 1, with zeros outside. */
+const double *
+ad_periods_weights(AdPeriodSearch *s, Size from, Size to)
+{
+	memset(s->values, 0, s->n * sizeof(double));
+	memcpy(s->values + from, s->weight + from, (to - from) * sizeof(double));
+	return s->values;
+}
+
+/* Set s->count to the points in from .. to - 1 of each phase of a period. */
+static void
+count_phases(AdPeriodSearch *s, Size from, Size to, Size period)
+{
+	Size		cycles = (to - from) / period;
+	Size		more = (to - from) % period;
+
+	if (!ad_periods_complete(s))
+	{
+		ad_periods_fold_sum(ad_periods_weights(s, from, to), s->n, period,
+							s->count);
+		return;
 	}
-	ad_fft_forward(&s->fft, s->re, s->im);
-	first = s->re[0] / Max(s->im[0], TINY);
-	for (Size p = from; p <= to; p++)
+	for (Size p = 0; p < period; p++)
+		s->count[p] = (double) cycles;
+	for (Size i = 0, p = from % period; i < more; i++)
 	{
-		double		products = 0;
-		double		pairs = 0;
-
-		for (Size lag = p; lag < n; lag += p)
-		{
-			products += s->re[lag];
-			pairs += s->im[lag];
-		}
-		comb[p - from] = pairs > 0.5 * (double) nn && first > 0 ?
-			products / pairs / first : -1;
+		s->count[p] += 1;
+		p = p + 1 == period ? 0 : p + 1;
 	}
 }
 
 /*
- * Fold x at a period into s->sum, s->square and s->count, and return how
- * much of it the other cycles foretell.
+ * Fold s->x, or the events, at a period into s->sum, s->square and s->count,
+ * and return how much of it the other cycles foretell.
  */
 AdPeriodFit
-ad_periods_fold(AdPeriodSearch *s, const double *x, const bool *used,
-				Size period)
+ad_periods_fold(AdPeriodSearch *s, bool events, Size period)
 {
 	AdPeriodFit fit = {-1, 0};
+	const double *x = events ? s->events : s->x;
 	double		total = 0;
 	double		missed = 0;
 	double		compared = 0;
 
-	memset(s->sum, 0, period * sizeof(double));
-	memset(s->square, 0, period * sizeof(double));
-	memset(s->count, 0, period * sizeof(double));
-	for (Size from = 0; from < s->n; from += period)
-	{
-		Size		length = Min(period, s->n - from);
-
-		for (Size p = 0; p < length; p++)
-		{
-			double		v = x[from + p];	/* 0 where not used */
-
-			s->sum[p] += v;
-			s->square[p] += v * v;
-			s->count[p] += used[from + p] ? 1 : 0;
-		}
-	}
+	for (Size i = 0; i < s->n; i++)
+		s->distance[i] = x[i] * x[i];
+	ad_periods_fold_sum(x, s->n, period, s->sum);
+	ad_periods_fold_sum(s->distance, s->n, period, s->square);
+	count_phases(s, events ? 0 : s->from, events ? s->n : s->to, period);
 	for (Size p = 0; p < period; p++)
 	{
 		double		m = s->count[p];
@@ -322,10 +392,9 @@ ad_periods_bar(Size period, double cycles)
 AdPeriodFit
 ad_periods_fit(AdPeriodSearch *s, Size period, bool events)
 {
-	if (events)
-		return ad_periods_fold(s, s->events, s->present, period);
-	ad_periods_detrend(s, period, AD_PERIODS_CLIP);
-	return ad_periods_fold(s, s->x, s->used, period);
+	if (!events)
+		ad_periods_detrend(s, period, AD_PERIODS_CLIP);
+	return ad_periods_fold(s, events, period);
 }
 
 /*
@@ -336,23 +405,29 @@ void
 ad_periods_gain(AdPeriodSearch *s, Size part, Size period, bool events,
 				double *share, double *deviations)
 {
-	const bool *used = events ? s->present : s->used;
 	double		total = 0;
 	double		between = 0;
 	double		within = 0;
 	double		freedom = 0;
 
 	if (events)
+	{
 		memcpy(s->x, s->events, s->n * sizeof(double));
+		s->from = 0;
+		s->to = s->n;
+	}
 	else
 		ad_periods_detrend(s, period, AD_PERIODS_CLIP);
 	for (Size i = 0; i < s->n; i++)
 		total += s->x[i] * s->x[i];
-	(void) ad_periods_fold(s, s->x, used, part);
-	for (Size i = 0, p = 0; i < s->n; i++, p = p + 1 == part ? 0 : p + 1)
-		if (used[i])
+	(void) ad_periods_fold(s, false, part);
+	for (Size i = s->from, p = s->from % part; i < s->to; i++)
+	{
+		if (s->present[i])
 			s->x[i] -= s->sum[p] / s->count[p];
-	(void) ad_periods_fold(s, s->x, used, period);
+		p = p + 1 == part ? 0 : p + 1;
+	}
+	(void) ad_periods_fold(s, false, period);
 	for (Size p = 0; p < period; p++)
 		if (s->count[p] >= 2)
 		{
@@ -397,7 +472,7 @@ ad_periods_take_out(AdPeriodSearch *s, Size period)
 	Size		block = Max(SIDE_CYCLES / 2, 1) * period;
 	double	   *season = s->sums;
 
-	moving_mean(s, s->y, period, s->x);
+	moving_mean(s, s->y, s->totals, period, s->x);
 	for (Size from = 0; from < n; from += block)
 	{
 		Size		to = Min(from + block, n);
@@ -411,10 +486,14 @@ ad_periods_take_out(AdPeriodSearch *s, Size period)
 			mean += s->sum[p];
 		}
 		mean /= (double) period;
-		for (Size i = from; i < to; i++)
-			season[i] = s->sum[(i - from) % period] - mean;
+		for (Size i = from, p = 0; i < to; i++)
+		{
+			season[i] = s->sum[p] - mean;
+			p = p + 1 == period ? 0 : p + 1;
+		}
 	}
 	for (Size i = 0; i < n; i++)
 		if (s->present[i])
 			s->y[i] -= season[i];
+	ad_periods_total(s);
 }

@@ -163,7 +163,7 @@ ad_periods_inside(AdPeriodSearch *s, Size period, const AdPeriodsFound *found)
 	Size		result = 0;
 
 	ad_periods_detrend(s, period, AD_PERIODS_CLIP);
-	(void) ad_periods_fold(s, s->x, s->used, period);
+	(void) ad_periods_fold(s, false, period);
 	(void) make_profile(s, period);
 	memcpy(profile, s->sum, period * sizeof(double));
 	harmonic_power(profile, period, most, power);
@@ -205,7 +205,7 @@ choose_harmonics(AdPeriodSearch *s, Size period, Length *l)
 	double		noise;
 
 	ad_periods_detrend(s, period, LENGTH_CLIP);
-	(void) ad_periods_fold(s, s->x, s->used, period);
+	(void) ad_periods_fold(s, false, period);
 	for (Size p = 0; p < period; p++)
 	{
 		square += s->square[p];
@@ -237,14 +237,13 @@ choose_harmonics(AdPeriodSearch *s, Size period, Length *l)
 static void
 make_means(AdPeriodSearch *s, Size period, Length *l)
 {
-	const bool *used = s->used;
-
 	l->few = s->n / period < FEW_CYCLES;
 	if (l->few)
 	{
-		used = s->present;
 		memcpy(s->x, s->y, s->n * sizeof(double));
-		ad_periods_clip(s, s->x, used, FEW_CLIP);
+		s->from = 0;
+		s->to = s->n;
+		ad_periods_clip(s, s->x, 0, s->n, FEW_CLIP);
 	}
 	else
 		ad_periods_detrend(s, period, LENGTH_CLIP);
@@ -258,7 +257,7 @@ make_means(AdPeriodSearch *s, Size period, Length *l)
 		double		m = 0;
 
 		for (Size j = i * l->width; j < (i + 1) * l->width; j++)
-			if (used[j])
+			if (s->present[j] && j >= s->from && j < s->to)
 			{
 				sum += s->x[j];
 				m += 1;

@@ -24,6 +24,7 @@
 #define OCTAVE_BEST		6		/* candidates of an octave */
 #define OCTAVE_LEAST	0.05	/* correlation of a candidate */
 #define FIRST_OCTAVE	4		/* the longest of the first */
+#define SHORT_LENGTHS	128		/* octaves up to it are combed by folding */
 #define OCTAVES			16		/* of 32,768 points */
 #define EVENT_BEST		20		/* candidates of events */
 #define EVENT_LEAST		0.3
@@ -129,6 +130,73 @@ try_maxima(Pick *pick, Size first, Size from, Size to, double least, int most,
 		try_length(pick, best[i], events);
 }
 
+/* Lengths that are looked at together, and the points detrended for them. */
+typedef struct Octave
+{
+	Size		from;
+	Size		last;
+	Size		points;
+} Octave;
+
+/* Try the octaves that are laid out: one or, if no point is missing, two. */
+static void
+try_octaves(Pick *pick, const Octave *octave, int n)
+{
+	AdPeriodSearch *s = pick->s;
+	bool		complete = ad_periods_complete(s);
+
+	if (!complete)
+		ad_periods_lay(s, ad_periods_weights(s, s->from, s->to), s->im);
+	else if (n == 1)
+		memset(s->im, 0, s->fft.n * sizeof(double));
+	ad_fft_correlate(&s->fft, s->re, s->im);
+	for (int i = 0; i < n; i++)
+	{
+		const Octave *o = &octave[i];
+
+		ad_periods_comb(s, i == 0 ? s->re : s->im, complete ? NULL : s->im,
+						o->points, o->from - 1, o->last + 1, pick->comb);
+		try_maxima(pick, o->from - 1, o->from, o->last, OCTAVE_LEAST,
+				   OCTAVE_BEST, false);
+	}
+}
+
+/* Collect the candidates of the series, octave by octave. */
+static void
+collect_octaves(Pick *pick)
+{
+	AdPeriodSearch *s = pick->s;
+	Octave		octave[2];
+	int			n = 0;
+
+	for (Size from = AD_PERIODS_SHORTEST, to = FIRST_OCTAVE;
+		 from <= s->longest; from = to + 1, to *= 2)
+	{
+		Size		last = Min(to, s->longest);
+		Size		first = from > AD_PERIODS_SHORTEST ? from - 1 : from;
+
+		ad_periods_detrend(s, last, AD_PERIODS_CLIP);
+		if (last <= SHORT_LENGTHS)
+		{
+			ad_periods_comb_short(s, first, last + 1, pick->comb);
+			try_maxima(pick, first, from, last, OCTAVE_LEAST, OCTAVE_BEST,
+					   false);
+			continue;
+		}
+		octave[n].from = from;
+		octave[n].last = last;
+		octave[n].points = s->to - s->from;
+		ad_periods_lay(s, s->x, n == 0 ? s->re : s->im);
+		n++;
+		if (n == lengthof(octave) || last == s->longest ||
+			!ad_periods_complete(s))
+		{
+			try_octaves(pick, octave, n);
+			n = 0;
+		}
+	}
+}
+
 /* Collect the candidates. */
 static void
 collect(Pick *pick)
@@ -136,27 +204,20 @@ collect(Pick *pick)
 	AdPeriodSearch *s = pick->s;
 	Size		longest = s->longest;
 
-	for (Size from = AD_PERIODS_SHORTEST, to = FIRST_OCTAVE; from <= longest;
-		 from = to + 1, to *= 2)
-	{
-		Size		last = Min(to, longest);
-		Size		first = from > AD_PERIODS_SHORTEST ? from - 1 : from;
-
-		ad_periods_detrend(s, last, AD_PERIODS_CLIP);
-		ad_periods_comb(s, s->x, s->used, first, last + 1, pick->comb);
-		try_maxima(pick, first, from, last, OCTAVE_LEAST, OCTAVE_BEST, false);
-	}
+	collect_octaves(pick);
 	for (int c = 0; c < s->ncalendar; c++)
 		try_length(pick, s->calendar[c], false);
 	ad_periods_find_events(s);
-	if (s->nevents >= FEWEST_EVENTS &&
-		(double) s->nevents <= MOST_EVENTS * (double) s->npresent)
-	{
-		ad_periods_comb(s, s->events, s->present, AD_PERIODS_SHORTEST, longest + 1,
-						pick->comb);
-		try_maxima(pick, AD_PERIODS_SHORTEST, AD_PERIODS_SHORTEST, longest, EVENT_LEAST,
-				   EVENT_BEST, true);
-	}
+	if (s->nevents < FEWEST_EVENTS ||
+		(double) s->nevents > MOST_EVENTS * (double) s->npresent)
+		return;
+	ad_periods_lay(s, s->events, s->re);
+	ad_periods_lay(s, s->weight, s->im);
+	ad_fft_correlate(&s->fft, s->re, s->im);
+	ad_periods_comb(s, s->re, s->im, s->n, AD_PERIODS_SHORTEST, longest + 1,
+					pick->comb);
+	try_maxima(pick, AD_PERIODS_SHORTEST, AD_PERIODS_SHORTEST, longest,
+			   EVENT_LEAST, EVENT_BEST, true);
 }
 
 /* Return the best candidate; of those that are exact the shortest. */
