@@ -64,14 +64,14 @@ my %queries = (
 	'a picture' => q{SELECT length(ad_stl_plot(v, array(SELECT generate_series(1, cardinality(v))), '{"period": 24, "robust": true, "outer_iterations": 100}')) FROM packed},
 	'a packed series, period 100000' => q{SELECT (ad_stl_array(v, '{"period": 100000, "robust": true, "trend_jump": 1, "outer_iterations": 100}')).trend[1] FROM packed},
 	'a partition' => q{SELECT count(d) FROM (SELECT ad_stl(v, i::bigint, '{"period": 24, "robust": true, "trend_window": 100001, "trend_jump": 1, "outer_iterations": 100}') OVER (ORDER BY i) d FROM long) s},
-	'a score' => q{SELECT count(d) FROM (SELECT ad_series_score(v + random(), i::bigint, '{"period": 24, "m": 250}') OVER (ORDER BY i) d FROM long) s},
+	'a score' => q{SELECT count(d) FROM (SELECT ad_series_score(v + random(), i::bigint, '{"period": 24, "m": 250}') OVER (PARTITION BY g ORDER BY i) d FROM long, generate_series(1, 10) g) s},
 	'a packed score' => q{SELECT (ad_series_score_array(v, '{"period": 24, "outer_iterations": 100}')).score[1] FROM packed},
 	'a query' => q{SELECT count(*) FROM ad_decompose('SELECT timestamptz ''2020-01-01'' + i * interval ''5 min'' + i % 59 * interval ''1 second'', v FROM long ORDER BY v', '{"period": "1 day", "robust": true, "trend_window": 100001, "trend_jump": 1, "outer_iterations": 100}')},
 	'a plot' => q{SELECT length(ad_stl_plot(v, '{"period": 24, "robust": true, "outer_iterations": 100}')) FROM packed},
-	'periods' => q{SELECT count(p) FROM (SELECT g, ad_periods(v + 5 * sin(i / (5.0 + g)) + random(), i::bigint) p FROM long, generate_series(1, 30) g WHERE i <= 32768 GROUP BY g) s},
+	'periods' => q{SELECT count(p) FROM (SELECT g, ad_periods(v + 5 * sin(i / (5.0 + g)) + random(), i::bigint) p FROM long, generate_series(1, 200) g WHERE i <= 32768 GROUP BY g) s},
 	'a matrix profile' => q{SELECT count(d) FROM (SELECT ad_discord(v, 100) OVER (ORDER BY i) d FROM long) s},
 	'change points' => q{SELECT ad_changepoints(v, 'pelt', 1e12) FROM packed},
-	'sub-sequence PCA' => q{SELECT count(d) FROM (SELECT ad_subpca(v + random(), 250) OVER (ORDER BY i) d FROM long) s},
+	'sub-sequence PCA' => q{SELECT count(d) FROM (SELECT ad_subpca(v + random(), 250) OVER (PARTITION BY g ORDER BY i) d FROM long, generate_series(1, 10) g) s},
 );
 for my $name (sort keys %queries)
 {
