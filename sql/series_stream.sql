@@ -68,6 +68,9 @@ SELECT min(i) FILTER (WHERE (s).window_score IS NOT NULL) AS window_from, min(i)
 	min(i) FILTER (WHERE (s).combined_score IS NOT NULL) AS combined_from, count((n).shape_score) AS shapes_unasked, count((n).combined_score) AS combined FROM d;
 SELECT bool_and((s).score IS NOT DISTINCT FROM (n).score AND (s).expected = (n).expected AND (s).anomaly IS NOT DISTINCT FROM (n).anomaly
 	AND (s).window_score IS NOT DISTINCT FROM (n).window_score) AS same FROM d;
+-- shapes are those of the values: a season, known or not yet, changes nothing about them
+SELECT bool_and((a).shape_score IS NOT DISTINCT FROM (d.s).shape_score AND (b).shape_score IS NOT DISTINCT FROM (d.s).shape_score) AS same
+FROM d JOIN (SELECT i, ad_stream(v, ts, '{"shape": 32}') OVER o AS a, ad_stream(v, ts, '{"period": ["1 day", "7 days"], "shape": 32}') OVER o AS b FROM w WINDOW o AS (ORDER BY ts)) x USING (i);
 -- a rise that no point of it shows is in the mean of them, and at its beginning in their shape
 SELECT i / 100 AS hundred, round(avg((n).window_score)::numeric, 1) AS window_score, round(avg((s).combined_score)::numeric, 1) AS combined FROM d WHERE i >= 500 GROUP BY 1 ORDER BY 1;
 -- the stored form has them too, with the same bits in any batches

@@ -16,6 +16,11 @@
  * m / distance^2, so that an anomaly does not make itself usual.  Neighbouring
  * windows are much alike: every other one moves the inverse.
  *
+ * It begins with no more than the deviation of the first 2 m values, the season
+ * in it: shapes have it too.  That of the window score would do harm, which in
+ * the second cycle knows a value or two: by so small a unit all distances are
+ * great, no window has a weight to learn from, and so they stay.
+ *
  * Forgetting makes the inverse grow without limit in directions that no window
  * has, as those of a constant stream.  So a small step along one axis after
  * the other is added to the windows that it learns from, which is a ridge of
@@ -93,16 +98,27 @@ ad_stream_shape_room(AdStreamShape *shape, MemoryContext mcxt)
 		MemoryContextAllocZero(mcxt, m * m * sizeof(double));
 }
 
+/* Measure values, season and all as shapes have them, before there is a unit. */
+static void
+measure_value(AdStream *s, double value)
+{
+	AdStreamShape *shape = &s->shape;
+	double		gain = ad_stream_gain(shape->n, s->past_gain);
+	double		off = Max(Min(value - shape->mean[0], LARGE), -LARGE);
+
+	shape->mean[0] += gain * off;
+	shape->mean_square += gain * ((1.0 - gain) * off * off - shape->mean_square);
+}
+
 /*
  * Begin the inverse, once there are enough values to measure them by; false
  * if they do not differ.
  */
 static bool
-begin_inverse(AdStream *s)
+begin_inverse(AdStreamShape *shape)
 {
-	AdStreamShape *shape = &s->shape;
 	Size		m = shape->m;
-	double		unit = sqrt(s->window.variance);
+	double		unit = sqrt(shape->mean_square);
 
 	if (!(unit > SMALL))
 		return false;
@@ -222,10 +238,12 @@ ad_stream_shape_add(AdStream *s, double value)
 	shape->at = (shape->at + 1) % shape->m;
 	if (shape->updates > 0)
 		value = Max(Min(value / shape->unit, VALUE_LIMIT), -VALUE_LIMIT);
+	else
+		measure_value(s, value);
 	shape->ring[shape->at] = value;
 	shape->n++;
 	if (shape->n < 2 * shape->m ||
-		(shape->updates == 0 && !begin_inverse(s)))
+		(shape->updates == 0 && !begin_inverse(shape)))
 		return;
 	add_window(s);
 	if (shape->updates > 0)
