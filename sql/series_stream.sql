@@ -89,6 +89,11 @@ CREATE TEMP TABLE arrays AS SELECT k, o, (pg_temp.run_array(k, o)).* FROM unnest
 	unnest(ARRAY['{"period": 24, "shape": 16}', '{"period": "auto", "shape": 32}', '{"period": ["1 day", "7 days"], "timezone": "Europe/Berlin"}']::jsonb[]) o;
 SELECT o, count(DISTINCT state) AS states, count(DISTINCT verdicts) AS verdicts, ad_stream_info((array_agg(state))[1]) -> 'slots' AS slots FROM arrays GROUP BY o ORDER BY o::text;
 SELECT count(x) AS shapes FROM ad_stream_array(NULL, ARRAY(SELECT v FROM w ORDER BY i), ARRAY(SELECT ts FROM w ORDER BY i)) u, unnest(u.shape_scores) x;
+-- also of values that repeat, cut where periods have been found
+WITH whole AS (SELECT (ad_stream_array(NULL, array_agg((i % 24)::float8 ORDER BY i), array_agg(i ORDER BY i), '{"period": "auto"}')).new_state AS state FROM generate_series(1::bigint, 300) i),
+	first AS (SELECT cut, (SELECT (ad_stream_array(NULL, array_agg((i % 24)::float8 ORDER BY i), array_agg(i ORDER BY i), '{"period": "auto"}')).new_state AS state FROM generate_series(1::bigint, cut) i) FROM unnest('{100,128,150,256}'::int[]) cut),
+	rest AS (SELECT cut, (SELECT (ad_stream_array(state, array_agg((i % 24)::float8 ORDER BY i), array_agg(i ORDER BY i))).new_state AS state FROM generate_series(cut + 1::bigint, 300) i) FROM first)
+SELECT cut, rest.state = whole.state AS same FROM rest, whole ORDER BY cut;
 -- it recovers: from a glitch in the warm-up, of an exact season, of a season that moves, of a shift
 SELECT count(*) FILTER (WHERE (d).anomaly <> 0) AS flags, max(i) FILTER (WHERE (d).anomaly <> 0) < 200 AS early
 FROM (SELECT i, ad_stream(3 * sin(2 * pi() * i / 24) + pg_temp.u(i) + CASE i WHEN 10 THEN 1000 ELSE 0 END, timestamptz '2026-01-01 00:00+00' + i * interval '1 hour', '{"period": 24}') OVER (ORDER BY i) d FROM generate_series(1, 3000) i) s;

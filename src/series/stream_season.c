@@ -261,7 +261,6 @@ begin_anew(AdStream *s, MemoryContext mcxt, const AdStreamSeason *seasons,
 		   int nseasons)
 {
 	AdStream	anew = *s;
-	AdStreamPoint said;
 
 	for (int i = 0; i < s->nseasons; i++)
 	{
@@ -288,8 +287,12 @@ begin_anew(AdStream *s, MemoryContext mcxt, const AdStreamSeason *seasons,
 	anew.longest = 0;
 	ad_stream_lay_out(&anew, mcxt);
 	for (uint32 i = 0; i < s->held.n; i++)
+	{
+		AdStreamPoint said = {0};
+
 		ad_stream_take(&anew, s->held.time[i], s->held.time[i],
 					   s->held.value[i], &said);
+	}
 	anew.n = s->n;
 	anew.anomalies = s->anomalies;
 	anew.last_value = s->last_value;
