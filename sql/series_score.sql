@@ -77,6 +77,19 @@ FROM (SELECT ad_series_score(CASE WHEN i % 50 = 0 THEN NULL WHEN i = 333 THEN '-
 SELECT count(d), count(DISTINCT (d).score) <= 601 AS one_a_time
 FROM (SELECT ad_series_score(v, date_trunc('hour', ts - i % 2 * interval '1 hour')) OVER (ORDER BY ts) AS d FROM kinds WHERE kind = 'shape') s;
 SELECT ad_series_score(v, ts, '{"duplicates": "error"}') OVER () FROM kinds WHERE kind = 'smooth' OR i = 5 AND kind = 'shape';
+-- what is not there is not unusual: rows left out, or without a value, in a season, in what is smooth, and at a change of the clock
+SELECT kind, gap, given, count((d).score) = count(v) AS scored, max((d).score) FILTER (WHERE at BETWEEN 900 AND 1060) < 1.6 AS usual, count((d).shape_score) > 500 AS shapes
+FROM (SELECT kind, gap, given, at, v, ad_series_score(v, at) OVER (PARTITION BY kind, gap, given ORDER BY at) AS d
+      FROM (SELECT kind, gap, given, at, CASE WHEN at NOT BETWEEN 1000 AND 999 + gap THEN v END AS v
+            FROM generate_series(1::bigint, 2000) at, LATERAL (VALUES ('season', 9 + 5 * sin(at * pi() / 12) + 0.2 * (pg_temp.u(at) - 0.5)),
+                 ('smooth', 5 * sin(at / 15.0 + 3 * sin(at / 97.0)) + 0.1 * (pg_temp.u(at) - 0.5))) k(kind, v), unnest('{1,12,40}'::int[]) gap, unnest('{t,f}'::bool[]) given
+            WHERE given OR at NOT BETWEEN 1000 AND 999 + gap) r) s
+GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+SELECT max((d).score) < 2 AS usual FROM (SELECT ad_series_score(20 + 15 * exp(-((extract(hour FROM ts AT TIME ZONE 'Europe/Berlin') - 9) ^ 2)::float8 / 2) + 0.3 * sin(i * i), ts,
+	'{"period": "1 day", "timezone": "Europe/Berlin"}') OVER (ORDER BY ts) AS d FROM (SELECT i, timestamptz '2024-02-20 00:00+00' + i * interval '1 hour' AS ts FROM generate_series(1, 2400) i) t) s;
+-- a series with few values in most of its time: of nights, of many points missing
+SELECT kind, count((d).shape_score) > 0.9 * count(*) AS shapes FROM (SELECT kind, ad_series_score(sin(i) + pg_temp.u(i), i) OVER (PARTITION BY kind ORDER BY i) AS d
+	FROM generate_series(1::bigint, 4000) i, LATERAL (VALUES ('nights', i % 24 < 7), ('missing', pg_temp.u(i + 7000) > 0.1)) k(kind, present) WHERE present) s GROUP BY 1 ORDER BY 1;
 -- few rows, equal times, nothing at all
 SELECT n, count(d) AS rows, count((d).score) AS score, count((d).shape_score) AS shape, count((d).expected) AS expected
 FROM (SELECT n, ad_series_score(i * i, i::bigint) OVER (PARTITION BY n ORDER BY i) AS d

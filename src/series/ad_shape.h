@@ -31,6 +31,8 @@ extern Size ad_changepoints_pelt(const double *y, Size n, double penalty,
 #define AD_SUBPCA_POINT_DOUBLES	2	/* worked with */
 
 extern Size ad_subpca_window(Size n);
-extern void ad_subpca_scores(const double *y, Size n, Size m, double *score);
+extern Size ad_subpca_known(const double *y, Size n, Size m, Size most);
+extern void ad_subpca_scores(const double *y, const double *filled, Size n,
+							 Size m, Size most, double *score);
 
 #endif							/* AD_SHAPE_H */

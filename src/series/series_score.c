@@ -19,6 +19,7 @@
 #include "series/ad_smoother.h"
 
 #define ROUNDING		1e-12	/* of the greatest part: nothing below */
+#define FILLED_PART		4		/* of a shape may be filled, or none */
 #define LEAST_WINDOW	0.01	/* deviations, where all that there is rounds */
 
 /*
@@ -50,30 +51,87 @@ unit_of(const double *part, Size n, double least, double *work)
 }
 
 /*
- * Set the shape scores of the grid's points that have one of "rows" rows (0:
- * all do), in their order; NaN at the others.  "work" is scratch for two times
- * the grid.
+ * Fill the points without a value: by their season, over a straight line
+ * between their neighbours less theirs.
  */
 static void
-score_shapes(const AdGrid *grid, Size rows, int m, double *work, double *shape)
+fill_points(const double *y, const double *season, Size n, double *filled)
+{
+	Size		last = n;		/* the last point with a value; n: none yet */
+
+	memcpy(filled, y, n * sizeof(double));
+	for (Size i = 0; i < n;)
+	{
+		Size		to = i;
+		double		a;
+		double		b;
+
+		while (to < n && !isfinite(y[to]))
+			to++;
+		b = to < n ? y[to] - season[to] : 0;
+		a = last < n ? y[last] - season[last] : b;
+		if (to == n)
+			b = a;
+		for (Size j = i; j < to; j++)
+			filled[j] = season[j] + a +
+				(b - a) * (double) (j - i + 1) / (double) (to - i + 1);
+		last = to;
+		i = to + 1;
+	}
+}
+
+/*
+ * Score the shapes of the points that have a value, in their order, as if
+ * there were no others.  "work" is scratch for two times n.
+ */
+static void
+score_present(const double *y, Size n, Size m, double *work, double *shape)
 {
 	Size		count = 0;
 
-	for (Size i = 0; i < grid->n; i++)
-		shape[i] = rows > 0 ? NAN : 0;
-	for (Size i = 0; i < rows; i++)
-		if (grid->slot[i] != AD_NO_SLOT)
-			shape[grid->slot[i]] = 0;
-	CHECK_FOR_INTERRUPTS();
-	for (Size i = 0; i < grid->n; i++)
-		if (!isnan(shape[i]))
-			work[count++] = grid->y[i];
-	ad_subpca_scores(work, count, m > 0 ? (Size) m : ad_subpca_window(count),
-					 work + grid->n);
+	for (Size i = 0; i < n; i++)
+		if (isfinite(y[i]))
+			work[count++] = y[i];
+	ad_subpca_scores(work, work, count, m, m, work + n);
 	count = 0;
-	for (Size i = 0; i < grid->n; i++)
-		if (!isnan(shape[i]))
-			shape[i] = work[grid->n + count++];
+	for (Size i = 0; i < n; i++)
+		shape[i] = isfinite(y[i]) ? work[n + count++] : NAN;
+}
+
+/*
+ * Set the shape scores of the points; NaN at those without a value, and where
+ * too few points around have one: what a shape looks like between them is not
+ * known.  "work" is scratch for two times the grid.
+ *
+ * Shapes are those of windows without a gap; if there are gaps in more than a
+ * quarter of them, also of those with few filled points; and if that leaves
+ * less than half, as of a series that rests by night, those of the points that
+ * have a value.
+ */
+static void
+score_shapes(const AdSeriesRun *run, int given, double *work, double *shape)
+{
+	const double *y = run->grid.y;
+	Size		n = run->grid.n;
+	Size		present = 0;
+	Size		most = 0;
+	Size		m;
+
+	for (Size i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		present += isfinite(y[i]) ? 1 : 0;
+	}
+	m = given > 0 ? (Size) given : ad_subpca_window(present);
+	if (present < n && ad_subpca_known(y, n, m, 0) < present - present / 4)
+		most = m / FILLED_PART;
+	if (present < n && ad_subpca_known(y, n, m, most) < present / 2)
+	{
+		score_present(y, n, m, work, shape);
+		return;
+	}
+	fill_points(y, run->result.season, n, work);
+	ad_subpca_scores(y, work, n, m, most, shape);
 }
 
 /*
@@ -96,7 +154,7 @@ ad_score_points(const AdScoreOptions *o, const AdSeriesRun *run, Size rows,
 		return false;
 	score->shape = ad_palloc_array(double, n);
 	work = ad_palloc_array(double, 2 * n);
-	score_shapes(&run->grid, rows, o->m, work, score->shape);
+	score_shapes(run, o->m, work, score->shape);
 	score->window = run->window;
 	score->window_unit = unit_of(score->window, n, LEAST_WINDOW, work);
 	score->shape_unit = unit_of(score->shape, n, 0, work);

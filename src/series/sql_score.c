@@ -5,8 +5,7 @@
  *
  * Both decompose as ad_stl() does and take the verdict from there; the window
  * function by the rows of a partition, the other one a packed series into
- * packed columns.  Shapes are those of the points that have a row, in their
- * order, as ad_subpca() takes them; so the two agree.
+ * packed columns.  Shapes are those of the grid, so the two agree.
  *
  *-------------------------------------------------------------------------
  */

@@ -218,7 +218,7 @@ prepare_subpca(AdSeriesWindow *window, void *partition)
 
 	part->head.n = n;
 	part->score = ad_palloc_array(double, n);
-	ad_subpca_scores(y, n, m, part->score);
+	ad_subpca_scores(y, y, n, m, m, part->score);
 	pfree(y);
 }
 

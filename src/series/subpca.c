@@ -72,16 +72,20 @@ typedef struct Subpca
  * but rounding.  At least one is finite.
  */
 static bool
-level_series(Subpca *p, const double *y, Size present)
+level_series(Subpca *p, const double *y)
 {
 	double	   *x = p->x;
+	Size		present = 0;
 	double		largest = 0;
 	double		center = 0;
 	double		scale = 0;
 
 	for (Size i = 0; i < p->n; i++)
 		if (isfinite(y[i]))
+		{
+			present++;
 			largest = Max(largest, fabs(y[i]));
+		}
 	if (largest <= 0)
 		return false;
 	for (Size i = 0; i < p->n; i++)
@@ -305,8 +309,39 @@ project(Subpca *p)
 }
 
 /*
- * Score each finite point by the mean over the windows that hold it.  The
- * running sum starts afresh now and then, so that rounding does not pile up.
+ * Mark the windows that have more than "most" points without a value: their
+ * score is NaN.
+ */
+static void
+leave_out_filled(Subpca *p, const double *y, Size most)
+{
+	Size		filled = 0;
+
+	for (Size i = 0; i < p->n; i++)
+	{
+		filled += isfinite(y[i]) ? 0 : 1;
+		if (i + 1 < p->m)
+			continue;
+		if (filled > most)
+			p->sum[i + 1 - p->m] = NAN;
+		filled -= isfinite(y[i + 1 - p->m]) ? 0 : 1;
+	}
+}
+
+/* Add a window's score to a sum, or take it out again (-1), if it counts. */
+static inline void
+add_window(double sum, int sign, double *s, Size *holding)
+{
+	if (isnan(sum))
+		return;
+	*s += sign * sum;
+	*holding += sign;
+}
+
+/*
+ * Score each finite point by the mean over the windows that hold it and count;
+ * NaN if there are none.  The running sum starts afresh now and then, so that
+ * rounding does not pile up.
  */
 static void
 average_windows(const Subpca *p, const double *y, double *score)
@@ -321,37 +356,36 @@ average_windows(const Subpca *p, const double *y, double *score)
 
 		AD_CHECK_EVERY_1024(i);
 		if (i < p->windows)
-		{
-			s += p->sum[i];
-			holding++;
-		}
+			add_window(p->sum[i], 1, &s, &holding);
 		if (from > first)
 		{
-			s -= p->sum[first];
-			holding--;
+			add_window(p->sum[first], -1, &s, &holding);
 			first = from;
 		}
 		if (i % 1024 == 1023)
 		{
 			s = 0;
+			holding = 0;
 			for (Size j = first; j <= i && j < p->windows; j++)
-				s += p->sum[j];
+				add_window(p->sum[j], 1, &s, &holding);
 		}
-		if (isfinite(y[i]))
-			score[i] = Max(s, 0) / (double) Max(holding, 1) / (double) p->m;
+		if (isfinite(y[i]) && holding > 0)
+			score[i] = Max(s, 0) / (double) holding / (double) p->m;
 	}
 }
 
 /*
  * Score the points by their windows; false if the series has no shape.
+ * "filled" and "most" are those of ad_subpca_scores().
  */
 static bool
-score_points(Subpca *p, const double *y, Size present, double *score)
+score_points(Subpca *p, const double *y, const double *filled, Size most,
+			 double *score)
 {
 	p->x = ad_palloc0_array(double, p->n + AD_LOESS_PAD);
-	if (!level_series(p, y, present))
+	if (!level_series(p, filled))
 		return false;
-	fill_gaps(p, y);
+	fill_gaps(p, filled);
 	p->cov = ad_palloc0_array(double, p->m * p->m);
 	p->filter = ad_palloc_array(Filter, p->m);
 	p->mean = ad_palloc_array(double, p->m);
@@ -363,6 +397,7 @@ score_points(Subpca *p, const double *y, Size present, double *score)
 	if (p->nfilters == 0)
 		return true;			/* no scores can be had */
 	project(p);
+	leave_out_filled(p, y, most);
 	average_windows(p, y, score);
 	return true;
 }
@@ -378,23 +413,47 @@ ad_subpca_window(Size n)
 }
 
 /*
- * Set the scores of n points (NaN or infinite: missing, filled by a straight
- * line, scored NaN), windows of 2 <= m <= AD_SUBPCA_MAX_WINDOW points.
+ * Return how many windows of m of n points have no more than "most" points
+ * without a value.
+ */
+Size
+ad_subpca_known(const double *y, Size n, Size m, Size most)
+{
+	Size		known = 0;
+	Size		missing = 0;
+
+	for (Size i = 0; i < n; i++)
+	{
+		missing += isfinite(y[i]) ? 0 : 1;
+		if (i + 1 < m)
+			continue;
+		known += missing <= most ? 1 : 0;
+		missing -= isfinite(y[i + 1 - m]) ? 0 : 1;
+	}
+	return known;
+}
+
+/*
+ * Set the scores of n points (NaN or infinite: missing, scored NaN), windows of
+ * 2 <= m <= AD_SUBPCA_MAX_WINDOW points.  "filled" has what the missing points
+ * are taken for, NaN for a straight line between their neighbours.  Windows of
+ * more than "most" missing points do not count.
  */
 void
-ad_subpca_scores(const double *y, Size n, Size m, double *score)
+ad_subpca_scores(const double *y, const double *filled, Size n, Size m,
+				 Size most, double *score)
 {
 	MemoryContext mcxt;
 	MemoryContext old;
 	Subpca		p;
-	Size		present = 0;
+	bool		any = false;
 
 	for (Size i = 0; i < n; i++)
 	{
 		score[i] = NAN;
-		present += isfinite(y[i]) ? 1 : 0;
+		any = any || isfinite(y[i]);
 	}
-	if (n < 2 * m || present == 0)
+	if (n < 2 * m || !any)
 		return;
 	mcxt = AllocSetContextCreate(CurrentMemoryContext, "anomaly subpca",
 								 ALLOCSET_DEFAULT_SIZES);
@@ -402,7 +461,7 @@ ad_subpca_scores(const double *y, Size n, Size m, double *score)
 	p.n = n;
 	p.m = m;
 	p.windows = n - m + 1;
-	if (!score_points(&p, y, present, score))
+	if (!score_points(&p, y, filled, most, score))
 		for (Size i = 0; i < n; i++)
 			score[i] = isfinite(y[i]) ? 0 : NAN;
 	MemoryContextSwitchTo(old);
