@@ -136,9 +136,10 @@ ad_stream_lay_out(AdStream *s, MemoryContext mcxt)
 		if (all > AD_STREAM_MAX_SLOTS)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("period of the stream has too many points: %.0f",
-							slots),
-					 errdetail("The limit is %u.", AD_STREAM_MAX_SLOTS),
+					 errmsg("periods of the stream have too many points: %.0f",
+							all),
+					 errdetail("The limit is %u for all periods together.",
+							   AD_STREAM_MAX_SLOTS),
 					 ad_errdata()));
 		s->seasons[i].slots = (uint32) slots;
 		for (int j = i; j > 0 && s->seasons[j].slots < s->seasons[j - 1].slots; j--)
