@@ -43,13 +43,36 @@ CREATE TABLE _anomaly._ad_job (
 );
 COMMENT ON TABLE _anomaly._ad_job IS 'jobs as they were asked for';
 
+-- Watermarks are places: integers as they are, times as microseconds
+-- (src/jobs/place.c). What the columns mean is in src/jobs/ad_jobs.h.
 -- at: a time (a timestamptz in UTC), no: an integer; one of the two
 CREATE TABLE _anomaly._ad_job_state (
     job_id integer CONSTRAINT _ad_job_state_pkey PRIMARY KEY,
     at timestamp,
     no bigint,
-    failures integer NOT NULL DEFAULT 0
+    failures integer NOT NULL DEFAULT 0,
+    type text CHECK (type IN ('integer', 'timestamptz', 'timestamp', 'date')),
+    w bigint,
+    m bigint,
+    low bigint,
+    gate bigint,
+    mark bigint,
+    mark_holders text[],
+    marked_at timestamptz CHECK (isfinite(marked_at)),
+    generation integer NOT NULL DEFAULT 1,
+    snapshot text,
+    filenodes text,
+    origin text,
+    jump bigint,
+    jumps integer NOT NULL DEFAULT 0,
+    seen bigint NOT NULL DEFAULT 0,
+    forgotten bigint NOT NULL DEFAULT 0,
+    late_rows bigint,
+    late_checked timestamptz CHECK (isfinite(late_checked)),
+    fdr bytea,
+    stream bytea
 );
+ALTER TABLE _anomaly._ad_job_state ALTER fdr SET STORAGE EXTERNAL, ALTER stream SET STORAGE EXTERNAL;
 COMMENT ON TABLE _anomaly._ad_job_state IS 'how far jobs have come: the watermark, failures in a row';
 
 CREATE TABLE _anomaly._ad_job_seen (
@@ -79,6 +102,20 @@ CREATE TABLE _anomaly._ad_job_run (
 );
 COMMENT ON TABLE _anomaly._ad_job_run IS 'the log of runs';
 
+CREATE TABLE _anomaly._ad_job_error (
+    job_id integer NOT NULL,
+    generation integer NOT NULL,
+    key text COLLATE "C",
+    place bigint,
+    watermark text,
+    message text NOT NULL,
+    error_code text NOT NULL,
+    run integer NOT NULL,
+    at timestamptz NOT NULL CHECK (isfinite(at))
+);
+CREATE INDEX _ad_job_error_at ON _anomaly._ad_job_error (job_id, at);
+COMMENT ON TABLE _anomaly._ad_job_error IS 'rows that could not be scored';
+
 CREATE TABLE _anomaly._ad_alert (
     job_id integer NOT NULL,
     key text COLLATE "C" NOT NULL,
@@ -90,12 +127,15 @@ CREATE TABLE _anomaly._ad_alert (
     model_version integer,
     event_at timestamptz NOT NULL,
     scored_at timestamptz NOT NULL CHECK (isfinite(scored_at)),
-    CONSTRAINT _ad_alert_pkey PRIMARY KEY (job_id, key)
+    generation integer NOT NULL DEFAULT 1,
+    place bigint NOT NULL DEFAULT 0,
+    watermark text,
+    CONSTRAINT _ad_alert_pkey PRIMARY KEY (job_id, key, generation, place)
 );
 CREATE INDEX _ad_alert_event_at ON _anomaly._ad_alert (job_id, event_at);
 CREATE INDEX _ad_alert_entity ON _anomaly._ad_alert (job_id, entity, event_at) WHERE entity IS NOT NULL;
 CREATE INDEX _ad_alert_scored_at ON _anomaly._ad_alert (job_id, scored_at);
-COMMENT ON TABLE _anomaly._ad_alert IS 'what jobs found, once a key';
+COMMENT ON TABLE _anomaly._ad_alert IS 'what jobs found, once a version of a row';
 
 CREATE TABLE _anomaly._ad_label (
     job_id integer NOT NULL,
@@ -105,8 +145,11 @@ CREATE TABLE _anomaly._ad_label (
     note text,
     labelled_by text NOT NULL,
     labelled_at timestamptz NOT NULL CHECK (isfinite(labelled_at)),
-    CONSTRAINT _ad_label_pkey PRIMARY KEY (job_id, key)
+    generation integer,
+    place bigint
 );
+-- a version of a row, or, of a row without an alert, its key alone
+CREATE UNIQUE INDEX _ad_label_key ON _anomaly._ad_label (job_id, key, coalesce(generation, 0), coalesce(place, 0));
 COMMENT ON TABLE _anomaly._ad_label IS 'what people say of rows';
 
 CREATE TABLE _anomaly._ad_job_grant (

@@ -1,14 +1,150 @@
 /*-------------------------------------------------------------------------
  *
  * ad_jobs.h
- *		The job that this session runs.
+ *		What a job is, what a batch of it is, and what a kind of jobs does.
+ *
+ * A watermark is a place: an int64, an integer as it is, a time as
+ * microseconds (place.c).  A version of a row is its key, as text, and its
+ * place.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef AD_JOBS_H
 #define AD_JOBS_H
 
-#include "postgres.h"
+#include "core/ad_core.h"
+
+#include "access/htup.h"
+#include "access/tupdesc.h"
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+/* On what an alert is raised. */
+typedef enum AdJobRule
+{
+	AD_RULE_SCORE,				/* a score of at least the value */
+	AD_RULE_P_VALUE,			/* a p-value of at most the value */
+	AD_RULE_FDR					/* false discoveries, a share of the alerts */
+} AdJobRule;
+
+/* What becomes of a row that cannot be scored. */
+typedef enum AdJobOnError
+{
+	AD_JOB_SKIP,				/* it is noted, the job goes on */
+	AD_JOB_ERROR				/* the run fails */
+} AdJobOnError;
+
+/* A job, as it was asked for; palloc'd, with all it points to. */
+typedef struct AdJob
+{
+	int32		id;
+	char	   *name;
+	Oid			owner;			/* InvalidOid: a role that is gone, or none */
+	char	   *owner_name;		/* "": it has none */
+	const struct AdJobKind *kind;
+	char	   *source;			/* a table or view by name, or a query */
+	char	   *search_path;	/* that the source is read with */
+	char	   *timezone;		/* and the time zone */
+	char	   *watermark;		/* column */
+	char	   *key;			/* column; NULL: the kind needs none */
+	char	   *entity;			/* column, or NULL */
+	char	   *model;			/* or NULL */
+	int			nfeatures;		/* 0: those of the model, by name */
+	char	  **features;		/* columns */
+	AdJobRule	rule;
+	double		rule_value;
+	int			batch_size;
+	char	   *lag;			/* as it was given */
+	Interval   *cooldown;		/* or NULL */
+	int			limit_per_hour; /* 0: none */
+	int			explain;		/* features of an explanation */
+	char	   *since;			/* a watermark, or NULL */
+	AdJobOnError on_error;
+	int64		seen_limit;		/* versions that are remembered */
+	char	   *late_check;		/* interval: how often a run counts what came
+								 * too late */
+	Jsonb	   *options;		/* of the kind, or NULL */
+	int			npartition_by;	/* layering */
+	char	  **partition_by;
+	char	   *order_by;		/* layering: column, or NULL */
+} AdJob;
+
+/* How far a job has come: a row of _ad_job_state. */
+typedef struct AdJobState
+{
+	bool		has_w;
+	int64		w;				/* settled: nothing below it less the lag is
+								 * missing but what came late */
+	bool		has_m;
+	int64		m;				/* greatest that was read */
+	int64		low;			/* F: what was scored above it is all
+								 * remembered; least of all: all */
+	bool		has_gate;
+	int64		gate;			/* greatest that was read when the source was
+								 * truncated */
+	bool		has_mark;
+	int64		mark;			/* will be w ... */
+	List	   *holders;		/* ... when these (char *) have ended */
+	int			generation;		/* of the source: how often it was truncated */
+	bool		has_jump;
+	int64		jump;			/* lowest place that was set aside */
+	int			jumps;			/* versions above it since */
+	int64		forgotten;		/* versions below low that were scored */
+	bytea	   *fdr;			/* wealth, or NULL */
+	bytea	   *stream;			/* of the kind, or NULL */
+} AdJobState;
+
+/* An alert that a kind asks for; cooldown and limit may hold it back. */
+typedef struct AdHit
+{
+	char	   *key;			/* in UTF-8 or whatever the database has */
+	int64		place;
+	char	   *watermark;		/* as text, in the job's time zone */
+	char	   *entity;			/* or NULL */
+	bool		has_event_at;
+	TimestampTz event_at;		/* unless has_event_at: the time of scoring */
+	double		score;
+	double		p_value;		/* NaN: none */
+	Jsonb	   *explanation;	/* or NULL */
+	Jsonb	   *row;
+	int32		model_version;	/* 0: none */
+} AdHit;
+
+/* One batch of a run: one transaction, as the job's owner. */
+typedef struct AdBatch
+{
+	const AdJob *job;
+	AdJobState *state;			/* locked; stored when the batch is done */
+	int32		run;			/* number in the log */
+	bool		has_until;
+	TimestampTz until;			/* later rows are left for later */
+	MemoryContext mcxt;			/* current, until the batch is done */
+	struct AdRun *sweep;		/* what is kept from batch to batch */
+	int64		rows;			/* out: versions that were scored */
+	int64		alerts;			/* out: written */
+	int64		suppressed;		/* out: held back */
+} AdBatch;
+
+/* A kind of jobs: one const AdJobKind each, in the list of sql_job.c. */
+typedef struct AdJobKind
+{
+	const char *name;			/* as in _ad_job.kind */
+
+	/*
+	 * Do one batch, in a subtransaction, of a transaction that is READ
+	 * COMMITTED and has an active snapshot.  Return whether there may be more
+	 * to do.  An error is the run's.
+	 */
+	bool		(*batch) (AdBatch *b);
+} AdJobKind;
+
+/* sql_job.c: the one place that knows how a job is stored */
+extern AdJob *ad_job_read(int32 id);
+extern const AdJobKind *ad_job_kind(const char *name);
+
+/* sql_alerts.c */
+extern void ad_job_alert(AdBatch *b, AdHit *hits, int n);
 
 /* sql_lock.c */
 extern const char *ad_job_running(void);
