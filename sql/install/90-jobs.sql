@@ -45,11 +45,8 @@ COMMENT ON TABLE _anomaly._ad_job IS 'jobs as they were asked for';
 
 -- Watermarks are places: integers as they are, times as microseconds
 -- (src/jobs/place.c). What the columns mean is in src/jobs/ad_jobs.h.
--- at: a time (a timestamptz in UTC), no: an integer; one of the two
 CREATE TABLE _anomaly._ad_job_state (
     job_id integer CONSTRAINT _ad_job_state_pkey PRIMARY KEY,
-    at timestamp,
-    no bigint,
     failures integer NOT NULL DEFAULT 0,
     type text CHECK (type IN ('integer', 'timestamptz', 'timestamp', 'date')),
     w bigint,
@@ -77,14 +74,16 @@ COMMENT ON TABLE _anomaly._ad_job_state IS 'how far jobs have come: the watermar
 
 CREATE TABLE _anomaly._ad_job_seen (
     job_id integer NOT NULL,
-    key text COLLATE "C" NOT NULL,
-    at timestamp,
-    no bigint,
-    CONSTRAINT _ad_job_seen_pkey PRIMARY KEY (job_id, key)
+    generation integer NOT NULL,
+    chunk integer NOT NULL,
+    low bigint NOT NULL,
+    high bigint NOT NULL,
+    keys text[] NOT NULL,
+    places bigint[] NOT NULL,
+    CONSTRAINT _ad_job_seen_pkey PRIMARY KEY (job_id, generation, chunk)
 );
--- keys come and go with every batch
-ALTER TABLE _anomaly._ad_job_seen SET (autovacuum_vacuum_scale_factor = 0.05);
-COMMENT ON TABLE _anomaly._ad_job_seen IS 'keys that a job has scored and that lie within its lag';
+ALTER TABLE _anomaly._ad_job_seen ALTER keys SET STORAGE EXTERNAL, ALTER places SET STORAGE EXTERNAL;
+COMMENT ON TABLE _anomaly._ad_job_seen IS 'versions of rows, key and place, that a job has scored and may read again; many in a row';
 
 CREATE TABLE _anomaly._ad_job_run (
     job_id integer NOT NULL,
@@ -130,6 +129,7 @@ CREATE TABLE _anomaly._ad_alert (
     generation integer NOT NULL DEFAULT 1,
     place bigint NOT NULL DEFAULT 0,
     watermark text,
+    job text COLLATE "C" NOT NULL,
     CONSTRAINT _ad_alert_pkey PRIMARY KEY (job_id, key, generation, place)
 );
 CREATE INDEX _ad_alert_event_at ON _anomaly._ad_alert (job_id, event_at);
@@ -199,6 +199,9 @@ CREATE TRIGGER _ad_job_guard
 BEFORE INSERT ON _anomaly._ad_job_run
 FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
 CREATE TRIGGER _ad_job_guard
+BEFORE INSERT ON _anomaly._ad_job_error
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
+CREATE TRIGGER _ad_job_guard
 BEFORE INSERT ON _anomaly._ad_alert
 FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
 CREATE TRIGGER _ad_job_guard
@@ -210,12 +213,14 @@ SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job', '');
 SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job_state', '');
 SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job_seen', '');
 SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job_run', '');
+SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job_error', '');
 SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_alert', '');
 SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_label', '');
 SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job_grant', '');
 
 REVOKE ALL ON SEQUENCE _anomaly._ad_job_id FROM PUBLIC;
-REVOKE ALL ON _anomaly._ad_job, _anomaly._ad_job_state, _anomaly._ad_job_seen, _anomaly._ad_job_run, _anomaly._ad_alert, _anomaly._ad_label, _anomaly._ad_job_grant FROM PUBLIC;
+REVOKE ALL ON _anomaly._ad_job, _anomaly._ad_job_state, _anomaly._ad_job_seen, _anomaly._ad_job_run, _anomaly._ad_job_error,
+    _anomaly._ad_alert, _anomaly._ad_label, _anomaly._ad_job_grant FROM PUBLIC;
 DO $$
 DECLARE
 	dumper text := 'pg_database_owner';
@@ -226,7 +231,7 @@ BEGIN
 	END IF;
 	EXECUTE 'GRANT SELECT, UPDATE ON SEQUENCE _anomaly._ad_job_id TO ' || dumper;
 	EXECUTE 'GRANT SELECT, INSERT ON _anomaly._ad_job, _anomaly._ad_job_state, _anomaly._ad_job_seen, '
-		'_anomaly._ad_job_run, _anomaly._ad_alert, _anomaly._ad_label, _anomaly._ad_job_grant TO ' || dumper;
+		'_anomaly._ad_job_run, _anomaly._ad_job_error, _anomaly._ad_alert, _anomaly._ad_label, _anomaly._ad_job_grant TO ' || dumper;
 END $$;
 
 -- What is one's own.
@@ -275,12 +280,6 @@ WHERE _anomaly._ad_among(job_id, ARRAY(SELECT id FROM _anomaly._ad_job WHERE pg_
 WITH CASCADED CHECK OPTION;
 COMMENT ON VIEW _anomaly._ad_own_state IS 'how far one''s own jobs have come';
 
-CREATE VIEW _anomaly._ad_own_seen WITH (security_barrier) AS
-SELECT * FROM _anomaly._ad_job_seen
-WHERE _anomaly._ad_among(job_id, ARRAY(SELECT id FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE')))
-WITH CASCADED CHECK OPTION;
-COMMENT ON VIEW _anomaly._ad_own_seen IS 'keys that one''s own jobs have scored and that lie within their lag';
-
 CREATE VIEW _anomaly._ad_own_run WITH (security_barrier) AS
 SELECT * FROM _anomaly._ad_job_run
 WHERE _anomaly._ad_among(job_id, ARRAY(SELECT id FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE')))
@@ -304,9 +303,8 @@ GRANT INSERT (name, owner, kind, model, source, key_column, watermark_column, en
     ON _anomaly._ad_new_job TO PUBLIC;
 GRANT SELECT, UPDATE (owner, model, source, search_path, rule, entity_column, batch_size, lag, cooldown,
     limit_per_hour, explain, features, options) ON _anomaly._ad_own_job TO PUBLIC;
-GRANT SELECT, INSERT ON _anomaly._ad_own_state, _anomaly._ad_own_seen, _anomaly._ad_own_run, _anomaly._ad_own_alert,
-    _anomaly._ad_own_grant TO PUBLIC;
-GRANT UPDATE (at, no, failures) ON _anomaly._ad_own_state TO PUBLIC;
+GRANT SELECT, INSERT ON _anomaly._ad_own_state, _anomaly._ad_own_run, _anomaly._ad_own_alert, _anomaly._ad_own_grant TO PUBLIC;
+GRANT UPDATE (failures) ON _anomaly._ad_own_state TO PUBLIC;
 GRANT UPDATE (finished, batches, rows, alerts, suppressed, error, error_code) ON _anomaly._ad_own_run TO PUBLIC;
 
 -- See src/rows/guard.c.
@@ -449,14 +447,29 @@ $$;
 COMMENT ON FUNCTION _anomaly._ad_error_class(text) IS
 'SQLSTATE and class of an error, for who may not see its text';
 
+CREATE FUNCTION _anomaly._ad_place(watermark "any")
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'ad_place'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION _anomaly._ad_place("any") IS
+'a watermark as one integer: itself, or the microseconds of a time since 2000';
+
+CREATE FUNCTION _anomaly._ad_place_text(place bigint, type text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'ad_place_as_text'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION _anomaly._ad_place_text(bigint, text) IS
+'a place as text: an integer, or a time in ISO style, a timestamptz in UTC';
+
 CREATE VIEW _anomaly._ad_visible_job WITH (security_barrier) AS
 SELECT j.name, j.owner::text AS owner, j.kind, j.model, j.rule, j.entity_column AS entity,
        CASE WHEN p.privilege = 'own' THEN j.source END AS source,
        j.key_column AS key, j.watermark_column AS watermark_column, j.batch_size, j.lag, j.cooldown, j.limit_per_hour,
        j.explain, j.features, j.options, j.created_at, p.privilege,
-       coalesce(s.at::text, s.no::text) AS watermark, s.failures,
+       _anomaly._ad_place_text(coalesce(s.m, s.w), s.type) AS watermark, s.failures,
        r.started AS last_started, r.finished AS last_finished,
-       CASE WHEN p.privilege = 'own' OR r.error IS NULL THEN r.error ELSE _anomaly._ad_error_class(r.error_code) END AS last_error
+       CASE WHEN p.privilege = 'own' OR r.error IS NULL THEN r.error ELSE _anomaly._ad_error_class(r.error_code) END AS last_error,
+       _anomaly._ad_place_text(s.w, s.type) AS settled, s.seen, s.late_rows
 FROM _anomaly._ad_job j
      JOIN _anomaly._ad_job_privilege p ON p.job_id = j.id
      JOIN _anomaly._ad_job_state s ON s.job_id = j.id
@@ -504,6 +517,18 @@ COMMENT ON VIEW @extschema@.ad_job_run IS 'the runs, of the last 30 days, of the
 COMMENT ON COLUMN @extschema@.ad_job_run.suppressed IS 'alerts not written because of cooldown or limit_per_hour';
 COMMENT ON COLUMN @extschema@.ad_job_run.error IS 'why it failed; SQLSTATE and class to others than the owner of the job';
 COMMENT ON COLUMN @extschema@.ad_job_run.status IS 'ok, failed, or unfinished: it runs, or ended with its server process or between two batches';
+
+CREATE VIEW @extschema@.ad_job_errors WITH (security_barrier) AS
+SELECT p.name AS job, CASE WHEN p.privilege = 'own' THEN e.key END AS key, CASE WHEN p.privilege = 'own' THEN e.watermark END AS watermark,
+       CASE WHEN p.privilege = 'own' THEN e.message ELSE _anomaly._ad_error_class(e.error_code) END AS message,
+       e.error_code, e.run, e.at
+FROM _anomaly._ad_job_error e
+     JOIN (SELECT * FROM _anomaly._ad_job_privilege OFFSET 0) p ON p.job_id = e.job_id
+WHERE _anomaly._ad_among(e.job_id, ARRAY(SELECT o.job_id FROM _anomaly._ad_job_privilege o));
+COMMENT ON VIEW @extschema@.ad_job_errors IS 'rows that jobs could not score and passed over, of the last 30 days';
+COMMENT ON COLUMN @extschema@.ad_job_errors.key IS 'of the row; NULL if it has none, and to others than the owner of the job';
+COMMENT ON COLUMN @extschema@.ad_job_errors.message IS 'why; SQLSTATE and class to others than the owner of the job';
+GRANT SELECT ON @extschema@.ad_job_errors TO PUBLIC;
 
 CREATE VIEW _anomaly._ad_visible_label WITH (security_barrier) AS
 SELECT j.name AS job, l.key, l.is_anomaly, l."row", l.note, l.labelled_by, l.labelled_at

@@ -99,19 +99,17 @@ END $$;
 COMMENT ON FUNCTION _anomaly._ad_job_layering_check(_anomaly._ad_own_job, text, text[], regtype[]) IS
 'an error if the source of a layering job is no order events';
 
-CREATE FUNCTION _anomaly._ad_job_batch_layering(j _anomaly._ad_own_job, run integer, until timestamptz)
-RETURNS boolean
+CREATE FUNCTION _anomaly._ad_job_batch_layering(j _anomaly._ad_own_job, at timestamptz, until timestamptz,
+    OUT to_at timestamptz, OUT rows bigint, OUT more boolean, OUT hits jsonb)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
 SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex'
 AS $$
 DECLARE
-	s _anomaly._ad_own_state;
 	q record;
 	horizon interval := _anomaly._ad_layering_horizon(j.options);
 	complete timestamptz;	-- all events before it are here
 	from_at timestamptz;	-- sequences that start before it are decided
-	to_at timestamptz;		-- after this batch
 	day timestamptz;
 	next_day timestamptz;
 	first timestamptz;
@@ -120,19 +118,15 @@ DECLARE
 	order_by text;
 	least_score double precision;
 	n bigint;
-	hits jsonb;
 BEGIN
-	SELECT * INTO s FROM _anomaly._ad_own_state o WHERE o.job_id = j.id FOR UPDATE;
-	IF s.job_id IS NULL THEN
-		RAISE EXCEPTION 'job was dropped or given to another role while it ran' USING ERRCODE = 'undefined_object';
-	END IF;
+	rows := 0;
+	more := false;
 	SELECT * INTO q FROM _anomaly._ad_job_source(j.source, j.search_path);
 	PERFORM _anomaly._ad_job_layering_check(j, q.sql, q.columns, q.types);
 	complete := coalesce(until, clock_timestamp()) - (_anomaly._ad_job_lag(j.lag, 'at')).at;
-	from_at := greatest(s.at, (_anomaly._ad_job_since(j, 'at')).at);
+	from_at := greatest($2, timezone('UTC', (_anomaly._ad_job_since(j, 'at')).at));
 
-	IF (SELECT o.batches = 0 FROM _anomaly._ad_own_run o WHERE o.job_id = j.id AND o.run = $2)
-		AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.relation AND a.attname = 'ts' AND a.attnotnull)
+	IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = q.relation AND a.attname = 'ts' AND a.attnotnull)
 	THEN
 		stmt := format(E'SELECT pg_catalog.count(*) FROM (\n%s\n) _q WHERE _q.ts IS NULL', q.sql);
 		PERFORM pg_catalog.set_config('search_path', j.search_path, true);
@@ -150,7 +144,7 @@ BEGIN
 	EXECUTE stmt INTO first USING from_at;
 	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 	IF first IS NULL OR first + horizon > complete THEN
-		RETURN false;
+		RETURN;
 	END IF;
 	from_at := greatest(from_at, first);
 	day := date_trunc('day', from_at);
@@ -171,12 +165,10 @@ FROM _anomaly._ad_layering_sequences($1, $2, $3, $4, false) _l
 WHERE start_time OPERATOR(pg_catalog.>=) $5 AND start_time OPERATOR(pg_catalog.<) $6
 	AND severity OPERATOR(pg_catalog.>=) $7 $sql$
 		INTO hits USING part, j.options, j.partition_by, order_by, from_at, to_at, least_score;
-	EXECUTE stmt INTO n USING from_at, to_at;
+	EXECUTE stmt INTO rows USING from_at, to_at;
 	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 
-	UPDATE _anomaly._ad_own_state o SET at = timezone('UTC', to_at) WHERE o.job_id = j.id;
-	PERFORM _anomaly._ad_job_alerts(j, $2, n, coalesce(hits, '[]'));
-	RETURN true;
+	more := true;
 END $$;
-COMMENT ON FUNCTION _anomaly._ad_job_batch_layering(_anomaly._ad_own_job, integer, timestamptz) IS
+COMMENT ON FUNCTION _anomaly._ad_job_batch_layering(_anomaly._ad_own_job, timestamptz, timestamptz) IS
 'finds the layering sequences of one day, as far as they are decided; whether there may be more';

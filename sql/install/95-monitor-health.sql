@@ -18,12 +18,13 @@ GRANT SELECT ON _anomaly._ad_job_health TO PUBLIC;
 
 CREATE FUNCTION _anomaly._ad_health_jobs()
 RETURNS TABLE ("check" text, status text, detail text, hint text)
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     worst record;
 BEGIN
+    PERFORM _anomaly._ad_job_late(o.id) FROM _anomaly._ad_own_job o;
     SELECT h.* INTO worst FROM _anomaly._ad_job_health h ORDER BY h.lag DESC LIMIT 1;
     "check" := 'job lag';
     status := _anomaly._ad_health_status(extract(epoch FROM worst.lag)::float8,
@@ -126,7 +127,7 @@ COMMENT ON FUNCTION _anomaly._ad_health_storage() IS
 
 CREATE FUNCTION @extschema@.ad_health()
 RETURNS TABLE ("check" text, status text, detail text, hint text)
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT * FROM _anomaly._ad_health_scoring()

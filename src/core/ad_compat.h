@@ -71,4 +71,11 @@ extern void pg_sha256_final(pg_sha256_ctx *ctx, uint8 *dest);
 #define AD_ROLE_READ_ALL_STATS	DEFAULT_ROLE_READ_ALL_STATS
 #endif
 
+/* 15 made the timeline that WAL is written on something to ask for. */
+#if PG_VERSION_NUM >= 150000
+#define ad_current_timeline()	GetWALInsertionTimeLine()
+#else
+#define ad_current_timeline()	((void) RecoveryInProgress(), ThisTimeLineID)
+#endif
+
 #endif							/* AD_COMPAT_H */

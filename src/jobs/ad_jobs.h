@@ -73,6 +73,7 @@ typedef struct AdJob
 /* How far a job has come: a row of _ad_job_state. */
 typedef struct AdJobState
 {
+	char	   *type;			/* of its watermark, or NULL: not known yet */
 	bool		has_w;
 	int64		w;				/* settled: nothing below it less the lag is
 								 * missing but what came late */
@@ -86,7 +87,11 @@ typedef struct AdJobState
 	bool		has_mark;
 	int64		mark;			/* will be w ... */
 	List	   *holders;		/* ... when these (char *) have ended */
+	TimestampTz marked_at;		/* when it was made */
 	int			generation;		/* of the source: how often it was truncated */
+	char	   *snapshot;		/* that the last batch read with, or NULL */
+	char	   *filenodes;		/* of the source then, or NULL */
+	char	   *origin;			/* server and timeline then, or NULL */
 	bool		has_jump;
 	int64		jump;			/* lowest place that was set aside */
 	int			jumps;			/* versions above it since */
@@ -148,5 +153,9 @@ extern void ad_job_alert(AdBatch *b, AdHit *hits, int n);
 
 /* sql_lock.c */
 extern const char *ad_job_running(void);
+extern void ad_job_release(void);
+
+/* sql_progress.c */
+extern void ad_job_show_progress(const char *name, int64 rows);
 
 #endif							/* AD_JOBS_H */

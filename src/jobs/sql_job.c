@@ -9,7 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "jobs/ad_jobs.h"
+#include "jobs/ad_run.h"
 #include "operate/ad_own.h"
 
 #include "catalog/pg_type.h"
@@ -19,8 +19,8 @@
 #include "utils/timestamp.h"
 
 /* Every kind of jobs. */
-static const AdJobKind model_kind = {"model", NULL};
-static const AdJobKind layering_kind = {"layering", NULL};
+static const AdJobKind model_kind = {"model", ad_model_batch};
+static const AdJobKind layering_kind = {"layering", ad_layering_batch};
 static const AdJobKind *const kinds[] = {&model_kind, &layering_kind};
 
 /* The columns that are read, in this order. */

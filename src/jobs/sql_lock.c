@@ -28,9 +28,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-PG_FUNCTION_INFO_V1(ad_job_alone);
 PG_FUNCTION_INFO_V1(ad_job_lock);
-PG_FUNCTION_INFO_V1(ad_job_unlock);
 
 static bool held = false;
 static LOCKTAG held_tag;		/* if held */
@@ -118,28 +116,9 @@ ad_job_lock(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(true);
 }
 
-/*
- * _ad_job_alone(): an error in a transaction block, where a run could not
- * commit.  Within a function it cannot either; that the first COMMIT says.
- */
-Datum
-ad_job_alone(PG_FUNCTION_ARGS)
+/* The run is over: let go of the lock, if this session has it. */
+void
+ad_job_release(void)
 {
-	(void) fcinfo;
-	if (IsTransactionBlock())
-		ereport(ERROR,
-				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-				 errmsg("job cannot be run inside a transaction block"),
-				 errdetail("Each batch of it is a transaction of its own."),
-				 errhint("End the transaction first. In a client that begins them by itself, switch autocommit on.")));
-	PG_RETURN_VOID();
-}
-
-/* _ad_job_unlock(): the run is over. */
-Datum
-ad_job_unlock(PG_FUNCTION_ARGS)
-{
-	(void) fcinfo;
 	release();
-	PG_RETURN_VOID();
 }

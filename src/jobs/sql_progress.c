@@ -85,3 +85,18 @@ ad_progress_finish(PG_FUNCTION_ARGS)
 													  AD_MAX_WORD_LENGTH)));
 	PG_RETURN_VOID();
 }
+
+/* Show how many rows the job that this session runs has scored. */
+void
+ad_job_show_progress(const char *name, int64 rows)
+{
+	int			slot;
+
+	if (ad_shared == NULL)
+		return;
+	slot = ad_progress_find("job", name);
+	if (slot < 0)
+		slot = ad_progress_begin("job", name, NAN);
+	ad_progress_phase(slot, "batch");
+	ad_progress_rows(slot, (uint64) Max(rows, 0));
+}

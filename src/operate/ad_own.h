@@ -33,6 +33,7 @@ typedef enum AdOwnRelation
 	AD_REL_JOB_STATE,
 	AD_REL_JOB_SEEN,
 	AD_REL_JOB_RUN,
+	AD_REL_JOB_ERROR,
 	AD_REL_JOB_ALERT,
 	AD_REL_JOB_GRANT,
 	AD_RELATIONS				/* how many there are */

@@ -1,0 +1,90 @@
+/*-------------------------------------------------------------------------
+ *
+ * ad_run.h
+ *		A run of a job: batches, each a transaction, until nothing is left.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef AD_RUN_H
+#define AD_RUN_H
+
+#include "jobs/ad_job_source.h"
+#include "jobs/ad_seen.h"
+
+#define AD_MAX_KEY			1000	/* bytes of a key that is scored */
+#define AD_MAX_BAD_ROWS		1000	/* in a run */
+
+/* A piece of what was seen, a row of _ad_job_seen. */
+typedef struct AdChunk
+{
+	int32		number;
+	int64		n;				/* versions */
+	int64		high;			/* greatest place */
+} AdChunk;
+
+/* What a run keeps from batch to batch, in a context of its own. */
+typedef struct AdRun
+{
+	MemoryContext mcxt;
+	int32		job;
+	int32		number;			/* of the run, in the log */
+	char	   *name;			/* of the job */
+	int64		rows;			/* scored so far */
+
+	/* versions that were seen, and where they are stored */
+	AdSeen	   *seen;			/* NULL: not read yet */
+	int			generation;		/* of them */
+	int			nchunks;
+	int			max_chunks;
+	AdChunk    *chunks;			/* by number */
+
+	/*
+	 * A pass is batches that go on where the last one ended.  Its first reads
+	 * all that has not settled.
+	 */
+	bool		in_pass;		/* there is such an end */
+	bool		ended;			/* before the pass the mark's holders had
+								 * ended */
+	int64		pass_rows;		/* scored in it */
+	int64		pass_seen;		/* versions remembered when it began */
+	MemoryContext end_mcxt;		/* of the following */
+	int64		end_place;
+	Oid			end_key_type;
+	Datum		end_key;
+
+	bool		nulls_looked;	/* for rows without a watermark */
+	int			bad;			/* rows that could not be scored */
+	bool		fails;			/* because of one, or of too many */
+	int64		aside;			/* watermarks beyond clock or reason */
+	char	   *first_aside;	/* one of them */
+} AdRun;
+
+/* sql_state.c */
+extern AdJobState *ad_state_read(const AdJob *j, bool wait);
+extern void ad_state_write(const AdJob *j, const AdJobState *s, int64 seen);
+extern bool ad_state_move(AdJobState *s, AdPlaceType type, const AdLag *lag,
+						  int64 clock, int64 place);
+
+/* sql_seen.c */
+extern void ad_seen_load(AdRun *run, const AdJob *j, const AdJobState *s);
+extern void ad_seen_store(AdRun *run, const AdJob *j, AdJobState *s,
+						  const AdVersion *versions, int n);
+extern void ad_seen_drop(AdRun *run, AdJobState *s, int64 below);
+
+/* and asked for by the query of a batch */
+extern void ad_takes_begin(const AdSeen *not, const AdSeen *only);
+extern void ad_takes_end(void);
+extern char *ad_short_key(const char *key, int length);
+
+/* sql_batch.c */
+extern bool ad_model_batch(AdBatch *b);
+extern void ad_batch_formats(const AdJob *j);
+
+/* sql_late.c */
+extern bool ad_late_is_due(const AdJob *j);
+extern int64 ad_late_count(int32 job);
+
+/* sql_layering.c */
+extern bool ad_layering_batch(AdBatch *b);
+
+#endif							/* AD_RUN_H */

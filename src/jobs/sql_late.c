@@ -1,0 +1,319 @@
+/*-------------------------------------------------------------------------
+ *
+ * sql_late.c
+ *		Rows that came too late: how many, and reading them again.
+ *
+ * What lies below the place that a job reads from, and no batch has scored.
+ * That is what the source has there, less what was scored there, of which the
+ * state counts what is no longer remembered.  Where rows are deleted the count
+ * is too low; if that shows, as a number below zero, it begins anew.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "jobs/ad_run.h"
+#include "operate/ad_own.h"
+#include "sql/ad_text.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "pgtime.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(ad_job_late);
+PG_FUNCTION_INFO_V1(ad_rescan);
+
+/* The rows of a source from one place to before another. */
+static int64
+count_rows(const AdJob *j, const AdJobSource *source, int64 least, int64 below)
+{
+	Oid			type = ad_place_param_type(source->type);
+	Oid			types[] = {type, type};
+	Datum		values[] = {ad_place_value(source->type, least),
+		ad_place_value(source->type, below)
+	};
+	char	   *watermark = pstrdup(quote_identifier(j->watermark));
+	bool		isnull;
+	int64		n;
+
+	if (least >= below)
+		return 0;
+	ad_job_path(j->search_path);
+	if (SPI_execute_with_args(psprintf("SELECT pg_catalog.count(*) FROM (\n%s\n) _q "
+									   "WHERE _q.%s OPERATOR(pg_catalog.>=) $1 AND _q.%s OPERATOR(pg_catalog.<) $2",
+									   source->sql, watermark, watermark),
+							  lengthof(types), types, values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_with_args failed");
+	n = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
+									1, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+	return n;
+}
+
+/* The versions that are remembered below a place. */
+static int64
+count_seen(const AdJob *j, const AdJobState *s, int64 below)
+{
+	Oid			types[] = {INT4OID, INT4OID, INT8OID};
+	Datum		values[] = {Int32GetDatum(j->id), Int32GetDatum(s->generation),
+		Int64GetDatum(below)
+	};
+	bool		isnull;
+	Datum		d;
+	int64		n;
+
+	(void) ad_own_run("SELECT pg_catalog.sum(CASE WHEN high < $3 THEN cardinality(places)::bigint "
+					  "ELSE (SELECT count(*) FROM unnest(places) p WHERE p < $3) END)::bigint "
+					  "FROM %s._ad_job_seen WHERE job_id = $1 AND generation = $2 AND low < $3",
+					  lengthof(types), types, values, NULL);
+	d = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	n = isnull ? 0 : DatumGetInt64(d);
+	SPI_freetuptable(SPI_tuptable);
+	return n;
+}
+
+/* The least place that a job was to read. */
+static int64
+least_place(const AdJob *j, const AdJobSource *source)
+{
+	return j->since == NULL ? AD_PLACE_LEAST :
+		ad_place_since(j->since, source->type);
+}
+
+/* What a step of this file is about. */
+typedef struct Late
+{
+	int32		job;
+	bool		wait;			/* for a batch that is being done */
+	int64		rows;			/* out; -1: not counted */
+} Late;
+
+/* Count what came too late for a job of the current user; -1: it is busy. */
+static int64
+count_late(int32 id, bool wait)
+{
+	AdJob	   *j = ad_job_read(id);
+	AdJobState *s;
+	AdJobSource source;
+	Oid			types[] = {INT4OID, INT8OID, INT8OID};
+	Datum		values[lengthof(types)];
+	int64		there;
+	int64		late;
+
+	if (j == NULL || j->owner != GetUserId() || j->key == NULL)
+		return -1;
+	s = ad_state_read(j, wait);
+	if (s == NULL)
+		return -1;
+	ad_batch_formats(j);
+	ad_job_source(j, &source);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	there = count_rows(j, &source, least_place(j, &source), s->low);
+	PopActiveSnapshot();
+	late = there - s->forgotten - count_seen(j, s, s->low);
+	if (late < 0)
+	{
+		s->forgotten = Max(0, s->forgotten + late);
+		late = 0;
+	}
+	values[0] = Int32GetDatum(id);
+	values[1] = Int64GetDatum(late);
+	values[2] = Int64GetDatum(s->forgotten);
+	(void) ad_own_run("UPDATE %s._ad_job_state SET late_rows = $2, forgotten = $3, late_checked = clock_timestamp() WHERE job_id = $1",
+					  lengthof(types), types, values, NULL);
+	return late;
+}
+
+/* Whether a run is to count what came too late, since it is long ago. */
+bool
+ad_late_is_due(const AdJob *j)
+{
+	Oid			types[] = {INT4OID, TEXTOID};
+	Datum		values[] = {Int32GetDatum(j->id), CStringGetTextDatum(j->late_check)};
+	bool		isnull;
+	bool		due;
+
+	(void) ad_own_run("UPDATE %s._ad_job_state SET late_checked = clock_timestamp() WHERE job_id = $1 AND late_checked IS NULL",
+					  1, types, values, NULL);
+	(void) ad_own_run("SELECT late_checked + $2::interval < clock_timestamp() FROM %s._ad_job_state WHERE job_id = $1",
+					  lengthof(types), types, values, NULL);
+	due = SPI_processed == 1 &&
+		DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)) &&
+		!isnull;
+	SPI_freetuptable(SPI_tuptable);
+	return due;
+}
+
+/* Count for a run, which has the job. */
+int64
+ad_late_count(int32 job)
+{
+	return count_late(job, true);
+}
+
+/*
+ * _ad_job_late(job_id) -> rows that came too late for a job of the current
+ * user; NULL: it is another's, is busy, or its source cannot be read.
+ */
+Datum
+ad_job_late(PG_FUNCTION_ARGS)
+{
+	MemoryContext mcxt = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile int64 late = -1;
+
+	if (XactReadOnly || RecoveryInProgress())
+		PG_RETURN_NULL();
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		int			nestlevel = NewGUCNestLevel();
+
+		SPI_connect();
+		ad_job_path("pg_catalog, pg_temp");
+		late = count_late(PG_GETARG_INT32(0), false);
+		SPI_finish();
+		AtEOXact_GUC(true, nestlevel);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(mcxt);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *e;
+
+		MemoryContextSwitchTo(mcxt);
+		e = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(mcxt);
+		CurrentResourceOwner = owner;
+		if (ERRCODE_TO_CATEGORY(e->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+			ReThrowError(e);
+		late = -1;
+	}
+	PG_END_TRY();
+	if (late < 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(late);
+}
+
+/* The place that a text is, in the session's zone; an error if it is none. */
+static int64
+place_argument(const char *text, const AdJobSource *source)
+{
+	MemoryContext mcxt = CurrentMemoryContext;
+	volatile int64 place = 0;
+
+	PG_TRY();
+	{
+		place = ad_place_since(text, source->type);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *e;
+
+		MemoryContextSwitchTo(mcxt);
+		e = CopyErrorData();
+		if (ERRCODE_TO_CATEGORY(e->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("from is \"%s\", must be a value of type %s",
+						ad_quote_clip(text), ad_place_type_name(source->type)),
+				 errhint("It is a value of the watermark column.")));
+	}
+	PG_END_TRY();
+	return place;
+}
+
+/*
+ * Let a job read from a place on again.  What it remembers it does not score
+ * again, and no version alerts twice.  Returns how many rows are read again.
+ */
+static int64
+rescan(const AdJob *j, AdJobState *s, const AdJobSource *source, const char *from)
+{
+	int64		place = place_argument(from, source);
+	int64		again;
+	int64		below;
+	int64		late;
+	int64		low = s->low;
+
+	if (place >= low)
+		return 0;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	below = count_rows(j, source, least_place(j, source), place);
+	again = count_rows(j, source, place, low);
+	PopActiveSnapshot();
+	late = below + again - s->forgotten - count_seen(j, s, low);
+	/* which of those below were scored is not known, if some came too late */
+	if (late <= 0)
+		s->forgotten = Max(0, below - count_seen(j, s, place));
+	else
+		s->forgotten = Max(0, s->forgotten - again + count_seen(j, s, low) - count_seen(j, s, place));
+	s->low = place;
+	s->has_w = s->has_mark = s->has_jump = false;
+	s->holders = NIL;
+	if (s->has_gate)
+		s->has_m = false;
+	s->has_gate = false;
+	return again;
+}
+
+/* ad_rescan(job, from) -> how many rows will be read again. */
+Datum
+ad_rescan(PG_FUNCTION_ARGS)
+{
+	AdJob	   *j;
+	AdJobState *s;
+	AdJobSource source;
+	Oid			types[] = {TEXTOID};
+	Datum		values[1];
+	char	   *from;
+	int			nestlevel;
+	bool		isnull;
+	int64		again;
+
+	PreventCommandIfReadOnly("ad_rescan()");
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("job and from cannot be NULL")));
+	from = ad_text_argument(PG_GETARG_DATUM(1), "from", AD_MAX_WORD_LENGTH);
+	values[0] = PG_GETARG_DATUM(0);
+	nestlevel = NewGUCNestLevel();
+	SPI_connect();
+	ad_job_path("pg_catalog, pg_temp");
+	if (SPI_execute_with_args("SELECT (_anomaly._ad_job_get($1)).id", 1, types, values,
+							  NULL, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_with_args failed");
+	j = ad_job_read(DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0],
+												SPI_tuptable->tupdesc, 1, &isnull)));
+	if (j == NULL || j->owner != GetUserId())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("job \"%s\" is read again by its owner only",
+						ad_text_quote(values[0])),
+				 errhint("SET ROLE first.")));
+	if (j->key == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("job \"%s\" of kind %s cannot be read again", j->name, j->kind->name)));
+	s = ad_state_read(j, true);
+	ad_batch_formats(j);
+	ad_job_source(j, &source);
+	again = rescan(j, s, &source, from);
+	ad_state_write(j, s, -1);
+	SPI_finish();
+	AtEOXact_GUC(true, nestlevel);
+	PG_RETURN_INT64(again);
+}

@@ -1,0 +1,595 @@
+/*-------------------------------------------------------------------------
+ *
+ * sql_read.c
+ *		Reading new versions of rows from a job's source, and scoring them.
+ *
+ * One query with a limit, read through a cursor a hundred rows at a time, so
+ * that a batch takes little memory.  It is
+ *
+ *		SELECT _q.*, key, entity FROM (source) _q
+ *		WHERE _q.watermark >= $1 AND _ad_job_takes(key, _q.watermark)
+ *		ORDER BY _q.watermark, _q.key LIMIT n
+ *
+ * with nothing around the source that a foreign table or a view could not
+ * bear.  What was seen is left out by a function that asks the set in memory.
+ *
+ * A row that cannot be read or scored fails the query.  Then the batch is read
+ * carefully: first which versions it has, without their other columns, then
+ * those by halves, each half in a subtransaction, until the row is alone.  All
+ * of that is read with one snapshot.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "jobs/ad_reading.h"
+#include "operate/ad_own.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+
+#define SLICE			100		/* rows of a cursor at a time */
+#define MAX_PARAMS		8
+
+/* A query with its parameters. */
+typedef struct ReadQuery
+{
+	StringInfoData sql;
+	int			n;
+	Oid			types[MAX_PARAMS];
+	Datum		values[MAX_PARAMS];
+} ReadQuery;
+
+/* Add a parameter; its number. */
+static int
+add_param(ReadQuery *q, Oid type, Datum value)
+{
+	Assert(q->n < MAX_PARAMS);
+	q->types[q->n] = type;
+	q->values[q->n++] = value;
+	return q->n;
+}
+
+/* Add a condition on the watermark; a date that must not be above is a whole one. */
+static void
+add_bound(ReadQuery *q, const AdModelBatch *m, const char *operator, int64 place)
+{
+	AdPlaceType type = m->source.type;
+
+	if (type == AD_PLACE_DATE && operator[0] == '<')
+		place = ad_place_add(place, 1 - USECS_PER_DAY);
+	appendStringInfo(&q->sql, " AND _q.%s OPERATOR(pg_catalog.%s) $%d",
+					 quote_identifier(m->b->job->watermark), operator,
+					 add_param(q, ad_place_param_type(type), ad_place_value(type, place)));
+}
+
+/* The query goes on behind the last version of the batch before. */
+static void
+add_end(ReadQuery *q, const AdModelBatch *m)
+{
+	const AdRun *run = m->run;
+	AdPlaceType type = m->source.type;
+	int			place = add_param(q, ad_place_param_type(type),
+								  ad_place_value(type, run->end_place));
+
+	appendStringInfo(&q->sql, " AND (_q.%s, _q.%s) OPERATOR(pg_catalog.>) ($%d, $%d)",
+					 quote_identifier(m->b->job->watermark),
+					 quote_identifier(m->b->job->key), place,
+					 add_param(q, run->end_key_type, run->end_key));
+}
+
+/* Make the query; whole: with the columns of the source, else key and watermark. */
+static void
+make_query(ReadQuery *q, const AdModelBatch *m, bool whole, int64 least,
+		   int64 greatest, bool go_on)
+{
+	const AdJob *j = m->b->job;
+	const AdJobSource *s = &m->source;
+	char	   *watermark = pstrdup(quote_identifier(j->watermark));
+
+	memset(q, 0, sizeof(*q));
+	initStringInfo(&q->sql);
+	if (whole)
+		appendStringInfo(&q->sql, "SELECT _q.*, %s AS \"?key?\", %s AS \"?entity?\"",
+						 s->key_text, s->entity_text == NULL ?
+						 "NULL::pg_catalog.text" : s->entity_text);
+	else
+		appendStringInfo(&q->sql, "SELECT %s, _q.%s", s->key_text, watermark);
+	appendStringInfo(&q->sql, " FROM (\n%s\n) _q WHERE _anomaly._ad_job_takes(%s, _q.%s)",
+					 s->sql, s->key_text, watermark);
+	if (go_on && s->key_sorts)
+		add_end(q, m);
+	else if (go_on)
+		add_bound(q, m, ">=", m->run->end_place);
+	else if (least > AD_PLACE_LEAST)
+		add_bound(q, m, ">=", least);
+	else
+		appendStringInfo(&q->sql, " AND _q.%s IS NOT NULL", watermark);
+	if (greatest < AD_PLACE_GREATEST)
+		add_bound(q, m, "<=", greatest);
+	appendStringInfo(&q->sql, " ORDER BY _q.%s, ", watermark);
+	if (s->key_sorts)
+		appendStringInfo(&q->sql, "_q.%s", quote_identifier(j->key));
+	else
+		appendStringInfo(&q->sql, "%s COLLATE pg_catalog.\"C\"", s->key_text);
+	appendStringInfo(&q->sql, " LIMIT %d", j->batch_size);
+}
+
+/* Add a version that was read; the key is copied. */
+static void
+add_version(AdReading *r, const AdVersion *v, double p_value, bool bad)
+{
+	char	   *key = NULL;
+
+	if (r->n == r->max)
+	{
+		r->max = Max(1024, r->max * 2);
+		r->versions = r->versions == NULL ? ad_palloc_array(AdVersion, r->max) :
+			ad_repalloc_array(r->versions, AdVersion, r->max);
+		r->p_values = r->p_values == NULL ? ad_palloc_array(double, r->max) :
+			ad_repalloc_array(r->p_values, double, r->max);
+	}
+	if (v->key != NULL)
+		key = pnstrdup(v->key, v->length);
+	r->versions[r->n] = *v;
+	r->versions[r->n].key = key;
+	r->p_values[r->n++] = p_value;
+	r->bad += bad;
+}
+
+/* Whether a version is the one read last: a row that is there twice. */
+static bool
+is_last(const AdReading *r, const AdVersion *v)
+{
+	const AdVersion *last = &r->versions[r->n - 1];
+
+	return r->n > 0 && last->place == v->place && last->has_place &&
+		(last->key == NULL) == (v->key == NULL) &&
+		(v->key == NULL || (last->length == v->length &&
+							memcmp(last->key, v->key, v->length) == 0));
+}
+
+/* Note a row that cannot be scored. */
+void
+ad_bad_row(AdModelBatch *m, const AdVersion *v, const char *message, int sqlstate)
+{
+	const AdJob *j = m->b->job;
+	Oid			types[] = {INT4OID, INT4OID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, INT4OID};
+	Datum		values[lengthof(types)];
+	char		nulls[lengthof(types)];
+	char	   *key = v->key == NULL ? NULL : ad_short_key(v->key, v->length);
+	char	   *watermark = v->has_place ? ad_place_text(v->place, m->source.type) : NULL;
+
+	m->run->fails = j->on_error == AD_JOB_ERROR || ++m->run->bad > AD_MAX_BAD_ROWS;
+	if (j->on_error == AD_JOB_ERROR)
+		ereport(ERROR,
+				(errcode(sqlstate),
+				 errmsg("row with key \"%s\" and watermark \"%s\" cannot be scored: %s",
+						key == NULL ? "NULL" : ad_quote_clip(key),
+						watermark == NULL ? "NULL" : watermark, message),
+				 errhint("Leave such rows out with WHERE, or let the job pass over them: ad_alter_job(name, '{\"on_error\": \"skip\"}').")));
+	if (m->run->fails)
+		ereport(ERROR,
+				(errcode(sqlstate),
+				 errmsg("more than %d rows of job \"%s\" cannot be scored: %s",
+						AD_MAX_BAD_ROWS, j->name, message),
+				 errhint("Look at ad_job_errors.")));
+	memset(nulls, ' ', sizeof(nulls));
+	values[0] = Int32GetDatum(j->id);
+	values[1] = Int32GetDatum(m->b->state->generation);
+	values[2] = key == NULL ? (Datum) 0 : CStringGetTextDatum(key);
+	values[3] = Int64GetDatum(v->place);
+	values[4] = watermark == NULL ? (Datum) 0 : CStringGetTextDatum(watermark);
+	values[5] = CStringGetTextDatum(message);
+	values[6] = CStringGetTextDatum(unpack_sql_state(sqlstate));
+	values[7] = Int32GetDatum(m->run->number);
+	nulls[2] = key == NULL ? 'n' : ' ';
+	nulls[3] = nulls[4] = v->has_place ? ' ' : 'n';
+	(void) ad_own_run("INSERT INTO %s._ad_job_error (job_id, generation, key, place, watermark, message, error_code, run, at) "
+					  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp())",
+					  lengthof(types), types, values, nulls);
+}
+
+/* Add a row that may alert. */
+static void
+add_candidate(AdReading *r, HeapTuple row, double score, double p_value)
+{
+	AdCandidate *c;
+
+	if (r->ncandidates == r->max_candidates)
+	{
+		r->max_candidates = Max(64, r->max_candidates * 2);
+		r->candidates = r->candidates == NULL ?
+			ad_palloc_array(AdCandidate, r->max_candidates) :
+			ad_repalloc_array(r->candidates, AdCandidate, r->max_candidates);
+	}
+	c = &r->candidates[r->ncandidates++];
+	c->version = r->n;			/* which comes next */
+	c->score = score;
+	c->p_value = p_value;
+	c->row = heap_copytuple(row);
+}
+
+/* Score a row, and keep what the rule needs of it. */
+static void
+score_row(AdModelBatch *m, HeapTuple row, const AdVersion *v)
+{
+	const AdJob *j = m->b->job;
+	double		score = NAN;
+	double		p_value = NAN;
+	bool		hit;
+
+	if (j->rule == AD_RULE_SCORE)
+	{
+		score = ad_scorer_score(m->scorer, row);
+		hit = score >= j->rule_value;
+	}
+	else
+	{
+		/* of false discoveries, one whose own p-value is above can be none */
+		p_value = ad_scorer_p_value(m->scorer, row);
+		hit = p_value <= j->rule_value;
+	}
+	if (hit)
+		add_candidate(&m->reading, row, score, p_value);
+	add_version(&m->reading, v, p_value, false);
+}
+
+/* Take one row that the cursor brought. */
+static void
+take_row(AdModelBatch *m, HeapTuple row, TupleDesc desc)
+{
+	const AdJobSource *s = &m->source;
+	int			key_column = s->columns->natts + 1;
+	bool		no_key;
+	bool		isnull;
+	Datum		key = heap_getattr(row, key_column, desc, &no_key);
+	Datum		watermark = heap_getattr(row, s->watermark + 1, desc, &isnull);
+	AdVersion	v;
+
+	m->reading.met++;
+	v.key = no_key ? NULL : VARDATA_ANY(DatumGetPointer(key));
+	v.length = no_key ? 0 : VARSIZE_ANY_EXHDR(DatumGetPointer(key));
+	v.has_place = !isnull;
+	v.place = isnull ? 0 : ad_place_of(s->watermark_type, watermark);
+	if (!no_key && VARATT_IS_EXTENDED(DatumGetPointer(key)) &&
+		!VARATT_IS_SHORT(DatumGetPointer(key)))
+	{
+		text	   *whole = DatumGetTextPP(key);
+
+		v.key = VARDATA_ANY(whole);
+		v.length = VARSIZE_ANY_EXHDR(whole);
+	}
+	if (no_key || v.length > AD_MAX_KEY)
+	{
+		int			length = v.length;
+
+		if (!no_key)
+		{
+			v.key = ad_short_key(v.key, v.length);
+			v.length = strlen(v.key);
+		}
+		if (is_last(&m->reading, &v))
+			return;
+		ad_bad_row(m, &v, no_key ? "key is NULL" :
+				   psprintf("key has %d bytes, allowed are 1 to %d", length, AD_MAX_KEY),
+				   no_key ? ERRCODE_NULL_VALUE_NOT_ALLOWED : ERRCODE_PROGRAM_LIMIT_EXCEEDED);
+		add_version(&m->reading, &v, NAN, true);
+	}
+	else if (!is_last(&m->reading, &v))
+		score_row(m, row, &v);
+}
+
+/* Keep where a batch ended, from its last row. */
+static void
+keep_end(AdModelBatch *m, HeapTuple row, TupleDesc desc)
+{
+	AdRun	   *run = m->run;
+	const AdJobSource *s = &m->source;
+	Form_pg_attribute att = TupleDescAttr(desc, s->key);
+	bool		isnull;
+	Datum		d;
+
+	d = heap_getattr(row, s->watermark + 1, desc, &isnull);
+	run->end_place = ad_place_of(s->watermark_type, d);
+	MemoryContextReset(run->end_mcxt);
+	run->end_key_type = att->atttypid == VARCHAROID ? TEXTOID : getBaseType(att->atttypid);
+	d = heap_getattr(row, s->key + 1, desc, &isnull);
+	run->in_pass = !isnull && run->end_place != AD_PLACE_LEAST &&
+		run->end_place != AD_PLACE_GREATEST;
+	if (run->in_pass)
+	{
+		MemoryContext old = MemoryContextSwitchTo(run->end_mcxt);
+
+		run->end_key = s->key_sorts ? datumCopy(d, att->attbyval, att->attlen) : (Datum) 0;
+		MemoryContextSwitchTo(old);
+	}
+}
+
+/* Run the query of the batch through a cursor, and take its rows. */
+static void
+read_query(AdModelBatch *m, ReadQuery *q)
+{
+	SPIPlanPtr	plan = SPI_prepare(q->sql.data, q->n, q->types);
+	Portal		portal;
+
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	/* read-only: with the snapshot that is active, and no other */
+	portal = SPI_cursor_open(NULL, plan, q->values, NULL, true);
+	if (portal == NULL)
+		elog(ERROR, "SPI_cursor_open failed: %s", SPI_result_code_string(SPI_result));
+	for (;;)
+	{
+		SPITupleTable *rows;
+		uint64		n;
+
+		CHECK_FOR_INTERRUPTS();
+		SPI_cursor_fetch(portal, true, SLICE);
+		rows = SPI_tuptable;
+		n = SPI_processed;
+		if (n > 0)
+			ad_scorer_rows(m->scorer, rows->tupdesc);
+		for (uint64 i = 0; i < n; i++)
+			take_row(m, rows->vals[i], rows->tupdesc);
+		if (n > 0 && m->reading.met == m->b->job->batch_size)
+			keep_end(m, rows->vals[n - 1], rows->tupdesc);
+		SPI_freetuptable(rows);
+		if (n < SLICE)
+			break;
+	}
+	SPI_cursor_close(portal);
+	SPI_freeplan(plan);
+}
+
+/* Whether an error can be one of a row, and not of all that is read. */
+static bool
+is_of_row(const ErrorData *e)
+{
+	switch (ERRCODE_TO_CATEGORY(e->sqlerrcode))
+	{
+		case ERRCODE_DATA_EXCEPTION:
+		case ERRCODE_CARDINALITY_VIOLATION:
+		case ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION:
+		case ERRCODE_PROGRAM_LIMIT_EXCEEDED:
+		case ERRCODE_FEATURE_NOT_SUPPORTED:
+		case ERRCODE_WITH_CHECK_OPTION_VIOLATION:
+		case ERRCODE_PLPGSQL_ERROR:
+		case ERRCODE_EXTERNAL_ROUTINE_EXCEPTION:
+		case ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION:
+		case ERRCODE_CASE_NOT_FOUND:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* What is done in a subtransaction, which an error of a row undoes. */
+typedef void (*Attempt) (AdModelBatch *m, void *what);
+
+/*
+ * Try something; false: it failed because of a row, and all is as it was
+ * before.  Another error goes on.
+ */
+static bool
+try(AdModelBatch *m, Attempt attempt, void *what, ErrorData **error)
+{
+	MemoryContext mcxt = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	AdReading	before = m->reading;
+	int			bad = m->run->bad;
+	volatile bool done = true;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(mcxt);
+	PG_TRY();
+	{
+		attempt(m, what);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(mcxt);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ad_takes_end();
+		MemoryContextSwitchTo(mcxt);
+		*error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(mcxt);
+		CurrentResourceOwner = owner;
+		done = false;
+	}
+	PG_END_TRY();
+	if (!done)
+	{
+		/* arrays that have grown stay; what was added goes */
+		m->reading.n = before.n;
+		m->reading.bad = before.bad;
+		m->reading.met = before.met;
+		m->reading.ncandidates = before.ncandidates;
+		m->run->bad = bad;
+		if (m->run->fails || !is_of_row(*error))
+			ReThrowError(*error);
+	}
+	return done;
+}
+
+/* A query to try, with what it may take. */
+typedef struct Try
+{
+	const AdSeen *only;
+	ReadQuery	query;
+} Try;
+
+static void
+try_rows(AdModelBatch *m, void *what)
+{
+	Try		   *t = what;
+
+	ad_takes_begin(m->run->seen, t->only);
+	read_query(m, &t->query);
+	ad_takes_end();
+}
+
+/*
+ * Read and score versions between two places that were not seen, or of these
+ * only some.  False: a row failed, and nothing was read.
+ */
+bool
+ad_read_rows(AdModelBatch *m, const AdSeen *only, int64 least, int64 greatest,
+			 ErrorData **error)
+{
+	Try			t;
+
+	t.only = only;
+	make_query(&t.query, m, true, least, greatest, only == NULL && m->run->in_pass);
+	return try(m, try_rows, &t, error);
+}
+
+/* Versions that were found, without their rows. */
+typedef struct Found
+{
+	AdModelBatch *m;
+	ReadQuery	query;
+	AdReading	list;
+} Found;
+
+static void
+try_versions(AdModelBatch *m, void *what)
+{
+	Found	   *f = what;
+	SPIPlanPtr	plan;
+
+	ad_takes_begin(m->run->seen, NULL);
+	plan = SPI_prepare(f->query.sql.data, f->query.n, f->query.types);
+	if (plan == NULL ||
+		SPI_execute_plan(plan, f->query.values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_plan failed");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		AdVersion	v;
+		bool		no_key;
+		bool		isnull;
+		Datum		key = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
+										1, &no_key);
+		Datum		watermark = SPI_getbinval(SPI_tuptable->vals[i],
+											  SPI_tuptable->tupdesc, 2, &isnull);
+		text	   *t = no_key ? NULL : DatumGetTextPP(key);
+		char	   *kept = no_key ? NULL : ad_short_key(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
+
+		AD_CHECK_EVERY_1024(i);
+		v.key = kept;
+		v.length = no_key ? 0 : strlen(kept);
+		v.has_place = !isnull;
+		v.place = isnull ? 0 : ad_place_of(m->source.watermark_type, watermark);
+		if (!is_last(&f->list, &v))
+			add_version(&f->list, &v, NAN, false);
+		f->list.met++;
+	}
+	SPI_freetuptable(SPI_tuptable);
+	SPI_freeplan(plan);
+	ad_takes_end();
+}
+
+/* Read the versions from lo to before hi of a list, by halves where one fails. */
+static void
+read_halves(AdModelBatch *m, const AdReading *list, int lo, int hi)
+{
+	AdSeen	   *only = ad_seen_new(CurrentMemoryContext, MaxAllocHugeSize);
+	ErrorData  *error;
+	bool		done;
+
+	CHECK_FOR_INTERRUPTS();
+	for (int i = lo; i < hi; i++)
+		(void) ad_seen_add(only, &list->versions[i]);
+	done = ad_read_rows(m, only, list->versions[lo].place,
+						list->versions[hi - 1].place, &error);
+	ad_seen_free(only);
+	if (done)
+		return;
+	if (hi - lo == 1)
+	{
+		ad_bad_row(m, &list->versions[lo], error->message, error->sqlerrcode);
+		add_version(&m->reading, &list->versions[lo], NAN, true);
+		m->reading.met++;
+	}
+	else
+	{
+		FreeErrorData(error);
+		read_halves(m, list, lo, lo + (hi - lo) / 2);
+		read_halves(m, list, lo + (hi - lo) / 2, hi);
+	}
+}
+
+/*
+ * Read the batch so that rows that fail are noted, and the others scored.
+ * Raises the error again if it is no row's.
+ */
+void
+ad_read_carefully(AdModelBatch *m, ErrorData *error)
+{
+	Found		f;
+	ErrorData  *another;
+	AdRun	   *run = m->run;
+
+	memset(&f, 0, sizeof(f));
+	make_query(&f.query, m, false, m->from,
+			   m->has_until ? m->until : AD_PLACE_GREATEST, run->in_pass);
+	if (!try(m, try_versions, &f, &another))
+		ReThrowError(error);
+	run->in_pass = false;
+	if (f.list.n > 0)
+		read_halves(m, &f.list, 0, f.list.n);
+	m->reading.met = f.list.met;
+	run->in_pass = false;
+}
+
+/* Note the rows that have no watermark. */
+static void
+try_without(AdModelBatch *m, void *what)
+{
+	const AdJobSource *s = &m->source;
+	char	   *watermark = pstrdup(quote_identifier(m->b->job->watermark));
+	SPITupleTable *rows;
+	uint64		n;
+
+	(void) what;
+	ad_takes_begin(m->run->seen, NULL);
+	if (SPI_execute(psprintf("SELECT %s FROM (\n%s\n) _q WHERE _q.%s IS NULL AND _anomaly._ad_job_takes(%s, _q.%s) LIMIT %d",
+							 s->key_text, s->sql, watermark, s->key_text, watermark,
+							 AD_MAX_BAD_ROWS + 1), true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute failed");
+	ad_takes_end();
+	rows = SPI_tuptable;
+	n = SPI_processed;
+	for (uint64 i = 0; i < n; i++)
+	{
+		char	   *key = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
+		AdVersion	v = {0};
+
+		if (key != NULL)
+		{
+			v.key = ad_short_key(key, strlen(key));
+			v.length = strlen(v.key);
+		}
+		if (ad_seen_add(m->run->seen, &v))
+			ad_bad_row(m, &v, "watermark is NULL", ERRCODE_NULL_VALUE_NOT_ALLOWED);
+	}
+	SPI_freetuptable(rows);
+}
+
+/* Note the rows that have no watermark, which no comparison would find. */
+void
+ad_read_without_watermark(AdModelBatch *m)
+{
+	ErrorData  *error;
+
+	if (!m->source.not_null && !try(m, try_without, NULL, &error))
+		ReThrowError(error);
+}
