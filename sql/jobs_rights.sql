@@ -71,8 +71,7 @@ BEGIN
 END $$;
 SELECT place, pg_temp.probe(job, 'INSERT INTO _anomaly._ad_own_' || place || format, VARIADIC keys)
 FROM (VALUES
-	('alert', ' (job_id, key, score, "row", event_at, scored_at) VALUES (%s, %L, 1, ''{}'', now(), now())', '{500,501}'),
-	('seen', ' (job_id, key) VALUES (%s, %L)', '{1000,1}'),
+	('alert', ' (job_id, job, key, score, "row", event_at, scored_at) VALUES (%s, ''j'', %L, 1, ''{}'', now(), now())', '{500,501}'),
 	('run', ' (job_id, run, pid, started) VALUES (%s, %s, 1, now())', '{1,77}'),
 	('state', ' (job_id) VALUES (%s)', '{1}'),
 	('grant', ' VALUES (%s, ''jobs_clerk'', %L)', '{read,label}')) v(place, format, k), LATERAL CAST(k AS text[]) keys,
@@ -188,8 +187,12 @@ CREATE ROLE jobs_monitor IN ROLE pg_monitor;
 CREATE TABLE patient (id int, note text, b float8, at timestamptz NOT NULL);
 INSERT INTO patient VALUES (1, 'Smith, HIV', 1, '2026-01-01');
 GRANT SELECT ON patient TO jobs_owner;
+CREATE FUNCTION full_disk(note text) RETURNS float8 LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE EXCEPTION 'no room for "%"', note USING ERRCODE = 'disk_full';
+END $$;
 SET ROLE jobs_owner;
-SELECT ad_create_job('leaky', 'j_model', 'SELECT id, note::float8 AS a, b, at FROM patient', 'id', 'at', rule => '{"score": 10}');
+SELECT ad_create_job('leaky', 'j_model', 'SELECT id, full_disk(note) AS a, b, at FROM patient', 'id', 'at', rule => '{"score": 10}');
 SELECT ad_grant_job('leaky', 'jobs_clerk', 'label');
 \set VERBOSITY terse
 CALL ad_run_job('leaky');

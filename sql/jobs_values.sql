@@ -35,15 +35,16 @@ SELECT job, left(key, 10) AS key, length(key) AS long, left(entity, 10) AS entit
 FROM ad_alert WHERE job <> 'val n' ORDER BY job, key COLLATE "C";
 SELECT left(key, 10) AS key, length(key) AS long FROM ad_alert WHERE job = 'val n' ORDER BY key COLLATE "C";
 -- from the very first row on, and the greatest last
-UPDATE _anomaly._ad_own_state SET no = NULL;
+SELECT ad_rescan('val n', '-9223372036854775808');
+UPDATE _anomaly._ad_job_state SET m = NULL;
 DELETE FROM val WHERE k <> 'least';
 UPDATE val SET k = 'least again';
 CALL ad_run_job('val n');
-SELECT no FROM _anomaly._ad_own_state WHERE no IS NOT NULL;
+SELECT w, m FROM _anomaly._ad_own_state s JOIN _anomaly._ad_own_job j ON j.id = s.job_id WHERE j.name = 'val n';
 CALL ad_run_job('val n');
 UPDATE val SET k = 'greatest', n = 9223372036854775807;
 CALL ad_run_job('val n');
-SELECT no FROM _anomaly._ad_own_state WHERE no IS NOT NULL;
+SELECT w, m FROM _anomaly._ad_own_state s JOIN _anomaly._ad_own_job j ON j.id = s.job_id WHERE j.name = 'val n';
 -- what is kept of a long one serves as a key
 SELECT count(ad_label(job, key, true)) FROM ad_alert WHERE length(key) > 200 AND job = 'val t';
 -- since is what it was, whatever the style of dates

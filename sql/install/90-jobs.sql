@@ -280,6 +280,13 @@ WHERE _anomaly._ad_among(job_id, ARRAY(SELECT id FROM _anomaly._ad_job WHERE pg_
 WITH CASCADED CHECK OPTION;
 COMMENT ON VIEW _anomaly._ad_own_state IS 'how far one''s own jobs have come';
 
+CREATE VIEW _anomaly._ad_own_seen WITH (security_barrier) AS
+SELECT s.job_id, u.key, u.place
+FROM _anomaly._ad_job_seen s, unnest(s.keys, s.places) u(key, place)
+WHERE _anomaly._ad_among(s.job_id, ARRAY(SELECT id FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE')));
+COMMENT ON VIEW _anomaly._ad_own_seen IS 'versions of rows that one''s own jobs have scored and may read again';
+GRANT SELECT ON _anomaly._ad_own_seen TO PUBLIC;
+
 CREATE VIEW _anomaly._ad_own_run WITH (security_barrier) AS
 SELECT * FROM _anomaly._ad_job_run
 WHERE _anomaly._ad_among(job_id, ARRAY(SELECT id FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE')))
@@ -312,15 +319,14 @@ CREATE FUNCTION _anomaly._ad_job_delete(
     job_id integer,
     what text,
     before timestamptz DEFAULT NULL,
-    before_no bigint DEFAULT NULL,
     role oid DEFAULT NULL,
     privilege text DEFAULT NULL,
     keys text[] DEFAULT NULL)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'ad_job_delete'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION _anomaly._ad_job_delete(integer, text, timestamptz, bigint, oid, text, text[]) IS
-'deletes of a job of one''s own the alerts or runs before a time, the keys before a watermark, a grant, what has one of some keys, or the job with all that belongs to it; returns how many rows are gone, of a job how many alerts, of keys how many alerts and labels';
+COMMENT ON FUNCTION _anomaly._ad_job_delete(integer, text, timestamptz, oid, text, text[]) IS
+'deletes of a job of one''s own the alerts or runs before a time, a grant, what has one of some keys, or the job with all that belongs to it; returns how many rows are gone, of a job how many alerts, of keys how many alerts and labels';
 
 -- own: as above; label and read: granted
 CREATE VIEW _anomaly._ad_job_privilege WITH (security_barrier) AS
@@ -354,41 +360,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$ SELECT justify_hours(make_interval(secs => least(greatest($1, -9e12), 9e12))) $$;
 COMMENT ON FUNCTION _anomaly._ad_interval(double precision) IS
 'an interval of so many seconds, cut at some 285,000 years';
-
--- A row may bring any time. What lies beyond the times that there are is
--- infinite. (A year from the end months and days need not be told apart.)
-CREATE FUNCTION _anomaly._ad_shift(at timestamp, by interval)
-RETURNS timestamp
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-SELECT CASE WHEN NOT isfinite($1) THEN $1
-            WHEN s.at + s.by < extract(epoch FROM timestamp '4713-01-01 BC') THEN '-infinity'
-            WHEN s.at + s.by > extract(epoch FROM timestamp '294276-01-01') THEN 'infinity'
-            ELSE $1 + $2 END
-FROM (SELECT extract(epoch FROM $1)::double precision AS at, extract(epoch FROM $2)::double precision AS by) s
-$$;
-COMMENT ON FUNCTION _anomaly._ad_shift(timestamp, interval) IS
-'the sum of a time and an interval; infinite where there are no times any more';
-
-CREATE FUNCTION _anomaly._ad_shift(at timestamptz, by interval)
-RETURNS timestamptz
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-SELECT CASE WHEN isfinite(s.at) THEN $1 + $2 ELSE s.at::timestamptz END
-FROM (SELECT _anomaly._ad_shift(timezone('UTC', $1), $2) AS at) s
-$$;
-COMMENT ON FUNCTION _anomaly._ad_shift(timestamptz, interval) IS
-'the sum of a time and an interval; infinite where there are no times any more';
-
-CREATE FUNCTION _anomaly._ad_shift(no bigint, by numeric)
-RETURNS bigint
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$ SELECT least(greatest($1 + $2, -9223372036854775808), 9223372036854775807)::bigint $$;
-COMMENT ON FUNCTION _anomaly._ad_shift(bigint, numeric) IS
-'the sum of two integers, cut at the least and the greatest that there is';
 
 -- Nor may a long text keep a job from going on: an index takes 2,700 bytes.
 CREATE FUNCTION _anomaly._ad_short(value text)
@@ -466,10 +437,10 @@ SELECT j.name, j.owner::text AS owner, j.kind, j.model, j.rule, j.entity_column 
        CASE WHEN p.privilege = 'own' THEN j.source END AS source,
        j.key_column AS key, j.watermark_column AS watermark_column, j.batch_size, j.lag, j.cooldown, j.limit_per_hour,
        j.explain, j.features, j.options, j.created_at, p.privilege,
-       _anomaly._ad_place_text(coalesce(s.m, s.w), s.type) AS watermark, s.failures,
+       _anomaly._ad_place_text(coalesce(s.m, s.w), coalesce(s.type, 'timestamp')) AS watermark, s.failures,
        r.started AS last_started, r.finished AS last_finished,
        CASE WHEN p.privilege = 'own' OR r.error IS NULL THEN r.error ELSE _anomaly._ad_error_class(r.error_code) END AS last_error,
-       _anomaly._ad_place_text(s.w, s.type) AS settled, s.seen, s.late_rows
+       _anomaly._ad_place_text(s.w, coalesce(s.type, 'timestamp')) AS settled, s.seen, s.late_rows
 FROM _anomaly._ad_job j
      JOIN _anomaly._ad_job_privilege p ON p.job_id = j.id
      JOIN _anomaly._ad_job_state s ON s.job_id = j.id

@@ -132,12 +132,6 @@ RETURNS trigger
 AS 'MODULE_PATHNAME', 'ad_job_guard'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 CREATE TRIGGER _ad_job_guard
-BEFORE INSERT ON _anomaly._ad_job_state
-FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
-CREATE TRIGGER _ad_job_guard
-BEFORE INSERT ON _anomaly._ad_job_seen
-FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
-CREATE TRIGGER _ad_job_guard
 BEFORE INSERT ON _anomaly._ad_job_run
 FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
 CREATE TRIGGER _ad_job_guard
@@ -216,3 +210,162 @@ BEGIN
 				HINT = 'Read the queries in ad_jobs and ad_models before the jobs are run and the models trained again.';
 	END IF;
 END $$;
+
+-- Watermarks become places, integers, and what was scored becomes versions of
+-- rows, key and watermark, many in a row. Views that show the old columns are
+-- replaced below.
+CREATE FUNCTION _anomaly._ad_place(watermark "any")
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'ad_place'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE OR REPLACE VIEW @extschema@.ad_jobs WITH (security_barrier) AS
+SELECT j.name, j.owner::text AS owner, j.kind, j.model, j.rule, j.entity_column AS entity,
+       CASE WHEN p.privilege = 'own' THEN j.source END AS source,
+       j.key_column AS key, j.watermark_column AS watermark_column, j.batch_size, j.lag, j.cooldown, j.limit_per_hour,
+       j.explain, j.features, j.options, j.created_at, p.privilege,
+       NULL::text AS watermark, NULL::integer AS failures,
+       r.started AS last_started, r.finished AS last_finished, r.error AS last_error
+FROM _anomaly._ad_job j
+     JOIN _anomaly._ad_job_privilege p ON p.job_id = j.id
+     LEFT JOIN LATERAL (SELECT * FROM _anomaly._ad_job_run r WHERE r.job_id = j.id ORDER BY r.run DESC LIMIT 1) r ON true;
+CREATE OR REPLACE VIEW _anomaly._ad_job_health WITH (security_barrier) AS
+SELECT j.name, NULL::integer AS failures, NULL::interval AS lag, NULL::text AS error, NULL::bigint AS alerts, NULL::boolean AS ran
+FROM _anomaly._ad_job j;
+DROP VIEW _anomaly._ad_own_state, _anomaly._ad_own_seen;
+
+ALTER TABLE _anomaly._ad_job_state RENAME TO _ad_job_state_old;
+ALTER TABLE _anomaly._ad_job_state_old RENAME CONSTRAINT _ad_job_state_pkey TO _ad_job_state_old_pkey;
+CREATE TABLE _anomaly._ad_job_state (
+    job_id integer CONSTRAINT _ad_job_state_pkey PRIMARY KEY,
+    failures integer NOT NULL DEFAULT 0,
+    type text CHECK (type IN ('integer', 'timestamptz', 'timestamp', 'date')),
+    w bigint,
+    m bigint,
+    low bigint,
+    gate bigint,
+    mark bigint,
+    mark_holders text[],
+    marked_at timestamptz CHECK (isfinite(marked_at)),
+    generation integer NOT NULL DEFAULT 1,
+    snapshot text,
+    filenodes text,
+    origin text,
+    jump bigint,
+    jumps integer NOT NULL DEFAULT 0,
+    seen bigint NOT NULL DEFAULT 0,
+    forgotten bigint NOT NULL DEFAULT 0,
+    late_rows bigint,
+    late_checked timestamptz CHECK (isfinite(late_checked)),
+    fdr bytea,
+    stream bytea
+);
+ALTER TABLE _anomaly._ad_job_state ALTER fdr SET STORAGE EXTERNAL, ALTER stream SET STORAGE EXTERNAL;
+-- how many rows were scored is not known: what is there when that is first
+-- asked was
+INSERT INTO _anomaly._ad_job_state (job_id, failures, type, w, m, forgotten, seen)
+SELECT o.job_id, o.failures, CASE WHEN o.no IS NOT NULL THEN 'integer' END, p.place, p.place, CASE WHEN p.place IS NULL THEN 0 ELSE -1 END,
+	(SELECT count(*) FROM _anomaly._ad_job_seen n WHERE n.job_id = o.job_id)
+FROM _anomaly._ad_job_state_old o, LATERAL (SELECT coalesce(o.no, _anomaly._ad_place(o.at)) AS place) p;
+
+ALTER TABLE _anomaly._ad_job_seen RENAME TO _ad_job_seen_old;
+ALTER TABLE _anomaly._ad_job_seen_old RENAME CONSTRAINT _ad_job_seen_pkey TO _ad_job_seen_old_pkey;
+CREATE TABLE _anomaly._ad_job_seen (
+    job_id integer NOT NULL,
+    generation integer NOT NULL,
+    chunk integer NOT NULL,
+    low bigint NOT NULL,
+    high bigint NOT NULL,
+    keys text[] NOT NULL,
+    places bigint[] NOT NULL,
+    CONSTRAINT _ad_job_seen_pkey PRIMARY KEY (job_id, generation, chunk)
+);
+ALTER TABLE _anomaly._ad_job_seen ALTER keys SET STORAGE EXTERNAL, ALTER places SET STORAGE EXTERNAL;
+INSERT INTO _anomaly._ad_job_seen
+SELECT n.job_id, 1, n.chunk + 1, min(n.place), max(n.place), array_agg(n.key ORDER BY n.i), array_agg(n.place ORDER BY n.i)
+FROM (SELECT o.*, row_number() OVER w AS i, ((row_number() OVER w - 1) / 50000)::integer AS chunk
+      FROM (SELECT job_id, key::text COLLATE "default" AS key, coalesce(no, _anomaly._ad_place(at)) AS place FROM _anomaly._ad_job_seen_old) o
+      WINDOW w AS (PARTITION BY o.job_id ORDER BY o.place, o.key COLLATE "C")) n
+WHERE n.place IS NOT NULL
+GROUP BY n.job_id, n.chunk;
+DROP TABLE _anomaly._ad_job_seen_old;
+DROP TABLE _anomaly._ad_job_state_old;
+
+CREATE TABLE _anomaly._ad_job_error (
+    job_id integer NOT NULL,
+    generation integer NOT NULL,
+    key text COLLATE "C",
+    place bigint,
+    watermark text,
+    message text NOT NULL,
+    error_code text NOT NULL,
+    run integer NOT NULL,
+    at timestamptz NOT NULL CHECK (isfinite(at))
+);
+CREATE INDEX _ad_job_error_at ON _anomaly._ad_job_error (job_id, at);
+
+ALTER TABLE _anomaly._ad_alert
+	ADD generation integer NOT NULL DEFAULT 1,
+	ADD place bigint NOT NULL DEFAULT 0,
+	ADD watermark text,
+	ADD job text COLLATE "C";
+-- the watermark stands in the row, as JSON writes it: of a time in UTC, or
+-- with its zone, so that it is the same moment or the same wall clock
+DO $$
+DECLARE
+	j record;
+BEGIN
+	PERFORM set_config('timezone', 'UTC', true);
+	FOR j IN SELECT o.id, o.name, o.kind, o.watermark_column AS column, s.type FROM _anomaly._ad_job o LEFT JOIN _anomaly._ad_job_state s ON s.job_id = o.id LOOP
+		BEGIN
+			UPDATE _anomaly._ad_alert a SET job = j.name,
+				watermark = CASE j.kind WHEN 'layering' THEN a."row" ->> 'start_time' ELSE a."row" ->> j.column END,
+				place = CASE WHEN j.type = 'integer' THEN (a."row" ->> j.column)::bigint
+							 WHEN j.kind = 'layering' THEN _anomaly._ad_place(a.event_at)
+							 ELSE _anomaly._ad_place((a."row" ->> j.column)::timestamptz) END
+			WHERE a.job_id = j.id;
+		EXCEPTION WHEN data_exception OR not_null_violation THEN
+			UPDATE _anomaly._ad_alert a SET job = j.name, place = _anomaly._ad_place(a.event_at) WHERE a.job_id = j.id;
+		END;
+	END LOOP;
+	RESET timezone;
+END $$;
+DELETE FROM _anomaly._ad_alert WHERE job IS NULL;
+ALTER TABLE _anomaly._ad_alert ALTER job SET NOT NULL,
+	DROP CONSTRAINT _ad_alert_pkey, ADD CONSTRAINT _ad_alert_pkey PRIMARY KEY (job_id, key, generation, place);
+
+ALTER TABLE _anomaly._ad_label DROP CONSTRAINT _ad_label_pkey,
+	ADD generation integer, ADD place bigint;
+CREATE UNIQUE INDEX _ad_label_key ON _anomaly._ad_label (job_id, key, coalesce(generation, 0), coalesce(place, 0));
+
+CREATE TRIGGER _ad_job_guard
+BEFORE INSERT ON _anomaly._ad_job_state
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
+CREATE TRIGGER _ad_job_guard
+BEFORE INSERT ON _anomaly._ad_job_seen
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
+CREATE TRIGGER _ad_job_guard
+BEFORE INSERT ON _anomaly._ad_job_error
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
+SELECT pg_extension_config_dump('_anomaly._ad_job_state', '');
+SELECT pg_extension_config_dump('_anomaly._ad_job_seen', '');
+SELECT pg_extension_config_dump('_anomaly._ad_job_error', '');
+REVOKE ALL ON _anomaly._ad_job_state, _anomaly._ad_job_seen, _anomaly._ad_job_error FROM PUBLIC;
+DO $$
+DECLARE
+	dumper text := 'pg_database_owner';
+BEGIN
+	IF current_setting('server_version_num')::int < 140000 THEN
+		SELECT quote_ident(pg_get_userbyid(datdba)) INTO dumper FROM pg_database WHERE datname = current_database();
+	END IF;
+	EXECUTE 'GRANT SELECT, INSERT ON _anomaly._ad_job_state, _anomaly._ad_job_seen, _anomaly._ad_job_error TO ' || dumper;
+END $$;
+
+-- What runs jobs is C.
+DROP FUNCTION _anomaly._ad_job_unlock();
+DROP FUNCTION _anomaly._ad_job_begin(text);
+DROP FUNCTION _anomaly._ad_job_alerts(_anomaly._ad_own_job, integer, bigint, jsonb);
+DROP FUNCTION _anomaly._ad_job_batch_model(_anomaly._ad_own_job, integer, timestamptz);
+DROP FUNCTION _anomaly._ad_job_batch_layering(_anomaly._ad_own_job, integer, timestamptz);
+DROP FUNCTION _anomaly._ad_job_batch(integer, integer, timestamptz);
+DROP FUNCTION _anomaly._ad_job_explanation(_anomaly._ad_own_job, text);

@@ -95,7 +95,8 @@ typedef struct AdJobState
 	bool		has_jump;
 	int64		jump;			/* lowest place that was set aside */
 	int			jumps;			/* versions above it since */
-	int64		forgotten;		/* versions below low that were scored */
+	int64		forgotten;		/* versions below low that were scored; -1:
+								 * not known */
 	bytea	   *fdr;			/* wealth, or NULL */
 	bytea	   *stream;			/* of the kind, or NULL */
 } AdJobState;

@@ -35,6 +35,7 @@ typedef struct AdLag
 
 extern bool ad_place_type(Oid type, AdPlaceType *out);
 extern const char *ad_place_type_name(AdPlaceType type);
+extern bool ad_place_type_named(const char *name, AdPlaceType *out);
 extern Oid	ad_place_param_type(AdPlaceType type);
 extern int64 ad_place_of(Oid type, Datum value);
 extern Datum ad_place_value(AdPlaceType type, int64 place);

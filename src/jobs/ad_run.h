@@ -84,7 +84,7 @@ extern void ad_batch_formats(const AdJob *j);
 extern bool ad_late_is_due(const AdJob *j);
 extern int64 ad_late_count(int32 job);
 
-/* sql_layering.c */
+/* sql_days.c */
 extern bool ad_layering_batch(AdBatch *b);
 
 #endif							/* AD_RUN_H */

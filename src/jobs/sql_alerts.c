@@ -167,9 +167,10 @@ read_entities(Gate *g, const AdHit *hits, int n)
 static void
 read_hours(Gate *g, const AdHit *hits, int n)
 {
-	Oid			types[] = {INT4OID, TIMESTAMPTZARRAYOID, INT4OID};
+	Oid			types[] = {INT4OID, TIMESTAMPTZARRAYOID, INT4OID, TIMESTAMPTZARRAYOID};
 	Datum		values[lengthof(types)];
 	Datum	   *begins = ad_palloc_array(Datum, n);
+	Datum	   *ends = ad_palloc_array(Datum, n);
 	Hour	   *all = ad_palloc0_array(Hour, n);
 	int			k = 0;
 
@@ -182,6 +183,9 @@ read_hours(Gate *g, const AdHit *hits, int n)
 		if (g->nhours == 0 || all[i].begins != all[g->nhours - 1].begins)
 		{
 			begins[g->nhours] = TimestampTzGetDatum(all[i].begins);
+			/* the last hour that there is has no end */
+			ends[g->nhours] = TimestampTzGetDatum(all[i].begins < END_TIMESTAMP - USECS_PER_HOUR ?
+												  all[i].begins + USECS_PER_HOUR : DT_NOEND);
 			all[g->nhours++] = all[i];
 		}
 	values[0] = Int32GetDatum(g->job->id);
@@ -189,9 +193,12 @@ read_hours(Gate *g, const AdHit *hits, int n)
 												sizeof(int64), FLOAT8PASSBYVAL,
 												TYPALIGN_DOUBLE));
 	values[2] = Int32GetDatum(g->job->limit_per_hour);
+	values[3] = PointerGetDatum(construct_array(ends, g->nhours, TIMESTAMPTZOID,
+												sizeof(int64), FLOAT8PASSBYVAL,
+												TYPALIGN_DOUBLE));
 	(void) ad_own_run("SELECT u.i, (SELECT pg_catalog.count(*) FROM (SELECT FROM %s._ad_alert a WHERE a.job_id = $1 "
-					  "AND a.event_at >= u.h AND a.event_at < u.h + interval '1 hour' LIMIT $3) o) "
-					  "FROM unnest($2) WITH ORDINALITY u(h, i)",
+					  "AND a.event_at >= u.h AND a.event_at < u.e LIMIT $3) o) "
+					  "FROM unnest($2, $4) WITH ORDINALITY u(h, e, i)",
 					  lengthof(types), types, values, NULL);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{

@@ -60,17 +60,18 @@ static void
 check_type(const AdModelBatch *m)
 {
 	AdJobState *s = m->b->state;
-	const char *type = ad_place_type_name(m->source.type);
+	AdPlaceType was;
 
-	if (s->type != NULL && strcmp(s->type, type) != 0 && s->has_m)
+	if (s->type != NULL && s->has_m && ad_place_type_named(s->type, &was) &&
+		was != m->source.type)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("watermark of job \"%s\" has become another type",
 						m->b->job->name),
-				 errdetail("The job has come to a place of type %s; the column \"%s\" is of type %s.",
-						   s->type, m->b->job->watermark,
+				 errdetail("The job has come to %s; the column \"%s\" is of type %s.",
+						   ad_place_text(s->m, was), m->b->job->watermark,
 						   format_type_be(m->source.watermark_type))));
-	s->type = pstrdup(type);
+	s->type = pstrdup(ad_place_type_name(m->source.type));
 }
 
 /* Begin a new generation: all up to M is left alone, and nothing is seen. */

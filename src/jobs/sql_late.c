@@ -117,12 +117,10 @@ count_late(int32 id, bool wait)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	there = count_rows(j, &source, least_place(j, &source), s->low);
 	PopActiveSnapshot();
-	late = there - s->forgotten - count_seen(j, s, s->low);
-	if (late < 0)
-	{
-		s->forgotten = Max(0, s->forgotten + late);
-		late = 0;
-	}
+	late = there - count_seen(j, s, s->low);
+	if (s->forgotten < 0 || late < s->forgotten)
+		s->forgotten = Max(0, late);
+	late = Max(0, late - s->forgotten);
 	values[0] = Int32GetDatum(id);
 	values[1] = Int64GetDatum(late);
 	values[2] = Int64GetDatum(s->forgotten);
@@ -254,7 +252,7 @@ rescan(const AdJob *j, AdJobState *s, const AdJobSource *source, const char *fro
 	below = count_rows(j, source, least_place(j, source), place);
 	again = count_rows(j, source, place, low);
 	PopActiveSnapshot();
-	late = below + again - s->forgotten - count_seen(j, s, low);
+	late = s->forgotten < 0 ? 0 : below + again - s->forgotten - count_seen(j, s, low);
 	/* which of those below were scored is not known, if some came too late */
 	if (late <= 0)
 		s->forgotten = Max(0, below - count_seen(j, s, place));

@@ -29,6 +29,7 @@
 #include "utils/lsyscache.h"
 
 PG_FUNCTION_INFO_V1(ad_job_lock);
+PG_FUNCTION_INFO_V1(ad_job_unlock);
 
 static bool held = false;
 static LOCKTAG held_tag;		/* if held */
@@ -121,4 +122,13 @@ void
 ad_job_release(void)
 {
 	release();
+}
+
+/* _ad_job_unlock() of 0.2.0: the run is over. */
+Datum
+ad_job_unlock(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;
+	release();
+	PG_RETURN_VOID();
 }

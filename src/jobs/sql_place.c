@@ -71,6 +71,19 @@ ad_place_type_name(AdPlaceType type)
 	return type_names[type];
 }
 
+/* The same the other way; false: it is none. */
+bool
+ad_place_type_named(const char *name, AdPlaceType *out)
+{
+	for (int i = 0; i < (int) lengthof(type_names); i++)
+		if (strcmp(name, type_names[i]) == 0)
+		{
+			*out = (AdPlaceType) i;
+			return true;
+		}
+	return false;
+}
+
 /* The SQL type that a place is given as, to be compared with a watermark. */
 Oid
 ad_place_param_type(AdPlaceType type)
@@ -346,15 +359,14 @@ static AdPlaceType
 type_argument(Datum name)
 {
 	char	   *s = text_to_cstring(DatumGetTextPP(name));
+	AdPlaceType type = AD_PLACE_INTEGER;
 
-	for (int i = 0; i < (int) lengthof(type_names); i++)
-		if (strcmp(s, type_names[i]) == 0)
-			return (AdPlaceType) i;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("type of a watermark is \"%s\", must be integer, timestamptz, timestamp or date",
-					ad_quote_clip(s))));
-	return AD_PLACE_INTEGER;
+	if (!ad_place_type_named(s, &type))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("type of a watermark is \"%s\", must be integer, timestamptz, timestamp or date",
+						ad_quote_clip(s))));
+	return type;
 }
 
 /* _ad_place_text(place, type) -> as ad_jobs shows it.  Strict. */

@@ -253,18 +253,17 @@ take_row(AdModelBatch *m, HeapTuple row, TupleDesc desc)
 	AdVersion	v;
 
 	m->reading.met++;
-	v.key = no_key ? NULL : VARDATA_ANY(DatumGetPointer(key));
-	v.length = no_key ? 0 : VARSIZE_ANY_EXHDR(DatumGetPointer(key));
-	v.has_place = !isnull;
-	v.place = isnull ? 0 : ad_place_of(s->watermark_type, watermark);
-	if (!no_key && VARATT_IS_EXTENDED(DatumGetPointer(key)) &&
-		!VARATT_IS_SHORT(DatumGetPointer(key)))
+	v.key = NULL;
+	v.length = 0;
+	if (!no_key)
 	{
 		text	   *whole = DatumGetTextPP(key);
 
 		v.key = VARDATA_ANY(whole);
 		v.length = VARSIZE_ANY_EXHDR(whole);
 	}
+	v.has_place = !isnull;
+	v.place = isnull ? 0 : ad_place_of(s->watermark_type, watermark);
 	if (no_key || v.length > AD_MAX_KEY)
 	{
 		int			length = v.length;

@@ -182,8 +182,8 @@ ad_label_store(PG_FUNCTION_ARGS)
 }
 
 /*
- * What _ad_job_delete() deletes, by name.  $1 is the job, $2 a time, $3 an
- * integer watermark, $4 a role, $5 a privilege, $6 some keys.
+ * What _ad_job_delete() deletes, by name.  $1 is the job, $2 a time, $3 a
+ * role, $4 a privilege, $5 some keys.
  */
 static const struct
 {
@@ -193,14 +193,18 @@ static const struct
 }			deletions[] = {
 	{"alert", "DELETE FROM %s._ad_alert WHERE job_id = $1 AND scored_at < $2", true},
 	{"run", "DELETE FROM %s._ad_job_run WHERE job_id = $1 AND started < $2", true},
-	{"key", "DELETE FROM %s._ad_job_seen WHERE job_id = $1 AND (at < timezone('UTC', $2) OR no < $3)", true},
-	{"grant", "DELETE FROM %s._ad_job_grant WHERE job_id = $1 AND role::oid = $4 AND privilege = $5", true},
-	{"subject", "DELETE FROM %s._ad_alert WHERE job_id = $1 AND key = ANY ($6)", true},
-	{"subject", "DELETE FROM %s._ad_label WHERE job_id = $1 AND key = ANY ($6)", true},
-	{"subject", "DELETE FROM %s._ad_job_seen WHERE job_id = $1 AND key = ANY ($6)", false},
+	{"run", "DELETE FROM %s._ad_job_error WHERE job_id = $1 AND at < $2", false},
+	{"grant", "DELETE FROM %s._ad_job_grant WHERE job_id = $1 AND role::oid = $3 AND privilege = $4", true},
+	{"subject", "DELETE FROM %s._ad_alert WHERE job_id = $1 AND key = ANY ($5)", true},
+	{"subject", "DELETE FROM %s._ad_label WHERE job_id = $1 AND key = ANY ($5)", true},
+	{"subject", "DELETE FROM %s._ad_job_error WHERE job_id = $1 AND key = ANY ($5)", false},
+	{"subject", "DELETE FROM %s._ad_job_seen WHERE job_id = $1 AND keys <@ $5", false},
+	{"subject", "UPDATE %s._ad_job_seen SET (keys, places) = (SELECT array_agg(k ORDER BY i), array_agg(p ORDER BY i) "
+	"FROM unnest(keys, places) WITH ORDINALITY u(k, p, i) WHERE k IS NULL OR k <> ALL ($5)) WHERE job_id = $1 AND keys && $5", false},
 	{"job", "DELETE FROM %s._ad_job_state WHERE job_id = $1", false},
 	{"job", "DELETE FROM %s._ad_job_seen WHERE job_id = $1", false},
 	{"job", "DELETE FROM %s._ad_job_run WHERE job_id = $1", false},
+	{"job", "DELETE FROM %s._ad_job_error WHERE job_id = $1", false},
 	{"job", "DELETE FROM %s._ad_alert WHERE job_id = $1", true},
 	{"job", "DELETE FROM %s._ad_label WHERE job_id = $1", false},
 	{"job", "DELETE FROM %s._ad_job_grant WHERE job_id = $1", false},
@@ -208,16 +212,15 @@ static const struct
 };
 
 /*
- * _ad_job_delete(job_id, what, before, before_no, role, privilege, keys) -> how
- * many rows are gone, those that count.  What is NULL deletes nothing.
+ * _ad_job_delete(job_id, what, before, role, privilege, keys) -> how many rows are gone, those that count.  What is NULL deletes nothing.
  * Raises an error for who does not own the job.
  */
 Datum
 ad_job_delete(PG_FUNCTION_ARGS)
 {
 	/* of the parameters $1, ...: their types, and which arguments they are */
-	Oid			types[] = {INT4OID, TIMESTAMPTZOID, INT8OID, OIDOID, TEXTOID, TEXTARRAYOID};
-	static const int argument[] = {0, 2, 3, 4, 5, 6};
+	Oid			types[] = {INT4OID, TIMESTAMPTZOID, OIDOID, TEXTOID, TEXTARRAYOID};
+	static const int argument[] = {0, 2, 3, 4, 5};
 	Datum		values[lengthof(argument)];
 	char		nulls[lengthof(argument)];
 	char	   *what;

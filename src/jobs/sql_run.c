@@ -101,6 +101,9 @@ log_batch(AdRun *run, const AdBatch *b)
 	};
 	StringInfoData note;
 
+	/* to see that there is nothing left is no batch */
+	if (b->rows == 0 && b->alerts == 0 && b->suppressed == 0)
+		return;
 	(void) ad_own_run("UPDATE %s._ad_job_run SET batches = batches + 1, rows = rows + $3, "
 					  "alerts = alerts + $4, suppressed = suppressed + $5 WHERE job_id = $1 AND run = $2",
 					  lengthof(types), types, values, NULL);

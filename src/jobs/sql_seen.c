@@ -309,13 +309,11 @@ ad_seen_store(AdRun *run, const AdJob *j, AdJobState *s,
 		(void) ad_own_run(first == run->nchunks ?
 						  "INSERT INTO %s._ad_job_seen (job_id, generation, chunk, low, high, keys, places) "
 						  "VALUES ($1, $2, $3, $4, $5, $6, $7)" :
-						  "WITH o AS (DELETE FROM %s._ad_job_seen WHERE job_id = $1 AND generation = $2 AND chunk > $3 RETURNING low, keys, places), "
-						  "a AS (SELECT pg_catalog.min(low) AS low, pg_catalog.array_agg(k) AS keys, pg_catalog.array_agg(p) AS places "
+						  "WITH o AS (DELETE FROM %s._ad_job_seen WHERE job_id = $1 AND generation = $2 AND chunk >= $3 RETURNING low, keys, places) "
+						  "INSERT INTO %s._ad_job_seen (job_id, generation, chunk, low, high, keys, places) "
+						  "SELECT $1, $2, $3, pg_catalog.min(low), $5, pg_catalog.array_agg(k), pg_catalog.array_agg(p) "
 						  "FROM (SELECT o.low, u.k, u.p FROM o, unnest(o.keys, o.places) u(k, p) "
-						  "UNION ALL SELECT $4, k, p FROM unnest($6, $7) u(k, p)) r(low, k, p)) "
-						  "UPDATE %s._ad_job_seen t SET low = least(t.low, a.low), high = $5, "
-						  "keys = t.keys || a.keys, places = t.places || a.places FROM a "
-						  "WHERE t.job_id = $1 AND t.generation = $2 AND t.chunk = $3",
+						  "UNION ALL SELECT $4, k, p FROM unnest($6, $7) u(k, p)) r(low, k, p)",
 						  lengthof(types), types, values, NULL);
 		run->nchunks = first;
 		note_chunk(run, number, m, high);
@@ -343,7 +341,7 @@ ad_seen_drop(AdRun *run, AdJobState *s, int64 below)
 	for (int i = 0; i < run->nchunks; i++)
 	{
 		if (run->chunks[i].high < below)
-			s->forgotten += run->chunks[i].n;
+			s->forgotten += s->forgotten < 0 ? 0 : run->chunks[i].n;
 		else
 			run->chunks[kept++] = run->chunks[i];
 	}
