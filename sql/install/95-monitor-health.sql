@@ -7,7 +7,7 @@ SELECT j.name, s.failures,
                                     j.created_at) AS lag,
        (SELECT CASE WHEN pg_has_role(j.owner, 'USAGE') THEN r.error ELSE _anomaly._ad_error_class(r.error_code) END
         FROM _anomaly._ad_job_run r WHERE r.job_id = j.id AND r.error IS NOT NULL ORDER BY r.run DESC LIMIT 1) AS error,
-       (SELECT count(*) FROM _anomaly._ad_alert a WHERE a.job_id = j.id AND a.scored_at > clock_timestamp() - interval '1 hour') AS alerts,
+       (SELECT count(*) FROM _anomaly._ad_alert a WHERE a.job = j.name AND a.scored_at > clock_timestamp() - interval '1 hour') AS alerts,
        EXISTS (SELECT FROM _anomaly._ad_job_run r WHERE r.job_id = j.id AND r.error IS NULL AND r.finished IS NOT NULL) AS ran,
        j.owner::text <> '' AS owned
 FROM _anomaly._ad_job j JOIN _anomaly._ad_job_state s ON s.job_id = j.id

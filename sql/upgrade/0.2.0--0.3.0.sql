@@ -333,6 +333,9 @@ END $$;
 DELETE FROM _anomaly._ad_alert WHERE job IS NULL;
 ALTER TABLE _anomaly._ad_alert ALTER job SET NOT NULL,
 	DROP CONSTRAINT _ad_alert_pkey, ADD CONSTRAINT _ad_alert_pkey PRIMARY KEY (job_id, key, generation, place);
+DROP INDEX _anomaly._ad_alert_event_at, _anomaly._ad_alert_scored_at;
+CREATE INDEX _ad_alert_event_at ON _anomaly._ad_alert (job, event_at);
+CREATE INDEX _ad_alert_scored_at ON _anomaly._ad_alert (job, scored_at);
 
 ALTER TABLE _anomaly._ad_label DROP CONSTRAINT _ad_label_pkey,
 	ADD generation integer, ADD place bigint;

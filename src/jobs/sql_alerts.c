@@ -167,7 +167,7 @@ read_entities(Gate *g, const AdHit *hits, int n)
 static void
 read_hours(Gate *g, const AdHit *hits, int n)
 {
-	Oid			types[] = {INT4OID, TIMESTAMPTZARRAYOID, INT4OID, TIMESTAMPTZARRAYOID};
+	Oid			types[] = {TEXTOID, TIMESTAMPTZARRAYOID, INT4OID, TIMESTAMPTZARRAYOID};
 	Datum		values[lengthof(types)];
 	Datum	   *begins = ad_palloc_array(Datum, n);
 	Datum	   *ends = ad_palloc_array(Datum, n);
@@ -188,7 +188,7 @@ read_hours(Gate *g, const AdHit *hits, int n)
 												  all[i].begins + USECS_PER_HOUR : DT_NOEND);
 			all[g->nhours++] = all[i];
 		}
-	values[0] = Int32GetDatum(g->job->id);
+	values[0] = CStringGetTextDatum(g->job->name);
 	values[1] = PointerGetDatum(construct_array(begins, g->nhours, TIMESTAMPTZOID,
 												sizeof(int64), FLOAT8PASSBYVAL,
 												TYPALIGN_DOUBLE));
@@ -196,7 +196,7 @@ read_hours(Gate *g, const AdHit *hits, int n)
 	values[3] = PointerGetDatum(construct_array(ends, g->nhours, TIMESTAMPTZOID,
 												sizeof(int64), FLOAT8PASSBYVAL,
 												TYPALIGN_DOUBLE));
-	(void) ad_own_run("SELECT u.i, (SELECT pg_catalog.count(*) FROM (SELECT FROM %s._ad_alert a WHERE a.job_id = $1 "
+	(void) ad_own_run("SELECT u.i, (SELECT pg_catalog.count(*) FROM (SELECT FROM %s._ad_alert a WHERE a.job = $1 "
 					  "AND a.event_at >= u.h AND a.event_at < u.e LIMIT $3) o) "
 					  "FROM unnest($2, $4) WITH ORDINALITY u(h, e, i)",
 					  lengthof(types), types, values, NULL);

@@ -191,7 +191,7 @@ static const struct
 	const char *sql;
 	bool		counts;			/* whether its rows count in the result */
 }			deletions[] = {
-	{"alert", "DELETE FROM %s._ad_alert WHERE job_id = $1 AND scored_at < $2", true},
+	{"alert", "DELETE FROM %s._ad_alert WHERE job = (SELECT name FROM %s._ad_job WHERE id = $1) AND scored_at < $2", true},
 	{"run", "DELETE FROM %s._ad_job_run WHERE job_id = $1 AND started < $2", true},
 	{"run", "DELETE FROM %s._ad_job_error WHERE job_id = $1 AND at < $2", false},
 	{"grant", "DELETE FROM %s._ad_job_grant WHERE job_id = $1 AND role::oid = $3 AND privilege = $4", true},
