@@ -153,6 +153,7 @@ SELECT key, watermark, message, error_code FROM ad_job_errors ORDER BY watermark
 CALL ad_run_job('j');
 SELECT * FROM last_run;
 SELECT count(*) FROM ad_job_errors;
+SELECT "check", status, detail, hint FROM ad_health() WHERE "check" IN ('held watermark', 'late rows', 'bad rows', 'job source');
 -- such a row is like another: when it is mended it is a version of its own
 UPDATE event SET id = 1012 WHERE id IS NULL;
 CALL ad_run_job('j');

@@ -84,12 +84,14 @@ INSERT INTO payment VALUES (29998, 'z', 9000, 'DE', now()), (29999, 'z', 9000, '
 CALL ad_run_job('by id');
 SELECT rows FROM ad_job_run WHERE job = 'by id' ORDER BY run DESC LIMIT 1;
 
--- the false discovery rate of a batch
-SELECT ad_create_job('rate', 'payments', 'SELECT * FROM payment WHERE id % 50 = 0 AND id <= 5000', key => 'id', watermark => 'ts', rule => '{"fdr": 0.05}', batch_size => 5000);
+-- the false discovery rate over all runs: as the levels of the stream have it
+SELECT ad_create_job('rate', 'payments', 'SELECT * FROM payment WHERE id % 50 = 0 AND id <= 5000', key => 'id', watermark => 'ts', rule => '{"fdr": 0.05}', batch_size => 30);
 CALL ad_run_job('rate');
-WITH q AS (SELECT id, ad_fdr(ad_pvalue('payments', amount, country)) OVER () AS q FROM payment WHERE id % 50 = 0 AND id <= 5000)
-SELECT count(*) AS found, count(*) FILTER (WHERE a.key IS NULL) AS missed, (SELECT count(*) FROM ad_alert WHERE job = 'rate') - count(*) AS more
-FROM q LEFT JOIN ad_alert a ON a.job = 'rate' AND a.key = q.id::text WHERE q <= 0.05;
+WITH p AS (SELECT id, ts, ad_pvalue('payments', amount, country) AS p FROM payment WHERE id % 50 = 0 AND id <= 5000),
+l AS (SELECT id, p <= ad_fdr_level(p, 'lord', jsonb_build_object('q', 0.05, 'half_life', 1000000, 'least_p', ad_info('payments') #> '{calibration,least_p}'))
+	OVER (ORDER BY ts, id) AS found FROM p)
+SELECT count(*) > 0 AS found, count(*) FILTER (WHERE a.key IS NULL) AS missed, (SELECT count(*) FROM ad_alert WHERE job = 'rate') - count(*) AS more
+FROM l LEFT JOIN ad_alert a ON a.job = 'rate' AND a.key = l.id::text WHERE found;
 
 -- only up to a time
 SELECT ad_create_job('until', 'payments', 'payment', key => 'id', watermark => 'ts');

@@ -9,7 +9,10 @@ SELECT j.name, s.failures,
         FROM _anomaly._ad_job_run r WHERE r.job_id = j.id AND r.error IS NOT NULL ORDER BY r.run DESC LIMIT 1) AS error,
        (SELECT count(*) FROM _anomaly._ad_alert a WHERE a.job = j.name AND a.scored_at > clock_timestamp() - interval '1 hour') AS alerts,
        EXISTS (SELECT FROM _anomaly._ad_job_run r WHERE r.job_id = j.id AND r.error IS NULL AND r.finished IS NOT NULL) AS ran,
-       j.owner::text <> '' AS owned
+       j.owner::text <> '' AS owned, s.late_rows,
+       (SELECT count(*) FROM _anomaly._ad_job_error e WHERE e.job_id = j.id AND e.at > clock_timestamp() - interval '1 day') AS bad_rows,
+       s.seen, s.mark_holders, s.marked_at, s.gate IS NOT NULL AS truncated, s.jump,
+       EXISTS (SELECT FROM _anomaly._ad_job_run r WHERE r.job_id = j.id) AS tried
 FROM _anomaly._ad_job j JOIN _anomaly._ad_job_state s ON s.job_id = j.id
 WHERE pg_has_role(j.owner, 'USAGE') OR pg_has_role('pg_monitor', 'USAGE')
 OFFSET 0;
@@ -32,7 +35,8 @@ BEGIN
         extract(epoch FROM current_setting('anomaly.health_job_lag_critical')::interval)::float8);
     detail := CASE WHEN worst.name IS NULL THEN 'There is no job.'
                    WHEN worst.ran THEN format('The last good run of job %s ended %s ago.', worst.name, date_trunc('second', worst.lag))
-                   ELSE format('Job %s, made %s ago, has no good run in its log.', worst.name, date_trunc('second', worst.lag)) END;
+                   WHEN worst.tried THEN format('Job %s, made %s ago, has no good run in its log.', worst.name, date_trunc('second', worst.lag))
+                   ELSE format('Job %s, made %s ago, has never run.', worst.name, date_trunc('second', worst.lag)) END;
     hint := CASE WHEN status <> 'ok' AND NOT worst.owned THEN 'It has no owner, so nobody can run it: a superuser who has read its query can give it one with ad_alter_job().'
                  WHEN status <> 'ok' THEN 'Is it scheduled? See ad_schedule_job(), cron.job_run_details and ad_job_run.' END;
     RETURN NEXT;
@@ -62,6 +66,59 @@ END
 $$;
 COMMENT ON FUNCTION _anomaly._ad_health_jobs() IS
 'the checks of ad_health() over jobs';
+
+CREATE FUNCTION _anomaly._ad_job_holder(holders text[])
+RETURNS text
+LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT CASE WHEN l.pid IS NOT NULL THEN format('PID %s', l.pid) ELSE format('prepared transaction %L', x.gid) END ||
+       coalesce(format(', for %s', date_trunc('second', clock_timestamp() - coalesce(a.xact_start, x.prepared))), '')
+FROM (SELECT p.virtualtransaction, min(p.pid) AS pid, min(p.transactionid::text) AS xid FROM pg_locks p
+      WHERE p.virtualtransaction = ANY ($1) GROUP BY p.virtualtransaction) l
+     LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+     LEFT JOIN pg_prepared_xacts x ON l.pid IS NULL AND x.transaction::text = l.xid
+ORDER BY coalesce(a.xact_start, x.prepared) NULLS LAST LIMIT 1
+$$;
+COMMENT ON FUNCTION _anomaly._ad_job_holder(text[]) IS
+'the oldest of some transactions that are in progress: its process or its name, and how long; NULL: they have ended';
+
+CREATE FUNCTION _anomaly._ad_health_watermarks()
+RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH job AS MATERIALIZED (
+        SELECT h.*, _anomaly._ad_job_holder(h.mark_holders) AS holder FROM _anomaly._ad_job_health h)
+    SELECT 'held watermark', CASE WHEN count(*) FILTER (WHERE j.seen >= 500000) > 0 THEN 'warning' ELSE 'ok' END,
+           coalesce(string_agg(format('Job %s waits for %s, and remembers %s rows until then.', j.name, j.holder, j.seen), ' ' ORDER BY j.seen DESC, j.name),
+                    'No job waits for a transaction.'),
+           CASE WHEN count(*) FILTER (WHERE j.seen >= 500000) > 0
+                THEN 'Rows are scored all the same. End the transaction: what is remembered is bounded, and what it adds below that counts as late.' END
+    FROM job j WHERE j.holder IS NOT NULL
+    UNION ALL
+    SELECT 'late rows', CASE WHEN count(*) > 0 THEN 'warning' ELSE 'ok' END,
+           coalesce(string_agg(format('%s rows arrived too late for job %s%s.', j.late_rows, j.name,
+                                      CASE WHEN j.truncated THEN ', whose source was truncated' ELSE '' END), ' ' ORDER BY j.late_rows DESC, j.name),
+                    'No row is known to have arrived too late.'),
+           CASE WHEN count(*) > 0 THEN 'Run ad_rescan(job, from) to score them; a longer lag catches the next.' END
+    FROM job j WHERE j.late_rows > 0
+    UNION ALL
+    SELECT 'bad rows', CASE WHEN count(*) > 0 THEN 'warning' ELSE 'ok' END,
+           coalesce(string_agg(format('%s rows of job %s could not be scored in a day.', j.bad_rows, j.name), ' ' ORDER BY j.bad_rows DESC, j.name),
+                    'Every row of a day could be scored.'),
+           CASE WHEN count(*) > 0 THEN 'See ad_job_errors. Leave such rows out with WHERE.' END
+    FROM job j WHERE j.bad_rows > 0
+    UNION ALL
+    SELECT 'job source', CASE WHEN count(*) > 0 THEN 'warning' ELSE 'ok' END,
+           coalesce(string_agg(CASE WHEN j.truncated THEN format('The source of job %s was truncated.', j.name)
+                                    ELSE format('A watermark of job %s lies far above the others, and is set aside.', j.name) END, ' ' ORDER BY j.name),
+                    'Sources grow as they should.'),
+           CASE WHEN count(*) > 0 THEN 'After a truncation rows up to the old watermark are left alone: ad_rescan(job, from) scores them.' END
+    FROM job j WHERE j.truncated OR j.jump IS NOT NULL
+$$;
+COMMENT ON FUNCTION _anomaly._ad_health_watermarks() IS
+'the checks of ad_health() on what jobs wait for, what came too late, could not be scored, or was truncated';
 
 CREATE FUNCTION _anomaly._ad_health_schema()
 RETURNS TABLE ("check" text, status text, detail text, hint text)
@@ -133,6 +190,7 @@ AS $$
     SELECT * FROM _anomaly._ad_health_scoring()
     UNION ALL SELECT * FROM _anomaly._ad_health_models()
     UNION ALL SELECT * FROM _anomaly._ad_health_jobs()
+    UNION ALL SELECT * FROM _anomaly._ad_health_watermarks()
     UNION ALL SELECT * FROM _anomaly._ad_health_schema()
     UNION ALL SELECT * FROM _anomaly._ad_health_storage()
 $$;

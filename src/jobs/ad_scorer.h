@@ -19,6 +19,7 @@ extern double ad_scorer_p_value(AdScorer *s, HeapTuple row);
 extern Datum ad_scorer_column(const AdScorer *s, HeapTuple row, int column,
 							  bool *isnull);
 extern bool ad_scorer_calibrated(const AdScorer *s);
+extern double ad_scorer_least_p(const AdScorer *s);
 extern int32 ad_scorer_version(const AdScorer *s);
 extern void ad_scorer_describe(AdScorer *s, HeapTuple row, Jsonb **json,
 							   Jsonb **explanation);

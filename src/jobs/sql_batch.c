@@ -22,6 +22,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "evaluate/ad_fdr_online.h"
 #include "jobs/ad_reading.h"
 #include "operate/ad_own.h"
 
@@ -169,35 +170,31 @@ find_bounds(AdModelBatch *m)
 		m->until = ad_place_clock(type, session_timezone, m->b->until);
 }
 
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return x < y ? -1 : x > y;
-}
-
 /*
- * Of the p-values of a batch, the greatest that is a discovery at a rate of
- * false ones (Benjamini, Hochberg, 1995); -1: none is.
+ * Say of each version whether it is a discovery, by a rate of false ones that
+ * holds over all batches: each was tested in the order of versions, with what
+ * those before have left to spend.
  */
-static double
-greatest_discovery(const AdReading *r, double rate)
+static bool *
+find_discoveries(AdModelBatch *m)
 {
-	double	   *p = ad_palloc_array(double, r->n);
-	int			n = 0;
-	double		greatest = -1;
+	AdJobState *state = m->b->state;
+	double		rate = m->b->job->rule_value;
+	double		least_p = ad_scorer_least_p(m->scorer);
+	bool	   *found = ad_palloc0_array(bool, m->reading.n);
+	AdFdrOnline fdr;
 
-	for (int i = 0; i < r->n; i++)
-		if (!isnan(r->p_values[i]))
-			p[n++] = r->p_values[i];
-	qsort(p, n, sizeof(double), compare_doubles);
-	for (int i = n - 1; i >= 0 && greatest < 0; i--)
-		if (p[i] <= rate * (i + 1) / n)
-			greatest = p[i];
-	pfree(p);
-	return greatest;
+	if (state->fdr != NULL)
+		ad_fdr_online_read(&fdr, (const uint8 *) VARDATA_ANY(state->fdr),
+						   VARSIZE_ANY_EXHDR(state->fdr));
+	/* another rule begins anew */
+	if (state->fdr == NULL || fdr.q != rate)
+		ad_fdr_online_init(&fdr, AD_FDR_LORD, rate, AD_FDR_JOB_HALF_LIFE);
+	for (int i = 0; i < m->reading.n; i++)
+		found[i] = ad_fdr_online_step(&fdr, m->reading.p_values[i],
+									  isnan(least_p) ? 0 : least_p, NULL);
+	state->fdr = ad_fdr_online_write(&fdr);
+	return found;
 }
 
 /* Fill in an alert of a candidate. */
@@ -235,12 +232,11 @@ raise_alerts(AdModelBatch *m)
 	const AdJob *j = m->b->job;
 	AdReading  *r = &m->reading;
 	AdHit	   *hits = ad_palloc0_array(AdHit, r->ncandidates);
-	double		greatest = j->rule == AD_RULE_FDR && r->ncandidates > 0 ?
-		greatest_discovery(r, j->rule_value) : 1;
+	bool	   *found = j->rule == AD_RULE_FDR ? find_discoveries(m) : NULL;
 	int			n = 0;
 
 	for (int i = 0; i < r->ncandidates; i++)
-		if (j->rule != AD_RULE_FDR || r->candidates[i].p_value <= greatest)
+		if (found == NULL || found[r->candidates[i].version])
 			make_hit(m, &r->candidates[i], &hits[n++]);
 	ad_job_alert(m->b, hits, n);
 }

@@ -231,9 +231,14 @@ score_row(AdModelBatch *m, HeapTuple row, const AdVersion *v)
 	}
 	else
 	{
-		/* of false discoveries, one whose own p-value is above can be none */
+		double		least_p = ad_scorer_least_p(m->scorer);
+		double		limit = j->rule_value;
+
+		/* a level is at most the rate, rounded up to what p-values can be */
+		if (j->rule == AD_RULE_FDR)
+			limit += isnan(least_p) ? 0 : 1.001 * least_p;
 		p_value = ad_scorer_p_value(m->scorer, row);
-		hit = p_value <= j->rule_value;
+		hit = p_value <= limit;
 	}
 	if (hit)
 		add_candidate(&m->reading, row, score, p_value);

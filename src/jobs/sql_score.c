@@ -175,6 +175,13 @@ ad_scorer_calibrated(const AdScorer *s)
 	return s->calibrated;
 }
 
+/* The least p-value that the model can give; NaN: not known. */
+double
+ad_scorer_least_p(const AdScorer *s)
+{
+	return s->least_p;
+}
+
 /* The version of the model that is active; 0: none that may be seen. */
 int32
 ad_scorer_version(const AdScorer *s)
