@@ -464,6 +464,9 @@ SELECT * FROM _anomaly._ad_visible_job;
 COMMENT ON VIEW @extschema@.ad_jobs IS 'the jobs that the current user may see, and how far they have come';
 COMMENT ON COLUMN @extschema@.ad_jobs.source IS 'the query; NULL to others than the owner';
 COMMENT ON COLUMN @extschema@.ad_jobs.watermark IS 'how far it has come: a time (timestamptz in UTC) or an integer';
+COMMENT ON COLUMN @extschema@.ad_jobs.settled IS 'below it less the lag nothing is missing but late rows';
+COMMENT ON COLUMN @extschema@.ad_jobs.seen IS 'versions of rows that are remembered, so that none is scored twice';
+COMMENT ON COLUMN @extschema@.ad_jobs.late_rows IS 'rows that came too late, when they were last counted; NULL: never';
 COMMENT ON COLUMN @extschema@.ad_jobs.last_error IS 'of the last run; SQLSTATE and class to others than the owner';
 COMMENT ON COLUMN @extschema@.ad_jobs.failures IS 'how many runs have failed since the last that did not';
 

@@ -43,12 +43,11 @@ sub waits
 }
 
 my $left = join ' UNION ALL ', map { "SELECT '$_' FROM _anomaly.$_ s WHERE NOT EXISTS (SELECT FROM _anomaly._ad_job j WHERE j.id = s.job_id)" }
-	qw(_ad_job_state _ad_job_seen _ad_job_run _ad_alert _ad_label _ad_job_grant);
+	qw(_ad_job_state _ad_job_seen _ad_job_run _ad_job_error _ad_alert _ad_label _ad_job_grant);
 
 my %first = (
 	'labels' => "SELECT ad_label('j', '7', true)",
-	'begins a run' => "SELECT _anomaly._ad_job_begin('j') IS NOT NULL; SELECT _anomaly._ad_job_unlock()",
-	'does a batch' => "SELECT _anomaly._ad_job_batch((SELECT id FROM _anomaly._ad_job WHERE name = 'j'), 1, NULL)",
+	'begins a run' => "SELECT _anomaly._ad_job_begin('j') IS NOT NULL",
 	'drops' => "SELECT ad_drop_job('j')");
 for my $what (sort keys %first)
 {
@@ -72,6 +71,28 @@ for my $what (sort keys %first)
 		say_to($_, '\q') for $one, $two;
 		$_->{psql}->finish for $one, $two;
 	}
+}
+
+# a batch keeps its job until it is done; the run then finds it gone
+{
+	my ($gate, $run, $drop) = (session(), session(), session());
+
+	$node->safe_psql('postgres', <<'SQL');
+CREATE FUNCTION gate() RETURNS bool LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN true; END $$;
+SELECT ad_create_job('j', 'm', 'SELECT * FROM ev WHERE gate()', 'i', 'ts', '{"score": 1.5}', batch_size => 50);
+SQL
+	ask($gate, 'SELECT pg_advisory_lock(1);');
+	say_to($run, "CALL ad_run_job('j');");
+	waits();
+	say_to($drop, "SELECT ad_drop_job('j');");
+	$node->poll_query_until('postgres', "SELECT count(*) = 2 FROM pg_stat_activity WHERE wait_event_type = 'Lock'") or die 'the drop does not wait';
+	ask($gate, 'SELECT pg_advisory_unlock(1);');
+	ask($drop, '');
+	like(ask($run, ''), qr/job was dropped or given to another role while it ran/, 'a run whose job is dropped is told');
+	is($node->safe_psql('postgres', "SELECT count(*) FROM _anomaly._ad_job"), 0, 'and the job is gone');
+	is($node->safe_psql('postgres', $left), '', 'and all that was its own');
+	say_to($_, '\q') for $gate, $run, $drop;
+	$_->{psql}->finish for $gate, $run, $drop;
 }
 
 $node->stop;
