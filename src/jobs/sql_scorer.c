@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * sql_score.c
+ * sql_scorer.c
  *		Rows of a source through a named model.
  *
  * The functions that SQL calls are called here for each row that a cursor
