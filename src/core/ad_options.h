@@ -21,7 +21,11 @@ typedef enum AdOptionType
 	AD_OPT_BOOL,				/* bool */
 	AD_OPT_ENUM,				/* int: index into values */
 	AD_OPT_STRING,				/* char *, palloc'd; NULL allowed */
-	AD_OPT_SEED					/* uint64, from a whole number */
+	AD_OPT_SEED,				/* uint64, from a whole number */
+	AD_OPT_TEXT,				/* the same as STRING, of at most max bytes; a
+								 * number counts as its text */
+	AD_OPT_WORDS,				/* char **, NULL after the last; NULL allowed */
+	AD_OPT_JSON					/* Jsonb *; NULL allowed */
 } AdOptionType;
 
 typedef struct AdOption
@@ -32,7 +36,7 @@ typedef struct AdOption
 	double		dflt;			/* default; enum: index; NaN: none (int,
 								 * float) */
 	double		min;
-	double		max;			/* inclusive */
+	double		max;			/* inclusive; text, words, JSON: bytes */
 	const char *const *values;	/* enum: names, NULL-terminated */
 	const char *string_dflt;	/* string: default or NULL */
 	bool		min_open;		/* float: min itself is refused */
@@ -76,6 +80,12 @@ extern const char *const ad_on_error_names[];
 	AD_OPTION(type, member, AD_OPT_ENUM, dflt, 0, 0, values, NULL, false)
 #define AD_STRING(type, member, dflt) \
 	AD_OPTION(type, member, AD_OPT_STRING, 0, 0, 0, NULL, dflt, false)
+#define AD_TEXT(type, member, dflt, max_bytes) \
+	AD_OPTION(type, member, AD_OPT_TEXT, 0, 0, max_bytes, NULL, dflt, false)
+#define AD_WORDS(type, member, max_bytes) \
+	AD_OPTION(type, member, AD_OPT_WORDS, 0, 0, max_bytes, NULL, NULL, false)
+#define AD_JSON(type, member, max_bytes) \
+	AD_OPTION(type, member, AD_OPT_JSON, 0, 0, max_bytes, NULL, NULL, false)
 /* the greatest seed: JSON readers know whole numbers to there */
 #define AD_MAX_SEED	UINT64CONST(9007199254740991)
 #define AD_SEED(type, member, dflt, min, max) \

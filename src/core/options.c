@@ -30,6 +30,8 @@ const char *const ad_on_error_names[] = {"error", "null", NULL};
 #define BOOL_AT(out, o)		(*(bool *) ((char *) (out) + (o)->offset))
 #define STRING_AT(out, o)	(*(char **) ((char *) (out) + (o)->offset))
 #define SEED_AT(out, o)		(*(uint64 *) ((char *) (out) + (o)->offset))
+#define WORDS_AT(out, o)	(*(char ***) ((char *) (out) + (o)->offset))
+#define JSON_AT(out, o)		(*(Jsonb **) ((char *) (out) + (o)->offset))
 
 /*
  * The word nearest to the one given, or NULL if none is near.  Words are
@@ -87,7 +89,14 @@ set_default(const AdOption *o, void *out)
 			BOOL_AT(out, o) = (o->dflt != 0);
 			break;
 		case AD_OPT_STRING:
+		case AD_OPT_TEXT:
 			STRING_AT(out, o) = o->string_dflt ? pstrdup(o->string_dflt) : NULL;
+			break;
+		case AD_OPT_WORDS:
+			WORDS_AT(out, o) = NULL;
+			break;
+		case AD_OPT_JSON:
+			JSON_AT(out, o) = NULL;
 			break;
 		case AD_OPT_SEED:
 			SEED_AT(out, o) = (uint64) o->dflt;
@@ -206,6 +215,75 @@ set_part(const AdOption *o, const JsonbValue *v, void *out)
 	FLOAT_AT(out, o) = d;
 }
 
+/* Raise an error for a value of more bytes than an option takes. */
+static void
+check_bytes(const AdOption *o, Size length, Size max)
+{
+	if (length > max)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("option \"%s\" is longer than %zu bytes", o->name, max),
+				 errdetail("It has %zu bytes.", length)));
+}
+
+/* A string, or a number as it is written; palloc'd. */
+static char *
+text_value(const AdOption *o, const JsonbValue *v)
+{
+	if (v->type == jbvNumeric)
+		return numeric_normalize(v->val.numeric);
+	if (v->type != jbvString)
+		wrong_type(o, v, "a string");
+	check_bytes(o, v->val.string.len, (Size) o->max);
+	return pnstrdup(v->val.string.val, v->val.string.len);
+}
+
+/* An array of strings; palloc'd, NULL after the last. */
+static char **
+words_value(const AdOption *o, const JsonbValue *v)
+{
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	item;
+	char	  **words;
+	int			n = 0;
+
+	if (v->type != jbvBinary || !JsonContainerIsArray(v->val.binary.data))
+		wrong_type(o, v, "an array of strings");
+	check_bytes(o, v->val.binary.len, (Size) o->max);
+	words = ad_palloc_array(char *, JsonContainerSize(v->val.binary.data) + 1);
+	it = JsonbIteratorInit(v->val.binary.data);
+	while ((token = JsonbIteratorNext(&it, &item, true)) != WJB_DONE)
+		if (token == WJB_ELEM)
+		{
+			if (item.type != jbvString)
+				wrong_type(o, &item, "an array of strings");
+			words[n++] = pnstrdup(item.val.string.val, item.val.string.len);
+		}
+	words[n] = NULL;
+	return words;
+}
+
+/* The index of a word among those allowed. */
+static int
+enum_value(const AdOption *o, const JsonbValue *v)
+{
+	StringInfoData allowed;
+
+	if (v->type == jbvString)
+		for (int i = 0; o->values[i]; i++)
+			if (strlen(o->values[i]) == (size_t) v->val.string.len &&
+				strncmp(o->values[i], v->val.string.val,
+						v->val.string.len) == 0)
+				return i;
+	initStringInfo(&allowed);
+	for (int i = 0; o->values[i]; i++)
+		appendStringInfo(&allowed, "%s\"%s\"", i == 0 ? "one of " : ", ",
+						 o->values[i]);
+	wrong_type(o, v, allowed.data);
+	return 0;
+}
+
 /* Set one option from a jsonb value. */
 static void
 set_option(const AdOption *o, const JsonbValue *v, void *out)
@@ -255,34 +333,22 @@ set_option(const AdOption *o, const JsonbValue *v, void *out)
 		case AD_OPT_STRING:
 			if (v->type != jbvString)
 				wrong_type(o, v, "a string");
-			if (v->val.string.len > (int) AD_MAX_WORD_LENGTH)
-				ereport(ERROR,
-						(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						 errmsg("option \"%s\" is longer than %zu bytes",
-								o->name, AD_MAX_WORD_LENGTH),
-						 errdetail("It has %d bytes.", v->val.string.len)));
+			check_bytes(o, v->val.string.len, AD_MAX_WORD_LENGTH);
 			STRING_AT(out, o) = pnstrdup(v->val.string.val,
 										 v->val.string.len);
 			break;
+		case AD_OPT_TEXT:
+			STRING_AT(out, o) = text_value(o, v);
+			break;
+		case AD_OPT_WORDS:
+			WORDS_AT(out, o) = words_value(o, v);
+			break;
+		case AD_OPT_JSON:
+			JSON_AT(out, o) = JsonbValueToJsonb((JsonbValue *) v);
+			check_bytes(o, VARSIZE(JSON_AT(out, o)), (Size) o->max);
+			break;
 		case AD_OPT_ENUM:
-			{
-				StringInfoData allowed;
-
-				if (v->type == jbvString)
-					for (int i = 0; o->values[i]; i++)
-						if (strlen(o->values[i]) == (size_t) v->val.string.len &&
-							strncmp(o->values[i], v->val.string.val,
-									v->val.string.len) == 0)
-						{
-							INT_AT(out, o) = i;
-							return;
-						}
-				initStringInfo(&allowed);
-				for (int i = 0; o->values[i]; i++)
-					appendStringInfo(&allowed, "%s\"%s\"",
-									 i == 0 ? "one of " : ", ", o->values[i]);
-				wrong_type(o, v, allowed.data);
-			}
+			INT_AT(out, o) = enum_value(o, v);
 			break;
 	}
 }
@@ -378,6 +444,25 @@ print_float(StringInfo buf, double d)
 	appendStringInfoString(buf, digits);
 }
 
+/* Append an array of words, or null. */
+static void
+print_words(StringInfo buf, char *const *words)
+{
+	if (words == NULL)
+	{
+		appendStringInfoString(buf, "null");
+		return;
+	}
+	appendStringInfoChar(buf, '[');
+	for (int i = 0; words[i]; i++)
+	{
+		if (i > 0)
+			appendStringInfoString(buf, ", ");
+		escape_json(buf, words[i]);
+	}
+	appendStringInfoChar(buf, ']');
+}
+
 /*
  * Append the options to buf as JSON members in table order, each preceded
  * by a comma if the buffer does not end in "{".  Numbers are printed with
@@ -418,8 +503,19 @@ ad_options_print(StringInfo buf, const AdOption *table, int n,
 									   BOOL_AT(options, o) ? "true" : "false");
 				break;
 			case AD_OPT_STRING:
+			case AD_OPT_TEXT:
 				if (STRING_AT(options, o))
 					escape_json(buf, STRING_AT(options, o));
+				else
+					appendStringInfoString(buf, "null");
+				break;
+			case AD_OPT_WORDS:
+				print_words(buf, WORDS_AT(options, o));
+				break;
+			case AD_OPT_JSON:
+				if (JSON_AT(options, o))
+					(void) JsonbToCString(buf, &JSON_AT(options, o)->root,
+										  VARSIZE(JSON_AT(options, o)));
 				else
 					appendStringInfoString(buf, "null");
 				break;

@@ -107,6 +107,7 @@ extern AdBadRow ad_row_packed(Datum value, bool isnull, AdEvent *e);
 /* sql_options.c */
 extern void ad_market_options(Jsonb *options, AdMarketOwner owner,
 							  AdMarketOptions *out);
+extern Jsonb *ad_market_options_full(Jsonb *options, AdMarketOwner owner);
 extern uint64 ad_market_seed(void);
 
 /* sql_layering.c */

@@ -461,18 +461,14 @@ jsonb_member(StringInfo buf, FunctionCallInfo fcinfo, int arg,
 	(void) JsonbToCString(buf, &j->root, VARSIZE(j));
 }
 
-/* Print parsed options as jsonb, every default spelled out. */
-static Datum
-print_options(StringInfo given, AdMarketOwner owner)
+/* Options as jsonb with every default spelled out; raises what parsing does. */
+Jsonb *
+ad_market_options_full(Jsonb *options, AdMarketOwner owner)
 {
-	Jsonb	   *options;
 	AdMarketOptions *parsed = palloc(sizeof(AdMarketOptions));
 	RawOptions	raw;
 	StringInfoData buf;
 
-	appendStringInfoChar(given, '}');
-	options = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-												 CStringGetDatum(given->data)));
 	ad_market_options(options, owner, parsed);
 	read_raw(options, owner, &raw);
 	initStringInfo(&buf);
@@ -495,7 +491,20 @@ print_options(StringInfo given, AdMarketOwner owner)
 		appendStringInfoString(&buf, parsed->words_json);
 	}
 	appendStringInfoChar(&buf, '}');
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(buf.data));
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+											  CStringGetDatum(buf.data)));
+}
+
+/* What a constructor was given as jsonb, in full. */
+static Datum
+print_options(StringInfo given, AdMarketOwner owner)
+{
+	Datum		options;
+
+	appendStringInfoChar(given, '}');
+	options = DirectFunctionCall1(jsonb_in, CStringGetDatum(given->data));
+	return JsonbPGetDatum(ad_market_options_full(DatumGetJsonbP(options),
+												 owner));
 }
 
 /* ad_layering_options(...): options of the layering functions as jsonb. */
