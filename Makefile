@@ -32,9 +32,10 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
 INSTALL_SQL = $(sort $(wildcard sql/install/*.sql))
 # The last release. The upgrade from it is what sql/upgrade says of objects that
 # move or go, then every function, aggregate, view and comment of today put in
-# place of the old one (sql/upgrade/replace.awk). A release freezes it in
-# sql/released.
+# place of the old one (sql/upgrade/replace.awk), then what goes once nothing of
+# today depends on it (.after.sql). A release freezes it in sql/released.
 RELEASED    = 0.2.0
+UPGRADE_AFTER = $(wildcard sql/upgrade/$(RELEASED)--$(EXTVERSION).after.sql)
 UPGRADE     = sql/$(EXTENSION)--$(RELEASED)--$(EXTVERSION).sql
 DATA_built  = sql/$(EXTENSION)--$(EXTVERSION).sql $(UPGRADE)
 DATA        = $(wildcard sql/released/*.sql)
@@ -125,6 +126,7 @@ installcheck-needs:
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL)
 	cat $^ > $@
 
-$(UPGRADE): sql/upgrade/$(RELEASED)--$(EXTVERSION).sql sql/upgrade/replace.awk $(INSTALL_SQL)
+$(UPGRADE): sql/upgrade/$(RELEASED)--$(EXTVERSION).sql sql/upgrade/replace.awk $(INSTALL_SQL) $(UPGRADE_AFTER)
 	awk -f sql/upgrade/replace.awk $< $(INSTALL_SQL) > $@
+	cat $(UPGRADE_AFTER) /dev/null >> $@
 endif

@@ -28,7 +28,7 @@ SET ROLE jobs_other;
 SELECT (SELECT count(*) FROM ad_jobs) AS jobs, (SELECT count(*) FROM ad_alert) AS alerts, (SELECT count(*) FROM ad_job_run) AS runs,
        (SELECT count(*) FROM ad_job_stats) AS stats, (SELECT count(*) FROM ad_labels) AS labels, (SELECT count(*) FROM _anomaly._ad_job_privilege) AS privileges,
        (SELECT count(*) FROM _anomaly._ad_own_job) AS own_jobs, (SELECT count(*) FROM _anomaly._ad_own_state) AS states, (SELECT count(*) FROM _anomaly._ad_own_seen) AS seen,
-       (SELECT count(*) FROM _anomaly._ad_own_run) AS own_runs, (SELECT count(*) FROM _anomaly._ad_own_alert) AS own_alerts, (SELECT count(*) FROM _anomaly._ad_own_grant) AS grants;
+       (SELECT count(*) FROM _anomaly._ad_own_run) AS own_runs, (SELECT count(*) FROM _anomaly._ad_own_alert) AS own_alerts, (SELECT count(*) FROM ad_job_grants) AS grants;
 CALL ad_run_job('j');
 SELECT ad_drop_job('j');
 SELECT ad_alter_job('j', '{"rule": {"score": 0}}');
@@ -48,7 +48,7 @@ INSERT INTO _anomaly._ad_job_grant VALUES (:j_id, 'jobs_clerk', 'read');
 SET ROLE jobs_other;
 \set VERBOSITY sqlstate
 INSERT INTO _anomaly._ad_own_alert (job_id, key, score, "row", event_at, scored_at) VALUES (:j_id, 'forged', 1, '{}', now(), now());
-INSERT INTO _anomaly._ad_own_grant VALUES (:j_id, 'jobs_other', 'label');
+INSERT INTO _anomaly._ad_job_grant VALUES (:j_id, 'jobs_other', 'label');
 \set VERBOSITY terse
 -- nor tells an error, or that there is none, which keys and jobs there are: taken, free and no such job are alike
 CREATE FUNCTION pg_temp.probe(job int, stmt text, VARIADIC keys text[]) RETURNS text LANGUAGE plpgsql AS $$
@@ -73,14 +73,11 @@ SELECT place, pg_temp.probe(job, 'INSERT INTO _anomaly._ad_own_' || place || for
 FROM (VALUES
 	('alert', ' (job_id, job, key, score, "row", event_at, scored_at) VALUES (%s, ''j'', %L, 1, ''{}'', now(), now())', '{500,501}'),
 	('run', ' (job_id, run, pid, started) VALUES (%s, %s, 1, now())', '{1,77}'),
-	('state', ' (job_id) VALUES (%s)', '{1}'),
-	('grant', ' VALUES (%s, ''jobs_clerk'', %L)', '{read,label}')) v(place, format, k), LATERAL CAST(k AS text[]) keys,
+	('state', ' (job_id) VALUES (%s)', '{1}')) v(place, format, k), LATERAL CAST(k AS text[]) keys,
 	unnest(ARRAY[:j_id, 2000000000]) job ORDER BY place, job;
 DROP FUNCTION pg_temp.probe;
 -- a job of another is not reached by its name: who inserts cannot update
-INSERT INTO _anomaly._ad_new_job (name) VALUES ('j') ON CONFLICT (name) DO UPDATE SET owner = 'jobs_other';
 INSERT INTO _anomaly._ad_own_job (name) VALUES ('j') ON CONFLICT (name) DO UPDATE SET owner = 'jobs_other';
-SELECT _anomaly._ad_label_store(:j_id, '500', false, NULL);
 INSERT INTO _anomaly._ad_label VALUES (:j_id, '500', false, '{}', NULL, current_user, now());
 UPDATE _anomaly._ad_own_state SET failures = 99;
 DELETE FROM _anomaly._ad_own_alert;
@@ -113,7 +110,6 @@ SELECT ad_label('j', '500', true, 'called the customer');
 SELECT ad_label('j', '502', true);
 SELECT ad_label('j', '4', true);
 \set VERBOSITY terse
-SELECT _anomaly._ad_label_store(:j_id, '4', true, NULL);
 DELETE FROM _anomaly._ad_label;
 \set VERBOSITY sqlstate
 SELECT _anomaly._ad_job_delete(:j_id, 'job');

@@ -3,8 +3,9 @@
 -- Nobody has rights on the tables. What belongs to a role is seen and
 -- written through the views _ad_own_*, which show it what belongs to roles
 -- that it has the rights of, while triggers refuse to write anything else; what
--- was granted is read through ad_jobs, ad_alert, ad_job_run and ad_labels. So all
--- that follows runs as whoever calls it. A job's query runs as its owner only.
+-- was granted is read through ad_jobs, ad_alerts, ad_job_runs and ad_labels. Jobs,
+-- labels and grants are written by C, which asks first. So all that follows
+-- runs as whoever calls it. A job's query runs as its owner only.
 --
 -- Nobody may UPDATE or DELETE a view as a whole: who may, may LOCK TABLE it, and
 -- with it the tables below, against everybody. Columns are updated; rows are
@@ -15,31 +16,19 @@
 CREATE SEQUENCE _anomaly._ad_job_id AS integer;
 COMMENT ON SEQUENCE _anomaly._ad_job_id IS 'numbers of jobs';
 
+-- What options there are for which kind is a table in C (src/jobs/sql_*_options.c),
+-- through which all that is stored has gone.
 CREATE TABLE _anomaly._ad_job (
     id integer CONSTRAINT _ad_job_pkey PRIMARY KEY,
     name text COLLATE "C" NOT NULL CONSTRAINT _ad_job_name_key UNIQUE
         CHECK (octet_length(name) BETWEEN 1 AND 63),
     owner _anomaly._ad_role NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('model', 'layering')),
-    model text,
+    kind text NOT NULL,
     source text NOT NULL,
-    key_column text,
-    watermark_column text NOT NULL,
-    entity_column text,
-    features text[],
-    rule jsonb NOT NULL,
-    batch_size integer NOT NULL CHECK (batch_size BETWEEN 1 AND 1000000),
-    lag text NOT NULL,
-    cooldown interval,
-    limit_per_hour integer CHECK (limit_per_hour > 0),
-    explain integer NOT NULL CHECK (explain >= 0),
-    options jsonb,
-    partition_by text[],
-    order_by text,
-    since text,
     search_path text NOT NULL,
     timezone text NOT NULL,
-    created_at timestamptz NOT NULL CHECK (isfinite(created_at))
+    created_at timestamptz NOT NULL CHECK (isfinite(created_at)),
+    options jsonb NOT NULL CHECK (jsonb_typeof(options) = 'object')
 );
 COMMENT ON TABLE _anomaly._ad_job IS 'jobs as they were asked for';
 
@@ -267,21 +256,24 @@ SUPPORT _anomaly._ad_among_support;
 COMMENT ON FUNCTION _anomaly._ad_among(text, text[]) IS
 'whether a name is one of an array, asked before all else; NULL in the array is an error';
 
-CREATE VIEW _anomaly._ad_own_job WITH (security_barrier) AS
-SELECT id + 0 AS id, name || '' AS name, owner, kind, model, source, key_column, watermark_column, entity_column, features,
-       rule, batch_size, lag, cooldown, limit_per_hour, explain, options, partition_by, order_by, since, search_path,
-       timezone, created_at
-FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE')
-WITH CASCADED CHECK OPTION;
-COMMENT ON VIEW _anomaly._ad_own_job IS 'jobs of roles that the current user has the rights of';
+CREATE FUNCTION _anomaly._ad_texts(list jsonb)
+RETURNS text[]
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE WHEN jsonb_typeof($1) = 'array' THEN ARRAY(SELECT jsonb_array_elements_text($1)) END $$;
+COMMENT ON FUNCTION _anomaly._ad_texts(jsonb) IS
+'the strings of a JSON array; NULL for what is no array';
 
--- Jobs come in through a view of their own: who could insert and update in one
--- could, by ON CONFLICT (name) DO UPDATE, reach a job of another. Nothing is
--- read through it, and the number is not the caller's to give.
-CREATE VIEW _anomaly._ad_new_job WITH (security_barrier) AS
-SELECT * FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE')
-WITH CASCADED CHECK OPTION;
-COMMENT ON VIEW _anomaly._ad_new_job IS 'jobs as they are made';
+CREATE VIEW _anomaly._ad_own_job WITH (security_barrier) AS
+SELECT id + 0 AS id, name || '' AS name, owner, kind, options ->> 'model' AS model, source, options ->> 'key' AS key_column,
+       options ->> 'watermark' AS watermark_column, options ->> 'entity' AS entity_column,
+       _anomaly._ad_texts(options -> 'features') AS features, options -> 'rule' AS rule,
+       coalesce((options ->> 'batch_size')::integer, 1) AS batch_size, options ->> 'lag' AS lag, (options ->> 'cooldown')::interval AS cooldown,
+       (options ->> 'limit_per_hour')::integer AS limit_per_hour, coalesce((options ->> 'explain')::integer, 0) AS explain,
+       nullif(options -> 'options', 'null') AS options, _anomaly._ad_texts(options -> 'partition_by') AS partition_by,
+       options ->> 'order_by' AS order_by, options ->> 'since' AS since, search_path, timezone, created_at
+FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE');
+COMMENT ON VIEW _anomaly._ad_own_job IS 'jobs of roles that the current user has the rights of';
 
 CREATE VIEW _anomaly._ad_own_state WITH (security_barrier) AS
 SELECT * FROM _anomaly._ad_job_state
@@ -309,18 +301,9 @@ WHERE _anomaly._ad_among(job_id, ARRAY(SELECT id FROM _anomaly._ad_job WHERE pg_
 WITH CASCADED CHECK OPTION;
 COMMENT ON VIEW _anomaly._ad_own_alert IS 'alerts of one''s own jobs';
 
-CREATE VIEW _anomaly._ad_own_grant WITH (security_barrier) AS
-SELECT * FROM _anomaly._ad_job_grant
-WHERE _anomaly._ad_among(job_id, ARRAY(SELECT id FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE')))
-WITH CASCADED CHECK OPTION;
-COMMENT ON VIEW _anomaly._ad_own_grant IS 'what is granted on one''s own jobs';
-
-GRANT INSERT (name, owner, kind, model, source, key_column, watermark_column, entity_column, features, rule, batch_size,
-    lag, cooldown, limit_per_hour, explain, options, partition_by, order_by, since, search_path, timezone, created_at)
-    ON _anomaly._ad_new_job TO PUBLIC;
-GRANT SELECT, UPDATE (owner, model, source, search_path, rule, entity_column, batch_size, lag, cooldown,
-    limit_per_hour, explain, features, options) ON _anomaly._ad_own_job TO PUBLIC;
-GRANT SELECT, INSERT ON _anomaly._ad_own_state, _anomaly._ad_own_run, _anomaly._ad_own_alert, _anomaly._ad_own_grant TO PUBLIC;
+-- who may lock the row of a job in a query must have the right to update a column of it
+GRANT SELECT, UPDATE (timezone) ON _anomaly._ad_own_job TO PUBLIC;
+GRANT SELECT, INSERT ON _anomaly._ad_own_state, _anomaly._ad_own_run, _anomaly._ad_own_alert TO PUBLIC;
 GRANT UPDATE (failures) ON _anomaly._ad_own_state TO PUBLIC;
 GRANT UPDATE (finished, batches, rows, alerts, suppressed, error, error_code) ON _anomaly._ad_own_run TO PUBLIC;
 
@@ -443,14 +426,20 @@ COMMENT ON FUNCTION _anomaly._ad_place_text(bigint, text) IS
 'a place as text: an integer, or a time in ISO style, a timestamptz in UTC';
 
 CREATE VIEW _anomaly._ad_visible_job WITH (security_barrier) AS
-SELECT j.name, j.owner::text AS owner, j.kind, j.model, j.rule, j.entity_column AS entity,
-       CASE WHEN p.privilege = 'own' THEN j.source END AS source,
-       j.key_column AS key, j.watermark_column AS watermark_column, j.batch_size, j.lag, j.cooldown, j.limit_per_hour,
-       j.explain, j.features, j.options, j.created_at, p.privilege,
+SELECT j.name, j.owner::text AS owner, j.kind, j.options ->> 'model' AS model, j.options -> 'rule' AS rule,
+       j.options ->> 'entity' AS entity, CASE WHEN p.privilege = 'own' THEN j.source END AS source,
+       j.options ->> 'key' AS key, j.options ->> 'watermark' AS watermark_column,
+       coalesce((j.options ->> 'batch_size')::integer, 1) AS batch_size, j.options ->> 'lag' AS lag,
+       (j.options ->> 'cooldown')::interval AS cooldown, (j.options ->> 'limit_per_hour')::integer AS limit_per_hour,
+       coalesce((j.options ->> 'explain')::integer, 0) AS explain, _anomaly._ad_texts(j.options -> 'features') AS features,
+       nullif(j.options -> 'options', 'null') AS options, j.created_at, p.privilege,
        _anomaly._ad_place_text(coalesce(s.m, s.w), coalesce(s.type, 'timestamp')) AS watermark, s.failures,
        r.started AS last_started, r.finished AS last_finished,
        CASE WHEN p.privilege = 'own' OR r.error IS NULL THEN r.error ELSE _anomaly._ad_error_class(r.error_code) END AS last_error,
-       _anomaly._ad_place_text(s.w, coalesce(s.type, 'timestamp')) AS settled, s.seen, s.late_rows
+       _anomaly._ad_place_text(s.w, coalesce(s.type, 'timestamp')) AS settled, s.seen, s.late_rows, s.late_checked, s.generation,
+       j.options ->> 'since' AS since, _anomaly._ad_texts(j.options -> 'partition_by') AS partition_by,
+       j.options ->> 'order_by' AS order_by, j.options ->> 'on_error' AS on_error,
+       (j.options ->> 'seen_limit')::bigint AS seen_limit, (j.options ->> 'late_check')::interval AS late_check
 FROM _anomaly._ad_job j
      JOIN _anomaly._ad_job_privilege p ON p.job_id = j.id
      JOIN _anomaly._ad_job_state s ON s.job_id = j.id
@@ -462,18 +451,74 @@ GRANT SELECT ON _anomaly._ad_visible_job TO PUBLIC;
 CREATE VIEW @extschema@.ad_jobs WITH (security_barrier) AS
 SELECT * FROM _anomaly._ad_visible_job;
 COMMENT ON VIEW @extschema@.ad_jobs IS 'the jobs that the current user may see, and how far they have come';
+COMMENT ON COLUMN @extschema@.ad_jobs.name IS 'of the job';
+COMMENT ON COLUMN @extschema@.ad_jobs.owner IS 'the role as which it runs; empty if it has none, or it was dropped';
+COMMENT ON COLUMN @extschema@.ad_jobs.kind IS 'model: rows scored by a named model; layering: sequences of order events';
+COMMENT ON COLUMN @extschema@.ad_jobs.model IS 'the named model; NULL for layering';
+COMMENT ON COLUMN @extschema@.ad_jobs.rule IS 'what is an alert: {"p_value": p}, {"fdr": q} or {"score": s}';
+COMMENT ON COLUMN @extschema@.ad_jobs.entity IS 'the column of whom a row is about, or NULL';
 COMMENT ON COLUMN @extschema@.ad_jobs.source IS 'the query; NULL to others than the owner';
-COMMENT ON COLUMN @extschema@.ad_jobs.watermark IS 'how far it has come: a time (timestamptz in UTC) or an integer';
-COMMENT ON COLUMN @extschema@.ad_jobs.settled IS 'below it less the lag nothing is missing but late rows';
-COMMENT ON COLUMN @extschema@.ad_jobs.seen IS 'versions of rows that are remembered, so that none is scored twice';
-COMMENT ON COLUMN @extschema@.ad_jobs.late_rows IS 'rows that came too late, when they were last counted; NULL: never';
-COMMENT ON COLUMN @extschema@.ad_jobs.last_error IS 'of the last run; SQLSTATE and class to others than the owner';
+COMMENT ON COLUMN @extschema@.ad_jobs.key IS 'the column that tells rows apart; NULL for layering';
+COMMENT ON COLUMN @extschema@.ad_jobs.watermark_column IS 'the column that grows';
+COMMENT ON COLUMN @extschema@.ad_jobs.batch_size IS 'rows of a transaction; 1 for layering, whose batches are not counted in rows';
+COMMENT ON COLUMN @extschema@.ad_jobs.lag IS 'how far below the watermark a row may still come: an interval, or an integer';
+COMMENT ON COLUMN @extschema@.ad_jobs.cooldown IS 'the least time between two alerts of an entity; NULL: none';
+COMMENT ON COLUMN @extschema@.ad_jobs.limit_per_hour IS 'alerts in an hour of the clock; NULL: no limit';
+COMMENT ON COLUMN @extschema@.ad_jobs.explain IS 'features in an explanation; 0: none';
+COMMENT ON COLUMN @extschema@.ad_jobs.features IS 'the columns that are the model''s features, in its order; NULL: by name';
+COMMENT ON COLUMN @extschema@.ad_jobs.options IS 'of the kind, every default spelled out; NULL for a model';
+COMMENT ON COLUMN @extschema@.ad_jobs.created_at IS 'when it was made';
+COMMENT ON COLUMN @extschema@.ad_jobs.privilege IS 'the most the current user may do with it: read, label, own';
+COMMENT ON COLUMN @extschema@.ad_jobs.watermark IS 'how far it has come, the greatest that was read: a time (timestamptz in UTC) or an integer';
 COMMENT ON COLUMN @extschema@.ad_jobs.failures IS 'how many runs have failed since the last that did not';
+COMMENT ON COLUMN @extschema@.ad_jobs.last_started IS 'when the last run began; NULL: it has never run';
+COMMENT ON COLUMN @extschema@.ad_jobs.last_finished IS 'when the last run ended; NULL: it runs, or ended with its server process';
+COMMENT ON COLUMN @extschema@.ad_jobs.last_error IS 'of the last run; SQLSTATE and class to others than the owner';
+COMMENT ON COLUMN @extschema@.ad_jobs.since IS 'the watermark that it began with; NULL: the first';
+COMMENT ON COLUMN @extschema@.ad_jobs.partition_by IS 'the columns that order events are partitioned by; NULL: account and product';
+COMMENT ON COLUMN @extschema@.ad_jobs.order_by IS 'the column that order events of one time are ordered by; NULL: id, if there is one';
+COMMENT ON COLUMN @extschema@.ad_jobs.on_error IS 'what becomes of a row that cannot be scored: skip (it is in ad_job_errors) or error (the run fails)';
+COMMENT ON COLUMN @extschema@.ad_jobs.seen_limit IS 'how many versions of rows above the settled watermark are remembered';
+COMMENT ON COLUMN @extschema@.ad_jobs.late_check IS 'how often a run counts what came too late';
+COMMENT ON COLUMN @extschema@.ad_jobs.settled IS 'the watermark below which, less the lag, nothing is missing but what came too late; as watermark';
+COMMENT ON COLUMN @extschema@.ad_jobs.seen IS 'how many versions of rows it remembers, at most seen_limit';
+COMMENT ON COLUMN @extschema@.ad_jobs.late_rows IS 'rows that came too late to be scored, at the last count; ad_rescan() scores them; NULL: never counted';
+COMMENT ON COLUMN @extschema@.ad_jobs.late_checked IS 'when they were counted';
+COMMENT ON COLUMN @extschema@.ad_jobs.generation IS 'of the source: 1, and one more each time it was truncated';
 
 -- Within a barrier the planner looks for an order only where there is one, and
--- not through two: so this view has one, and stands on the tables. The index
+-- not through two: so these views have one, and stand on the tables. The index
 -- by job and time then reads the latest alerts of a job and no others. Labels
 -- are looked up for the rows that are shown.
+CREATE VIEW @extschema@.ad_alerts WITH (security_barrier) AS
+SELECT a.job, a.key, a.entity, a.score, a.p_value, a.explanation, a."row", a.model_version, a.event_at, a.scored_at,
+       (SELECT l.is_anomaly FROM _anomaly._ad_label l
+        WHERE l.job_id = a.job_id AND l.key = a.key AND coalesce(l.place, a.place) = a.place AND coalesce(l.generation, a.generation) = a.generation
+        ORDER BY l.labelled_at DESC LIMIT 1) AS label,
+       a.watermark, a.generation,
+       (SELECT l.note FROM _anomaly._ad_label l
+        WHERE l.job_id = a.job_id AND l.key = a.key AND coalesce(l.place, a.place) = a.place AND coalesce(l.generation, a.generation) = a.generation
+        ORDER BY l.labelled_at DESC LIMIT 1) AS note
+FROM _anomaly._ad_alert a
+WHERE _anomaly._ad_among(a.job_id, ARRAY(SELECT p.job_id FROM _anomaly._ad_job_privilege p))
+    AND _anomaly._ad_among(a.job, ARRAY(SELECT p.name FROM _anomaly._ad_job_privilege p))
+ORDER BY a.job DESC, a.scored_at DESC;
+COMMENT ON VIEW @extschema@.ad_alerts IS 'the alerts of the jobs that the current user may see, one for each version of a row';
+COMMENT ON COLUMN @extschema@.ad_alerts.job IS 'that found it';
+COMMENT ON COLUMN @extschema@.ad_alerts.key IS 'of the row, as text; of layering, of the sequence''s first order';
+COMMENT ON COLUMN @extschema@.ad_alerts.entity IS 'whom it is about, as text; NULL without an entity column';
+COMMENT ON COLUMN @extschema@.ad_alerts.score IS 'of the model; of layering, the severity, 0 to 100';
+COMMENT ON COLUMN @extschema@.ad_alerts.p_value IS 'conformal; NULL for a model that is not calibrated';
+COMMENT ON COLUMN @extschema@.ad_alerts.explanation IS 'the features that contribute most to the score, greatest first';
+COMMENT ON COLUMN @extschema@.ad_alerts."row" IS 'the row of the job''s source, as its owner saw it and it was scored';
+COMMENT ON COLUMN @extschema@.ad_alerts.model_version IS 'that scored it; NULL for layering';
+COMMENT ON COLUMN @extschema@.ad_alerts.event_at IS 'the row''s watermark as a time; for an integer watermark the time of scoring';
+COMMENT ON COLUMN @extschema@.ad_alerts.scored_at IS 'when the alert was written';
+COMMENT ON COLUMN @extschema@.ad_alerts.label IS 'what ad_label() said of it';
+COMMENT ON COLUMN @extschema@.ad_alerts.watermark IS 'of the row, as text in the time zone of the job; with the key it names the version';
+COMMENT ON COLUMN @extschema@.ad_alerts.generation IS 'of the source: one more each time it was truncated';
+COMMENT ON COLUMN @extschema@.ad_alerts.note IS 'what ad_label() noted of it';
+
 CREATE VIEW @extschema@.ad_alert WITH (security_barrier) AS
 SELECT a.job, a.key, a.entity, a.score, a.p_value, a.explanation, a."row", a.model_version, a.event_at, a.scored_at,
        (SELECT l.is_anomaly FROM _anomaly._ad_label l
@@ -483,13 +528,20 @@ FROM _anomaly._ad_alert a
 WHERE _anomaly._ad_among(a.job_id, ARRAY(SELECT p.job_id FROM _anomaly._ad_job_privilege p))
     AND _anomaly._ad_among(a.job, ARRAY(SELECT p.name FROM _anomaly._ad_job_privilege p))
 ORDER BY a.job DESC, a.scored_at DESC;
-COMMENT ON VIEW @extschema@.ad_alert IS 'the alerts of the jobs that the current user may see';
+COMMENT ON VIEW @extschema@.ad_alert IS 'ad_alerts under the name it had until 0.2.0; it goes with the next version';
+COMMENT ON COLUMN @extschema@.ad_alert.job IS 'as in ad_alerts';
+COMMENT ON COLUMN @extschema@.ad_alert.key IS 'as in ad_alerts';
+COMMENT ON COLUMN @extschema@.ad_alert.entity IS 'as in ad_alerts';
+COMMENT ON COLUMN @extschema@.ad_alert.score IS 'as in ad_alerts';
+COMMENT ON COLUMN @extschema@.ad_alert.p_value IS 'as in ad_alerts';
 COMMENT ON COLUMN @extschema@.ad_alert.explanation IS 'the features that contribute most to the score, greatest first';
 COMMENT ON COLUMN @extschema@.ad_alert."row" IS 'the row of the job''s source, as it was scored';
+COMMENT ON COLUMN @extschema@.ad_alert.model_version IS 'as in ad_alerts';
 COMMENT ON COLUMN @extschema@.ad_alert.event_at IS 'the row''s watermark as a time; for an integer watermark the time of scoring';
+COMMENT ON COLUMN @extschema@.ad_alert.scored_at IS 'as in ad_alerts';
 COMMENT ON COLUMN @extschema@.ad_alert.label IS 'what ad_label() said of it';
 
-CREATE VIEW @extschema@.ad_job_run WITH (security_barrier) AS
+CREATE VIEW _anomaly._ad_visible_run WITH (security_barrier) AS
 SELECT p.name AS job, r.run, r.started, r.finished, r.batches, r.rows, r.alerts, r.suppressed,
        CASE WHEN r.error IS NOT NULL THEN 'failed' WHEN r.finished IS NULL THEN 'unfinished' ELSE 'ok' END AS status,
        CASE WHEN p.privilege = 'own' OR r.error IS NULL THEN r.error ELSE _anomaly._ad_error_class(r.error_code) END AS error,
@@ -497,25 +549,74 @@ SELECT p.name AS job, r.run, r.started, r.finished, r.batches, r.rows, r.alerts,
 FROM _anomaly._ad_job_run r
      JOIN (SELECT * FROM _anomaly._ad_job_privilege OFFSET 0) p ON p.job_id = r.job_id
 WHERE _anomaly._ad_among(r.job_id, ARRAY(SELECT o.job_id FROM _anomaly._ad_job_privilege o));
-COMMENT ON VIEW @extschema@.ad_job_run IS 'the runs, of the last 30 days, of the jobs that the current user may see';
-COMMENT ON COLUMN @extschema@.ad_job_run.suppressed IS 'alerts not written because of cooldown or limit_per_hour';
-COMMENT ON COLUMN @extschema@.ad_job_run.error IS 'why it failed; SQLSTATE and class to others than the owner of the job';
-COMMENT ON COLUMN @extschema@.ad_job_run.status IS 'ok, failed, or unfinished: it runs, or ended with its server process or between two batches';
+COMMENT ON VIEW _anomaly._ad_visible_run IS 'what ad_job_runs shows, for our own use';
+GRANT SELECT ON _anomaly._ad_visible_run TO PUBLIC;
 
+CREATE VIEW @extschema@.ad_job_runs WITH (security_barrier) AS
+SELECT * FROM _anomaly._ad_visible_run;
+COMMENT ON VIEW @extschema@.ad_job_runs IS 'the runs, of the last 30 days, of the jobs that the current user may see';
+COMMENT ON COLUMN @extschema@.ad_job_runs.job IS 'that ran, or was to run and was refused';
+COMMENT ON COLUMN @extschema@.ad_job_runs.run IS 'its number, from 1 on';
+COMMENT ON COLUMN @extschema@.ad_job_runs.started IS 'when it began';
+COMMENT ON COLUMN @extschema@.ad_job_runs.finished IS 'when it ended; NULL: it has not, or nobody knows when';
+COMMENT ON COLUMN @extschema@.ad_job_runs.batches IS 'transactions that are done';
+COMMENT ON COLUMN @extschema@.ad_job_runs.rows IS 'rows that were scored';
+COMMENT ON COLUMN @extschema@.ad_job_runs.alerts IS 'alerts that were written';
+COMMENT ON COLUMN @extschema@.ad_job_runs.suppressed IS 'alerts not written because of cooldown or limit_per_hour';
+COMMENT ON COLUMN @extschema@.ad_job_runs.status IS 'ok, failed, or unfinished: it runs, or ended with its server process or between two batches';
+COMMENT ON COLUMN @extschema@.ad_job_runs.error IS 'why it failed; SQLSTATE and class to others than the owner of the job';
+COMMENT ON COLUMN @extschema@.ad_job_runs.error_code IS 'SQLSTATE of the error';
+COMMENT ON COLUMN @extschema@.ad_job_runs.pid IS 'the server process that ran it';
+
+CREATE VIEW @extschema@.ad_job_run WITH (security_barrier) AS
+SELECT job, run, started, finished, batches, rows, alerts, suppressed, status, error, error_code, pid
+FROM _anomaly._ad_visible_run;
+COMMENT ON VIEW @extschema@.ad_job_run IS 'ad_job_runs under the name it had until 0.2.0; it goes with the next version';
+COMMENT ON COLUMN @extschema@.ad_job_run.job IS 'as in ad_job_runs';
+COMMENT ON COLUMN @extschema@.ad_job_run.run IS 'as in ad_job_runs';
+COMMENT ON COLUMN @extschema@.ad_job_run.started IS 'as in ad_job_runs';
+COMMENT ON COLUMN @extschema@.ad_job_run.finished IS 'as in ad_job_runs';
+COMMENT ON COLUMN @extschema@.ad_job_run.batches IS 'as in ad_job_runs';
+COMMENT ON COLUMN @extschema@.ad_job_run.rows IS 'as in ad_job_runs';
+COMMENT ON COLUMN @extschema@.ad_job_run.alerts IS 'as in ad_job_runs';
+COMMENT ON COLUMN @extschema@.ad_job_run.suppressed IS 'alerts not written because of cooldown or limit_per_hour';
+COMMENT ON COLUMN @extschema@.ad_job_run.status IS 'ok, failed, or unfinished: it runs, or ended with its server process or between two batches';
+COMMENT ON COLUMN @extschema@.ad_job_run.error IS 'why it failed; SQLSTATE and class to others than the owner of the job';
+COMMENT ON COLUMN @extschema@.ad_job_run.error_code IS 'as in ad_job_runs';
+COMMENT ON COLUMN @extschema@.ad_job_run.pid IS 'as in ad_job_runs';
+
+-- Key, watermark and message are of rows that are no alerts.
 CREATE VIEW @extschema@.ad_job_errors WITH (security_barrier) AS
-SELECT p.name AS job, CASE WHEN p.privilege = 'own' THEN e.key END AS key, CASE WHEN p.privilege = 'own' THEN e.watermark END AS watermark,
+SELECT p.name AS job, e.run, e.at, CASE WHEN p.privilege = 'own' THEN e.key END AS key,
+       CASE WHEN p.privilege = 'own' THEN e.watermark END AS watermark,
        CASE WHEN p.privilege = 'own' THEN e.message ELSE _anomaly._ad_error_class(e.error_code) END AS message,
-       e.error_code, e.run, e.at
+       e.error_code, e.generation
 FROM _anomaly._ad_job_error e
      JOIN (SELECT * FROM _anomaly._ad_job_privilege OFFSET 0) p ON p.job_id = e.job_id
 WHERE _anomaly._ad_among(e.job_id, ARRAY(SELECT o.job_id FROM _anomaly._ad_job_privilege o));
-COMMENT ON VIEW @extschema@.ad_job_errors IS 'rows that jobs could not score and passed over, of the last 30 days';
-COMMENT ON COLUMN @extschema@.ad_job_errors.key IS 'of the row; NULL if it has none, and to others than the owner of the job';
-COMMENT ON COLUMN @extschema@.ad_job_errors.message IS 'why; SQLSTATE and class to others than the owner of the job';
-GRANT SELECT ON @extschema@.ad_job_errors TO PUBLIC;
+COMMENT ON VIEW @extschema@.ad_job_errors IS 'rows that could not be scored, of the last 30 days, of the jobs that the current user may see';
+COMMENT ON COLUMN @extschema@.ad_job_errors.job IS 'that met the row';
+COMMENT ON COLUMN @extschema@.ad_job_errors.run IS 'number of the run in ad_job_runs';
+COMMENT ON COLUMN @extschema@.ad_job_errors.at IS 'when';
+COMMENT ON COLUMN @extschema@.ad_job_errors.key IS 'of the row; NULL if that is NULL, and to others than the owner';
+COMMENT ON COLUMN @extschema@.ad_job_errors.watermark IS 'of the row, as text; NULL if that is NULL, and to others than the owner';
+COMMENT ON COLUMN @extschema@.ad_job_errors.message IS 'why; SQLSTATE and class to others than the owner';
+COMMENT ON COLUMN @extschema@.ad_job_errors.error_code IS 'SQLSTATE';
+COMMENT ON COLUMN @extschema@.ad_job_errors.generation IS 'of the source: one more each time it was truncated';
+
+CREATE VIEW @extschema@.ad_job_grants WITH (security_barrier) AS
+SELECT p.name AS job, g.role::text AS role, g.privilege
+FROM _anomaly._ad_job_grant g
+     JOIN (SELECT * FROM _anomaly._ad_job_privilege OFFSET 0) p ON p.job_id = g.job_id
+WHERE _anomaly._ad_among(g.job_id, ARRAY(SELECT o.job_id FROM _anomaly._ad_job_privilege o)) AND g.role::text <> ''
+OFFSET 0;
+COMMENT ON VIEW @extschema@.ad_job_grants IS 'who may see or label the alerts of the jobs that the current user may see, besides the owner';
+COMMENT ON COLUMN @extschema@.ad_job_grants.job IS 'that it is granted on';
+COMMENT ON COLUMN @extschema@.ad_job_grants.role IS 'that has it, or public';
+COMMENT ON COLUMN @extschema@.ad_job_grants.privilege IS 'read: alerts, labels and log; label: also to label alerts';
 
 CREATE VIEW _anomaly._ad_visible_label WITH (security_barrier) AS
-SELECT j.name AS job, l.key, l.is_anomaly, l."row", l.note, l.labelled_by, l.labelled_at
+SELECT j.name AS job, l.key, l.is_anomaly, l."row", l.note, l.labelled_by, l.labelled_at, l.generation, l.place
 FROM _anomaly._ad_label l
      JOIN (SELECT p.job_id, p.name FROM _anomaly._ad_job_privilege p OFFSET 0) j ON j.job_id = l.job_id
 WHERE _anomaly._ad_among(l.job_id, ARRAY(SELECT p.job_id FROM _anomaly._ad_job_privilege p));
@@ -523,8 +624,16 @@ COMMENT ON VIEW _anomaly._ad_visible_label IS 'what ad_labels shows, for our own
 GRANT SELECT ON _anomaly._ad_visible_label TO PUBLIC;
 
 CREATE VIEW @extschema@.ad_labels WITH (security_barrier) AS
-SELECT * FROM _anomaly._ad_visible_label;
+SELECT job, key, is_anomaly, "row", note, labelled_by, labelled_at
+FROM _anomaly._ad_visible_label;
 COMMENT ON VIEW @extschema@.ad_labels IS 'the labels of the jobs that the current user may see';
+COMMENT ON COLUMN @extschema@.ad_labels.job IS 'whose row it is';
+COMMENT ON COLUMN @extschema@.ad_labels.key IS 'of the row, as its alert has it';
+COMMENT ON COLUMN @extschema@.ad_labels.is_anomaly IS 'what is said of it';
+COMMENT ON COLUMN @extschema@.ad_labels."row" IS 'the row of the alert, or of the source when it was labelled';
+COMMENT ON COLUMN @extschema@.ad_labels.note IS 'what was noted; NULL: nothing';
+COMMENT ON COLUMN @extschema@.ad_labels.labelled_by IS 'the role that said it';
+COMMENT ON COLUMN @extschema@.ad_labels.labelled_at IS 'when';
 
 CREATE VIEW @extschema@.ad_job_stats WITH (security_barrier) AS
 SELECT j.name AS job, r.runs, r.failed_runs, r.rows, a.alerts, r.suppressed, a.labelled, a.confirmed,
@@ -539,14 +648,34 @@ FROM (SELECT p.job_id AS id, p.name FROM _anomaly._ad_job_privilege p OFFSET 0) 
                                 _anomaly._ad_interval(avg(_anomaly._ad_seconds_between(a.event_at, a.scored_at))) AS mean_time_to_alert,
                                 _anomaly._ad_interval(max(_anomaly._ad_seconds_between(a.event_at, a.scored_at))) AS max_time_to_alert,
                                 max(a.scored_at) AS last_alert
-                         FROM _anomaly._ad_alert a LEFT JOIN _anomaly._ad_label b ON b.job_id = a.job_id AND b.key = a.key
+                         FROM _anomaly._ad_alert a
+                              LEFT JOIN LATERAL (SELECT l.is_anomaly FROM _anomaly._ad_label l
+                                                 WHERE l.job_id = a.job_id AND l.key = a.key AND coalesce(l.place, a.place) = a.place
+                                                   AND coalesce(l.generation, a.generation) = a.generation
+                                                 ORDER BY l.labelled_at DESC LIMIT 1) b ON true
                          WHERE a.job_id = j.id) a
      CROSS JOIN LATERAL (SELECT count(*) AS missed FROM _anomaly._ad_label l
                          WHERE l.job_id = j.id AND l.is_anomaly
-                           AND NOT EXISTS (SELECT FROM _anomaly._ad_alert a WHERE a.job_id = j.id AND a.key = l.key)) l;
+                           AND NOT EXISTS (SELECT FROM _anomaly._ad_alert a WHERE a.job_id = j.id AND a.key = l.key
+                                             AND a.generation = coalesce(l.generation, a.generation)
+                                             AND a.place = coalesce(l.place, a.place))) l;
 COMMENT ON VIEW @extschema@.ad_job_stats IS
 'what became of each job: runs and rows of the last 30 days, alerts, how many of the labelled ones were confirmed, anomalies it missed, time from event to alert';
-GRANT SELECT ON @extschema@.ad_jobs, @extschema@.ad_alert, @extschema@.ad_job_run, @extschema@.ad_labels, @extschema@.ad_job_stats TO PUBLIC;
+COMMENT ON COLUMN @extschema@.ad_job_stats.job IS 'one that the current user may see';
+COMMENT ON COLUMN @extschema@.ad_job_stats.runs IS 'of the last 30 days';
+COMMENT ON COLUMN @extschema@.ad_job_stats.failed_runs IS 'of those';
+COMMENT ON COLUMN @extschema@.ad_job_stats.rows IS 'that they scored';
+COMMENT ON COLUMN @extschema@.ad_job_stats.alerts IS 'that are kept';
+COMMENT ON COLUMN @extschema@.ad_job_stats.suppressed IS 'alerts not written because of cooldown or limit_per_hour, of the last 30 days';
+COMMENT ON COLUMN @extschema@.ad_job_stats.labelled IS 'alerts with a label';
+COMMENT ON COLUMN @extschema@.ad_job_stats.confirmed IS 'of those, anomalies';
+COMMENT ON COLUMN @extschema@.ad_job_stats."precision" IS 'share of the labelled alerts that were confirmed; NULL without any';
+COMMENT ON COLUMN @extschema@.ad_job_stats.missed IS 'rows without an alert that were labelled anomalies';
+COMMENT ON COLUMN @extschema@.ad_job_stats.mean_time_to_alert IS 'from event to alert, where both are finite';
+COMMENT ON COLUMN @extschema@.ad_job_stats.max_time_to_alert IS 'the longest';
+COMMENT ON COLUMN @extschema@.ad_job_stats.last_alert IS 'when it was written';
+GRANT SELECT ON @extschema@.ad_jobs, @extschema@.ad_alerts, @extschema@.ad_alert, @extschema@.ad_job_runs, @extschema@.ad_job_run,
+    @extschema@.ad_job_errors, @extschema@.ad_job_grants, @extschema@.ad_labels, @extschema@.ad_job_stats TO PUBLIC;
 
 -- Creating and changing.
 
@@ -732,152 +861,6 @@ $$;
 COMMENT ON FUNCTION _anomaly._ad_json_of(text, text[], regtype[]) IS
 'the expression for a row of a source as JSON, by no cast of a role that has not the rights of the current user';
 
--- Before they are copied into a job. NULL: not given.
-CREATE FUNCTION _anomaly._ad_job_texts(name text, model text, source text, key_column text, watermark_column text,
-    entity_column text, rule jsonb, lag text, since text, features text[], options jsonb, partition_by text[], order_by text)
-RETURNS boolean
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF $1 = '' OR octet_length($1) > 63 THEN
-		RAISE EXCEPTION 'name of a job has % bytes, allowed are 1 to 63', octet_length($1)
-			USING ERRCODE = CASE WHEN $1 = '' THEN 'invalid_name' ELSE 'name_too_long' END;
-	END IF;
-	RETURN _anomaly._ad_check_length($2, 'model', 63)
-		AND _anomaly._ad_check_length($3, 'source', 262144)
-		AND _anomaly._ad_check_length($4, 'key', 63)
-		AND _anomaly._ad_check_length($5, 'watermark', 63)
-		AND _anomaly._ad_check_length($6, 'entity', 63)
-		AND _anomaly._ad_check_length($7, 'rule', 1024)
-		AND _anomaly._ad_check_length($8, 'lag', 64)
-		AND _anomaly._ad_check_length($9, 'since', 64)
-		AND _anomaly._ad_check_length($10, 'features', 262144)
-		AND _anomaly._ad_check_length($11, 'options', 262144)
-		AND _anomaly._ad_check_length($12, 'partition_by', 1024)
-		AND _anomaly._ad_check_length($13, 'order_by', 63);
-END $$;
-COMMENT ON FUNCTION _anomaly._ad_job_texts(text, text, text, text, text, text, jsonb, text, text, text[], jsonb, text[], text) IS
-'an error if a text of a job is too long';
-
--- What is wrong with a job is said when it is made.
-CREATE FUNCTION _anomaly._ad_job_check(j _anomaly._ad_own_job)
-RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	q record;
-	kind text;
-	rule_name text;
-	rule_value numeric;
-	m record;
-	missing text;
-	n bigint;
-	fits boolean;
-BEGIN
-	fits := _anomaly._ad_job_texts(j.name, j.model, j.source, j.key_column, j.watermark_column, j.entity_column, j.rule, j.lag,
-		j.since, j.features, j.options, j.partition_by, j.order_by);
-	IF j.batch_size IS NULL OR j.batch_size NOT BETWEEN 1 AND 1000000 THEN
-		RAISE EXCEPTION 'batch_size is %, must be 1 to 1000000', coalesce(j.batch_size::text, 'NULL')
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	IF j.limit_per_hour < 1 THEN
-		RAISE EXCEPTION 'limit_per_hour is %, must be at least 1', j.limit_per_hour USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	IF j.cooldown <= interval '0' THEN
-		RAISE EXCEPTION 'cooldown is %, must be more than 0', j.cooldown USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	-- the times that it leads to must exist
-	IF j.cooldown > interval '100 years' THEN
-		RAISE EXCEPTION 'cooldown is %, must be at most 100 years', j.cooldown USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	IF j.cooldown IS NOT NULL AND j.entity_column IS NULL AND j.kind = 'model' THEN
-		RAISE EXCEPTION 'cooldown needs an entity column'
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'It is the time in which an entity causes at most one alert.';
-	END IF;
-	IF j.explain IS NULL OR j.explain NOT BETWEEN 0 AND 4096 THEN
-		RAISE EXCEPTION 'explain is %, must be 0 to 4096', coalesce(j.explain::text, 'NULL') USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-
-	-- the rule
-	IF jsonb_typeof(j.rule) IS DISTINCT FROM 'object' OR (SELECT count(*) FROM jsonb_object_keys(j.rule)) <> 1 THEN
-		RAISE EXCEPTION 'rule is %, must be an object with one member', coalesce(_anomaly._ad_quote(j.rule::text), 'NULL')
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'It is {"p_value": 0.001}, {"fdr": 0.05} or {"score": 0.7}.';
-	END IF;
-	SELECT key, CASE WHEN jsonb_typeof(value) = 'number' THEN (value #>> '{}')::numeric END
-	INTO rule_name, rule_value FROM jsonb_each(j.rule);
-	IF rule_name NOT IN ('p_value', 'fdr', 'score') OR rule_value IS NULL THEN
-		RAISE EXCEPTION 'rule is %, must have a number "p_value", "fdr" or "score"', _anomaly._ad_quote(j.rule::text)
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	IF rule_name <> 'score' AND (rule_value <= 0 OR rule_value >= 1) THEN
-		RAISE EXCEPTION 'rule "%" is %, must be more than 0 and less than 1', rule_name, _anomaly._ad_quote(rule_value::text)
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-
-	-- the source
-	SELECT * INTO q FROM _anomaly._ad_job_source(j.source, j.search_path);
-	kind := _anomaly._ad_job_watermark_kind(_anomaly._ad_job_column(q.columns, q.types, j.watermark_column, 'watermark'));
-	PERFORM _anomaly._ad_job_lag(j.lag, kind);
-	PERFORM _anomaly._ad_job_since(j, kind);
-	IF j.kind = 'layering' THEN
-		IF rule_name <> 'score' THEN
-			RAISE EXCEPTION 'rule is %, must be on the score', _anomaly._ad_quote(j.rule::text)
-				USING ERRCODE = 'invalid_parameter_value', HINT = 'The score of layering is its severity, 0 to 100: {"score": 50}.';
-		END IF;
-		PERFORM _anomaly._ad_job_layering_check(j, q.sql, q.columns, q.types);
-		RETURN;
-	END IF;
-	PERFORM _anomaly._ad_job_column(q.columns, q.types, j.key_column, 'key');
-	IF j.entity_column IS NOT NULL THEN
-		PERFORM _anomaly._ad_job_column(q.columns, q.types, j.entity_column, 'entity');
-	END IF;
-
-	-- the model
-	IF j.model IS NULL THEN
-		RAISE EXCEPTION 'model cannot be NULL' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	SELECT * INTO m FROM _anomaly._ad_visible_model o WHERE o.name = j.model AND o.active;
-	IF m.name IS NULL THEN
-		PERFORM _anomaly._ad_threshold(j.model, NULL);	-- says whether it is missing or denied
-		RAISE EXCEPTION 'model "%" has no active version', j.model USING ERRCODE = 'undefined_object';
-	END IF;
-	IF j.features IS NULL THEN
-		IF m.features -> 0 ->> 'name' IS NULL THEN
-			RAISE EXCEPTION 'features of model "%" have no names', j.model
-				USING ERRCODE = 'invalid_parameter_value', HINT = 'Say which columns they are: features => ARRAY[''a'', ''b''].';
-		END IF;
-		SELECT string_agg(format('"%s"', f ->> 'name'), ', ') INTO missing
-		FROM jsonb_array_elements(m.features) f WHERE f ->> 'name' <> ALL (q.columns);
-		IF missing IS NOT NULL THEN
-			RAISE EXCEPTION 'source lacks features of model "%"', j.model
-				USING ERRCODE = 'undefined_column', DETAIL = format('It has no column %s.', missing),
-				HINT = 'Use a query that gives them the names they had in training, or say which columns they are: features => ARRAY[''a'', ''b''].';
-		END IF;
-	ELSE
-		PERFORM _anomaly._ad_job_column(q.columns, q.types, f, 'feature') FROM unnest(j.features) f;
-	END IF;
-	IF rule_name <> 'score' THEN
-		IF m.spec -> 'calibrate' IS NULL THEN
-			RAISE EXCEPTION 'model "%" is not calibrated, so it has no p-values', j.model
-				USING ERRCODE = 'invalid_parameter_value',
-				HINT = 'Train it with ad_calibrate() in its spec, or use a rule on the score: {"score": 0.7}.';
-		END IF;
-		-- the least p-value that there is
-		IF m.privilege IN ('read', 'own') THEN
-			n := (_anomaly._ad_info(j.model) #>> '{calibration,rows}')::bigint;
-			IF rule_name = 'p_value' AND 1.0 / (n + 1) > rule_value THEN
-				RAISE EXCEPTION 'no p-value of model "%" is as low as %', j.model, _anomaly._ad_quote(rule_value::text)
-					USING ERRCODE = 'invalid_parameter_value',
-					DETAIL = format('It is calibrated on %s rows, so the least is 1/%s.', n, n + 1),
-					HINT = 'Train it on more rows, with a greater share in ad_calibrate(), or ask for less.';
-			END IF;
-		END IF;
-	END IF;
-END $$;
-COMMENT ON FUNCTION _anomaly._ad_job_check(_anomaly._ad_own_job) IS 'an error if a job cannot work';
-
 CREATE FUNCTION _anomaly._ad_job_lag(lag text, kind text, OUT at interval, OUT no bigint)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -938,204 +921,6 @@ EXCEPTION WHEN data_exception THEN
 END $$;
 COMMENT ON FUNCTION _anomaly._ad_job_since(_anomaly._ad_own_job, text) IS 'where a job begins; NULL: with the first row';
 
-CREATE FUNCTION _anomaly._ad_job_store(j _anomaly._ad_own_job)
-RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF j.name IS NULL THEN
-		RAISE EXCEPTION 'name cannot be NULL' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	IF j.source IS NULL THEN
-		RAISE EXCEPTION 'source cannot be NULL' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	j.owner := current_user::text::_anomaly._ad_role;
-	j.created_at := clock_timestamp();
-	j.timezone := current_setting('timezone');
-	PERFORM _anomaly._ad_job_check(j);
-	-- "now" is now, not the time of the first run, and "yesterday" not the day before each run
-	IF lower(btrim(j.since)) = 'now' THEN
-		j.since := to_json(clock_timestamp()) #>> '{}';		-- whatever DateStyle is
-	ELSIF j.since ~* '\m(now|today|tomorrow|yesterday)\M' THEN
-		j.since := to_json(j.since::timestamptz) #>> '{}';
-	END IF;
-	BEGIN
-		INSERT INTO _anomaly._ad_new_job (name, owner, kind, model, source, key_column, watermark_column, entity_column, features,
-			rule, batch_size, lag, cooldown, limit_per_hour, explain, options, partition_by, order_by, since, search_path, timezone, created_at)
-		SELECT j.name, j.owner, j.kind, j.model, j.source, j.key_column, j.watermark_column, j.entity_column, j.features,
-			j.rule, j.batch_size, j.lag, j.cooldown, j.limit_per_hour, j.explain, j.options, j.partition_by, j.order_by, j.since, j.search_path, j.timezone, j.created_at;
-	EXCEPTION WHEN unique_violation THEN
-		RAISE EXCEPTION 'job "%" already exists', j.name USING ERRCODE = 'duplicate_object';
-	END;
-	INSERT INTO _anomaly._ad_own_state (job_id) SELECT o.id FROM _anomaly._ad_own_job o WHERE o.name = j.name;
-END $$;
-COMMENT ON FUNCTION _anomaly._ad_job_store(_anomaly._ad_own_job) IS 'stores a new job, if it can work';
-
--- No SET search_path: the source means what it means to the caller.
-CREATE FUNCTION @extschema@.ad_create_job(
-    name text,
-    model text,
-    source text,
-    key text,
-    watermark text,
-    rule jsonb DEFAULT '{"p_value": 0.001}',
-    entity text DEFAULT NULL,
-    batch_size integer DEFAULT 10000,
-    lag text DEFAULT NULL,
-    cooldown interval DEFAULT NULL,
-    limit_per_hour integer DEFAULT NULL,
-    explain integer DEFAULT 3,
-    since text DEFAULT NULL,
-    features text[] DEFAULT NULL)
-RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-AS $$
-DECLARE
-	j _anomaly._ad_own_job;
-	fits pg_catalog.bool;
-BEGIN
-	fits := _anomaly._ad_job_texts($1, $2, $3, $4, $5, $7, $6, $9, $13, $14, NULL, NULL, NULL);
-	j.name := $1;
-	j.kind := 'model';
-	j.model := $2;
-	j.source := $3;
-	j.key_column := $4;
-	j.watermark_column := $5;
-	j.rule := $6;
-	j.entity_column := $7;
-	j.batch_size := $8;
-	j.lag := $9;
-	j.cooldown := $10;
-	j.limit_per_hour := $11;
-	j.explain := $12;
-	j.since := $13;
-	j.features := $14;
-	j.search_path := pg_catalog.current_setting('search_path');
-	PERFORM _anomaly._ad_job_store(_anomaly._ad_job_defaults(j));
-END $$;
-COMMENT ON FUNCTION @extschema@.ad_create_job(text, text, text, text, text, jsonb, text, integer, text, interval, integer, integer, text, text[]) IS
-'makes a job that scores new rows of a table, view or query by a named model and writes alerts; the rule is {"p_value": p}, {"fdr": q} or {"score": s}';
-
-CREATE FUNCTION _anomaly._ad_job_defaults(j _anomaly._ad_own_job)
-RETURNS _anomaly._ad_own_job
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	q record;
-BEGIN
-	IF j.lag IS NULL AND j.source IS NOT NULL THEN
-		SELECT * INTO q FROM _anomaly._ad_job_source(j.source, j.search_path);
-		j.lag := CASE _anomaly._ad_job_watermark_kind(
-			_anomaly._ad_job_column(q.columns, q.types, j.watermark_column, 'watermark'))
-			WHEN 'at' THEN '5 minutes' ELSE '1000' END;
-	END IF;
-	RETURN j;
-END $$;
-COMMENT ON FUNCTION _anomaly._ad_job_defaults(_anomaly._ad_own_job) IS 'a job with the defaults that depend on its source and model';
-
-CREATE FUNCTION @extschema@.ad_alter_job(name text, changes jsonb)
-RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-AS $$
-DECLARE
-	done pg_catalog.text;
-BEGIN
-	done := _anomaly._ad_job_alter($1, $2, pg_catalog.current_setting('search_path'));
-END $$;
-COMMENT ON FUNCTION @extschema@.ad_alter_job(text, jsonb) IS
-'changes a job: an object with any of owner, model, source, rule, entity, batch_size, lag, cooldown, limit_per_hour, explain, features, options';
-
-CREATE FUNCTION _anomaly._ad_job_alter(name text, changes jsonb, search_path text)
-RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	j _anomaly._ad_own_job;
-	c record;
-	fits boolean;
-BEGIN
-	j := _anomaly._ad_job_get($1);
-	fits := _anomaly._ad_check_length($2, 'changes', 1048576);
-	IF jsonb_typeof($2) IS DISTINCT FROM 'object' THEN
-		RAISE EXCEPTION 'changes of job "%" must be an object', $1 USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	FOR c IN SELECT key, value, value #>> '{}' AS text FROM jsonb_each($2) LOOP
-		IF c.key IN ('owner', 'batch_size', 'cooldown', 'limit_per_hour', 'explain') THEN
-			fits := _anomaly._ad_check_length(c.text, c.key, 63);
-		END IF;
-		CASE c.key
-			WHEN 'owner' THEN
-				IF to_regrole(quote_ident(c.text)) IS NULL THEN
-					RAISE EXCEPTION 'role "%" does not exist', c.text USING ERRCODE = 'undefined_object';
-				END IF;
-				IF NOT pg_has_role(to_regrole(quote_ident(c.text)), 'MEMBER') THEN
-					RAISE EXCEPTION 'must be member of role "%"', c.text USING ERRCODE = 'insufficient_privilege';
-				END IF;
-				j.owner := c.text::_anomaly._ad_role;
-			WHEN 'model' THEN j.model := c.text;
-			WHEN 'source' THEN
-				j.source := c.text;
-				j.search_path := $3;
-			WHEN 'rule' THEN j.rule := c.value;
-			WHEN 'entity' THEN j.entity_column := c.text;
-			WHEN 'batch_size' THEN j.batch_size := c.text;
-			WHEN 'lag' THEN j.lag := c.text;
-			WHEN 'cooldown' THEN j.cooldown := c.text;
-			WHEN 'limit_per_hour' THEN j.limit_per_hour := c.text;
-			WHEN 'explain' THEN j.explain := c.text;
-			WHEN 'features' THEN
-				j.features := CASE WHEN jsonb_typeof(c.value) = 'array' THEN ARRAY(SELECT jsonb_array_elements_text(c.value)) END;
-			WHEN 'options' THEN j.options := c.value;
-			ELSE
-				RAISE EXCEPTION 'a job has no "%" that could be changed', _anomaly._ad_quote(c.key)
-					USING ERRCODE = 'invalid_parameter_value',
-					HINT = 'There are owner, model, source, rule, entity, batch_size, lag, cooldown, limit_per_hour, explain, features and options.';
-		END CASE;
-	END LOOP;
-	PERFORM _anomaly._ad_job_check(j);
-	UPDATE _anomaly._ad_own_job o
-	SET owner = j.owner, model = j.model, source = j.source, search_path = j.search_path, rule = j.rule,
-		entity_column = j.entity_column, batch_size = j.batch_size, lag = j.lag, cooldown = j.cooldown,
-		limit_per_hour = j.limit_per_hour, explain = j.explain, features = j.features, options = j.options
-	WHERE o.id = j.id;
-END $$;
-COMMENT ON FUNCTION _anomaly._ad_job_alter(text, jsonb, text) IS 'ad_alter_job() with the search path of its caller';
-
-CREATE FUNCTION @extschema@.ad_drop_job(name text)
-RETURNS bigint
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	j _anomaly._ad_own_job;
-BEGIN
-	j := _anomaly._ad_job_get($1);
-	PERFORM _anomaly._ad_job_unschedule(j.name);
-	-- this waits for a batch that is being done, and for a label that is being
-	-- written; each of them locks the row of the job first, so there are no more
-	PERFORM FROM _anomaly._ad_own_job o WHERE o.id = j.id FOR UPDATE;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'job "%" does not exist', $1 USING ERRCODE = 'undefined_object';
-	END IF;
-	RETURN _anomaly._ad_job_delete(j.id, 'job');
-END $$;
-COMMENT ON FUNCTION @extschema@.ad_drop_job(text) IS
-'drops a job with its alerts, labels, grants and log, and its schedule; returns how many alerts are gone';
-
-CREATE FUNCTION @extschema@.ad_purge_job(name text, before timestamptz)
-RETURNS bigint
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	RETURN _anomaly._ad_job_delete((_anomaly._ad_job_get($1)).id, 'alert', $2);
-END $$;
-COMMENT ON FUNCTION @extschema@.ad_purge_job(text, timestamptz) IS
-'deletes the alerts that a job wrote before a time; labels stay; returns how many are gone';
-
 CREATE FUNCTION _anomaly._ad_row_text("row" jsonb, name text, type regtype, timezone text)
 RETURNS text
 LANGUAGE plpgsql STABLE STRICT PARALLEL UNSAFE
@@ -1156,107 +941,119 @@ END $$;
 COMMENT ON FUNCTION _anomaly._ad_row_text(jsonb, text, regtype, text) IS
 'a value of a row as the text of its type, as a job writes keys and entities; NULL if it is none of that type';
 
+-- The functions that make and change jobs (src/jobs/sql_define.c, sql_rights.c).
+-- Each argument of a function that makes a job is an option by its name.
+
+-- No SET search_path: the source means what it means to the caller.
+CREATE FUNCTION @extschema@.ad_create_job(
+    name text,
+    model text,
+    source text,
+    key text,
+    watermark text,
+    rule jsonb DEFAULT '{"p_value": 0.001}',
+    entity text DEFAULT NULL,
+    batch_size integer DEFAULT 10000,
+    lag text DEFAULT NULL,
+    cooldown interval DEFAULT NULL,
+    limit_per_hour integer DEFAULT NULL,
+    explain integer DEFAULT 3,
+    since text DEFAULT NULL,
+    features text[] DEFAULT NULL,
+    on_error text DEFAULT 'skip',
+    seen_limit integer DEFAULT 1000000,
+    late_check interval DEFAULT '1 day')
+RETURNS text
+AS 'MODULE_PATHNAME', 'ad_create_job'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.ad_create_job(text, text, text, text, text, jsonb, text, integer, text, interval, integer, integer, text, text[], text, integer, interval) IS
+'makes a job that scores new rows of a table, view or query by a named model and writes alerts; the rule is {"p_value": p}, {"fdr": q} or {"score": s}; returns its name';
+
+CREATE FUNCTION @extschema@.ad_alter_job(name text, changes jsonb)
+RETURNS text
+AS 'MODULE_PATHNAME', 'ad_alter_job'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.ad_alter_job(text, jsonb) IS
+'changes a job: an object with owner, source, or any option but key, watermark and since; null says the default, and options of layering stay where they are not named; its schedule follows it to another owner; returns its name';
+
+CREATE FUNCTION @extschema@.ad_rename_job(name text, new_name text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'ad_rename_job'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION @extschema@.ad_rename_job(text, text) IS
+'gives a job, with all that belongs to it and its schedule, another name, which it returns';
+
+CREATE FUNCTION @extschema@.ad_drop_job(name text)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'ad_drop_job'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION @extschema@.ad_drop_job(text) IS
+'drops a job with its alerts, labels, grants and log, and its schedule; returns how many alerts are gone';
+
+CREATE FUNCTION @extschema@.ad_purge_job(name text, before timestamptz)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'ad_purge_job'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION @extschema@.ad_purge_job(text, timestamptz) IS
+'deletes the alerts that a job wrote before a time; labels stay; returns how many are gone';
+
 CREATE FUNCTION @extschema@.ad_purge_subject(job text, key text DEFAULT NULL, entity text DEFAULT NULL)
 RETURNS bigint
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	j _anomaly._ad_own_job;
-	name text;				-- of the entity in a labelled row
-	type regtype;
-	keys text[];
-	n bigint;
-	fits boolean;
-BEGIN
-	j := _anomaly._ad_job_get($1);
-	fits := _anomaly._ad_check_length($2, 'key', 65536) AND _anomaly._ad_check_length($3, 'entity', 65536);
-	IF ($2 IS NULL) = ($3 IS NULL) THEN
-		RAISE EXCEPTION 'one of key and entity must be given, and not both' USING ERRCODE = 'invalid_parameter_value',
-			HINT = 'Say ad_purge_subject(job, key => ''...'') or ad_purge_subject(job, entity => ''...'').';
-	END IF;
-	-- who purges all jobs must not believe that this one is done
-	IF $3 IS NOT NULL AND j.kind <> 'layering' AND j.entity_column IS NULL THEN
-		RAISE WARNING 'job "%" has no entity, so its rows cannot be found by "%"', $1, $3
-			USING HINT = 'Look for them in the column "row" of ad_alert and ad_labels, and purge them by key.';
-	END IF;
-	-- this waits for a batch that is being done, and for a label that is being
-	-- written
-	PERFORM FROM _anomaly._ad_own_job o WHERE o.id = j.id FOR UPDATE;
-	-- of an entity, what is labelled may have no alert, or none any more; JSON
-	-- writes some types in another way than an alert's entity is written. Only
-	-- its owner reads the source.
-	name := CASE j.kind WHEN 'layering' THEN 'account' ELSE j.entity_column END;
-	IF $3 IS NOT NULL AND j.kind = 'model' AND name IS NOT NULL
-		AND j.owner::oid = (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user)
-	THEN
-		BEGIN
-			SELECT _anomaly._ad_plain_type(_anomaly._ad_job_column(q.columns, q.types, name, 'entity')) INTO type
-			FROM _anomaly._ad_job_source(j.source, j.search_path) q;
-		EXCEPTION WHEN syntax_error_or_access_rule_violation OR invalid_parameter_value THEN
-			type := NULL;		-- it is gone
-		END;
-	END IF;
-	keys := CASE WHEN $2 IS NOT NULL THEN ARRAY[$2, _anomaly._ad_short($2)] ELSE ARRAY(
-		SELECT a.key FROM _anomaly._ad_own_alert a WHERE a.job_id = j.id AND a.entity = _anomaly._ad_short($3)
-		UNION
-		SELECT l.key FROM _anomaly._ad_visible_label l
-		WHERE l.job = j.name AND _anomaly._ad_short($3) IN (_anomaly._ad_short(l."row" ->> name),
-			_anomaly._ad_short(_anomaly._ad_row_text(l."row", name, type, j.timezone)))) END;
-	n := _anomaly._ad_job_delete(j.id, 'subject', keys => keys);
-	-- any value of any row may stand in there
-	UPDATE _anomaly._ad_own_run r SET error = _anomaly._ad_error_class(r.error_code) WHERE r.job_id = j.id AND r.error IS NOT NULL;
-	RETURN n;
-END $$;
+AS 'MODULE_PATHNAME', 'ad_purge_subject'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_purge_subject(text, text, text) IS
 'deletes what a job keeps of the row with a key, or of the rows of an entity: alerts, labels, keys within its lag, and the texts of errors in its log; returns how many alerts and labels are gone. Delete the rows in the source first';
 
-CREATE FUNCTION _anomaly._ad_job_grant(name text, role text, privilege text)
-RETURNS _anomaly._ad_own_grant
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	g _anomaly._ad_own_grant;
-	fits boolean;
-BEGIN
-	g.job_id := (_anomaly._ad_job_get($1)).id;
-	fits := _anomaly._ad_check_length($2, 'role', 63) AND _anomaly._ad_check_length($3, 'privilege', 63);
-	IF $3 NOT IN ('read', 'label') THEN
-		RAISE EXCEPTION 'privilege is "%", must be "read" or "label"', $3 USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	IF $2 <> 'public' AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = $2) THEN
-		RAISE EXCEPTION 'role "%" does not exist', $2 USING ERRCODE = 'undefined_object';
-	END IF;
-	g.role := $2::_anomaly._ad_role;
-	g.privilege := $3;
-	RETURN g;
-END $$;
-COMMENT ON FUNCTION _anomaly._ad_job_grant(text, text, text) IS 'what is to be granted or revoked, if it can be';
-
 CREATE FUNCTION @extschema@.ad_grant_job(name text, role text, privilege text DEFAULT 'read')
-RETURNS void
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	g _anomaly._ad_own_grant;
-BEGIN
-	g := _anomaly._ad_job_grant($1, $2, $3);
-	INSERT INTO _anomaly._ad_own_grant SELECT g.* ON CONFLICT DO NOTHING;
-END $$;
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'ad_grant_job'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_grant_job(text, text, text) IS
-'lets a role, or public, see the alerts and the log of a job (read), or also label its alerts (label)';
+'lets a role, or public, see the alerts and the log of a job (read), or also label its alerts (label); returns 1, or 0 for what was granted already';
 
 CREATE FUNCTION @extschema@.ad_revoke_job(name text, role text, privilege text DEFAULT 'read')
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'ad_revoke_job'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION @extschema@.ad_revoke_job(text, text, text) IS
+'takes a privilege on a job away from a role, as it was granted; returns 1, or 0 for what was not granted';
+
+-- Functions whose result was void until 0.2.0: what depends on one keeps it.
+
+CREATE FUNCTION _anomaly._ad_create_job(name text, model text, source text, key text, watermark text, rule jsonb DEFAULT '{"p_value": 0.001}',
+    entity text DEFAULT NULL, batch_size integer DEFAULT 10000, lag text DEFAULT NULL, cooldown interval DEFAULT NULL,
+    limit_per_hour integer DEFAULT NULL, explain integer DEFAULT 3, since text DEFAULT NULL, features text[] DEFAULT NULL)
 RETURNS void
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	g _anomaly._ad_own_grant;
-BEGIN
-	g := _anomaly._ad_job_grant($1, $2, $3);
-	PERFORM _anomaly._ad_job_delete(g.job_id, 'grant', role => g.role::oid, privilege => g.privilege);
-END $$;
-COMMENT ON FUNCTION @extschema@.ad_revoke_job(text, text, text) IS 'takes a privilege on a job away from a role, as it was granted';
+AS 'MODULE_PATHNAME', 'ad_create_job'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION _anomaly._ad_create_job(text, text, text, text, text, jsonb, text, integer, text, interval, integer, integer, text, text[]) IS
+'ad_create_job() as it was until 0.2.0, where objects made then depend on it';
+
+CREATE FUNCTION _anomaly._ad_alter_job(name text, changes jsonb)
+RETURNS void
+AS 'MODULE_PATHNAME', 'ad_alter_job'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION _anomaly._ad_alter_job(text, jsonb) IS
+'ad_alter_job() as it was until 0.2.0, where objects made then depend on it';
+
+CREATE FUNCTION _anomaly._ad_grant_job(name text, role text, privilege text DEFAULT 'read')
+RETURNS void
+AS 'MODULE_PATHNAME', 'ad_grant_job'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION _anomaly._ad_grant_job(text, text, text) IS
+'ad_grant_job() as it was until 0.2.0, where objects made then depend on it';
+
+CREATE FUNCTION _anomaly._ad_revoke_job(name text, role text, privilege text DEFAULT 'read')
+RETURNS void
+AS 'MODULE_PATHNAME', 'ad_revoke_job'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION _anomaly._ad_revoke_job(text, text, text) IS
+'ad_revoke_job() as it was until 0.2.0, where objects made then depend on it';

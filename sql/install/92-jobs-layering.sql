@@ -30,47 +30,24 @@ CREATE FUNCTION @extschema@.ad_create_layering_job(
     lag text DEFAULT '1 minute',
     cooldown interval DEFAULT NULL,
     limit_per_hour integer DEFAULT NULL,
-    since text DEFAULT NULL)
-RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-AS $$
-DECLARE
-	j _anomaly._ad_own_job;
-	fits pg_catalog.bool;
-BEGIN
-	fits := _anomaly._ad_job_texts($1, NULL, $2, NULL, NULL, NULL, $4, $7, $10, NULL, $3, $5, $6);
-	j.name := $1;
-	j.kind := 'layering';
-	j.source := $2;
-	j.options := _anomaly._ad_layering_all($3);
-	j.rule := $4;
-	j.partition_by := $5;
-	j.order_by := $6;
-	j.lag := $7;
-	j.cooldown := $8;
-	j.limit_per_hour := $9;
-	j.since := $10;
-	j.watermark_column := 'ts';
-	j.batch_size := 1;
-	j.explain := 0;
-	j.search_path := pg_catalog.current_setting('search_path');
-	PERFORM _anomaly._ad_job_store(j);
-END $$;
-COMMENT ON FUNCTION @extschema@.ad_create_layering_job(text, text, jsonb, jsonb, text[], text, text, interval, integer, text) IS
-'makes a job that finds layering sequences in a table, view or query of order events, as ad_layering_sequences() reads it, once their windows have closed; the score is the severity';
+    since text DEFAULT NULL,
+    on_error text DEFAULT 'skip',
+    seen_limit integer DEFAULT 1000000,
+    late_check interval DEFAULT '1 day')
+RETURNS text
+AS 'MODULE_PATHNAME', 'ad_create_layering_job'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.ad_create_layering_job(text, text, jsonb, jsonb, text[], text, text, interval, integer, text, text, integer, interval) IS
+'makes a job that finds layering sequences in a table, view or query of order events, as ad_layering_sequences() reads it, once their windows have closed; the score is the severity; returns its name';
 
-CREATE FUNCTION _anomaly._ad_layering_all(options jsonb)
-RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF $1 IS NOT NULL AND jsonb_typeof($1) <> 'object' THEN
-		RAISE EXCEPTION 'options must be an object' USING ERRCODE = 'invalid_parameter_value', HINT = 'Use ad_layering_options().';
-	END IF;
-	RETURN _anomaly._ad_layering_options() || coalesce($1, '{}');
-END $$;
-COMMENT ON FUNCTION _anomaly._ad_layering_all(jsonb) IS 'options of layering with every default spelled out';
+CREATE FUNCTION _anomaly._ad_create_layering_job(name text, source text, options jsonb DEFAULT NULL, rule jsonb DEFAULT '{"score": 0}',
+    partition_by text[] DEFAULT NULL, order_by text DEFAULT NULL, lag text DEFAULT '1 minute', cooldown interval DEFAULT NULL,
+    limit_per_hour integer DEFAULT NULL, since text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'ad_create_layering_job'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION _anomaly._ad_create_layering_job(text, text, jsonb, jsonb, text[], text, text, interval, integer, text) IS
+'ad_create_layering_job() as it was until 0.2.0, where objects made then depend on it';
 
 CREATE FUNCTION _anomaly._ad_job_layering_check(j _anomaly._ad_own_job, sql text, columns text[], types regtype[])
 RETURNS void

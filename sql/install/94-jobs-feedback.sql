@@ -1,101 +1,44 @@
 -- Jobs and alerts: labels, and training again with what they say.
 
-CREATE FUNCTION _anomaly._ad_job_row(id integer, key text)
-RETURNS jsonb
-LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
-SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex'
-AS $$
-DECLARE
-	j _anomaly._ad_own_job;
-	q record;
-	key_text text;			-- the key as an expression
-	row_json text;			-- and the row
-	stmt text;
-	stmt2 text;
-	long boolean := octet_length($2) > 200;
-	found jsonb;
-BEGIN
-	SELECT * INTO j FROM _anomaly._ad_own_job o
-	WHERE o.id = $1 AND o.kind = 'model' AND o.owner::oid = (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user);
-	IF j.id IS NOT NULL THEN
-		SELECT * INTO q FROM _anomaly._ad_job_source(j.source, j.search_path);
-		key_text := _anomaly._ad_text_of(format('_q.%I', j.key_column), _anomaly._ad_job_column(q.columns, q.types, j.key_column, 'key'));
-		row_json := _anomaly._ad_json_of('_q.*', q.columns, q.types);
-		stmt := format(E'SELECT %3$s FROM (\n%1$s\n) _q WHERE %2$s OPERATOR(pg_catalog.=) $1 LIMIT 1', q.sql, key_text, row_json);
-		-- of a long one the beginning is the key, which no index of the source knows
-		stmt2 := format(E'SELECT %3$s FROM (\n%1$s\n) _q WHERE CASE WHEN pg_catalog.octet_length(%2$s) OPERATOR(pg_catalog.>) 1000 '
-			'THEN _anomaly._ad_short(%2$s) OPERATOR(pg_catalog.=) $1 END LIMIT 1',
-			q.sql, key_text, row_json);
-		PERFORM pg_catalog.set_config('timezone', j.timezone, true);
-		PERFORM pg_catalog.set_config('search_path', j.search_path, true);
-		EXECUTE stmt INTO found USING $2;
-		IF found IS NULL AND long THEN
-			EXECUTE stmt2 INTO found USING $2;
-		END IF;
-		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-	END IF;
-	RETURN found;
-END $$;
-COMMENT ON FUNCTION _anomaly._ad_job_row(integer, text) IS
-'the row of a job''s source with a key, for the job''s owner, as whom the source is read';
-
-CREATE FUNCTION _anomaly._ad_label_store(job_id integer, key text, is_anomaly boolean, note text)
-RETURNS void
-AS 'MODULE_PATHNAME', 'ad_label_store'
-LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION _anomaly._ad_label_store(integer, text, boolean, text) IS
-'labels a row of a job, which is read from the alert or the source; NULL takes a label back';
-
-CREATE FUNCTION _anomaly._ad_set_label(job text, key text, is_anomaly boolean, note text)
-RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	p record;
-	fits boolean;
-BEGIN
-	IF $1 IS NULL OR $2 IS NULL THEN
-		RAISE EXCEPTION 'job and key cannot be NULL' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	IF octet_length($1) > 63 THEN
-		RAISE EXCEPTION 'job "%" does not exist', _anomaly._ad_quote($1) USING ERRCODE = 'undefined_object';
-	END IF;
-	fits := _anomaly._ad_check_length($2, 'key', 65536) AND _anomaly._ad_check_length($4, 'note', 65536);
-	SELECT * INTO p FROM _anomaly._ad_job_privilege o WHERE o.name = $1;
-	IF p.job_id IS NULL THEN
-		RAISE EXCEPTION 'job "%" does not exist', $1 USING ERRCODE = 'undefined_object';
-	ELSIF p.privilege = 'read' THEN
-		RAISE EXCEPTION 'permission denied for job "%"', $1
-			USING ERRCODE = 'insufficient_privilege', DETAIL = 'The privilege "label" is needed.',
-			HINT = 'The owner of the job can give it with ad_grant_job().';
-	END IF;
-	PERFORM _anomaly._ad_label_store(p.job_id, _anomaly._ad_short($2), $3, $4);
-END $$;
-COMMENT ON FUNCTION _anomaly._ad_set_label(text, text, boolean, text) IS 'does what ad_label() says';
-
 CREATE FUNCTION @extschema@.ad_label(job text, key text, is_anomaly boolean, note text DEFAULT NULL)
-RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	done text;
-BEGIN
-	done := _anomaly._ad_set_label($1, $2, $3, $4);
-END $$;
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'ad_label'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_label(text, text, boolean, text) IS
-'says of the row with a key whether it is an anomaly, in place of what was said before; NULL takes that back; needs the privilege label, and for a row without an alert to own the job';
+'says of the latest alert of a key whether it is an anomaly, in place of what was said before; NULL takes that back; needs the privilege label, and for a row without an alert to own the job; returns how many labels were written or taken back';
 
 CREATE FUNCTION @extschema@.ad_label(job text, key bigint, is_anomaly boolean, note text DEFAULT NULL)
-RETURNS void
-LANGUAGE sql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan -- from 18 on another plan would copy a long argument first
-AS $$ SELECT _anomaly._ad_set_label($1, $2::text, $3, $4) $$;
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'ad_label'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_label(text, bigint, boolean, text) IS
 'the same for a key that is a number';
+
+CREATE FUNCTION @extschema@.ad_label(job text, key "any", watermark "any", is_anomaly boolean, note text DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'ad_label_version'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION @extschema@.ad_label(text, "any", "any", boolean, text) IS
+'the same of the version of a row with a watermark, as the alert has it or as the column has it';
+
+CREATE FUNCTION _anomaly._ad_label(job text, key text, is_anomaly boolean, note text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'ad_label'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION _anomaly._ad_label(text, text, boolean, text) IS
+'ad_label() as it was until 0.2.0, where objects made then depend on it';
+
+CREATE FUNCTION _anomaly._ad_label(job text, key bigint, is_anomaly boolean, note text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'ad_label'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION _anomaly._ad_label(text, bigint, boolean, text) IS
+'ad_label() as it was until 0.2.0, where objects made then depend on it';
 
 CREATE FUNCTION _anomaly._ad_retrain_metrics(name text, champion bytea, challenger bytea, features0 jsonb, features1 jsonb,
     OUT labels bigint, OUT anomalies bigint, OUT roc_auc0 double precision, OUT roc_auc1 double precision,

@@ -141,13 +141,15 @@ CREATE TRIGGER _ad_job_guard
 BEFORE INSERT ON _anomaly._ad_job_grant
 FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
 
--- Labels are written by C, and rows deleted. What else used the views gets no
+DROP FUNCTION _anomaly._ad_job_grant(text, text, text);
+
+-- Labels and grants are written by C, and rows deleted. What else used the views gets no
 -- answer.
 DO $$
 DECLARE
 	v text;
 BEGIN
-	FOREACH v IN ARRAY ARRAY['_ad_may_label', '_ad_label_of_job'] LOOP
+	FOREACH v IN ARRAY ARRAY['_ad_may_label', '_ad_label_of_job', '_ad_own_grant'] LOOP
 		BEGIN
 			EXECUTE format('DROP VIEW _anomaly.%I', v);
 		EXCEPTION WHEN dependent_objects_still_exist THEN
@@ -160,8 +162,8 @@ END $$;
 
 -- Who may update or delete in a view may lock the tables below it.
 REVOKE UPDATE, DELETE ON _anomaly._ad_own_job, _anomaly._ad_own_state, _anomaly._ad_own_seen, _anomaly._ad_own_run,
-	_anomaly._ad_own_alert, _anomaly._ad_own_grant FROM PUBLIC;
--- Jobs are inserted through _ad_new_job.
+	_anomaly._ad_own_alert FROM PUBLIC;
+-- Jobs are made by C.
 REVOKE INSERT ON _anomaly._ad_own_job FROM PUBLIC;
 
 -- Infinite times broke views for everybody who saw the job.
@@ -372,3 +374,73 @@ DROP FUNCTION _anomaly._ad_job_batch_model(_anomaly._ad_own_job, integer, timest
 DROP FUNCTION _anomaly._ad_job_batch_layering(_anomaly._ad_own_job, integer, timestamptz);
 DROP FUNCTION _anomaly._ad_job_batch(integer, integer, timestamptz);
 DROP FUNCTION _anomaly._ad_job_explanation(_anomaly._ad_own_job, text);
+
+-- The options of jobs become one jsonb. The old table is there until views no
+-- longer depend on it: see what runs at the end.
+ALTER TABLE _anomaly._ad_job RENAME TO _ad_job_0_2;
+ALTER TABLE _anomaly._ad_job_0_2 RENAME CONSTRAINT _ad_job_pkey TO _ad_job_0_2_pkey;
+ALTER TABLE _anomaly._ad_job_0_2 RENAME CONSTRAINT _ad_job_name_key TO _ad_job_0_2_name_key;
+CREATE TABLE _anomaly._ad_job (
+    id integer CONSTRAINT _ad_job_pkey PRIMARY KEY,
+    name text COLLATE "C" NOT NULL CONSTRAINT _ad_job_name_key UNIQUE
+        CHECK (octet_length(name) BETWEEN 1 AND 63),
+    owner _anomaly._ad_role NOT NULL,
+    kind text NOT NULL,
+    source text NOT NULL,
+    search_path text NOT NULL,
+    timezone text NOT NULL,
+    created_at timestamptz NOT NULL CHECK (isfinite(created_at)),
+    options jsonb NOT NULL CHECK (jsonb_typeof(options) = 'object')
+);
+SET LOCAL intervalstyle = 'postgres';
+INSERT INTO _anomaly._ad_job (id, name, owner, kind, source, search_path, timezone, created_at, options)
+SELECT id, name, owner, kind, source, search_path, timezone, created_at,
+	jsonb_build_object('watermark', watermark_column, 'rule', rule, 'lag', lag, 'cooldown', cooldown::text, 'limit_per_hour', limit_per_hour,
+		'since', since, 'on_error', 'skip', 'seen_limit', 1000000, 'late_check', '1 day')
+	|| CASE kind
+		WHEN 'layering' THEN jsonb_build_object('partition_by', to_jsonb(partition_by), 'order_by', order_by, 'options',
+			-- ad_alter_job() stored only what it was given
+			'{"rule": "window", "trade_rule": "after", "min_orders": 3, "min_cancels": 3, "on_bad": "error", "orders_window": 10,
+			  "cancel_window": 5, "opposite_trade_window": 2}' || coalesce(jsonb_strip_nulls(options), '{}'))
+		ELSE jsonb_build_object('model', model, 'key', key_column, 'entity', entity_column, 'features', to_jsonb(features),
+			'batch_size', batch_size, 'explain', least(explain, 4096)) END
+FROM _anomaly._ad_job_0_2;
+CREATE TRIGGER _ad_job_number
+BEFORE INSERT ON _anomaly._ad_job
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_number();
+SELECT pg_extension_config_dump('_anomaly._ad_job', '');
+REVOKE ALL ON _anomaly._ad_job FROM PUBLIC;
+DO $$
+DECLARE
+	dumper text := 'pg_database_owner';
+BEGIN
+	IF current_setting('server_version_num')::int < 140000 THEN
+		SELECT quote_ident(pg_get_userbyid(datdba)) INTO dumper FROM pg_database WHERE datname = current_database();
+	END IF;
+	EXECUTE 'GRANT SELECT, INSERT ON _anomaly._ad_job TO ' || dumper;
+END $$;
+
+-- Functions over jobs answer with a name or a count, and take more options:
+-- what depends on an old one keeps it.
+ALTER FUNCTION @extschema@.ad_create_job(text, text, text, text, text, jsonb, text, integer, text, interval, integer, integer, text, text[]) RENAME TO _ad_create_job;
+ALTER FUNCTION @extschema@._ad_create_job(text, text, text, text, text, jsonb, text, integer, text, interval, integer, integer, text, text[]) SET SCHEMA _anomaly;
+ALTER FUNCTION @extschema@.ad_create_layering_job(text, text, jsonb, jsonb, text[], text, text, interval, integer, text) RENAME TO _ad_create_layering_job;
+ALTER FUNCTION @extschema@._ad_create_layering_job(text, text, jsonb, jsonb, text[], text, text, interval, integer, text) SET SCHEMA _anomaly;
+ALTER FUNCTION @extschema@.ad_alter_job(text, jsonb) RENAME TO _ad_alter_job;
+ALTER FUNCTION @extschema@._ad_alter_job(text, jsonb) SET SCHEMA _anomaly;
+ALTER FUNCTION @extschema@.ad_grant_job(text, text, text) RENAME TO _ad_grant_job;
+ALTER FUNCTION @extschema@._ad_grant_job(text, text, text) SET SCHEMA _anomaly;
+ALTER FUNCTION @extschema@.ad_revoke_job(text, text, text) RENAME TO _ad_revoke_job;
+ALTER FUNCTION @extschema@._ad_revoke_job(text, text, text) SET SCHEMA _anomaly;
+ALTER FUNCTION @extschema@.ad_label(text, text, boolean, text) RENAME TO _ad_label;
+ALTER FUNCTION @extschema@._ad_label(text, text, boolean, text) SET SCHEMA _anomaly;
+ALTER FUNCTION @extschema@.ad_label(text, bigint, boolean, text) RENAME TO _ad_label;
+ALTER FUNCTION @extschema@._ad_label(text, bigint, boolean, text) SET SCHEMA _anomaly;
+
+-- What they called is in C.
+DROP FUNCTION _anomaly._ad_job_store(_anomaly._ad_own_job);
+DROP FUNCTION _anomaly._ad_job_check(_anomaly._ad_own_job);
+DROP FUNCTION _anomaly._ad_job_defaults(_anomaly._ad_own_job);
+DROP FUNCTION _anomaly._ad_job_alter(text, jsonb, text);
+DROP FUNCTION _anomaly._ad_layering_all(jsonb);
+DROP FUNCTION _anomaly._ad_job_unschedule(text);

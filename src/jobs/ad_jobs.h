@@ -68,6 +68,11 @@ typedef struct AdJob
 	int			npartition_by;	/* layering */
 	char	  **partition_by;
 	char	   *order_by;		/* layering: column, or NULL */
+
+	/* as the options hold them (definitions.c) */
+	Jsonb	   *rule_option;
+	char	   *cooldown_option;	/* an interval, or NULL: none */
+	int			limit_option;	/* AD_NO_INT: none */
 } AdJob;
 
 /* How far a job has come: a row of _ad_job_state. */

@@ -20,6 +20,7 @@ extern char *ad_text_argument(Datum value, const char *what, Size max);
 extern Jsonb *ad_jsonb_argument(Datum value, const char *what);
 extern char *ad_text_quote(Datum value);
 extern Datum ad_call_clipped(PGFunction function, FunctionCallInfo fcinfo);
+extern Datum ad_call_door(PGFunction function, FunctionCallInfo fcinfo);
 
 /* Bytes of a value of a variable-length type, which stays as it is stored. */
 static inline Size

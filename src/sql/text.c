@@ -127,8 +127,8 @@ clip_long(char *text)
 static void
 clip_error(ErrorData *error)
 {
-	error->message = clip_long(clip_quoted(error->message));
-	error->detail = clip_long(clip_quoted(error->detail));
+	error->message = clip_long(error->message);
+	error->detail = clip_long(error->detail);
 	error->context = clip_long(error->context);
 	if (error->internalquery != NULL &&
 		strlen(error->internalquery) > AD_MAX_REPEATED)
@@ -157,8 +157,41 @@ ad_call_clipped(PGFunction function, FunctionCallInfo fcinfo)
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
+		error->message = clip_quoted(error->message);
+		error->detail = clip_quoted(error->detail);
 		clip_error(error);
 		ReThrowError(error);
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/*
+ * Call a function whose statements are not the user's: what they add to the
+ * context of an error is left out, and what called the function stays.  Errors
+ * repeat little of a query.
+ */
+Datum
+ad_call_door(PGFunction function, FunctionCallInfo fcinfo)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile Datum result = (Datum) 0;
+
+	PG_TRY();
+	{
+		result = function(fcinfo);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		error->context = NULL;
+		clip_error(error);
+		/* who stands outside says so again */
+		ThrowErrorData(error);
 	}
 	PG_END_TRY();
 	return result;

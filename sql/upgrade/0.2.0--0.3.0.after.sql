@@ -1,0 +1,4 @@
+
+-- What views depended on, before they were replaced.
+ALTER EXTENSION anomaly DROP TABLE _anomaly._ad_job_0_2;
+DROP TABLE _anomaly._ad_job_0_2;

@@ -1,0 +1,194 @@
+/*-------------------------------------------------------------------------
+ *
+ * sql_check.c
+ *		What is wrong with a job is said when it is made or changed.
+ *
+ * Both go through ad_job_check(): it completes the options of a job with the
+ * defaults that depend on others, and raises an error for a job that cannot
+ * work.  Its search path is that of the server; the source is read in the
+ * job's.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "jobs/ad_job_define.h"
+#include "sql/ad_text.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+
+#define MAX_LAG_NUMBER		INT64CONST(1000000000000000)
+#define MAX_INTERVAL		"100 years" /* the times that it leads to must
+										 * exist */
+
+/* A text that is read as a value of a type. */
+typedef struct Reading
+{
+	const char *given;
+	Oid			type;
+	Datum		value;
+} Reading;
+
+/* Call the input function of a type. */
+static void
+read_value(void *arg)
+{
+	Reading    *r = arg;
+	Oid			input;
+	Oid			param;
+
+	getTypeInputInfo(r->type, &input, &param);
+	r->value = OidInputFunctionCall(input, (char *) r->given, param, -1);
+}
+
+/*
+ * Read a text as a value of a type; false if it is none, which the input
+ * function of the type says by an error.
+ */
+bool
+ad_job_reads_as(const char *given, Oid type, Datum *value)
+{
+	Reading		r = {given, type, (Datum) 0};
+	ErrorData  *error = ad_job_try(read_value, &r);
+
+	if (error != NULL &&
+		ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+		ThrowErrorData(error);
+	*value = r.value;
+	return error == NULL;
+}
+
+/* Compare an interval with one given as text. */
+static int
+compare_interval(Datum interval, const char *text)
+{
+	Datum		other = DirectFunctionCall3(interval_in, CStringGetDatum(text),
+											ObjectIdGetDatum(InvalidOid),
+											Int32GetDatum(-1));
+
+	return DatumGetInt32(DirectFunctionCall2(interval_cmp, interval, other));
+}
+
+/*
+ * Raise an error unless a text is an interval, of at least, or more than, 0
+ * and at most 100 years.
+ */
+static void
+check_interval(const char *text, const char *name, bool positive)
+{
+	Datum		value = (Datum) 0;
+
+	if (!ad_job_reads_as(text, INTERVALOID, &value))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is \"%s\"", name, ad_quote_clip(text)),
+				 errdetail("It is an interval.")));
+	if (positive && compare_interval(value, "0") <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is %s, must be more than 0", name, text)));
+	if (compare_interval(value, "0") < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is %s, cannot be negative", name, text)));
+	if (compare_interval(value, MAX_INTERVAL) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is %s, must be at most %s", name, text,
+						MAX_INTERVAL)));
+}
+
+/* Check a lag, which is of the kind of the watermark. */
+static void
+check_lag(const char *lag, bool is_time)
+{
+	Datum		value = (Datum) 0;
+
+	if (!ad_job_reads_as(lag, is_time ? INTERVALOID : INT8OID, &value))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("lag is \"%s\"", ad_quote_clip(lag)),
+				 is_time ?
+				 errdetail("For a watermark that is a time it is an interval.") :
+				 errdetail("For a watermark that is an integer it is an integer.")));
+	if (is_time)
+	{
+		check_interval(lag, "lag", false);
+		return;
+	}
+	if (DatumGetInt64(value) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("lag is %s, cannot be negative", lag)));
+	if (DatumGetInt64(value) > MAX_LAG_NUMBER)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("lag is %s, must be at most " INT64_FORMAT, lag,
+						MAX_LAG_NUMBER)));
+}
+
+/*
+ * Check where a job begins.  "now" is now, not the time of the first run, and
+ * "yesterday" not the day before each run, so words for times become the time.
+ */
+static void
+check_since(AdJob *job, Oid type, bool is_time)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1];
+	Datum		value;
+	int			nestlevel;
+
+	if (job->since == NULL)
+		return;
+	nestlevel = NewGUCNestLevel();
+	(void) set_config_option("timezone", job->timezone, PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	if (!ad_job_reads_as(job->since, is_time ? type : INT8OID, &value))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("since is \"%s\", must be a value of type %s",
+						ad_quote_clip(job->since), format_type_be(type)),
+				 is_time ? errhint("It is a value of the watermark column, or \"now\".") :
+				 errhint("It is a value of the watermark column; \"now\" is for one that is a time.")));
+	values[0] = CStringGetTextDatum(job->since);
+	if (SPI_execute_with_args("SELECT CASE WHEN lower(btrim($1)) = 'now' THEN to_json(clock_timestamp()) #>> '{}' "
+							  "WHEN $1 ~* '\\m(now|today|tomorrow|yesterday)\\M' THEN to_json($1::timestamptz) #>> '{}' "
+							  "ELSE $1 END", 1, types, values, NULL, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_with_args failed");
+	job->since = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	AtEOXact_GUC(true, nestlevel);
+}
+
+/*
+ * Raise what is wrong with a job; complete its options.  Within SPI, in the
+ * server's search path.
+ */
+void
+ad_job_check(AdJob *job)
+{
+	AdJobColumns source;
+	Oid			type;
+	bool		is_time;
+
+	if (job->source == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("source cannot be NULL")));
+	if (job->cooldown_option != NULL)
+		check_interval(job->cooldown_option, "cooldown", true);
+	check_interval(job->late_check, "late_check", true);
+	ad_job_rule_read(job);
+	ad_job_columns_read(job, &source);
+	type = ad_job_column(&source, job->watermark, "watermark");
+	is_time = ad_job_watermark_is_time(type);
+	if (job->lag == NULL)
+		job->lag = is_time ? "5 minutes" : "1000";
+	check_lag(job->lag, is_time);
+	check_since(job, type, is_time);
+	ad_job_definition(job->kind->name)->check(job, &source);
+}
