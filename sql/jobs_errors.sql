@@ -108,8 +108,11 @@ CALL ad_run_job('j');
 SELECT * FROM last_run;
 ALTER TABLE event DROP at;
 ALTER TABLE event RENAME at2 TO at;
--- a model that is gone, that has no p-values any more, that has another feature
+-- a model is not dropped while a job uses it; one that is gone all the same, that has another feature
 SELECT ad_drop_model('sure');
+DELETE FROM _anomaly._ad_model_name WHERE name = 'sure';
+DELETE FROM _anomaly._ad_model_version WHERE name = 'sure';
+DELETE FROM _anomaly._ad_model_grant WHERE name = 'sure';
 CALL ad_run_job('j');
 SELECT * FROM last_run;
 SELECT ad_train('sure', 'SELECT a, b AS c FROM event', ad_zscore() || ad_calibrate());

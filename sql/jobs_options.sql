@@ -93,8 +93,39 @@ DO $$ BEGIN PERFORM ad_drop_job('none'); END $$;
 SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
 WHERE c.relkind = 'v' AND c.relname LIKE 'ad\_%job%' AND col_description(c.oid, a.attnum) IS NULL ORDER BY 1, 2;
 
-SELECT count(ad_drop_job(name)) FROM ad_jobs;
+-- a model is not dropped from under a job; jobs follow it to another name
+SELECT ad_create_job('second', 'items', 'item', 'id', 'at', '{"score": 9}');
 SELECT ad_drop_model('items');
+SELECT ad_rename_model('items', 'things');
+SELECT name, model FROM ad_jobs WHERE kind = 'model' ORDER BY name;
+SELECT ad_drop_job('second');
+-- of jobs that the current user may not see he learns that there are some; they are not his to drop
+CREATE ROLE options_owner;
+CREATE ROLE options_user;
+GRANT SELECT ON item TO options_owner;
+GRANT SELECT (id, a, at) ON item TO options_user;
+SET ROLE options_owner;
+SELECT ad_train('shared', 'SELECT a FROM item', 'zscore');
+SELECT ad_grant_model('shared', 'options_user', 'score');
+SET ROLE options_user;
+-- what he may not read is said when the job is made
+SELECT ad_create_job('theirs', 'shared', 'item', 'id', 'at', '{"score": 9}');
+SELECT ad_create_job('theirs', 'shared', 'SELECT id, a, at FROM item', 'id', 'at', '{"score": 9}');
+SET ROLE options_owner;
+SELECT ad_drop_model('shared');
+SELECT ad_create_job('mine', 'shared', 'item', 'id', 'at', '{"score": 9}');
+SELECT ad_drop_model('shared');
+SELECT ad_drop_model('shared', cascade => true);
+SELECT name FROM ad_jobs;
+SET ROLE options_user;
+SELECT _anomaly._ad_model_jobs('shared', false);
+SELECT name, model FROM ad_jobs;
+RESET ROLE;
+SELECT ad_drop_model('things', cascade => true);
+SELECT name FROM ad_jobs ORDER BY name;
+SELECT count(ad_drop_job(name)) FROM ad_jobs;
+DROP OWNED BY options_owner, options_user;
+DROP ROLE options_owner, options_user;
 DROP VIEW shown;
 DROP FUNCTION try(text);
 DROP TABLE item, flow;

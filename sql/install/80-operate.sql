@@ -152,12 +152,20 @@ LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000;
 COMMENT ON FUNCTION @extschema@.ad_activate(text, integer) IS
 'makes a version of a model the one that its name means; returns the one before, or NULL';
 
-CREATE FUNCTION @extschema@.ad_drop_model(name text, version integer DEFAULT NULL)
+CREATE FUNCTION @extschema@.ad_drop_model(name text, version integer DEFAULT NULL, cascade boolean DEFAULT false)
 RETURNS integer
-AS 'MODULE_PATHNAME'
+AS 'MODULE_PATHNAME', 'ad_drop_model_0_3'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
-COMMENT ON FUNCTION @extschema@.ad_drop_model(text, integer) IS
-'drops a version of a model that is not active, or without a version the model and its grants; returns how many versions are gone';
+COMMENT ON FUNCTION @extschema@.ad_drop_model(text, integer, boolean) IS
+'drops a version of a model that is not active, or without a version the model and its grants, unless jobs use it: cascade drops those of the current user''s with it, and leaves those of others without a model; returns how many versions are gone';
+
+-- What was ad_drop_model() in 0.2.0; see _ad_prepare().
+CREATE FUNCTION _anomaly._ad_drop_model(name text, version integer DEFAULT NULL)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'ad_drop_model_0_3'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
+COMMENT ON FUNCTION _anomaly._ad_drop_model(text, integer) IS
+'ad_drop_model() of version 0.2.0, for objects that depend on it';
 
 CREATE FUNCTION @extschema@.ad_rename_model(name text, new_name text)
 RETURNS void

@@ -1024,6 +1024,14 @@ SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_revoke_job(text, text, text) IS
 'takes a privilege on a job away from a role, as it was granted; returns 1, or 0 for what was not granted';
 
+CREATE FUNCTION _anomaly._ad_model_jobs(model text, cascade boolean)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'ad_model_jobs'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION _anomaly._ad_model_jobs(text, boolean) IS
+'an error if jobs use a model of one''s own, or drops those of one''s own; returns how many it dropped';
+
 -- Functions whose result was void until 0.2.0: what depends on one keeps it.
 
 CREATE FUNCTION _anomaly._ad_create_job(name text, model text, source text, key text, watermark text, rule jsonb DEFAULT '{"p_value": 0.001}',

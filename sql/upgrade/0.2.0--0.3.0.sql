@@ -437,6 +437,9 @@ ALTER FUNCTION @extschema@._ad_label(text, text, boolean, text) SET SCHEMA _anom
 ALTER FUNCTION @extschema@.ad_label(text, bigint, boolean, text) RENAME TO _ad_label;
 ALTER FUNCTION @extschema@._ad_label(text, bigint, boolean, text) SET SCHEMA _anomaly;
 
+ALTER FUNCTION @extschema@.ad_drop_model(text, integer) RENAME TO _ad_drop_model;
+ALTER FUNCTION @extschema@._ad_drop_model(text, integer) SET SCHEMA _anomaly;
+
 -- What they called is in C.
 DROP FUNCTION _anomaly._ad_job_store(_anomaly._ad_own_job);
 DROP FUNCTION _anomaly._ad_job_check(_anomaly._ad_own_job);

@@ -71,6 +71,7 @@ extern AdJob *ad_job_read_options(int32 id);
 
 /* sql_own_job.c */
 extern bool ad_job_is_own(Oid owner);
+extern bool ad_job_is_seen(const AdJobRow *job);
 extern void ad_job_own(Datum name, bool isnull, const char *lock,
 					   AdJobRow *out);
 extern void ad_job_may_label(Datum name, AdJobRow *out);
@@ -90,7 +91,7 @@ extern ErrorData *ad_job_try(void (*function) (void *arg), void *arg);
 
 /* sql_check.c */
 extern bool ad_job_reads_as(const char *given, Oid type, Datum *value);
-extern void ad_job_check(AdJob *job);
+extern void ad_job_check(AdJob *job, bool reads);
 
 /* sql_define.c */
 extern char *ad_job_new_name(Datum name, bool isnull);

@@ -165,11 +165,29 @@ check_since(AdJob *job, Oid type, bool is_time)
 }
 
 /*
- * Raise what is wrong with a job; complete its options.  Within SPI, in the
- * server's search path.
+ * Begin to read the source of a job, and no row of it: what its owner may not
+ * read, a table or a column, is said now and not by each run.
+ */
+static void
+check_rights(const AdJob *job, const AdJobColumns *source)
+{
+	int			nestlevel = NewGUCNestLevel();
+
+	(void) set_config_option("search_path", job->search_path, PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	if (SPI_execute(psprintf("SELECT FROM (\n%s\n) _q LIMIT 0", source->sql),
+					true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute failed");
+	AtEOXact_GUC(true, nestlevel);
+}
+
+/*
+ * Raise what is wrong with a job; complete its options.  "reads": the source
+ * may be planned, which calls functions, since the current user wrote it and
+ * will be whom it is read as.  Within SPI, in the server's search path.
  */
 void
-ad_job_check(AdJob *job)
+ad_job_check(AdJob *job, bool reads)
 {
 	AdJobColumns source;
 	Oid			type;
@@ -190,5 +208,7 @@ ad_job_check(AdJob *job)
 		job->lag = is_time ? "5 minutes" : "1000";
 	check_lag(job->lag, is_time);
 	check_since(job, type, is_time);
+	if (reads)
+		check_rights(job, &source);
 	ad_job_definition(job->kind->name)->check(job, &source);
 }

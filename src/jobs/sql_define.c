@@ -251,7 +251,6 @@ insert(AdJob *job)
 	Oid			types[] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, TEXTOID};
 	Datum		values[7];
 
-	job->owner = GetUserId();
 	values[0] = CStringGetTextDatum(job->name);
 	values[1] = CStringGetTextDatum(GetUserNameFromId(job->owner, false));
 	values[2] = CStringGetTextDatum(job->kind->name);
@@ -303,6 +302,7 @@ create(FunctionCallInfo fcinfo, const AdJobDefinition *kind, int source)
 	int			nestlevel;
 
 	job->kind = ad_job_kind(kind->kind);
+	job->owner = GetUserId();
 	job->name = ad_job_new_name(PG_GETARG_DATUM(0), PG_ARGISNULL(0));
 	if (!PG_ARGISNULL(source))
 		job->source = ad_text_argument(PG_GETARG_DATUM(source), "source",
@@ -313,7 +313,7 @@ create(FunctionCallInfo fcinfo, const AdJobDefinition *kind, int source)
 	asked = asked_by_arguments(fcinfo, kind);
 	check_asked(kind, asked);
 	ad_job_options_read(job, asked);
-	ad_job_check(job);
+	ad_job_check(job, true);
 	insert(job);
 	result = ad_job_name_result(job->name);
 	SPI_finish();
@@ -563,7 +563,7 @@ alter(FunctionCallInfo fcinfo)
 	asked = asked_by_changes(job, kind, changes, search_path);
 	check_asked(kind, asked);
 	ad_job_options_read(job, merge_options(job, asked));
-	ad_job_check(job);
+	ad_job_check(job, job->owner == GetUserId() && row.owner == job->owner);
 	if (job->owner != row.owner)
 		ad_job_reschedule(&row, row.name, job->owner);
 	update(job);

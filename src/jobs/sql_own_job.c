@@ -86,6 +86,13 @@ ad_job_is_own(Oid owner)
 		has_privs_of_role(GetUserId(), owner);
 }
 
+/* Whether the current user may see a job.  Within SPI. */
+bool
+ad_job_is_seen(const AdJobRow *job)
+{
+	return ad_job_is_own(job->owner) || granted(Int32GetDatum(job->id)) != NULL;
+}
+
 /* Find a job by name; false if there is none. */
 static bool
 find(Datum name, const char *statement, AdJobRow *out)

@@ -10,6 +10,7 @@
  *-------------------------------------------------------------------------
  */
 #include "jobs/ad_job_define.h"
+#include "operate/ad_operate.h"
 #include "operate/ad_own.h"
 #include "sql/ad_text.h"
 
@@ -74,6 +75,91 @@ Datum
 ad_drop_job(PG_FUNCTION_ARGS)
 {
 	return ad_call_door(drop_job, fcinfo);
+}
+
+/* Raise the error of a model that jobs use; "names": those that may be told. */
+static void
+in_use(const char *model, const char *names, int nnames, bool others)
+{
+	if (nnames == 1 && !others)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop model \"%s\" because job %s uses it",
+						model, names),
+				 errhint("Drop the job or give it another model first, or use ad_drop_model(name, cascade => true).")));
+	ereport(ERROR,
+			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+			 errmsg("cannot drop model \"%s\" because jobs use it", model),
+			 nnames == 0 ? errdetail("They are not for the current user to see.") :
+			 others ? errdetail("They are %s, and some that are not for the current user to see.",
+								names) :
+			 errdetail("They are %s.", names),
+			 errhint("Drop the jobs or give them another model first, or use ad_drop_model(name, cascade => true).")));
+}
+
+/*
+ * Look at the jobs that use a model, which the current user owns.  Raise an
+ * error if there are some; or drop those of his own, and leave those of others
+ * without their model: he has no right to their alerts.  How many are dropped.
+ */
+static int64
+drop_jobs_of(Datum model, bool cascade)
+{
+	Oid			types[1] = {TEXTOID};
+	uint64		n = ad_own_run("SELECT j.id, j.owner::oid, j.name FROM %s._ad_job j WHERE j.options ->> 'model' = $1 ORDER BY j.name FOR UPDATE",
+							   1, types, &model, NULL);
+	SPITupleTable *rows = SPI_tuptable;
+	StringInfoData names;
+	int			nnames = 0;
+	int64		dropped = 0;
+	bool		others = false;
+
+	initStringInfo(&names);
+	for (uint64 i = 0; i < n; i++)
+	{
+		AdJobRow	job;
+		bool		isnull;
+
+		job.id = DatumGetInt32(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull));
+		job.owner = DatumGetObjectId(SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &isnull));
+		job.name = SPI_getvalue(rows->vals[i], rows->tupdesc, 3);
+		if (cascade && ad_job_is_own(job.owner))
+		{
+			(void) drop(&job);
+			dropped++;
+		}
+		else if (cascade || !ad_job_is_seen(&job))
+			others = true;
+		else
+			appendStringInfo(&names, "%s\"%s\"", nnames++ > 0 ? ", " : "",
+							 job.name);
+	}
+	if (cascade && others)
+		ereport(NOTICE,
+				(errmsg("jobs of other roles use model \"%s\" and stay without it",
+						ad_text_quote(model)),
+				 errdetail("Their runs fail until their owners give them another model.")));
+	else if (!cascade && (nnames > 0 || others))
+		in_use(TextDatumGetCString(model), names.data, nnames, others);
+	return dropped;
+}
+
+/*
+ * _ad_model_jobs(model, cascade) -> jobs dropped with a model; an error if jobs
+ * use it and they may not be.  Strict.
+ */
+Datum
+ad_model_jobs(PG_FUNCTION_ARGS)
+{
+	text	   *model = PG_GETARG_TEXT_PP(0);
+	AdRegistryName row;
+	int64		n;
+
+	ad_registry_check(model, NULL, AD_PRIVILEGE_OWN, &row);
+	SPI_connect();
+	n = drop_jobs_of(PointerGetDatum(model), PG_GETARG_BOOL(1));
+	SPI_finish();
+	PG_RETURN_INT64(n);
 }
 
 /* Give a job another name; an error where another job has it. */

@@ -34,6 +34,7 @@
 
 PG_FUNCTION_INFO_V1(ad_activate);
 PG_FUNCTION_INFO_V1(ad_drop_model);
+PG_FUNCTION_INFO_V1(ad_drop_model_0_3);
 PG_FUNCTION_INFO_V1(ad_rename_model);
 PG_FUNCTION_INFO_V1(ad_grant_model);
 PG_FUNCTION_INFO_V1(ad_revoke_model);
@@ -133,9 +134,25 @@ ad_activate(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(row.active);
 }
 
-/* ad_drop_model(name, version) -> versions dropped. */
-Datum
-ad_drop_model(PG_FUNCTION_ARGS)
+/*
+ * Jobs that use a model keep it from being dropped, or are dropped with it; the
+ * SQL of the jobs room knows them.
+ */
+static void
+drop_jobs(text *name, bool cascade)
+{
+	Oid			types[2] = {TEXTOID, BOOLOID};
+	Datum		values[2] = {PointerGetDatum(name), BoolGetDatum(cascade)};
+
+	if (SPI_execute_with_args(psprintf("SELECT %s._ad_model_jobs($1, $2)",
+									   ad_internal_schema()),
+							  2, types, values, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_with_args failed");
+}
+
+/* Drop a model, or a version of it; "jobs": look for jobs that use it. */
+static Datum
+drop_model(FunctionCallInfo fcinfo, bool jobs)
 {
 	text	   *name;
 	AdRegistryName row;
@@ -151,6 +168,9 @@ ad_drop_model(PG_FUNCTION_ARGS)
 	lock_owned(name, &row);
 	if (PG_ARGISNULL(1))
 	{
+		if (jobs)
+			drop_jobs(name, PG_NARGS() > 2 && !PG_ARGISNULL(2) &&
+					  PG_GETARG_BOOL(2));
 		n = ad_own_run("DELETE FROM %s._ad_model_version WHERE name = $1",
 					   1, types, values, NULL);
 		(void) ad_own_run("DELETE FROM %s._ad_model_grant WHERE name = $1",
@@ -176,6 +196,26 @@ ad_drop_model(PG_FUNCTION_ARGS)
 	}
 	SPI_finish();
 	PG_RETURN_INT32((int32) n);
+}
+
+/* ad_drop_model(name, version) of 0.2.0, until ALTER EXTENSION has been run. */
+Datum
+ad_drop_model(PG_FUNCTION_ARGS)
+{
+	return drop_model(fcinfo, false);
+}
+
+static Datum
+drop_model_and_jobs(FunctionCallInfo fcinfo)
+{
+	return drop_model(fcinfo, true);
+}
+
+/* ad_drop_model(name, version, cascade) -> versions dropped. */
+Datum
+ad_drop_model_0_3(PG_FUNCTION_ARGS)
+{
+	return ad_call_door(drop_model_and_jobs, fcinfo);
 }
 
 /* ad_rename_model(name, new_name) */
@@ -204,6 +244,11 @@ ad_rename_model(PG_FUNCTION_ARGS)
 						text_to_cstring(new_name))));
 	for (int i = 0; i < (int) lengthof(statements); i++)
 		(void) ad_own_run(statements[i], 2, types, values, NULL);
+	/* jobs follow; until ALTER EXTENSION has been run they have a column */
+	(void) ad_own_run(get_attnum(ad_own_relation(AD_REL_JOB), "model") == InvalidAttrNumber ?
+					  "UPDATE %s._ad_job SET options = options || jsonb_build_object('model', $2) WHERE options ->> 'model' = $1" :
+					  "UPDATE %s._ad_job SET model = $2 WHERE model = $1",
+					  2, types, values, NULL);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
