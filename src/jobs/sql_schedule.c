@@ -158,6 +158,29 @@ ad_job_unschedule(const AdJobRow *job)
 }
 
 /*
+ * An entry that was switched off stays so, where the current user may do that:
+ * pg_cron lets nobody, unless he was granted it.
+ */
+static void
+switch_off(const AdJobRow *job, Datum id)
+{
+	Oid			types[1] = {INT8OID};
+	bool		isnull;
+
+	(void) run_as(GetUserId(), "SELECT has_function_privilege('cron.alter_job(bigint, text, text, text, text, boolean)', 'EXECUTE')",
+				  0, NULL, NULL);
+	if (!DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0],
+									SPI_tuptable->tupdesc, 1, &isnull)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("schedule of job \"%s\" is switched off and cannot follow it",
+						job->name),
+				 errhint("Take the job from the schedule first with ad_unschedule_job().")));
+	(void) run_as(GetUserId(), "SELECT cron.alter_job($1, active => false)", 1,
+				  types, &id);
+}
+
+/*
  * Let the schedule of a job, if it has one, follow it to another name or
  * owner; an error that says what to do where it cannot.  Within SPI.
  */
@@ -180,12 +203,7 @@ ad_job_reschedule(const AdJobRow *job, const char *name, Oid owner)
 	remove_entry(superuser() ? GetUserId() : job->owner, entry.id);
 	id = make_entry(owner, name, entry.schedule);
 	if (!entry.active)
-	{
-		Oid			types[1] = {INT8OID};
-
-		(void) run_as(owner, "SELECT cron.alter_job($1, active => false)", 1,
-					  types, &id);
-	}
+		switch_off(job, id);
 }
 
 /* Raise an error without pg_cron, with what to do. */
