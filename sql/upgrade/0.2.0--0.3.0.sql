@@ -420,6 +420,10 @@ BEGIN
 	EXECUTE 'GRANT SELECT, INSERT ON _anomaly._ad_job TO ' || dumper;
 END $$;
 
+-- There was one alert a key, and a label of a key is one of that alert.
+UPDATE _anomaly._ad_label l SET generation = a.generation, place = a.place
+FROM _anomaly._ad_alert a WHERE a.job_id = l.job_id AND a.key = l.key;
+
 -- Functions over jobs answer with a name or a count, and take more options:
 -- what depends on an old one keeps it.
 ALTER FUNCTION @extschema@.ad_create_job(text, text, text, text, text, jsonb, text, integer, text, interval, integer, integer, text, text[]) RENAME TO _ad_create_job;
