@@ -141,7 +141,21 @@ CREATE TRIGGER _ad_job_guard
 BEFORE INSERT ON _anomaly._ad_job_grant
 FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
 
-DROP FUNCTION _anomaly._ad_job_grant(text, text, text);
+DO $$
+DECLARE
+	f text;
+BEGIN
+	FOREACH f IN ARRAY ARRAY['_ad_job_grant(text, text, text)'] LOOP
+		BEGIN
+			EXECUTE format('DROP FUNCTION _anomaly.%s', f);
+		EXCEPTION WHEN dependent_objects_still_exist THEN
+			EXECUTE format('REVOKE ALL ON FUNCTION _anomaly.%s FROM PUBLIC', f);
+			EXECUTE format('ALTER FUNCTION _anomaly.%s RENAME TO %I', f, split_part(f, '(', 1) || '_0_2');
+			RAISE WARNING 'function _anomaly.% is kept as %_0_2, since other objects depend on it', f, split_part(f, '(', 1)
+				USING HINT = 'Nothing uses it any more: drop what depends on it, and the function.';
+		END;
+	END LOOP;
+END $$;
 
 -- Labels and grants are written by C, and rows deleted. What else used the views gets no
 -- answer.
@@ -367,13 +381,27 @@ BEGIN
 END $$;
 
 -- What runs jobs is C.
-DROP FUNCTION _anomaly._ad_job_unlock();
-DROP FUNCTION _anomaly._ad_job_begin(text);
-DROP FUNCTION _anomaly._ad_job_alerts(_anomaly._ad_own_job, integer, bigint, jsonb);
-DROP FUNCTION _anomaly._ad_job_batch_model(_anomaly._ad_own_job, integer, timestamptz);
-DROP FUNCTION _anomaly._ad_job_batch_layering(_anomaly._ad_own_job, integer, timestamptz);
-DROP FUNCTION _anomaly._ad_job_batch(integer, integer, timestamptz);
-DROP FUNCTION _anomaly._ad_job_explanation(_anomaly._ad_own_job, text);
+DO $$
+DECLARE
+	f text;
+BEGIN
+	FOREACH f IN ARRAY ARRAY['_ad_job_unlock()',
+		'_ad_job_begin(text)',
+		'_ad_job_alerts(_anomaly._ad_own_job, integer, bigint, jsonb)',
+		'_ad_job_batch_model(_anomaly._ad_own_job, integer, timestamptz)',
+		'_ad_job_batch_layering(_anomaly._ad_own_job, integer, timestamptz)',
+		'_ad_job_batch(integer, integer, timestamptz)',
+		'_ad_job_explanation(_anomaly._ad_own_job, text)'] LOOP
+		BEGIN
+			EXECUTE format('DROP FUNCTION _anomaly.%s', f);
+		EXCEPTION WHEN dependent_objects_still_exist THEN
+			EXECUTE format('REVOKE ALL ON FUNCTION _anomaly.%s FROM PUBLIC', f);
+			EXECUTE format('ALTER FUNCTION _anomaly.%s RENAME TO %I', f, split_part(f, '(', 1) || '_0_2');
+			RAISE WARNING 'function _anomaly.% is kept as %_0_2, since other objects depend on it', f, split_part(f, '(', 1)
+				USING HINT = 'Nothing uses it any more: drop what depends on it, and the function.';
+		END;
+	END LOOP;
+END $$;
 
 -- The options of jobs become one jsonb. The old table is there until views no
 -- longer depend on it: see what runs at the end.
@@ -420,6 +448,15 @@ BEGIN
 	EXECUTE 'GRANT SELECT, INSERT ON _anomaly._ad_job TO ' || dumper;
 END $$;
 
+-- A view that was kept must not keep the old table.
+DO $$
+BEGIN
+	IF to_regclass('_anomaly._ad_own_grant') IS NOT NULL THEN
+		EXECUTE 'CREATE OR REPLACE VIEW _anomaly._ad_own_grant WITH (security_barrier) AS
+			SELECT * FROM _anomaly._ad_job_grant WHERE job_id IN (SELECT id FROM _anomaly._ad_job WHERE pg_has_role(owner, ''USAGE''))';
+	END IF;
+END $$;
+
 -- There was one alert a key, and a label of a key is one of that alert.
 UPDATE _anomaly._ad_label l SET generation = a.generation, place = a.place
 FROM _anomaly._ad_alert a WHERE a.job_id = l.job_id AND a.key = l.key;
@@ -445,9 +482,23 @@ ALTER FUNCTION @extschema@.ad_drop_model(text, integer) RENAME TO _ad_drop_model
 ALTER FUNCTION @extschema@._ad_drop_model(text, integer) SET SCHEMA _anomaly;
 
 -- What they called is in C.
-DROP FUNCTION _anomaly._ad_job_store(_anomaly._ad_own_job);
-DROP FUNCTION _anomaly._ad_job_check(_anomaly._ad_own_job);
-DROP FUNCTION _anomaly._ad_job_defaults(_anomaly._ad_own_job);
-DROP FUNCTION _anomaly._ad_job_alter(text, jsonb, text);
-DROP FUNCTION _anomaly._ad_layering_all(jsonb);
-DROP FUNCTION _anomaly._ad_job_unschedule(text);
+DO $$
+DECLARE
+	f text;
+BEGIN
+	FOREACH f IN ARRAY ARRAY['_ad_job_store(_anomaly._ad_own_job)',
+		'_ad_job_check(_anomaly._ad_own_job)',
+		'_ad_job_defaults(_anomaly._ad_own_job)',
+		'_ad_job_alter(text, jsonb, text)',
+		'_ad_layering_all(jsonb)',
+		'_ad_job_unschedule(text)'] LOOP
+		BEGIN
+			EXECUTE format('DROP FUNCTION _anomaly.%s', f);
+		EXCEPTION WHEN dependent_objects_still_exist THEN
+			EXECUTE format('REVOKE ALL ON FUNCTION _anomaly.%s FROM PUBLIC', f);
+			EXECUTE format('ALTER FUNCTION _anomaly.%s RENAME TO %I', f, split_part(f, '(', 1) || '_0_2');
+			RAISE WARNING 'function _anomaly.% is kept as %_0_2, since other objects depend on it', f, split_part(f, '(', 1)
+				USING HINT = 'Nothing uses it any more: drop what depends on it, and the function.';
+		END;
+	END LOOP;
+END $$;

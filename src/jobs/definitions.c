@@ -55,6 +55,16 @@ count(char *const *words)
 	return n;
 }
 
+/* A text as an interval; an error if it is none. */
+static Interval *
+interval_of(const char *given)
+{
+	return DatumGetIntervalP(DirectFunctionCall3(interval_in,
+												 CStringGetDatum(given),
+												 ObjectIdGetDatum(InvalidOid),
+												 Int32GetDatum(-1)));
+}
+
 /* Set what a run asks of a job and its options hold in another form. */
 void
 ad_job_options_finish(AdJob *job)
@@ -67,13 +77,9 @@ ad_job_options_finish(AdJob *job)
 	job->nfeatures = count(job->features);
 	job->npartition_by = count(job->partition_by);
 	job->limit_per_hour = job->limit_option == AD_NO_INT ? 0 : job->limit_option;
-	job->cooldown = NULL;
-	if (job->cooldown_option != NULL)
-		job->cooldown =
-			DatumGetIntervalP(DirectFunctionCall3(interval_in,
-												  CStringGetDatum(job->cooldown_option),
-												  ObjectIdGetDatum(InvalidOid),
-												  Int32GetDatum(-1)));
+	job->cooldown = job->cooldown_option == NULL ? NULL :
+		interval_of(job->cooldown_option);
+	(void) interval_of(job->late_check);	/* views show it as one */
 }
 
 /* The options of a job as jsonb, every default spelled out. */

@@ -17,6 +17,7 @@
  *-------------------------------------------------------------------------
  */
 #include "core/ad_core.h"
+#include "jobs/ad_job_define.h"
 #include "operate/ad_own.h"
 #include "sql/ad_text.h"
 
@@ -47,6 +48,27 @@ typedef struct Inserter
 								 * table's */
 	bool		restores;		/* may write the table itself */
 } Inserter;
+
+/*
+ * Raise an error for a row whose options are none: views show them, to all who
+ * see the job.
+ */
+static void
+check_options(Relation rel, HeapTuple row)
+{
+	AdJob	   *job = palloc0(sizeof(AdJob));
+	bool		isnull[2];
+	Datum		kind = heap_getattr(row, ad_own_column(rel, "kind"),
+									RelationGetDescr(rel), &isnull[0]);
+	Datum		options = heap_getattr(row, ad_own_column(rel, "options"),
+									   RelationGetDescr(rel), &isnull[1]);
+
+	if (isnull[0] || isnull[1] || !JB_ROOT_IS_OBJECT(DatumGetJsonbP(options)))
+		return;					/* constraints say so */
+	job->kind = ad_job_kind(TextDatumGetCString(kind));
+	ad_job_options_read(job, DatumGetJsonbP(options));
+	ad_job_options_finish(job);
+}
 
 /*
  * _ad_job_number(), before a job is inserted.  Its number comes from the
@@ -106,6 +128,7 @@ ad_job_number(PG_FUNCTION_ARGS)
 		value = ObjectIdGetDatum(AD_ROLE_NOBODY);
 		row = heap_modify_tuple_by_cols(row, desc, 1, &owner, &value, &isset);
 	}
+	check_options(rel, row);
 	return PointerGetDatum(row);
 }
 

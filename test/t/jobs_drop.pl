@@ -48,6 +48,8 @@ my $left = join ' UNION ALL ', map { "SELECT '$_' FROM _anomaly.$_ s WHERE NOT E
 my %first = (
 	'labels' => "SELECT ad_label('j', '7', true)",
 	'begins a run' => "SELECT _anomaly._ad_job_begin('j') IS NOT NULL",
+	'grants' => "SELECT ad_grant_job('j', 'public')",
+	'changes' => "SELECT ad_alter_job('j', '{\"explain\": 1}')",
 	'drops' => "SELECT ad_drop_job('j')");
 for my $what (sort keys %first)
 {

@@ -236,10 +236,15 @@ SQL
 	super('SELECT ad_drop_job($$bj$$), ad_drop_job($$bl$$), ad_drop_model($$bm$$), ad_drop_model($$sk$$)');
 
 	# 3. infinite and far times
-	as('mallory', q{INSERT INTO _anomaly._ad_new_job (name, owner, kind, model, source, key_column, watermark_column, rule, batch_size, lag, explain, search_path, timezone, created_at)
-		VALUES ('y', 'mallory', 'model', 'm', 'select 1', 'id', 'ts', '{"p_value":0.01}', 1, '1', 0, 'public', 'UTC', 'infinity');
-		INSERT INTO _anomaly._ad_own_state (job_id) SELECT id FROM _anomaly._ad_own_job WHERE name = 'y'});
-	is(super("SELECT created_at <= now() AND created_at > now() - interval '1 minute' FROM _anomaly._ad_job WHERE name = 'y'"), 't', "$db: when a job was made is not for its maker to say");
+	my $options = '{"model": "m", "key": "id", "watermark": "ts", "rule": {"p_value": 0.01}}';
+	super(qq{INSERT INTO _anomaly._ad_job (name, owner, kind, source, options, search_path, timezone, created_at)
+		VALUES ('y', 'mallory', 'model', 'select 1', '$options', 'public', 'UTC', now());
+		INSERT INTO _anomaly._ad_job_state (job_id) SELECT id FROM _anomaly._ad_own_job WHERE name = 'y'});
+	for my $odd ('{"batch_size": "x"}', '{"late_check": "x"}', '{"cooldown": "x"}', '{"rule": 1}', '{"x": 1}')
+	{
+		like(as('postgres', qq{INSERT INTO _anomaly._ad_job (name, owner, kind, source, options, search_path, timezone, created_at)
+			VALUES ('odd', 'mallory', 'model', 'select 1', '$options'::jsonb || '$odd', 'public', 'UTC', now())}), qr/ERROR/, "$db: options $odd that views could not show are refused");
+	}
 	as('mallory', "INSERT INTO _anomaly._ad_own_run (job_id, run, pid, started, finished) SELECT id, g, 1, s, s FROM _anomaly._ad_own_job, unnest('{infinity,-infinity,294276-12-31,4713-01-01 BC}'::timestamptz[]) WITH ORDINALITY u(s, g)")
 		for 1;
 	as('mallory', "INSERT INTO _anomaly._ad_own_run (job_id, run, pid, started, finished) SELECT id, 10, 1, '294276-12-31', '294276-12-31' FROM _anomaly._ad_own_job");
@@ -254,9 +259,9 @@ SQL
 	super("DELETE FROM _anomaly._ad_job WHERE name IN ('x', 'y')");
 
 	# rows in the name of others
-	my $job = q{(id, name, owner, kind, model, source, key_column, watermark_column, rule, batch_size, lag, explain, search_path, timezone, created_at)};
-	my $row = qq{5000\tpj\tboss\tmodel\tm\tselect 1\tid\tts\t{"p_value":0.01}\t1\t1\t0\tpublic\tUTC\t2026-01-01 00:00+00};
-	like(as('owner', qq{INSERT INTO _anomaly._ad_job $job VALUES (5000, 'pj', 'boss', 'model', 'm', 'select 1', 'id', 'ts', '{"p_value":0.01}', 1, '1', 0, 'public', 'UTC', now())}),
+	my $job = q{(id, name, owner, kind, source, options, search_path, timezone, created_at)};
+	my $row = qq{5000\tpj\tboss\tmodel\tselect 1\t$options\tpublic\tUTC\t2026-01-01 00:00+00};
+	like(as('owner', qq{INSERT INTO _anomaly._ad_job $job VALUES (5000, 'pj', 'boss', 'model', 'select 1', '$options', 'public', 'UTC', now())}),
 		qr/ERROR:  cannot make a job of role "boss"/, "$db: the owner of the database plants no job of a superuser");
 	like(as('owner', "COPY _anomaly._ad_job $job FROM stdin;\n$row\n\\.\n"), qr/WARNING:  job "pj" is restored without its owner "boss".*ad_alter_job/s, "$db: a restore says what it could not bring");
 	is(super("SELECT owner::text || '.' FROM _anomaly._ad_job WHERE name = 'pj'"), '.', "$db: the job is there, of nobody");
@@ -276,12 +281,12 @@ SQL
 		SELECT ad_create_job('aj', 'al', 'SELECT * FROM data.ev', 'i', 'ts', '{"score": 1.5}')});
 	as('alice', q{CALL ad_run_job('aj')});
 	as('mallory', q{SELECT ad_create_job('mj', 'al', $$SELECT i, 'abc' AS salary, i AS ii, ts FROM data.ev$$, 'i', 'ts', '{"score": 1}', features => '{salary,i}')});
-	as('mallory', q{INSERT INTO _anomaly._ad_own_alert (job_id, key, score, "row", event_at, scored_at) SELECT p.job_id, g::text, 1, '{"salary":"abc","i":1}', now(), now() FROM _anomaly._ad_job_privilege p, generate_series(1, 40) g WHERE p.name = 'mj';
+	as('mallory', q{INSERT INTO _anomaly._ad_own_alert (job_id, job, key, score, "row", event_at, scored_at) SELECT p.job_id, p.name, g::text, 1, '{"salary":"abc","i":1}', now(), now() FROM _anomaly._ad_job_privilege p, generate_series(1, 40) g WHERE p.name = 'mj';
 		SELECT ad_label('mj', g, g % 2 = 0) FROM generate_series(1, 40) g; SELECT ad_grant_job('mj', 'alice', 'label')});
 	is(as('mallory', "SELECT count(*) FROM ad_labels WHERE job = 'mj'"), "40\n", "$db: mallory has labelled rows of his own");
 	like(as('alice', q{SELECT ad_retrain('al') -> 'labels'}), qr/^0\n/, "$db: labels of who may only score do not count");
 	as('alice', q{SELECT ad_grant_job('aj', 'mallory', 'label')});
-	like(as('mallory', q{SELECT _anomaly._ad_label_store(job_id, 'none', true, NULL) FROM _anomaly._ad_job_privilege WHERE name = 'aj'}), qr/has no alert with key "none"/, "$db: who may label labels alerts, and no rows of his own");
+	like(as('mallory', q{SELECT ad_label('aj', 'none', true)}), qr/has no alert with key "none"/, "$db: who may label labels alerts, and no rows of his own");
 	like(as('mallory', q{INSERT INTO _anomaly._ad_label SELECT job_id, '1', true, '{}', NULL, 'alice', now() FROM _anomaly._ad_job_privilege}), qr/permission denied/, "$db: nor by the table");
 	as('alice', q{SELECT ad_drop_job('aj')});
 
