@@ -50,6 +50,8 @@ extern const int64 ad_pow10_int[19];
 extern const double ad_pow10_double[23];
 
 #define AD_EVENT_MATCHED	0x01	/* link names the other half of the pair */
+#define AD_EVENT_DONE		0x02	/* resumed: a placement that a sequence
+									 * used, a cancel of nothing on the tape */
 
 typedef struct AdEvent
 {
@@ -62,7 +64,7 @@ typedef struct AdEvent
 	uint32		row;			/* the caller's row number, for results */
 	unsigned int kind:2;		/* AD_EVENT_... */
 	unsigned int side:1;		/* AD_BUY or AD_SELL */
-	unsigned int flags:1;		/* AD_EVENT_MATCHED */
+	unsigned int flags:2;		/* AD_EVENT_MATCHED, AD_EVENT_DONE */
 	unsigned int scale:5;		/* decimals of qty, at most AD_QTY_DECIMALS;
 								 * qty has no trailing zeros after the point */
 	unsigned int idlen:8;		/* bytes of the order id */

@@ -140,6 +140,24 @@ typedef struct AdSequences
 	Size		max_members;
 } AdSequences;
 
+/* What of a partition rules window and strict look at, and have used up. */
+typedef struct AdStretch
+{
+	int64		limit;			/* first orders are at this time or before */
+	uint32		cursor[2];		/* orders before these positions are used up,
+								 * by side; of rule window before the first */
+	int64		before;			/* events of the partition before the tape's */
+	AdCredit	spent;			/* by what was measured so far */
+	bool		unmatched;		/* cancels are not matched yet */
+	bool		only_look;		/* measure nothing */
+} AdStretch;
+
+typedef struct AdAnchored AdAnchored;	/* anchored.c */
+
+extern void ad_layering_feed(AdAnchored *a, AdEvent *events, uint32 n,
+							 const AdLayeringConfig *c, AdSequences *out);
+extern void ad_layering_find_stretch(AdTape *tape, const AdLayeringConfig *c,
+									 AdStretch *stretch, AdSequences *out);
 extern void ad_layering_find(AdEvent *events, uint32 n,
 							 const AdLayeringConfig *c, AdSequences *out);
 
@@ -149,11 +167,19 @@ extern void ad_sequences_member(AdSequences *out, uint32 pos, uint32 seq);
 extern void ad_sequences_sort(AdSequences *out);
 extern const char *ad_found_word(AdFound found);
 
+/* The longest that a sequence takes. */
+static inline int64
+ad_layering_horizon(const AdLayeringConfig *c)
+{
+	return ad_time_add(ad_time_add(c->orders_window, c->cancel_window),
+					   c->trade_window);
+}
+
 extern void ad_measure(const AdTape *tape, const AdLayeringConfig *c,
 					   AdSequence *s, AdScratch *scratch, AdCredit *credit);
 
 /* anchored.c: the causal rule, one event at a time */
-typedef struct AdAnchored AdAnchored;
+struct AdMatcher;
 
 extern AdAnchored *ad_anchored_create(MemoryContext mcxt,
 									  const AdLayeringConfig *c);
@@ -162,6 +188,11 @@ extern bool ad_anchored_feed(AdAnchored *a, const AdEvent *event,
 							 uint32 seq);
 extern void ad_anchored_prefetch(const AdAnchored *a, AdEvent *events,
 								 uint32 i, uint32 n);
+extern void ad_anchored_resume(AdAnchored *a, const AdEvent *event);
+extern const AdTape *ad_anchored_held(AdAnchored *a,
+									  struct AdMatcher **matcher,
+									  AdCredit **credit);
+extern bool ad_anchored_used(const AdAnchored *a, uint32 pos);
 extern void ad_anchored_measure(AdAnchored *a, AdSequence *s);
 
 #endif							/* AD_LAYERING_H */

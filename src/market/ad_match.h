@@ -35,6 +35,9 @@ extern void ad_match_init(AdMatcher *m, MemoryContext mcxt, uint64 seed,
 extern void ad_match_order(AdMatcher *m, AdTape *tape, uint32 pos);
 extern uint32 ad_match_cancel(AdMatcher *m, AdTape *tape, uint32 pos);
 extern void ad_match_expire(AdMatcher *m, AdTape *tape, uint32 pos);
+extern void ad_match_restore(AdMatcher *m, const AdEvent *key, uint32 count);
+extern uint32 ad_match_next_expired(const AdMatcher *m, uint32 *index,
+									AdEvent *key);
 extern void ad_match_prefetch(const AdMatcher *m, const AdTape *tape,
 							  AdEvent *e, int step);
 

@@ -62,8 +62,7 @@ ad_anchored_create(MemoryContext mcxt, const AdLayeringConfig *c)
 
 	a->mcxt = mcxt;
 	a->c = *c;
-	a->horizon = ad_time_add(ad_time_add(c->orders_window, c->cancel_window),
-							 c->trade_window);
+	a->horizon = ad_layering_horizon(c);
 	a->tape.events = MemoryContextAlloc(mcxt, FIRST_RING * sizeof(AdEvent));
 	a->tape.mask = FIRST_RING - 1;
 	ad_match_init(&a->matcher, mcxt, c->seed, true, c->forget, c->max_events);
@@ -282,6 +281,90 @@ evaluate(AdAnchored *a, AdSequence *out, AdSequences *members, uint32 seq)
 	return true;
 }
 
+/* Put an event behind the newest, making room for it. */
+static AdEvent *
+append(AdAnchored *a, const AdEvent *event)
+{
+	AdTape	   *t = &a->tape;
+	uint32		pos = t->end;
+	AdEvent    *e;
+
+	while (pos - (t->head & ~(ad_kept_block(t->mask + 1) - 1)) > t->mask)
+		grow(a);
+	t->end++;
+	e = AD_AT(t, pos);
+	*e = *event;
+	e->flags = 0;
+	return e;
+}
+
+/* Match the newest event, a cancel; keep the placement if it came in time. */
+static void
+take_cancel(AdAnchored *a)
+{
+	AdTape	   *t = &a->tape;
+	uint32		pos = t->end - 1;
+	const AdEvent *e = AD_AT(t, pos);
+	uint32		placed = ad_match_cancel(&a->matcher, t, pos);
+	AdEvent    *p;
+
+	if (placed == AD_NO_POSITION)
+		return;
+	p = AD_AT(t, placed);
+	if (e->ts > ad_time_add(p->ts, a->c.cancel_window) ||
+		(p->flags & AD_EVENT_DONE))
+		return;
+	ad_kept_insert(&a->kept[p->side], placed, e->ts);
+	a->last_kept[p->side] = e->ts;
+}
+
+/*
+ * Take an event that another rule held when it was saved (see
+ * ad_anchored_held()): its flag AD_EVENT_DONE says what became of it, and no
+ * sequence is looked for.
+ */
+void
+ad_anchored_resume(AdAnchored *a, const AdEvent *event)
+{
+	AdEvent    *e = append(a, event);
+	bool		done = (event->flags & AD_EVENT_DONE) != 0;
+
+	if (e->kind == AD_EVENT_ORDER)
+	{
+		ad_match_order(&a->matcher, &a->tape, a->tape.end - 1);
+		if (done)
+			e->flags |= AD_EVENT_DONE;
+	}
+	else if (e->kind == AD_EVENT_TRADE)
+		add_trade(a, e);
+	else if (!done)
+		take_cancel(a);
+}
+
+/*
+ * The events that are held, and the matcher with the placements that were
+ * open when they left; *credit is what measuring may still read.
+ */
+const AdTape *
+ad_anchored_held(AdAnchored *a, AdMatcher **matcher, AdCredit **credit)
+{
+	*matcher = &a->matcher;
+	*credit = &a->credit;
+	return &a->tape;
+}
+
+/* Whether a sequence has used a placement that is held. */
+bool
+ad_anchored_used(const AdAnchored *a, uint32 pos)
+{
+	const AdTape *t = &a->tape;
+	const AdEvent *e = AD_AT(t, pos);
+
+	return (e->flags & AD_EVENT_MATCHED) &&
+		AD_AT(t, e->link)->ts <= ad_time_add(e->ts, a->c.cancel_window) &&
+		!ad_kept_has(&a->kept[e->side], pos);
+}
+
 /*
  * Take the next event.  True if it completes a sequence, which is put into
  * out without metrics (ad_anchored_measure), its order times palloc'd in
@@ -304,13 +387,8 @@ ad_anchored_feed(AdAnchored *a, const AdEvent *event, AdSequence *out,
 				 errmsg("a partition can have at most %u events",
 						AD_MAX_POSITIONS)));
 	expire(a, event->ts);
-	while (pos - (t->head & ~(ad_kept_block(t->mask + 1) - 1)) > t->mask)
-		grow(a);
-	t->end++;
+	e = append(a, event);
 	a->credit += AD_CREDIT_PER_EVENT;
-	e = AD_AT(t, pos);
-	*e = *event;
-	e->flags = 0;
 
 	switch (e->kind)
 	{
@@ -318,20 +396,7 @@ ad_anchored_feed(AdAnchored *a, const AdEvent *event, AdSequence *out,
 			ad_match_order(&a->matcher, t, pos);
 			break;
 		case AD_EVENT_CANCEL:
-			{
-				uint32		placed = ad_match_cancel(&a->matcher, t, pos);
-
-				if (placed != AD_NO_POSITION)
-				{
-					const AdEvent *p = AD_AT(t, placed);
-
-					if (e->ts <= ad_time_add(p->ts, a->c.cancel_window))
-					{
-						ad_kept_insert(&a->kept[p->side], placed, e->ts);
-						a->last_kept[p->side] = e->ts;
-					}
-				}
-			}
+			take_cancel(a);
 			break;
 		default:
 			add_trade(a, e);

@@ -179,9 +179,9 @@ add_sequence(const AdEvent *ev, uint32 first, uint32 trade, int64 end,
 /* Rule window: find the sequences, without what only metrics need. */
 static void
 find_window(const AdEvent *ev, uint32 n, const AdLayeringConfig *c,
-			Side sides[2], AdSequences *out)
+			Side sides[2], AdStretch *stretch, AdSequences *out)
 {
-	uint32		cursor = 0;
+	uint32		cursor = stretch->cursor[0];
 
 	for (uint32 pos = 0; pos < n; pos++)
 	{
@@ -197,6 +197,8 @@ find_window(const AdEvent *ev, uint32 n, const AdLayeringConfig *c,
 		AdSequence *seq;
 
 		AD_CHECK_EVERY_1024(pos);
+		if (start > stretch->limit)
+			break;
 		if (ev[pos].kind != AD_EVENT_ORDER)
 			continue;
 		first = own->rank++;
@@ -245,6 +247,7 @@ find_window(const AdEvent *ev, uint32 n, const AdLayeringConfig *c,
 				ad_sequences_member(out, own->orders[first + i], out->n - 1);
 		cursor = own->orders[own->order_end - 1] + 1;
 	}
+	stretch->cursor[0] = cursor;
 }
 
 /* The first index of a list of positions with a time of ts or later. */
@@ -266,21 +269,23 @@ find_first(const AdEvent *ev, const uint32 *list, uint32 n, int64 ts)
 	return lo;
 }
 
-/* Rule strict, one side: q holds its placements cancelled in time. */
+/*
+ * Rule strict, one side: q holds its placements cancelled in time; those
+ * before position *used are used up.
+ */
 static void
 find_strict_side(const AdEvent *ev, const AdLayeringConfig *c,
 				 const uint32 *q, uint32 nq, const uint32 *trades,
-				 uint32 ntrades, AdSequences *out)
+				 uint32 ntrades, int64 last, uint32 *used, AdSequences *out)
 {
 	uint32	   *queue = ad_palloc_array(uint32, Max(nq, 1));
 	uint32		queue_lo = 0;	/* indices of q, cancel times decreasing */
 	uint32		queue_hi = 0;
 	uint32		end = 0;
-	uint32		cursor = 0;
 
 #define CANCEL_TS(i)	(ev[ev[q[i]].link].ts)
 
-	for (uint32 i = 0; i < nq; i++)
+	for (uint32 i = 0; i < nq && ev[q[i]].ts <= last; i++)
 	{
 		int64		limit = ad_time_add(ev[q[i]].ts, c->orders_window);
 		int64		last_cancel;
@@ -299,7 +304,7 @@ find_strict_side(const AdEvent *ev, const AdLayeringConfig *c,
 		}
 		while (queue_lo < queue_hi && queue[queue_lo] < i)
 			queue_lo++;
-		if (i < cursor || end - i < (uint32) c->min_orders)
+		if (q[i] < *used || end - i < (uint32) c->min_orders)
 			continue;
 		last_cancel = CANCEL_TS(queue[queue_lo]);
 		trade = find_first(ev, trades, ntrades, last_cancel);
@@ -319,7 +324,7 @@ find_strict_side(const AdEvent *ev, const AdLayeringConfig *c,
 			seq->cancel_qty = ad_quantity_add(seq->cancel_qty,
 											  ad_event_units(x));
 		}
-		cursor = end;
+		*used = q[end - 1] + 1;
 	}
 #undef CANCEL_TS
 	pfree(queue);
@@ -338,7 +343,7 @@ compare_first(const void *a, const void *b)
 /* Rule strict: both sides, then in the order of the first orders. */
 static void
 find_strict(const AdEvent *ev, const AdLayeringConfig *c, Side sides[2],
-			AdSequences *out)
+			AdStretch *stretch, AdSequences *out)
 {
 	for (int s = 0; s < 2; s++)
 	{
@@ -356,7 +361,8 @@ find_strict(const AdEvent *ev, const AdLayeringConfig *c, Side sides[2],
 				q[nq++] = sides[s].orders[i];
 		}
 		find_strict_side(ev, c, q, nq, sides[1 - s].trades,
-						 sides[1 - s].ntrades, out);
+						 sides[1 - s].ntrades, stretch->limit,
+						 &stretch->cursor[s], out);
 	}
 	if (out->n > 1)
 		qsort(out->items, out->n, sizeof(AdSequence), compare_first);
@@ -433,20 +439,41 @@ count_between(const AdEvent *ev, const uint32 *list, uint32 n,
 }
 
 /*
+ * Measure a sequence of a stretch.  The credit is that of the events up to
+ * the time at which the sequence was decided, in however many stretches they
+ * came; of a whole partition, of all of them.
+ */
+static void
+measure_one(AdTape *tape, const AdLayeringConfig *c, AdStretch *stretch,
+			AdSequence *s, AdScratch *scratch)
+{
+	uint32		known = tape->end;
+	AdCredit	credit;
+	AdCredit	left;
+
+	if (stretch->limit != PG_INT64_MAX)
+		known = ad_tape_first_after(tape, ad_time_add(s->start,
+													  ad_layering_horizon(c)),
+									s->trade);
+	left = credit = AD_CREDIT_START - stretch->spent +
+		(stretch->before + known) * AD_CREDIT_PER_EVENT;
+	ad_measure(tape, c, s, scratch, &left);
+	stretch->spent += credit - left;
+}
+
+/*
  * Measure the sequences of rules window and strict.  What the rule itself
  * counts is taken from the metrics while the credit lasts, else from prefix
  * sums, which are only made then.
  */
 static void
 measure_all(AdTape *tape, const AdLayeringConfig *c, Side sides[2],
-			AdSequences *out)
+			AdStretch *stretch, AdSequences *out)
 {
 	const AdEvent *ev = tape->events;
 	AdScratch	scratch = {0};
 	AdQuantity *cancelled[2] = {NULL, NULL};
 	AdQuantity *traded[2] = {NULL, NULL};
-	AdCredit	credit = AD_CREDIT_START +
-		(AdCredit) tape->end * AD_CREDIT_PER_EVENT;
 
 	scratch.mcxt = CurrentMemoryContext;
 	for (uint32 i = 0; i < out->n; i++)
@@ -455,7 +482,7 @@ measure_all(AdTape *tape, const AdLayeringConfig *c, Side sides[2],
 		Side	   *own = &sides[s->side];
 		Side	   *other = &sides[1 - s->side];
 
-		ad_measure(tape, c, s, &scratch, &credit);
+		measure_one(tape, c, stretch, s, &scratch);
 		if (s->m.measured)
 		{
 			s->opp_qty = s->m.opp_trade_qty;
@@ -488,13 +515,15 @@ measure_all(AdTape *tape, const AdLayeringConfig *c, Side sides[2],
 	}
 }
 
-/* Rule anchored: feed the events one by one. */
-static void
-find_anchored(AdEvent *events, uint32 n, const AdLayeringConfig *c,
-			  AdSequences *out)
+/*
+ * Rule anchored: feed events one by one and measure what is found.  The rows
+ * at the time of the last event are all there.
+ */
+void
+ad_layering_feed(AdAnchored *a, AdEvent *events, uint32 n,
+				 const AdLayeringConfig *c, AdSequences *out)
 {
-	AdAnchored *a = ad_anchored_create(CurrentMemoryContext, c);
-	uint32		measured = 0;
+	uint32		measured = out->n;
 
 	for (uint32 i = 0; i < n; i++)
 	{
@@ -525,13 +554,13 @@ find_anchored(AdEvent *events, uint32 n, const AdLayeringConfig *c,
 		ad_anchored_measure(a, &out->items[measured++]);
 }
 
-/* Rules window and strict: find the sequences, then measure them. */
+/* Rules window and strict, over a whole partition. */
 static void
 find_by_lists(AdEvent *events, uint32 n, const AdLayeringConfig *c,
 			  AdSequences *out)
 {
 	AdTape		tape = {events, PG_UINT32_MAX, 0, n};
-	Side		sides[2];
+	AdStretch	whole = {.limit = PG_INT64_MAX};
 
 	for (uint32 i = 0; i < n; i++)
 	{
@@ -540,20 +569,35 @@ find_by_lists(AdEvent *events, uint32 n, const AdLayeringConfig *c,
 			ad_tape_unordered(i);
 		events[i].flags = 0;
 	}
-	split(events, n, sides);
 	if (c->rule == AD_RULE_STRICT)
-	{
 		ad_match_all(&tape, c->seed, AD_MAX_POSITIONS);
-		find_strict(events, c, sides, out);
-	}
 	else
-	{
-		find_window(events, n, c, sides, out);
-		if (out->n > 0)
-			ad_match_all(&tape, c->seed, AD_MAX_POSITIONS);
-	}
-	if (out->n > 0)
-		measure_all(&tape, c, sides, out);
+		whole.unmatched = true;
+	ad_layering_find_stretch(&tape, c, &whole, out);
+}
+
+/*
+ * Rules window and strict: find the sequences whose first orders are in a
+ * stretch, and measure them unless they are only looked for.  The events are
+ * matched, or stretch->unmatched says that they are to be, once there is
+ * something to measure.  Scratch is allocated in the current context.
+ */
+void
+ad_layering_find_stretch(AdTape *tape, const AdLayeringConfig *c,
+						 AdStretch *stretch, AdSequences *out)
+{
+	AdEvent    *events = tape->events;
+	Side		sides[2];
+
+	split(events, tape->end, sides);
+	if (c->rule == AD_RULE_STRICT)
+		find_strict(events, c, sides, stretch, out);
+	else
+		find_window(events, tape->end, c, sides, stretch, out);
+	if (out->n > 0 && stretch->unmatched)
+		ad_match_all(tape, c->seed, AD_MAX_POSITIONS);
+	if (out->n > 0 && !stretch->only_look)
+		measure_all(tape, c, sides, stretch, out);
 	pfree(sides[0].orders);
 }
 
@@ -574,7 +618,7 @@ ad_layering_find(AdEvent *events, uint32 n, const AdLayeringConfig *c,
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 
 	if (c->rule == AD_RULE_ANCHORED)
-		find_anchored(events, n, c, out);
+		ad_layering_feed(ad_anchored_create(scratch, c), events, n, c, out);
 	else
 		find_by_lists(events, n, c, out);
 	MemoryContextSwitchTo(old);

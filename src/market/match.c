@@ -361,6 +361,63 @@ ad_match_expire(AdMatcher *m, AdTape *tape, uint32 pos)
 }
 
 /*
+ * Open a placement that left the tape before; key has its key, and for
+ * option forget_after the time of the key's newest placement.
+ */
+void
+ad_match_restore(AdMatcher *m, const AdEvent *key, uint32 count)
+{
+	uint64		hash = event_hash(m, key);
+	uint32		index = find_entry(m, key, hash);
+	AdMatchEntry *k;
+
+	if (index == AD_NO_POSITION)
+	{
+		index = add_entry(m, key, hash);
+		m->entries[index].last = key->ts;
+	}
+	k = &m->entries[index];
+	if (k->expired > PG_UINT32_MAX - count)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many open orders of a key")));
+	k->expired += count;
+}
+
+/*
+ * The next key, from entry *index on, that has open placements which left
+ * the tape: how many; 0 at the end.  key is filled as ad_match_restore()
+ * takes it; its id is the entry's.
+ */
+uint32
+ad_match_next_expired(const AdMatcher *m, uint32 *index, AdEvent *key)
+{
+	for (; *index < m->nentries; (*index)++)
+	{
+		const AdMatchEntry *k = &m->entries[*index];
+
+		AD_CHECK_EVERY_1024(*index);
+		if (!k->used || k->expired == 0)
+			continue;
+		memset(key, 0, sizeof(AdEvent));
+		key->ts = k->last;
+		key->idlen = k->idlen;
+		if (k->idlen > 0)
+			key->id = entry_id(k);
+		else
+		{
+			key->price = k->key.order.price;
+			key->qty = k->key.order.qty;
+			key->side = k->side;
+			key->scale = k->scale;
+		}
+		(*index)++;
+		return k->expired;
+	}
+	return 0;
+}
+
+/*
  * Bring what matching an event will touch into the cache, in three steps
  * to be called ever nearer to the event: its bucket, the entry, the oldest
  * placement.  Between the steps the hash is kept in e->link.  A hint only:

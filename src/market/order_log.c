@@ -1,0 +1,452 @@
+/*-------------------------------------------------------------------------
+ *
+ * order_log.c
+ *		The layering rules over an order log that is read piece by piece.
+ *
+ * Where a scan begins can decide what it finds, so it must not depend on
+ * when the log was read.  The log is cut into periods, of a UTC day each;
+ * where the windows together (the horizon) are longer than a day, of as many
+ * days as they are.  A period has a scan of its own, from one horizon before
+ * it to one horizon after it, and has the sequences that start in it.
+ *
+ * Events come in their order, each once.  ad_order_log_settle() says up to
+ * which time they are complete, and gives out the sequences that this
+ * decides: of rule anchored those whose trade is there, of the others those
+ * whose first order is a horizon old, for no later event can change them.
+ * However the log was cut into pieces, what is found, its metrics and its
+ * numbers are those of one look at the whole scan (test/t/market_order_log.pl).
+ *
+ * Between two pieces a scan holds the events of the last horizon, what its
+ * rule has used up, and how many orders are open of those that it no longer
+ * holds, by key, because first in, first out needs that.  The matcher and
+ * the anchored rule are built again from this for each piece: held events are
+ * matched as before, but for cancels that found nothing among them, which
+ * are marked.  So there is one form of the state, in memory as in bytes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "market/ad_order_log.h"
+#include "market/ad_match.h"
+
+#define DAY				INT64CONST(86400000000)
+
+/* The length of a period. */
+int64
+ad_order_log_period(const AdLayeringConfig *c)
+{
+	return Max((ad_layering_horizon(c) + DAY - 1) / DAY, 1) * DAY;
+}
+
+static int64
+floor_div(int64 a, int64 b)
+{
+	return a / b - (a % b < 0);
+}
+
+/*
+ * The first time that is read where sequences are wanted from floor on: a
+ * horizon before floor's period.
+ */
+int64
+ad_order_log_first(const AdLayeringConfig *c, int64 floor)
+{
+	int64		period = ad_order_log_period(c);
+
+	if (floor == PG_INT64_MIN)
+		return floor;
+	return ad_time_sub(floor_div(floor, period) * period,
+					   ad_layering_horizon(c));
+}
+
+/* An empty log; lives in mcxt. */
+AdOrderLog *
+ad_order_log_create(MemoryContext mcxt, const AdLayeringConfig *c,
+					int64 floor)
+{
+	AdOrderLog *log = MemoryContextAllocZero(mcxt, sizeof(AdOrderLog));
+
+	log->mcxt = mcxt;
+	log->c = *c;
+	if (c->rule != AD_RULE_ANCHORED)
+		log->c.forget = 0;
+	log->horizon = ad_layering_horizon(c);
+	log->period = ad_order_log_period(c);
+	log->floor = floor;
+	return log;
+}
+
+/* The last time that belongs to a scan. */
+static int64
+scan_end(const AdOrderLog *log, const AdScan *scan)
+{
+	return ad_time_add(scan->start, log->period + log->horizon);
+}
+
+/* Give out a sequence that a scan found, unless it is another one's. */
+static void
+give_out(AdOrderLog *log, AdScan *scan, const AdSequence *s)
+{
+	AdTape		tape = {scan->events, PG_UINT32_MAX, 0, scan->n};
+	uint32		last = ad_tape_first_after(&tape, s->end, s->trade) - 1;
+	AdDecided  *d;
+
+	scan->given++;
+	if (s->start < scan->start || s->start >= scan->start + log->period ||
+		s->start < log->floor)
+		return;
+	if (log->ndecided == log->max_decided)
+	{
+		Size		n = Max(log->max_decided, 4) * (Size) 2;
+
+		if (log->decided)
+			log->decided = repalloc_huge(log->decided,
+										 ad_mul_size(n, sizeof(AdDecided)));
+		else
+			log->decided = MemoryContextAlloc(log->mcxt,
+											  n * sizeof(AdDecided));
+		log->max_decided = (uint32) n;
+	}
+	d = &log->decided[log->ndecided++];
+	d->s = *s;
+	d->number = scan->given;
+	d->skipped = (int64) scan->events[last].row - scan->before - last;
+	d->first = scan->names[s->first];
+	d->trade = scan->names[s->trade];
+}
+
+/* Let a matcher know of the open orders that a scan does not hold. */
+static void
+restore_open(const AdOrderLog *log, const AdScan *scan, AdMatcher *m)
+{
+	bool		with_time = log->c.forget > 0;
+	Size		pos = 0;
+	int			i = 0;
+
+	while (pos < scan->open_len)
+	{
+		AdEvent		key;
+		uint32		count;
+
+		AD_CHECK_EVERY_1024(i++);
+		count = ad_open_orders_read(scan->open, scan->open_len, &pos, &key,
+									with_time);
+		ad_match_restore(m, &key, count);
+	}
+}
+
+/*
+ * Keep of a scan the events from a position on, looked at up to another, and
+ * the open orders before it, which the matcher has counted.
+ */
+static void
+keep_from(AdOrderLog *log, AdScan *scan, uint32 from, uint32 looked,
+		  const AdMatcher *m)
+{
+	bool		with_time = log->c.forget > 0;
+	StringInfoData open;
+	MemoryContext old = MemoryContextSwitchTo(log->mcxt);
+	uint32		index = 0;
+	uint32		count;
+	AdEvent		key;
+
+	initStringInfo(&open);
+	while ((count = ad_match_next_expired(m, &index, &key)) > 0)
+		ad_open_orders_write(&open, &key, count, with_time);
+	scan->open = (const uint8 *) open.data;
+	scan->open_len = open.len;
+	MemoryContextSwitchTo(old);
+
+	scan->n -= from;
+	scan->held = looked - from;
+	scan->before += from;
+	memmove(scan->events, scan->events + from, scan->n * sizeof(AdEvent));
+	memmove(scan->names, scan->names + from, scan->n * sizeof(AdRowName));
+	for (int s = 0; s < 2; s++)
+		scan->cursor[s] -= Min(scan->cursor[s], from);
+}
+
+/* Match the events of a scan, those held as they were. */
+static void
+match_scan(AdOrderLog *log, AdScan *scan, AdTape *tape, AdMatcher *m)
+{
+	for (uint32 pos = 0; pos < scan->n; pos++)
+	{
+		AdEvent    *e = &scan->events[pos];
+		bool		nothing = (e->flags & AD_EVENT_DONE) != 0;
+
+		AD_CHECK_EVERY_1024(pos);
+		if (pos == scan->held)
+			restore_open(log, scan, m);
+		e->flags = 0;
+		if (e->kind == AD_EVENT_ORDER)
+			ad_match_order(m, tape, pos);
+		else if (e->kind == AD_EVENT_CANCEL && !(nothing && pos < scan->held))
+			(void) ad_match_cancel(m, tape, pos);
+	}
+	if (scan->n == scan->held)
+		restore_open(log, scan, m);
+}
+
+/*
+ * Rules window and strict: decide what starts a horizon before complete or
+ * earlier.  Returns when the next decision may be due.
+ */
+static int64
+settle_lists(AdOrderLog *log, AdScan *scan, int64 complete, AdSequences *out)
+{
+	AdTape		tape = {scan->events, PG_UINT32_MAX, 0, scan->n};
+	int64		closed = ad_time_sub(complete, log->horizon);
+	AdStretch	stretch = {.limit = Min(closed, scan->start + log->period),
+		.cursor = {scan->cursor[0], scan->cursor[1]},.before = scan->before,
+	.spent = scan->spent};
+	AdSequences next = {.mcxt = CurrentMemoryContext};
+	AdMatcher	m;
+	uint32		from;
+
+	ad_match_init(&m, CurrentMemoryContext, log->c.seed, false, 0,
+				  log->c.max_events);
+	match_scan(log, scan, &tape, &m);
+	ad_layering_find_stretch(&tape, &log->c, &stretch, out);
+	for (uint32 i = 0; i < out->n; i++)
+		give_out(log, scan, &out->items[i]);
+	scan->spent = stretch.spent;
+	scan->cursor[0] = stretch.cursor[0];
+	scan->cursor[1] = stretch.cursor[1];
+
+	/* what would be found if nothing came any more */
+	stretch.limit = PG_INT64_MAX;
+	stretch.only_look = true;
+	if (complete < scan_end(log, scan))
+		ad_layering_find_stretch(&tape, &log->c, &stretch, &next);
+
+	from = ad_tape_first_after(&tape, closed, 0);
+	for (; tape.head < from; tape.head++)
+		ad_match_expire(&m, &tape, tape.head);
+	for (uint32 pos = from; pos < scan->n; pos++)
+	{
+		AdEvent    *e = &scan->events[pos];
+
+		e->flags = e->kind == AD_EVENT_CANCEL &&
+			(!(e->flags & AD_EVENT_MATCHED) || e->link < from) ?
+			AD_EVENT_DONE : 0;
+	}
+	keep_from(log, scan, from, scan->n, &m);
+	return next.n > 0 ? ad_time_add(next.items[0].start, log->horizon) :
+		PG_INT64_MAX;
+}
+
+/* Rule anchored: look at the events up to a time. */
+static void
+settle_anchored(AdOrderLog *log, AdScan *scan, int64 complete,
+				AdSequences *out)
+{
+	AdTape		events = {scan->events, PG_UINT32_MAX, 0, scan->n};
+	uint32		to = ad_tape_first_after(&events, complete, scan->n);
+	AdAnchored *a = ad_anchored_create(CurrentMemoryContext, &log->c);
+	const AdTape *tape;
+	AdMatcher  *m;
+	AdCredit   *credit;
+	AdCredit	earned = AD_CREDIT_START +
+		((AdCredit) scan->before + scan->held) * AD_CREDIT_PER_EVENT;
+
+	for (uint32 i = 0; i < scan->held; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		ad_anchored_resume(a, &scan->events[i]);
+	}
+	tape = ad_anchored_held(a, &m, &credit);
+	restore_open(log, scan, m);
+	*credit = earned - scan->spent;
+	ad_layering_feed(a, scan->events + scan->held, to - scan->held, &log->c,
+					 out);
+	for (uint32 i = 0; i < out->n; i++)
+		give_out(log, scan, &out->items[i]);
+	scan->spent = earned - *credit +
+		(AdCredit) (to - scan->held) * AD_CREDIT_PER_EVENT;
+	for (uint32 pos = tape->head; pos < tape->end; pos++)
+	{
+		const AdEvent *e = AD_AT(tape, pos);
+		bool		done = e->kind == AD_EVENT_ORDER ?
+			ad_anchored_used(a, pos) : e->kind == AD_EVENT_CANCEL &&
+			(!(e->flags & AD_EVENT_MATCHED) || e->link < tape->head);
+
+		scan->events[pos].flags = done ? AD_EVENT_DONE : 0;
+	}
+	keep_from(log, scan, tape->head, to, m);
+}
+
+/*
+ * Give out what is decided of a scan whose events are complete up to a time.
+ * Returns when the next decision may be due.
+ */
+static int64
+settle_scan(AdOrderLog *log, AdScan *scan, int64 complete)
+{
+	MemoryContext scratch = AllocSetContextCreate(log->mcxt,
+												  "anomaly order log",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	AdSequences out = {.mcxt = log->mcxt};
+	int64		due = PG_INT64_MAX;
+
+	if (log->c.rule == AD_RULE_ANCHORED)
+		settle_anchored(log, scan, complete, &out);
+	else
+		due = settle_lists(log, scan, complete, &out);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
+	return due;
+}
+
+/* Forget a scan that is at its end. */
+static void
+drop_scan(AdOrderLog *log, int i)
+{
+	if (log->scans[i].events)
+	{
+		pfree(log->scans[i].events);
+		pfree(log->scans[i].names);
+	}
+	memmove(&log->scans[i], &log->scans[i + 1],
+			(log->nscans - i - 1) * sizeof(AdScan));
+	log->nscans--;
+}
+
+/* Make room for another event of a scan at a time. */
+static void
+make_room(AdOrderLog *log, AdScan *scan, int64 ts)
+{
+	uint32		limit = log->c.max_events;
+	Size		capacity = Max(32, (Size) scan->capacity * 2);
+
+	if (scan->n >= limit)
+	{
+		(void) settle_scan(log, scan, ts - 1);
+		if (scan->n >= limit)
+			ereport(ERROR,
+					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					 errmsg("the windows hold more than %u events of a partition",
+							limit),
+					 errhint("Raise option \"max_partition_rows\", or make the windows shorter.")));
+	}
+	if (scan->n < scan->capacity)
+		return;
+	if (scan->events)
+	{
+		scan->events = repalloc_huge(scan->events,
+									 ad_mul_size(capacity, sizeof(AdEvent)));
+		scan->names = repalloc_huge(scan->names,
+									ad_mul_size(capacity, sizeof(AdRowName)));
+	}
+	else
+	{
+		scan->events = MemoryContextAlloc(log->mcxt,
+										  capacity * sizeof(AdEvent));
+		scan->names = MemoryContextAlloc(log->mcxt,
+										 capacity * sizeof(AdRowName));
+	}
+	scan->capacity = (uint32) capacity;
+}
+
+/*
+ * Make the scans of a log those that a row at a time belongs to: close what
+ * is over, begin what is missing.
+ */
+static void
+scans_at(AdOrderLog *log, int64 ts)
+{
+	int64		period = log->period;
+	int64		first = -floor_div(-(ts - log->horizon - period), period);
+	int64		last = floor_div(ts + log->horizon, period);
+	AdScan	   *newest;
+
+	while (log->nscans > 0 && scan_end(log, &log->scans[0]) < ts)
+	{
+		(void) settle_scan(log, &log->scans[0], scan_end(log, &log->scans[0]));
+		drop_scan(log, 0);
+	}
+	for (int64 k = first; k <= last; k++)
+	{
+		newest = log->nscans > 0 ? &log->scans[log->nscans - 1] : NULL;
+		if ((k + 1) * period <= log->floor ||
+			(newest && newest->start >= k * period))
+			continue;
+		if (log->nscans == AD_MAX_SCANS)
+			elog(ERROR, "too many scans of an order log");
+		newest = &log->scans[log->nscans++];
+		memset(newest, 0, sizeof(AdScan));
+		newest->start = k * period;
+	}
+}
+
+/* Count another row of a scan. */
+static uint32
+count_row(AdScan *scan)
+{
+	if (scan->rows >= AD_MAX_POSITIONS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a partition can have at most %u rows",
+						AD_MAX_POSITIONS)));
+	return scan->rows++;
+}
+
+/*
+ * Take the next event and the id of its row.  Both point to what must live
+ * as long as the log.  Times must not decrease.
+ */
+void
+ad_order_log_add(AdOrderLog *log, const AdEvent *event,
+				 const AdRowName *name)
+{
+	scans_at(log, event->ts);
+	for (int i = 0; i < log->nscans; i++)
+	{
+		AdScan	   *scan = &log->scans[i];
+		AdEvent    *e;
+
+		make_room(log, scan, event->ts);
+		if (scan->n > 0 && scan->events[scan->n - 1].ts > event->ts)
+			ad_tape_unordered(scan->rows);
+		e = &scan->events[scan->n];
+		*e = *event;
+		e->row = count_row(scan);
+		e->flags = 0;
+		scan->names[scan->n++] = *name;
+	}
+}
+
+/* Pass over a row that is no event. */
+void
+ad_order_log_skip(AdOrderLog *log, int64 ts)
+{
+	scans_at(log, ts);
+	for (int i = 0; i < log->nscans; i++)
+		(void) count_row(&log->scans[i]);
+}
+
+/*
+ * Every event up to a time has come: add what that decides to log->decided.
+ * A log without scans is as good as a new one.
+ */
+void
+ad_order_log_settle(AdOrderLog *log, int64 complete)
+{
+	int			i = 0;
+
+	log->due = PG_INT64_MAX;
+	while (i < log->nscans)
+	{
+		AdScan	   *scan = &log->scans[i];
+		int64		end = scan_end(log, scan);
+		int64		due = settle_scan(log, scan, Min(complete, end));
+
+		if (complete >= end)
+			drop_scan(log, i);
+		else
+		{
+			log->due = Min(log->due, Min(due, end));
+			i++;
+		}
+	}
+}
