@@ -65,6 +65,46 @@ CALL ad_run_job('severe');
 SELECT count(*) > 10 AS some, min(score) >= 60 AS severe, min("row" ->> 'rule') AS rule, bool_and(length(entity) = 2) AS firms FROM ad_alert WHERE job = 'severe';
 SELECT min(next - event_at) >= '10 hours' AS apart FROM (SELECT event_at, lead(event_at) OVER (PARTITION BY entity ORDER BY event_at) AS next FROM ad_alert WHERE job = 'severe') a;
 
+-- changed options are completed, as those of a new job are; the job goes on with the sequences from its watermark on
+SELECT ad_create_layering_job('altered', 'flow', lag => '30 seconds');
+CALL ad_run_job('altered', until => '2026-01-11 12:00+00');
+SELECT ad_alter_job('altered', '{"options": {"trade_rule": "either"}}') IS NOT NULL AS altered;
+CALL ad_run_job('altered');
+SELECT ad_create_layering_job('either', 'flow', ad_layering_options(trade_rule => 'either'), lag => '30 seconds');
+CALL ad_run_job('either');
+SELECT count(*) > 100 AS some, count(*) FILTER (WHERE a.key IS NULL) AS missed, count(*) FILTER (WHERE e.key IS NULL) AS more
+FROM (SELECT * FROM ad_alert WHERE job = 'altered' AND event_at > '2026-01-11 12:00+00') a
+FULL JOIN (SELECT * FROM ad_alert WHERE job = 'either' AND event_at > '2026-01-11 12:00+00') e ON a.key = e.key;
+
+-- equal partitions in other digits; more rows at one time than a batch has, which is of one row at least
+CREATE TABLE tied AS SELECT i AS id, CASE WHEN i % 2 = 0 THEN 1.0 ELSE 1.00 END AS account_id, 1 AS product_id,
+	CASE WHEN i <= 3 THEN 'NEW' WHEN i <= 6 THEN 'CANCEL' ELSE 'FILL' END AS event_type, CASE WHEN i = 7 THEN 'SELL' ELSE 'BUY' END AS side,
+	100 AS price, 10 AS quantity, timestamptz '2026-02-01 10:00+00' AS ts FROM generate_series(1, 7) i;
+SELECT ad_create_layering_job('tied', 'tied');
+SELECT ad_alter_job('tied', '{"batch_size": 2}') IS NOT NULL AS altered;
+CALL ad_run_job('tied');
+SELECT key, entity, "row" -> 'orders' AS orders FROM ad_alert WHERE job = 'tied';
+
+-- rows that are no events, without a time, and that cannot be computed, do not stop a job
+CREATE TABLE bad AS SELECT id::int, 'X' AS account_id, 'P' AS product_id, event_type, side, price, quantity, ts, 1 AS divisor FROM tied;
+UPDATE bad SET ts = ts + id * interval '1 s';
+INSERT INTO bad VALUES (11, 'X', 'P', 'WHAT', 'BUY', 1, 1, '2026-02-01 10:00:03+00', 1), (12, 'X', 'P', 'NEW', 'BUY', 1, 1, NULL, 1),
+	(13, 'X', 'P', 'NEW', 'BUY', 1, 1, '2026-02-01 10:00:04+00', 0);
+SELECT ad_create_layering_job('bad', 'SELECT id, account_id, product_id, event_type, side, price, quantity / divisor AS quantity, ts FROM bad');
+SET client_min_messages = error;
+CALL ad_run_job('bad');
+CALL ad_run_job('bad');
+RESET client_min_messages;
+SELECT key, watermark, message, error_code FROM _anomaly._ad_job_error e JOIN _anomaly._ad_job j ON j.id = e.job_id WHERE j.name = 'bad' ORDER BY key;
+SELECT key, "row" -> 'orders' AS orders, "row" -> 'skipped_rows' AS skipped FROM ad_alert WHERE job = 'bad';
+SELECT count(*) >= 0 AS health FROM ad_health();
+SELECT late_rows FROM ad_jobs WHERE name = 'bad';
+
+-- a state that is damaged is refused by name
+UPDATE _anomaly._ad_job_part SET state = substr(state, 1, length(state) - 1) WHERE job_id = (SELECT id FROM _anomaly._ad_job WHERE name = 'tied');
+INSERT INTO tied SELECT id + 10, account_id, product_id, event_type, side, price, quantity, ts + interval '1 s' FROM tied;
+CALL ad_run_job('tied');
+
 -- what is refused
 SELECT ad_create_layering_job('x', 'SELECT id, account_id FROM flow');
 SELECT ad_create_layering_job('x', 'SELECT ts::date AS ts, account_id, product_id, event_type, side, price, quantity FROM flow');
@@ -76,4 +116,5 @@ SELECT ad_create_layering_job('x', 'flow', lag => NULL);
 SELECT ad_create_layering_job('x', 'flow', partition_by => '{nothing}');
 SELECT ad_drop_job(name) > 0 AS dropped FROM ad_jobs WHERE name <> 'x' ORDER BY name;
 SELECT name FROM ad_jobs;
-DROP TABLE flow, live, expected, by_days;
+SELECT count(*) FROM _anomaly._ad_job_part;
+DROP TABLE flow, live, expected, by_days, tied, bad;

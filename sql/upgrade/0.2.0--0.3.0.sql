@@ -157,6 +157,30 @@ BEGIN
 	END LOOP;
 END $$;
 
+-- What a layering job remembers of a partition; it reads each event once.
+CREATE TABLE _anomaly._ad_job_part (
+    job_id integer NOT NULL,
+    part bytea NOT NULL,
+    due bigint NOT NULL,
+    ends bigint NOT NULL,
+    state bytea NOT NULL,
+    CONSTRAINT _ad_job_part_pkey PRIMARY KEY (part)
+);
+CREATE INDEX _ad_job_part_due ON _anomaly._ad_job_part (job_id, due);
+ALTER TABLE _anomaly._ad_job_part ALTER state SET STORAGE EXTERNAL;
+ALTER TABLE _anomaly._ad_job_part SET (autovacuum_vacuum_scale_factor = 0.05);
+CREATE TRIGGER _ad_job_guard
+BEFORE INSERT ON _anomaly._ad_job_part
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
+SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job_part', '');
+REVOKE ALL ON _anomaly._ad_job_part FROM PUBLIC;
+DO $$
+BEGIN
+	EXECUTE 'GRANT SELECT, INSERT ON _anomaly._ad_job_part TO ' || CASE WHEN current_setting('server_version_num')::int >= 140000 THEN 'pg_database_owner'
+		ELSE (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(datdba)) FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) END;
+END $$;
+DROP FUNCTION _anomaly._ad_layering_horizon(jsonb);
+
 -- Labels and grants are written by C, and rows deleted. What else used the views gets no
 -- answer.
 DO $$

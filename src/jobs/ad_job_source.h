@@ -31,6 +31,8 @@ typedef struct AdJobSource
 } AdJobSource;
 
 extern void ad_job_source(const AdJob *j, AdJobSource *out);
+extern int64 ad_source_rows(const AdJob *j, const AdJobSource *source,
+							int64 least, int64 below);
 extern void ad_job_path(const char *search_path);
 
 /* sql_holders.c */

@@ -148,6 +148,15 @@ typedef struct AdJobKind
 	 * to do.  An error is the run's.
 	 */
 	bool		(*batch) (AdBatch *b);
+
+	/*
+	 * Of a kind that remembers no versions, else NULL: how many rows the
+	 * source has where the job has been, of which it has read as many as
+	 * AdJobState.forgotten says; and begin at a place again, returning how
+	 * many rows are read again.
+	 */
+	int64		(*passed) (const AdJob *j, const AdJobState *s);
+	int64		(*rescan) (const AdJob *j, AdJobState *s, int64 from);
 } AdJobKind;
 
 /* sql_job.c: the one place that knows how a job is stored */

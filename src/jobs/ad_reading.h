@@ -52,6 +52,7 @@ extern bool ad_read_rows(AdModelBatch *m, const AdSeen *only, int64 least,
 						 int64 greatest, ErrorData **error);
 extern void ad_read_carefully(AdModelBatch *m, ErrorData *error);
 extern void ad_read_without_watermark(AdModelBatch *m);
+extern bool ad_is_of_row(const ErrorData *e);
 extern void ad_bad_row(AdModelBatch *m, const AdVersion *v, const char *message,
 					   int sqlstate);
 

@@ -84,7 +84,9 @@ extern void ad_batch_formats(const AdJob *j);
 extern bool ad_late_is_due(const AdJob *j);
 extern int64 ad_late_count(int32 job);
 
-/* sql_days.c */
+/* sql_layering_job.c */
 extern bool ad_layering_batch(AdBatch *b);
+extern int64 ad_layering_passed(const AdJob *j, const AdJobState *s);
+extern int64 ad_layering_rescan(const AdJob *j, AdJobState *s, int64 from);
 
 #endif							/* AD_RUN_H */

@@ -19,8 +19,9 @@
 #include "utils/builtins.h"
 
 /* Every kind of jobs. */
-static const AdJobKind model_kind = {"model", ad_model_batch};
-static const AdJobKind layering_kind = {"layering", ad_layering_batch};
+static const AdJobKind model_kind = {"model", ad_model_batch, NULL, NULL};
+static const AdJobKind layering_kind = {"layering", ad_layering_batch,
+ad_layering_passed, ad_layering_rescan};
 static const AdJobKind *const kinds[] = {&model_kind, &layering_kind};
 
 /* The columns that are read, in this order. */

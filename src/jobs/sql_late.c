@@ -30,33 +30,6 @@
 PG_FUNCTION_INFO_V1(ad_job_late);
 PG_FUNCTION_INFO_V1(ad_rescan);
 
-/* The rows of a source from one place to before another. */
-static int64
-count_rows(const AdJob *j, const AdJobSource *source, int64 least, int64 below)
-{
-	Oid			type = ad_place_param_type(source->type);
-	Oid			types[] = {type, type};
-	Datum		values[] = {ad_place_value(source->type, least),
-		ad_place_value(source->type, below)
-	};
-	char	   *watermark = pstrdup(quote_identifier(j->watermark));
-	bool		isnull;
-	int64		n;
-
-	if (least >= below)
-		return 0;
-	ad_job_path(j->search_path);
-	if (SPI_execute_with_args(psprintf("SELECT pg_catalog.count(*) FROM (\n%s\n) _q "
-									   "WHERE _q.%s OPERATOR(pg_catalog.>=) $1 AND _q.%s OPERATOR(pg_catalog.<) $2",
-									   source->sql, watermark, watermark),
-							  lengthof(types), types, values, NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_with_args failed");
-	n = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
-									1, &isnull));
-	SPI_freetuptable(SPI_tuptable);
-	return n;
-}
-
 /* The versions that are remembered below a place. */
 static int64
 count_seen(const AdJob *j, const AdJobState *s, int64 below)
@@ -95,29 +68,40 @@ typedef struct Late
 	int64		rows;			/* out; -1: not counted */
 } Late;
 
+/*
+ * The rows below the place that a job reads from, but for the versions that
+ * are remembered.
+ */
+static int64
+passed_versions(const AdJob *j, const AdJobState *s)
+{
+	AdJobSource source;
+	int64		there;
+
+	ad_job_source(j, &source);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	there = ad_source_rows(j, &source, least_place(j, &source), s->low);
+	PopActiveSnapshot();
+	return there - count_seen(j, s, s->low);
+}
+
 /* Count what came too late for a job of the current user; -1: it is busy. */
 static int64
 count_late(int32 id, bool wait)
 {
 	AdJob	   *j = ad_job_read(id);
 	AdJobState *s;
-	AdJobSource source;
 	Oid			types[] = {INT4OID, INT8OID, INT8OID};
 	Datum		values[lengthof(types)];
-	int64		there;
 	int64		late;
 
-	if (j == NULL || j->owner != GetUserId() || j->key == NULL)
+	if (j == NULL || j->owner != GetUserId())
 		return -1;
 	s = ad_state_read(j, wait);
 	if (s == NULL)
 		return -1;
 	ad_batch_formats(j);
-	ad_job_source(j, &source);
-	PushActiveSnapshot(GetTransactionSnapshot());
-	there = count_rows(j, &source, least_place(j, &source), s->low);
-	PopActiveSnapshot();
-	late = there - count_seen(j, s, s->low);
+	late = j->kind->passed ? j->kind->passed(j, s) : passed_versions(j, s);
 	if (s->forgotten < 0 || late < s->forgotten)
 		s->forgotten = Max(0, late);
 	late = Max(0, late - s->forgotten);
@@ -246,11 +230,13 @@ rescan(const AdJob *j, AdJobState *s, const AdJobSource *source, const char *fro
 	int64		late;
 	int64		low = s->low;
 
+	if (j->kind->rescan)
+		return j->kind->rescan(j, s, place);
 	if (place >= low)
 		return 0;
 	PushActiveSnapshot(GetTransactionSnapshot());
-	below = count_rows(j, source, least_place(j, source), place);
-	again = count_rows(j, source, place, low);
+	below = ad_source_rows(j, source, least_place(j, source), place);
+	again = ad_source_rows(j, source, place, low);
 	PopActiveSnapshot();
 	late = s->forgotten < 0 ? 0 : below + again - s->forgotten - count_seen(j, s, low);
 	/* which of those below were scored is not known, if some came too late */
@@ -302,10 +288,6 @@ ad_rescan(PG_FUNCTION_ARGS)
 				 errmsg("job \"%s\" is read again by its owner only",
 						ad_text_quote(values[0])),
 				 errhint("SET ROLE first.")));
-	if (j->key == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("job \"%s\" of kind %s cannot be read again", j->name, j->kind->name)));
 	s = ad_state_read(j, true);
 	ad_batch_formats(j);
 	ad_job_source(j, &source);

@@ -352,8 +352,8 @@ read_query(AdModelBatch *m, ReadQuery *q)
 }
 
 /* Whether an error can be one of a row, and not of all that is read. */
-static bool
-is_of_row(const ErrorData *e)
+bool
+ad_is_of_row(const ErrorData *e)
 {
 	switch (ERRCODE_TO_CATEGORY(e->sqlerrcode))
 	{
@@ -418,7 +418,7 @@ try(AdModelBatch *m, Attempt attempt, void *what, ErrorData **error)
 		m->reading.met = before.met;
 		m->reading.ncandidates = before.ncandidates;
 		m->run->bad = bad;
-		if (m->run->fails || !is_of_row(*error))
+		if (m->run->fails || !ad_is_of_row(*error))
 			ReThrowError(*error);
 	}
 	return done;

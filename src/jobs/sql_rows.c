@@ -54,6 +54,7 @@ static const struct
 	"FROM unnest(keys, places) WITH ORDINALITY u(k, p, i) WHERE k IS NULL OR k <> ALL ($5)) WHERE job_id = $1 AND keys && $5", false},
 	{"job", "DELETE FROM %s._ad_job_state WHERE job_id = $1", false},
 	{"job", "DELETE FROM %s._ad_job_seen WHERE job_id = $1", false},
+	{"job", "DELETE FROM %s._ad_job_part WHERE job_id = $1", false},
 	{"job", "DELETE FROM %s._ad_job_run WHERE job_id = $1", false},
 	{"job", "DELETE FROM %s._ad_job_error WHERE job_id = $1", false},
 	{"job", "DELETE FROM %s._ad_alert WHERE job_id = $1", true},

@@ -345,3 +345,30 @@ ad_job_source(const AdJob *j, AdJobSource *out)
 	/* what the lists are made of must outlast the plan */
 	SPI_freeplan(plan);
 }
+
+/* The rows of a source from one place to before another. */
+int64
+ad_source_rows(const AdJob *j, const AdJobSource *source, int64 least, int64 below)
+{
+	Oid			type = ad_place_param_type(source->type);
+	Oid			types[] = {type, type};
+	Datum		values[] = {ad_place_value(source->type, least),
+		ad_place_value(source->type, below)
+	};
+	char	   *watermark = pstrdup(quote_identifier(j->watermark));
+	bool		isnull;
+	int64		n;
+
+	if (least >= below)
+		return 0;
+	ad_job_path(j->search_path);
+	if (SPI_execute_with_args(psprintf("SELECT pg_catalog.count(*) FROM (\n%s\n) _q "
+									   "WHERE _q.%s OPERATOR(pg_catalog.>=) $1 AND _q.%s OPERATOR(pg_catalog.<) $2",
+									   source->sql, watermark, watermark),
+							  lengthof(types), types, values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_with_args failed");
+	n = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
+									1, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+	return n;
+}

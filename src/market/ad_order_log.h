@@ -55,8 +55,9 @@ typedef struct AdOrderLog
 	int64		horizon;
 	int64		period;
 	int64		floor;			/* earlier sequences are not given out */
-	int64		due;			/* when there is something to do, if nothing
-								 * comes; set by ad_order_log_settle() */
+	int64		due;			/* when something is decided if nothing comes;
+								 * set by ad_order_log_settle() */
+	int64		ends;			/* when an event that comes belongs to no scan */
 	int			nscans;
 	AdScan		scans[AD_MAX_SCANS];
 	AdDecided  *decided;
@@ -72,7 +73,7 @@ extern AdOrderLog *ad_order_log_create(MemoryContext mcxt,
 extern void ad_order_log_add(AdOrderLog *log, const AdEvent *event,
 							 const AdRowName *name);
 extern void ad_order_log_skip(AdOrderLog *log, int64 ts);
-extern void ad_order_log_settle(AdOrderLog *log, int64 complete);
+extern void ad_order_log_settle(AdOrderLog *log, int64 known, int64 complete);
 
 /* order_log_bytes.c */
 extern void ad_order_log_write(const AdOrderLog *log, StringInfo w);

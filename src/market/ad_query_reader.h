@@ -11,6 +11,7 @@
 #include "market/ad_market_sql.h"
 
 #include "tcop/dest.h"
+#include "utils/array.h"
 #include "utils/tuplestore.h"
 
 #define AD_MAX_KEYS		16		/* partition columns */
@@ -50,6 +51,7 @@ typedef struct AdQueryReader
 	int			nkeys;
 	AdKeyColumn keys[AD_MAX_KEYS];
 	int			ncolumns;		/* with or without order_id */
+	char	   *order_by;		/* the row id's column, or NULL */
 	bool		has_id;
 	int16		id_len;
 	bool		id_byval;
@@ -74,8 +76,16 @@ typedef struct AdQueryReader
 	TupleDesc	result_desc;
 } AdQueryReader;
 
+/* sql_sequences.c */
+extern void ad_query_columns(AdQueryReader *r, ArrayType *partition_by,
+							 const char *order_by, TupleDesc desc);
+extern void ad_query_list(const AdQueryReader *r, StringInfo buf);
+extern void ad_query_describe(AdQueryReader *r, TupleDesc desc);
+
 /* sql_partition.c */
 extern AdQueryReader *ad_query_reader_create(void);
+extern Datum ad_partition_key(const AdKeyColumn *keys, int nkeys,
+							  char *const *texts);
 extern void ad_partition_finish(AdQueryReader *r);
 
 #endif							/* AD_QUERY_READER_H */

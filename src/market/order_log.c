@@ -10,11 +10,16 @@
  * it to one horizon after it, and has the sequences that start in it.
  *
  * Events come in their order, each once.  ad_order_log_settle() says up to
- * which time they are complete, and gives out the sequences that this
+ * which time none will come any more, and gives out the sequences that this
  * decides: of rule anchored those whose trade is there, of the others those
  * whose first order is a horizon old, for no later event can change them.
  * However the log was cut into pieces, what is found, its metrics and its
  * numbers are those of one look at the whole scan (test/t/market_order_log.pl).
+ *
+ * That time may be wrong, where a log of long ago is loaded bit by bit.  So
+ * what is forgotten is decided by the events that were read, and not by it:
+ * events that come in spite of it still meet all that they may belong to, but
+ * for the sequences that were given out.
  *
  * Between two pieces a scan holds the events of the last horizon, what its
  * rule has used up, and how many orders are open of those that it no longer
@@ -25,10 +30,14 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "market/ad_order_log.h"
+#include "core/ad_bytes.h"
 #include "market/ad_match.h"
+#include "market/ad_order_log.h"
+
+#include "common/hashfn.h"
 
 #define DAY				INT64CONST(86400000000)
+#define FILTER_BITS		65536	/* of the keys of a scan's events */
 
 /* The length of a period. */
 int64
@@ -114,29 +123,78 @@ give_out(AdOrderLog *log, AdScan *scan, const AdSequence *s)
 	d->trade = scan->names[s->trade];
 }
 
-/* Let a matcher know of the open orders that a scan does not hold. */
+/* A hash of an order's key, which says nothing if it is another's too. */
+static uint32
+key_hash(const AdEvent *e)
+{
+	unsigned char bytes[18];
+
+	if (e->idlen > 0)
+		return hash_bytes((const unsigned char *) e->id, (int) e->idlen);
+	memcpy(bytes, &e->price, 8);
+	memcpy(bytes + 8, &e->qty, 8);
+	bytes[16] = (unsigned char) e->side;
+	bytes[17] = (unsigned char) e->scale;
+	return hash_bytes(bytes, sizeof(bytes));
+}
+
+/*
+ * Let a matcher know of the open orders that a scan does not hold, those whose
+ * keys an event of the scan may have; the others stay in scan->open as they
+ * are.  A day may have hundreds of thousands, of which ten new events are
+ * about ten.
+ */
 static void
-restore_open(const AdOrderLog *log, const AdScan *scan, AdMatcher *m)
+restore_open(const AdOrderLog *log, AdScan *scan, AdMatcher *m)
 {
 	bool		with_time = log->c.forget > 0;
+	int64		now = scan->n > 0 ? scan->events[scan->n - 1].ts : PG_INT64_MIN;
+	uint64	   *wanted = ad_palloc0_array(uint64, FILTER_BITS / 64);
+	StringInfoData others;
 	Size		pos = 0;
+	Size		run = 0;		/* of the others that are not copied yet */
 	int			i = 0;
+	MemoryContext old = MemoryContextSwitchTo(log->mcxt);
 
+	initStringInfo(&others);
+	MemoryContextSwitchTo(old);
+	for (uint32 k = 0; k < scan->n; k++)
+	{
+		uint32		h = key_hash(&scan->events[k]) & (FILTER_BITS - 1);
+
+		AD_CHECK_EVERY_1024(k);
+		wanted[h >> 6] |= UINT64CONST(1) << (h & 63);
+	}
 	while (pos < scan->open_len)
 	{
+		Size		start = pos;
 		AdEvent		key;
 		uint32		count;
+		uint32		h;
+		bool		want;
 
 		AD_CHECK_EVERY_1024(i++);
 		count = ad_open_orders_read(scan->open, scan->open_len, &pos, &key,
 									with_time);
-		ad_match_restore(m, &key, count);
+		h = key_hash(&key) & (FILTER_BITS - 1);
+		want = (wanted[h >> 6] >> (h & 63)) & 1;
+		if (!want && !(with_time && ad_time_add(key.ts, log->c.forget) < now))
+			continue;
+		if (want)
+			ad_match_restore(m, &key, count);
+		ad_wr_bytes(&others, scan->open + run, start - run);
+		run = pos;
 	}
+	ad_wr_bytes(&others, scan->open + run, pos - run);
+	scan->open = (const uint8 *) others.data;
+	scan->open_len = others.len;
+	pfree(wanted);
 }
 
 /*
  * Keep of a scan the events from a position on, looked at up to another, and
- * the open orders before it, which the matcher has counted.
+ * the open orders before it, which the matcher has counted, with those that it
+ * was not told of.
  */
 static void
 keep_from(AdOrderLog *log, AdScan *scan, uint32 from, uint32 looked,
@@ -150,6 +208,7 @@ keep_from(AdOrderLog *log, AdScan *scan, uint32 from, uint32 looked,
 	AdEvent		key;
 
 	initStringInfo(&open);
+	ad_wr_bytes(&open, scan->open, scan->open_len);
 	while ((count = ad_match_next_expired(m, &index, &key)) > 0)
 		ad_open_orders_write(&open, &key, count, with_time);
 	scan->open = (const uint8 *) open.data;
@@ -192,11 +251,13 @@ match_scan(AdOrderLog *log, AdScan *scan, AdTape *tape, AdMatcher *m)
  * earlier.  Returns when the next decision may be due.
  */
 static int64
-settle_lists(AdOrderLog *log, AdScan *scan, int64 complete, AdSequences *out)
+settle_lists(AdOrderLog *log, AdScan *scan, int64 known, int64 complete,
+			 AdSequences *out)
 {
 	AdTape		tape = {scan->events, PG_UINT32_MAX, 0, scan->n};
 	int64		closed = ad_time_sub(complete, log->horizon);
-	AdStretch	stretch = {.limit = Min(closed, scan->start + log->period),
+	int64		last = scan->start + log->period;
+	AdStretch	stretch = {.limit = Min(closed, last),
 		.cursor = {scan->cursor[0], scan->cursor[1]},.before = scan->before,
 	.spent = scan->spent};
 	AdSequences next = {.mcxt = CurrentMemoryContext};
@@ -214,12 +275,12 @@ settle_lists(AdOrderLog *log, AdScan *scan, int64 complete, AdSequences *out)
 	scan->cursor[1] = stretch.cursor[1];
 
 	/* what would be found if nothing came any more */
-	stretch.limit = PG_INT64_MAX;
+	stretch.limit = last;
 	stretch.only_look = true;
-	if (complete < scan_end(log, scan))
+	if (closed < last)
 		ad_layering_find_stretch(&tape, &log->c, &stretch, &next);
 
-	from = ad_tape_first_after(&tape, closed, 0);
+	from = ad_tape_first_after(&tape, ad_time_sub(known, log->horizon), 0);
 	for (; tape.head < from; tape.head++)
 		ad_match_expire(&m, &tape, tape.head);
 	for (uint32 pos = from; pos < scan->n; pos++)
@@ -237,11 +298,11 @@ settle_lists(AdOrderLog *log, AdScan *scan, int64 complete, AdSequences *out)
 
 /* Rule anchored: look at the events up to a time. */
 static void
-settle_anchored(AdOrderLog *log, AdScan *scan, int64 complete,
+settle_anchored(AdOrderLog *log, AdScan *scan, int64 known,
 				AdSequences *out)
 {
 	AdTape		events = {scan->events, PG_UINT32_MAX, 0, scan->n};
-	uint32		to = ad_tape_first_after(&events, complete, scan->n);
+	uint32		to = ad_tape_first_after(&events, known, scan->n);
 	AdAnchored *a = ad_anchored_create(CurrentMemoryContext, &log->c);
 	const AdTape *tape;
 	AdMatcher  *m;
@@ -276,11 +337,12 @@ settle_anchored(AdOrderLog *log, AdScan *scan, int64 complete,
 }
 
 /*
- * Give out what is decided of a scan whose events are complete up to a time.
- * Returns when the next decision may be due.
+ * Give out what is decided of a scan if no event comes up to a time, complete,
+ * of which those up to another are known.  Returns when the next decision may
+ * be due.
  */
 static int64
-settle_scan(AdOrderLog *log, AdScan *scan, int64 complete)
+settle_scan(AdOrderLog *log, AdScan *scan, int64 known, int64 complete)
 {
 	MemoryContext scratch = AllocSetContextCreate(log->mcxt,
 												  "anomaly order log",
@@ -290,9 +352,9 @@ settle_scan(AdOrderLog *log, AdScan *scan, int64 complete)
 	int64		due = PG_INT64_MAX;
 
 	if (log->c.rule == AD_RULE_ANCHORED)
-		settle_anchored(log, scan, complete, &out);
+		settle_anchored(log, scan, known, &out);
 	else
-		due = settle_lists(log, scan, complete, &out);
+		due = settle_lists(log, scan, known, complete, &out);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
 	return due;
@@ -321,7 +383,7 @@ make_room(AdOrderLog *log, AdScan *scan, int64 ts)
 
 	if (scan->n >= limit)
 	{
-		(void) settle_scan(log, scan, ts - 1);
+		(void) settle_scan(log, scan, ts - 1, ts - 1);
 		if (scan->n >= limit)
 			ereport(ERROR,
 					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
@@ -362,7 +424,7 @@ scans_at(AdOrderLog *log, int64 ts)
 
 	while (log->nscans > 0 && scan_end(log, &log->scans[0]) < ts)
 	{
-		(void) settle_scan(log, &log->scans[0], scan_end(log, &log->scans[0]));
+		(void) settle_scan(log, &log->scans[0], ts - 1, ts - 1);
 		drop_scan(log, 0);
 	}
 	for (int64 k = first; k <= last; k++)
@@ -426,26 +488,27 @@ ad_order_log_skip(AdOrderLog *log, int64 ts)
 }
 
 /*
- * Every event up to a time has come: add what that decides to log->decided.
- * A log without scans is as good as a new one.
+ * No event up to a time, complete, will come any more, of which those up to
+ * another, known, were added or belong to other logs: add what that decides to
+ * log->decided.  A log without scans is as good as a new one.
  */
 void
-ad_order_log_settle(AdOrderLog *log, int64 complete)
+ad_order_log_settle(AdOrderLog *log, int64 known, int64 complete)
 {
 	int			i = 0;
 
-	log->due = PG_INT64_MAX;
+	log->due = log->ends = PG_INT64_MAX;
 	while (i < log->nscans)
 	{
 		AdScan	   *scan = &log->scans[i];
-		int64		end = scan_end(log, scan);
-		int64		due = settle_scan(log, scan, Min(complete, end));
+		int64		due = settle_scan(log, scan, known, complete);
 
-		if (complete >= end)
+		if (known >= scan_end(log, scan))
 			drop_scan(log, i);
 		else
 		{
-			log->due = Min(log->due, Min(due, end));
+			log->due = Min(log->due, due);
+			log->ends = scan_end(log, scan);
 			i++;
 		}
 	}

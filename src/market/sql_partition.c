@@ -37,33 +37,26 @@ key_text(AdQueryReader *r, int i)
 		NULL;
 }
 
-/* The partition's key as a JSON object. */
-static Datum
-key_json(AdQueryReader *r)
+/* A partition's key as a JSON object; texts are the columns, NULL for null. */
+Datum
+ad_partition_key(const AdKeyColumn *keys, int nkeys, char *const *texts)
 {
 	StringInfoData buf;
 
 	initStringInfo(&buf);
 	appendStringInfoChar(&buf, '{');
-	for (int i = 0; i < r->nkeys; i++)
+	for (int i = 0; i < nkeys; i++)
 	{
-		AdKeyColumn *k = &r->keys[i];
-		char	   *s;
-
 		if (i > 0)
 			appendStringInfoString(&buf, ", ");
-		escape_json(&buf, k->name);
+		escape_json(&buf, keys[i].name);
 		appendStringInfoString(&buf, ": ");
-		if (k->isnull)
-		{
+		if (texts[i] == NULL)
 			appendStringInfoString(&buf, "null");
-			continue;
-		}
-		s = OutputFunctionCall(&k->out, k->value);
-		if (k->number)
-			appendStringInfoString(&buf, s);
+		else if (keys[i].number)
+			appendStringInfoString(&buf, texts[i]);
 		else
-			escape_json(&buf, s);
+			escape_json(&buf, texts[i]);
 	}
 	appendStringInfoChar(&buf, '}');
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(buf.data));
@@ -108,6 +101,7 @@ ad_partition_finish(AdQueryReader *r)
 {
 	AdSequences sequences = {0};
 	MemoryContext old;
+	char	   *keys[AD_MAX_KEYS];
 	Datum		values[AD_FRONT_COLUMNS + AD_SEQUENCE_COLUMNS];
 	bool		nulls[AD_FRONT_COLUMNS + AD_SEQUENCE_COLUMNS];
 
@@ -119,10 +113,13 @@ ad_partition_finish(AdQueryReader *r)
 	ad_layering_find(r->events, r->n, &r->options.layering, &sequences);
 	if (sequences.n > 0)
 	{
+		for (int i = 0; i < AD_MAX_KEYS; i++)
+			keys[i] = key_text(r, i);
 		memset(nulls, 0, sizeof(nulls));
-		set_text(values, nulls, AD_FRONT_ACCOUNT, key_text(r, 0));
-		set_text(values, nulls, AD_FRONT_PRODUCT, key_text(r, 1));
-		values[AD_FRONT_PARTITION_KEY] = key_json(r);
+		set_text(values, nulls, AD_FRONT_ACCOUNT, keys[0]);
+		set_text(values, nulls, AD_FRONT_PRODUCT, keys[1]);
+		values[AD_FRONT_PARTITION_KEY] = ad_partition_key(r->keys, r->nkeys,
+														  keys);
 	}
 	for (uint32 i = 0; i < sequences.n; i++)
 	{

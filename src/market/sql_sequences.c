@@ -107,15 +107,49 @@ partition_columns(AdQueryReader *r, ArrayType *given, TupleDesc desc)
 			 errhint("Name the partition columns: partition_by => ARRAY['...'].")));
 }
 
-/* The query that is run: its columns in our order, its rows in ours. */
-static char *
-ordered_query(AdQueryReader *r, const char *query, TupleDesc desc,
-			  const char *order_by, bool presorted)
+/*
+ * Find the columns of a query that are read: those of events, those that
+ * partitions are told apart by, and the row's id.  A missing one is an error.
+ */
+void
+ad_query_columns(AdQueryReader *r, ArrayType *partition_by,
+				 const char *order_by, TupleDesc desc)
+{
+	partition_columns(r, partition_by, desc);
+	r->ncolumns = find_column(desc, ad_row_names[AD_COLUMN_ORDER_ID]) >= 0 ?
+		AD_COLUMNS : AD_COLUMN_ORDER_ID;
+	for (int i = 0; i < r->ncolumns; i++)
+		(void) need_column(desc, ad_row_names[i]);
+	if (order_by != NULL)
+		(void) need_column(desc, order_by);
+	else if (find_column(desc, "id") >= 0)
+		order_by = "id";
+	r->order_by = order_by ? pstrdup(order_by) : NULL;
+	r->has_id = order_by != NULL;
+}
+
+/* Append the columns that are read, in our order, of a query with alias q. */
+void
+ad_query_list(const AdQueryReader *r, StringInfo buf)
 {
 	static const char *const casts[AD_COLUMNS] = {
 		"::pg_catalog.text", "::pg_catalog.text", "", "",
 		"::pg_catalog.timestamptz", "::pg_catalog.text"
 	};
+
+	for (int i = 0; i < r->nkeys; i++)
+		appendStringInfo(buf, "q.%s, ", quote_identifier(r->keys[i].name));
+	for (int i = 0; i < r->ncolumns; i++)
+		appendStringInfo(buf, "%sq.%s%s", i > 0 ? ", " : "", ad_row_names[i],
+						 casts[i]);
+	if (r->has_id)
+		appendStringInfo(buf, ", q.%s", quote_identifier(r->order_by));
+}
+
+/* The query that is run: its columns in our order, its rows in ours. */
+static char *
+ordered_query(AdQueryReader *r, const char *query, bool presorted)
+{
 	StringInfoData buf;
 	int			len = (int) strlen(query);
 
@@ -123,19 +157,7 @@ ordered_query(AdQueryReader *r, const char *query, TupleDesc desc,
 		len--;
 	initStringInfo(&buf);
 	appendStringInfoString(&buf, "SELECT ");
-	for (int i = 0; i < r->nkeys; i++)
-		appendStringInfo(&buf, "q.%s, ", quote_identifier(r->keys[i].name));
-	r->ncolumns = find_column(desc, ad_row_names[AD_COLUMN_ORDER_ID]) >= 0 ?
-		AD_COLUMNS : AD_COLUMN_ORDER_ID;
-	for (int i = 0; i < r->ncolumns; i++)
-	{
-		(void) need_column(desc, ad_row_names[i]);
-		appendStringInfo(&buf, "%sq.%s%s", i > 0 ? ", " : "", ad_row_names[i],
-						 casts[i]);
-	}
-	r->has_id = order_by != NULL;
-	if (r->has_id)
-		appendStringInfo(&buf, ", q.%s", quote_identifier(order_by));
+	ad_query_list(r, &buf);
 	appendStringInfo(&buf, " FROM (%.*s\n) q", len, query);
 	if (!presorted)
 	{
@@ -145,7 +167,7 @@ ordered_query(AdQueryReader *r, const char *query, TupleDesc desc,
 							 quote_identifier(r->keys[i].name));
 		appendStringInfoString(&buf, "q.ts");
 		if (r->has_id)
-			appendStringInfo(&buf, ", q.%s", quote_identifier(order_by));
+			appendStringInfo(&buf, ", q.%s", quote_identifier(r->order_by));
 	}
 	return buf.data;
 }
@@ -182,8 +204,8 @@ prepare(const char *query)
 }
 
 /* Look up what is to be known about the columns that are read. */
-static void
-describe_columns(AdQueryReader *r, TupleDesc desc)
+void
+ad_query_describe(AdQueryReader *r, TupleDesc desc)
 {
 	Oid			out;
 	bool		varlena;
@@ -255,20 +277,15 @@ run_layering_sequences(FunctionCallInfo fcinfo)
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	desc = plan_desc(prepare(query));
-	partition_columns(r, PG_ARGISNULL(2) ? NULL : PG_GETARG_ARRAYTYPE_P(2),
-					  desc);
 	if (!PG_ARGISNULL(3))
-	{
 		order_by = ad_text_argument(PG_GETARG_DATUM(3), "order_by", AD_MAX_WORD_LENGTH);
-		(void) need_column(desc, order_by);
-	}
-	else if (find_column(desc, "id") >= 0)
-		order_by = pstrdup("id");
+	ad_query_columns(r, PG_ARGISNULL(2) ? NULL : PG_GETARG_ARRAYTYPE_P(2),
+					 order_by, desc);
 
 	/* read only: a query that writes is refused */
-	plan = prepare(ordered_query(r, query, desc, order_by, presorted));
+	plan = prepare(ordered_query(r, query, presorted));
 	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
-	describe_columns(r, portal->tupDesc);
+	ad_query_describe(r, portal->tupDesc);
 	while (PortalRunFetch(portal, FETCH_FORWARD, FETCH_ROWS, &r->pub) > 0)
 		CHECK_FOR_INTERRUPTS();
 	ad_partition_finish(r);

@@ -32,6 +32,7 @@ typedef enum AdOwnRelation
 	/* what belongs to a job, whose number is the first column */
 	AD_REL_JOB_STATE,
 	AD_REL_JOB_SEEN,
+	AD_REL_JOB_PART,
 	AD_REL_JOB_RUN,
 	AD_REL_JOB_ERROR,
 	AD_REL_JOB_ALERT,

@@ -57,6 +57,7 @@ static const char *const names[AD_RELATIONS] = {
 	[AD_REL_JOB_ID] = "_ad_job_id",
 	[AD_REL_JOB_STATE] = "_ad_job_state",
 	[AD_REL_JOB_SEEN] = "_ad_job_seen",
+	[AD_REL_JOB_PART] = "_ad_job_part",
 	[AD_REL_JOB_RUN] = "_ad_job_run",
 	[AD_REL_JOB_ERROR] = "_ad_job_error",
 	[AD_REL_JOB_ALERT] = "_ad_alert",

@@ -302,7 +302,8 @@ difference(const Found *x, const Found *y)
 /* Read rows [from, to) with a state, and write the new one. */
 static int64
 read_piece(const AdLayeringConfig *c, int64 floor, StringInfo bytes,
-		   const Row *rows, int from, int to, int64 complete, FoundList *out)
+		   const Row *rows, int from, int to, int64 known, int64 complete,
+		   FoundList *out)
 {
 	AdOrderLog *log = ad_order_log_create(CurrentMemoryContext, c, floor);
 	StringInfoData next;
@@ -316,7 +317,7 @@ read_piece(const AdLayeringConfig *c, int64 floor, StringInfo bytes,
 		else
 			ad_order_log_add(log, &rows[i].e, &rows[i].name);
 	}
-	ad_order_log_settle(log, complete);
+	ad_order_log_settle(log, known, complete);
 	collect(log, out);
 	initStringInfo(&next);
 	if (log->nscans > 0)
@@ -357,6 +358,7 @@ one_case(uint64 seed, FoundList *expected, FoundList *found, int64 *bytes)
 	{
 		int			to = at + (int) draw(step + 1);
 		int64		complete;
+		int64		known;
 
 		to = Min(n, to);
 		while (to > at && to < n && rows[to].e.ts == rows[to - 1].e.ts)
@@ -364,15 +366,17 @@ one_case(uint64 seed, FoundList *expected, FoundList *found, int64 *bytes)
 		if (to == at && at > 0 && rows[at].e.ts == rows[at - 1].e.ts)
 			continue;
 		complete = to < n ? rows[to].e.ts - 1 : rows[n - 1].e.ts;
-		if (to > 0 && complete > rows[to - 1].e.ts && draw(2) == 0)
-			complete = rows[to - 1].e.ts +
-				draw(complete - rows[to - 1].e.ts + 1);
+		known = to > 0 ? rows[to - 1].e.ts : PG_INT64_MIN;
+		if (to > 0 && complete > known && draw(2) == 0)
+			complete = known + draw(complete - known + 1);
+		if (draw(2) == 0)
+			known = complete;	/* by events of other partitions */
 
 		/* nothing came, and nothing is due: a job does not look */
 		if (to > at || due <= complete)
 		{
-			due = read_piece(&c, floor, &state_bytes, rows, at, to, complete,
-							 found);
+			due = read_piece(&c, floor, &state_bytes, rows, at, to, known,
+							 complete, found);
 			*bytes = Max(*bytes, state_bytes.len);
 			if (due <= complete)
 				elog(ERROR, "seed " UINT64_FORMAT ": what was due is due", seed);
@@ -380,7 +384,10 @@ one_case(uint64 seed, FoundList *expected, FoundList *found, int64 *bytes)
 		at = to;
 	}
 	while (due != PG_INT64_MAX)
-		due = read_piece(&c, floor, &state_bytes, rows, 0, 0, due, found);
+		due = read_piece(&c, floor, &state_bytes, rows, 0, 0,
+						 rows[n - 1].e.ts, due, found);
+	(void) read_piece(&c, floor, &state_bytes, rows, 0, 0, PG_INT64_MAX,
+					  PG_INT64_MAX, found);
 	if (state_bytes.len > 0)
 		elog(ERROR, "seed " UINT64_FORMAT ": a state is left over", seed);
 }
@@ -502,7 +509,7 @@ order_log_mutate(PG_FUNCTION_ARGS)
 			half++;
 		initStringInfo(&bytes);
 		(void) read_piece(&c, PG_INT64_MIN, &bytes, rows, 0, half,
-						  rows[half - 1].e.ts, &found);
+						  rows[half - 1].e.ts, rows[half - 1].e.ts, &found);
 		if (bytes.len > 0)
 		{
 			char	   *copy;
@@ -515,9 +522,9 @@ order_log_mutate(PG_FUNCTION_ARGS)
 			PG_TRY();
 			{
 				(void) read_piece(&c, PG_INT64_MIN, &bytes, rows, half, n,
-								  rows[n - 1].e.ts, &found);
+								  rows[n - 1].e.ts, rows[n - 1].e.ts, &found);
 				(void) read_piece(&c, PG_INT64_MIN, &bytes, rows, 0, 0,
-								  PG_INT64_MAX, &found);
+								  PG_INT64_MAX, PG_INT64_MAX, &found);
 				taken++;
 			}
 			PG_CATCH();

@@ -1,0 +1,340 @@
+/*-------------------------------------------------------------------------
+ *
+ * sql_layering_parts.c
+ *		The partitions of a layering job: their states in _ad_job_part.
+ *
+ * A partition is known by the first bytes of the SHA-256 of its job and its
+ * columns, which stand at the head of its state.  (Of the job too, so that the
+ * one index by which it is looked up is not taken for another.)  A batch reads and writes the states of the
+ * partitions that it has rows of, and of those in which time alone decides
+ * something (column due).  A partition without a state is one of which nothing
+ * need be remembered.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "jobs/ad_layering_job.h"
+#include "core/ad_bytes.h"
+#include "operate/ad_own.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+#define PIECE			500		/* partitions at a time */
+#define WHAT			"state of a layering job"
+
+/* A partition whose state is being moved on. */
+typedef struct Part
+{
+	const AdLayeringPart *read; /* its rows, or NULL */
+	bytea	   *digest;
+	bytea	   *state;			/* NULL: there is none */
+	int64		due;			/* afterwards; if there is a state */
+	int64		ends;
+} Part;
+
+/* What the partitions of a batch are moved on with. */
+typedef struct Advance
+{
+	AdBatch    *b;
+	AdQueryReader *q;
+	const AdLayeringPlace *place;
+	void		(*found) (void *arg, char *const *keys, const AdDecided *d);
+	void	   *arg;
+	MemoryContext mcxt;			/* reset after each piece */
+} Advance;
+
+static bytea *
+make_bytea(const void *data, Size len)
+{
+	bytea	   *b = palloc(len + VARHDRSZ);
+
+	SET_VARSIZE(b, len + VARHDRSZ);
+	memcpy(VARDATA(b), data, len);
+	return b;
+}
+
+/* The name of a partition of a job, from its columns. */
+static bytea *
+digest_of(int32 job, const char *keys, uint32 len)
+{
+	StringInfoData w;
+	Datum		d;
+
+	initStringInfo(&w);
+	ad_wr_u32(&w, (uint32) job);
+	ad_wr_bytes(&w, keys, len);
+	d = DirectFunctionCall1(sha256_bytea,
+							PointerGetDatum(make_bytea(w.data, w.len)));
+
+	return make_bytea(VARDATA_ANY(DatumGetPointer(d)), AD_PART_DIGEST);
+}
+
+/*
+ * The columns of a partition as texts, NULL for null, from the bytes that
+ * append_key() made; those past n are NULL.  Checked: they may be a stranger's.
+ */
+void
+ad_part_texts(const char *keys, uint32 len, int n, char **texts)
+{
+	AdReader	r;
+
+	ad_rd_init(&r, keys, len, WHAT);
+	for (int i = 0; i < AD_MAX_KEYS; i++)
+	{
+		const char *s;
+		Size		size;
+
+		texts[i] = NULL;
+		if (i >= n || ad_rd_u8(&r) != 0)
+			continue;
+		s = ad_rd_string(&r, AD_MAX_BYTES, &size);
+		texts[i] = ad_rd_text(&r, s, size);
+	}
+	ad_rd_end(&r);
+}
+
+/* Move a partition on; its new state, and when it is due, are in p then. */
+static void
+advance_part(Advance *a, Part *p)
+{
+	AdOrderLog *log = ad_order_log_create(a->mcxt, &a->q->options.layering,
+										  a->place->floor);
+	AdReader	r;
+	const char *keys = NULL;
+	Size		keys_len = 0;
+	StringInfoData w;
+
+	if (p->state)
+	{
+		ad_rd_init(&r, VARDATA(p->state), VARSIZE(p->state) - VARHDRSZ, WHAT);
+		keys = ad_rd_string(&r, AD_MAX_BYTES, &keys_len);
+		ad_order_log_read(log, r.data + r.pos, r.len - r.pos);
+	}
+	if (p->read)
+	{
+		keys = p->read->keys;
+		keys_len = p->read->keys_len;
+		for (uint32 i = 0; i < p->read->n; i++)
+		{
+			const AdLayeringRow *row = &p->read->rows[i];
+
+			if (row->bad == AD_ROW_GOOD)
+				ad_order_log_add(log, &row->e, &row->name);
+			else
+				ad_order_log_skip(log, row->e.ts);
+		}
+	}
+	ad_order_log_settle(log, a->place->known, a->place->complete);
+	if (log->ndecided > 0)
+	{
+		char	   *texts[AD_MAX_KEYS];
+
+		ad_part_texts(keys, keys_len, a->q->nkeys, texts);
+		for (uint32 i = 0; i < log->ndecided; i++)
+			a->found(a->arg, texts, &log->decided[i]);
+	}
+	p->state = NULL;
+	p->due = log->due;
+	p->ends = log->ends;
+	if (log->nscans == 0)
+		return;
+	initStringInfo(&w);
+	appendStringInfoSpaces(&w, VARHDRSZ);
+	ad_wr_string(&w, keys, keys_len);
+	ad_order_log_write(log, &w);
+	SET_VARSIZE(w.data, w.len);
+	p->state = (bytea *) w.data;
+}
+
+/* The names of some partitions as an array. */
+static Datum
+digests(const Part *parts, int n, bool with_state)
+{
+	Datum	   *items = ad_palloc_array(Datum, Max(n, 1));
+	int			k = 0;
+
+	for (int i = 0; i < n; i++)
+		if ((parts[i].state != NULL) == with_state)
+			items[k++] = PointerGetDatum(parts[i].digest);
+	return PointerGetDatum(construct_array(items, k, BYTEAOID, -1, false,
+										   TYPALIGN_INT));
+}
+
+/* Write the states of some partitions. */
+static void
+store(int32 job, Part *parts, int n)
+{
+	Oid			types[] = {INT4OID, BYTEAARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
+	BYTEAARRAYOID};
+	Datum		values[lengthof(types)];
+	Datum	   *due = ad_palloc_array(Datum, Max(n, 1));
+	Datum	   *ends = ad_palloc_array(Datum, Max(n, 1));
+	Datum	   *states = ad_palloc_array(Datum, Max(n, 1));
+	int			k = 0;
+
+	values[0] = Int32GetDatum(job);
+	for (int i = 0; i < n; i++)
+		if (parts[i].state)
+		{
+			due[k] = Int64GetDatum(parts[i].due);
+			ends[k] = Int64GetDatum(parts[i].ends);
+			states[k++] = PointerGetDatum(parts[i].state);
+		}
+	values[1] = digests(parts, n, true);
+	values[2] = PointerGetDatum(construct_array(due, k, INT8OID, 8,
+												FLOAT8PASSBYVAL,
+												TYPALIGN_DOUBLE));
+	values[3] = PointerGetDatum(construct_array(ends, k, INT8OID, 8,
+												FLOAT8PASSBYVAL,
+												TYPALIGN_DOUBLE));
+	values[4] = PointerGetDatum(construct_array(states, k, BYTEAOID, -1, false,
+												TYPALIGN_INT));
+	if (k > 0)
+		(void) ad_own_run("INSERT INTO %s._ad_job_part AS p (job_id, part, due, ends, state) "
+						  "SELECT $1, u.part, u.due, u.ends, u.state FROM unnest($2, $3, $4, $5) u(part, due, ends, state) "
+						  "ON CONFLICT (part) DO UPDATE SET due = EXCLUDED.due, ends = EXCLUDED.ends, state = EXCLUDED.state",
+						  lengthof(types), types, values, NULL);
+	if (k < n)
+	{
+		values[1] = digests(parts, n, false);
+		(void) ad_own_run("DELETE FROM %s._ad_job_part WHERE job_id + 0 = $1 AND part = ANY ($2)",
+						  2, types, values, NULL);
+	}
+}
+
+/* A bytea of a row that was read, copied. */
+static bytea *
+bytes_column(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		d = SPI_getbinval(SPI_tuptable->vals[row],
+								  SPI_tuptable->tupdesc, column, &isnull);
+
+	return isnull ? NULL : DatumGetByteaPCopy(d);
+}
+
+/* Move on partitions that rows were read of. */
+static void
+advance_read(Advance *a, const AdLayeringPart *read, int n)
+{
+	Oid			types[] = {INT4OID, BYTEAARRAYOID};
+	Datum		values[lengthof(types)];
+	Part	   *parts = ad_palloc0_array(Part, n);
+
+	for (int i = 0; i < n; i++)
+	{
+		parts[i].read = &read[i];
+		parts[i].digest = digest_of(a->b->job->id, read[i].keys,
+									read[i].keys_len);
+	}
+	values[0] = Int32GetDatum(a->b->job->id);
+	values[1] = digests(parts, n, false);
+	/* one by one: the table may hold many more */
+	(void) ad_own_run("SELECT u.i, (SELECT p.state FROM %s._ad_job_part p WHERE p.part = u.part AND p.job_id + 0 = $1) "
+					  "FROM unnest($2) WITH ORDINALITY u(part, i)",
+					  lengthof(types), types, values, NULL);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Datum		d = SPI_getbinval(SPI_tuptable->vals[i],
+									  SPI_tuptable->tupdesc, 1, &isnull);
+
+		parts[DatumGetInt64(d) - 1].state = bytes_column(i, 2);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	for (int i = 0; i < n; i++)
+		advance_part(a, &parts[i]);
+	store(a->b->job->id, parts, n);
+}
+
+/* Move on partitions in which something is due; whether there may be more. */
+static bool
+advance_due(Advance *a)
+{
+	Oid			types[] = {INT4OID, INT8OID};
+	Datum		values[] = {Int32GetDatum(a->b->job->id),
+	Int64GetDatum(a->place->complete)};
+	Part	   *parts;
+	int			n;
+
+	(void) ad_own_run("SELECT part, state FROM %s._ad_job_part WHERE job_id = $1 AND due <= $2 "
+					  "ORDER BY due LIMIT " CppAsString2(PIECE),
+					  lengthof(types), types, values, NULL);
+	n = (int) SPI_processed;
+	parts = ad_palloc0_array(Part, Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		parts[i].digest = bytes_column(i, 1);
+		parts[i].state = bytes_column(i, 2);
+	}
+	SPI_freetuptable(SPI_tuptable);
+	for (int i = 0; i < n; i++)
+		advance_part(a, &parts[i]);
+	if (n > 0)
+		store(a->b->job->id, parts, n);
+	return n == PIECE;
+}
+
+/*
+ * Move on the partitions that rows were read of, and those in which something
+ * is due; found() is called for each sequence that this decides, with the
+ * columns of its partition.  What it is given must be copied.  Within SPI.
+ */
+void
+ad_parts_advance(AdBatch *b, AdLayeringReader *r, const AdLayeringPlace *place,
+				 void (*found) (void *arg, char *const *keys,
+								const AdDecided *d), void *arg)
+{
+	Advance		a = {b, r->q, place, found, arg, NULL};
+	MemoryContext old = CurrentMemoryContext;
+	bool		more = true;
+
+	a.mcxt = AllocSetContextCreate(old, "anomaly partitions",
+								   ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(a.mcxt);
+	for (uint32 i = 0; i < r->nparts; i += PIECE)
+	{
+		CHECK_FOR_INTERRUPTS();
+		advance_read(&a, &r->parts[i], (int) Min(r->nparts - i, PIECE));
+		MemoryContextReset(a.mcxt);
+	}
+	while (more)
+	{
+		CHECK_FOR_INTERRUPTS();
+		more = advance_due(&a);
+		MemoryContextReset(a.mcxt);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(a.mcxt);
+}
+
+/*
+ * Forget the partitions of a job of whose scans all are over, if there may be
+ * any since an event before.
+ */
+void
+ad_parts_end(int32 job, const AdLayeringConfig *c, int64 before, int64 known)
+{
+	Oid			types[] = {INT4OID, INT8OID};
+	Datum		values[] = {Int32GetDatum(job), Int64GetDatum(known)};
+
+	if (ad_order_log_first(c, before) != ad_order_log_first(c, known) ||
+		ad_order_log_first(c, ad_time_sub(before, ad_layering_horizon(c))) !=
+		ad_order_log_first(c, ad_time_sub(known, ad_layering_horizon(c))))
+		(void) ad_own_run("DELETE FROM %s._ad_job_part WHERE job_id = $1 AND ends <= $2",
+						  2, types, values, NULL);
+}
+
+/* Forget all partitions of a job. */
+void
+ad_parts_clear(int32 job)
+{
+	Oid			types[] = {INT4OID};
+	Datum		values[] = {Int32GetDatum(job)};
+
+	(void) ad_own_run("DELETE FROM %s._ad_job_part WHERE job_id = $1", 1, types,
+					  values, NULL);
+}
