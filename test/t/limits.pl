@@ -13,11 +13,10 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 
 use AnomalyTest;
-use IPC::Run ();
 use POSIX ();
+use Session;
 use Test::More;
 use Time::HiRes qw(sleep);
-
 
 my $root = "$FindBin::RealBin/../..";
 my $node = start_server('limits', 'max_parallel_workers_per_gather = 0', 'jit = off', "log_min_error_statement = panic");
@@ -25,96 +24,18 @@ my $node = start_server('limits', 'max_parallel_workers_per_gather = 0', 'jit = 
 seed();
 $node->safe_psql('postgres', 'CREATE ROLE mallory LOGIN; CREATE SCHEMA m AUTHORIZATION mallory;');
 
-# A session that is asked and answers, of a role without privileges if not said
-# otherwise.
-package Session;
-
-sub new
+# A session of a role without privileges if not said otherwise.
+sub session
 {
-	my ($class, $user) = @_;
-	my $self = bless { in => '', out => '' }, $class;
-
-	$self->{psql} = IPC::Run::start(
-		[ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-v', 'SHOW_CONTEXT=always', '-d', $node->connstr('postgres') . ' user=' . ($user // 'mallory') . " options='-c search_path=m,public'" ],
-		'<', \$self->{in}, '>', \$self->{out}, '2>&1', IPC::Run::timeout(300));
-	$self->{pid} = $self->ask('SELECT pg_backend_pid()');
-	return $self;
+	return Session->new($node, user => $_[0] // 'mallory', verbosity => 'verbose', options => '-c search_path=m,public');
 }
-
-sub say
-{
-	my ($self, $sql) = @_;
-
-	$self->{out} = '';
-	$self->{in} .= "$sql;\n\\echo -END-\n";
-	$self->{psql}->pump_nb;
-}
-
-sub ends { return $_[0]->{out} =~ /^-END-$/m; }
-
-sub answer
-{
-	my ($self) = @_;
-
-	$self->{psql}->pump until $self->ends;
-	(my $out = $self->{out}) =~ s/^-END-\n//m;
-	chomp $out;
-	return $out;
-}
-
-sub ask
-{
-	my ($self, $sql) = @_;
-
-	$self->say($sql);
-	return $self->answer;
-}
-
-# Seconds of processor time, from the kernel.
-sub cpu
-{
-	my ($self) = @_;
-
-	open(my $in, '<', "/proc/$self->{pid}/schedstat") or return undef;
-	return (split ' ', <$in>)[0] / 1e9;
-}
-
-# Megabytes of a line of /proc/PID/status.
-sub megabytes
-{
-	my ($self, $what) = @_;
-
-	open(my $in, '<', "/proc/$self->{pid}/status") or return undef;
-	my ($kb) = map { /^$what:\s+(\d+)/ ? $1 : () } <$in>;
-	return $kb / 1024;
-}
-
-# Forget the peak so far.
-sub reset_peak
-{
-	my ($self) = @_;
-
-	open(my $out, '>', "/proc/$self->{pid}/clear_refs") or return;
-	print $out '5';
-	close $out;
-}
-
-sub end
-{
-	my ($self) = @_;
-
-	$self->{in} .= "\\q\n";
-	$self->{psql}->finish;
-}
-
-package main;
 
 #
 # The document.
 #
 my $document = do { local (@ARGV, $/) = ("$root/docs/limits.md"); <> };
 my ($setup) = $document =~ /^```sql\n(.*?)^```/ms;
-my $session = Session->new;
+my $session = session();
 like($session->ask($setup), qr/^1?$/, 'the tables of docs/limits.md');
 
 my $tried = 0;
@@ -164,7 +85,7 @@ WHERE p.pronamespace = e.extnamespace AND p.proargtypes::oid[] && ARRAY['text', 
 	AND NOT p.proargtypes::oid[] && ARRAY['internal', 'cstring']::regtype[]::oid[]
 ORDER BY 1, 3
 SQL
-$session = Session->new;
+$session = session();
 $session->ask('SELECT ad_info(ad_fit(ad_zscore(), 1))');
 my $worst = 0;
 my ($calls, @copies, @echoes);
@@ -255,7 +176,6 @@ sub cancelled
 	$session->say("SELECT count(s) FROM ($sql) s");
 	while ($session->cpu - $start < $moment)
 	{
-		$session->{psql}->pump_nb;
 		return undef if $session->ends;
 		sleep 0.002;
 	}
@@ -271,7 +191,7 @@ for my $case (@large)
 {
 	my ($sql, $most, $cancels, $seconds) = @$case;
 	my $name = $sql =~ s/^SELECT //r =~ s/ FROM \w+$//r;
-	my $session = Session->new;
+	my $session = session();
 	my ($left, $whole, @took) = (0, 0);
 
 	$session->ask('SELECT ad_info(ad_fit(ad_zscore(), 1))');
@@ -328,7 +248,7 @@ SELECT ad_train('ev', 'SELECT v FROM ev', 'zscore');
 SELECT ad_create_job('plain', 'ev', 'ev', 'id', 'ts', '{"score": 0}', explain => 0);
 SELECT ad_create_job('limited', 'ev', 'ev', 'id', 'ts', '{"score": 0}', explain => 0, limit_per_hour => 100000);
 SQL
-$session = Session->new(sql_value($node, 'SELECT current_user'));
+$session = session(sql_value($node, 'SELECT current_user'));
 my %took;
 for my $job ('plain', 'limited')
 {

@@ -1,0 +1,126 @@
+# A psql that stays: what it is told runs in one session, in the background if
+# that is wanted. Several of them are several users at work at the same time.
+package Session;
+
+use strict;
+use warnings;
+
+use IO::Select;
+use IPC::Open3;
+
+# A session of a server. Arguments by name: dbname, user, options of the server
+# for the session, and verbosity of errors.
+sub new
+{
+	my ($class, $node, %arguments) = @_;
+	my $self = bless { said => '' }, $class;
+	my $connstr = $node->connstr($arguments{dbname} // 'postgres');
+
+	$connstr .= " user=$arguments{user}" if $arguments{user};
+	$connstr .= " options='$arguments{options}'" if $arguments{options};
+	# one pipe for answers and errors, so that they stay in order
+	$self->{process} = open3($self->{in}, $self->{out}, undef, 'psql', '-XAtq', '-v', 'VERBOSITY=' . ($arguments{verbosity} // 'default'),
+		'-v', 'SHOW_CONTEXT=always', '-d', $connstr);
+	$self->{in}->autoflush(1);
+	$self->{ready} = IO::Select->new($self->{out});
+	$self->{pid} = $self->ask('SELECT pg_backend_pid()');
+	return $self;
+}
+
+# Say something, and do not wait for the answer.
+sub say
+{
+	my ($self, $sql) = @_;
+	local $SIG{PIPE} = 'IGNORE';
+
+	$self->{said} = '';
+	print { $self->{in} } "$sql;\n\\echo -END- :SQLSTATE\n";
+	return;
+}
+
+# Read what there is, for so many seconds at most. Returns whether the answer
+# is complete; it is also if the session has ended.
+sub ends
+{
+	my ($self, $seconds) = @_;
+
+	until ($self->{ended} || $self->{said} =~ /^-END- /m)
+	{
+		return 0 if !$self->{ready}->can_read($seconds // 0);
+		$self->{ended} = 1 if !sysread($self->{out}, $self->{said}, 65536, length $self->{said});
+	}
+	return 1;
+}
+
+# The answer: rows, notices and errors. {state} is the SQLSTATE of the last
+# statement then, and {ended} true if there is no session any more.
+sub answer
+{
+	my ($self) = @_;
+
+	$self->ends(300) or die "no answer for five minutes: $self->{said}";
+	my ($answer, $state) = $self->{said} =~ /\A(.*?)(?:^-END- (\w+)\n|\z)/ms;
+	$self->{state} = $state // '57P01';
+	chomp $answer;
+	return $answer;
+}
+
+sub ask
+{
+	my ($self, $sql) = @_;
+
+	$self->say($sql);
+	return $self->answer;
+}
+
+# As ask(), but an error ends the test.
+sub do
+{
+	my ($self, $sql) = @_;
+	my $answer = $self->ask($sql);
+
+	die "$sql: $answer" if $answer =~ /^\S*(?:ERROR|FATAL|PANIC):  /m || $self->{ended};
+	return $answer;
+}
+
+# Seconds of processor time, from the kernel; undef where it does not tell.
+sub cpu
+{
+	my ($self) = @_;
+
+	open(my $in, '<', "/proc/$self->{pid}/schedstat") or return undef;
+	return (split ' ', <$in>)[0] / 1e9;
+}
+
+# Megabytes of a line of /proc/PID/status.
+sub megabytes
+{
+	my ($self, $what) = @_;
+
+	open(my $in, '<', "/proc/$self->{pid}/status") or return undef;
+	my ($kb) = map { /^$what:\s+(\d+)/ ? $1 : () } <$in>;
+	return $kb / 1024;
+}
+
+# Forget the peak so far.
+sub reset_peak
+{
+	my ($self) = @_;
+
+	open(my $out, '>', "/proc/$self->{pid}/clear_refs") or return;
+	print $out '5';
+	close $out;
+	return;
+}
+
+# End the session. What it has begun is rolled back.
+sub end
+{
+	my ($self) = @_;
+
+	close $self->{in};
+	waitpid $self->{process}, 0;
+	return;
+}
+
+1;
