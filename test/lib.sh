@@ -192,8 +192,22 @@ ad_cleanup() {
 			>/dev/null 2>&1 || true
 	done
 	cd /
+	[ -z "${ANOMALY_SMALL_DISK:-}" ] || umount "$ANOMALY_SMALL_DISK" 2>/dev/null || true
 	rm -rf "$ad_work"
 	exit "$status"
+}
+
+# Mounts a disk that is soon full, for a test of that, and names it in
+# ANOMALY_SMALL_DISK. Only root can, and not in every container: the test is
+# skipped then.
+ad_mount_small_disk() {
+	unset ANOMALY_SMALL_DISK
+	[ "$(id -u)" = 0 ] || return 0
+	mkdir "$ad_work/small_disk"
+	if mount -t tmpfs -o size=24m tmpfs "$ad_work/small_disk" 2>/dev/null; then
+		chown "$ad_user:" "$ad_work/small_disk"
+		export ANOMALY_SMALL_DISK=$ad_work/small_disk
+	fi
 }
 
 # Copies the checkout, without what git ignores, into a directory.

@@ -118,6 +118,7 @@ run_tap() {
 }
 
 ad_make_work
+ad_mount_small_disk
 echo "== building for $("$PG_CONFIG" --version)"
 ad_build COPT=-Werror
 ad_install
