@@ -16,7 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
-#define EVENTS_AT_A_TIME	10000
+#define EVENTS_AT_A_TIME	100000
 
 static const AdOption options[] = {
 	AD_TEXT(AdJob, watermark, "ts", NAMEDATALEN - 1),
