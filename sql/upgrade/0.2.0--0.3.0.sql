@@ -145,7 +145,7 @@ DO $$
 DECLARE
 	f text;
 BEGIN
-	FOREACH f IN ARRAY ARRAY['_ad_job_grant(text, text, text)'] LOOP
+	FOREACH f IN ARRAY ARRAY['_ad_job_grant(text, text, text)', '_ad_layering_horizon(jsonb)'] LOOP
 		BEGIN
 			EXECUTE format('DROP FUNCTION _anomaly.%s', f);
 		EXCEPTION WHEN dependent_objects_still_exist THEN
@@ -179,7 +179,6 @@ BEGIN
 	EXECUTE 'GRANT SELECT, INSERT ON _anomaly._ad_job_part TO ' || CASE WHEN current_setting('server_version_num')::int >= 140000 THEN 'pg_database_owner'
 		ELSE (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(datdba)) FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) END;
 END $$;
-DROP FUNCTION _anomaly._ad_layering_horizon(jsonb);
 
 -- Labels and grants are written by C, and rows deleted. What else used the views gets no
 -- answer.
