@@ -87,15 +87,15 @@ read_moment(const char *text, Moment *m)
 		room += *s == ',';
 	m->n = 0;
 	m->running = ad_palloc_array(TransactionId, room);
-	m->xmin = (TransactionId) strtou64(text, &p, 10);
+	m->xmin = (TransactionId) strtoull(text, &p, 10);
 	if (*p++ != ':')
 		return false;
-	m->xmax = (TransactionId) strtou64(p, &p, 10);
+	m->xmax = (TransactionId) strtoull(p, &p, 10);
 	if (*p++ != ':')
 		return false;
 	while (*p != '\0' && m->n < room)
 	{
-		m->running[m->n++] = (TransactionId) strtou64(p, &p, 10);
+		m->running[m->n++] = (TransactionId) strtoull(p, &p, 10);
 		if (*p == ',')
 			p++;
 		else if (*p != '\0')
