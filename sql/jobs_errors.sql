@@ -181,6 +181,23 @@ SELECT count(*) FROM ad_alert;
 RESET ROLE;
 DROP ROLE jobs_watcher;
 
+-- a function may raise an error of a class of its own: a row's too
+CREATE FUNCTION own_class(i int) RETURNS int LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	IF i = 1021 THEN
+		RAISE EXCEPTION 'not this one' USING ERRCODE = 'ZZ001';
+	END IF;
+	RETURN 1;
+END $$;
+INSERT INTO event SELECT i, 'V' || i % 5, 1000, 1, timestamptz '2026-01-01' + i * interval '1 minute', i, '2026-01-01'
+FROM generate_series(1020, 1022) i;
+SELECT ad_alter_job('j', '{"source": "SELECT id, who, own_class(id) * a AS a, b, at FROM event"}');
+CALL ad_run_job('j');
+SELECT * FROM last_run;
+SELECT key, message, error_code FROM ad_job_errors WHERE key::int > 1016;
+CALL ad_run_job('j');
+SELECT * FROM last_run;
+
 DROP VIEW last_run;
 SELECT ad_drop_job('j');
 DROP FUNCTION full_disk;

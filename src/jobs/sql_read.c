@@ -351,25 +351,38 @@ read_query(AdModelBatch *m, ReadQuery *q)
 	SPI_freeplan(plan);
 }
 
-/* Whether an error can be one of a row, and not of all that is read. */
+/*
+ * Whether an error can be one of a row, and not of all that is read: whatever
+ * a function raises, in a class of its own too, but what would fail another
+ * row as well, or what may be gone when it is tried again.
+ */
 bool
 ad_is_of_row(const ErrorData *e)
 {
 	switch (ERRCODE_TO_CATEGORY(e->sqlerrcode))
 	{
-		case ERRCODE_DATA_EXCEPTION:
-		case ERRCODE_CARDINALITY_VIOLATION:
-		case ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION:
-		case ERRCODE_PROGRAM_LIMIT_EXCEEDED:
-		case ERRCODE_FEATURE_NOT_SUPPORTED:
-		case ERRCODE_WITH_CHECK_OPTION_VIOLATION:
-		case ERRCODE_PLPGSQL_ERROR:
-		case ERRCODE_EXTERNAL_ROUTINE_EXCEPTION:
-		case ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION:
-		case ERRCODE_CASE_NOT_FOUND:
-			return true;
-		default:
+		case ERRCODE_CONNECTION_EXCEPTION:
+		case ERRCODE_INVALID_TRANSACTION_STATE:
+		case ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION:
+		case ERRCODE_INVALID_TRANSACTION_TERMINATION:
+		case ERRCODE_INVALID_CATALOG_NAME:
+		case ERRCODE_INVALID_SCHEMA_NAME:
+		case ERRCODE_TRANSACTION_ROLLBACK:
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE:
+		case ERRCODE_OPERATOR_INTERVENTION:
+		case ERRCODE_SYSTEM_ERROR:
+		case ERRCODE_CONFIG_FILE_ERROR:
+		case ERRCODE_FDW_ERROR:
+		case ERRCODE_INTERNAL_ERROR:
 			return false;
+		case ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION:
+			/* what names a value can be wrong in, as of a regclass */
+			return e->sqlerrcode == ERRCODE_INVALID_NAME ||
+				e->sqlerrcode == ERRCODE_NAME_TOO_LONG ||
+				e->sqlerrcode == ERRCODE_CANNOT_COERCE;
+		default:
+			return true;
 	}
 }
 
