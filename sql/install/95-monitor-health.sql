@@ -12,7 +12,8 @@ SELECT j.name, s.failures,
        j.owner::text <> '' AS owned, s.late_rows,
        (SELECT count(*) FROM _anomaly._ad_job_error e WHERE e.job_id = j.id AND e.at > clock_timestamp() - interval '1 day') AS bad_rows,
        s.seen, s.mark_holders, s.marked_at, s.gate IS NOT NULL AS truncated, s.jump,
-       EXISTS (SELECT FROM _anomaly._ad_job_run r WHERE r.job_id = j.id) AS tried
+       EXISTS (SELECT FROM _anomaly._ad_job_run r WHERE r.job_id = j.id) AS tried,
+       (j.options ->> 'seen_limit')::bigint AS seen_limit
 FROM _anomaly._ad_job j JOIN _anomaly._ad_job_state s ON s.job_id = j.id
 WHERE pg_has_role(j.owner, 'USAGE') OR pg_has_role('pg_monitor', 'USAGE')
 OFFSET 0;
@@ -90,31 +91,35 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     WITH job AS MATERIALIZED (
         SELECT h.*, _anomaly._ad_job_holder(h.mark_holders) AS holder FROM _anomaly._ad_job_health h)
-    SELECT 'held watermark', CASE WHEN count(*) FILTER (WHERE j.seen >= 500000) > 0 THEN 'warning' ELSE 'ok' END,
-           coalesce(string_agg(format('Job %s waits for %s, and remembers %s rows until then.', j.name, j.holder, j.seen), ' ' ORDER BY j.seen DESC, j.name),
+    SELECT 'held watermark', CASE WHEN count(*) FILTER (WHERE j.seen >= j.seen_limit / 2) > 0 THEN 'warning' ELSE 'ok' END,
+           coalesce(string_agg(format('Job %s waits for %s, and remembers %s until then.', j.name, j.holder, CASE j.seen WHEN 1 THEN '1 row' ELSE j.seen || ' rows' END), ' ' ORDER BY j.seen DESC, j.name),
                     'No job waits for a transaction.'),
-           CASE WHEN count(*) FILTER (WHERE j.seen >= 500000) > 0
+           CASE WHEN count(*) FILTER (WHERE j.seen >= j.seen_limit / 2) > 0
                 THEN 'Rows are scored all the same. End the transaction: what is remembered is bounded, and what it adds below that counts as late.' END
     FROM job j WHERE j.holder IS NOT NULL
     UNION ALL
     SELECT 'late rows', CASE WHEN count(*) > 0 THEN 'warning' ELSE 'ok' END,
-           coalesce(string_agg(format('%s rows arrived too late for job %s%s.', j.late_rows, j.name,
+           coalesce(string_agg(format('%s arrived too late for job %s%s.', CASE j.late_rows WHEN 1 THEN '1 row' ELSE j.late_rows || ' rows' END, j.name,
                                       CASE WHEN j.truncated THEN ', whose source was truncated' ELSE '' END), ' ' ORDER BY j.late_rows DESC, j.name),
                     'No row is known to have arrived too late.'),
            CASE WHEN count(*) > 0 THEN 'Run ad_rescan(job, from) to score them; a longer lag catches the next.' END
     FROM job j WHERE j.late_rows > 0
     UNION ALL
     SELECT 'bad rows', CASE WHEN count(*) > 0 THEN 'warning' ELSE 'ok' END,
-           coalesce(string_agg(format('%s rows of job %s could not be scored in a day.', j.bad_rows, j.name), ' ' ORDER BY j.bad_rows DESC, j.name),
+           coalesce(string_agg(format('%s of job %s could not be scored in a day.', CASE j.bad_rows WHEN 1 THEN '1 row' ELSE j.bad_rows || ' rows' END, j.name), ' ' ORDER BY j.bad_rows DESC, j.name),
                     'Every row of a day could be scored.'),
            CASE WHEN count(*) > 0 THEN 'See ad_job_errors. Leave such rows out with WHERE.' END
     FROM job j WHERE j.bad_rows > 0
     UNION ALL
     SELECT 'job source', CASE WHEN count(*) > 0 THEN 'warning' ELSE 'ok' END,
-           coalesce(string_agg(CASE WHEN j.truncated THEN format('The source of job %s was truncated.', j.name)
-                                    ELSE format('A watermark of job %s lies far above the others, and is set aside.', j.name) END, ' ' ORDER BY j.name),
+           coalesce(string_agg(concat_ws(' ', CASE WHEN j.truncated THEN format('The source of job %s was truncated.', j.name) END,
+                                         CASE WHEN j.jump IS NOT NULL THEN
+                                             format('A watermark of job %s lies far above the others, and is set aside.', j.name) END), ' ' ORDER BY j.name),
                     'Sources grow as they should.'),
-           CASE WHEN count(*) > 0 THEN 'After a truncation rows up to the old watermark are left alone: ad_rescan(job, from) scores them.' END
+           nullif(concat_ws(' ', CASE WHEN count(*) FILTER (WHERE j.truncated) > 0 THEN
+                                     'After a truncation rows up to the old watermark are left alone: ad_rescan(job, from) scores them.' END,
+                                 CASE WHEN count(*) FILTER (WHERE j.jump IS NOT NULL) > 0 THEN
+                                     'A row that is set aside was scored: correct its watermark if it is wrong. The job follows it once 100 rows above it have come, and none below.' END), '')
     FROM job j WHERE j.truncated OR j.jump IS NOT NULL
 $$;
 COMMENT ON FUNCTION _anomaly._ad_health_watermarks() IS
