@@ -10,6 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "jobs/ad_job_define.h"
 #include "jobs/ad_run.h"
 #include "operate/ad_own.h"
 #include "sql/ad_text.h"
@@ -260,11 +261,9 @@ ad_rescan(PG_FUNCTION_ARGS)
 	AdJob	   *j;
 	AdJobState *s;
 	AdJobSource source;
-	Oid			types[] = {TEXTOID};
-	Datum		values[1];
+	AdJobRow	row;
 	char	   *from;
 	int			nestlevel;
-	bool		isnull;
 	int64		again;
 
 	PreventCommandIfReadOnly("ad_rescan()");
@@ -273,20 +272,16 @@ ad_rescan(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("job and from cannot be NULL")));
 	from = ad_text_argument(PG_GETARG_DATUM(1), "from", AD_MAX_WORD_LENGTH);
-	values[0] = PG_GETARG_DATUM(0);
 	nestlevel = NewGUCNestLevel();
 	SPI_connect();
 	ad_job_path("pg_catalog, pg_temp");
-	if (SPI_execute_with_args("SELECT (_anomaly._ad_job_get($1)).id", 1, types, values,
-							  NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_with_args failed");
-	j = ad_job_read(DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0],
-												SPI_tuptable->tupdesc, 1, &isnull)));
+	ad_job_own(PG_GETARG_DATUM(0), false, NULL, &row);
+	j = ad_job_read(row.id);
 	if (j == NULL || j->owner != GetUserId())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("job \"%s\" is read again by its owner only",
-						ad_text_quote(values[0])),
+						row.name),
 				 errhint("SET ROLE first.")));
 	s = ad_state_read(j, true);
 	ad_batch_formats(j);
