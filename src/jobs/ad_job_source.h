@@ -44,4 +44,8 @@ extern char *ad_filenodes(const AdJobSource *source);
 extern bool ad_source_truncated(const AdJobSource *source, const char *snapshot);
 extern char *ad_origin(void);
 
+/* sql_narrow.c */
+extern void ad_execute_narrow(const char *sql, int n, Oid *types,
+							  Datum *values);
+
 #endif							/* AD_JOB_SOURCE_H */

@@ -48,8 +48,8 @@ typedef struct AdModelBatch
 	AdReading	reading;
 } AdModelBatch;
 
-extern bool ad_read_rows(AdModelBatch *m, const AdSeen *only, int64 least,
-						 int64 greatest, ErrorData **error);
+extern bool ad_read_rows(AdModelBatch *m, int64 least, int64 greatest,
+						 ErrorData **error);
 extern void ad_read_carefully(AdModelBatch *m, ErrorData *error);
 extern void ad_read_without_watermark(AdModelBatch *m);
 extern bool ad_is_of_row(const ErrorData *e);

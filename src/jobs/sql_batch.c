@@ -315,8 +315,7 @@ read_batch(AdModelBatch *m)
 		ad_read_without_watermark(m);
 		m->run->nulls_looked = true;
 	}
-	if (!ad_read_rows(m, NULL, m->from, m->has_until ? m->until : AD_PLACE_GREATEST,
-					  &error))
+	if (!ad_read_rows(m, m->from, m->has_until ? m->until : AD_PLACE_GREATEST, &error))
 		ad_read_carefully(m, error);
 }
 

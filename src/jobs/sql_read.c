@@ -27,6 +27,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -35,6 +36,7 @@
 
 #define SLICE			100		/* rows of a cursor at a time */
 #define MAX_PARAMS		8
+#define MAX_KEYS		1000	/* of versions that are read by halves */
 
 /* A query with its parameters. */
 typedef struct ReadQuery
@@ -83,10 +85,23 @@ add_end(ReadQuery *q, const AdModelBatch *m)
 					 add_param(q, run->end_key_type, run->end_key));
 }
 
+/*
+ * Leave out what has none of some keys, text[].  The function that takes rows
+ * does so too, but only where all of their columns have been computed.
+ */
+static void
+add_keys(ReadQuery *q, const AdModelBatch *m, Datum keys)
+{
+	const char *key = m->source.key_text;
+
+	appendStringInfo(&q->sql, " AND (%s OPERATOR(pg_catalog.=) ANY ($%d) OR pg_catalog.octet_length(%s) OPERATOR(pg_catalog.>) %d OR %s IS NULL)",
+					 key, add_param(q, TEXTARRAYOID, keys), key, AD_MAX_KEY, key);
+}
+
 /* Make the query; whole: with the columns of the source, else key and watermark. */
 static void
 make_query(ReadQuery *q, const AdModelBatch *m, bool whole, int64 least,
-		   int64 greatest, bool go_on)
+		   int64 greatest, bool go_on, Datum keys)
 {
 	const AdJob *j = m->b->job;
 	const AdJobSource *s = &m->source;
@@ -112,6 +127,8 @@ make_query(ReadQuery *q, const AdModelBatch *m, bool whole, int64 least,
 		appendStringInfo(&q->sql, " AND _q.%s IS NOT NULL", watermark);
 	if (greatest < AD_PLACE_GREATEST)
 		add_bound(q, m, "<=", greatest);
+	if (keys != (Datum) 0)
+		add_keys(q, m, keys);
 	appendStringInfo(&q->sql, " ORDER BY _q.%s, ", watermark);
 	if (s->key_sorts)
 		appendStringInfo(&q->sql, "_q.%s", quote_identifier(j->key));
@@ -456,17 +473,25 @@ try_rows(AdModelBatch *m, void *what)
 
 /*
  * Read and score versions between two places that were not seen, or of these
- * only some.  False: a row failed, and nothing was read.
+ * only some, whose keys may be given.  False: a row failed, and nothing was
+ * read.
  */
-bool
-ad_read_rows(AdModelBatch *m, const AdSeen *only, int64 least, int64 greatest,
-			 ErrorData **error)
+static bool
+read_rows(AdModelBatch *m, const AdSeen *only, Datum keys, int64 least,
+		  int64 greatest, ErrorData **error)
 {
 	Try			t;
 
 	t.only = only;
-	make_query(&t.query, m, true, least, greatest, only == NULL && m->run->in_pass);
+	make_query(&t.query, m, true, least, greatest, only == NULL && m->run->in_pass, keys);
 	return try(m, try_rows, &t, error);
+}
+
+/* Read and score versions between two places.  False: a row failed. */
+bool
+ad_read_rows(AdModelBatch *m, int64 least, int64 greatest, ErrorData **error)
+{
+	return read_rows(m, NULL, (Datum) 0, least, greatest, error);
 }
 
 /* Versions that were found, without their rows. */
@@ -481,13 +506,9 @@ static void
 try_versions(AdModelBatch *m, void *what)
 {
 	Found	   *f = what;
-	SPIPlanPtr	plan;
 
 	ad_takes_begin(m->run->seen, NULL);
-	plan = SPI_prepare(f->query.sql.data, f->query.n, f->query.types);
-	if (plan == NULL ||
-		SPI_execute_plan(plan, f->query.values, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_plan failed");
+	ad_execute_narrow(f->query.sql.data, f->query.n, f->query.types, f->query.values);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		AdVersion	v;
@@ -510,8 +531,25 @@ try_versions(AdModelBatch *m, void *what)
 		f->list.met++;
 	}
 	SPI_freetuptable(SPI_tuptable);
-	SPI_freeplan(plan);
 	ad_takes_end();
+}
+
+/* The keys of versions, text[]; 0: they are too many to compare with. */
+static Datum
+keys_of(const AdVersion *versions, int n)
+{
+	Datum	   *keys;
+	int			nkeys = 0;
+
+	if (n > MAX_KEYS)
+		return (Datum) 0;
+	keys = ad_palloc_array(Datum, n);
+	for (int i = 0; i < n; i++)
+		if (versions[i].key != NULL)
+			keys[nkeys++] = PointerGetDatum(cstring_to_text_with_len(versions[i].key,
+																	 versions[i].length));
+	return PointerGetDatum(construct_array(keys, nkeys, TEXTOID, -1, false,
+										   TYPALIGN_INT));
 }
 
 /* Read the versions from lo to before hi of a list, by halves where one fails. */
@@ -525,8 +563,8 @@ read_halves(AdModelBatch *m, const AdReading *list, int lo, int hi)
 	CHECK_FOR_INTERRUPTS();
 	for (int i = lo; i < hi; i++)
 		(void) ad_seen_add(only, &list->versions[i]);
-	done = ad_read_rows(m, only, list->versions[lo].place,
-						list->versions[hi - 1].place, &error);
+	done = read_rows(m, only, keys_of(&list->versions[lo], hi - lo),
+					 list->versions[lo].place, list->versions[hi - 1].place, &error);
 	ad_seen_free(only);
 	if (done)
 		return;
@@ -557,7 +595,7 @@ ad_read_carefully(AdModelBatch *m, ErrorData *error)
 
 	memset(&f, 0, sizeof(f));
 	make_query(&f.query, m, false, m->from,
-			   m->has_until ? m->until : AD_PLACE_GREATEST, run->in_pass);
+			   m->has_until ? m->until : AD_PLACE_GREATEST, run->in_pass, (Datum) 0);
 	if (!try(m, try_versions, &f, &another))
 		ReThrowError(error);
 	run->in_pass = false;
@@ -578,10 +616,10 @@ try_without(AdModelBatch *m, void *what)
 
 	(void) what;
 	ad_takes_begin(m->run->seen, NULL);
-	if (SPI_execute(psprintf("SELECT %s FROM (\n%s\n) _q WHERE _q.%s IS NULL AND _anomaly._ad_job_takes(%s, _q.%s) LIMIT %d",
-							 s->key_text, s->sql, watermark, s->key_text, watermark,
-							 AD_MAX_BAD_ROWS + 1), true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute failed");
+	ad_execute_narrow(psprintf("SELECT %s FROM (\n%s\n) _q WHERE _q.%s IS NULL AND _anomaly._ad_job_takes(%s, _q.%s) LIMIT %d",
+							   s->key_text, s->sql, watermark, s->key_text,
+							   watermark, AD_MAX_BAD_ROWS + 1),
+					  0, NULL, NULL);
 	ad_takes_end();
 	rows = SPI_tuptable;
 	n = SPI_processed;

@@ -362,11 +362,10 @@ ad_source_rows(const AdJob *j, const AdJobSource *source, int64 least, int64 bel
 	if (least >= below)
 		return 0;
 	ad_job_path(j->search_path);
-	if (SPI_execute_with_args(psprintf("SELECT pg_catalog.count(*) FROM (\n%s\n) _q "
-									   "WHERE _q.%s OPERATOR(pg_catalog.>=) $1 AND _q.%s OPERATOR(pg_catalog.<) $2",
-									   source->sql, watermark, watermark),
-							  lengthof(types), types, values, NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_with_args failed");
+	ad_execute_narrow(psprintf("SELECT pg_catalog.count(*) FROM (\n%s\n) _q "
+							   "WHERE _q.%s OPERATOR(pg_catalog.>=) $1 AND _q.%s OPERATOR(pg_catalog.<) $2",
+							   source->sql, watermark, watermark),
+					  lengthof(types), types, values);
 	n = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
 									1, &isnull));
 	SPI_freetuptable(SPI_tuptable);
