@@ -60,6 +60,11 @@ SELECT ad_create_job('j', 'sure', 'event', 'id', 'at', rule => '{"p_value": 0.00
 CALL ad_run_job('j', '2026-01-01 00:10+00');
 SELECT ad_train('sure', 'SELECT a, b FROM event WHERE id <= 990', ad_zscore() || ad_calibrate());
 CALL ad_run_job('j', '2026-01-01 00:20+00');
+SELECT * FROM ad_health() WHERE "check" = 'job rule';
+-- a rate of false discoveries asks for alerts that are not too rare
+SELECT ad_create_job('rate', 'sure', 'event', 'id', 'at', rule => '{"fdr": 0.1}');
+SELECT * FROM ad_health() WHERE "check" = 'job rule';
+SELECT ad_drop_job('rate');
 SELECT status, rows FROM ad_job_run WHERE job = 'j' ORDER BY run;
 SELECT ad_drop_job('j');
 SELECT ad_train('sure', 'SELECT a, b FROM event', ad_zscore() || ad_calibrate());

@@ -125,6 +125,33 @@ $$;
 COMMENT ON FUNCTION _anomaly._ad_health_watermarks() IS
 'the checks of ad_health() on what jobs wait for, what came too late, could not be scored, or was truncated';
 
+CREATE FUNCTION _anomaly._ad_health_rules()
+RETURNS TABLE ("check" text, status text, detail text, hint text)
+LANGUAGE sql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH model AS MATERIALIZED (
+        SELECT v.name, (_anomaly._ad_info(v.name) #>> '{calibration,least_p}')::float8 AS least_p
+        FROM _anomaly._ad_visible_model v
+        WHERE v.active AND v.privilege IN ('read', 'own') AND v.spec ? 'calibrate'
+              AND v.name IN (SELECT o.model FROM _anomaly._ad_own_job o WHERE o.rule ?| '{p_value,fdr}'::text[])),
+    job AS (
+        SELECT o.name, o.rule, m.name AS model, m.least_p,
+               CASE WHEN o.rule ? 'p_value' THEN CASE WHEN m.least_p > (o.rule ->> 'p_value')::float8 THEN 1 ELSE 0 END
+                    ELSE (@extschema@.ad_fdr_reach(m.least_p, jsonb_build_object('q', o.rule -> 'fdr', 'half_life', 1000000))).least_share END AS share
+        FROM _anomaly._ad_own_job o JOIN model m ON m.name = o.model
+        WHERE o.rule ?| '{p_value,fdr}'::text[] AND m.least_p > 0)
+    SELECT 'job rule', CASE WHEN count(*) > 0 THEN 'warning' ELSE 'ok' END,
+           coalesce(string_agg(format('The rule of job %s is %s, but the least p-value of model %s is %s: it %s.', j.name, j.rule, j.model, j.least_p::real,
+                                      CASE WHEN j.rule ? 'p_value' THEN 'cannot raise an alert'
+                                           ELSE format('can hardly raise an alert where fewer than 1 row in %s is one', greatest(round(1 / j.share), 1)) END),
+                               ' ' ORDER BY j.name), 'Every rule can raise alerts.'),
+           CASE WHEN count(*) > 0 THEN 'Train the model on more rows, or raise the share that ad_calibrate() holds out.' END
+    FROM job j WHERE j.share > 0.001
+$$;
+COMMENT ON FUNCTION _anomaly._ad_health_rules() IS
+'the check of ad_health() on rules that ask for lower p-values than the models of one''s own jobs give';
+
 CREATE FUNCTION _anomaly._ad_health_schema()
 RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -196,6 +223,7 @@ AS $$
     UNION ALL SELECT * FROM _anomaly._ad_health_models()
     UNION ALL SELECT * FROM _anomaly._ad_health_jobs()
     UNION ALL SELECT * FROM _anomaly._ad_health_watermarks()
+    UNION ALL SELECT * FROM _anomaly._ad_health_rules()
     UNION ALL SELECT * FROM _anomaly._ad_health_schema()
     UNION ALL SELECT * FROM _anomaly._ad_health_storage()
 $$;

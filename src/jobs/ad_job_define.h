@@ -65,6 +65,7 @@ extern const AdJobDefinition ad_job_define_layering;
 
 /* rule.c */
 extern void ad_job_rule_read(AdJob *job);
+extern void ad_job_rule_warn(const AdJob *job, double least_p);
 
 /* sql_job.c */
 extern AdJob *ad_job_read_options(int32 id);

@@ -23,6 +23,5 @@ extern double ad_scorer_least_p(const AdScorer *s);
 extern int32 ad_scorer_version(const AdScorer *s);
 extern void ad_scorer_describe(AdScorer *s, HeapTuple row, Jsonb **json,
 							   Jsonb **explanation);
-extern void ad_scorer_check_rule(const AdScorer *s);
 
 #endif							/* AD_SCORER_H */

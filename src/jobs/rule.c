@@ -8,10 +8,13 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "evaluate/ad_fdr_online.h"
 #include "jobs/ad_job_define.h"
 
 #include "utils/builtins.h"
 #include "utils/numeric.h"
+
+#define LEAST_SHARE		0.001	/* of alerts among rows that a rule is for */
 
 /* In the order of AdJobRule. */
 static const char *const rule_names[] = {"score", "p_value", "fdr"};
@@ -76,4 +79,32 @@ ad_job_rule_read(AdJob *job)
 		return;
 	}
 	no_rule(job->rule_option);
+}
+
+/*
+ * Warn of a rule that can hardly raise an alert, since the p-values of the
+ * model are not so low; their least is NaN if it is not known.
+ */
+void
+ad_job_rule_warn(const AdJob *job, double least_p)
+{
+	double		share = 1;
+
+	if (job->rule == AD_RULE_SCORE || isnan(least_p) || least_p <= 0 ||
+		(job->rule == AD_RULE_P_VALUE && least_p <= job->rule_value))
+		return;
+	if (job->rule == AD_RULE_FDR)
+		share = ad_fdr_online_reach(job->rule_value, least_p,
+									AD_FDR_JOB_HALF_LIFE).least_share;
+	if (!(share > LEAST_SHARE))
+		return;
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 job->rule == AD_RULE_FDR ?
+			 errmsg("rule of job \"%s\" can hardly raise an alert where fewer than 1 row in %.0f is one",
+					job->name, Max(1 / share, 1)) :
+			 errmsg("rule of job \"%s\" cannot raise an alert", job->name),
+			 errdetail("It is {\"%s\": %g}, and the least p-value of model \"%s\" is %g.",
+					   rule_names[job->rule], job->rule_value, job->model, least_p),
+			 errhint("Train the model on more rows, or raise the share that ad_calibrate() holds out.")));
 }

@@ -23,6 +23,7 @@
  *-------------------------------------------------------------------------
  */
 #include "evaluate/ad_fdr_online.h"
+#include "jobs/ad_job_define.h"
 #include "jobs/ad_reading.h"
 #include "operate/ad_own.h"
 
@@ -345,7 +346,7 @@ ad_model_batch(AdBatch *b)
 	ad_seen_load(run, b->job, b->state);
 	m->scorer = ad_scorer_new(b->job, m->source.columns);
 	if (run->rows == 0 && !run->in_pass)
-		ad_scorer_check_rule(m->scorer);
+		ad_job_rule_warn(b->job, ad_scorer_least_p(m->scorer));
 
 	first = !run->in_pass;
 	if (first)

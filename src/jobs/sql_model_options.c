@@ -125,6 +125,7 @@ check_p_values(const AdJob *job, const Model *model)
 				 errdetail("It is calibrated on " INT64_FORMAT " rows, so the least is 1/" INT64_FORMAT ".",
 						   model->rows, model->rows + 1),
 				 errhint("Train it on more rows, with a greater share in ad_calibrate(), or ask for less.")));
+	ad_job_rule_warn(job, model->least_p);
 }
 
 /* Raise what is wrong with a job over a model. */

@@ -189,19 +189,6 @@ ad_scorer_version(const AdScorer *s)
 	return s->version;
 }
 
-/* Warn if no row can ever alert: the model may have been trained on fewer rows. */
-void
-ad_scorer_check_rule(const AdScorer *s)
-{
-	if (s->job->rule == AD_RULE_P_VALUE && s->least_p > s->job->rule_value)
-		ereport(WARNING,
-				(errcode(ERRCODE_WARNING),
-				 errmsg("job \"%s\" finds nothing, since no p-value of model \"%s\" is as low as %s",
-						s->job->name, s->job->model,
-						DatumGetCString(DirectFunctionCall1(float8out, Float8GetDatum(s->job->rule_value)))),
-				 errhint("Train it on more rows, with a greater share in ad_calibrate(), or change the rule with ad_alter_job().")));
-}
-
 /* The type of argument i of a call: the model's name, then the features. */
 static Oid
 argument_type(const AdScorer *s, int i)
