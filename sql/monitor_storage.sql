@@ -22,7 +22,8 @@ SELECT * FROM storage;
 SELECT attrelid::regclass, attname, attstorage FROM pg_attribute
 WHERE atttypid = 'bytea'::regtype AND attnum > 0 AND attname <> 'part' AND attrelid IN (SELECT c.oid FROM pg_class c WHERE c.relkind = 'r')
   AND attrelid IN (SELECT objid FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
-	WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'anomaly');
+	WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'anomaly')
+ORDER BY attrelid::regclass::text COLLATE "C", attname;
 -- models: small, behind NULLs, of a name that needs quotes
 CREATE TABLE "a;b" (id int, "M ""x" bytea);
 INSERT INTO "a;b" SELECT i FROM generate_series(1, 100) i;
