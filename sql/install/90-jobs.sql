@@ -756,22 +756,6 @@ END $$;
 COMMENT ON FUNCTION _anomaly._ad_job_column(text[], regtype[], text, text) IS
 'type of a column of a job''s source; an error if it is not there';
 
-CREATE FUNCTION _anomaly._ad_job_watermark_kind(type regtype)
-RETURNS text
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF $1 IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN
-		RETURN 'at';
-	ELSIF $1 IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype) THEN
-		RETURN 'no';
-	END IF;
-	RAISE EXCEPTION 'watermark has type %', $1
-		USING ERRCODE = 'datatype_mismatch', HINT = 'It is a timestamptz, timestamp, date, bigint, integer or smallint that grows.';
-END $$;
-COMMENT ON FUNCTION _anomaly._ad_job_watermark_kind(regtype) IS 'at for a type of time, no for an integer; an error for others';
-
 -- A value is made of JSON again as a type that checks nothing: the check of a
 -- domain is its owner's code, and would run with the rights of whoever asks.
 CREATE FUNCTION _anomaly._ad_plain_type(type regtype)
@@ -860,66 +844,6 @@ FROM unnest($2, $3) WITH ORDINALITY u(c, t, i)
 $$;
 COMMENT ON FUNCTION _anomaly._ad_json_of(text, text[], regtype[]) IS
 'the expression for a row of a source as JSON, by no cast of a role that has not the rights of the current user';
-
-CREATE FUNCTION _anomaly._ad_job_lag(lag text, kind text, OUT at interval, OUT no bigint)
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF $1 IS NULL THEN
-		RAISE EXCEPTION 'lag cannot be NULL' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	BEGIN
-		IF $2 = 'at' THEN
-			at := $1::interval;
-		ELSE
-			no := $1::bigint;
-		END IF;
-	EXCEPTION WHEN data_exception THEN
-		RAISE EXCEPTION 'lag is "%"', $1
-			USING ERRCODE = 'invalid_parameter_value',
-			DETAIL = CASE $2 WHEN 'at' THEN 'For a watermark that is a time it is an interval.'
-					 ELSE 'For a watermark that is an integer it is an integer.' END;
-	END;
-	IF at < interval '0' OR no < 0 THEN
-		RAISE EXCEPTION 'lag is %, cannot be negative', $1 USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	-- the watermarks that it leads to must exist
-	IF at > interval '100 years' THEN
-		RAISE EXCEPTION 'lag is %, must be at most 100 years', $1 USING ERRCODE = 'invalid_parameter_value';
-	ELSIF no > 1000000000000000 THEN
-		RAISE EXCEPTION 'lag is %, must be at most 1000000000000000', $1 USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-END $$;
-COMMENT ON FUNCTION _anomaly._ad_job_lag(text, text) IS 'a lag, of the kind of the watermark';
-
-CREATE FUNCTION _anomaly._ad_job_since(j _anomaly._ad_own_job, kind text, OUT at timestamp, OUT no bigint)
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
-AS $$
-DECLARE
-	type regtype;
-BEGIN
-	IF j.since IS NULL THEN
-		RETURN;
-	END IF;
-	type := (SELECT _anomaly._ad_job_column(q.columns, q.types, j.watermark_column, 'watermark')
-			 FROM _anomaly._ad_job_source(j.source, j.search_path) q);
-	PERFORM set_config('timezone', j.timezone, true);
-	IF $2 = 'no' THEN
-		no := j.since::bigint;
-	ELSIF type = 'timestamptz'::regtype THEN
-		at := timezone('UTC', j.since::timestamptz);
-	ELSE
-		at := j.since::timestamp;
-	END IF;
-EXCEPTION WHEN data_exception THEN
-	RAISE EXCEPTION 'since is "%", must be a value of type %', j.since, type
-		USING ERRCODE = 'invalid_parameter_value',
-		HINT = CASE kind WHEN 'no' THEN 'It is a value of the watermark column; "now" is for one that is a time.'
-			   ELSE 'It is a value of the watermark column, or "now".' END;
-END $$;
-COMMENT ON FUNCTION _anomaly._ad_job_since(_anomaly._ad_own_job, text) IS 'where a job begins; NULL: with the first row';
 
 CREATE FUNCTION _anomaly._ad_row_text("row" jsonb, name text, type regtype, timezone text)
 RETURNS text

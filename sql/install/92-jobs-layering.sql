@@ -59,30 +59,3 @@ AS 'MODULE_PATHNAME', 'ad_create_layering_job'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION _anomaly._ad_create_layering_job(text, text, jsonb, jsonb, text[], text, text, interval, integer, text) IS
 'ad_create_layering_job() as it was until 0.2.0, where objects made then depend on it';
-
-CREATE FUNCTION _anomaly._ad_job_layering_check(j _anomaly._ad_own_job, sql text, columns text[], types regtype[])
-RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	empty text;				-- a query of no rows with the columns of the source
-	order_by text;
-BEGIN
-	IF _anomaly._ad_job_column($3, $4, 'ts', 'watermark') <> 'timestamptz'::regtype THEN
-		RAISE EXCEPTION 'watermark has type %', _anomaly._ad_job_column($3, $4, 'ts', 'watermark')
-			USING ERRCODE = 'datatype_mismatch', HINT = 'The column "ts" of order events is a timestamptz.';
-	END IF;
-	-- not on the source itself: even planning it calls functions, and who
-	-- changes a job need not be the one who wrote it
-	empty := (SELECT format('SELECT %s LIMIT 0', string_agg(format('NULL::%s AS %I',
-					CASE WHEN (SELECT y.typtype FROM pg_type y WHERE y.oid = t) = 'p' THEN 'text'::regtype ELSE _anomaly._ad_plain_type(t) END, c), ', ' ORDER BY i))
-			   FROM unnest($3, $4) WITH ORDINALITY u(c, t, i));
-	order_by := coalesce(j.order_by, CASE WHEN 'id' = ANY ($3) THEN 'id' END);
-	PERFORM pg_catalog.set_config('search_path', j.search_path, true);
-	EXECUTE 'SELECT FROM _anomaly._ad_layering_sequences($1, $2, $3, $4, false)'
-		USING empty, j.options, j.partition_by, order_by;
-	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-END $$;
-COMMENT ON FUNCTION _anomaly._ad_job_layering_check(_anomaly._ad_own_job, text, text[], regtype[]) IS
-'an error if the source of a layering job is no order events';

@@ -514,7 +514,11 @@ BEGIN
 		'_ad_job_defaults(_anomaly._ad_own_job)',
 		'_ad_job_alter(text, jsonb, text)',
 		'_ad_layering_all(jsonb)',
-		'_ad_job_unschedule(text)'] LOOP
+		'_ad_job_unschedule(text)',
+		'_ad_job_watermark_kind(regtype)',
+		'_ad_job_lag(text, text)',
+		'_ad_job_since(_anomaly._ad_own_job, text)',
+		'_ad_job_layering_check(_anomaly._ad_own_job, text, text[], regtype[])'] LOOP
 		BEGIN
 			EXECUTE format('DROP FUNCTION _anomaly.%s', f);
 		EXCEPTION WHEN dependent_objects_still_exist THEN
