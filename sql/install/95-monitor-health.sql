@@ -39,7 +39,7 @@ BEGIN
                    WHEN worst.tried THEN format('Job %s, made %s ago, has no good run in its log.', worst.name, date_trunc('second', worst.lag))
                    ELSE format('Job %s, made %s ago, has never run.', worst.name, date_trunc('second', worst.lag)) END;
     hint := CASE WHEN status <> 'ok' AND NOT worst.owned THEN 'It has no owner, so nobody can run it: a superuser who has read its query can give it one with ad_alter_job().'
-                 WHEN status <> 'ok' THEN 'Is it scheduled? See ad_schedule_job(), cron.job_run_details and ad_job_run.' END;
+                 WHEN status <> 'ok' THEN 'Is it scheduled? See ad_schedule_job(), cron.job_run_details and ad_job_runs.' END;
     RETURN NEXT;
 
     SELECT h.* INTO worst FROM _anomaly._ad_job_health h ORDER BY h.failures DESC LIMIT 1;
@@ -50,7 +50,7 @@ BEGIN
     detail := CASE WHEN worst.name IS NULL THEN 'There is no job.'
                    WHEN worst.failures = 0 THEN 'The last run of every job was good.'
                    ELSE format('The last %s runs of job %s failed: %s', worst.failures, worst.name, worst.error) END;
-    hint := CASE WHEN status <> 'ok' THEN 'See ad_job_run. The job goes on where it was once the cause is gone.' END;
+    hint := CASE WHEN status <> 'ok' THEN 'See ad_job_runs. The job goes on where it was once the cause is gone.' END;
     RETURN NEXT;
 
     SELECT h.* INTO worst FROM _anomaly._ad_job_health h ORDER BY h.alerts DESC LIMIT 1;
