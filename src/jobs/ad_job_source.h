@@ -32,7 +32,8 @@ typedef struct AdJobSource
 
 extern void ad_job_source(const AdJob *j, AdJobSource *out);
 extern int64 ad_source_rows(const AdJob *j, const AdJobSource *source,
-							int64 least, int64 below);
+							int64 least, int64 below,
+							bool unseen);
 extern void ad_job_path(const char *search_path);
 
 /* sql_holders.c */

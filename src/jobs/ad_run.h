@@ -37,6 +37,8 @@ typedef struct AdRun
 	int			nchunks;
 	int			max_chunks;
 	AdChunk    *chunks;			/* by number */
+	int64		below;			/* versions in chunks that are not read any
+								 * more */
 
 	/*
 	 * A pass is batches that go on where the last one ended.  Its first reads
@@ -69,7 +71,8 @@ extern bool ad_state_move(AdJobState *s, AdPlaceType type, const AdLag *lag,
 extern void ad_seen_load(AdRun *run, const AdJob *j, const AdJobState *s);
 extern void ad_seen_store(AdRun *run, const AdJob *j, AdJobState *s,
 						  const AdVersion *versions, int n);
-extern void ad_seen_drop(AdRun *run, AdJobState *s, int64 below);
+extern void ad_seen_drop(AdRun *run, const AdJob *j, AdJobState *s);
+extern AdSeen *ad_seen_stored(const AdJob *j, const AdJobState *s);
 
 /* and asked for by the query of a batch */
 extern void ad_takes_begin(const AdSeen *not, const AdSeen *only);

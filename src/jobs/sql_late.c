@@ -71,19 +71,30 @@ typedef struct Late
 
 /*
  * The rows below the place that a job reads from, but for the versions that
- * are remembered.
+ * are stored.
  */
 static int64
 passed_versions(const AdJob *j, const AdJobState *s)
 {
 	AdJobSource source;
 	int64		there;
+	AdSeen	   *stored = NULL;
 
 	ad_job_source(j, &source);
 	PushActiveSnapshot(GetTransactionSnapshot());
-	there = ad_source_rows(j, &source, least_place(j, &source), s->low);
+	/* while all are, each row can be looked up, and the others only counted */
+	if (s->forgotten == 0)
+	{
+		stored = ad_seen_stored(j, s);
+		ad_takes_begin(stored, NULL);
+	}
+	there = ad_source_rows(j, &source, least_place(j, &source), s->low, stored != NULL);
 	PopActiveSnapshot();
-	return there - count_seen(j, s, s->low);
+	if (stored == NULL)
+		return there - count_seen(j, s, s->low);
+	ad_takes_end();
+	ad_seen_free(stored);
+	return there;
 }
 
 /* Count what came too late for a job of the current user; -1: it is busy. */
@@ -103,8 +114,10 @@ count_late(int32 id, bool wait)
 		return -1;
 	ad_batch_formats(j);
 	late = j->kind->passed ? j->kind->passed(j, s) : passed_versions(j, s);
-	if (s->forgotten < 0 || late < s->forgotten)
+	if (s->forgotten < 0)
 		s->forgotten = Max(0, late);
+	else if (late < s->forgotten)
+		s->forgotten = Max(1, late);	/* 0 would be: all are stored */
 	late = Max(0, late - s->forgotten);
 	values[0] = Int32GetDatum(id);
 	values[1] = Int64GetDatum(late);
@@ -172,6 +185,7 @@ ad_job_late(PG_FUNCTION_ARGS)
 	{
 		ErrorData  *e;
 
+		ad_takes_end();
 		MemoryContextSwitchTo(mcxt);
 		e = CopyErrorData();
 		FlushErrorState();
@@ -218,6 +232,19 @@ place_argument(const char *text, const AdJobSource *source)
 	return place;
 }
 
+/* No longer remember what was scored from a place on and is not read now. */
+static void
+forget_from(const AdJob *j, const AdJobState *s, int64 place)
+{
+	Oid			types[] = {INT4OID, INT4OID, INT8OID, INT8OID};
+	Datum		values[] = {Int32GetDatum(j->id), Int32GetDatum(s->generation),
+		Int64GetDatum(place), Int64GetDatum(s->low)
+	};
+
+	(void) ad_own_run("DELETE FROM %s._ad_job_seen WHERE job_id = $1 AND generation = $2 AND low >= $3 AND high < $4",
+					  lengthof(types), types, values, NULL);
+}
+
 /*
  * Let a job read from a place on again.  What it remembers it does not score
  * again, and no version alerts twice.  Returns how many rows are read again.
@@ -236,12 +263,14 @@ rescan(const AdJob *j, AdJobState *s, const AdJobSource *source, const char *fro
 	if (place >= low)
 		return 0;
 	PushActiveSnapshot(GetTransactionSnapshot());
-	below = ad_source_rows(j, source, least_place(j, source), place);
-	again = ad_source_rows(j, source, place, low);
+	below = ad_source_rows(j, source, least_place(j, source), place, false);
+	again = ad_source_rows(j, source, place, low, false);
 	PopActiveSnapshot();
 	late = s->forgotten < 0 ? 0 : below + again - s->forgotten - count_seen(j, s, low);
 	/* which of those below were scored is not known, if some came too late */
-	if (late <= 0)
+	if (s->forgotten == 0)
+		forget_from(j, s, place);
+	else if (late <= 0)
 		s->forgotten = Max(0, below - count_seen(j, s, place));
 	else
 		s->forgotten = Max(0, s->forgotten - again + count_seen(j, s, low) - count_seen(j, s, place));

@@ -524,7 +524,7 @@ ad_layering_passed(const AdJob *j, const AdJobState *s)
 	(void) read_place(s->stream, &p, NULL);
 	ad_job_source(j, &source);
 	PushActiveSnapshot(GetTransactionSnapshot());
-	there = ad_source_rows(j, &source, p.after + 1, p.known + 1);
+	there = ad_source_rows(j, &source, p.after + 1, p.known + 1, false);
 	PopActiveSnapshot();
 	return there;
 }
@@ -552,7 +552,7 @@ ad_layering_rescan(const AdJob *j, AdJobState *s, int64 from)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	again = ad_source_rows(j, &source,
 						   ad_order_log_first(&options.layering, from),
-						   p.known + 1);
+						   p.known + 1, false);
 	PopActiveSnapshot();
 	s->stream = NULL;
 	s->has_w = true;

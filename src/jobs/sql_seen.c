@@ -6,12 +6,15 @@
  * _ad_job_seen has chunks, each of many versions, so that a batch writes one
  * row.  As in an LSM tree a chunk takes in the ones before it while these are
  * at most twice as large, up to a bound: a job that gets its rows one by one
- * writes each of them a few times, and a run reads few chunks.  A chunk goes
- * when all of it lies below the place that a job reads from.  Versions without
- * a watermark are not here: _ad_job_error has them.
+ * writes each of them a few times, and a run reads few chunks.  A chunk all of
+ * which lies below the place that a job reads from is not read any more but to
+ * count what came too late, and goes when there are more versions than the job
+ * may remember.  Versions without a watermark are not here: _ad_job_error has
+ * them.
  *
  *-------------------------------------------------------------------------
  */
+#include "jobs/ad_place.h"
 #include "jobs/ad_run.h"
 #include "operate/ad_own.h"
 
@@ -172,7 +175,10 @@ note_chunk(AdRun *run, int32 number, int64 n, int64 high)
 	run->nchunks++;
 }
 
-/* Read the rows that a query finds, a chunk each: number, keys, places, high. */
+/*
+ * Read the rows that a query finds, a chunk each: number, keys, places, high,
+ * versions.  Without keys it is only noted.
+ */
 static void
 load(AdRun *run, const char *sql, int nargs, Oid *types, Datum *values,
 	 int64 from, bool chunks)
@@ -186,21 +192,17 @@ load(AdRun *run, const char *sql, int nargs, Oid *types, Datum *values,
 	rows = SPI_tuptable;
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		Datum		d[4];
-		bool		isnull[4];
+		Datum		d[5];
+		bool		isnull[5];
 
-		for (int c = 0; c < 4; c++)
+		for (int c = 0; c < 5; c++)
 			d[c] = SPI_getbinval(rows->vals[i], rows->tupdesc, c + 1, &isnull[c]);
-		if (isnull[1])
-			continue;
 		MemoryContextSwitchTo(each);
-		add_chunk(run, d[1], isnull[2], d[2], from);
+		if (!isnull[1])
+			add_chunk(run, d[1], isnull[2], d[2], from);
 		MemoryContextSwitchTo(mcxt);
 		if (chunks)
-			note_chunk(run, DatumGetInt32(d[0]),
-					   ArrayGetNItems(ARR_NDIM(DatumGetArrayTypeP(d[1])),
-									  ARR_DIMS(DatumGetArrayTypeP(d[1]))),
-					   DatumGetInt64(d[3]));
+			note_chunk(run, DatumGetInt32(d[0]), DatumGetInt64(d[4]), DatumGetInt64(d[3]));
 		MemoryContextReset(each);
 	}
 	SPI_freetuptable(rows);
@@ -213,25 +215,49 @@ load(AdRun *run, const char *sql, int nargs, Oid *types, Datum *values,
 void
 ad_seen_load(AdRun *run, const AdJob *j, const AdJobState *s)
 {
-	Oid			types[] = {INT4OID, INT4OID};
-	Datum		values[] = {Int32GetDatum(j->id), Int32GetDatum(s->generation)};
+	Oid			types[] = {INT4OID, INT4OID, INT8OID};
+	Datum		values[] = {Int32GetDatum(j->id), Int32GetDatum(s->generation),
+		Int64GetDatum(s->low)
+	};
 
 	if (run->seen != NULL && run->generation == s->generation)
 		return;
 	if (run->seen != NULL)
 		ad_seen_free(run->seen);
 	run->nchunks = 0;
+	run->below = 0;
 	run->in_pass = false;
 	run->generation = s->generation;
 	run->seen = ad_seen_new(run->mcxt,
 							ad_add_size(LEAST_BYTES,
 										ad_mul_size((Size) j->seen_limit, VERSION_BYTES)));
-	load(run, "SELECT chunk, keys, places, high FROM %s._ad_job_seen "
+	/* the size of an array that is not compressed says how long it is */
+	load(run, "SELECT chunk, CASE WHEN high >= $3 THEN keys END, CASE WHEN high >= $3 THEN places END, high, "
+		 "((pg_catalog.pg_column_size(places) - 20) / 8)::pg_catalog.int8 FROM %s._ad_job_seen "
 		 "WHERE job_id = $1 AND generation = $2 ORDER BY chunk",
-		 2, types, values, s->low, true);
-	load(run, "SELECT 0, pg_catalog.array_agg(DISTINCT key), NULL::pg_catalog.int8[], 0::pg_catalog.int8 "
+		 3, types, values, s->low, true);
+	load(run, "SELECT 0, pg_catalog.array_agg(DISTINCT key), NULL::pg_catalog.int8[], 0::pg_catalog.int8, 0::pg_catalog.int8 "
 		 "FROM %s._ad_job_error WHERE job_id = $1 AND generation = $2 AND place IS NULL",
 		 2, types, values, s->low, false);
+}
+
+/* The versions that are stored below the place that a job reads from. */
+AdSeen *
+ad_seen_stored(const AdJob *j, const AdJobState *s)
+{
+	AdRun		run = {0};
+	Oid			types[] = {INT4OID, INT4OID, INT8OID};
+	Datum		values[] = {Int32GetDatum(j->id), Int32GetDatum(s->generation),
+		Int64GetDatum(s->low)
+	};
+
+	run.seen = ad_seen_new(CurrentMemoryContext,
+						   ad_add_size(LEAST_BYTES,
+									   ad_mul_size((Size) j->seen_limit, VERSION_BYTES)));
+	load(&run, "SELECT chunk, keys, places, high, 0::pg_catalog.int8 FROM %s._ad_job_seen "
+		 "WHERE job_id = $1 AND generation = $2 AND low < $3",
+		 3, types, values, AD_PLACE_LEAST, false);
+	return run.seen;
 }
 
 /* The versions that are stored as a chunk, as arrays, and their ends. */
@@ -325,31 +351,41 @@ ad_seen_store(AdRun *run, const AdJob *j, AdJobState *s,
 		if (bound > s->low)
 			s->low = bound;
 	}
-	ad_seen_drop(run, s, s->low);
+	ad_seen_drop(run, j, s);
 }
 
-/* Forget the chunks all of which lie below a place, and count what they had. */
+/*
+ * Forget what lies below the place that the job reads from: in memory, and if
+ * more is stored than the job may remember, there too, and count what it was.
+ */
 void
-ad_seen_drop(AdRun *run, AdJobState *s, int64 below)
+ad_seen_drop(AdRun *run, const AdJob *j, AdJobState *s)
 {
 	Oid			types[] = {INT4OID, INT4OID, INT8OID};
 	Datum		values[] = {Int32GetDatum(run->job), Int32GetDatum(s->generation),
-		Int64GetDatum(below)
+		Int64GetDatum(s->low)
 	};
+	int64		all = 0;
+	int64		below = 0;
 	int			kept = 0;
 
 	for (int i = 0; i < run->nchunks; i++)
 	{
-		if (run->chunks[i].high < below)
-			s->forgotten += s->forgotten < 0 ? 0 : run->chunks[i].n;
-		else
-			run->chunks[kept++] = run->chunks[i];
+		all += run->chunks[i].n;
+		below += run->chunks[i].high < s->low ? run->chunks[i].n : 0;
 	}
-	if (kept == run->nchunks)
+	if (below > run->below &&
+		ad_seen_below(run->seen, s->low) * 2 > ad_seen_count(run->seen))
+		run->seen = ad_seen_above(run->seen, s->low);
+	run->below = below;
+	if (below == 0 || all <= j->seen_limit)
 		return;
+	for (int i = 0; i < run->nchunks; i++)
+		if (run->chunks[i].high >= s->low)
+			run->chunks[kept++] = run->chunks[i];
 	run->nchunks = kept;
+	run->below = 0;
+	s->forgotten += s->forgotten < 0 ? 0 : below;
 	(void) ad_own_run("DELETE FROM %s._ad_job_seen WHERE job_id = $1 AND generation = $2 AND high < $3",
 					  lengthof(types), types, values, NULL);
-	if (ad_seen_below(run->seen, below) * 2 > ad_seen_count(run->seen))
-		run->seen = ad_seen_above(run->seen, below);
 }

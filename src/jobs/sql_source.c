@@ -346,9 +346,13 @@ ad_job_source(const AdJob *j, AdJobSource *out)
 	SPI_freeplan(plan);
 }
 
-/* The rows of a source from one place to before another. */
+/*
+ * The rows of a source from one place to before another; unseen: those that
+ * are taken (ad_takes_begin()).
+ */
 int64
-ad_source_rows(const AdJob *j, const AdJobSource *source, int64 least, int64 below)
+ad_source_rows(const AdJob *j, const AdJobSource *source, int64 least, int64 below,
+			   bool unseen)
 {
 	Oid			type = ad_place_param_type(source->type);
 	Oid			types[] = {type, type};
@@ -363,8 +367,10 @@ ad_source_rows(const AdJob *j, const AdJobSource *source, int64 least, int64 bel
 		return 0;
 	ad_job_path(j->search_path);
 	ad_execute_narrow(psprintf("SELECT pg_catalog.count(*) FROM (\n%s\n) _q "
-							   "WHERE _q.%s OPERATOR(pg_catalog.>=) $1 AND _q.%s OPERATOR(pg_catalog.<) $2",
-							   source->sql, watermark, watermark),
+							   "WHERE _q.%s OPERATOR(pg_catalog.>=) $1 AND _q.%s OPERATOR(pg_catalog.<) $2%s",
+							   source->sql, watermark, watermark, unseen ?
+							   psprintf(" AND _anomaly._ad_job_takes(%s, _q.%s)",
+										source->key_text, watermark) : ""),
 					  lengthof(types), types, values);
 	n = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
 									1, &isnull));
