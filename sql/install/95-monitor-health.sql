@@ -138,7 +138,7 @@ AS $$
     job AS (
         SELECT o.name, o.rule, m.name AS model, m.least_p,
                CASE WHEN o.rule ? 'p_value' THEN CASE WHEN m.least_p > (o.rule ->> 'p_value')::float8 THEN 1 ELSE 0 END
-                    ELSE (@extschema@.ad_fdr_reach(m.least_p, jsonb_build_object('q', o.rule -> 'fdr', 'half_life', 1000000))).least_share END AS share
+                    ELSE (_anomaly._ad_fdr_reach(m.least_p, jsonb_build_object('q', o.rule -> 'fdr', 'half_life', 1000000))).least_share END AS share
         FROM _anomaly._ad_own_job o JOIN model m ON m.name = o.model
         WHERE o.rule ?| '{p_value,fdr}'::text[] AND m.least_p > 0)
     SELECT 'job rule', CASE WHEN count(*) > 0 THEN 'warning' ELSE 'ok' END,
