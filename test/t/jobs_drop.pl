@@ -14,7 +14,7 @@ use Test::More;
 
 my $node = start_server('drop');
 $node->safe_psql('postgres', <<'SQL');
-CREATE TABLE ev AS SELECT i, i * 37 % 101 AS a, timestamptz '2026-01-01' + i * interval '1 second' AS ts FROM generate_series(1, 200) i;
+CREATE TABLE ev AS SELECT i, i * 37 % 101 AS a, timestamptz '2026-01-01' + i * interval '1 second' AS ts FROM generate_series(1, 2000) i;
 SELECT ad_train('m', 'SELECT a FROM ev', 'zscore');
 SQL
 
@@ -81,7 +81,7 @@ for my $what (sort keys %first)
 
 	$node->safe_psql('postgres', <<'SQL');
 CREATE FUNCTION gate() RETURNS bool LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN true; END $$;
-SELECT ad_create_job('j', 'm', 'SELECT * FROM ev WHERE gate()', 'i', 'ts', '{"score": 1.5}', batch_size => 50);
+SELECT ad_create_job('j', 'm', 'SELECT * FROM ev WHERE gate()', 'i', 'ts', '{"score": 1.5}', batch_size => 20);
 SQL
 	ask($gate, 'SELECT pg_advisory_lock(1);');
 	say_to($run, "CALL ad_run_job('j');");
