@@ -377,9 +377,14 @@ find_written(AdBatch *b, AdHit *hits, int n)
 	values[1] = Int32GetDatum(b->state->generation);
 	values[2] = column_array(all, n, HIT_KEY);
 	values[3] = column_array(all, n, HIT_PLACE);
+
+	/*
+	 * with EXISTS and no statistics yet, a join would read all alerts of the
+	 * job
+	 */
 	(void) ad_own_run("SELECT u.i FROM unnest($3, $4) WITH ORDINALITY u(key, place, i) "
-					  "WHERE EXISTS (SELECT FROM %s._ad_alert a WHERE a.job_id = $1 AND a.generation = $2 "
-					  "AND a.key = u.key AND a.place = u.place)",
+					  "WHERE (SELECT true FROM %s._ad_alert a WHERE a.job_id = $1 AND a.generation = $2 "
+					  "AND a.key = u.key AND a.place = u.place LIMIT 1)",
 					  lengthof(types), types, values, NULL);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
