@@ -12,10 +12,11 @@
  * all below is there, and the mark is W, the settled watermark.
  *
  * In a backlog a batch goes on where the one before ended, a pass, and only
- * its first reads from the settled place on.  A pass ends when it is as long
- * as what is remembered, so that reading that again costs little; what was
- * added below meanwhile is found by the next.  A run ends with a pass of one
- * batch that is not full.
+ * its first reads from the settled place on.  A pass ends when it is half as
+ * long as what is remembered, so that reading that again costs little; what was
+ * added below meanwhile is found by the next.  Were it as long, each pass would
+ * be longer than the one before, by a lag and a batch.  A run ends with a pass
+ * of one batch that is not full.
  *
  * Of a source whose writers are on another server nothing is known: what was
  * read has settled, and the lag is all there is.
@@ -361,7 +362,7 @@ ad_model_batch(AdBatch *b)
 	move(m);
 	run->pass_rows += m->reading.n;
 	if (!full || run->pass_rows >= Max((int64) PASS_BATCHES * b->job->batch_size,
-									   run->pass_seen))
+									   run->pass_seen / 2))
 		run->in_pass = false;
 	settle(m, first, full);
 	ad_seen_store(run, b->job, b->state, m->reading.versions, m->reading.n);
