@@ -25,7 +25,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
-#define MAX_CHUNK		65536	/* versions that chunks are joined up to */
+#define MAX_CHUNK		16384	/* versions that chunks are joined up to */
 #define VERSION_BYTES	((Size) 512)	/* memory that a version may take */
 #define LEAST_BYTES		((Size) 64 * 1024 * 1024)
 
