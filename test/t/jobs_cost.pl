@@ -81,6 +81,21 @@ note join ', ', map { sprintf '%s rows %.0f ms', $_, $took{$_} } sort keys %took
 cmp_ok($took{40_000}, '<', 7 * $took{10_000}, 'four times the rows of one date cost four times as much');
 cmp_ok($took{'40000 and one'}, '<', 0.25 * $took{40_000}, 'one more costs little');
 
+# what a backlog of hundreds of batches remembers, wherever it ends
+my $seen = 0;
+$session->do('CREATE TABLE whole AS SELECT i AS id, i % 7 * 0.1 AS a, i % 11 * 0.1 AS b FROM generate_series(1, 40000) i');
+$session->do('CREATE INDEX ON whole (id); VACUUM ANALYZE whole');
+for my $bad (map { 1000 * $_ + 50 } 31, 33, 35, 37, 39)
+{
+	$session->do(qq{SELECT ad_create_job('backlog', 'm', 'SELECT id, a + 0 * (1 / (id - $bad)) AS a, b FROM whole', 'id', 'id', '{"p_value": 0.001}', lag => '30', batch_size => 100, on_error => 'error')});
+	$node->psql('postgres', q{CALL ad_run_job('backlog')});
+	is(sql_value($node, q{SELECT rows FROM ad_job_runs WHERE job = 'backlog'}), $bad - 50, 'a backlog ends before the row that fails');
+	my $now = sql_value($node, q{SELECT seen FROM ad_jobs WHERE name = 'backlog'});
+	$seen = $now if $now > $seen;
+	$session->do(q{SELECT ad_drop_job('backlog')});
+}
+cmp_ok($seen, '<', 2500, "a backlog remembers $seen rows of its last passes");
+
 # what is remembered
 $session->do(qq{SELECT ad_create_job('memory', 'm', 'ev', 'id', 'id', '{"p_value": 0.001}', lag => '50000', since => '} . ($rows - 30_000) . q{')});
 $session->do(q{CALL ad_run_job('memory')}) for 1 .. 2;
@@ -98,6 +113,17 @@ is(sql_value($node, "SELECT sum(rows) FROM (SELECT rows FROM ad_job_runs WHERE j
 # the latest of many alerts
 $session->do(q{SELECT ad_create_job('loud', 'm', 'ev', 'id', 'id', '{"score": 0}', explain => 0, batch_size => 1000, since => '} . ($rows - 50_000) . q{')});
 $session->do(q{CALL ad_run_job('loud')});
+
+# new ones, while there are no statistics of them
+my @alerting;
+for my $i (1 .. 9)
+{
+	$session->do("INSERT INTO ev SELECT max(id) + g, now(), 0.2, 0.3 FROM ev, generate_series(1, 10) g GROUP BY g");
+	push @alerting, cost(q{CALL ad_run_job('loud')});
+}
+is(sql_value($node, "SELECT string_agg(alerts::text, ' ') FROM (SELECT alerts FROM ad_job_runs WHERE job = 'loud' ORDER BY run DESC LIMIT 9) r"), join(' ', (10) x 9), 'ten alerts a run');
+note sprintf 'alerts: %s ms', join ' ', map { sprintf '%.1f', $_ } @alerting;
+cmp_ok(median(@alerting), '<=', 20, 'ten new alerts among 50,000 cost 20 ms at most');
 $session->do('VACUUM ANALYZE _anomaly._ad_alert');
 my $all = median(map { cost("SELECT count(score) FROM ad_alerts WHERE job = 'loud'") } 1 .. 3);
 my $latest = median(map { cost("SELECT key, score FROM ad_alerts WHERE job = 'loud' ORDER BY scored_at DESC LIMIT 10") } 1 .. 5);
