@@ -67,6 +67,16 @@ FIGURES = [
     ("external_sketch", "the same, STORAGE EXTERNAL", None, 0),
     ("pglz_model", "a model of 14 kB into a column with pglz, ms", None, 0),
     ("external_model", "the same, STORAGE EXTERNAL", None, 0),
+    ("job_rows", "a job's backlog, plain forest, no alerts, rows/s", ">=",
+     150_000),
+    ("job_rows_alerts", "the same, p_value 0.001, alerts explained", ">=",
+     150_000),
+    ("job_large", "the same of 10 M rows, no alerts", ">=", 150_000),
+    ("job_large_alerts", "the same of 10 M rows, alerts explained", ">=",
+     150_000),
+    ("job_ten", "10 new rows of 10 M, a warm session, no alerts, ms", "<=", 20),
+    ("job_ten_alerts", "the same, ten alerts explained", "<=", 20),
+    ("job_dates", "a date as watermark: twice the rows, × time", "<=", 2.5),
 ]
 WHAT = {key: (sign, target) for key, _, sign, target in FIGURES}
 
