@@ -99,6 +99,19 @@ SELECT pg_temp.try($$ INSERT INTO _anomaly._ad_job (name, owner, kind, source, o
 RESET ROLE;
 REVOKE SELECT, INSERT ON _anomaly._ad_job, _anomaly._ad_job_state FROM abuse_mallory;
 
+-- a job without its state, as after a restore of some tables: neither run nor read again
+BEGIN;
+DELETE FROM _anomaly._ad_job_state WHERE job_id = :secret;
+SET LOCAL ROLE abuse_owner;
+SELECT ad_rescan('secret', '2026-01-01');
+ROLLBACK;
+-- nor is one without an owner, by a superuser either
+BEGIN;
+UPDATE _anomaly._ad_job SET owner = '' WHERE id = :secret;
+SELECT ad_rescan('secret', '2026-01-01');
+ROLLBACK;
+SELECT ad_rescan('secret', '2026-01-01');
+
 -- a job that is dropped leaves nothing
 SET ROLE abuse_owner;
 SELECT ad_drop_job('secret') > 0 AS dropped;

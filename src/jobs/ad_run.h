@@ -63,6 +63,7 @@ typedef struct AdRun
 
 /* sql_state.c */
 extern AdJobState *ad_state_read(const AdJob *j, bool wait);
+extern AdJobState *ad_state_own(const AdJob *j);
 extern void ad_state_write(const AdJob *j, const AdJobState *s, int64 seen);
 extern bool ad_state_move(AdJobState *s, AdPlaceType type, const AdLag *lag,
 						  int64 clock, int64 place);

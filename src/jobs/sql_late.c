@@ -306,13 +306,20 @@ ad_rescan(PG_FUNCTION_ARGS)
 	ad_job_path("pg_catalog, pg_temp");
 	ad_job_own(PG_GETARG_DATUM(0), false, NULL, &row);
 	j = ad_job_read(row.id);
-	if (j == NULL || j->owner != GetUserId())
+	if (j == NULL)
+		ad_job_no_job(ad_quote_clip(row.name));
+	if (!OidIsValid(j->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("job \"%s\" has no owner, so nobody can run it", row.name),
+				 errhint("A superuser who has read its query can give it one: ad_alter_job(name, '{\"owner\": \"...\"}').")));
+	if (j->owner != GetUserId())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("job \"%s\" is read again by its owner only",
 						row.name),
 				 errhint("SET ROLE first.")));
-	s = ad_state_read(j, true);
+	s = ad_state_own(j);
 	ad_batch_formats(j);
 	ad_job_source(j, &source);
 	again = rescan(j, s, &source, from);

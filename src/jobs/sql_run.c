@@ -127,12 +127,13 @@ batch(AdRun *run, Step *step)
 	AdJob	   *j = ad_job_read(run->job);
 
 	/* another may have got it since the last batch */
-	if (j == NULL || j->owner != GetUserId() || (b.state = ad_state_read(j, true)) == NULL)
+	if (j == NULL || j->owner != GetUserId())
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("job was dropped or given to another role while it ran")));
 	ad_job_show_progress(j->name, run->rows);
 	b.job = j;
+	b.state = ad_state_own(j);
 	b.run = run->number;
 	b.has_until = step->has_until;
 	b.until = step->until;

@@ -127,6 +127,20 @@ ad_state_read(const AdJob *j, bool wait)
 	return s;
 }
 
+/* The same, of a job that must have one: an error if there is none. */
+AdJobState *
+ad_state_own(const AdJob *j)
+{
+	AdJobState *s = ad_state_read(j, true);
+
+	if (s == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("job \"%s\" has no state, so it cannot be run", j->name),
+				 errhint("Drop it with ad_drop_job(), and create it again.")));
+	return s;
+}
+
 /* The parameters of what writes it. */
 typedef struct Row
 {
