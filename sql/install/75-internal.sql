@@ -22,6 +22,13 @@ SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION _anomaly._ad_score(text, VARIADIC "any") IS
 'ad_score(text, VARIADIC "any")';
 
+CREATE FUNCTION _anomaly._ad_fits(model text, VARIADIC "any")
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'ad_fits'
+LANGUAGE C STABLE PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION _anomaly._ad_fits(text, "any") IS
+'true if a named model can score columns of these types, whatever their values; else the error that ad_score() raises: 22023 for another number of features, 42804 for another type, 42703 for a name that is not there';
+
 CREATE FUNCTION _anomaly._ad_pvalue(model text, VARIADIC "any")
 RETURNS double precision
 AS 'MODULE_PATHNAME', 'ad_pvalue'

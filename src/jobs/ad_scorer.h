@@ -13,6 +13,7 @@
 typedef struct AdScorer AdScorer;
 
 extern AdScorer *ad_scorer_new(const AdJob *j, TupleDesc columns);
+extern void ad_scorer_check(AdScorer *s);
 extern void ad_scorer_rows(AdScorer *s, TupleDesc rows);
 extern double ad_scorer_score(AdScorer *s, HeapTuple row);
 extern double ad_scorer_p_value(AdScorer *s, HeapTuple row);

@@ -6,6 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include "jobs/ad_job_define.h"
+#include "jobs/ad_scorer.h"
 #include "operate/ad_operate.h"
 #include "operate/ad_own.h"
 
@@ -104,6 +105,21 @@ read_model(const AdJob *job, const AdJobColumns *source, Model *out)
 	out->least_p = isnull ? 0 : DatumGetFloat8(d);
 }
 
+/* Raise an error if the model cannot score the columns of the source. */
+static void
+check_columns(const AdJob *job, const AdJobColumns *source)
+{
+	TupleDesc	columns = CreateTemplateTupleDesc(source->n);
+	AdJob		complete = *job;
+
+	/* what is counted once a job is stored */
+	while (complete.features != NULL && complete.features[complete.nfeatures] != NULL)
+		complete.nfeatures++;
+	for (int i = 0; i < source->n; i++)
+		TupleDescInitEntry(columns, i + 1, source->names[i], source->types[i], -1, 0);
+	ad_scorer_check(ad_scorer_new(&complete, columns));
+}
+
 /* Check that the model gives p-values as low as the rule asks for. */
 static void
 check_p_values(const AdJob *job, const Model *model)
@@ -157,6 +173,7 @@ check(AdJob *job, const AdJobColumns *source)
 				 errmsg("source lacks features of model \"%s\"", job->model),
 				 errdetail("It has no column %s.", model.missing),
 				 errhint("Use a query that gives them the names they had in training, or say which columns they are: features => ARRAY['a', 'b'].")));
+	check_columns(job, source);
 	check_p_values(job, &model);
 }
 

@@ -570,6 +570,8 @@ read_halves(AdModelBatch *m, const AdReading *list, int lo, int hi)
 		return;
 	if (hi - lo == 1)
 	{
+		/* a model that has been trained again meanwhile fails every row */
+		ad_scorer_check(m->scorer);
 		ad_bad_row(m, &list->versions[lo], error->message, error->sqlerrcode);
 		add_version(&m->reading, &list->versions[lo], NAN, true);
 		m->reading.met++;

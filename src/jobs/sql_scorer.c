@@ -49,6 +49,7 @@ struct AdScorer
 	TupleDesc	rows;			/* what is given; the source's columns first */
 	Call		score;
 	Call		p_value;
+	Call		fits;			/* its info NULL: not made yet */
 	SPIPlanPtr	plan;			/* of what an alert shows; NULL: none yet */
 	Datum	   *values;
 	bool	   *nulls;
@@ -237,6 +238,50 @@ make_call(AdScorer *s, const char *name, Call *call)
 	call->info->args[0].value = CStringGetTextDatum(s->job->model);
 }
 
+/* Say of a tuple that stands alone what its columns are; it becomes a datum. */
+static Datum
+as_datum(HeapTuple row, TupleDesc desc)
+{
+	HeapTupleHeaderSetDatumLength(row->t_data, row->t_len);
+	HeapTupleHeaderSetTypeId(row->t_data, desc->tdtypeid);
+	HeapTupleHeaderSetTypMod(row->t_data, desc->tdtypmod);
+	return PointerGetDatum(row->t_data);
+}
+
+/*
+ * Raise an error if the model cannot score the source's columns, whatever is in
+ * them: their number, types or names are not those of its features.
+ */
+void
+ad_scorer_check(AdScorer *s)
+{
+	MemoryContext old = MemoryContextSwitchTo(s->mcxt);
+	FunctionCallInfo info;
+
+	if (s->fits.info == NULL)
+	{
+		TupleDesc	desc = BlessTupleDesc(CreateTupleDescCopy(s->columns));
+		bool	   *nulls = ad_palloc_array(bool, desc->natts);
+		Datum	   *values = ad_palloc0_array(Datum, desc->natts);
+
+		memset(nulls, true, desc->natts * sizeof(bool));
+		make_call(s, "_ad_fits", &s->fits);
+		info = s->fits.info;
+		for (int i = 1; i < argument_count(s); i++)
+			info->args[i].isnull = true;
+		if (s->features == NULL)
+		{
+			info->args[1].value = as_datum(heap_form_tuple(desc, values, nulls), desc);
+			info->args[1].isnull = false;
+		}
+	}
+	MemoryContextSwitchTo(s->row_mcxt);
+	s->fits.info->isnull = false;
+	(void) FunctionCallInvoke(s->fits.info);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(s->row_mcxt);
+}
+
 /* Be ready for rows of a cursor, whose columns begin with the source's. */
 void
 ad_scorer_rows(AdScorer *s, TupleDesc rows)
@@ -261,16 +306,6 @@ Datum
 ad_scorer_column(const AdScorer *s, HeapTuple row, int column, bool *isnull)
 {
 	return heap_getattr(row, column + 1, s->rows, isnull);
-}
-
-/* Say of a tuple that stands alone what its columns are; it becomes a datum. */
-static Datum
-as_datum(HeapTuple row, TupleDesc desc)
-{
-	HeapTupleHeaderSetDatumLength(row->t_data, row->t_len);
-	HeapTupleHeaderSetTypeId(row->t_data, desc->tdtypeid);
-	HeapTupleHeaderSetTypMod(row->t_data, desc->tdtypmod);
-	return PointerGetDatum(row->t_data);
 }
 
 /* Call a function with a row; NaN for NULL. */

@@ -12,6 +12,7 @@
 #include "rows/ad_model_call.h"
 
 PG_FUNCTION_INFO_V1(ad_score);
+PG_FUNCTION_INFO_V1(ad_fits);
 
 /*
  * ad_score(model bytea or text, VARIADIC "any") -> float8.  NULL model, or NULL in
@@ -29,4 +30,19 @@ ad_score(PG_FUNCTION_ARGS)
 	score = ad_model_score(m, call->args.x);
 	ad_stat_score(&call->stat, score);
 	PG_RETURN_FLOAT8(score);
+}
+
+/*
+ * _ad_fits(model text, VARIADIC "any") -> boolean: true, or the error that
+ * ad_score() raises of every row with columns of these types.  Nothing is
+ * scored or counted.
+ */
+Datum
+ad_fits(PG_FUNCTION_ARGS)
+{
+	AdModelCall *call;
+
+	if (ad_model_call_row(fcinfo, 1, &call) != NULL)
+		ad_stat_none(&call->stat);
+	PG_RETURN_BOOL(true);
 }
