@@ -245,6 +245,23 @@ SELECT key, message, error_code FROM ad_job_errors WHERE key::int > 1016 ORDER B
 SELECT string_agg(key, ' ' ORDER BY key) AS keys FROM ad_alert WHERE key::int > 1017;
 SELECT late_rows FROM ad_jobs WHERE name = 'j';
 
+-- once the cause is mended they are tried again, from where one says; nothing alerts twice
+SELECT ad_alter_job('j', '{"source": "event"}');
+SELECT ad_rescan('j', '2026-01-01 17:05+00');
+CALL ad_run_job('j');
+SELECT * FROM last_run;
+SELECT key, message FROM ad_job_errors WHERE key::int > 1010 ORDER BY key, message;
+SELECT key FROM ad_alert WHERE key IN ('1021', '1031') ORDER BY key;
+SELECT count(*) = count(DISTINCT (key, watermark)) AS once FROM ad_alerts;
+-- or noted again
+SELECT ad_alter_job('j', '{"source": "SELECT id, who, a / (1050 - id) AS a, b, at FROM event"}');
+INSERT INTO event VALUES (1050, 'V', 1000, 1, '2026-01-01 18:00+00', 1, '2026-01-01');
+CALL ad_run_job('j');
+SELECT ad_rescan('j', '2026-01-01 17:40+00'), ad_rescan('j', '2026-01-01 17:40+00');
+CALL ad_run_job('j');
+SELECT key, message FROM ad_job_errors WHERE key = '1050';
+SELECT late_rows FROM ad_jobs WHERE name = 'j';
+
 DROP VIEW last_run, volatile;
 SELECT ad_drop_job('j');
 DROP FUNCTION full_disk, own_class;

@@ -121,4 +121,4 @@ RETURNS bigint
 AS 'MODULE_PATHNAME', 'ad_rescan'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.ad_rescan(text, text) IS
-'lets a job read its source again from a watermark on: rows that came too late are scored by its next run, no version of a row alerts twice; returns how many rows there are to read again';
+'lets a job read its source again from a watermark on: rows that came too late are scored by its next run, and those in ad_job_errors are tried again and leave it; no version of a row alerts twice until the source is truncated; returns how many rows there are to read again';

@@ -246,22 +246,54 @@ forget_from(const AdJob *j, const AdJobState *s, int64 place)
 }
 
 /*
+ * Forget the rows from a place on that could not be scored, so that the next
+ * run tries them again.  Returns how many they are.
+ */
+static int64
+forget_bad(const AdJob *j, const AdJobState *s, int64 from)
+{
+	Oid			types[] = {INT4OID, INT4OID, INT8OID};
+	Datum		values[] = {Int32GetDatum(j->id), Int32GetDatum(s->generation),
+		Int64GetDatum(from)
+	};
+
+	(void) ad_own_run("UPDATE %s._ad_job_seen c SET (keys, places) = "
+					  "(SELECT coalesce(pg_catalog.array_agg(u.k ORDER BY u.i), '{}'), coalesce(pg_catalog.array_agg(u.p ORDER BY u.i), '{}') "
+					  "FROM unnest(c.keys, c.places) WITH ORDINALITY u(k, p, i) WHERE NOT EXISTS "
+					  "(SELECT FROM %s._ad_job_error e WHERE e.job_id = $1 AND e.generation = $2 AND e.place >= $3 "
+					  "AND e.place = u.p AND e.key IS NOT DISTINCT FROM u.k)) "
+					  "WHERE c.job_id = $1 AND c.generation = $2 AND EXISTS "
+					  "(SELECT FROM %s._ad_job_error e WHERE e.job_id = $1 AND e.generation = $2 AND e.place >= $3 "
+					  "AND e.place BETWEEN c.low AND c.high)",
+					  lengthof(types), types, values, NULL);
+	(void) ad_own_run("DELETE FROM %s._ad_job_seen WHERE job_id = $1 AND generation = $2 AND cardinality(keys) = 0",
+					  2, types, values, NULL);
+	return (int64) ad_own_run("DELETE FROM %s._ad_job_error WHERE job_id = $1 AND generation = $2 AND place >= $3",
+							  lengthof(types), types, values, NULL);
+}
+
+/*
  * Let a job read from a place on again.  What it remembers it does not score
- * again, and no version alerts twice.  Returns how many rows are read again.
+ * again, and no version alerts twice; rows that could not be scored it does not
+ * remember any more.  Returns how many rows are read again.
  */
 static int64
 rescan(const AdJob *j, AdJobState *s, const AdJobSource *source, const char *from)
 {
 	int64		place = place_argument(from, source);
 	int64		again;
+	int64		bad;			/* of those that are read anyway */
 	int64		below;
 	int64		late;
 	int64		low = s->low;
 
 	if (j->kind->rescan)
+	{
+		(void) forget_bad(j, s, place);
 		return j->kind->rescan(j, s, place);
+	}
 	if (place >= low)
-		return 0;
+		return forget_bad(j, s, place);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	below = ad_source_rows(j, source, least_place(j, source), place, false);
 	again = ad_source_rows(j, source, place, low, false);
@@ -274,13 +306,15 @@ rescan(const AdJob *j, AdJobState *s, const AdJobSource *source, const char *fro
 		s->forgotten = Max(0, below - count_seen(j, s, place));
 	else
 		s->forgotten = Max(0, s->forgotten - again + count_seen(j, s, low) - count_seen(j, s, place));
+	bad = forget_bad(j, s, low);
+	(void) forget_bad(j, s, place);
 	s->low = place;
 	s->has_w = s->has_mark = s->has_jump = false;
 	s->holders = NIL;
 	if (s->has_gate)
 		s->has_m = false;
 	s->has_gate = false;
-	return again;
+	return again + bad;
 }
 
 /* ad_rescan(job, from) -> how many rows will be read again. */
