@@ -64,7 +64,7 @@ GROUP BY name, method ORDER BY name, method;
 -- count, twice.
 CREATE FUNCTION worst(p float8[], method text, options jsonb) RETURNS float8 LANGUAGE plpgsql AS $$
 DECLARE
-	keep float8 := 2 ^ (-1 / coalesce((options ->> 'half_life')::float8, 'Infinity'));
+	keep float8 := coalesce(2 ^ (-1 / (options ->> 'half_life')::float8), 1);
 	q float8 := (options ->> 'q')::float8;
 	levels float8[] := (ad_fdr_level_array(NULL, p, method, options)).levels;
 	spent float8 := 0;

@@ -159,7 +159,7 @@ ad_job_unschedule(const AdJobRow *job)
 
 /*
  * An entry that was switched off stays so, where the current user may do that:
- * pg_cron lets nobody, unless he was granted it.
+ * pg_cron lets nobody, unless he was granted it; before 1.4 nobody at all.
  */
 static void
 switch_off(const AdJobRow *job, Datum id)
@@ -167,7 +167,7 @@ switch_off(const AdJobRow *job, Datum id)
 	Oid			types[1] = {INT8OID};
 	bool		isnull;
 
-	(void) run_as(GetUserId(), "SELECT has_function_privilege('cron.alter_job(bigint, text, text, text, text, boolean)', 'EXECUTE')",
+	(void) run_as(GetUserId(), "SELECT coalesce(has_function_privilege(to_regprocedure('cron.alter_job(bigint, text, text, text, text, boolean)')::oid, 'EXECUTE'), false)",
 				  0, NULL, NULL);
 	if (!DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0],
 									SPI_tuptable->tupdesc, 1, &isnull)))
