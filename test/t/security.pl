@@ -280,7 +280,7 @@ SQL
 	as('alice', q{SELECT ad_train('al', 'SELECT salary, i FROM data.ev', '{"detector": "zscore", "calibrate": {}}'::jsonb); SELECT ad_grant_model('al', 'mallory', 'score');
 		SELECT ad_create_job('aj', 'al', 'SELECT * FROM data.ev', 'i', 'ts', '{"score": 1.5}')});
 	as('alice', q{CALL ad_run_job('aj')});
-	as('mallory', q{SELECT ad_create_job('mj', 'al', $$SELECT i, 'abc' AS salary, i AS ii, ts FROM data.ev$$, 'i', 'ts', '{"score": 1}', features => '{salary,i}')});
+	as('mallory', q{SELECT ad_create_job('mj', 'al', $$SELECT i, 1 AS salary, i AS ii, ts FROM data.ev$$, 'i', 'ts', '{"score": 1}', features => '{salary,i}')});
 	as('mallory', q{INSERT INTO _anomaly._ad_own_alert (job_id, job, key, score, "row", event_at, scored_at) SELECT p.job_id, p.name, g::text, 1, '{"salary":"abc","i":1}', now(), now() FROM _anomaly._ad_job_privilege p, generate_series(1, 40) g WHERE p.name = 'mj';
 		SELECT ad_label('mj', g, g % 2 = 0) FROM generate_series(1, 40) g; SELECT ad_grant_job('mj', 'alice', 'label')});
 	is(as('mallory', "SELECT count(*) FROM ad_labels WHERE job = 'mj'"), "40\n", "$db: mallory has labelled rows of his own");
