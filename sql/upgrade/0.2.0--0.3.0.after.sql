@@ -2,3 +2,4 @@
 -- What views depended on, before they were replaced.
 ALTER EXTENSION anomaly DROP TABLE _anomaly._ad_job_0_2;
 DROP TABLE _anomaly._ad_job_0_2;
+DROP FUNCTION _anomaly._ad_drop_functions_0_2(text[]);

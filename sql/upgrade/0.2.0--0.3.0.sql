@@ -141,11 +141,16 @@ CREATE TRIGGER _ad_job_guard
 BEFORE INSERT ON _anomaly._ad_job_grant
 FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
 
-DO $$
+-- For this script only: drops functions; those that others depend on are kept, for nobody.
+CREATE FUNCTION _anomaly._ad_drop_functions_0_2(functions text[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
 DECLARE
 	f text;
 BEGIN
-	FOREACH f IN ARRAY ARRAY['_ad_job_grant(text, text, text)', '_ad_layering_horizon(jsonb)'] LOOP
+	FOREACH f IN ARRAY $1 LOOP
 		BEGIN
 			EXECUTE format('DROP FUNCTION _anomaly.%s', f);
 		EXCEPTION WHEN dependent_objects_still_exist THEN
@@ -156,6 +161,7 @@ BEGIN
 		END;
 	END LOOP;
 END $$;
+SELECT _anomaly._ad_drop_functions_0_2(ARRAY['_ad_job_grant(text, text, text)', '_ad_layering_horizon(jsonb)']);
 
 -- What a layering job remembers of a partition; it reads each event once.
 CREATE TABLE _anomaly._ad_job_part (
@@ -404,27 +410,13 @@ BEGIN
 END $$;
 
 -- What runs jobs is C.
-DO $$
-DECLARE
-	f text;
-BEGIN
-	FOREACH f IN ARRAY ARRAY['_ad_job_unlock()',
+SELECT _anomaly._ad_drop_functions_0_2(ARRAY['_ad_job_unlock()',
 		'_ad_job_begin(text)',
 		'_ad_job_alerts(_anomaly._ad_own_job, integer, bigint, jsonb)',
 		'_ad_job_batch_model(_anomaly._ad_own_job, integer, timestamptz)',
 		'_ad_job_batch_layering(_anomaly._ad_own_job, integer, timestamptz)',
 		'_ad_job_batch(integer, integer, timestamptz)',
-		'_ad_job_explanation(_anomaly._ad_own_job, text)'] LOOP
-		BEGIN
-			EXECUTE format('DROP FUNCTION _anomaly.%s', f);
-		EXCEPTION WHEN dependent_objects_still_exist THEN
-			EXECUTE format('REVOKE ALL ON FUNCTION _anomaly.%s FROM PUBLIC', f);
-			EXECUTE format('ALTER FUNCTION _anomaly.%s RENAME TO %I', f, split_part(f, '(', 1) || '_0_2');
-			RAISE WARNING 'function _anomaly.% is kept as %_0_2, since other objects depend on it', f, split_part(f, '(', 1)
-				USING HINT = 'Nothing uses it any more: drop what depends on it, and the function.';
-		END;
-	END LOOP;
-END $$;
+		'_ad_job_explanation(_anomaly._ad_own_job, text)']);
 
 -- The options of jobs become one jsonb. The old table is there until views no
 -- longer depend on it: see what runs at the end.
@@ -505,11 +497,7 @@ ALTER FUNCTION @extschema@.ad_drop_model(text, integer) RENAME TO _ad_drop_model
 ALTER FUNCTION @extschema@._ad_drop_model(text, integer) SET SCHEMA _anomaly;
 
 -- What they called is in C.
-DO $$
-DECLARE
-	f text;
-BEGIN
-	FOREACH f IN ARRAY ARRAY['_ad_job_store(_anomaly._ad_own_job)',
+SELECT _anomaly._ad_drop_functions_0_2(ARRAY['_ad_job_store(_anomaly._ad_own_job)',
 		'_ad_job_check(_anomaly._ad_own_job)',
 		'_ad_job_defaults(_anomaly._ad_own_job)',
 		'_ad_job_alter(text, jsonb, text)',
@@ -518,14 +506,4 @@ BEGIN
 		'_ad_job_watermark_kind(regtype)',
 		'_ad_job_lag(text, text)',
 		'_ad_job_since(_anomaly._ad_own_job, text)',
-		'_ad_job_layering_check(_anomaly._ad_own_job, text, text[], regtype[])'] LOOP
-		BEGIN
-			EXECUTE format('DROP FUNCTION _anomaly.%s', f);
-		EXCEPTION WHEN dependent_objects_still_exist THEN
-			EXECUTE format('REVOKE ALL ON FUNCTION _anomaly.%s FROM PUBLIC', f);
-			EXECUTE format('ALTER FUNCTION _anomaly.%s RENAME TO %I', f, split_part(f, '(', 1) || '_0_2');
-			RAISE WARNING 'function _anomaly.% is kept as %_0_2, since other objects depend on it', f, split_part(f, '(', 1)
-				USING HINT = 'Nothing uses it any more: drop what depends on it, and the function.';
-		END;
-	END LOOP;
-END $$;
+		'_ad_job_layering_check(_anomaly._ad_own_job, text, text[], regtype[])']);
