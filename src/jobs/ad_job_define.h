@@ -71,6 +71,7 @@ extern void ad_job_rule_warn(const AdJob *job, double least_p);
 extern AdJob *ad_job_read_options(int32 id);
 
 /* sql_own_job.c */
+extern Datum ad_job_column_of_row(int n);
 extern bool ad_job_is_own(Oid owner);
 extern bool ad_job_is_seen(const AdJobRow *job);
 extern void ad_job_own(Datum name, bool isnull, const char *lock,

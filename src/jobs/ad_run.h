@@ -82,7 +82,7 @@ extern char *ad_short_key(const char *key, int length);
 
 /* sql_batch.c */
 extern bool ad_model_batch(AdBatch *b);
-extern void ad_batch_formats(const AdJob *j);
+extern void ad_batch_formats(const char *timezone);
 
 /* sql_late.c */
 extern bool ad_late_is_due(const AdJob *j);

@@ -41,10 +41,10 @@
 
 /* Set how values are written and read, until the batch ends. */
 void
-ad_batch_formats(const AdJob *j)
+ad_batch_formats(const char *timezone)
 {
 	const char *settings[][2] = {
-		{"timezone", j->timezone},
+		{"timezone", timezone},
 		{"datestyle", "ISO"},
 		{"intervalstyle", "postgres"},
 		{"extra_float_digits", "1"},
@@ -334,7 +334,7 @@ ad_model_batch(AdBatch *b)
 
 	m->b = b;
 	m->run = run;
-	ad_batch_formats(b->job);
+	ad_batch_formats(b->job->timezone);
 	ad_job_source(b->job, &m->source);
 	check_type(m);
 	/* who has ended must have done so before the snapshot */

@@ -47,28 +47,15 @@ ad_job_kind(const char *name)
 	return NULL;
 }
 
-/* A column of the first row that came back, which is not NULL. */
-static Datum
-column(int n)
-{
-	bool		isnull;
-	Datum		d = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, n,
-								  &isnull);
-
-	if (isnull)
-		elog(ERROR, "column %d of a job is NULL", n);
-	return d;
-}
-
 /* Fill in a job from the row that was read, in the current context. */
 static AdJob *
 fill(int32 id)
 {
 	AdJob	   *job = palloc0(sizeof(AdJob));
-	Oid			owner = DatumGetObjectId(column(JOB_OWNER));
+	Oid			owner = DatumGetObjectId(ad_job_column_of_row(JOB_OWNER));
 
 	job->id = id;
-	job->name = TextDatumGetCString(column(JOB_NAME));
+	job->name = TextDatumGetCString(ad_job_column_of_row(JOB_NAME));
 	job->owner = owner;
 	job->owner_name = owner == AD_ROLE_NOBODY ? NULL :
 		GetUserNameFromId(owner, true);
@@ -77,11 +64,11 @@ fill(int32 id)
 		job->owner = InvalidOid;
 		job->owner_name = pstrdup("");
 	}
-	job->kind = ad_job_kind(TextDatumGetCString(column(JOB_KIND)));
-	job->source = TextDatumGetCString(column(JOB_SOURCE));
-	job->search_path = TextDatumGetCString(column(JOB_SEARCH_PATH));
-	job->timezone = TextDatumGetCString(column(JOB_TIMEZONE));
-	ad_job_options_read(job, DatumGetJsonbPCopy(column(JOB_OPTIONS)));
+	job->kind = ad_job_kind(TextDatumGetCString(ad_job_column_of_row(JOB_KIND)));
+	job->source = TextDatumGetCString(ad_job_column_of_row(JOB_SOURCE));
+	job->search_path = TextDatumGetCString(ad_job_column_of_row(JOB_SEARCH_PATH));
+	job->timezone = TextDatumGetCString(ad_job_column_of_row(JOB_TIMEZONE));
+	ad_job_options_read(job, DatumGetJsonbPCopy(ad_job_column_of_row(JOB_OPTIONS)));
 	return job;
 }
 

@@ -112,7 +112,7 @@ count_late(int32 id, bool wait)
 	s = ad_state_read(j, wait);
 	if (s == NULL)
 		return -1;
-	ad_batch_formats(j);
+	ad_batch_formats(j->timezone);
 	late = j->kind->passed ? j->kind->passed(j, s) : passed_versions(j, s);
 	if (s->forgotten < 0)
 		s->forgotten = Max(0, late);
@@ -354,7 +354,7 @@ ad_rescan(PG_FUNCTION_ARGS)
 						row.name),
 				 errhint("SET ROLE first.")));
 	s = ad_state_own(j);
-	ad_batch_formats(j);
+	ad_batch_formats(j->timezone);
 	ad_job_source(j, &source);
 	again = rescan(j, s, &source, from);
 	ad_state_write(j, s, -1);

@@ -67,25 +67,6 @@ typedef struct LayeringBatch
 	int			max;
 } LayeringBatch;
 
-/* Set how values are written, until the batch ends. */
-static void
-set_formats(void)
-{
-	static const char *const settings[][2] = {
-		{"timezone", "UTC"},
-		{"datestyle", "ISO"},
-		{"intervalstyle", "postgres"},
-		{"extra_float_digits", "1"},
-		{"bytea_output", "hex"},
-		{"jit", "off"}
-	};
-
-	for (int i = 0; i < (int) lengthof(settings); i++)
-		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-								 false);
-}
-
 /* Find out about the source and its columns. */
 static void
 look_at_source(LayeringBatch *l)
@@ -489,7 +470,7 @@ ad_layering_batch(AdBatch *b)
 	bool		more;
 
 	l->b = b;
-	set_formats();
+	ad_batch_formats("UTC");
 	look_at_source(l);
 	find_place(l);
 	find_ready(l);

@@ -41,8 +41,8 @@ ad_job_name_result(const char *name)
 }
 
 /* A column of the first row that came back, which is not NULL. */
-static Datum
-column(int n)
+Datum
+ad_job_column_of_row(int n)
 {
 	bool		isnull;
 	Datum		d = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, n,
@@ -101,9 +101,9 @@ find(Datum name, const char *statement, AdJobRow *out)
 
 	if (ad_own_run(statement, 1, types, &name, NULL) == 0)
 		return false;
-	out->id = DatumGetInt32(column(1));
-	out->owner = DatumGetObjectId(column(2));
-	out->name = TextDatumGetCString(column(3));
+	out->id = DatumGetInt32(ad_job_column_of_row(1));
+	out->owner = DatumGetObjectId(ad_job_column_of_row(2));
+	out->name = TextDatumGetCString(ad_job_column_of_row(3));
 	return true;
 }
 
