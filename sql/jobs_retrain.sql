@@ -70,8 +70,44 @@ SELECT ad_train('s', 'SELECT sketch FROM daily WHERE day < 5', 'iforest');
 SELECT ad_model('s') = ad_fit_sketch('iforest', ad_merge(sketch)) AS same, ad_info('s') ->> 'rows' AS rows FROM daily WHERE day < 5;
 SELECT jsonb_path_query_array(ad_info('s'), '$.features') IS NOT NULL AS ok, array_agg(name) FROM ad_features('s');
 SELECT decision(ad_retrain('s'));
+-- features without names
+SELECT ad_train('u', 'SELECT ad_sketch(a, b) FROM generate_series(1, 300) i, LATERAL (SELECT ad_random(1, i, ''normal'') AS a, ad_random(2, i, ''normal'') AS b) f', 'zscore');
+SELECT decision(ad_retrain('u'));
+SELECT ad_drop_model('u');
 SELECT ad_train('s', 'SELECT sketch FROM daily WHERE false', 'iforest');
 SELECT ad_train('s', 'SELECT ''no sketch''::bytea', 'iforest');
+
+-- the name of a job: what it judges by
+CREATE TABLE trade2 AS SELECT i AS id, ad_random(1, i, 'normal') AS a, timestamptz '2026-01-01' + i * interval '1 minute' AS at FROM generate_series(1, 500) i;
+SELECT ad_train('model of job', 'SELECT a FROM trade2', 'zscore');
+SELECT ad_create_job('job of model', 'model of job', 'trade2', 'id', 'at', rule => '{"score": 5}');
+SELECT d - 'score_drift' FROM ad_retrain('job of model') d;
+CREATE TABLE flow (id bigint, account_id text, product_id text, event_type text, side text, quantity numeric, price numeric, ts timestamptz);
+SELECT ad_create_layering_job('lay', 'flow', lag => '30 seconds');
+SELECT ad_retrain('lay');
+SET ROLE jobs_reader;
+SELECT ad_retrain('job of model');
+RESET ROLE;
+SELECT ad_grant_job('job of model', 'jobs_reader', 'read');
+SET ROLE jobs_reader;
+SELECT ad_retrain('job of model');
+RESET ROLE;
+-- errors do not show what is inside
+\set SHOW_CONTEXT always
+SELECT ad_retrain('nobody');
+SELECT ad_retrain('s', margin => 2);
+ALTER TABLE trade2 RENAME a TO other;
+SELECT ad_retrain('model of job');
+ALTER TABLE trade2 RENAME other TO a;
+-- nor does the warning of labelled rows that do not fit any more
+SELECT ad_label('job of model', id, id % 2 = 0) FROM trade2 WHERE id <= 4;
+ALTER TABLE trade2 ALTER a TYPE text USING CASE WHEN id = 5 THEN 'x' ELSE a::text END;
+SELECT ad_label('job of model', 5, true);
+ALTER TABLE trade2 ALTER a TYPE float8 USING CASE WHEN id = 5 THEN 1 ELSE a::float8 END;
+SELECT d - 'score_drift' - 'average_precision' - 'roc_auc' - 'reasons' FROM ad_retrain('model of job', min_labels => 2) d;
+\set SHOW_CONTEXT never
+SELECT ad_drop_job('lay'), ad_drop_job('job of model'), ad_drop_model('model of job');
+DROP TABLE trade2, flow;
 
 SELECT ad_drop_job('t'), ad_drop_model('t') > 5 AS versions, ad_drop_model('s');
 DROP TABLE daily;

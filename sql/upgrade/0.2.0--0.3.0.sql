@@ -506,4 +506,7 @@ SELECT _anomaly._ad_drop_functions_0_2(ARRAY['_ad_job_store(_anomaly._ad_own_job
 		'_ad_job_watermark_kind(regtype)',
 		'_ad_job_lag(text, text)',
 		'_ad_job_since(_anomaly._ad_own_job, text)',
-		'_ad_job_layering_check(_anomaly._ad_own_job, text, text[], regtype[])']);
+		'_ad_job_layering_check(_anomaly._ad_own_job, text, text[], regtype[])',
+		'_ad_retrain_champion(text, double precision, double precision, integer)',
+		'_ad_retrain_metrics(text, bytea, bytea, jsonb, jsonb)',
+		'_ad_retrain_decide(text, integer, integer, double precision, double precision, double precision, integer)']);

@@ -74,6 +74,7 @@ extern AdJob *ad_job_read_options(int32 id);
 extern Datum ad_job_column_of_row(int n);
 extern bool ad_job_is_own(Oid owner);
 extern bool ad_job_is_seen(const AdJobRow *job);
+extern bool ad_job_exists(Datum name);
 extern void ad_job_own(Datum name, bool isnull, const char *lock,
 					   AdJobRow *out);
 extern void ad_job_may_label(Datum name, AdJobRow *out);

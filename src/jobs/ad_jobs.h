@@ -137,6 +137,8 @@ typedef struct AdBatch
 	int64		suppressed;		/* out: held back */
 } AdBatch;
 
+struct AdRetrain;				/* ad_retrain.h */
+
 /* A kind of jobs: one const AdJobKind each, in the list of sql_job.c. */
 typedef struct AdJobKind
 {
@@ -157,6 +159,14 @@ typedef struct AdJobKind
 	 */
 	int64		(*passed) (const AdJob *j, const AdJobState *s);
 	int64		(*rescan) (const AdJob *j, AdJobState *s, int64 from);
+
+	/*
+	 * Train again what it judges by, as ad_retrain() asks, for who has the
+	 * rights of its owner; return what was decided, palloc'd.  Within SPI;
+	 * what it changes it locks.  NULL: it judges by rules, and has nothing to
+	 * train.
+	 */
+	Jsonb	   *(*retrain) (const AdJob *j, const struct AdRetrain *asked);
 } AdJobKind;
 
 /* sql_job.c: the one place that knows how a job is stored */

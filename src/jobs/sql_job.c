@@ -10,6 +10,7 @@
  *-------------------------------------------------------------------------
  */
 #include "jobs/ad_job_define.h"
+#include "jobs/ad_retrain.h"
 #include "jobs/ad_run.h"
 #include "operate/ad_own.h"
 
@@ -19,9 +20,10 @@
 #include "utils/builtins.h"
 
 /* Every kind of jobs. */
-static const AdJobKind model_kind = {"model", ad_model_batch, NULL, NULL};
+static const AdJobKind model_kind = {"model", ad_model_batch, NULL, NULL,
+ad_retrain_model_job};
 static const AdJobKind layering_kind = {"layering", ad_layering_batch,
-ad_layering_passed, ad_layering_rescan};
+ad_layering_passed, ad_layering_rescan, NULL};
 static const AdJobKind *const kinds[] = {&model_kind, &layering_kind};
 
 /* The columns that are read, in this order. */

@@ -107,6 +107,18 @@ find(Datum name, const char *statement, AdJobRow *out)
 	return true;
 }
 
+/* Whether there is a job of a name that the current user may see.  Within SPI. */
+bool
+ad_job_exists(Datum name)
+{
+	AdJobRow	row;
+
+	return ad_raw_length(name) <= AD_MAX_JOB_NAME &&
+		find(name, "SELECT j.id, j.owner::oid, j.name FROM %s._ad_job j WHERE j.name = $1",
+			 &row) &&
+		ad_job_is_seen(&row);
+}
+
 /*
  * The job of a name, whose owner's rights the current user must have.  With a
  * lock, "FOR UPDATE" or a weaker one, it stays as it is until the transaction
