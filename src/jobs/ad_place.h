@@ -44,6 +44,7 @@ extern int64 ad_place_shift(int64 place, const Interval *by, int sign);
 extern void ad_lag_read(const char *text, AdPlaceType type, AdLag *out);
 extern int64 ad_place_from(int64 place, AdPlaceType type, const AdLag *lag,
 						   pg_tz *zone);
+extern int64 ad_place_day(int64 place);
 extern int64 ad_place_since(const char *text, AdPlaceType type);
 extern int64 ad_place_clock(AdPlaceType type, pg_tz *zone, TimestampTz at);
 extern TimestampTz ad_place_time(int64 place, AdPlaceType type, pg_tz *zone);

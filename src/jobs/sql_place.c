@@ -255,6 +255,16 @@ ad_place_from(int64 place, AdPlaceType type, const AdLag *lag, pg_tz *zone)
 	return from;
 }
 
+/* The midnight that a place is at or after; the ends are what they are. */
+int64
+ad_place_day(int64 place)
+{
+	int64		day = place / USECS_PER_DAY - (place % USECS_PER_DAY < 0 ? 1 : 0);
+
+	return place == AD_PLACE_LEAST || place == AD_PLACE_GREATEST ? place :
+		day * USECS_PER_DAY;
+}
+
 /* The place of a watermark as text, as "since" has it, in the session's zone. */
 int64
 ad_place_since(const char *text, AdPlaceType type)
@@ -266,14 +276,8 @@ ad_place_since(const char *text, AdPlaceType type)
 	at = DirectFunctionCall3(type == AD_PLACE_TIMESTAMPTZ ? timestamptz_in : timestamp_in,
 							 CStringGetDatum(text), ObjectIdGetDatum(InvalidOid),
 							 Int32GetDatum(-1));
-	if (type == AD_PLACE_DATE && !TIMESTAMP_NOT_FINITE(DatumGetTimestamp(at)))
-	{
-		int64		place = DatumGetTimestamp(at);
-		int64		day = place / USECS_PER_DAY - (place % USECS_PER_DAY < 0 ? 1 : 0);
-
-		return day * USECS_PER_DAY;
-	}
-	return DatumGetTimestamp(at);
+	return type == AD_PLACE_DATE ? ad_place_day(DatumGetTimestamp(at)) :
+		DatumGetTimestamp(at);
 }
 
 /* Shift between UTC and the wall clock of a zone at an instant. */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
- * sql_layering_careful.c
- *		Reading the events of a layering job when some cannot be read.
+ * sql_ordered_careful.c
+ *		Reading the rows of a batch when some cannot be read.
  *
  * An error in the source (a division by zero, a cast) is of some row.  Rows
  * are told apart by their time and id, which are read without the others.  So
@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "jobs/ad_layering_job.h"
+#include "jobs/ad_ordered.h"
 #include "jobs/ad_reading.h"
 #include "operate/ad_own.h"
 
@@ -25,20 +25,19 @@
  * Read in a subtransaction of its own; NULL: an error, which is of a row.  An
  * error of another kind goes on.
  */
-AdLayeringReader *
-ad_layering_try(AdQueryReader *q, const char *sql, const AdLayeringRange *range,
-				ErrorData **error)
+AdOrderedReader *
+ad_ordered_try(AdOrdered *o, const AdOrderedRange *range, ErrorData **error)
 {
 	MemoryContext mcxt = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	AdLayeringReader *r = range->into ? range->into : ad_layering_reader(q);
+	AdOrderedReader *r = range->into ? range->into : ad_ordered_reader(o);
 	volatile bool done = false;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(mcxt);
 	PG_TRY();
 	{
-		ad_layering_read(r, sql, range);
+		ad_ordered_read(r, range);
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(mcxt);
 		CurrentResourceOwner = owner;
@@ -61,10 +60,11 @@ ad_layering_try(AdQueryReader *q, const char *sql, const AdLayeringRange *range,
 
 /* Run a query over times and ids of the source, read only, newest snapshot. */
 static void
-ask(const char *sql, int64 after, int64 upto)
+ask(const AdOrdered *o, const char *sql, int64 after, int64 upto)
 {
-	Oid			types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
-	Datum		values[] = {TimestampTzGetDatum(after), TimestampTzGetDatum(upto)};
+	Oid			type = ad_place_param_type(o->source.type);
+	Oid			types[] = {type, type};
+	Datum		values[] = {ad_ordered_bound(o, after), ad_ordered_bound(o, upto)};
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (SPI_execute_with_args(sql, lengthof(types), types, values, NULL, true, 0) != SPI_OK_SELECT)
@@ -72,109 +72,106 @@ ask(const char *sql, int64 after, int64 upto)
 	PopActiveSnapshot();
 }
 
-/* The time of the n-th row after a time, or that of the last up to another. */
+/* The place of the n-th row after one, or that of the last up to another. */
 static int64
-time_of_row(const char *sql, int64 after, int64 upto, int64 n)
+place_of_row(const AdOrdered *o, int64 after, int64 upto, int64 n)
 {
 	bool		isnull;
 	Datum		d;
 
-	ask(psprintf("SELECT pg_catalog.max(s.ts) FROM (SELECT q.ts FROM (\n%s\n) q WHERE q.ts OPERATOR(pg_catalog.>) $1 "
-				 "AND q.ts OPERATOR(pg_catalog.<=) $2 ORDER BY q.ts LIMIT " INT64_FORMAT ") s", sql, n),
+	ask(o, psprintf("SELECT pg_catalog.max(s.t) FROM (SELECT %s AS t FROM (\n%s\n) q WHERE %s OPERATOR(pg_catalog.>) $1 "
+					"AND %s OPERATOR(pg_catalog.<=) $2 ORDER BY %s LIMIT " INT64_FORMAT ") s",
+					o->time, o->source.sql, o->time, o->time, o->time, n),
 		after, upto);
 	d = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	if (!isnull)
+		upto = ad_place_of(SPI_gettypeid(SPI_tuptable->tupdesc, 1), d);
 	SPI_freetuptable(SPI_tuptable);
-	return isnull ? upto : DatumGetTimestampTz(d);
+	return upto;
 }
 
 /* Note that a row cannot be read. */
 static void
-note(AdBatch *b, const AdJobSource *source, const char *id, int64 ts,
-	 const ErrorData *e)
+note(AdOrdered *o, const char *id, int64 place, const ErrorData *e)
 {
-	AdModelBatch m = {.b = b,.run = b->sweep};
-	AdVersion	v = {id, id ? (int) strlen(id) : 0, true, ts};
+	AdModelBatch m = {.b = o->b,.run = o->b->sweep};
+	AdVersion	v = {id, id ? (int) strlen(id) : 0, true, place};
 
-	m.source = *source;
+	m.source = o->source;
 	ad_bad_row(&m, &v, e->message, e->sqlerrcode);
 }
 
 /* The id of rows as text, in SQL. */
-static char *
-id_text(const AdQueryReader *q)
+static const char *
+id_text(const AdOrdered *o)
 {
-	return q->has_id ?
-		psprintf("q.%s::pg_catalog.text", quote_identifier(q->order_by)) :
-		pstrdup("NULL::pg_catalog.text");
+	return o->id_text ? o->id_text : "NULL::pg_catalog.text";
 }
 
 /*
- * Read the rows at one time one by one; those that cannot be are noted.
- * Without ids all of them are one.
+ * Read the rows at one place id by id, in their order; those that cannot be
+ * are noted.  Without ids all of them are one.
  */
-static AdLayeringReader *
-read_singly(AdBatch *b, AdQueryReader *q, const AdJobSource *source,
-			int64 after, int64 ts)
+static AdOrderedReader *
+read_singly(AdOrdered *o, int64 after, int64 place)
 {
-	AdLayeringReader *all = ad_layering_reader(q);
+	AdOrderedReader *all = ad_ordered_reader(o);
 	ErrorData  *error;
-	char	  **ids;
+	SPITupleTable *ids;
 	int			n;
+	int64		rows = 0;
 
-	ask(psprintf("SELECT %s FROM (\n%s\n) q WHERE q.ts OPERATOR(pg_catalog.>) $1 "
-				 "AND q.ts OPERATOR(pg_catalog.<=) $2 ORDER BY q.%s",
-				 id_text(q), source->sql,
-				 q->has_id ? pstrdup(quote_identifier(q->order_by)) : "ts"),
-		after, ts);
+	ask(o, psprintf("SELECT s.id, pg_catalog.count(*) FROM (SELECT (%s) COLLATE pg_catalog.\"C\" AS id, pg_catalog.row_number() OVER (%s%s) AS i FROM (\n%s\n) q "
+					"WHERE %s OPERATOR(pg_catalog.>) $1 AND %s OPERATOR(pg_catalog.<=) $2) s GROUP BY s.id ORDER BY pg_catalog.min(s.i)",
+					id_text(o), o->sort ? "ORDER BY " : "", o->sort ? o->sort : "",
+					o->source.sql, o->time, o->time),
+		after, place);
 	n = (int) SPI_processed;
-	ids = ad_palloc_array(char *, Max(n, 1));
-	for (int i = 0; i < n; i++)
-		ids[i] = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+	ids = SPI_tuptable;
 	for (int i = 0; i < n; i++)
 	{
-		AdLayeringRange one = {after, ts, 0, true, ids[i], all};
+		AdOrderedRange one = {after, place, 0, true, NULL, all};
+		bool		isnull;
 
 		CHECK_FOR_INTERRUPTS();
-		/* equal ids are read together */
-		if (i > 0 && (ids[i] == NULL ? ids[i - 1] == NULL :
-					  ids[i - 1] && strcmp(ids[i], ids[i - 1]) == 0))
-			continue;
-		if (ad_layering_try(q, source->sql, &one, &error) == NULL)
-			note(b, source, ids[i], ts, error);
+		one.id = SPI_getvalue(ids->vals[i], ids->tupdesc, 1);
+		rows += DatumGetInt64(SPI_getbinval(ids->vals[i], ids->tupdesc, 2, &isnull));
+		if (ad_ordered_try(o, &one, &error) == NULL)
+			note(o, one.id, place, error);
 	}
 	/* what cannot be read does not come too late either */
-	b->state->forgotten += n - all->rows;
+	o->b->state->forgotten += rows - all->rows;
 	return all;
 }
 
 /*
- * Read the events of a range as far as they can be read, or those at the one
- * time at which some cannot.  *upto is set to where it ends.
+ * Read the rows of a range as far as they can be read, or those at the one
+ * place at which some cannot.  *upto is set to where it ends.
  */
-AdLayeringReader *
-ad_layering_read_carefully(AdBatch *b, AdQueryReader *q,
-						   const AdJobSource *source, int64 after, int64 *upto,
-						   int64 limit, ErrorData *error)
+AdOrderedReader *
+ad_ordered_read_carefully(AdOrdered *o, int64 after, int64 *upto, int64 limit,
+						  ErrorData *error)
 {
 	while (true)
 	{
-		AdLayeringRange range = {after, 0, 0, false, NULL, NULL};
-		AdLayeringReader *r;
+		AdOrderedRange range = {after, 0, 0, false, NULL, NULL};
+		AdOrderedReader *r;
 
 		limit = Max(limit / 2, 1);
-		range.upto = *upto = time_of_row(source->sql, after, *upto, limit);
-		r = ad_layering_try(q, source->sql, &range, &error);
+		range.upto = *upto = place_of_row(o, after, *upto, limit);
+		r = ad_ordered_try(o, &range, &error);
 		if (r)
 			return r;
 		if (limit == 1)
-			return read_singly(b, q, source, after, *upto);
+			return read_singly(o, after, *upto);
 	}
 }
 
 /* Note the rows without a time, those that were not noted before. */
 void
-ad_layering_timeless(AdBatch *b, AdQueryReader *q, const AdJobSource *source)
+ad_ordered_timeless(AdOrdered *o)
 {
+	AdBatch    *b = o->b;
 	Oid			types[] = {INT4OID, TEXTARRAYOID, INT4OID};
 	Datum		values[lengthof(types)];
 	AdModelBatch m = {.b = b,.run = b->sweep};
@@ -182,9 +179,10 @@ ad_layering_timeless(AdBatch *b, AdQueryReader *q, const AdJobSource *source)
 	uint64		n;
 	bool		isnull;
 
-	ask(psprintf("SELECT pg_catalog.array_agg(s.id) FROM (SELECT %s AS id FROM (\n%s\n) q WHERE q.ts IS NULL "
-				 "AND $1 IS NOT NULL AND $2 IS NOT NULL LIMIT %d) s",
-				 id_text(q), source->sql, q->has_id ? AD_MAX_BAD_ROWS + 1 : 1), 0, 0);
+	ask(o, psprintf("SELECT pg_catalog.array_agg(s.id) FROM (SELECT %s AS id FROM (\n%s\n) q WHERE %s IS NULL "
+					"AND $1 IS NOT NULL AND $2 IS NOT NULL LIMIT %d) s",
+					id_text(o), o->source.sql, o->time,
+					o->id_text ? AD_MAX_BAD_ROWS + 1 : 1), 0, 0);
 	values[1] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	if (isnull)
 		return;
@@ -195,7 +193,7 @@ ad_layering_timeless(AdBatch *b, AdQueryReader *q, const AdJobSource *source)
 					  lengthof(types), types, values, NULL);
 	rows = SPI_tuptable;
 	n = SPI_processed;
-	m.source = *source;
+	m.source = o->source;
 	for (uint64 i = 0; i < n; i++)
 	{
 		char	   *key = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);

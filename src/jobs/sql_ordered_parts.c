@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
- * sql_layering_parts.c
- *		The partitions of a layering job: their states in _ad_job_part.
+ * sql_ordered_parts.c
+ *		The partitions of a job: their states in _ad_job_part.
  *
  * A partition is known by the first bytes of the SHA-256 of its job and its
  * columns, which stand at the head of its state.  (Of the job too, so that the
@@ -12,8 +12,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "jobs/ad_layering_job.h"
-#include "core/ad_bytes.h"
+#include "jobs/ad_ordered.h"
 #include "operate/ad_own.h"
 
 #include "catalog/pg_type.h"
@@ -23,12 +22,11 @@
 #include "utils/fmgrprotos.h"
 
 #define PIECE			500		/* partitions at a time */
-#define WHAT			"state of a layering job"
 
 /* A partition whose state is being moved on. */
 typedef struct Part
 {
-	const AdLayeringPart *read; /* its rows, or NULL */
+	const AdOrderedPart *read;	/* its rows, or NULL */
 	bytea	   *digest;
 	bytea	   *state;			/* NULL: there is none */
 	int64		due;			/* afterwards; if there is a state */
@@ -38,11 +36,8 @@ typedef struct Part
 /* What the partitions of a batch are moved on with. */
 typedef struct Advance
 {
-	AdBatch    *b;
-	AdQueryReader *q;
-	const AdLayeringPlace *place;
-	void		(*found) (void *arg, char *const *keys, const AdDecided *d);
-	void	   *arg;
+	AdOrdered  *o;
+	int32		job;
 	MemoryContext mcxt;			/* reset after each piece */
 } Advance;
 
@@ -77,12 +72,12 @@ digest_of(int32 job, const char *keys, uint32 len)
  * append_key() made; those past n are NULL.  Checked: they may be a stranger's.
  */
 void
-ad_part_texts(const char *keys, uint32 len, int n, char **texts)
+ad_part_texts(const char *what, const char *keys, uint32 len, int n, char **texts)
 {
 	AdReader	r;
 
-	ad_rd_init(&r, keys, len, WHAT);
-	for (int i = 0; i < AD_MAX_KEYS; i++)
+	ad_rd_init(&r, keys, len, what);
+	for (int i = 0; i < AD_ORDERED_KEYS; i++)
 	{
 		const char *s;
 		Size		size;
@@ -100,53 +95,37 @@ ad_part_texts(const char *keys, uint32 len, int n, char **texts)
 static void
 advance_part(Advance *a, Part *p)
 {
-	AdOrderLog *log = ad_order_log_create(a->mcxt, &a->q->options.layering,
-										  a->place->floor);
+	AdOrderedStep step = {.read = p->read,.due = AD_PART_NEVER,.ends = AD_PART_NEVER};
 	AdReader	r;
-	const char *keys = NULL;
-	Size		keys_len = 0;
 	StringInfoData w;
 
 	if (p->state)
 	{
-		ad_rd_init(&r, VARDATA(p->state), VARSIZE(p->state) - VARHDRSZ, WHAT);
-		keys = ad_rd_string(&r, AD_MAX_BYTES, &keys_len);
-		ad_order_log_read(log, r.data + r.pos, r.len - r.pos);
+		Size		len;
+
+		ad_rd_init(&r, VARDATA(p->state), VARSIZE(p->state) - VARHDRSZ, a->o->kind->what);
+		step.keys = ad_rd_string(&r, AD_MAX_BYTES, &len);
+		step.keys_len = (uint32) len;
+		step.state = r.data + r.pos;
+		step.state_len = r.len - r.pos;
 	}
 	if (p->read)
 	{
-		keys = p->read->keys;
-		keys_len = p->read->keys_len;
-		for (uint32 i = 0; i < p->read->n; i++)
-		{
-			const AdLayeringRow *row = &p->read->rows[i];
-
-			if (row->bad == AD_ROW_GOOD)
-				ad_order_log_add(log, &row->e, &row->name);
-			else
-				ad_order_log_skip(log, row->e.ts);
-		}
+		step.keys = p->read->keys;
+		step.keys_len = p->read->keys_len;
 	}
-	ad_order_log_settle(log, a->place->known, a->place->complete);
-	if (log->ndecided > 0)
-	{
-		char	   *texts[AD_MAX_KEYS];
-
-		ad_part_texts(keys, keys_len, a->q->nkeys, texts);
-		for (uint32 i = 0; i < log->ndecided; i++)
-			a->found(a->arg, texts, &log->decided[i]);
-	}
-	p->state = NULL;
-	p->due = log->due;
-	p->ends = log->ends;
-	if (log->nscans == 0)
-		return;
 	initStringInfo(&w);
 	appendStringInfoSpaces(&w, VARHDRSZ);
-	ad_wr_string(&w, keys, keys_len);
-	ad_order_log_write(log, &w);
-	SET_VARSIZE(w.data, w.len);
-	p->state = (bytea *) w.data;
+	ad_wr_string(&w, step.keys, step.keys_len);
+	step.out = &w;
+	p->state = NULL;
+	if (a->o->kind->advance(a->o, &step))
+	{
+		SET_VARSIZE(w.data, w.len);
+		p->state = (bytea *) w.data;
+	}
+	p->due = step.due;
+	p->ends = step.ends;
 }
 
 /* The names of some partitions as an array. */
@@ -218,7 +197,7 @@ bytes_column(uint64 row, int column)
 
 /* Move on partitions that rows were read of. */
 static void
-advance_read(Advance *a, const AdLayeringPart *read, int n)
+advance_read(Advance *a, const AdOrderedPart *read, int n)
 {
 	Oid			types[] = {INT4OID, BYTEAARRAYOID};
 	Datum		values[lengthof(types)];
@@ -227,10 +206,10 @@ advance_read(Advance *a, const AdLayeringPart *read, int n)
 	for (int i = 0; i < n; i++)
 	{
 		parts[i].read = &read[i];
-		parts[i].digest = digest_of(a->b->job->id, read[i].keys,
+		parts[i].digest = digest_of(a->job, read[i].keys,
 									read[i].keys_len);
 	}
-	values[0] = Int32GetDatum(a->b->job->id);
+	values[0] = Int32GetDatum(a->job);
 	values[1] = digests(parts, n, false);
 	/* one by one: the table may hold many more */
 	(void) ad_own_run("SELECT u.i, (SELECT p.state FROM %s._ad_job_part p WHERE p.part = u.part AND p.job_id + 0 = $1) "
@@ -247,7 +226,7 @@ advance_read(Advance *a, const AdLayeringPart *read, int n)
 	SPI_freetuptable(SPI_tuptable);
 	for (int i = 0; i < n; i++)
 		advance_part(a, &parts[i]);
-	store(a->b->job->id, parts, n);
+	store(a->job, parts, n);
 }
 
 /* Move on partitions in which something is due; whether there may be more. */
@@ -255,8 +234,8 @@ static bool
 advance_due(Advance *a)
 {
 	Oid			types[] = {INT4OID, INT8OID};
-	Datum		values[] = {Int32GetDatum(a->b->job->id),
-	Int64GetDatum(a->place->complete)};
+	Datum		values[] = {Int32GetDatum(a->job),
+	Int64GetDatum(a->o->place.complete)};
 	Part	   *parts;
 	int			n;
 
@@ -274,21 +253,18 @@ advance_due(Advance *a)
 	for (int i = 0; i < n; i++)
 		advance_part(a, &parts[i]);
 	if (n > 0)
-		store(a->b->job->id, parts, n);
+		store(a->job, parts, n);
 	return n == PIECE;
 }
 
 /*
  * Move on the partitions that rows were read of, and those in which something
- * is due; found() is called for each sequence that this decides, with the
- * columns of its partition.  What it is given must be copied.  Within SPI.
+ * is due.  Within SPI.
  */
 void
-ad_parts_advance(AdBatch *b, AdLayeringReader *r, const AdLayeringPlace *place,
-				 void (*found) (void *arg, char *const *keys,
-								const AdDecided *d), void *arg)
+ad_parts_advance(AdOrdered *o, AdOrderedReader *r)
 {
-	Advance		a = {b, r->q, place, found, arg, NULL};
+	Advance		a = {o, o->b->job->id, NULL};
 	MemoryContext old = CurrentMemoryContext;
 	bool		more = true;
 
@@ -311,21 +287,15 @@ ad_parts_advance(AdBatch *b, AdLayeringReader *r, const AdLayeringPlace *place,
 	MemoryContextDelete(a.mcxt);
 }
 
-/*
- * Forget the partitions of a job of whose scans all are over, if there may be
- * any since an event before.
- */
+/* Forget the partitions of a job that ended. */
 void
-ad_parts_end(int32 job, const AdLayeringConfig *c, int64 before, int64 known)
+ad_parts_end(int32 job, int64 known)
 {
 	Oid			types[] = {INT4OID, INT8OID};
 	Datum		values[] = {Int32GetDatum(job), Int64GetDatum(known)};
 
-	if (ad_order_log_first(c, before) != ad_order_log_first(c, known) ||
-		ad_order_log_first(c, ad_time_sub(before, ad_layering_horizon(c))) !=
-		ad_order_log_first(c, ad_time_sub(known, ad_layering_horizon(c))))
-		(void) ad_own_run("DELETE FROM %s._ad_job_part WHERE job_id = $1 AND ends <= $2",
-						  2, types, values, NULL);
+	(void) ad_own_run("DELETE FROM %s._ad_job_part WHERE job_id = $1 AND ends <= $2",
+					  2, types, values, NULL);
 }
 
 /* Forget all partitions of a job. */
