@@ -58,9 +58,9 @@ SELECT count(*) FROM ad_layering_sequences('WITH d AS (DELETE FROM flow RETURNIN
 SELECT count(*) FROM ad_layering_sequences('SELECT account_id, product_id FROM flow');
 SELECT count(*) FROM ad_layering_sequences('SELECT event_type, side, price, quantity, ts FROM flow');
 SELECT count(*) FROM ad_layering_sequences('SELECT * FROM flow', partition_by => ARRAY['account']);
-SELECT count(*) FROM ad_layering_sequences('SELECT * FROM flow', partition_by => '{}');
+SELECT count(*) FROM ad_layering_sequences('SELECT * FROM flow', partition_by => array_fill('id'::text, ARRAY[17]));
 SELECT count(*) FROM ad_layering_sequences('SELECT * FROM flow', order_by => 'row');
-SELECT count(*) FROM ad_layering_sequences('SELECT *, NULL::json AS j FROM flow', partition_by => ARRAY['j']);
+SELECT count(*) FROM ad_layering_sequences('SELECT *, NULL::json AS j FROM flow', order_by => 'j');
 SELECT count(*) FROM ad_layering_sequences('SELECT account_id, product_id, event_type, side, price, ts AS quantity, ts FROM flow');
 SELECT count(*) FROM ad_layering_sequences('SELECT * FROM flow', ad_layering_options(max_partition_rows => 5));
 SELECT count(*) FROM flow;

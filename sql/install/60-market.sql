@@ -263,8 +263,9 @@ CREATE FUNCTION @extschema@.ad_layering_sequences(
 	query text,
 	options jsonb DEFAULT NULL,
 	partition_by text[] DEFAULT NULL,
-	order_by text DEFAULT NULL,
-	presorted boolean DEFAULT false)
+	order_by anycompatible DEFAULT NULL::text,
+	presorted boolean DEFAULT false,
+	columns jsonb DEFAULT NULL)
 	RETURNS TABLE (
 		account text,
 		product text,
@@ -315,8 +316,67 @@ CREATE FUNCTION @extschema@.ad_layering_sequences(
 		size_cv double precision,
 		skipped_rows bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
-COMMENT ON FUNCTION @extschema@.ad_layering_sequences(text, jsonb, text[], text, boolean) IS
-	'layering sequences of every partition of a query, read through an ordered cursor';
+COMMENT ON FUNCTION @extschema@.ad_layering_sequences(text, jsonb, text[], anycompatible, boolean, jsonb) IS
+	'layering sequences of every partition of a query, read through an ordered cursor; partition_by names any columns, or none ({}); order_by is a text or text[], the columns that rows of one time are sorted by, the first of them the row id; columns maps names that are expected to those of the query: {"ts": "transact_time"}';
+
+CREATE FUNCTION _anomaly._ad_layering_sequences(
+    query text,
+    options jsonb DEFAULT NULL,
+    partition_by text[] DEFAULT NULL,
+    order_by text DEFAULT NULL,
+    presorted boolean DEFAULT false)
+    RETURNS TABLE (
+        account text,
+        product text,
+        partition_key jsonb,
+        first_id text,
+        trade_id text,
+        sequence_no bigint,
+        side text,
+        start_time timestamptz,
+        end_time timestamptz,
+        duration interval,
+        orders bigint,
+        cancelled_orders bigint,
+        cancelled_qty numeric,
+        opposite_qty numeric,
+        total_buy_qty numeric,
+        total_sell_qty numeric,
+        order_times timestamptz[],
+        trade_time timestamptz,
+        rule text,
+        severity double precision,
+        first_row bigint,
+        trade_row bigint,
+        counted_cancels bigint,
+        counted_cancel_qty numeric,
+        duration_s double precision,
+        placed_orders bigint,
+        placed_qty numeric,
+        matched_cancels bigint,
+        cancel_ratio double precision,
+        cancel_qty_ratio double precision,
+        price_levels bigint,
+        price_span_bps double precision,
+        median_time_to_cancel_s double precision,
+        max_time_to_cancel_s double precision,
+        opp_trades bigint,
+        opp_trade_qty numeric,
+        opp_trade_vwap double precision,
+        spoof_to_trade_qty_ratio double precision,
+        spoof_side_fill_qty numeric,
+        spoof_side_fill_ratio double precision,
+        own_order_imbalance double precision,
+        order_to_trade_ratio double precision,
+        cancel_to_trade_gap_s double precision,
+        cancelled_after_trade_qty_ratio double precision,
+        mean_distance_bps double precision,
+        mean_placement_gap_s double precision,
+        size_cv double precision,
+        skipped_rows bigint)
+    AS 'MODULE_PATHNAME', 'ad_layering_sequences' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
+COMMENT ON FUNCTION _anomaly._ad_layering_sequences(text, jsonb, text[], text, boolean) IS
+'ad_layering_sequences() as it was until 0.2.0, where objects made then depend on it';
 
 CREATE TYPE @extschema@.ad_wash_trade_window AS (
 	window_no bigint,

@@ -248,65 +248,6 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
 COMMENT ON FUNCTION _anomaly._ad_drift(bytea, bytea, jsonb) IS
 'ad_drift(bytea, bytea, jsonb)';
 
-CREATE FUNCTION _anomaly._ad_layering_sequences(
-    query text,
-    options jsonb,
-    partition_by text[],
-    order_by text,
-    presorted boolean)
-    RETURNS TABLE (
-        account text,
-        product text,
-        partition_key jsonb,
-        first_id text,
-        trade_id text,
-        sequence_no bigint,
-        side text,
-        start_time timestamptz,
-        end_time timestamptz,
-        duration interval,
-        orders bigint,
-        cancelled_orders bigint,
-        cancelled_qty numeric,
-        opposite_qty numeric,
-        total_buy_qty numeric,
-        total_sell_qty numeric,
-        order_times timestamptz[],
-        trade_time timestamptz,
-        rule text,
-        severity double precision,
-        first_row bigint,
-        trade_row bigint,
-        counted_cancels bigint,
-        counted_cancel_qty numeric,
-        duration_s double precision,
-        placed_orders bigint,
-        placed_qty numeric,
-        matched_cancels bigint,
-        cancel_ratio double precision,
-        cancel_qty_ratio double precision,
-        price_levels bigint,
-        price_span_bps double precision,
-        median_time_to_cancel_s double precision,
-        max_time_to_cancel_s double precision,
-        opp_trades bigint,
-        opp_trade_qty numeric,
-        opp_trade_vwap double precision,
-        spoof_to_trade_qty_ratio double precision,
-        spoof_side_fill_qty numeric,
-        spoof_side_fill_ratio double precision,
-        own_order_imbalance double precision,
-        order_to_trade_ratio double precision,
-        cancel_to_trade_gap_s double precision,
-        cancelled_after_trade_qty_ratio double precision,
-        mean_distance_bps double precision,
-        mean_placement_gap_s double precision,
-        size_cv double precision,
-        skipped_rows bigint)
-    AS 'MODULE_PATHNAME', 'ad_layering_sequences' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
-COMMENT ON FUNCTION _anomaly._ad_layering_sequences(text, jsonb, text[], text, boolean) IS
-'ad_layering_sequences(text, jsonb, text[], text, boolean)';
-
 CREATE FUNCTION _anomaly._ad_layering_options(
     rule text DEFAULT 'window',
     trade_rule text DEFAULT 'after',

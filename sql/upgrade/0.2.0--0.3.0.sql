@@ -83,6 +83,10 @@ ALTER FUNCTION @extschema@._ad_fair_forest(integer, integer, integer, integer, d
 ALTER FUNCTION @extschema@.ad_ecod(text) RENAME TO _ad_ecod;
 ALTER FUNCTION @extschema@._ad_ecod(text) SET SCHEMA _anomaly;
 
+-- And of ad_layering_sequences().
+ALTER FUNCTION @extschema@.ad_layering_sequences(text, jsonb, text[], text, boolean) RENAME TO _ad_layering_sequences;
+ALTER FUNCTION @extschema@._ad_layering_sequences(text, jsonb, text[], text, boolean) SET SCHEMA _anomaly;
+
 -- And of ad_stl_options().
 ALTER FUNCTION @extschema@.ad_stl_options("any", boolean, "any", integer, integer, integer, integer, integer, integer, integer, integer, integer, integer, integer, double precision, text, integer, text, text, "any", text) RENAME TO _ad_stl_options;
 ALTER FUNCTION @extschema@._ad_stl_options("any", boolean, "any", integer, integer, integer, integer, integer, integer, integer, integer, integer, integer, integer, double precision, text, integer, text, text, "any", text) SET SCHEMA _anomaly;

@@ -61,7 +61,7 @@ look_at_source(LayeringBatch *l, AdBatch *b)
 	const AdJob *j = b->job;
 	AdOrdered  *o = &l->head.o;
 	AdQueryReader *q = ad_query_reader_create();
-	ArrayType  *partition_by = NULL;
+	char	   *order_by[] = {j->order_by, NULL};
 
 	o->kind = &ad_layering_ordered;
 	ad_job_source(j, &o->source);
@@ -75,16 +75,8 @@ look_at_source(LayeringBatch *l, AdBatch *b)
 	l->head.q = q;
 	l->head.arena.mcxt = CurrentMemoryContext;
 	ad_market_options(j->options, AD_OWNER_LAYERING, &q->options);
-	if (j->partition_by)
-	{
-		Datum	   *names = ad_palloc_array(Datum, j->npartition_by);
-
-		for (int i = 0; i < j->npartition_by; i++)
-			names[i] = CStringGetTextDatum(j->partition_by[i]);
-		partition_by = construct_array(names, j->npartition_by, TEXTOID, -1,
-									   false, TYPALIGN_INT);
-	}
-	ad_query_columns(q, partition_by, j->order_by, o->source.columns);
+	ad_query_columns(q, NULL, j->partition_by, j->order_by ? order_by : NULL,
+					 o->source.columns);
 	o->limit = j->batch_size > 1 ? j->batch_size : USUAL_BATCH;
 	o->nkeys = q->nkeys;
 	if (q->has_id)

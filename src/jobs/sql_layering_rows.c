@@ -88,16 +88,17 @@ note_bad_row(AdOrderedReader *r, const LayeringRow *row, const Datum *values,
 {
 	AdQueryReader *q = ((AdLayering *) r->o)->q;
 	MemoryContext mcxt = CurrentMemoryContext;
-	Oid			types[AD_COLUMNS];
+	Oid			types[AD_READ_COLUMNS];
 
 	if (q->options.skip_bad)
 		return;
 	for (int c = 0; c < q->ncolumns; c++)
-		types[c] = ad_row_type(&q->row, c);
+		types[c] = ad_row_type(&q->row, q->columns[c]);
 	PG_TRY();
 	{
 		ad_row_refuse(row->bad, &q->options.words,
-					  ad_row_content(values, nulls, types, q->ncolumns));
+					  ad_row_content(values, nulls, types, q->columns,
+									 q->ncolumns));
 	}
 	PG_CATCH();
 	{
@@ -124,7 +125,8 @@ take(AdOrderedReader *r, AdOrderedRow *head, const Datum *values,
 	/* the time first: it tells where a bad row stands */
 	head->place = row->e.ts = DatumGetTimestampTz(values[AD_COLUMN_TS]);
 	for (int c = 0; c < q->ncolumns && row->bad == AD_ROW_GOOD; c++)
-		row->bad = ad_row_column(&q->row, c, values[c], nulls[c], &row->e);
+		row->bad = ad_row_column(&q->row, q->columns[c], values[c], nulls[c],
+								 &row->e);
 	if (q->has_id && !read_name(l, values[q->ncolumns], nulls[q->ncolumns],
 								&row->name))
 		row->bad = AD_ROW_ID_LONG;

@@ -99,7 +99,8 @@ extern Oid	ad_row_type(const AdRowReader *r, AdRowColumn column);
 extern void ad_row_refuse(AdBadRow bad, const AdDialect *words,
 						  const char *content) pg_attribute_noreturn();
 extern char *ad_row_content(const Datum *values, const bool *nulls,
-							const Oid *types, int n);
+							const Oid *types, const AdRowColumn *columns,
+							int n);
 
 /* sql_event.c */
 extern AdBadRow ad_row_packed(Datum value, bool isnull, AdEvent *e);

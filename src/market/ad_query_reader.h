@@ -11,10 +11,10 @@
 #include "market/ad_market_sql.h"
 
 #include "tcop/dest.h"
-#include "utils/array.h"
 #include "utils/tuplestore.h"
 
-#define AD_MAX_KEYS		16		/* partition columns */
+#define AD_MAX_KEYS		16		/* columns of partition_by, of order_by */
+#define AD_READ_COLUMNS AD_COLUMNS	/* that events are read from */
 
 /* The columns of ad_layering_sequences() before those of a sequence. */
 enum
@@ -30,7 +30,8 @@ enum
 /* A column that partitions are told apart by. */
 typedef struct AdKeyColumn
 {
-	char	   *name;
+	char	   *name;			/* as it is shown */
+	char	   *sql;			/* of a query with alias q */
 	Oid			type;
 	int16		len;
 	bool		byval;
@@ -50,8 +51,12 @@ typedef struct AdQueryReader
 	AdRowReader row;
 	int			nkeys;
 	AdKeyColumn keys[AD_MAX_KEYS];
-	int			ncolumns;		/* with or without order_id */
-	char	   *order_by;		/* the row id's column, or NULL */
+	int			ncolumns;		/* of events that the query has ... */
+	AdRowColumn columns[AD_READ_COLUMNS];	/* ... which they are ... */
+	char	   *sql[AD_READ_COLUMNS];	/* ... and how they are read */
+	int			nsort;			/* rows of one time are sorted by ... */
+	char	   *sort[AD_MAX_KEYS];	/* ... these; the first is the row's id */
+	char	   *order_by;		/* its name, or NULL */
 	bool		has_id;
 	int16		id_len;
 	bool		id_byval;
@@ -76,10 +81,16 @@ typedef struct AdQueryReader
 	TupleDesc	result_desc;
 } AdQueryReader;
 
-/* sql_sequences.c */
-extern void ad_query_columns(AdQueryReader *r, ArrayType *partition_by,
-							 const char *order_by, TupleDesc desc);
+/* sql_query_columns.c */
+extern void ad_columns_check(Jsonb *columns);
+extern char *ad_columns_name(Jsonb *columns, const char *name);
+extern void ad_query_columns(AdQueryReader *r, Jsonb *columns,
+							 char *const *partition_by, char *const *order_by,
+							 TupleDesc desc);
+extern const char *ad_query_column(const AdQueryReader *r, AdRowColumn column);
 extern void ad_query_list(const AdQueryReader *r, StringInfo buf);
+extern void ad_query_order(const AdQueryReader *r, bool partitions,
+						   StringInfo buf);
 extern void ad_query_describe(AdQueryReader *r, TupleDesc desc);
 
 /* sql_partition.c */

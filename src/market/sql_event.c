@@ -146,7 +146,7 @@ refuse_arguments(MakeState *s, FunctionCallInfo fcinfo, AdBadRow bad)
 		types[i] = get_fn_expr_argtype(fcinfo->flinfo, arg);
 	}
 	ad_row_refuse(bad, &s->options.words,
-				  ad_row_content(values, nulls, types, n));
+				  ad_row_content(values, nulls, types, NULL, n));
 }
 
 /* ad_order_event(event_type, side, price, quantity, ts [, order_id][, options]) */

@@ -218,12 +218,13 @@ static void
 refuse_row(AdQueryReader *r, AdBadRow bad, const Datum *values,
 		   const bool *nulls)
 {
-	Oid			types[AD_COLUMNS];
+	Oid			types[AD_READ_COLUMNS];
 
 	for (int c = 0; c < r->ncolumns; c++)
-		types[c] = ad_row_type(&r->row, c);
+		types[c] = ad_row_type(&r->row, r->columns[c]);
 	ad_row_refuse(bad, &r->options.words,
-				  ad_row_content(values, nulls, types, r->ncolumns));
+				  ad_row_content(values, nulls, types, r->columns,
+								 r->ncolumns));
 }
 
 /* Take one row of the query. */
@@ -253,7 +254,7 @@ receive_slot(TupleTableSlot *slot, DestReceiver *self)
 	e = &r->events[r->n];
 	memset(e, 0, sizeof(AdEvent));
 	for (int c = 0; c < r->ncolumns && bad == AD_ROW_GOOD; c++)
-		bad = ad_row_column(&r->row, c, values[c], nulls[c], e);
+		bad = ad_row_column(&r->row, r->columns[c], values[c], nulls[c], e);
 	if (unlikely(bad != AD_ROW_GOOD))
 	{
 		if (!r->options.skip_bad)

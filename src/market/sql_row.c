@@ -350,10 +350,13 @@ ad_row_column(AdRowReader *r, AdRowColumn column, Datum value, bool isnull,
 	return AD_ROW_GOOD;
 }
 
-/* The values of a row as text for a message: "name value, ..."; palloc'd. */
+/*
+ * The values of a row as text for a message: "name value, ..."; palloc'd.
+ * "columns" says which they are; NULL: the first.
+ */
 char *
 ad_row_content(const Datum *values, const bool *nulls, const Oid *types,
-			   int n)
+			   const AdRowColumn *columns, int n)
 {
 	StringInfoData buf;
 
@@ -365,7 +368,7 @@ ad_row_content(const Datum *values, const bool *nulls, const Oid *types,
 		char	   *s;
 
 		appendStringInfo(&buf, "%s%s ", i > 0 ? ", " : "",
-						 n == 1 ? "event" : ad_row_names[i]);
+						 n == 1 ? "event" : ad_row_names[columns ? columns[i] : (AdRowColumn) i]);
 		if (nulls[i])
 		{
 			appendStringInfoString(&buf, "null");

@@ -198,7 +198,7 @@ ad_window_refuse(WindowObject winobj, AdWindowSite *site, int64 row,
 		}
 	}
 	ad_row_refuse(bad, &site->options.words,
-				  ad_row_content(values, nulls, types,
+				  ad_row_content(values, nulls, types, NULL,
 								 site->packed ? 1 : site->ncolumns));
 }
 

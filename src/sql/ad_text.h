@@ -18,6 +18,7 @@
 extern void ad_check_length(Datum value, const char *what, Size max);
 extern char *ad_text_argument(Datum value, const char *what, Size max);
 extern Jsonb *ad_jsonb_argument(Datum value, const char *what);
+extern char **ad_names_argument(Datum value, Oid type, const char *what);
 extern char *ad_text_quote(Datum value);
 extern Datum ad_call_clipped(PGFunction function, FunctionCallInfo fcinfo);
 extern Datum ad_call_door(PGFunction function, FunctionCallInfo fcinfo);

@@ -14,7 +14,9 @@
 #include "core/ad_core.h"
 #include "sql/ad_text.h"
 
+#include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -46,6 +48,61 @@ ad_jsonb_argument(Datum value, const char *what)
 {
 	ad_check_length(value, what, AD_MAX_OPTIONS_LENGTH);
 	return DatumGetJsonbP(value);
+}
+
+/* A text, or what is one in all but name, as a string. */
+static char *
+name_of(Datum value, Oid type, const char *what)
+{
+	if (type == NAMEOID)
+		return pstrdup(NameStr(*DatumGetName(value)));
+	return ad_text_argument(value, what, AD_MAX_WORD_LENGTH);
+}
+
+/*
+ * Names: one text, or an array of texts; other types are an error, as is NULL
+ * among them.  Palloc'd, NULL after the last.  No type: a text.
+ */
+char	  **
+ad_names_argument(Datum value, Oid type, const char *what)
+{
+	Oid			base = OidIsValid(type) ? getBaseType(type) : TEXTOID;
+	Oid			element = get_element_type(base);
+	Oid			of = OidIsValid(element) ? getBaseType(element) : base;
+	char	  **names;
+	ArrayType  *array;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+
+	if (of != TEXTOID && of != VARCHAROID && of != NAMEOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("%s cannot be of type %s", what, format_type_be(type)),
+				 errdetail("Expected text or text[].")));
+	if (!OidIsValid(element))
+	{
+		names = ad_palloc_array(char *, 2);
+		names[0] = name_of(value, of, what);
+		names[1] = NULL;
+		return names;
+	}
+	ad_check_length(value, what, AD_MAX_OPTIONS_LENGTH);
+	array = DatumGetArrayTypeP(value);
+	deconstruct_array(array, ARR_ELEMTYPE(array), of == NAMEOID ? NAMEDATALEN : -1,
+					  false, of == NAMEOID ? TYPALIGN_CHAR : TYPALIGN_INT,
+					  &elements, &nulls, &n);
+	names = ad_palloc_array(char *, (Size) n + 1);
+	for (int i = 0; i < n; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("%s cannot hold null", what)));
+		names[i] = name_of(elements[i], of, what);
+	}
+	names[n] = NULL;
+	return names;
 }
 
 /* What a message repeats of a text. */
