@@ -271,7 +271,7 @@ SELECT id + 0 AS id, name || '' AS name, owner, kind, options ->> 'model' AS mod
        coalesce((options ->> 'batch_size')::integer, 1) AS batch_size, options ->> 'lag' AS lag, (options ->> 'cooldown')::interval AS cooldown,
        (options ->> 'limit_per_hour')::integer AS limit_per_hour, coalesce((options ->> 'explain')::integer, 0) AS explain,
        nullif(options -> 'options', 'null') AS options, _anomaly._ad_texts(options -> 'partition_by') AS partition_by,
-       options ->> 'order_by' AS order_by, options ->> 'since' AS since, search_path, timezone, created_at
+       options -> 'order_by' ->> 0 AS order_by, options ->> 'since' AS since, search_path, timezone, created_at
 FROM _anomaly._ad_job WHERE pg_has_role(owner, 'USAGE');
 COMMENT ON VIEW _anomaly._ad_own_job IS 'jobs of roles that the current user has the rights of';
 
@@ -438,8 +438,9 @@ SELECT j.name, j.owner::text AS owner, j.kind, j.options ->> 'model' AS model, j
        CASE WHEN p.privilege = 'own' OR r.error IS NULL THEN r.error ELSE _anomaly._ad_error_class(r.error_code) END AS last_error,
        _anomaly._ad_place_text(s.w, coalesce(s.type, 'timestamp')) AS settled, s.seen, s.late_rows, s.late_checked, s.generation,
        j.options ->> 'since' AS since, _anomaly._ad_texts(j.options -> 'partition_by') AS partition_by,
-       j.options ->> 'order_by' AS order_by, j.options ->> 'on_error' AS on_error,
-       (j.options ->> 'seen_limit')::bigint AS seen_limit, (j.options ->> 'late_check')::interval AS late_check
+       _anomaly._ad_texts(j.options -> 'order_by') AS order_by, j.options ->> 'on_error' AS on_error,
+       (j.options ->> 'seen_limit')::bigint AS seen_limit, (j.options ->> 'late_check')::interval AS late_check,
+       nullif(j.options -> 'columns', 'null') AS columns
 FROM _anomaly._ad_job j
      JOIN _anomaly._ad_job_privilege p ON p.job_id = j.id
      JOIN _anomaly._ad_job_state s ON s.job_id = j.id
@@ -475,8 +476,9 @@ COMMENT ON COLUMN @extschema@.ad_jobs.last_started IS 'when the last run began; 
 COMMENT ON COLUMN @extschema@.ad_jobs.last_finished IS 'when the last run ended; NULL: it runs, or ended with its server process';
 COMMENT ON COLUMN @extschema@.ad_jobs.last_error IS 'of the last run; SQLSTATE and class to others than the owner';
 COMMENT ON COLUMN @extschema@.ad_jobs.since IS 'the watermark that it began with; NULL: the first';
-COMMENT ON COLUMN @extschema@.ad_jobs.partition_by IS 'the columns that order events are partitioned by; NULL: account and product';
-COMMENT ON COLUMN @extschema@.ad_jobs.order_by IS 'the column that order events of one time are ordered by; NULL: id, if there is one';
+COMMENT ON COLUMN @extschema@.ad_jobs.partition_by IS 'the columns that order events are partitioned by, {}: by none; NULL: account and product';
+COMMENT ON COLUMN @extschema@.ad_jobs.order_by IS 'the columns that order events of one time are ordered by, the first of them their id; NULL: id, if there is one';
+COMMENT ON COLUMN @extschema@.ad_jobs.columns IS 'what the source calls the columns of order events, by their usual names; NULL: the same';
 COMMENT ON COLUMN @extschema@.ad_jobs.on_error IS 'what becomes of a row that cannot be scored: skip (it is in ad_job_errors) or error (the run fails)';
 COMMENT ON COLUMN @extschema@.ad_jobs.seen_limit IS 'how many versions of rows above the settled watermark are remembered';
 COMMENT ON COLUMN @extschema@.ad_jobs.late_check IS 'how often a run counts what came too late';

@@ -15,7 +15,7 @@ CREATE INDEX _ad_job_part_due ON _anomaly._ad_job_part (job_id, due);
 ALTER TABLE _anomaly._ad_job_part ALTER state SET STORAGE EXTERNAL;
 -- written by every batch
 ALTER TABLE _anomaly._ad_job_part SET (autovacuum_vacuum_scale_factor = 0.05);
-COMMENT ON TABLE _anomaly._ad_job_part IS 'what a layering job remembers of a partition, the time at which something is decided even if no event comes, and that at which it can be forgotten';
+COMMENT ON TABLE _anomaly._ad_job_part IS 'what a job that reads in the order of time remembers of a partition, the time at which something is decided even if no event comes, and that at which it can be forgotten';
 
 CREATE TRIGGER _ad_job_guard
 BEFORE INSERT ON _anomaly._ad_job_part
@@ -37,18 +37,19 @@ CREATE FUNCTION @extschema@.ad_create_layering_job(
     options jsonb DEFAULT NULL,
     rule jsonb DEFAULT '{"score": 0}',
     partition_by text[] DEFAULT NULL,
-    order_by text DEFAULT NULL,
+    order_by anycompatible DEFAULT NULL::text,
     lag text DEFAULT '1 minute',
     cooldown interval DEFAULT NULL,
     limit_per_hour integer DEFAULT NULL,
     since text DEFAULT NULL,
     on_error text DEFAULT 'skip',
     seen_limit integer DEFAULT 1000000,
-    late_check interval DEFAULT '1 day')
+    late_check interval DEFAULT '1 day',
+    columns jsonb DEFAULT NULL)
 RETURNS text
 AS 'MODULE_PATHNAME', 'ad_create_layering_job'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION @extschema@.ad_create_layering_job(text, text, jsonb, jsonb, text[], text, text, interval, integer, text, text, integer, interval) IS
+COMMENT ON FUNCTION @extschema@.ad_create_layering_job(text, text, jsonb, jsonb, text[], anycompatible, text, interval, integer, text, text, integer, interval, jsonb) IS
 'makes a job that finds layering sequences in a table, view or query of order events, as ad_layering_sequences() reads it, once their windows have closed; the score is the severity; returns its name';
 
 CREATE FUNCTION _anomaly._ad_create_layering_job(name text, source text, options jsonb DEFAULT NULL, rule jsonb DEFAULT '{"score": 0}',

@@ -445,7 +445,7 @@ SELECT id, name, owner, kind, source, search_path, timezone, created_at,
 	jsonb_build_object('watermark', watermark_column, 'rule', rule, 'lag', lag, 'cooldown', cooldown::text, 'limit_per_hour', limit_per_hour,
 		'since', since, 'on_error', 'skip', 'seen_limit', 1000000, 'late_check', '1 day')
 	|| CASE kind
-		WHEN 'layering' THEN jsonb_build_object('partition_by', to_jsonb(partition_by), 'order_by', order_by, 'options',
+		WHEN 'layering' THEN jsonb_build_object('partition_by', to_jsonb(partition_by), 'order_by', CASE WHEN order_by IS NOT NULL THEN jsonb_build_array(order_by) END, 'options',
 			-- ad_alter_job() stored only what it was given
 			'{"rule": "window", "trade_rule": "after", "min_orders": 3, "min_cancels": 3, "on_bad": "error", "orders_window": 10,
 			  "cancel_window": 5, "opposite_trade_window": 2}' || coalesce(jsonb_strip_nulls(options), '{}'))

@@ -32,6 +32,10 @@ typedef struct AdJobDefinition
 	const AdOption *options;	/* of AdJob */
 	int			noptions;
 	const char *const *fixed;	/* options that stay as they are; ends in NULL */
+	bool		has_clock;		/* the watermark must be a timestamptz */
+
+	/* Set what follows from other options, once they are read; NULL: nothing. */
+	void		(*derive) (AdJob *job);
 
 	/* Spell out options that are the kind's own; NULL: it has none. */
 	void		(*complete) (AdJob *job);
@@ -59,7 +63,7 @@ extern void ad_job_options_read(AdJob *job, Jsonb *options);
 extern void ad_job_options_finish(AdJob *job);
 extern Jsonb *ad_job_options_full(const AdJob *job);
 
-/* sql_model_options.c, sql_layering_options.c */
+/* sql_model_options.c, sql_event_options.c */
 extern const AdJobDefinition ad_job_define_model;
 extern const AdJobDefinition ad_job_define_layering;
 

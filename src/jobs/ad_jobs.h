@@ -65,9 +65,9 @@ typedef struct AdJob
 	char	   *late_check;		/* interval: how often a run counts what came
 								 * too late */
 	Jsonb	   *options;		/* of the kind, or NULL */
-	int			npartition_by;	/* layering */
-	char	  **partition_by;
-	char	   *order_by;		/* layering: column, or NULL */
+	char	  **partition_by;	/* events: columns, NULL after the last */
+	char	  **order_by;		/* the same */
+	Jsonb	   *columns;		/* events: what these are called, or NULL */
 
 	/* as the options hold them (definitions.c) */
 	Jsonb	   *rule_option;

@@ -42,6 +42,8 @@ ad_job_options_read(AdJob *job, Jsonb *options)
 
 	ad_options_parse(&options->root, "a job", d->options, d->noptions, NULL,
 					 job);
+	if (d->derive != NULL)
+		d->derive(job);
 }
 
 /* How many words there are. */
@@ -75,7 +77,6 @@ ad_job_options_finish(AdJob *job)
 	if (d->complete != NULL)
 		d->complete(job);
 	job->nfeatures = count(job->features);
-	job->npartition_by = count(job->partition_by);
 	job->limit_per_hour = job->limit_option == AD_NO_INT ? 0 : job->limit_option;
 	job->cooldown = job->cooldown_option == NULL ? NULL :
 		interval_of(job->cooldown_option);

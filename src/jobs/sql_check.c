@@ -189,6 +189,7 @@ check_rights(const AdJob *job, const AdJobColumns *source)
 void
 ad_job_check(AdJob *job, bool reads)
 {
+	const AdJobDefinition *d = ad_job_definition(job->kind->name);
 	AdJobColumns source;
 	Oid			type;
 	bool		is_time;
@@ -204,11 +205,16 @@ ad_job_check(AdJob *job, bool reads)
 	ad_job_columns_read(job, &source);
 	type = ad_job_column(&source, job->watermark, "watermark");
 	is_time = ad_job_watermark_is_time(type);
+	if (d->has_clock && type != TIMESTAMPTZOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("watermark has type %s", format_type_be(type)),
+				 errhint("The column \"%s\" of order events is a timestamptz.", job->watermark)));
 	if (job->lag == NULL)
 		job->lag = is_time ? "5 minutes" : "1000";
 	check_lag(job->lag, is_time);
 	check_since(job, type, is_time);
 	if (reads)
 		check_rights(job, &source);
-	ad_job_definition(job->kind->name)->check(job, &source);
+	d->check(job, &source);
 }

@@ -95,6 +95,16 @@ push_texts(JsonbParseState **state, ArrayType *array)
 	(void) pushJsonbValue(state, WJB_END_ARRAY, NULL);
 }
 
+/* Add names as an array. */
+static void
+push_names(JsonbParseState **state, char *const *names)
+{
+	(void) pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+	for (int i = 0; names[i]; i++)
+		push_text(state, WJB_ELEM, names[i]);
+	(void) pushJsonbValue(state, WJB_END_ARRAY, NULL);
+}
+
 /* Add an argument of a type as the value of its option. */
 static void
 push_argument(JsonbParseState **state, const AdOption *option, Oid type,
@@ -103,6 +113,11 @@ push_argument(JsonbParseState **state, const AdOption *option, Oid type,
 	Size		max = option->max > 0 ? (Size) option->max : AD_MAX_WORD_LENGTH;
 	JsonbValue	v;
 
+	if (option->type == AD_OPT_WORDS && type != TEXTARRAYOID)
+	{
+		push_names(state, ad_names_argument(arg, type, option->name));
+		return;
+	}
 	switch (type)
 	{
 		case TEXTOID:
@@ -171,7 +186,9 @@ asked_by_arguments(FunctionCallInfo fcinfo, const AdJobDefinition *kind)
 		if (PG_ARGISNULL(i))
 			(void) pushJsonbValue(&state, WJB_VALUE, &v);
 		else
-			push_argument(&state, option, types[i], PG_GETARG_DATUM(i));
+			push_argument(&state, option, types[i] == ANYCOMPATIBLEOID ?
+						  get_fn_expr_argtype(fcinfo->flinfo, i) : types[i],
+						  PG_GETARG_DATUM(i));
 	}
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
