@@ -23,6 +23,14 @@ typedef struct AdWashConfig
 	uint32		max_events;
 } AdWashConfig;
 
+/* Totals of the trades in a window. */
+typedef struct AdWashTotals
+{
+	uint32		count[2];		/* by side */
+	AdQuantity	qty[2];
+	uint32		switches;		/* side changes */
+} AdWashTotals;
+
 typedef struct AdWash
 {
 	uint32		first_row;		/* row of the first trade */
@@ -49,6 +57,14 @@ typedef struct AdWashes
 	uint32		capacity;
 } AdWashes;
 
+extern void ad_wash_add(AdWashTotals *t, const AdEvent *before,
+						const AdEvent *e);
+extern void ad_wash_remove(AdWashTotals *t, const AdEvent *e,
+						   const AdEvent *after);
+extern bool ad_wash_qualifies(const AdWashTotals *t, const AdWashConfig *c);
+extern void ad_wash_measure(AdWash *w, const AdEvent *first,
+							const AdEvent *last, const AdWashTotals *t,
+							uint32 starts, const AdWashConfig *c);
 extern void ad_wash_find(const AdEvent *events, uint32 n,
 						 const AdWashConfig *c, AdWashes *out);
 

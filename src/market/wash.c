@@ -15,37 +15,70 @@
  */
 #include "market/ad_wash.h"
 
-/* Totals of the trades in a window. */
-typedef struct Totals
-{
-	uint32		count[2];		/* by side */
-	AdQuantity	qty[2];
-	uint32		switches;		/* side changes */
-} Totals;
-
-static void
-totals_add(Totals *t, const AdEvent *e)
+/* Take another trade into a window; "before" is the one before it, or NULL. */
+void
+ad_wash_add(AdWashTotals *t, const AdEvent *before, const AdEvent *e)
 {
 	t->count[e->side]++;
 	t->qty[e->side] = ad_quantity_add(t->qty[e->side], ad_event_units(e));
+	if (before && before->side != e->side)
+		t->switches++;
 }
 
-static void
-totals_remove(Totals *t, const AdEvent *e)
+/* Take the first trade out of a window; "after" is the next one, or NULL. */
+void
+ad_wash_remove(AdWashTotals *t, const AdEvent *e, const AdEvent *after)
 {
 	t->count[e->side]--;
 	t->qty[e->side] -= ad_event_units(e);
+	if (after && after->side != e->side)
+		t->switches--;
+}
+
+/* Whether a window is one of wash trading. */
+bool
+ad_wash_qualifies(const AdWashTotals *t, const AdWashConfig *c)
+{
+	uint32		size = t->count[AD_BUY] + t->count[AD_SELL];
+
+	return size >= 2 &&
+		t->count[AD_BUY] >= (uint32) c->min_buy_trades &&
+		t->count[AD_SELL] >= (uint32) c->min_sell_trades &&
+		ad_quantity_add(t->qty[AD_BUY], t->qty[AD_SELL]) >= c->min_volume &&
+		(double) t->switches / (double) (size - 1) * 100.0 >= c->min_alternation;
+}
+
+/* What is said of a window from its totals, its first and its last trade. */
+void
+ad_wash_measure(AdWash *w, const AdEvent *first, const AdEvent *last,
+				const AdWashTotals *t, uint32 starts, const AdWashConfig *c)
+{
+	w->first_row = first->row;
+	w->last_row = last->row;
+	w->start = first->ts;
+	w->end = last->ts;
+	w->starts = starts;
+	w->buys = t->count[AD_BUY];
+	w->sells = t->count[AD_SELL];
+	w->switches = t->switches;
+	w->buy_qty = t->qty[AD_BUY];
+	w->sell_qty = t->qty[AD_SELL];
+	w->alternation = (double) t->switches /
+		(double) (t->count[AD_BUY] + t->count[AD_SELL] - 1) * 100.0;
+	w->first_price = first->price;
+	w->last_price = last->price;
+	w->price_change = first->price > 0 && last->price > 0 ?
+		fabs((last->price - first->price) / first->price) * 100.0 : (double) NAN;
+	if (!(w->price_change >= c->price_change))
+		w->price_change = (double) NAN;
 }
 
 /* Report the trades [i, j) of a list of positions. */
 static void
 report(const AdEvent *ev, const uint32 *list, uint32 i, uint32 j,
-	   const Totals *t, uint32 starts, const AdWashConfig *c, AdWashes *out)
+	   const AdWashTotals *t, uint32 starts, const AdWashConfig *c,
+	   AdWashes *out)
 {
-	const AdEvent *first = &ev[list[i]];
-	const AdEvent *last = &ev[list[j - 1]];
-	AdWash	   *w;
-
 	if (out->n == out->capacity)
 	{
 		out->capacity = out->capacity == 0 ? 4 : out->capacity * 2;
@@ -57,39 +90,21 @@ report(const AdEvent *ev, const uint32 *list, uint32 i, uint32 j,
 									   ad_mul_size(out->capacity,
 												   sizeof(AdWash)));
 	}
-	w = &out->items[out->n++];
-	w->first_row = first->row;
-	w->last_row = last->row;
-	w->start = first->ts;
-	w->end = last->ts;
-	w->starts = starts;
-	w->buys = t->count[AD_BUY];
-	w->sells = t->count[AD_SELL];
-	w->switches = t->switches;
-	w->buy_qty = t->qty[AD_BUY];
-	w->sell_qty = t->qty[AD_SELL];
-	w->alternation = (double) t->switches / (double) (j - i - 1) * 100.0;
-	w->first_price = first->price;
-	w->last_price = last->price;
-	w->price_change = fabs((last->price - first->price) / first->price) *
-		100.0;
-	if (!(w->price_change >= c->price_change))
-		w->price_change = (double) NAN;
+	ad_wash_measure(&out->items[out->n++], &ev[list[i]], &ev[list[j - 1]], t,
+					starts, c);
 }
 
 /* Totals of the trades [i, j), for a merged window. */
-static Totals
+static AdWashTotals
 totals_of(const AdEvent *ev, const uint32 *list, uint32 i, uint32 j)
 {
-	Totals		t;
+	AdWashTotals t;
 
 	memset(&t, 0, sizeof(t));
 	for (uint32 k = i; k < j; k++)
 	{
 		AD_CHECK_EVERY_1024(k);
-		totals_add(&t, &ev[list[k]]);
-		if (k > i && ev[list[k]].side != ev[list[k - 1]].side)
-			t.switches++;
+		ad_wash_add(&t, k > i ? &ev[list[k - 1]] : NULL, &ev[list[k]]);
 	}
 	return t;
 }
@@ -109,7 +124,7 @@ ad_wash_find(const AdEvent *events, uint32 n, const AdWashConfig *c,
 	uint32		run_start = 0;	/* merge: the run being joined */
 	uint32		run_end = 0;
 	uint32		run_starts = 0;
-	Totals		t;
+	AdWashTotals t;
 
 	for (uint32 i = 0; i < n; i++)
 	{
@@ -129,24 +144,15 @@ ad_wash_find(const AdEvent *events, uint32 n, const AdWashConfig *c,
 	{
 		const AdEvent *e = &events[list[i]];
 		int64		limit = ad_time_add(e->ts, c->window);
-		uint32		size;
 
 		AD_CHECK_EVERY_1024(i);
 		while (j < ntrades && events[list[j]].ts <= limit)
 		{
-			totals_add(&t, &events[list[j]]);
-			if (j > i && events[list[j]].side != events[list[j - 1]].side)
-				t.switches++;
+			ad_wash_add(&t, j > i ? &events[list[j - 1]] : NULL, &events[list[j]]);
 			j++;
 			AD_CHECK_EVERY_1024(j);
 		}
-		size = j - i;
-		if (size >= 2 &&
-			t.count[AD_BUY] >= (uint32) c->min_buy_trades &&
-			t.count[AD_SELL] >= (uint32) c->min_sell_trades &&
-			ad_quantity_add(t.qty[AD_BUY], t.qty[AD_SELL]) >= c->min_volume &&
-			(double) t.switches / (double) (size - 1) * 100.0 >=
-			c->min_alternation)
+		if (ad_wash_qualifies(&t, c))
 		{
 			if (!c->merge)
 				report(events, list, i, j, &t, 1, c, out);
@@ -154,8 +160,8 @@ ad_wash_find(const AdEvent *events, uint32 n, const AdWashConfig *c,
 			{
 				if (run_starts > 0 && i >= run_end)
 				{
-					Totals		whole = totals_of(events, list, run_start,
-												  run_end);
+					AdWashTotals whole = totals_of(events, list, run_start,
+												   run_end);
 
 					report(events, list, run_start, run_end, &whole,
 						   run_starts, c, out);
@@ -166,13 +172,11 @@ ad_wash_find(const AdEvent *events, uint32 n, const AdWashConfig *c,
 				run_end = j;
 			}
 		}
-		totals_remove(&t, e);
-		if (i + 1 < j && e->side != events[list[i + 1]].side)
-			t.switches--;
+		ad_wash_remove(&t, e, i + 1 < j ? &events[list[i + 1]] : NULL);
 	}
 	if (run_starts > 0)
 	{
-		Totals		whole = totals_of(events, list, run_start, run_end);
+		AdWashTotals whole = totals_of(events, list, run_start, run_end);
 
 		report(events, list, run_start, run_end, &whole, run_starts, c, out);
 	}
