@@ -28,7 +28,7 @@ SELECT ad_create_layering_job('mapped', 'drop_copy', :words, order_by => ARRAY['
 SELECT ad_create_layering_job('by part', 'SELECT * FROM drop_copy', :words, order_by => 'leg', columns => :map, partition_by => '{"Acct"}');
 SELECT ad_create_layering_job('down', 'SELECT * FROM drop_copy', :words, columns => :map);
 SELECT ad_create_layering_job('one', 'SELECT * FROM drop_copy', :words, order_by => ARRAY['leg'], columns => :map, partition_by => '{}');
-SELECT name, watermark_column, partition_by, order_by, columns ->> 'ts' AS ts FROM ad_jobs ORDER BY name;
+SELECT name, watermark_column, partition_by, order_by, columns ->> 'ts' AS ts, per_burst FROM ad_jobs ORDER BY name;
 CALL ad_run_job('mapped', until => '2026-01-10 10:00:18+00');
 CALL ad_run_job('mapped');
 CALL ad_run_job('by part');

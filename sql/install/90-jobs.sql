@@ -440,7 +440,7 @@ SELECT j.name, j.owner::text AS owner, j.kind, j.options ->> 'model' AS model, j
        j.options ->> 'since' AS since, _anomaly._ad_texts(j.options -> 'partition_by') AS partition_by,
        _anomaly._ad_texts(j.options -> 'order_by') AS order_by, j.options ->> 'on_error' AS on_error,
        (j.options ->> 'seen_limit')::bigint AS seen_limit, (j.options ->> 'late_check')::interval AS late_check,
-       nullif(j.options -> 'columns', 'null') AS columns
+       nullif(j.options -> 'columns', 'null') AS columns, (j.options ->> 'per_burst')::boolean AS per_burst
 FROM _anomaly._ad_job j
      JOIN _anomaly._ad_job_privilege p ON p.job_id = j.id
      JOIN _anomaly._ad_job_state s ON s.job_id = j.id
@@ -454,7 +454,7 @@ SELECT * FROM _anomaly._ad_visible_job;
 COMMENT ON VIEW @extschema@.ad_jobs IS 'the jobs that the current user may see, and how far they have come';
 COMMENT ON COLUMN @extschema@.ad_jobs.name IS 'of the job';
 COMMENT ON COLUMN @extschema@.ad_jobs.owner IS 'the role as which it runs; empty if it has none, or it was dropped';
-COMMENT ON COLUMN @extschema@.ad_jobs.kind IS 'model: rows scored by a named model; layering: sequences of order events';
+COMMENT ON COLUMN @extschema@.ad_jobs.kind IS 'model: rows scored by a named model; layering: sequences of order events; wash_trade: windows of trades';
 COMMENT ON COLUMN @extschema@.ad_jobs.model IS 'the named model; NULL for layering';
 COMMENT ON COLUMN @extschema@.ad_jobs.rule IS 'what is an alert: {"p_value": p}, {"fdr": q} or {"score": s}';
 COMMENT ON COLUMN @extschema@.ad_jobs.entity IS 'the column of whom a row is about, or NULL';
@@ -479,6 +479,7 @@ COMMENT ON COLUMN @extschema@.ad_jobs.since IS 'the watermark that it began with
 COMMENT ON COLUMN @extschema@.ad_jobs.partition_by IS 'the columns that order events are partitioned by, {}: by none; NULL: account and product';
 COMMENT ON COLUMN @extschema@.ad_jobs.order_by IS 'the columns that order events of one time are ordered by, the first of them their id; NULL: id, if there is one';
 COMMENT ON COLUMN @extschema@.ad_jobs.columns IS 'what the source calls the columns of order events, by their usual names; NULL: the same';
+COMMENT ON COLUMN @extschema@.ad_jobs.per_burst IS 'of wash trades: one alert per run of windows that share trades; NULL for other kinds';
 COMMENT ON COLUMN @extschema@.ad_jobs.on_error IS 'what becomes of a row that cannot be scored: skip (it is in ad_job_errors) or error (the run fails)';
 COMMENT ON COLUMN @extschema@.ad_jobs.seen_limit IS 'how many versions of rows above the settled watermark are remembered';
 COMMENT ON COLUMN @extschema@.ad_jobs.late_check IS 'how often a run counts what came too late';
@@ -507,13 +508,13 @@ WHERE _anomaly._ad_among(a.job_id, ARRAY(SELECT p.job_id FROM _anomaly._ad_job_p
 ORDER BY a.job DESC, a.scored_at DESC;
 COMMENT ON VIEW @extschema@.ad_alerts IS 'the alerts of the jobs that the current user may see, one for each version of a row';
 COMMENT ON COLUMN @extschema@.ad_alerts.job IS 'that found it';
-COMMENT ON COLUMN @extschema@.ad_alerts.key IS 'of the row, as text; of layering, of the sequence''s first order';
+COMMENT ON COLUMN @extschema@.ad_alerts.key IS 'of the row, as text; of layering, of the sequence''s first order; of wash trades, of the window''s first trade';
 COMMENT ON COLUMN @extschema@.ad_alerts.entity IS 'whom it is about, as text; NULL without an entity column';
-COMMENT ON COLUMN @extschema@.ad_alerts.score IS 'of the model; of layering, the severity, 0 to 100';
+COMMENT ON COLUMN @extschema@.ad_alerts.score IS 'of the model; of layering, the severity, 0 to 100; of wash trades, the percentage of steps at which the side changes';
 COMMENT ON COLUMN @extschema@.ad_alerts.p_value IS 'conformal; NULL for a model that is not calibrated';
-COMMENT ON COLUMN @extschema@.ad_alerts.explanation IS 'the features that contribute most to the score, greatest first';
-COMMENT ON COLUMN @extschema@.ad_alerts."row" IS 'the row of the job''s source, as its owner saw it and it was scored';
-COMMENT ON COLUMN @extschema@.ad_alerts.model_version IS 'that scored it; NULL for layering';
+COMMENT ON COLUMN @extschema@.ad_alerts.explanation IS 'the features that contribute most to the score, greatest first; of wash trades, the conditions that the window meets';
+COMMENT ON COLUMN @extschema@.ad_alerts."row" IS 'the row of the job''s source, as its owner saw it and it was scored; of layering and wash trades, the sequence or the window';
+COMMENT ON COLUMN @extschema@.ad_alerts.model_version IS 'that scored it; NULL where there is no model';
 COMMENT ON COLUMN @extschema@.ad_alerts.event_at IS 'the row''s watermark as a time; for an integer watermark the time of scoring';
 COMMENT ON COLUMN @extschema@.ad_alerts.scored_at IS 'when the alert was written';
 COMMENT ON COLUMN @extschema@.ad_alerts.label IS 'what ad_label() said of it';

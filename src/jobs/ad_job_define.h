@@ -66,6 +66,7 @@ extern Jsonb *ad_job_options_full(const AdJob *job);
 /* sql_model_options.c, sql_event_options.c */
 extern const AdJobDefinition ad_job_define_model;
 extern const AdJobDefinition ad_job_define_layering;
+extern const AdJobDefinition ad_job_define_wash;
 
 /* rule.c */
 extern void ad_job_rule_read(AdJob *job);

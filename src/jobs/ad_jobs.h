@@ -68,6 +68,7 @@ typedef struct AdJob
 	char	  **partition_by;	/* events: columns, NULL after the last */
 	char	  **order_by;		/* the same */
 	Jsonb	   *columns;		/* events: what these are called, or NULL */
+	bool		per_burst;		/* wash trades: one alert per burst */
 
 	/* as the options hold them (definitions.c) */
 	Jsonb	   *rule_option;

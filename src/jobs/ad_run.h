@@ -93,4 +93,9 @@ extern bool ad_layering_batch(AdBatch *b);
 extern int64 ad_layering_passed(const AdJob *j, const AdJobState *s);
 extern int64 ad_layering_rescan(const AdJob *j, AdJobState *s, int64 from);
 
+/* sql_wash_job.c */
+extern bool ad_wash_batch(AdBatch *b);
+extern int64 ad_wash_passed(const AdJob *j, const AdJobState *s);
+extern int64 ad_wash_rescan(const AdJob *j, AdJobState *s, int64 from);
+
 #endif							/* AD_RUN_H */

@@ -20,7 +20,8 @@ const char *const ad_job_on_error_names[] = {"skip", "error", NULL};
 
 static const AdJobDefinition *const definitions[] = {
 	&ad_job_define_model,
-	&ad_job_define_layering
+	&ad_job_define_layering,
+	&ad_job_define_wash
 };
 
 /* Find how jobs of a kind are defined. */

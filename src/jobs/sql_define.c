@@ -31,6 +31,7 @@
 
 PG_FUNCTION_INFO_V1(ad_create_job);
 PG_FUNCTION_INFO_V1(ad_create_layering_job);
+PG_FUNCTION_INFO_V1(ad_create_wash_trade_job);
 PG_FUNCTION_INFO_V1(ad_alter_job);
 
 #define MAX_CHANGES			((Size) 1024 * 1024)
@@ -126,6 +127,11 @@ push_argument(JsonbParseState **state, const AdOption *option, Oid type,
 		case INT4OID:
 			v.type = jbvNumeric;
 			v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int4_numeric, arg));
+			(void) pushJsonbValue(state, WJB_VALUE, &v);
+			break;
+		case BOOLOID:
+			v.type = jbvBool;
+			v.val.boolean = DatumGetBool(arg);
 			(void) pushJsonbValue(state, WJB_VALUE, &v);
 			break;
 		case INTERVALOID:
@@ -350,6 +356,12 @@ create_layering_job(FunctionCallInfo fcinfo)
 	return create(fcinfo, &ad_job_define_layering, 1);
 }
 
+static Datum
+create_wash_trade_job(FunctionCallInfo fcinfo)
+{
+	return create(fcinfo, &ad_job_define_wash, 1);
+}
+
 /* ad_create_job(name, model, source, option, ...) -> its name. */
 Datum
 ad_create_job(PG_FUNCTION_ARGS)
@@ -362,6 +374,13 @@ Datum
 ad_create_layering_job(PG_FUNCTION_ARGS)
 {
 	return ad_call_door(create_layering_job, fcinfo);
+}
+
+/* ad_create_wash_trade_job(name, source, option, ...) -> its name. */
+Datum
+ad_create_wash_trade_job(PG_FUNCTION_ARGS)
+{
+	return ad_call_door(create_wash_trade_job, fcinfo);
 }
 
 /* Whether an option stays what it was when the job was made. */

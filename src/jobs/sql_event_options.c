@@ -2,7 +2,7 @@
  *
  * sql_event_options.c
  *		The kinds over order events: "layering", sequences once their windows
- *		have closed.
+ *		have closed, and "wash_trade", windows of trades once they have.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,6 +31,11 @@
 	AD_TEXT(AdJob, late_check, "1 day", 64)
 
 static const AdOption layering_options[] = {EVENT_OPTIONS};
+
+static const AdOption wash_options[] = {
+	EVENT_OPTIONS,
+	AD_BOOL(AdJob, per_burst, true)
+};
 
 static const char *const fixed[] = {"watermark", "since", "partition_by", "order_by", "columns", NULL};
 
@@ -104,6 +109,20 @@ check_layering(AdJob *job, const AdJobColumns *source)
 		  "ad_layering_options");
 }
 
+static void
+complete_wash(AdJob *job)
+{
+	complete(job, AD_OWNER_WASH);
+}
+
+static void
+check_wash(AdJob *job, const AdJobColumns *source)
+{
+	check(job, source, AD_OWNER_WASH,
+		  gettext_noop("The score of wash trades is the percentage of trades at which the side changes, 0 to 100: {\"score\": 80}."),
+		  "ad_wash_trade_options");
+}
+
 const AdJobDefinition ad_job_define_layering = {
 	.kind = "layering",
 	.options = layering_options,
@@ -113,4 +132,15 @@ const AdJobDefinition ad_job_define_layering = {
 	.derive = derive,
 	.complete = complete_layering,
 	.check = check_layering
+};
+
+const AdJobDefinition ad_job_define_wash = {
+	.kind = "wash_trade",
+	.options = wash_options,
+	.noptions = lengthof(wash_options),
+	.fixed = fixed,
+	.has_clock = true,
+	.derive = derive,
+	.complete = complete_wash,
+	.check = check_wash
 };

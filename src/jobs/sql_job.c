@@ -24,7 +24,9 @@ static const AdJobKind model_kind = {"model", ad_model_batch, NULL, NULL,
 ad_retrain_model_job};
 static const AdJobKind layering_kind = {"layering", ad_layering_batch,
 ad_layering_passed, ad_layering_rescan, NULL};
-static const AdJobKind *const kinds[] = {&model_kind, &layering_kind};
+static const AdJobKind wash_kind = {"wash_trade", ad_wash_batch,
+ad_wash_passed, ad_wash_rescan, NULL};
+static const AdJobKind *const kinds[] = {&model_kind, &layering_kind, &wash_kind};
 
 /* The columns that are read, in this order. */
 enum
