@@ -285,9 +285,69 @@ def bench_limit():
                  rows)
 
 
+def trades(accounts, first, n):
+    """
+    Trades of accounts in turn, a tenth of a second apart, the sides of each
+    changing but for one time in ten; every hundredth account washes.
+    """
+    return (f"SELECT i AS id, 'A' || i % {accounts} AS account_id, "
+            "'P' AS product_id, 'FILL' AS event_type, "
+            f"CASE WHEN (i / {accounts} + (i / {accounts} % 10 = 0)::int) % 2 "
+            "= 0 THEN 'BUY' ELSE 'SELL' END AS side, "
+            f"(100 + i % 50)::numeric AS price, CASE WHEN i % {accounts} % 100 "
+            "= 0 THEN 2000 ELSE 50 END AS quantity, "
+            "timestamptz '2026-03-02' + i * interval '0.1 s' AS ts "
+            f"FROM generate_series({first}, {first} + {n} - 1) i")
+
+
+def bench_wash():
+    rows = []
+    for accounts in (1000, 1):
+        session.run("CREATE TABLE fills AS " + trades(accounts, 1, ROWS))
+        session.run("ALTER TABLE fills ADD PRIMARY KEY (id), "
+                    "ALTER ts SET NOT NULL")
+        session.run("CREATE INDEX ON fills (ts)")
+        session.run("VACUUM ANALYZE fills")
+        ways = {"per burst": "", "joined":
+                ", ad_wash_trade_options(merge => true)"}
+        if accounts > 1:
+            ways["each window"] = ", per_burst => false"
+        for what, more in ways.items():
+            session.run("SELECT ad_create_wash_trade_job('wash', 'fills'"
+                        f"{more})")
+            until = session.value("SELECT max(ts) + '61 s' FROM fills")
+            cpu, wall = busy(session,
+                             f"CALL ad_run_job('wash', until => '{until}')")
+            kept = session.value("SELECT coalesce(sum(length(state)), 0) "
+                                 "FROM _anomaly._ad_job_part")
+            alerts = alerts_of("wash")
+            times = []
+            for i in range(RUNS):
+                session.run("INSERT INTO fills " +
+                            trades(accounts, ROWS + 1 + 10 * i, 10))
+                until = session.value("SELECT max(ts) + '61 s' FROM fills")
+                times.append(busy(session, "CALL ad_run_job('wash', "
+                                  f"until => '{until}')"))
+            session.run(f"DELETE FROM fills WHERE id > {ROWS}")
+            rows.append([f"{accounts:,}", what,
+                         f"{alerts:,}", f"{ROWS / cpu:,.0f}",
+                         f"{ROWS / wall:,.0f}",
+                         number(1000 * median([t[0] for t in times])),
+                         f"{int(kept):,}"])
+            progress(f"wash trades, {accounts} accounts, {what}: {cpu:.1f} s")
+            session.run("SELECT ad_drop_job('wash')")
+        session.run("DROP TABLE fills")
+    report.section("Wash trades", f"{ROWS:,} trades, ten a second, in windows "
+                   "of 30 minutes; then ten new ones a run. What is kept is "
+                   "that of the partitions between runs.")
+    report.table(["partitions", "alerts", "of them", "trades/s of processor "
+                  "time", "by the clock", "ms for ten new", "bytes kept"],
+                 rows)
+
+
 def train():
     """The model of sections that run without the first."""
-    if not wanted("throughput"):
+    if not wanted("throughput") and ONLY != "wash":
         make_table("by_time", ROWS)
         session.run("SELECT ad_train('bench', 'SELECT a, b, c, d FROM by_time "
                     "LIMIT 20000', ad_iforest() || ad_calibrate())")
@@ -297,7 +357,8 @@ began = time.time()
 train()
 for section, bench in {"throughput": bench_throughput, "ten": bench_ten,
                        "dates": bench_dates, "trickle": bench_trickle,
-                       "latest": bench_latest, "limit": bench_limit}.items():
+                       "latest": bench_latest, "limit": bench_limit,
+                       "wash": bench_wash}.items():
     if wanted(section):
         bench()
 session.close()

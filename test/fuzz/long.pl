@@ -84,6 +84,7 @@ SELECT ad_train('m2', 'SELECT x, n, ts, colour FROM training', ad_iforest(10, 32
 SELECT ad_create_job('j1', 'm1', 'SELECT i, ts, x, n FROM ticks', 'i', 'ts', '{"score": 0}', features => ARRAY['x', 'n']);
 SELECT ad_create_layering_job('j2', 'SELECT event_type, side, price, quantity, ts, order_id, account FROM ticks',
 	partition_by => ARRAY['account'], order_by => 'ts');
+SELECT ad_create_wash_trade_job('w1', 'SELECT event_type, side, price, quantity, ts, account FROM ticks', partition_by => ARRAY['account'], order_by => 'ts');
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO fuzzer;
 VACUUM ANALYZE;
 SQL
@@ -381,6 +382,7 @@ my %sound = (
 	ad_create_job => [ "'j3'", "'m1'", "'SELECT i, ts, x, n, colour FROM ticks'", "'i'", "'ts'", "'{\"score\": 0}'::jsonb", "'colour'", 100, "'1 hour'",
 		"interval '1 minute'", 1000, 2, 'NULL', "ARRAY['x', 'n']" ],
 	ad_create_layering_job => [ "'j4'", $ticks, 'NULL', "'{\"score\": 0}'::jsonb", "ARRAY['account']", "'ts'" ],
+	ad_create_wash_trade_job => [ "'w2'", $ticks, 'NULL', "'{\"score\": 0}'::jsonb", "ARRAY['account']", "ARRAY['ts', 'side']", 'NULL', 'false' ],
 	ad_alter_job => [ "'j1'", "'{\"batch_size\": 5}'::jsonb" ],
 	ad_run_job => [ "'j1'", 'now()' ],
 	ad_label => [ "'j1'", "'5'", 'true', "'note'" ],
@@ -399,7 +401,7 @@ my %sound = (
 	ad_drift => [ "'m1'", '(SELECT ad_sketch(x, n) FROM training)', "'{}'::jsonb" ],
 	ad_detect => [ "'SELECT x, n FROM training'", "'zscore'", 0.1, 'NULL' ],
 	ad_decompose => [ "'SELECT ts AS \"time\", x AS value FROM training'", 'ad_stl_options(period => 24)' ],
-	ad_layering_sequences => [ $ticks, 'NULL', "ARRAY['account']", "'ts'", 'false' ],
+	ad_layering_sequences => [ $ticks, 'NULL', "ARRAY['account']", "'ts'", 'false', 'NULL' ],
 	ad_layering_timeline => [ 'ARRAY(SELECT e FROM ticks ORDER BY i)', 'NULL', 'NULL', "'title'", 900, 460 ],
 	ad_stream_update => [ 'NULL', "ARRAY(SELECT ts FROM training ORDER BY i)", "ARRAY(SELECT x FROM training ORDER BY i)", "'{}'::jsonb" ],
 	ad_roc_curve => [ "ARRAY(SELECT x FROM training ORDER BY i)", "ARRAY(SELECT flag FROM training ORDER BY i)", 10 ],
