@@ -18,7 +18,7 @@ LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION _anomaly._ad_cache() IS
 'the loaded models of this session, the memory of those that it keeps, how often one was used and how often one was loaded';
 
-CREATE FUNCTION _anomaly._ad_stat_models(
+CREATE FUNCTION _anomaly._ad_stat_all(
     OUT database_id oid,
     OUT model text,
     OUT version integer,
@@ -38,19 +38,25 @@ CREATE FUNCTION _anomaly._ad_stat_models(
     OUT score_stddev double precision,
     OUT score_shift double precision,
     OUT first_used timestamptz,
-    OUT last_used timestamptz)
+    OUT last_used timestamptz,
+    OUT caught bigint,
+    OUT row_mean_us double precision,
+    OUT row_p50_us double precision,
+    OUT row_p95_us double precision,
+    OUT row_p99_us double precision)
 RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'ad_stat_models'
+AS 'MODULE_PATHNAME', 'ad_stat_models_0_3'
 LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 1000 ROWS 100;
-COMMENT ON FUNCTION _anomaly._ad_stat_models() IS
+COMMENT ON FUNCTION _anomaly._ad_stat_all() IS
 'the counts behind ad_stat_models, of the databases of the cluster';
 
 CREATE VIEW _anomaly._ad_visible_stat AS
 SELECT d.datname AS database, s.model, s.version, s.digest, s.detector,
        s.calls, s.rows, s.anomalies, s.errors,
        s.total_ms, s.mean_ms, s.max_ms, s.p50_ms, s.p95_ms, s.p99_ms,
-       s.score_mean, s.score_stddev, s.score_shift, s.first_used, s.last_used
-FROM _anomaly._ad_stat_models() s
+       s.score_mean, s.score_stddev, s.score_shift, s.first_used, s.last_used,
+       s.caught, s.row_mean_us, s.row_p50_us, s.row_p95_us, s.row_p99_us
+FROM _anomaly._ad_stat_all() s
      LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.database_id;
 COMMENT ON VIEW _anomaly._ad_visible_stat IS 'what ad_stat_models shows, for our own use';
 GRANT SELECT ON _anomaly._ad_visible_stat TO PUBLIC;
@@ -58,9 +64,85 @@ GRANT SELECT ON _anomaly._ad_visible_stat TO PUBLIC;
 CREATE VIEW @extschema@.ad_stat_models AS
 SELECT * FROM _anomaly._ad_visible_stat;
 COMMENT ON VIEW @extschema@.ad_stat_models IS
-'scoring per database, model and version since the server started: calls (a call site of a query, in one process), rows, anomalies, errors, time, scores; one''s own and one''s models'', or with pg_monitor everybody''s; needs shared_preload_libraries';
+'scoring per database, model and version since the counts began: calls (a call site of a query, in one process), rows, anomalies, errors, time, scores; one''s own and one''s models'', or with pg_monitor everybody''s; needs shared_preload_libraries';
 COMMENT ON COLUMN @extschema@.ad_stat_models.score_shift IS 'how far the mean score is above that of the fit, in its standard deviations';
+COMMENT ON COLUMN @extschema@.ad_stat_models.caught IS 'of the errors, those in place of which ad_try_score() or ad_try_pvalue() returned NULL';
+COMMENT ON COLUMN @extschema@.ad_stat_models.row_mean_us IS 'microseconds that a row took, the first of a call included, in which the model is found';
+COMMENT ON COLUMN @extschema@.ad_stat_models.row_p95_us IS '95th percentile of the microseconds that a row took; of rows that were timed, each standing for those before it';
 GRANT SELECT ON @extschema@.ad_stat_models TO PUBLIC;
+
+CREATE FUNCTION _anomaly._ad_stat_intervals(
+    OUT database_id oid,
+    OUT model text,
+    OUT version integer,
+    OUT digest text,
+    OUT detector text,
+    OUT started timestamptz,
+    OUT ended timestamptz,
+    OUT calls bigint,
+    OUT rows bigint,
+    OUT anomalies bigint,
+    OUT errors bigint,
+    OUT caught bigint,
+    OUT total_ms double precision,
+    OUT mean_ms double precision,
+    OUT max_ms double precision,
+    OUT p50_ms double precision,
+    OUT p95_ms double precision,
+    OUT p99_ms double precision,
+    OUT row_mean_us double precision,
+    OUT row_p50_us double precision,
+    OUT row_p95_us double precision,
+    OUT row_p99_us double precision,
+    OUT score_mean double precision,
+    OUT score_stddev double precision,
+    OUT score_shift double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'ad_stat_intervals'
+LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 1000 ROWS 1000;
+COMMENT ON FUNCTION _anomaly._ad_stat_intervals() IS
+'the counts behind ad_stat_intervals, of the databases of the cluster';
+
+CREATE VIEW @extschema@.ad_stat_intervals AS
+SELECT d.datname AS database, s.model, s.version, s.digest, s.detector, s.started, s.ended,
+       s.calls, s.rows, s.anomalies, s.errors, s.caught,
+       s.total_ms, s.mean_ms, s.max_ms, s.p50_ms, s.p95_ms, s.p99_ms,
+       s.row_mean_us, s.row_p50_us, s.row_p95_us, s.row_p99_us, s.score_mean, s.score_stddev, s.score_shift
+FROM _anomaly._ad_stat_intervals() s
+     LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.database_id;
+COMMENT ON VIEW @extschema@.ad_stat_intervals IS
+'what ad_stat_models counts, for each of the last anomaly.stat_intervals intervals of the length anomaly.stat_interval in which a model scored; one''s own and one''s models'', or with pg_monitor everybody''s; needs shared_preload_libraries';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.started IS 'when the interval began';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.ended IS 'when it ends or ended: that of now is not over';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.calls IS 'calls that ended in the interval; rows are those of the interval, to the next row that is timed';
+GRANT SELECT ON @extschema@.ad_stat_intervals TO PUBLIC;
+
+CREATE FUNCTION _anomaly._ad_stat_histograms(
+    OUT database_id oid,
+    OUT model text,
+    OUT version integer,
+    OUT digest text,
+    OUT detector text,
+    OUT kind text,
+    OUT le double precision[],
+    OUT bucket bigint[],
+    OUT count bigint,
+    OUT sum double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'ad_stat_histograms'
+LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 1000 ROWS 100;
+COMMENT ON FUNCTION _anomaly._ad_stat_histograms() IS
+'the histograms behind ad_stat_histograms, of the databases of the cluster';
+
+CREATE VIEW @extschema@.ad_stat_histograms AS
+SELECT d.datname AS database, s.model, s.version, s.digest, s.detector, s.kind, s.le, s.bucket, s.count, s.sum
+FROM _anomaly._ad_stat_histograms() s
+     LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.database_id;
+COMMENT ON VIEW @extschema@.ad_stat_histograms IS
+'how long rows (kind is row) and calls (call) of the models in ad_stat_models took, in seconds, as Prometheus has histograms: bucket[i] of them took at most le[i], count all; they took sum together; needs shared_preload_libraries';
+COMMENT ON COLUMN @extschema@.ad_stat_histograms.le IS 'upper bounds in seconds, powers of 2 in nanoseconds, the same of all models';
+COMMENT ON COLUMN @extschema@.ad_stat_histograms.bucket IS 'how many took at most as long, those of lower bounds included';
+GRANT SELECT ON @extschema@.ad_stat_histograms TO PUBLIC;
 
 CREATE FUNCTION _anomaly._ad_stat_health(
     OUT whose text,
@@ -73,19 +155,27 @@ CREATE FUNCTION _anomaly._ad_stat_health(
     OUT errors bigint,
     OUT role_id oid,
     OUT p95_ms double precision,
-    OUT score_shift double precision)
+    OUT score_shift double precision,
+    OUT since timestamptz,
+    OUT recent_calls bigint,
+    OUT recent_rows bigint,
+    OUT recent_errors bigint,
+    OUT recent_caught bigint,
+    OUT row_p95_ms double precision,
+    OUT row_us double precision,
+    OUT past_row_us double precision)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'ad_stat_health'
 LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 1000 ROWS 100;
 COMMENT ON FUNCTION _anomaly._ad_stat_health() IS
-'what ad_health() judges, of this database: the active versions of named models (whose is model); and other models, and calls that had none (digest is NULL), apart for the user (own) and other roles (others); role_id is the role that failed most';
+'what ad_health() judges, of this database: the active versions of named models (whose is model); and other models, and calls that had none (digest is NULL), apart for the user (own) and other roles (others); role_id is the role that failed most since, from when on what is recent is counted; row_us and past_row_us are medians';
 
 CREATE FUNCTION @extschema@.ad_stat_reset()
 RETURNS void
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.ad_stat_reset() IS
-'forget what ad_stat_models counted; for superusers and whom they grant it to';
+'forget what ad_stat_models, ad_stat_intervals and ad_stat_histograms counted; for superusers and whom they grant it to';
 REVOKE ALL ON FUNCTION @extschema@.ad_stat_reset() FROM PUBLIC;
 
 CREATE FUNCTION _anomaly._ad_progress(
@@ -160,7 +250,7 @@ AS $$
              ELSE current_setting('anomaly.health_' || what || '_critical')::float8 END) s
 $$;
 COMMENT ON FUNCTION _anomaly._ad_health_of(text, double precision, text) IS
-'status of a value of _ad_stat_health() under the settings of a check: error_rate, latency or score_shift';
+'status of a value of _ad_stat_health() under the settings of a check: error_rate, latency, latency_ratio or score_shift';
 
 CREATE FUNCTION _anomaly._ad_health_number(value double precision)
 RETURNS text
@@ -206,7 +296,7 @@ BEGIN
     IF current_setting('anomaly.stat_models')::boolean THEN
         status := 'ok';
         detail := format('%s of %s entries in use.',
-                         (SELECT count(*) FROM _anomaly._ad_stat_models()),
+                         (SELECT count(*) FROM _anomaly._ad_stat_all()),
                          current_setting('anomaly.stat_models_max'));
         hint := NULL;
     ELSE
@@ -216,29 +306,43 @@ BEGIN
     END IF;
     RETURN NEXT;
 
-    -- Of this database, model by model. What anybody can bring about without a
-    -- right on a model, by calls with bytes of his own, is a warning at most to
-    -- others.
+    -- Of this database, model by model, what was done lately. What anybody can
+    -- bring about without a right on a model, by calls with bytes of his own, is
+    -- a warning at most to others.
     SELECT x.*, count(*) FILTER (WHERE x.status <> 'ok') OVER () AS bad INTO worst
-    FROM (SELECT j.*, _anomaly._ad_health_of(j.whose, j.errors / j.attempts::float8, 'error_rate') AS status
-          FROM (SELECT h.*, greatest(h.calls, h.errors) AS attempts FROM _anomaly._ad_stat_health() h
+    FROM (SELECT j.*, _anomaly._ad_health_of(j.whose, j.recent_errors / j.attempts::float8, 'error_rate') AS status
+          FROM (SELECT h.*, greatest(h.recent_calls, h.recent_errors) AS attempts FROM _anomaly._ad_stat_health() h
                 WHERE h.digest IS NOT NULL) j
           WHERE j.attempts >= 20) x
-    ORDER BY array_position('{critical,warning,ok}', x.status), x.errors / x.attempts::float8 DESC, x.model, x.digest LIMIT 1;
+    ORDER BY array_position('{critical,warning,ok}', x.status), x.recent_errors / x.attempts::float8 DESC, x.model, x.digest LIMIT 1;
     "check" := 'error rate';
     status := coalesce(worst.status, 'ok');
-    detail := CASE WHEN worst.status IS NULL THEN 'No model was called 20 times yet.'
-                   WHEN worst.errors = 0 THEN 'No call of a model that was called 20 times failed.'
-                   ELSE format('%s of %s scoring calls of %s failed%s.', worst.errors, worst.attempts, _anomaly._ad_health_model(worst.whose, worst.model, worst.digest),
+    detail := CASE WHEN worst.status IS NULL THEN 'No model was called 20 times lately.'
+                   WHEN worst.recent_errors = 0 THEN 'No call of a model that was called 20 times lately failed.'
+                   ELSE format('%s of %s scoring calls of %s since %s failed%s.', worst.recent_errors, worst.attempts,
+                               _anomaly._ad_health_model(worst.whose, worst.model, worst.digest), to_char(worst.since, 'HH24:MI:SS'),
                                CASE WHEN worst.bad > 1 THEN format('; %s more above the limit', worst.bad - 1) END) END;
     hint := CASE WHEN status <> 'ok' THEN
-        format('Most failed as role %s: see ad_stat_models, and the server''s log for the errors.', pg_get_userbyid(worst.role_id)) END;
+        format('Most failed as role %s: see ad_stat_intervals, and the server''s log for the errors.', pg_get_userbyid(worst.role_id)) END;
     RETURN NEXT;
 
-    SELECT coalesce(sum(h.errors) FILTER (WHERE h.whose = 'own' AND h.digest IS NULL), 0) AS own,
-           coalesce(sum(h.errors) FILTER (WHERE h.whose = 'others' AND h.digest IS NULL), 0) AS others,
+    SELECT coalesce(sum(h.recent_caught), 0) AS caught,
+           coalesce(sum(h.recent_caught) FILTER (WHERE h.digest IS NULL), 0) AS unknown,
+           max(_anomaly._ad_health_model(h.whose, h.model, h.digest)) FILTER (WHERE h.recent_caught > 0 AND h.digest IS NOT NULL) AS model
+    INTO worst FROM _anomaly._ad_stat_health() h;
+    "check" := 'caught errors';
+    status := CASE WHEN worst.caught > 0 THEN 'warning' ELSE 'ok' END;
+    detail := CASE WHEN worst.caught = 0 THEN 'No call of ad_try_score() or ad_try_pvalue() had an error to catch lately.'
+                   ELSE format('%s calls of ad_try_score() or ad_try_pvalue() lately returned NULL in place of an error%s%s.', worst.caught,
+                               CASE WHEN worst.unknown > 0 THEN format(', %s for want of a model', worst.unknown) END,
+                               CASE WHEN worst.model IS NOT NULL THEN format(', by %s', worst.model) END) END;
+    hint := CASE WHEN status <> 'ok' THEN 'What they guard is not guarded. ad_score() and ad_pvalue() with the same arguments say what is wrong.' END;
+    RETURN NEXT;
+
+    SELECT coalesce(sum(h.recent_errors) FILTER (WHERE h.whose = 'own' AND h.digest IS NULL), 0) AS own,
+           coalesce(sum(h.recent_errors) FILTER (WHERE h.whose = 'others' AND h.digest IS NULL), 0) AS others,
            -- those by name, too
-           (SELECT sum(greatest(s.calls, s.errors)) FROM _anomaly._ad_stat_health() s WHERE s.whose <> 'others') AS calls
+           (SELECT sum(greatest(s.recent_calls, s.recent_errors)) FROM _anomaly._ad_stat_health() s WHERE s.whose <> 'others') AS calls
     INTO worst FROM _anomaly._ad_stat_health() h;
     "check" := 'unknown model';
     status := CASE WHEN worst.own >= 20 AND _anomaly._ad_health_of('own', worst.own / worst.calls::float8, 'error_rate') <> 'ok'
@@ -249,18 +353,23 @@ BEGIN
     RETURN NEXT;
 
     SELECT x.* INTO worst
-    FROM (SELECT h.*, _anomaly._ad_health_of(h.whose, h.p95_ms, 'latency') AS status
-          FROM _anomaly._ad_stat_health() h WHERE h.p95_ms IS NOT NULL) x
-    ORDER BY array_position('{critical,warning,ok}', x.status), x.p95_ms DESC LIMIT 1;
+    FROM (SELECT h.*, h.row_us / h.past_row_us AS ratio, _anomaly._ad_health_of(h.whose, h.row_p95_ms, 'latency') AS slow,
+                 coalesce(_anomaly._ad_health_of(h.whose, h.row_us / h.past_row_us, 'latency_ratio'), 'ok') AS slower
+          FROM _anomaly._ad_stat_health() h WHERE h.row_p95_ms IS NOT NULL) x
+    ORDER BY least(array_position('{critical,warning,ok}', x.slow), array_position('{critical,warning,ok}', x.slower)),
+             x.ratio DESC NULLS LAST, x.row_p95_ms DESC LIMIT 1;
     "check" := 'latency';
-    status := coalesce(worst.status, 'ok');
-    IF worst.p95_ms IS NULL THEN
-        detail := 'Nothing was scored yet.';
+    status := CASE WHEN 'critical' IN (worst.slow, worst.slower) THEN 'critical' WHEN 'warning' IN (worst.slow, worst.slower) THEN 'warning' ELSE 'ok' END;
+    IF worst.row_p95_ms IS NULL THEN
+        detail := 'Nothing was scored lately.';
     ELSE
-        detail := format('95 %% of the scoring calls took at most %s ms (the slowest: %s).',
-                         _anomaly._ad_health_number(worst.p95_ms), _anomaly._ad_health_model(worst.whose, worst.model, worst.digest));
+        detail := concat(format('95 %% of the rows of %s since %s took at most %s ms', _anomaly._ad_health_model(worst.whose, worst.model, worst.digest),
+                                to_char(worst.since, 'HH24:MI:SS'), _anomaly._ad_health_number(worst.row_p95_ms)),
+                         CASE WHEN worst.ratio IS NOT NULL THEN
+                             format('; in the middle %s times as long as before', _anomaly._ad_health_number(worst.ratio)) END, '.');
     END IF;
-    hint := CASE WHEN status <> 'ok' THEN
+    hint := CASE WHEN worst.slower <> 'ok' THEN 'Is the machine busy, or does a column hold other values? See ad_stat_intervals.'
+                 WHEN status <> 'ok' THEN
         format('A smaller model or another detector than %s scores faster; see ad_recommend.', worst.detector) END;
     RETURN NEXT;
 

@@ -17,10 +17,14 @@
 
 bool		ad_stats_enabled = true;
 int			ad_stats_max = 1000;
+int			ad_stats_intervals = 30;
+int			ad_stats_interval = 60;
 double		ad_health_error_rate_warning = 0.01;
 double		ad_health_error_rate_critical = 0.1;
 int			ad_health_latency_warning = 1000;
 int			ad_health_latency_critical = 10000;
+double		ad_health_latency_ratio_warning = 3;
+double		ad_health_latency_ratio_critical = 10;
 double		ad_health_score_shift_warning = 0.5;
 double		ad_health_score_shift_critical = 1;
 int			ad_health_model_age_warning = 30 * 24 * 60;
@@ -48,6 +52,16 @@ define_counting(bool preloading)
 							&ad_stats_max, 1000, 16, 100000,
 							preloading ? PGC_POSTMASTER : PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
+	DefineCustomIntVariable("anomaly.stat_intervals",
+							"Sets the number of intervals that ad_stat_intervals keeps of each model.",
+							"Intervals in which a model scored nothing are not kept.",
+							&ad_stats_intervals, 30, 2, 1440,
+							preloading ? PGC_POSTMASTER : PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("anomaly.stat_interval",
+							"Sets the length of the intervals of ad_stat_intervals.",
+							NULL, &ad_stats_interval, 60, 1, 24 * 60 * 60,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 }
 
 /* Define the limits of ad_health() on what is counted of models. */
@@ -63,15 +77,25 @@ define_model_health(void)
 							 NULL, &ad_health_error_rate_critical,
 							 0.1, 0, 1, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("anomaly.health_latency_warning",
-							"Sets the time of a scoring call, as its 95th percentile, from which ad_health warns.",
+							"Sets the time of a row, as its 95th percentile, from which ad_health warns.",
 							NULL, &ad_health_latency_warning,
 							1000, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("anomaly.health_latency_critical",
-							"Sets the time of a scoring call, as its 95th percentile, from which ad_health is critical.",
+							"Sets the time of a row, as its 95th percentile, from which ad_health is critical.",
 							NULL, &ad_health_latency_critical,
 							10000, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS,
 							NULL, NULL, NULL);
+	DefineCustomRealVariable("anomaly.health_latency_ratio_warning",
+							 "Sets how many times as long as before a row may take before ad_health warns.",
+							 "The 95th percentile of the last intervals over that of all before them.",
+							 &ad_health_latency_ratio_warning,
+							 3, 1, 1000000, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("anomaly.health_latency_ratio_critical",
+							 "Sets how many times as long as before a row may take before ad_health is critical.",
+							 "The 95th percentile of the last intervals over that of all before them.",
+							 &ad_health_latency_ratio_critical,
+							 10, 1, 1000000, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomRealVariable("anomaly.health_score_shift_warning",
 							 "Sets how far the mean score may move from that of the fit before ad_health warns.",
 							 "In standard deviations of the scores of the fit.",

@@ -6,7 +6,7 @@
  * Everything that is not statistics or progress works without it, so a
  * library that is loaded on demand just finds ad_shared to be NULL.  The
  * memory is as old as the server's: a crash of any backend makes it anew,
- * empty.
+ * empty.  The counts of models survive a restart (stats_file.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -46,6 +46,7 @@ static void
 startup(void)
 {
 	bool		found;
+	bool		is_new;
 	AdShared   *shared;
 
 	if (previous_startup)
@@ -60,10 +61,17 @@ startup(void)
 		shared->progress_lock = &locks[1].lock;
 	}
 	ad_stat_measure_clock();
-	ad_stats_startup();
+	ad_stats_startup(&is_new);
 	ad_progress_startup();
 	ad_shared = shared;
 	LWLockRelease(AddinShmemInitLock);
+
+	if (!IsUnderPostmaster)
+	{
+		on_shmem_exit(ad_stats_save, (Datum) 0);
+		if (is_new)
+			ad_stats_load();
+	}
 }
 
 /* Define the settings, and hook into the server's start if there is one. */

@@ -8,13 +8,20 @@
  * (stats_table.c): it runs when the query ends, normally or not, and it must
  * not fail, so it allocates nothing and raises nothing.
  *
+ * A row costs no more than putting its score into a small array and counting
+ * down: scores are added up 64 at a time, and what failed is what began and
+ * did not end.
+ *
  * Time.  Two readings of the clock cost as much as scoring a row by a small
- * model, so not every row is timed: the first 16 of a call site are, one by
- * one (the first loads the model), then one in 64, later one in 512, and the
- * rest is taken to be like those.  A row during which the process had to wait
- * stands for itself, not for so many.  What is called the latency of a call
- * is the time that one call site of one query spent in scoring functions, in
- * one process.
+ * model, so not every row is timed: the first 16 of a model are, one by
+ * one (the first loads the model), then one in 61, later one in 509, and the
+ * rows since are taken to be like it.  A row during which the process had to
+ * wait stands for itself, not for so many.  What is called the latency of a
+ * call is the time that one call site of one query spent in scoring functions,
+ * in one process.
+ *
+ * A query that runs for longer than an interval adds what it has so far at
+ * the next timed row, so that intervals show it while it runs.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,9 +31,10 @@
 #include "mb/pg_wchar.h"
 #include "storage/proc.h"
 
-#define MAX_OTHERS		4096	/* models a call site counts apart */
-#define FIRST_OTHERS	16		/* capacity of its table at first */
+#define MAX_MODELS		4096	/* a call site counts apart */
+#define FIRST_CAPACITY	16		/* of its table of them */
 #define SLOW_ROW		32		/* times the fastest: the process waited */
+#define NEVER			PG_UINT32_MAX
 
 static double clock_ns = 0;		/* what it takes to read the clock */
 
@@ -47,32 +55,18 @@ ad_stat_measure_clock(void)
 	}
 }
 
-/*
- * The time that a call site spent on a model, in nanoseconds: not more than
- * has passed.
- */
+/* The time since a moment, in nanoseconds; which becomes now. */
 static double
-time_of(const AdStatCounts *c, double passed)
+passed_since(instr_time *moment)
 {
-	double		ns = c->first_ns;
+	instr_time	now;
+	double		ns;
 
-	if (c->rows > AD_STAT_TIMED_FIRST)
-	{
-		double		untimed = (double) (c->rows - AD_STAT_TIMED_FIRST);
-
-		ns += c->excess_ns + untimed *
-			(c->timed > 0 ? c->later_ns / (double) c->timed :
-			 c->fastest_ns);
-	}
-	return Min(ns, passed);
-}
-
-/* Add a call site's counts to the shared table, if there are any. */
-static void
-flush(const AdStatCounts *c, double passed)
-{
-	if (c->rows > 0 || c->errors > 0)
-		ad_stat_add(c, time_of(c, passed));
+	INSTR_TIME_SET_CURRENT(now);
+	ns = INSTR_TIME_GET_DOUBLE(now) * 1e9;
+	ns -= INSTR_TIME_GET_DOUBLE(*moment) * 1e9;
+	*moment = now;
+	return Max(ns, 0);
 }
 
 /* Counts of nothing yet, for a key. */
@@ -81,65 +75,169 @@ init_counts(AdStatCounts *c, const AdStatKey *key)
 {
 	memset(c, 0, sizeof(*c));
 	c->key = *key;
-	c->until = 1;
 	c->threshold = NAN;
+	c->first_ns = NAN;
+}
+
+/* After so many more calls one is looked at; those that were stay counted. */
+static inline void
+schedule(AdStatSite *site, uint32 calls)
+{
+	site->period += calls - site->until;
+	site->until = calls;
+}
+
+/* The clock starts for the call that is under way. */
+static void
+start_clock(AdStatSite *site)
+{
+	site->timed = site->until;
+	site->end = site->next + 1;
+	INSTR_TIME_SET_CURRENT(site->start);
+}
+
+/* If the call that ends without a score was timed, the next is in its place. */
+static void
+pass_over(AdStatSite *site)
+{
+	if (site->timed != 0 && site->timed == site->until)
+	{
+		site->timed = 0;
+		site->end = site->scores + AD_STAT_PENDING;
+		schedule(site, 1);
+	}
+}
+
+/* Add the scores that are waiting to the counts of the model in use. */
+static void
+add_scores(AdStatSite *site)
+{
+	AdStatCounts *c = site->now;
+	int			n = (int) (site->next - site->scores);
+	double		sum[2] = {0, 0};
+	double		squares[2] = {0, 0};
+	int			above = 0;
+	int			i = 0;
+
+	site->next = site->scores;
+	site->end = site->scores + AD_STAT_PENDING;
+	if (n == 0 || c == NULL)
+		return;
+	if (c->rows == 0)
+		c->shift = site->scores[0];
+	/* two sums, so that one need not wait for the other */
+	for (; i + 1 < n; i += 2)
+	{
+		double		d = site->scores[i] - c->shift;
+		double		e = site->scores[i + 1] - c->shift;
+
+		sum[0] += d;
+		sum[1] += e;
+		squares[0] += d * d;
+		squares[1] += e * e;
+		above += (site->scores[i] > c->threshold) +
+			(site->scores[i + 1] > c->threshold);
+	}
+	if (i < n)
+	{
+		double		d = site->scores[i] - c->shift;
+
+		sum[0] += d;
+		squares[0] += d * d;
+		above += site->scores[i] > c->threshold;
+	}
+	c->sum += sum[0] + sum[1];
+	c->squares += squares[0] + squares[1];
+	c->anomalies += above;
+	c->rows += n;
+	c->seen += n;
+	site->added += (uint32) n;
 }
 
 /*
- * Count the calls that failed before they had a model: a name that is not
- * there or not granted, a value that is no model.  They are the role's, not those of the
- * model that the call site used before.
+ * Count what failed: calls that began, and did not end.  Those that had no
+ * model yet are the role's: a name that is not there or not granted, a value
+ * that is no model.
  */
 static void
-flush_unread(AdStatSite *site, double passed)
+settle(AdStatSite *site)
 {
-	AdStatKey	key;
-	AdStatCounts none;
+	uint32		errors;
 
-	if (site->unread == 0)
-		return;
-	memset(&key, 0, sizeof(key));
-	key.database = site->now.key.database;
-	key.user = site->now.key.user;
-	init_counts(&none, &key);
-	none.errors = site->unread;
-	site->unread = 0;
-	flush(&none, passed);
+	add_scores(site);
+	site->unread += (uint32) (site->period - site->until - site->found);
+	errors = site->found - site->added;
+	if (site->now)
+		site->now->errors += errors;
+	else
+		site->unread += errors;
+	site->found = site->added = 0;
+	site->period = site->until;
 }
 
-/* Flush all that a call site counted, and start again from nothing. */
-static void
-flush_site(AdStatSite *site)
+/* What rows of a model take that have not been timed, in nanoseconds. */
+static double
+usual_time(const AdStatCounts *c)
 {
-	AdStatKey	key = site->now.key;
-	instr_time	now;
+	return c->steady_rows > 0 ? c->steady_ns / c->steady_rows : c->fastest_ns;
+}
+
+/* So many rows took so long each. */
+static void
+account(AdStatCounts *c, uint64 rows, double ns)
+{
+	if (rows == 0)
+		return;
+	c->accounted += rows;
+	c->steady_rows += (double) rows;
+	c->steady_ns += ns * (double) rows;
+	c->ns += ns * (double) rows;
+	c->steps[ad_stat_step(ns)] += (uint32) rows;
+}
+
+/*
+ * Add a call site's counts of a model to the shared table, if there are any,
+ * and begin anew; "last": the call has ended.
+ */
+static void
+flush(AdStatCounts *c, double passed, bool last)
+{
+	account(c, c->seen - c->accounted, usual_time(c));
+	c->ns = Min(c->ns, passed);
+	c->call_ns += c->ns;
+	if (c->rows > 0 || c->errors > 0 || (last && c->begun))
+		ad_stat_add(c, last);
+	c->begun = c->begun || c->rows > 0 || c->errors > 0;
+	c->rows = c->anomalies = c->errors = c->caught = 0;
+	c->sum = c->squares = c->ns = 0;
+	c->first_ns = NAN;
+	memset(c->steps, 0, sizeof(c->steps));
+}
+
+/* Flush all that a call site counted; "last": it goes. */
+static void
+flush_site(AdStatSite *site, bool last)
+{
 	double		passed;
 
-	INSTR_TIME_SET_CURRENT(now);
-	INSTR_TIME_SUBTRACT(now, site->begun);
-	passed = INSTR_TIME_GET_DOUBLE(now) * 1e9;
-	flush_unread(site, passed);
-	flush(&site->now, passed);
-	for (int i = 0; i < site->capacity; i++)
-		if (OidIsValid(site->others[i].key.user))
-			flush(&site->others[i], passed);
-	if (site->nothers > 0)
-		memset(site->others, 0, site->capacity * sizeof(AdStatCounts));
-	site->nothers = 0;
-	init_counts(&site->now, &key);
-}
+	settle(site);
+	passed = passed_since(&site->flushed);
+	if (site->unread > 0)
+	{
+		/* no memory may be asked for */
+		static AdStatCounts none;
 
-/* The call that is under way has failed; the next row is timed in its place. */
-void
-ad_stat_failed(AdStatSite *site)
-{
-	if (site->stage == AD_STAT_READING)
-		site->unread++;
-	else
-		site->now.errors++;
-	if (site->now.until == 0)
-		site->now.until = 1;
-	site->stage = AD_STAT_OUTSIDE;
+		init_counts(&none, &site->whose);
+		none.errors = site->unread;
+		none.caught = site->unread_caught;
+		site->unread = site->unread_caught = 0;
+		flush(&none, passed, true);
+	}
+	if (site->models == NULL && site->now)
+		flush(site->now, passed, last);
+	for (int i = 0; i < site->capacity; i++)
+		if (site->models[i])
+			flush(site->models[i], passed, last);
 }
 
 /* The call site's memory goes. */
@@ -151,11 +249,8 @@ at_end(void *arg)
 	if (!site->on)
 		return;
 	site->on = false;
-	if (MyProc == NULL)
-		return;
-	if (site->stage != AD_STAT_OUTSIDE)
-		ad_stat_failed(site);
-	flush_site(site);
+	if (MyProc != NULL)
+		flush_site(site, true);
 }
 
 /*
@@ -165,37 +260,36 @@ at_end(void *arg)
 void
 ad_stat_attach(AdStatSite *site, MemoryContext mcxt)
 {
-	AdStatKey	key;
-
+	site->next = site->scores;
+	site->end = site->scores + AD_STAT_PENDING;
+	site->until = site->period = NEVER;
 	if (ad_shared == NULL || !ad_stats_enabled)
 		return;
-	memset(&key, 0, sizeof(key));
-	key.database = MyDatabaseId;
-	key.user = GetUserId();
-	init_counts(&site->now, &key);
+	site->whose.database = MyDatabaseId;
+	site->whose.user = GetUserId();
 	site->mcxt = mcxt;
+	site->until = site->period = 1;
 	site->callback.func = at_end;
 	site->callback.arg = site;
 	MemoryContextRegisterResetCallback(mcxt, &site->callback);
-	INSTR_TIME_SET_CURRENT(site->begun);
+	INSTR_TIME_SET_CURRENT(site->flushed);
 	site->on = true;
 }
 
-/* The place of a key among the models used before. */
-static AdStatCounts *
-place_of(AdStatCounts *others, int capacity, const AdStatKey *key)
+/* The place of a key among the models. */
+static AdStatCounts **
+place_of(AdStatCounts **models, int capacity, const AdStatKey *key)
 {
 	uint32		at = 0;
 
 	memcpy(&at, key->digest, sizeof(at));
 	for (int i = 0; i < AD_STAT_NAME && key->name[i]; i++)
-		at = at * 31 + (unsigned char) key->name[i];
-	for (;; at++)
+		at = at * 31 + (uint8) key->name[i];
+	for (at += (uint32) key->version;; at++)
 	{
-		AdStatCounts *c = &others[at & (capacity - 1)];
+		AdStatCounts **c = &models[at & (uint32) (capacity - 1)];
 
-		if (!OidIsValid(c->key.user) ||
-			memcmp(&c->key, key, sizeof(AdStatKey)) == 0)
+		if (*c == NULL || memcmp(&(*c)->key, key, sizeof(AdStatKey)) == 0)
 			return c;
 	}
 }
@@ -204,79 +298,62 @@ place_of(AdStatCounts *others, int capacity, const AdStatKey *key)
 static void
 make_room(AdStatSite *site)
 {
-	int			capacity = site->capacity ? 2 * site->capacity : FIRST_OTHERS;
-	AdStatCounts *others;
+	int			capacity = site->capacity ? 2 * site->capacity : FIRST_CAPACITY;
+	AdStatCounts **models;
 
-	if (site->nothers < site->capacity / 2)
+	if (site->nmodels < site->capacity / 2)
 		return;
-	if (site->nothers >= MAX_OTHERS)
+	if (site->nmodels >= MAX_MODELS)
 	{
-		flush_site(site);
+		flush_site(site, true);
+		for (int i = 0; i < site->capacity; i++)
+			if (site->models[i] && site->models[i] != &site->own)
+				pfree(site->models[i]);
+		memset(site->models, 0, site->capacity * sizeof(AdStatCounts *));
+		site->nmodels = 0;
+		site->now = NULL;
 		return;
 	}
-	others = MemoryContextAllocZero(site->mcxt,
-									capacity * sizeof(AdStatCounts));
+	models = MemoryContextAllocZero(site->mcxt,
+									capacity * sizeof(AdStatCounts *));
 	for (int i = 0; i < site->capacity; i++)
-		if (OidIsValid(site->others[i].key.user))
-			*place_of(others, capacity, &site->others[i].key) = site->others[i];
-	if (site->others)
-		pfree(site->others);
-	site->others = others;
+		if (site->models[i])
+			*place_of(models, capacity, &site->models[i]->key) = site->models[i];
+	if (site->models)
+		pfree(site->models);
+	else if (site->now)
+	{
+		*place_of(models, capacity, &site->now->key) = site->now;
+		site->nmodels = 1;
+	}
+	site->models = models;
 	site->capacity = capacity;
 }
 
-/*
- * What follows is scored by model m, which was found by a name (with a
- * version) or has none (NULL).  To be called within a call, when the model
- * changes.
- */
-void
-ad_stat_model(AdStatSite *site, const AdModel *m, const char *name,
-			  int32 version)
+/* New counts for a key, which the call site has none for. */
+static AdStatCounts *
+new_counts(AdStatSite *site, const AdStatKey *key)
 {
-	AdStatKey	key;
-	AdStatCounts *c;
-	bool		timed;
+	AdStatCounts *c = &site->own;
 
-	if (!site->on)
-		return;
-	memset(&key, 0, sizeof(key));
-	key.database = site->now.key.database;
-	key.user = site->now.key.user;
-	key.version = version;
-	memcpy(key.digest, m->digest, AD_DIGEST_LENGTH);
-	if (name)
-		strlcpy(key.name, name, pg_mbcliplen(name, strlen(name),
-											 AD_STAT_NAME - 1) + 1);
-	if (memcmp(&key, &site->now.key, sizeof(key)) == 0)
-		return;
+	if (site->now == NULL && site->models == NULL)
+	{
+		init_counts(c, key);
+		return c;
+	}
+	make_room(site);
+	c = MemoryContextAlloc(site->mcxt, sizeof(AdStatCounts));
+	init_counts(c, key);
+	*place_of(site->models, site->capacity, key) = c;
+	site->nmodels++;
+	return c;
+}
 
-	/*
-	 * The row that is under way is the new model's.  If it was to be timed,
-	 * its clock runs already; loading the model is then part of it.
-	 */
-	timed = (site->now.until == 0);
-	site->now.until++;
-	if (site->now.rows > 0 || site->now.errors > 0)
-		make_room(site);
-	if (site->now.rows > 0 || site->now.errors > 0)
-	{
-		c = place_of(site->others, site->capacity, &site->now.key);
-		if (!OidIsValid(c->key.user))
-			site->nothers++;
-		*c = site->now;
-	}
-	c = site->nothers > 0 ?
-		place_of(site->others, site->capacity, &key) : NULL;
-	if (c && OidIsValid(c->key.user))
-	{
-		/* its counts move here; what stays behind keeps the place */
-		site->now = *c;
-		c->rows = c->errors = 0;
-	}
-	else
-		init_counts(&site->now, &key);
-	site->now.detector = m->detector->id;
+/* What a model says of its scores. */
+static void
+set_usual(AdStatCounts *c, const AdModel *m)
+{
+	c->detector = m->detector->id;
 	if (m->has_scores)
 	{
 		/* rows held out of the fit score as new ones do */
@@ -284,44 +361,146 @@ ad_stat_model(AdStatSite *site, const AdModel *m, const char *name,
 			m->calibration.method == AD_CALIBRATION_NONE ?
 			&m->calibration.training : &m->calibration.held_out;
 
-		site->now.threshold = m->calibration.threshold;
-		site->now.usual_mean = usual->mean;
-		site->now.usual_sd = usual->sd;
+		c->threshold = m->calibration.threshold;
+		c->usual_mean = usual->mean;
+		c->usual_sd = usual->sd;
 	}
-	if (--site->now.until == 0 && !timed)
-		INSTR_TIME_SET_CURRENT(site->start);
 }
 
-/* The timed row's score is there. */
+/*
+ * What follows is scored by model m, which was found by a name (with a
+ * version) or has none (NULL).  To be called within a call that has been
+ * told to have its model, when the model changes.
+ */
 void
-ad_stat_timed(AdStatSite *site, double score)
+ad_stat_model(AdStatSite *site, const AdModel *m, const char *name,
+			  int32 version)
 {
-	AdStatCounts *c = &site->now;
-	instr_time	took;
-	double		ns;
+	AdStatKey	key = site->whose;
+	AdStatCounts *c;
 
-	INSTR_TIME_SET_CURRENT(took);
-	INSTR_TIME_SUBTRACT(took, site->start);
-	ns = Max(INSTR_TIME_GET_DOUBLE(took) * 1e9 - clock_ns, 1);
-	if (c->rows == 1)
+	if (!site->on)
+		return;
+	key.version = version;
+	memcpy(key.digest, m->digest, AD_DIGEST_LENGTH);
+	if (name)
+		strlcpy(key.name, name, pg_mbcliplen(name, strlen(name),
+											 AD_STAT_NAME - 1) + 1);
+	if (site->now && memcmp(&key, &site->now->key, sizeof(key)) == 0)
+		return;
+
+	/* the call that is under way is the new model's */
+	site->period--;
+	site->found--;
+	settle(site);
+	c = site->models ?
+		*place_of(site->models, site->capacity, &key) : NULL;
+	if (c == NULL)
 	{
-		c->shift = score;
-		c->sum = c->squares = 0;
-		c->fastest_ns = ns;
+		c = new_counts(site, &key);
+		set_usual(c, m);
 	}
-	if (c->rows <= AD_STAT_TIMED_FIRST)
-	{
-		c->first_ns += ns;
-		c->fastest_ns = Min(c->fastest_ns, ns);
-	}
+	site->now = c;
+	site->period++;
+	site->found++;
+
+	/* where its clock runs already, loading the model is part of it */
+	if (site->timed != 0 && site->timed == site->until)
+		site->end = site->next + 1;
 	else
 	{
-		double		counted = Min(ns, SLOW_ROW * c->fastest_ns);
-
-		c->timed++;
-		c->later_ns += counted;
-		c->excess_ns += ns - counted;
+		site->timed = 0;
+		if (c->seen == 0)
+			start_clock(site);
 	}
-	c->until = c->rows < AD_STAT_TIMED_FIRST ? 1 :
-		c->rows < AD_STAT_MANY ? AD_STAT_TIMED_EVERY : AD_STAT_TIMED_SELDOM;
+}
+
+/* The call that begins is to be timed. */
+void
+ad_stat_due(AdStatSite *site)
+{
+	schedule(site, NEVER);
+	if (site->on)
+		start_clock(site);
+}
+
+/* The call returns nothing, as if it had not been made. */
+void
+ad_stat_none(AdStatSite *site, bool found)
+{
+	pass_over(site);
+	site->period--;
+	site->found -= found;
+}
+
+/* The call fails, but does not say so: it returns NULL. */
+void
+ad_stat_caught(AdStatSite *site, bool found)
+{
+	pass_over(site);
+	if (!site->on)
+		return;
+	if (found && site->now)
+		site->now->caught++;
+	else
+		site->unread_caught++;
+}
+
+/* The timed row has its score; it is the last of those added up. */
+static void
+add_time(AdStatCounts *c, double ns)
+{
+	if (c->seen == 1)
+	{
+		c->first_ns = c->fastest_ns = ns;
+		c->ns += ns;
+		c->accounted = 1;
+		return;
+	}
+	if (c->seen <= AD_STAT_TIMED_FIRST)
+		c->fastest_ns = Min(c->fastest_ns, ns);
+	if (c->seen > AD_STAT_TIMED_FIRST && ns > SLOW_ROW * c->fastest_ns)
+	{
+		/* it speaks for itself */
+		account(c, c->seen - c->accounted - 1, usual_time(c));
+		c->steps[ad_stat_step(ns)]++;
+		c->accounted++;
+		c->ns += ns;
+	}
+	else
+		account(c, c->seen - c->accounted, ns);
+}
+
+/* There are scores to be added up, or the timed row has its score. */
+void
+ad_stat_full(AdStatSite *site)
+{
+	instr_time	took;
+	bool		in_time = site->timed != 0 && site->timed == site->until;
+	uint64		seen;
+
+	if (!site->on || site->timed == 0)
+	{
+		add_scores(site);
+		return;
+	}
+	if (in_time)
+		INSTR_TIME_SET_CURRENT(took);
+	add_scores(site);
+	seen = site->now->seen;
+	if (in_time)
+	{
+		double		passed = INSTR_TIME_GET_DOUBLE(took) -
+			INSTR_TIME_GET_DOUBLE(site->flushed);
+
+		INSTR_TIME_SUBTRACT(took, site->start);
+		add_time(site->now,
+				 Max(INSTR_TIME_GET_DOUBLE(took) * 1e9 - clock_ns, 1));
+		if (passed >= ad_stats_interval)
+			flush_site(site, false);
+	}
+	site->timed = 0;
+	schedule(site, !in_time || seen < AD_STAT_TIMED_FIRST ? 1 :
+			 seen < AD_STAT_MANY ? AD_STAT_TIMED_EVERY :
+			 AD_STAT_TIMED_SELDOM);
 }

@@ -14,6 +14,9 @@
  * use; and the accounts of a size are a list, so that all of this takes
  * constant time.
  *
+ * An entry has its sums, and those of the last intervals in which there were
+ * any, as a ring.
+ *
  * The structure is guarded by an LWLock, an entry's numbers by the entry's
  * spinlock, the order of use by a spinlock of its own, so that adding counts
  * to an entry that exists needs no exclusive lock.
@@ -25,14 +28,10 @@
 
 #include "access/xact.h"
 #include "lib/ilist.h"
-#include "port/pg_bitutils.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
 #include "utils/hsearch.h"
 #include "utils/timestamp.h"
-
-#define LOWEST_OCTAVE	6		/* the first bucket begins at 2^6 ns */
-#define PER_OCTAVE		8
 
 /* Whose entries: those of a role with a name, or those without. */
 typedef struct AccountKey
@@ -56,6 +55,8 @@ typedef struct Entry
 	Account    *account;
 	dlist_node	lru;			/* in it; under the table's mutex */
 	AdStatEntry counts;
+	int			newest;			/* of the intervals, which are a ring */
+	AdStatInterval intervals[FLEXIBLE_ARRAY_MEMBER];	/* ad_stats_intervals */
 } Entry;
 
 typedef struct Table
@@ -68,6 +69,14 @@ typedef struct Table
 static Table *table = NULL;		/* in shared memory */
 static HTAB *entries = NULL;
 static HTAB *accounts = NULL;
+
+/* Bytes of an entry. */
+static Size
+entry_size(void)
+{
+	return offsetof(Entry, intervals) +
+		(Size) ad_stats_intervals * sizeof(AdStatInterval);
+}
 
 /* Bytes of the table without its entries. */
 static Size
@@ -90,7 +99,7 @@ ad_stats_size(void)
 {
 	return ad_add_size(MAXALIGN(table_size()),
 					   ad_add_size(hash_estimate_size(ad_stats_max,
-													  sizeof(Entry)),
+													  entry_size()),
 								   hash_estimate_size(ad_stats_max,
 													  sizeof(Account))));
 }
@@ -107,9 +116,12 @@ init_accounts(void)
 	}
 }
 
-/* Find the table, or make it; AddinShmemInitLock is held. */
+/*
+ * Find the table, or make it; AddinShmemInitLock is held.  is_new: it was
+ * made.
+ */
 void
-ad_stats_startup(void)
+ad_stats_startup(bool *is_new)
 {
 	HASHCTL		ctl;
 	bool		found;
@@ -120,9 +132,10 @@ ad_stats_startup(void)
 		SpinLockInit(&table->mutex);
 		init_accounts();
 	}
+	*is_new = !found;
 	memset(&ctl, 0, sizeof(ctl));
 	ctl.keysize = sizeof(AdStatKey);
-	ctl.entrysize = sizeof(Entry);
+	ctl.entrysize = entry_size();
 	entries = ShmemInitHash("anomaly models by key", ad_stats_max, ad_stats_max,
 							&ctl, HASH_ELEM | HASH_BLOBS);
 	memset(&ctl, 0, sizeof(ctl));
@@ -130,63 +143,6 @@ ad_stats_startup(void)
 	ctl.entrysize = sizeof(Account);
 	accounts = ShmemInitHash("anomaly models by role", ad_stats_max,
 							 ad_stats_max, &ctl, HASH_ELEM | HASH_BLOBS);
-}
-
-/* The bucket of a latency: 8 to an octave, from 64 ns to 19 hours. */
-static int
-bucket_of(double ns)
-{
-	uint64		v = ns < 1e18 ? (uint64) ns : UINT64CONST(1000000000000000000);
-	int			octave;
-	int			bucket;
-
-	if (v < (UINT64CONST(1) << LOWEST_OCTAVE))
-		return 0;
-	octave = pg_leftmost_one_pos64(v);
-	bucket = (octave - LOWEST_OCTAVE) * PER_OCTAVE +
-		(int) ((v >> (octave - 3)) & (PER_OCTAVE - 1));
-	return Min(bucket, AD_STAT_BUCKETS - 1);
-}
-
-/* The shortest latency of a bucket. */
-static double
-bucket_start(int bucket)
-{
-	return ldexp(1.0 + (bucket % PER_OCTAVE) / (double) PER_OCTAVE,
-				 LOWEST_OCTAVE + bucket / PER_OCTAVE);
-}
-
-/*
- * A quantile of the latencies, in nanoseconds: exact to the width of a
- * bucket (an eighth of the value or less), NaN without calls.
- */
-double
-ad_stat_quantile(const AdStatEntry *e, double q)
-{
-	uint64		n = 0;
-	double		wanted;
-	double		below = 0;
-
-	for (int i = 0; i < AD_STAT_BUCKETS; i++)
-		n += e->latency[i];
-	if (n == 0)
-		return NAN;
-	wanted = q * (double) n;
-	for (int i = 0; i < AD_STAT_BUCKETS; i++)
-	{
-		double		here = e->latency[i];
-
-		if (here > 0 && below + here >= wanted)
-		{
-			double		start = i == 0 ? 0 : bucket_start(i);
-			double		end = bucket_start(i + 1);
-
-			return Min(start + (end - start) * (wanted - below) / here,
-					   e->max);
-		}
-		below += here;
-	}
-	return e->max;
 }
 
 /* Add the moments of b to a (Chan, Golub and LeVeque 1983). */
@@ -203,29 +159,37 @@ merge_moments(AdStatMoments *a, const AdStatMoments *b)
 	a->n += b->n;
 }
 
+/* Add sums to others. */
+void
+ad_stat_merge_sums(AdStatSums *into, const AdStatSums *from)
+{
+	into->calls += from->calls;
+	into->rows += from->rows;
+	into->anomalies += from->anomalies;
+	into->errors += from->errors;
+	into->caught += from->caught;
+	into->total += from->total;
+	into->max = Max(into->max, from->max);
+	into->steady += from->steady;
+	merge_moments(&into->scores, &from->scores);
+}
+
 /* Add the counts of e to another entry's, whose key stays. */
 void
 ad_stat_merge(AdStatEntry *into, const AdStatEntry *e)
 {
-	if (into->calls == 0 || e->first < into->first)
-		into->first = e->first;
-	if (into->calls == 0 || e->last > into->last)
-		into->last = e->last;
+	into->first = Min(into->first, e->first);
+	into->last = Max(into->last, e->last);
 	if (e->detector)
 	{
 		into->detector = e->detector;
 		into->usual_mean = e->usual_mean;
 		into->usual_sd = e->usual_sd;
 	}
-	into->calls += e->calls;
-	into->rows += e->rows;
-	into->anomalies += e->anomalies;
-	into->errors += e->errors;
-	into->total += e->total;
-	into->max = Max(into->max, e->max);
-	merge_moments(&into->scores, &e->scores);
-	for (int i = 0; i < AD_STAT_BUCKETS; i++)
-		into->latency[i] += e->latency[i];
+	ad_stat_merge_sums(&into->sums, &e->sums);
+	for (int k = 0; k < AD_STAT_KINDS; k++)
+		for (int i = 0; i < AD_STAT_FINE; i++)
+			into->steps[k][i] += e->steps[k][i];
 }
 
 /* An account has grown or shrunk by an entry, or is new; it goes when empty. */
@@ -319,6 +283,9 @@ enter(const AdStatKey *key)
 	SpinLockInit(&e->mutex);
 	memset(&e->counts, 0, sizeof(e->counts));
 	e->counts.key = *key;
+	e->newest = 0;
+	for (int i = 0; i < ad_stats_intervals; i++)
+		e->intervals[i].start = 0;
 	e->account = a;
 	dlist_push_head(&a->lru, &e->lru);
 	resize(a, 1);
@@ -344,17 +311,93 @@ moments_of(const AdStatCounts *c)
 	return scores;
 }
 
+/* The sums of a call site; "last": it has ended. */
+static void
+sums_of(const AdStatCounts *c, bool last, AdStatSums *sums)
+{
+	memset(sums, 0, sizeof(*sums));
+	sums->calls = last;
+	sums->rows = c->rows;
+	sums->anomalies = c->anomalies;
+	sums->errors = c->errors;
+	sums->caught = Min(c->caught, c->errors);
+	sums->total = c->ns;
+	sums->max = last ? c->call_ns : 0;
+	sums->steady = Max(c->ns - (isnan(c->first_ns) ? 0 : c->first_ns), 0);
+	sums->scores = moments_of(c);
+}
+
+/* The interval of an entry that is now, begun if need be; under its mutex. */
+static AdStatInterval *
+interval_of(Entry *e, TimestampTz now)
+{
+	AdStatInterval *i = &e->intervals[e->newest];
+	int64		length = (int64) ad_stats_interval * USECS_PER_SEC;
+	TimestampTz start = now - now % length;
+
+	/* a clock that goes back does not begin one */
+	if (i->start != 0 && i->length == length && start <= i->start)
+		return i;
+	if (i->start != 0)
+		e->newest = (e->newest + 1) % ad_stats_intervals;
+	i = &e->intervals[e->newest];
+	memset(i, 0, sizeof(*i));
+	i->start = start;
+	i->length = length;
+	return i;
+}
+
+/* Count a time in both histograms. */
+static inline void
+add_step(Entry *e, AdStatInterval *i, AdStatKind kind, int step, uint32 n)
+{
+	e->counts.steps[kind][step] += n;
+	i->steps[kind][step / 2] += n;
+}
+
+/* Add a call site's counts to an entry, which is there. */
+static void
+add_to(Entry *e, const AdStatCounts *c, bool last)
+{
+	AdStatEntry *s = &e->counts;
+	TimestampTz first = GetCurrentStatementStartTimestamp();
+	TimestampTz now = GetCurrentTimestamp();
+	AdStatSums	sums;
+	AdStatInterval *i;
+
+	sums_of(c, last, &sums);
+	SpinLockAcquire(&e->mutex);
+	if (s->last == 0 || first < s->first)
+		s->first = first;
+	s->last = Max(s->last, now);
+	if (c->detector)
+	{
+		s->detector = c->detector;
+		s->usual_mean = c->usual_mean;
+		s->usual_sd = c->usual_sd;
+	}
+	i = interval_of(e, now);
+	ad_stat_merge_sums(&s->sums, &sums);
+	ad_stat_merge_sums(&i->sums, &sums);
+	if (sums.steady > 0)
+		for (int k = 0; k < AD_STAT_FINE; k++)
+			if (c->steps[k] > 0)
+				add_step(e, i, AD_STAT_ROW, k, c->steps[k]);
+	if (!isnan(c->first_ns))
+		add_step(e, i, AD_STAT_FIRST, ad_stat_step(c->first_ns), 1);
+	if (last && c->seen > 0)
+		add_step(e, i, AD_STAT_CALL, ad_stat_step(c->call_ns), 1);
+	SpinLockRelease(&e->mutex);
+}
+
 /*
- * Add a call site's counts of a model, on which it spent ns nanoseconds, to
- * the shared table.  Does not fail.
+ * Add a call site's counts of a model to the shared table; "last": the call
+ * has ended, so it is counted.  Does not fail.
  */
 void
-ad_stat_add(const AdStatCounts *c, double ns)
+ad_stat_add(const AdStatCounts *c, bool last)
 {
 	Entry	   *e;
-	TimestampTz first = GetCurrentStatementStartTimestamp();
-	TimestampTz last = GetCurrentTimestamp();
-	AdStatMoments scores = moments_of(c);
 
 	LWLockAcquire(ad_shared->stats_lock, LW_SHARED);
 	e = hash_search(entries, &c->key, HASH_FIND, NULL);
@@ -366,62 +409,135 @@ ad_stat_add(const AdStatCounts *c, double ns)
 	}
 	if (e != NULL)
 	{
-		AdStatEntry *s = &e->counts;
-
-		SpinLockAcquire(&e->mutex);
-		if (s->calls == 0 || first < s->first)
-			s->first = first;
-		s->last = Max(s->last, last);
-		if (c->detector)
+		add_to(e, c, last);
+		/* most calls are by the model that was used last: no need to lock */
+		if (e->account->lru.head.next != &e->lru)
 		{
-			s->detector = c->detector;
-			s->usual_mean = c->usual_mean;
-			s->usual_sd = c->usual_sd;
+			SpinLockAcquire(&table->mutex);
+			dlist_move_head(&e->account->lru, &e->lru);
+			SpinLockRelease(&table->mutex);
 		}
-		s->calls++;
-		s->rows += c->rows;
-		s->anomalies += c->anomalies;
-		s->errors += c->errors;
-		s->total += ns;
-		s->max = Max(s->max, ns);
-		if (c->rows > 0)
-			s->latency[bucket_of(ns)]++;
-		merge_moments(&s->scores, &scores);
-		SpinLockRelease(&e->mutex);
-
-		SpinLockAcquire(&table->mutex);
-		dlist_move_head(&e->account->lru, &e->lru);
-		SpinLockRelease(&table->mutex);
 	}
 	LWLockRelease(ad_shared->stats_lock);
 }
 
-/* A copy of all entries, palloc'd. */
+/* The nth interval of an entry, 0 being the oldest. */
+static AdStatInterval *
+nth_interval(Entry *e, int n)
+{
+	return &e->intervals[(e->newest + 1 + n) % ad_stats_intervals];
+}
+
+/*
+ * A copy of all entries, palloc'd; and if asked for, of their intervals,
+ * ad_stats_intervals for each, oldest first, with a start of 0 where there is
+ * none.
+ */
 AdStatEntry *
-ad_stat_read(int *n)
+ad_stat_read(int *n, AdStatInterval **intervals)
 {
 	HASH_SEQ_STATUS scan;
 	Entry	   *e;
+	int			room = 0;
+	AdStatEntry *copy;
 
-	/* before the lock: it may raise an error */
-	AdStatEntry *copy = ad_palloc_array(AdStatEntry, ad_stats_max);
+	/* before the lock is held: this may raise an error */
+	LWLockAcquire(ad_shared->stats_lock, LW_SHARED);
+	room = (int) hash_get_num_entries(entries) + 16;
+	LWLockRelease(ad_shared->stats_lock);
+	copy = palloc_extended(ad_mul_size(room, sizeof(AdStatEntry)),
+						   MCXT_ALLOC_HUGE);
+	if (intervals)
+		*intervals = palloc_extended(ad_mul_size(ad_mul_size(room, ad_stats_intervals),
+												 sizeof(AdStatInterval)),
+									 MCXT_ALLOC_HUGE);
 
 	*n = 0;
 	LWLockAcquire(ad_shared->stats_lock, LW_SHARED);
 	hash_seq_init(&scan, entries);
 	while ((e = hash_seq_search(&scan)) != NULL)
 	{
-		if (*n >= ad_stats_max)
+		if (*n >= room)
 		{
 			hash_seq_term(&scan);
 			break;
 		}
 		SpinLockAcquire(&e->mutex);
-		copy[(*n)++] = e->counts;
+		copy[*n] = e->counts;
 		SpinLockRelease(&e->mutex);
+		for (int i = 0; intervals && i < ad_stats_intervals; i++)
+		{
+			/* one at a time: what adds counts must not wait for long */
+			SpinLockAcquire(&e->mutex);
+			(*intervals)[(Size) *n * ad_stats_intervals + i] = *nth_interval(e, i);
+			SpinLockRelease(&e->mutex);
+		}
+		(*n)++;
 	}
 	LWLockRelease(ad_shared->stats_lock);
 	return copy;
+}
+
+/* How many entries there are. */
+int
+ad_stat_count(void)
+{
+	return (int) hash_get_num_entries(entries);
+}
+
+/*
+ * Write all entries, each followed by its ad_stats_intervals intervals, oldest
+ * first; of each account those used last come last.  Nothing else runs.
+ * False: put() returned it.
+ */
+bool
+ad_stat_each(bool (*put) (const void *data, Size len, void *arg), void *arg)
+{
+	HASH_SEQ_STATUS scan;
+	Account    *a;
+	bool		result = true;
+
+	hash_seq_init(&scan, accounts);
+	while ((a = hash_seq_search(&scan)) != NULL)
+	{
+		dlist_iter	it;
+
+		dlist_reverse_foreach(it, &a->lru)
+		{
+			Entry	   *e = dlist_container(Entry, lru, it.cur);
+
+			result = result && put(&e->counts, sizeof(AdStatEntry), arg);
+			for (int i = 0; i < ad_stats_intervals && result; i++)
+				result = put(nth_interval(e, i), sizeof(AdStatInterval), arg);
+		}
+	}
+	return result;
+}
+
+/*
+ * Put an entry into the table with so many intervals, oldest first; false if
+ * there is no room, or it is there.  While the server starts.
+ */
+bool
+ad_stat_put(const AdStatEntry *e, const AdStatInterval *intervals, int n)
+{
+	Entry	   *entry;
+
+	if (hash_search(entries, &e->key, HASH_FIND, NULL) != NULL)
+		return false;
+	entry = enter(&e->key);
+	if (entry == NULL)
+		return false;
+	entry->counts = *e;
+	/* whatever was between fields */
+	entry->counts.key = entry->key;
+	for (int i = Max(0, n - ad_stats_intervals); i < n; i++)
+	{
+		if (entry->intervals[entry->newest].start != 0)
+			entry->newest = (entry->newest + 1) % ad_stats_intervals;
+		entry->intervals[entry->newest] = intervals[i];
+	}
+	return true;
 }
 
 /* Forget all counts. */

@@ -283,7 +283,7 @@ ad_explain(PG_FUNCTION_ARGS)
 	if (options)
 		read_options(fcinfo, e);
 	explain_row(e, m, call->args.x);
-	ad_stat_none(&call->stat);
+	ad_stat_none(&call->stat, true);
 
 	store = begin_result(fcinfo, e);
 	for (int i = 0; i < m->nfeatures; i++)
@@ -407,7 +407,7 @@ ad_why(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	e = explain_call(fcinfo, call, m);
 	explain_row(e, m, call->args.x);
-	ad_stat_none(&call->stat);
+	ad_stat_none(&call->stat, true);
 	for (int j = 0; j < m->nfeatures; j++)
 		e->beyond[j] = ad_words_beyond(m, j, call->args.x[j]);
 	resetStringInfo(&e->text);

@@ -172,7 +172,7 @@ ad_model_call_row(FunctionCallInfo fcinfo, int first, AdModelCall **result)
 	}
 	if (!ad_args_next(a, fcinfo, m))
 	{
-		ad_stat_none(&call->stat);
+		ad_stat_none(&call->stat, true);
 		return NULL;
 	}
 	if (!a->numbers_only)
