@@ -260,6 +260,40 @@ SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION @extschema@.ad_pvalue(text, VARIADIC "any") IS
 'conformal p-value of a row under the active version of a named model; needs the privilege score';
 
+-- For guards: NULL in place of errors that are the model's or the row's.
+
+CREATE FUNCTION @extschema@.ad_try_score(model bytea, VARIADIC "any")
+RETURNS double precision
+AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50
+SUPPORT _anomaly._ad_model_support;
+COMMENT ON FUNCTION @extschema@.ad_try_score(bytea, VARIADIC "any") IS
+'ad_score(), but NULL, and counted in ad_stat_models, in place of an error about the model (damaged, of a later release) or a row that does not fit it (number, types or names of features, a missing value that the model does not impute)';
+
+CREATE FUNCTION @extschema@.ad_try_score(model text, VARIADIC "any")
+RETURNS double precision
+AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE PARALLEL SAFE COST 50
+SUPPORT _anomaly._ad_model_support;
+COMMENT ON FUNCTION @extschema@.ad_try_score(text, VARIADIC "any") IS
+'the same under the active version of a named model; NULL, too, if there is none that the role may score with';
+
+CREATE FUNCTION @extschema@.ad_try_pvalue(model bytea, VARIADIC "any")
+RETURNS double precision
+AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50
+SUPPORT _anomaly._ad_model_support;
+COMMENT ON FUNCTION @extschema@.ad_try_pvalue(bytea, VARIADIC "any") IS
+'ad_pvalue(), but NULL, and counted in ad_stat_models, where ad_try_score() is, or if the model has no calibration rows';
+
+CREATE FUNCTION @extschema@.ad_try_pvalue(model text, VARIADIC "any")
+RETURNS double precision
+AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE PARALLEL SAFE COST 50
+SUPPORT _anomaly._ad_model_support;
+COMMENT ON FUNCTION @extschema@.ad_try_pvalue(text, VARIADIC "any") IS
+'the same under the active version of a named model; NULL, too, if there is none that the role may score with';
+
 CREATE FUNCTION @extschema@.ad_pvalue_randomized(model text, u double precision, VARIADIC "any")
 RETURNS double precision
 AS 'MODULE_PATHNAME'

@@ -81,11 +81,12 @@ ad_model_same_header(const struct varlena *value, const AdModel *m)
 }
 
 /*
- * The model of a value; the fast path of every scoring call, in which nearly
- * all end.
+ * The model that a call site holds, if that is known to be the one of a value
+ * at a glance; else NULL.  The fast path of every scoring call, in which
+ * nearly all end.
  */
 static inline AdModel *
-ad_model_get(AdModelRef *ref, struct varlena *value, MemoryContext owner)
+ad_model_held(AdModelRef *ref, struct varlena *value)
 {
 	if (VARATT_IS_EXTERNAL_ONDISK(value))
 	{
@@ -112,7 +113,16 @@ ad_model_get(AdModelRef *ref, struct varlena *value, MemoryContext owner)
 			}
 		}
 	}
-	return ad_model_lookup(ref, value, owner);
+	return NULL;
+}
+
+/* The model of a value. */
+static inline AdModel *
+ad_model_get(AdModelRef *ref, struct varlena *value, MemoryContext owner)
+{
+	AdModel    *m = ad_model_held(ref, value);
+
+	return likely(m != NULL) ? m : ad_model_lookup(ref, value, owner);
 }
 
 /* What the cache of this process holds, and what it did. */

@@ -47,6 +47,8 @@ typedef struct AdArgs
 	bool		has_cast;		/* to an array, first */
 	FmgrInfo	cast;
 	int			cast_nargs;
+	bool		is_cast;		/* the row's: cast_value is it */
+	Datum		cast_value;
 
 	/* row form */
 	MemoryContext row_mcxt;		/* of what follows, in a score */
@@ -60,6 +62,9 @@ typedef struct AdArgs
 
 extern void ad_args_init(AdArgs *a, FunctionCallInfo fcinfo, int first,
 						 MemoryContext mcxt);
+extern void ad_args_cast(AdArgs *a, FunctionCallInfo fcinfo);
+extern bool ad_args_will_fit(const AdArgs *a, FunctionCallInfo fcinfo,
+							 const AdModel *m);
 extern bool ad_args_next_mixed(AdArgs *a, FunctionCallInfo fcinfo,
 							   const AdModel *m);
 extern void ad_args_match(AdArgs *a, const AdModel *m);

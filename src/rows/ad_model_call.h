@@ -84,10 +84,19 @@ typedef struct AdModelCall
 	uint64		changes;		/* of it: an address may come back for another */
 	AdArgs		args;
 	AdStatSite	stat;			/* counts of the call site */
+	bool		ready;			/* the arguments are resolved */
 	void	   *extra;			/* the function's own; NULL at first */
 } AdModelCall;
 
 extern AdModel *ad_model_call_row(FunctionCallInfo fcinfo, int first,
 								  AdModelCall **call);
+extern AdModelCall *ad_model_call_new(FunctionCallInfo fcinfo);
+extern void ad_model_call_resolve(FunctionCallInfo fcinfo, int first,
+								  AdModelCall *call);
+extern AdModel *ad_model_call_held(FunctionCallInfo fcinfo,
+								   AdModelCall *call);
+extern bool ad_model_argument_is_noted(FunctionCallInfo fcinfo,
+									   const AdModelArg *arg);
+extern void ad_model_argument_note(FunctionCallInfo fcinfo, AdModelArg *arg);
 
 #endif							/* AD_MODEL_CALL_H */

@@ -432,6 +432,61 @@ set_feature(AdArgs *a, int j, AdSource *s, Datum value, bool isnull)
 	}
 }
 
+/*
+ * Cast a value that has to be an array, unless that has been done.  The cast may
+ * run anybody's code; nothing else that reads a row does.
+ */
+void
+ad_args_cast(AdArgs *a, FunctionCallInfo fcinfo)
+{
+	Datum		value;
+
+	if (!a->has_cast || a->is_cast || PG_ARGISNULL(a->first))
+		return;
+	value = PG_GETARG_DATUM(a->first);
+	if (a->cast_nargs == 1)
+		value = FunctionCall1(&a->cast, value);
+	else if (a->cast_nargs == 2)
+		value = FunctionCall2(&a->cast, value, Int32GetDatum(-1));
+	else
+		value = FunctionCall3(&a->cast, value, Int32GetDatum(-1),
+							  BoolGetDatum(true));
+	a->cast_value = value;
+	a->is_cast = true;
+}
+
+/*
+ * Whether the next row can be seen to fit a model that the arguments are matched
+ * to, so that reading it raises no error; false: it may, or may not.
+ */
+bool
+ad_args_will_fit(const AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
+{
+	const struct varlena *value;
+	int32		head[4];
+
+	if (a->form == AD_FORM_COLUMNS)
+		return true;
+	if (a->has_cast || PG_ARGISNULL(a->first))
+		return false;
+	value = (const struct varlena *) DatumGetPointer(PG_GETARG_DATUM(a->first));
+	if (a->form == AD_FORM_ROW)
+	{
+		HeapTupleHeader row = (HeapTupleHeader) value;
+
+		return VARATT_IS_4B_U(value) &&
+			HeapTupleHeaderGetTypeId(row) == a->row_type &&
+			HeapTupleHeaderGetTypMod(row) == a->row_typmod;
+	}
+	/* of an array, whatever its header: dimensions, flags, type, length */
+	if (!(VARATT_IS_4B_U(value) ||
+		  (VARATT_IS_1B(value) && !VARATT_IS_1B_E(value))) ||
+		VARSIZE_ANY_EXHDR(value) < sizeof(head))
+		return false;
+	memcpy(head, VARDATA_ANY(value), sizeof(head));
+	return head[0] == 1 && head[3] == m->nfeatures;
+}
+
 /* Read the elements of an array into x; false for a NULL array. */
 static bool
 next_array(AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
@@ -442,17 +497,9 @@ next_array(AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
 
 	if (PG_ARGISNULL(a->first))
 		return false;
-	value = PG_GETARG_DATUM(a->first);
-	if (a->has_cast)
-	{
-		if (a->cast_nargs == 1)
-			value = FunctionCall1(&a->cast, value);
-		else if (a->cast_nargs == 2)
-			value = FunctionCall2(&a->cast, value, Int32GetDatum(-1));
-		else
-			value = FunctionCall3(&a->cast, value, Int32GetDatum(-1),
-								  BoolGetDatum(true));
-	}
+	ad_args_cast(a, fcinfo);
+	value = a->has_cast ? a->cast_value : PG_GETARG_DATUM(a->first);
+	a->is_cast = false;
 	array = DatumGetArrayTypeP(value);
 	if (ARR_NDIM(array) > 1)
 		ereport(ERROR,

@@ -84,6 +84,38 @@ ad_model_argument_form(FunctionCallInfo fcinfo, AdModelArg *arg)
 	pfree(types);
 }
 
+/* Whether the name in argument 0 and all that decides what it means are as noted. */
+static inline bool
+is_noted(const AdModelArg *arg, const text *name, const AdMoment *now)
+{
+	return same_moment(now, &arg->moment) &&
+		VARSIZE_ANY_EXHDR(name) == arg->name_length &&
+		memcmp(VARDATA_ANY(name), arg->name, arg->name_length) == 0;
+}
+
+/* Note the name in argument 0, if it can be one, and the moment. */
+void
+ad_model_argument_note(FunctionCallInfo fcinfo, AdModelArg *arg)
+{
+	text	   *name = DatumGetTextPP(PG_GETARG_DATUM(0));
+
+	arg->name_length = VARSIZE_ANY_EXHDR(name);
+	if (arg->name_length > AD_MAX_MODEL_NAME)
+		return;
+	memcpy(arg->name, VARDATA_ANY(name), arg->name_length);
+	this_moment(&arg->moment);
+}
+
+/* Whether it is as noted. */
+bool
+ad_model_argument_is_noted(FunctionCallInfo fcinfo, const AdModelArg *arg)
+{
+	AdMoment	now;
+
+	this_moment(&now);
+	return is_noted(arg, DatumGetTextPP(PG_GETARG_DATUM(0)), &now);
+}
+
 /*
  * Return the model whose name argument 0 is.  Errors: no such model, no
  * active version, no privilege, damaged bytes.
@@ -98,9 +130,7 @@ ad_model_argument_named(FunctionCallInfo fcinfo, AdModelArg *arg,
 	int32		version = AD_VERSION_ACTIVE;
 
 	this_moment(&now);
-	if (arg->version != 0 && same_moment(&now, &arg->moment) &&
-		VARSIZE_ANY_EXHDR(name) == arg->name_length &&
-		memcmp(VARDATA_ANY(name), arg->name, arg->name_length) == 0)
+	if (arg->version != 0 && is_noted(arg, name, &now))
 		return arg->ref.model;
 
 	arg->version = 0;
@@ -127,49 +157,32 @@ ad_model_argument_name(const AdModelArg *arg)
 	return pnstrdup(arg->name, arg->name_length);
 }
 
-/*
- * Read the row of a call f(model bytea or text, ..., features).  Return the
- * model, with the raw row in (*call)->args.x, a category as its code in the
- * model; or NULL when the result is NULL, the model being NULL or the one
- * array or row.  Features begin at argument "first".  What is resolved once
- * per call site is kept in fn_extra.
- */
-AdModel *
-ad_model_call_row(FunctionCallInfo fcinfo, int first, AdModelCall **result)
+/* Make a call site, which is kept in fn_extra. */
+AdModelCall *
+ad_model_call_new(FunctionCallInfo fcinfo)
 {
-	AdModelCall *call = fcinfo->flinfo->fn_extra;
-	AdModel    *m;
-	AdArgs	   *a;
+	MemoryContext mcxt = fcinfo->flinfo->fn_mcxt;
+	AdModelCall *call = MemoryContextAllocZero(mcxt, sizeof(AdModelCall));
 
-	if (PG_ARGISNULL(0))
-		return NULL;
-	if (unlikely(call == NULL))
-	{
-		MemoryContext mcxt = fcinfo->flinfo->fn_mcxt;
+	ad_stat_attach(&call->stat, mcxt);
+	fcinfo->flinfo->fn_extra = call;
+	return call;
+}
 
-		call = MemoryContextAllocZero(mcxt, sizeof(AdModelCall));
-		ad_stat_attach(&call->stat, mcxt);
-		ad_stat_enter(&call->stat);
-		ad_args_init(&call->args, fcinfo, first, mcxt);
-		fcinfo->flinfo->fn_extra = call;
-	}
-	else
-		ad_stat_enter(&call->stat);
-	*result = call;
-	a = &call->args;
+/* Resolve the arguments of a call site by their types. */
+void
+ad_model_call_resolve(FunctionCallInfo fcinfo, int first, AdModelCall *call)
+{
+	ad_args_init(&call->args, fcinfo, first, fcinfo->flinfo->fn_mcxt);
+	call->ready = true;
+}
 
-	m = ad_model_argument(fcinfo, &call->model, fcinfo->flinfo->fn_mcxt,
-						  AD_PRIVILEGE_SCORE);
-	ad_stat_found(&call->stat);
-	if (unlikely(m != call->matched))
-	{
-		call->matched = NULL;
-		ad_stat_model(&call->stat, m, ad_model_argument_name(&call->model),
-					  call->model.version);
-		ad_args_match(a, m);
-		call->matched = m;
-		call->changes++;
-	}
+/* Read the row of a call that has its model; NULL: the one array or row is. */
+static inline AdModel *
+read_row(FunctionCallInfo fcinfo, AdModelCall *call, AdModel *m)
+{
+	AdArgs	   *a = &call->args;
+
 	if (!ad_args_next(a, fcinfo, m))
 	{
 		ad_stat_none(&call->stat, true);
@@ -192,4 +205,65 @@ ad_model_call_row(FunctionCallInfo fcinfo, int first, AdModelCall **result)
 			a->x[j] = code >= 0 ? (double) code : (double) dict->n;
 		}
 	return m;
+}
+
+/*
+ * The same as ad_model_call_row() where it can be seen that no error is raised
+ * before the row is scored: the call site holds the model, and the arguments
+ * are matched to it and fit; else NULL, and nothing was done.
+ */
+AdModel *
+ad_model_call_held(FunctionCallInfo fcinfo, AdModelCall *call)
+{
+	AdModelArg *arg = &call->model;
+	AdModel    *m = NULL;
+
+	if (arg->form == AD_MODEL_BY_BYTES)
+		m = ad_model_held(&arg->ref,
+						  (struct varlena *) DatumGetPointer(PG_GETARG_DATUM(0)));
+	else if (arg->version != 0 && ad_model_argument_is_noted(fcinfo, arg))
+		m = arg->ref.model;
+	if (m == NULL || m != call->matched ||
+		!ad_args_will_fit(&call->args, fcinfo, m))
+		return NULL;
+	ad_stat_enter(&call->stat);
+	ad_stat_found(&call->stat);
+	return read_row(fcinfo, call, m);
+}
+
+/*
+ * Read the row of a call f(model bytea or text, ..., features).  Return the
+ * model, with the raw row in (*call)->args.x, a category as its code in the
+ * model; or NULL when the result is NULL, the model being NULL or the one
+ * array or row.  Features begin at argument "first".  What is resolved once
+ * per call site is kept in fn_extra.
+ */
+AdModel *
+ad_model_call_row(FunctionCallInfo fcinfo, int first, AdModelCall **result)
+{
+	AdModelCall *call = fcinfo->flinfo->fn_extra;
+	AdModel    *m;
+
+	if (PG_ARGISNULL(0))
+		return NULL;
+	if (unlikely(call == NULL))
+		call = ad_model_call_new(fcinfo);
+	*result = call;
+	ad_stat_enter(&call->stat);
+	if (unlikely(!call->ready))
+		ad_model_call_resolve(fcinfo, first, call);
+
+	m = ad_model_argument(fcinfo, &call->model, fcinfo->flinfo->fn_mcxt,
+						  AD_PRIVILEGE_SCORE);
+	ad_stat_found(&call->stat);
+	if (unlikely(m != call->matched))
+	{
+		call->matched = NULL;
+		ad_stat_model(&call->stat, m, ad_model_argument_name(&call->model),
+					  call->model.version);
+		ad_args_match(&call->args, m);
+		call->matched = m;
+		call->changes++;
+	}
+	return read_row(fcinfo, call, m);
 }
