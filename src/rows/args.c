@@ -456,8 +456,9 @@ ad_args_cast(AdArgs *a, FunctionCallInfo fcinfo)
 }
 
 /*
- * Whether the next row can be seen to fit a model that the arguments are matched
- * to, so that reading it raises no error; false: it may, or may not.
+ * Whether the next array or row can be seen to fit a model that the arguments
+ * are matched to, so that reading it raises no error; false: it may, or may
+ * not.
  */
 bool
 ad_args_will_fit(const AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
@@ -465,8 +466,7 @@ ad_args_will_fit(const AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
 	const struct varlena *value;
 	int32		head[4];
 
-	if (a->form == AD_FORM_COLUMNS)
-		return true;
+	Assert(a->form != AD_FORM_COLUMNS);
 	if (a->has_cast || PG_ARGISNULL(a->first))
 		return false;
 	value = (const struct varlena *) DatumGetPointer(PG_GETARG_DATUM(a->first));

@@ -224,7 +224,8 @@ ad_model_call_held(FunctionCallInfo fcinfo, AdModelCall *call)
 	else if (arg->version != 0 && ad_model_argument_is_noted(fcinfo, arg))
 		m = arg->ref.model;
 	if (m == NULL || m != call->matched ||
-		!ad_args_will_fit(&call->args, fcinfo, m))
+		(call->args.form != AD_FORM_COLUMNS &&
+		 !ad_args_will_fit(&call->args, fcinfo, m)))
 		return NULL;
 	ad_stat_enter(&call->stat);
 	ad_stat_found(&call->stat);

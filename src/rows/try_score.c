@@ -225,35 +225,46 @@ try_slowly(Attempt *a)
 	return false;
 }
 
+/* The model of a row that is going to be scored without an error; else NULL. */
+static inline AdModel *
+safe_model(FunctionCallInfo fcinfo, AdModelCall *call)
+{
+	if (unlikely(call == NULL || call->extra == NULL || PG_ARGISNULL(0) ||
+				 ((Try *) call->extra)->safe != call->changes))
+		return NULL;
+	return ad_model_call_held(fcinfo, call);
+}
+
 /*
- * Score the row of a call f(model bytea or text, features).  False: the
- * result is NULL, and what is to be counted was.  p_value: the model needs
+ * Score the row of a call f(model bytea or text, features).  NULL: the
+ * result is, and what is to be counted was.  p_value: the model needs
  * rows held out of its fit.
  */
-static bool
-try_row(FunctionCallInfo fcinfo, bool p_value, AdModel **m, double *score)
+static inline AdModel *
+try_row(FunctionCallInfo fcinfo, bool p_value, double *score)
 {
 	AdModelCall *call = fcinfo->flinfo->fn_extra;
-	Try		   *t = call ? call->extra : NULL;
-	Attempt		a = {fcinfo, call, NULL, 0};
+	AdModel    *m = safe_model(fcinfo, call);
 
-	if (PG_ARGISNULL(0))
-		return false;
-	if (likely(t != NULL && t->safe == call->changes))
-		a.m = ad_model_call_held(fcinfo, call);
-	if (likely(a.m != NULL))
-		a.score = ad_model_score(a.m, call->args.x);
-	else if (!try_slowly(&a))
-		return false;
-	if (p_value && a.m->calibration.method == AD_CALIBRATION_NONE)
+	if (likely(m != NULL))
+		*score = ad_model_score(m, call->args.x);
+	else
 	{
-		ad_stat_caught(&a.call->stat, true);
-		return false;
+		Attempt		a = {fcinfo, call, NULL, 0};
+
+		if (PG_ARGISNULL(0) || !try_slowly(&a))
+			return NULL;
+		call = a.call;
+		m = a.m;
+		*score = a.score;
 	}
-	ad_stat_score(&a.call->stat, a.score);
-	*m = a.m;
-	*score = a.score;
-	return true;
+	if (p_value && m->calibration.method == AD_CALIBRATION_NONE)
+	{
+		ad_stat_caught(&call->stat, true);
+		return NULL;
+	}
+	ad_stat_score(&call->stat, *score);
+	return m;
 }
 
 /*
@@ -263,10 +274,9 @@ try_row(FunctionCallInfo fcinfo, bool p_value, AdModel **m, double *score)
 Datum
 ad_try_score(PG_FUNCTION_ARGS)
 {
-	AdModel    *m;
 	double		score;
 
-	if (!try_row(fcinfo, false, &m, &score))
+	if (try_row(fcinfo, false, &score) == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_FLOAT8(score);
 }
@@ -275,10 +285,10 @@ ad_try_score(PG_FUNCTION_ARGS)
 Datum
 ad_try_pvalue(PG_FUNCTION_ARGS)
 {
-	AdModel    *m;
 	double		score;
+	AdModel    *m = try_row(fcinfo, true, &score);
 
-	if (!try_row(fcinfo, true, &m, &score))
+	if (m == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_FLOAT8(ad_scores_pvalue(&m->calibration.held_out, score));
 }
