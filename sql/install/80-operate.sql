@@ -54,6 +54,8 @@ CREATE TABLE _anomaly._ad_model_version (
     trained_at timestamptz NOT NULL CHECK (isfinite(trained_at)),
     trained_by text NOT NULL,
     notes text,
+    fit_ms double precision CHECK (fit_ms >= 0 AND fit_ms < 'infinity'),
+    fit_bytes bigint CHECK (fit_bytes >= 0),
     CONSTRAINT _ad_model_version_pkey PRIMARY KEY (name, version)
 );
 -- not compressed, so that its header can be read alone
@@ -210,7 +212,8 @@ CREATE VIEW _anomaly._ad_visible_model WITH (security_barrier) AS
 SELECT v.name, v.version, v.version IS NOT DISTINCT FROM n.active AS active,
        v.spec ->> 'detector' AS detector, v.rows, v.features,
        octet_length(v.model) AS bytes, v.spec, v.digest, v.trained_at, v.trained_by, v.notes,
-       p.privilege, CASE WHEN p.privilege IN ('read', 'own') THEN v.query END AS query
+       p.privilege, CASE WHEN p.privilege IN ('read', 'own') THEN v.query END AS query,
+       v.fit_ms, v.fit_bytes
 FROM _anomaly._ad_model_name n
      CROSS JOIN LATERAL (SELECT _anomaly._ad_model_privilege(n.name) AS privilege OFFSET 0) p
      JOIN _anomaly._ad_model_version v ON v.name = n.name
@@ -226,6 +229,8 @@ COMMENT ON VIEW @extschema@.ad_models IS
 COMMENT ON COLUMN @extschema@.ad_models.features IS 'names and types of the features';
 COMMENT ON COLUMN @extschema@.ad_models.privilege IS 'the most the current user may do with it';
 COMMENT ON COLUMN @extschema@.ad_models.query IS 'the training query; NULL without the privilege read';
+COMMENT ON COLUMN @extschema@.ad_models.fit_ms IS 'milliseconds that reading the rows and fitting took; NULL if it was trained before 0.3.0';
+COMMENT ON COLUMN @extschema@.ad_models.fit_bytes IS 'memory of the fit at its most: the sample of the rows and what the detector made of it; NULL if it was trained before 0.3.0';
 GRANT SELECT ON @extschema@.ad_models TO PUBLIC;
 
 CREATE VIEW _anomaly._ad_visible_grant WITH (security_barrier) AS
@@ -368,7 +373,7 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION @extschema@.ad_info(text) IS
-'what the active version of a named model is; needs the privilege read';
+'what the active version of a named model is, and how long its fit took and how much memory; needs the privilege read';
 
 CREATE FUNCTION @extschema@.ad_features(
     model text,

@@ -144,6 +144,30 @@ COMMENT ON COLUMN @extschema@.ad_stat_histograms.le IS 'upper bounds in seconds,
 COMMENT ON COLUMN @extschema@.ad_stat_histograms.bucket IS 'how many took at most as long, those of lower bounds included';
 GRANT SELECT ON @extschema@.ad_stat_histograms TO PUBLIC;
 
+CREATE FUNCTION _anomaly._ad_stat_cache(
+    OUT scope text,
+    OUT models bigint,
+    OUT bytes bigint,
+    OUT hits bigint,
+    OUT misses bigint,
+    OUT evictions bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'ad_stat_cache'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 100 ROWS 2;
+COMMENT ON FUNCTION _anomaly._ad_stat_cache() IS
+'the counts behind ad_stat_cache';
+
+CREATE VIEW @extschema@.ad_stat_cache AS
+SELECT s.scope, s.models, s.bytes, s.hits, s.misses, s.evictions FROM _anomaly._ad_stat_cache() s;
+COMMENT ON VIEW @extschema@.ad_stat_cache IS
+'the caches of loaded models: that of this session (scope is session), and those of all sessions together (server), which needs shared_preload_libraries';
+COMMENT ON COLUMN @extschema@.ad_stat_cache.models IS 'models that are loaded';
+COMMENT ON COLUMN @extschema@.ad_stat_cache.bytes IS 'memory of those that are kept for the next statements, see anomaly.model_cache_size';
+COMMENT ON COLUMN @extschema@.ad_stat_cache.hits IS 'how often a call found its model loaded';
+COMMENT ON COLUMN @extschema@.ad_stat_cache.misses IS 'how often a model had to be loaded';
+COMMENT ON COLUMN @extschema@.ad_stat_cache.evictions IS 'how often one was given up for want of room';
+GRANT SELECT ON @extschema@.ad_stat_cache TO PUBLIC;
+
 CREATE FUNCTION _anomaly._ad_stat_health(
     OUT whose text,
     OUT model text,

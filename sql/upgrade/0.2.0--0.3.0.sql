@@ -226,6 +226,10 @@ ALTER TABLE _anomaly._ad_alert ADD CHECK (isfinite(scored_at));
 ALTER TABLE _anomaly._ad_label ADD CHECK (isfinite(labelled_at));
 ALTER TABLE _anomaly._ad_model_version ADD CHECK (isfinite(trained_at));
 
+-- What a fit took stands with its version.
+ALTER TABLE _anomaly._ad_model_version ADD fit_ms double precision CHECK (fit_ms >= 0 AND fit_ms < 'infinity'),
+	ADD fit_bytes bigint CHECK (fit_bytes >= 0);
+
 -- A new privilege on models: that a role's labels count in ad_retrain().
 ALTER TABLE _anomaly._ad_model_grant DROP CONSTRAINT _ad_model_grant_privilege_check,
 	ADD CHECK (privilege IN ('score', 'label', 'read', 'own'));

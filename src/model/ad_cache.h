@@ -131,7 +131,9 @@ typedef struct AdCacheCounts
 	int			models;			/* loaded, held or not */
 	Size		bytes;			/* of them that nobody holds, or kept anyway */
 	uint64		uses;			/* by call sites, of a model that none held */
-	uint64		loads;
+	uint64		loads;			/* misses */
+	uint64		hits;			/* call sites that found their model loaded */
+	uint64		evictions;
 } AdCacheCounts;
 
 extern AdCacheCounts ad_cache_counts(void);

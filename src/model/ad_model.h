@@ -169,6 +169,9 @@ extern const double *ad_prepare_fit(AdModel *m, const AdView *v,
 extern void ad_clock_arc(const AdView *v, int feature, AdArc *arc);
 
 /* fit.c */
+extern Size ad_fit_memory;		/* that fits had at their most, since it was
+								 * set to 0 */
+extern void ad_fit_measure(void);
 extern bytea *ad_model_fit(AdSketch *sketch, const AdSpec *spec,
 						   char **fault);
 extern char *ad_model_outliers(AdSketch *sketch, const AdSpec *spec,

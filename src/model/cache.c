@@ -147,6 +147,8 @@ static Size sizes[NPLACES];		/* bytes in each; but NOWHERE and GONE */
 static int	ngone = 0;
 static uint64 last_serial = 0;	/* so many were loaded */
 static uint64 uses = 0;
+static uint64 taken = 0;		/* models that call sites began to hold */
+static uint64 evictions = 0;
 
 /* Define the settings of the room. */
 void
@@ -224,6 +226,7 @@ last_of(Place place)
 static void
 forget(AdCacheEntry *e)
 {
+	evictions++;
 	MemoryContextDelete(e->model->mcxt);
 	e->model = NULL;
 	e->serial = 0;
@@ -566,6 +569,7 @@ ad_model_lookup(AdModelRef *ref, struct varlena *value, MemoryContext owner)
 					   AD_HABIT_CALLS * (int64) entry->model->bytes);
 	if (entry != ref->entry)
 	{
+		taken++;
 		/* hold the new one before the old one is let go */
 		hold(entry);
 		release(ref);
@@ -605,5 +609,7 @@ ad_cache_counts(void)
 	c.bytes = sizes[WAITING] + sizes[KEPT];
 	c.uses = uses;
 	c.loads = last_serial;
+	c.hits = taken > last_serial ? taken - last_serial : 0;
+	c.evictions = evictions;
 	return c;
 }

@@ -11,6 +11,11 @@
 #include "model/ad_ensemble.h"
 #include "model/ad_fit.h"
 
+Size		ad_fit_memory = 0;	/* see ad_model.h */
+
+static MemoryContext fit_mcxt = NULL;	/* of the fit that is under way */
+static const AdSketch *fit_sketch = NULL;	/* of the same */
+
 #define FEW_ROWS		16		/* what is held out follows from values */
 
 /*
@@ -161,6 +166,22 @@ typedef struct Task
 } Task;
 
 /*
+ * Note how much memory the fit that is under way has: its sample's and its
+ * own.  To be called where it has most, before some of it is freed.
+ */
+void
+ad_fit_measure(void)
+{
+	Size		bytes;
+
+	if (fit_mcxt == NULL)
+		return;
+	bytes = MemoryContextMemAllocated(fit_mcxt, true) +
+		MemoryContextMemAllocated(fit_sketch->mcxt, true);
+	ad_fit_memory = Max(ad_fit_memory, bytes);
+}
+
+/*
  * Do a task in memory that is freed afterwards.  Returns NULL; or, where the
  * spec says so, the message of an error that the data are to blame for,
  * palloc'd in the current context.
@@ -174,12 +195,16 @@ run_task(void (*work) (void *), Task *task)
 	char	   *message = NULL;
 
 	task->mcxt = old;
+	fit_mcxt = scratch;
+	fit_sketch = task->sketch;
 	MemoryContextSwitchTo(scratch);
 	if (task->spec->prepare.on_error == AD_ON_ERROR_NULL)
 		message = ad_fault_catch(work, task);
 	else
 		work(task);
 	MemoryContextSwitchTo(old);
+	ad_fit_measure();
+	fit_mcxt = NULL;
 	if (message)
 		message = pstrdup(message);
 	MemoryContextDelete(scratch);
@@ -208,6 +233,7 @@ fit_model(void *arg)
 		fit.unsampled = (Size) Min(sketch->rows, full) - sketch->n;
 	ad_fit_calibrate(&fit);
 	remember_shares(fit.model, fit.view);
+	ad_fit_measure();
 	forget_scorer(&fit);
 	task->model = write_model(&fit, task->mcxt);
 }

@@ -358,6 +358,7 @@ begin_fit(AdFit *fit, const Size *rows, Size n)
 
 	if (fit->fitted)
 	{
+		ad_fit_measure();
 		/* the members' contexts go with it */
 		for (int k = 0; k < fit->nmembers; k++)
 			fit->members[k].fitted = NULL;

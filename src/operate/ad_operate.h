@@ -46,6 +46,8 @@ extern bool ad_registry_version(const text *name, int32 version,
 								Snapshot snapshot, Datum *model);
 extern bool ad_registry_is(const text *name, int32 version,
 						   const char *digest);
+extern void ad_registry_fit(const text *name, int32 version,
+							Snapshot snapshot, double *ms, int64 *bytes);
 extern Datum ad_registry_model(const text *name, int32 *version,
 							   AdPrivilege need);
 

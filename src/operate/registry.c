@@ -44,6 +44,8 @@
 #define VERSION_VERSION		2
 #define VERSION_MODEL		3
 #define VERSION_DIGEST		8
+#define VERSION_FIT_MS		12	/* not there until ALTER EXTENSION UPDATE */
+#define VERSION_FIT_BYTES	13
 #define GRANT_NAME			1
 #define GRANT_ROLE			2
 #define GRANT_PRIVILEGE		3
@@ -257,6 +259,36 @@ ad_registry_is(const text *name, int32 version, const char *digest)
 	}
 	end_scan(scan, rel);
 	return result;
+}
+
+/* How long the fit of a version took and the memory that it had; NaN, -1: not known. */
+void
+ad_registry_fit(const text *name, int32 version, Snapshot snapshot, double *ms,
+				int64 *bytes)
+{
+	Relation	rel;
+	SysScanDesc scan = begin_scan(AD_REL_MODEL_VERSION,
+								  AD_REL_MODEL_VERSION_KEY, name, version,
+								  snapshot, &rel);
+	HeapTuple	tuple = systable_getnext(scan);
+
+	*ms = NAN;
+	*bytes = -1;
+	if (HeapTupleIsValid(tuple) &&
+		RelationGetDescr(rel)->natts >= VERSION_FIT_BYTES)
+	{
+		bool		isnull;
+		Datum		d = heap_getattr(tuple, VERSION_FIT_MS,
+									 RelationGetDescr(rel), &isnull);
+
+		if (!isnull)
+			*ms = DatumGetFloat8(d);
+		d = heap_getattr(tuple, VERSION_FIT_BYTES, RelationGetDescr(rel),
+						 &isnull);
+		if (!isnull)
+			*bytes = DatumGetInt64(d);
+	}
+	end_scan(scan, rel);
 }
 
 /*

@@ -13,6 +13,7 @@
 #include "operate/ad_shared.h"
 
 #include "miscadmin.h"
+#include "operate/ad_cache_counts.h"
 #include "operate/ad_progress.h"
 #include "operate/ad_stats.h"
 #include "storage/ipc.h"
@@ -38,6 +39,7 @@ request(void)
 	RequestAddinShmemSpace(MAXALIGN(sizeof(AdShared)));
 	RequestAddinShmemSpace(ad_stats_size());
 	RequestAddinShmemSpace(ad_progress_size());
+	RequestAddinShmemSpace(ad_cache_counts_size());
 	RequestNamedLWLockTranche(TRANCHE, 2);
 }
 
@@ -63,6 +65,7 @@ startup(void)
 	ad_stat_measure_clock();
 	ad_stats_startup(&is_new);
 	ad_progress_startup();
+	ad_cache_counts_startup();
 	ad_shared = shared;
 	LWLockRelease(AddinShmemInitLock);
 

@@ -25,6 +25,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "operate/ad_cache_counts.h"
 #include "operate/ad_shared.h"
 #include "operate/ad_stats.h"
 
@@ -249,8 +250,10 @@ at_end(void *arg)
 	if (!site->on)
 		return;
 	site->on = false;
-	if (MyProc != NULL)
-		flush_site(site, true);
+	if (MyProc == NULL)
+		return;
+	flush_site(site, true);
+	ad_cache_counts_tell();
 }
 
 /*

@@ -13,6 +13,7 @@
 #include "access/htup_details.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(ad_info);
 PG_FUNCTION_INFO_V1(ad_features);
@@ -34,6 +35,26 @@ enum
 	FEATURE_COLUMNS
 };
 
+/*
+ * Add to what a named model is, a JSON object, what the registry knows of its
+ * fit: "fit": {"ms": ..., "bytes": ...}.
+ */
+static void
+describe_fit(const AdModelArg *arg, StringInfo buf)
+{
+	double		ms;
+	int64		bytes;
+
+	ad_registry_fit(cstring_to_text_with_len(arg->name, (int) arg->name_length),
+					arg->version, GetActiveSnapshot(), &ms, &bytes);
+	if (isnan(ms) || bytes < 0)
+		return;
+	Assert(buf->data[buf->len - 1] == '}');
+	buf->data[--buf->len] = '\0';
+	appendStringInfo(buf, ", \"fit\": {\"ms\": %.3f, \"bytes\": " INT64_FORMAT "}}",
+					 ms, bytes);
+}
+
 /* ad_info(model bytea or text) -> jsonb.  Strict. */
 Datum
 ad_info(PG_FUNCTION_ARGS)
@@ -50,6 +71,8 @@ ad_info(PG_FUNCTION_ARGS)
 						  AD_PRIVILEGE_READ);
 	initStringInfo(&buf);
 	ad_model_describe(m, &buf);
+	if (arg->form == AD_MODEL_BY_NAME)
+		describe_fit(arg, &buf);
 	PG_RETURN_JSONB_P(ad_jsonb_from_text(buf.data));
 }
 

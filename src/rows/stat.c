@@ -12,6 +12,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "operate/ad_cache_counts.h"
 #include "operate/ad_shared.h"
 #include "rows/ad_model_call.h"
 #include "rows/ad_monitor.h"
@@ -28,13 +29,14 @@
 #define STAT_COLUMNS		25
 #define INTERVAL_COLUMNS	25
 #define HISTOGRAM_COLUMNS	10
+#define CACHE_COLUMNS		6
 #define LEAST_CALLS			20	/* that ad_health() judges */
 #define LEAST_ROWS			1000
 #define HEALTH_COLUMNS		19
 
 /* bounds of histograms, one per octave: powers of two, in nanoseconds */
-#define ROW_LOWEST			6	/* 64 ns */
-#define ROW_BOUNDS			25	/* to 1.07 s */
+#define ROW_LOWEST			5	/* 32 ns */
+#define ROW_BOUNDS			26	/* to 1.07 s */
 #define CALL_LOWEST			14	/* 16 us */
 #define CALL_BOUNDS			23	/* to 69 s */
 
@@ -42,6 +44,7 @@ PG_FUNCTION_INFO_V1(ad_stat_models);
 PG_FUNCTION_INFO_V1(ad_stat_models_0_3);
 PG_FUNCTION_INFO_V1(ad_stat_intervals);
 PG_FUNCTION_INFO_V1(ad_stat_histograms);
+PG_FUNCTION_INFO_V1(ad_stat_cache);
 PG_FUNCTION_INFO_V1(ad_stat_health);
 PG_FUNCTION_INFO_V1(ad_stat_reset);
 
@@ -477,6 +480,32 @@ ad_stat_histograms(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* _ad_stat_cache(): a row for this session, and one for all of the server. */
+Datum
+ad_stat_cache(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	Tuplestorestate *store = ad_result_begin(fcinfo, CACHE_COLUMNS, &desc);
+	AdCacheCounts c = ad_cache_counts();
+	const char *scope = "session";
+
+	do
+	{
+		bool		nulls[CACHE_COLUMNS] = {false};
+		Datum		values[CACHE_COLUMNS] = {
+			CStringGetTextDatum(scope), Int64GetDatum(c.models),
+			Int64GetDatum((int64) c.bytes), Int64GetDatum((int64) c.hits),
+			Int64GetDatum((int64) c.loads), Int64GetDatum((int64) c.evictions)
+		};
+
+		tuplestore_putvalues(store, desc, values, nulls);
+		if (strcmp(scope, "server") == 0)
+			break;
+		scope = "server";
+	} while (ad_cache_counts_all(&c));
+	return (Datum) 0;
+}
+
 /* Whose fault the counts of an entry can be; see ad_stat_health(). */
 typedef enum Whose
 {
@@ -774,5 +803,6 @@ ad_stat_reset(PG_FUNCTION_ARGS)
 	(void) fcinfo;
 	ad_shared_require("ad_stat_models");
 	ad_stat_reset_all();
+	ad_cache_counts_reset();
 	PG_RETURN_VOID();
 }

@@ -25,6 +25,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "portability/instr_time.h"
 #include "tcop/utility.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -159,20 +160,24 @@ enum
 	STORE_DIGEST,
 	STORE_USER,
 	STORE_NOTES,
+	STORE_FIT_MS,
+	STORE_FIT_BYTES,
 	STORE_PARAMETERS
 };
 
 /*
- * Store a model as the next version of a name; versions beyond those that
+ * Store a model, whose fit took ms milliseconds, as the next version of a name;
+ * versions beyond those that
  * are kept go.  Returns the version.  Within SPI.
  */
 static int32
-store(text *name, bytea *bytes, const AdModel *m,
+store(text *name, bytea *bytes, const AdModel *m, double ms,
 	  const char *query, Datum notes, bool notes_null, Datum keep,
 	  bool keep_null, bool activate)
 {
 	Oid			types[STORE_PARAMETERS] = {TEXTOID, INT4OID, BYTEAOID,
-		JSONBOID, TEXTOID, INT8OID, JSONBOID, TEXTOID, TEXTOID, TEXTOID
+		JSONBOID, TEXTOID, INT8OID, JSONBOID, TEXTOID, TEXTOID, TEXTOID,
+		FLOAT8OID, INT8OID
 	};
 	Datum		values[STORE_PARAMETERS];
 	char		nulls[STORE_PARAMETERS];
@@ -195,10 +200,19 @@ store(text *name, bytea *bytes, const AdModel *m,
 		CStringGetTextDatum(GetUserNameFromId(GetUserId(), false));
 	values[STORE_NOTES] = notes;
 	nulls[STORE_NOTES] = notes_null ? 'n' : ' ';
-	(void) ad_own_run("INSERT INTO %s._ad_model_version (name, version, model, spec, query, rows, "
-					  "features, digest, trained_at, trained_by, notes) "
-					  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp(), $9, $10)",
-					  STORE_PARAMETERS, types, values, nulls);
+	values[STORE_FIT_MS] = Float8GetDatum(ms);
+	values[STORE_FIT_BYTES] = Int64GetDatum((int64) ad_fit_memory);
+	/* until ALTER EXTENSION has been run the last two have no columns */
+	if (get_attnum(ad_own_relation(AD_REL_MODEL_VERSION), "fit_ms") == InvalidAttrNumber)
+		(void) ad_own_run("INSERT INTO %s._ad_model_version (name, version, model, spec, query, rows, "
+						  "features, digest, trained_at, trained_by, notes) "
+						  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp(), $9, $10)",
+						  STORE_FIT_MS, types, values, nulls);
+	else
+		(void) ad_own_run("INSERT INTO %s._ad_model_version (name, version, model, spec, query, rows, "
+						  "features, digest, trained_at, trained_by, notes, fit_ms, fit_bytes) "
+						  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp(), $9, $10, $11, $12)",
+						  STORE_PARAMETERS, types, values, nulls);
 	if (activate)
 		(void) ad_own_run("UPDATE %s._ad_model_name SET active = $2 WHERE name = $1",
 						  STORE_VERSION + 1, types, values, NULL);
@@ -229,6 +243,8 @@ run_train(FunctionCallInfo fcinfo)
 	AdQuery		query;
 	bytea	   *bytes;
 	int32		version;
+	instr_time	start;
+	instr_time	took;
 	int			progress;
 
 	ad_check_public(fcinfo->flinfo->fn_oid);
@@ -258,9 +274,13 @@ run_train(FunctionCallInfo fcinfo)
 	ad_progress_phase(progress, "planning");
 	ad_progress_around_fit = progress;
 	SPI_connect();
+	ad_fit_memory = 0;
+	INSTR_TIME_SET_CURRENT(start);
 	bytes = fit_rows(text_to_cstring(name), sql,
 					 PointerGetDatum(spec_value), types[2],
 					 spec.sampling.keyed, &query);
+	INSTR_TIME_SET_CURRENT(took);
+	INSTR_TIME_SUBTRACT(took, start);
 	ad_progress_around_fit = -1;
 	ad_progress_phase(progress, "storing");
 	if (bytes == NULL)
@@ -274,7 +294,7 @@ run_train(FunctionCallInfo fcinfo)
 	version = store(name, bytes,
 					ad_model_read((const uint8 *) VARDATA_ANY(bytes),
 								  VARSIZE_ANY_EXHDR(bytes)),
-					query.text,
+					INSTR_TIME_GET_MILLISEC(took), query.text,
 					PG_ARGISNULL(3) ? (Datum) 0 : PG_GETARG_DATUM(3),
 					PG_ARGISNULL(3),
 					PG_ARGISNULL(4) ? (Datum) 0 : PG_GETARG_DATUM(4),
