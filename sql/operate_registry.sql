@@ -20,7 +20,7 @@ FROM (SELECT ad_score('fraud', amount, country, ts) AS by_name, ad_score('fraud'
              ad_score(m, amount, country, ts) AS by_bytes
       FROM payments p, (SELECT ad_fit(ad_iforest(trees => 20), t) AS m
                         FROM (SELECT amount, country, ts FROM payments WHERE id <= 1500) t) f) s;
-SELECT ad_info('fraud') = ad_info(ad_model('fraud')) AS info, count(*) AS features FROM ad_features('fraud');
+SELECT ad_info('fraud') - 'fit' = ad_info(ad_model('fraud')) AS info, count(*) AS features FROM ad_features('fraud');
 -- a call of a typed text, a varchar, a column, a prepared one
 SELECT DISTINCT ad_score('fraud', 10, 'AT', ts) = ad_score(n::varchar, 10, 'AT', ts) AS same
 FROM payments, (VALUES (text 'fraud')) v(n) WHERE id < 5;

@@ -387,10 +387,10 @@ BEGIN
     IF worst.row_p95_ms IS NULL THEN
         detail := 'Nothing was scored lately.';
     ELSE
-        detail := concat(format('95 %% of the rows of %s since %s took at most %s ms', _anomaly._ad_health_model(worst.whose, worst.model, worst.digest),
-                                to_char(worst.since, 'HH24:MI:SS'), _anomaly._ad_health_number(worst.row_p95_ms)),
+        detail := concat(format('95 %% of the rows of %s since %s took at most %s us', _anomaly._ad_health_model(worst.whose, worst.model, worst.digest),
+                                to_char(worst.since, 'HH24:MI:SS'), _anomaly._ad_health_number(worst.row_p95_ms * 1000)),
                          CASE WHEN worst.ratio IS NOT NULL THEN
-                             format('; in the middle %s times as long as before', _anomaly._ad_health_number(worst.ratio)) END, '.');
+                             format('; their median is %s us, and was %s before', _anomaly._ad_health_number(worst.row_us), _anomaly._ad_health_number(worst.past_row_us)) END, '.');
     END IF;
     hint := CASE WHEN worst.slower <> 'ok' THEN 'Is the machine busy, or does a column hold other values? See ad_stat_intervals.'
                  WHEN status <> 'ok' THEN

@@ -166,16 +166,16 @@ for my $sql ('SELECT ad_score(m, 1) FROM models WHERE k = 5',
 }
 is( sql_value($node, "SELECT coalesce(k, 0), calls, rows, errors FROM s WHERE errors > 0 OR k IN (5, 6, 7) ORDER BY 1"),
 	"0|1|0|1\n5|1|0|1\n6|1|9|0\n7|1|2|1", 'errors count where they happen, and the rows before them');
-is( sql_value($node, 'SELECT status, detail FROM ad_health() WHERE "check" = \'error rate\''), 'ok|No model was called 20 times yet.', 'few calls are no rate');
+is( sql_value($node, 'SELECT status, detail FROM ad_health() WHERE "check" = \'error rate\''), 'ok|No model was called 20 times lately.', 'few calls are no rate');
 fails('postgres', 'SELECT ad_score(m, 1) FROM models WHERE k = 5', 19);
 $node->safe_psql('postgres', 'SELECT ad_score(m, 1, 1) FROM models WHERE k = 5') for 1 .. 20;
-is(health('postgres', 'error rate', 'status, hint'), 'critical|Most failed as role postgres: see ad_stat_models, and the server\'s log for the errors.', 'ad_health sees them');
-like(health('postgres', 'error rate', 'detail'), qr/^20 of 40 scoring calls of the model with digest [0-9a-f]{32} failed\.$/, '... of one model');
+is(health('postgres', 'error rate', 'status, hint'), 'critical|Most failed as role postgres: see ad_stat_intervals, and the server\'s log for the errors.', 'ad_health sees them');
+like(health('postgres', 'error rate', 'detail'), qr/^20 of 40 scoring calls of the model with digest [0-9a-f]{32} since [\d:]{8} failed\.$/, '... of one model');
 is( $node->safe_psql('postgres', "SET anomaly.health_latency_critical = 1000000; SET anomaly.health_latency_warning = 0;
 		SET anomaly.health_error_rate_critical = 1;
 		-- until PostgreSQL 14 everybody may create in the schema public
 		SELECT \"check\", status FROM ad_health() WHERE \"check\" <> 'schema'"),
-	"statistics|ok\nerror rate|warning\nunknown model|ok\nlatency|warning\ndrift|ok\nstale model|ok\njob lag|ok\nfailing job|ok\nalert flood|ok\nheld watermark|ok\nlate rows|ok\nbad rows|ok\njob source|ok\njob rule|ok\nstorage|warning", 'limits are settings');
+	"statistics|ok\nerror rate|warning\ncaught errors|ok\nunknown model|ok\nlatency|warning\ndrift|ok\nstale model|ok\njob lag|ok\nfailing job|ok\nalert flood|ok\nheld watermark|ok\nlate rows|ok\nbad rows|ok\njob source|ok\njob rule|ok\nstorage|warning", 'limits are settings');
 
 # In one call site, too.
 forget();
@@ -228,7 +228,7 @@ fails('mallory', "SELECT ad_score('no', 1); SELECT ad_score('\\x00'::bytea, 1); 
 fails('mallory', 'SELECT ad_score(m, 1) FROM models WHERE k = 1', 30);
 is(health($_->[0], 'error rate', 'status'), $_->[1], "calls without a right on a model: error rate to $_->[0]")
   for [ 'anna', 'ok' ], [ 'guard', 'warning' ], [ 'postgres', 'warning' ], [ 'mallory', 'critical' ];
-like(health('guard', 'error rate', 'concat(detail, hint)'), qr/^30 of 30 scoring calls of the model of another role with digest \w+ failed\.Most failed as role mallory:/, '... which says whose');
+like(health('guard', 'error rate', 'concat(detail, hint)'), qr/^30 of 30 scoring calls of the model of another role with digest \w+ since [\d:]{8} failed\.Most failed as role mallory:/, '... which says whose');
 is(health($_->[0], 'unknown model', 'concat_ws(\'|\', status, detail)'), $_->[1], "... unknown model to $_->[0]")
   for [ 'anna', 'ok|0 of your scoring calls named no model that you may use, or gave a value that is none.' ],
   [ 'guard', 'ok|0 of your scoring calls named no model that you may use, or gave a value that is none; of those of other roles 300.' ],
@@ -246,8 +246,8 @@ as_role('anna', "SELECT ad_score('anna 2', 1::float8, 1::float8)") for 1 .. 10;
 fails('mallory', "SELECT ad_score('anna 2', 1)", 30);
 is(health($_->[0], 'error rate', 'status'), $_->[1], "calls of a named model: error rate to $_->[0]")
   for [ 'anna', 'critical' ], [ 'guard', 'critical' ], [ 'mallory', 'critical' ];
-is(health('anna', 'error rate', 'concat(detail, hint)'),
-	'30 of 40 scoring calls of model "anna 2" failed.Most failed as role mallory: see ad_stat_models, and the server\'s log for the errors.', '... which says by whom');
+like(health('anna', 'error rate', 'concat(detail, hint)'),
+	qr/^30 of 40 scoring calls of model "anna 2" since [\d:]{8} failed\.Most failed as role mallory: see ad_stat_intervals, and the server's log for the errors\.$/, '... which says by whom');
 as_role('anna', "SELECT ad_train('anna 2', 'SELECT x, y FROM rows WHERE i <= 100', 'zscore')");
 is(health('anna', 'error rate', 'status'), 'ok', '... until there is a new version');
 
@@ -271,7 +271,7 @@ for ([ 'alice', '2|8' ], [ 'bob', '1|11' ], [ 'watcher', '3|19' ], [ 'postgres',
 	is($node->safe_psql('postgres', 'SELECT calls, rows FROM ad_stat_models', extra_params => [ '-U', $role ]), $seen, "what $role sees");
 }
 like(error_of($node, 'SELECT ad_stat_reset();', extra_params => [ '-U', 'alice' ]), qr/42501/, 'not everybody may reset');
-is($node->safe_psql('postgres', 'SELECT count(*) FROM ad_health()', extra_params => [ '-U', 'alice' ]), 16, 'everybody may ask for health');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM ad_health()', extra_params => [ '-U', 'alice' ]), 17, 'everybody may ask for health');
 
 # Start psql on its own; returns its handle.
 sub background
