@@ -93,15 +93,14 @@ is_noted(const AdModelArg *arg, const text *name, const AdMoment *now)
 		memcmp(VARDATA_ANY(name), arg->name, arg->name_length) == 0;
 }
 
-/* Note the name in argument 0, if it can be one, and the moment. */
+/* Note the name in argument 0, which can be one, and the moment. */
 void
 ad_model_argument_note(FunctionCallInfo fcinfo, AdModelArg *arg)
 {
 	text	   *name = DatumGetTextPP(PG_GETARG_DATUM(0));
 
 	arg->name_length = VARSIZE_ANY_EXHDR(name);
-	if (arg->name_length > AD_MAX_MODEL_NAME)
-		return;
+	Assert(arg->name_length <= AD_MAX_MODEL_NAME);
 	memcpy(arg->name, VARDATA_ANY(name), arg->name_length);
 	this_moment(&arg->moment);
 }

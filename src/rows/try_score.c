@@ -21,6 +21,7 @@
  */
 #include "core/ad_fingerprint.h"
 #include "rows/ad_model_call.h"
+#include "sql/ad_text.h"
 
 PG_FUNCTION_INFO_V1(ad_try_score);
 PG_FUNCTION_INFO_V1(ad_try_pvalue);
@@ -112,7 +113,11 @@ remember_bad(FunctionCallInfo fcinfo, const AdModelCall *call, Try *t)
 	struct varlena *value =
 		(struct varlena *) DatumGetPointer(PG_GETARG_DATUM(0));
 
-	t->is_bad = true;
+	/* of a name that is too long for any no more is read */
+	t->is_bad = call->model.form != AD_MODEL_BY_NAME ||
+		ad_raw_length(PG_GETARG_DATUM(0)) <= AD_MAX_MODEL_NAME;
+	if (!t->is_bad)
+		return;
 	if (call->model.form == AD_MODEL_BY_NAME)
 		ad_model_argument_note(fcinfo, &t->bad_name);
 	else if (VARATT_IS_EXTERNAL_ONDISK(value))
@@ -135,7 +140,8 @@ is_bad(FunctionCallInfo fcinfo, const AdModelCall *call, const Try *t)
 	if (!t->is_bad)
 		return false;
 	if (call->model.form == AD_MODEL_BY_NAME)
-		return ad_model_argument_is_noted(fcinfo, &t->bad_name);
+		return ad_raw_length(PG_GETARG_DATUM(0)) <= AD_MAX_MODEL_NAME &&
+			ad_model_argument_is_noted(fcinfo, &t->bad_name);
 	/* a value in memory is told by its bytes */
 	if (VARATT_IS_EXTERNAL_ONDISK(value))
 	{
