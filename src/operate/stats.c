@@ -109,16 +109,53 @@ pass_over(AdStatSite *site)
 	}
 }
 
+/*
+ * Four numbers at a time, so that a sum need not wait for the one before.
+ * Compilers make of it what the machine has.
+ */
+typedef double Four __attribute__((vector_size(4 * sizeof(double))));
+typedef int64 FourBits __attribute__((vector_size(4 * sizeof(int64))));
+
+/*
+ * Add n scores to counts; there is room for as many more as make it a multiple
+ * of 4.
+ */
+static void
+add_up(AdStatCounts *c, double *scores, int n)
+{
+	const Four	shift = {c->shift, c->shift, c->shift, c->shift};
+	const Four	threshold = {c->threshold, c->threshold, c->threshold,
+	c->threshold};
+	Four		sum = {0};
+	Four		squares = {0};
+	FourBits	above = {0};
+
+	/* these are no different from the first; what is above is taken back */
+	for (int i = n; i % 4 != 0; i++)
+		scores[i] = c->shift;
+	for (int i = 0; i < n; i += 4)
+	{
+		Four		s;
+
+		memcpy(&s, &scores[i], sizeof(s));
+		above -= s > threshold;
+		s -= shift;
+		sum += s;
+		squares += s * s;
+	}
+	for (int i = n; i % 4 != 0; i++)
+		above[0] -= c->shift > c->threshold;
+	c->sum += (sum[0] + sum[1]) + (sum[2] + sum[3]);
+	c->squares += (squares[0] + squares[1]) + (squares[2] + squares[3]);
+	c->anomalies += (uint64) (above[0] + above[1] + above[2] + above[3]);
+}
+
 /* Add the scores that are waiting to the counts of the model in use. */
 static void
 add_scores(AdStatSite *site)
 {
 	AdStatCounts *c = site->now;
 	int			n = (int) (site->next - site->scores);
-	double		sum[2] = {0, 0};
-	double		squares[2] = {0, 0};
-	int			above = 0;
-	int			i = 0;
 
 	site->next = site->scores;
 	site->end = site->scores + AD_STAT_PENDING;
@@ -126,32 +163,9 @@ add_scores(AdStatSite *site)
 		return;
 	if (c->rows == 0)
 		c->shift = site->scores[0];
-	/* two sums, so that one need not wait for the other */
-	for (; i + 1 < n; i += 2)
-	{
-		double		d = site->scores[i] - c->shift;
-		double		e = site->scores[i + 1] - c->shift;
-
-		sum[0] += d;
-		sum[1] += e;
-		squares[0] += d * d;
-		squares[1] += e * e;
-		above += (site->scores[i] > c->threshold) +
-			(site->scores[i + 1] > c->threshold);
-	}
-	if (i < n)
-	{
-		double		d = site->scores[i] - c->shift;
-
-		sum[0] += d;
-		squares[0] += d * d;
-		above += site->scores[i] > c->threshold;
-	}
-	c->sum += sum[0] + sum[1];
-	c->squares += squares[0] + squares[1];
-	c->anomalies += above;
-	c->rows += n;
-	c->seen += n;
+	add_up(c, site->scores, n);
+	c->rows += (uint64) n;
+	c->seen += (uint64) n;
 	site->added += (uint32) n;
 }
 
