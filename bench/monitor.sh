@@ -38,6 +38,7 @@ ad_work=$main
 
 statements=(
 	"SELECT count(ad_score((SELECT m FROM models WHERE name = 'zscore'), x)) FROM rows"
+	"SELECT count(ad_score('zscore', x)) FROM rows"
 	"SELECT count(ad_score((SELECT m FROM models WHERE name = 'zscore, 10 columns'), x, a, b, c, d, e, f, g, h, i)) FROM rows"
 	"SELECT count(ad_score((SELECT m FROM models WHERE name = 'iforest'), x, a, b, c, d, e, f, g, h, i)) FROM rows"
 	"SELECT length(ad_fit(ad_zscore(), x, a, b, c, d, e, f, g, h, i)) FROM rows"
@@ -51,6 +52,7 @@ for host in "$plain" "$preloaded"; do
 		CREATE TABLE models AS SELECT 'zscore' AS name, ad_fit(ad_zscore(), x) AS m FROM rows
 			UNION ALL SELECT 'zscore, 10 columns', ad_fit(ad_zscore(), x, a, b, c, d, e, f, g, h, i) FROM rows
 			UNION ALL SELECT 'iforest', ad_fit(ad_iforest(), x, a, b, c, d, e, f, g, h, i) FROM rows;
+		SELECT ad_train('zscore', 'SELECT x FROM rows', 'zscore') \g /dev/null
 		VACUUM ANALYZE;
 	SQL
 done

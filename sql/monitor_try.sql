@@ -56,6 +56,21 @@ FROM generate_series(1, 6) i, bytes WHERE name = 'guard' ORDER BY i;
 -- other errors are raised: those of arguments, and a cancel
 SELECT ad_try_score('guard', 1, 1 / (i - 1)) FROM rows WHERE i = 1;
 SELECT ad_try_score('guard');
+SET client_min_messages = warning;
+CREATE TYPE try_vec;
+CREATE FUNCTION try_vec_in(cstring) RETURNS try_vec LANGUAGE internal IMMUTABLE STRICT AS 'textin';
+CREATE FUNCTION try_vec_out(try_vec) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
+CREATE TYPE try_vec (INPUT = try_vec_in, OUTPUT = try_vec_out, LIKE = text);
+CREATE FUNCTION try_vec_array(try_vec) RETURNS float8[] LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+	IF try_vec_out($1)::text = 'odd' THEN RAISE 'odd' USING ERRCODE = 'datatype_mismatch'; END IF;
+	RETURN try_vec_out($1)::text::float8[];
+END $$;
+CREATE CAST (try_vec AS float8[]) WITH FUNCTION try_vec_array(try_vec);
+SELECT ad_try_score('guard', '{1,2}'::try_vec) = ad_score('guard', 1, 2) AS same, ad_try_score('guard', '{1}'::try_vec), ad_try_score('lost', '{1}'::try_vec);
+SELECT ad_try_score('guard', v::try_vec) FROM (VALUES ('{1,2}'), ('odd')) t(v);
+SELECT ad_try_score('guard', v::try_vec) FROM (VALUES ('odd')) t(v);
+RESET client_min_messages;
 SET statement_timeout = '50ms';
 SELECT count(ad_try_score('guard', x, pg_sleep(1)::text::float8)) FROM rows;
 RESET statement_timeout;
@@ -97,4 +112,6 @@ SELECT models, hits, misses, evictions FROM ad_stat_cache WHERE scope = 'session
 SELECT ad_drop_model(name) FROM ad_models;
 DROP TABLE rows, bytes, guarded;
 DROP FUNCTION tried, mark;
+SET client_min_messages = warning;
+DROP TYPE try_vec CASCADE;
 DROP ROLE regress_try;

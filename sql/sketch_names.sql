@@ -1,6 +1,6 @@
 -- Two attributes of one name, as SELECT l.*, r.* makes them: no function that
 -- takes a row guesses which of them is meant. The functions are those of the
--- catalogue that take features.
+-- catalogue that take features, but those that return NULL in place of errors.
 \set SHOW_CONTEXT never
 \pset format unaligned
 
@@ -31,7 +31,7 @@ SELECT proname || '(' || (SELECT coalesce(string_agg(CASE a WHEN 'model' THEN CA
        'r)' || CASE prokind WHEN 'w' THEN ' OVER ()' ELSE '' END AS call,
        prokind = 'f' AS has_model
 FROM pg_proc
-WHERE provariadic = '"any"'::regtype AND proname LIKE 'ad\_%' AND
+WHERE provariadic = '"any"'::regtype AND proname LIKE 'ad\_%' AND proname NOT LIKE 'ad\_try\_%' AND
       oid IN (SELECT objid FROM pg_depend
               WHERE deptype = 'e' AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'anomaly'));
 SELECT has_model, count(*) AS calls FROM call GROUP BY has_model ORDER BY has_model;

@@ -138,7 +138,7 @@ add_up(AdStatCounts *c, double *scores, int n)
 		Four		s;
 
 		memcpy(&s, &scores[i], sizeof(s));
-		above -= s > threshold;
+		above -= (FourBits) (s > threshold);
 		s -= shift;
 		sum += s;
 		squares += s * s;

@@ -125,7 +125,7 @@ static bool
 was_shut_down(void)
 {
 	bool		sound;
-	ControlFileData *control = get_controlfile(".", &sound);
+	ControlFileData *control = get_controlfile(DataDir, &sound);
 	bool		result = sound && (control->state == DB_SHUTDOWNED ||
 								   control->state == DB_SHUTDOWNED_IN_RECOVERY);
 

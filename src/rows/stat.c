@@ -108,6 +108,24 @@ milliseconds(double ns, bool *isnull)
 }
 
 /*
+ * A name as text of this database: those of other databases, and of files that
+ * somebody wrote, need not be in its encoding.
+ */
+static Datum
+model_name_text(const char *name)
+{
+	char	   *copy;
+
+	if (pg_verifymbstr(name, (int) strlen(name), true))
+		return CStringGetTextDatum(name);
+	copy = pstrdup(name);
+	for (char *s = copy; *s; s++)
+		if (IS_HIGHBIT_SET(*s))
+			*s = '?';
+	return CStringGetTextDatum(copy);
+}
+
+/*
  * Set the columns that name what counts are of, from values[c] on: name,
  * version, digest, detector.  Return the column after them.
  */
@@ -119,7 +137,7 @@ set_subject(const AdStatEntry *e, Datum *values, bool *nulls, int c)
 	const AdDetector *d = e->detector ? ad_detector_by_id(e->detector) : NULL;
 
 	nulls[c] = unnamed;
-	values[c++] = CStringGetTextDatum(e->key.name);
+	values[c++] = model_name_text(e->key.name);
 	nulls[c] = unnamed || e->key.version == 0;
 	values[c++] = Int32GetDatum(e->key.version);
 	nulls[c] = digest == NULL;

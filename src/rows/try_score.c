@@ -184,6 +184,7 @@ survives(Attempt *a)
 	}
 	PG_CATCH();
 	{
+		a->call->args.is_cast = false;
 		MemoryContextSwitchTo(mcxt);
 		if (!is_caught(geterrcode()))
 			PG_RE_THROW();
@@ -221,7 +222,6 @@ try_slowly(Attempt *a)
 			t->safe = call->changes;
 		return a->m != NULL;
 	}
-	call->args.is_cast = false;
 
 	/* it had its model if that was counted, or counted as another one's */
 	found = call->stat.found != before || call->stat.now != counts;
