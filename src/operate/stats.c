@@ -123,8 +123,8 @@ typedef int64 FourBits __attribute__((vector_size(4 * sizeof(int64))));
 static void
 add_up(AdStatCounts *c, double *scores, int n)
 {
-	const Four	shift = {c->shift, c->shift, c->shift, c->shift};
-	const Four	threshold = {c->threshold, c->threshold, c->threshold,
+	const		Four shift = {c->shift, c->shift, c->shift, c->shift};
+	const		Four threshold = {c->threshold, c->threshold, c->threshold,
 	c->threshold};
 	Four		sum = {0};
 	Four		squares = {0};
