@@ -13,7 +13,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = start_server('security');
+# mallory drops all of her overloads in one transaction
+my $node = start_server('security', 'max_locks_per_transaction = 1024');
 my $db;
 
 $node->safe_psql('postgres', <<'SQL');
