@@ -102,6 +102,9 @@ typedef struct AdOrderedKind
 	 */
 	int64		(*first) (const struct AdOrdered *o, int64 floor);
 
+	/* It is known where the batch begins; NULL: nothing to be done. */
+	void		(*started) (struct AdOrdered *o);
+
 	/*
 	 * Append the columns that are read of q, those of the key first.  Look at
 	 * what they are.

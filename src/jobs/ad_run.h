@@ -59,6 +59,7 @@ typedef struct AdRun
 	bool		fails;			/* because of one, or of too many */
 	int64		aside;			/* watermarks beyond clock or reason */
 	char	   *first_aside;	/* one of them */
+	bool		far;			/* it was said that a number is far off */
 } AdRun;
 
 /* sql_state.c */

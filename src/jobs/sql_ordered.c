@@ -168,9 +168,15 @@ greatest_number(AdOrdered *o)
 		place = known;
 	if (above >= FOLLOW_AFTER && place <= known)
 		(void) greatest(o, AD_PLACE_GREATEST, &place, &above);
-	else if (above > 0 && o->b->sweep->aside++ == 0)
-		o->b->sweep->first_aside = MemoryContextStrdup(o->b->sweep->mcxt,
-													   psprintf("above " INT64_FORMAT, far));
+	else if (above > 0 && !o->b->sweep->far)
+	{
+		o->b->sweep->far = true;
+		ereport(WARNING,
+				(errmsg("source of job \"%s\" has rows with \"%s\" far above the others",
+						o->b->job->name, o->b->job->watermark),
+				 errdetail("Rows above " INT64_FORMAT " are not read until there are %d.",
+						   far, FOLLOW_AFTER)));
+	}
 	return place;
 }
 
@@ -307,6 +313,8 @@ ad_ordered_batch(AdOrdered *o, AdBatch *b)
 	find_place(o);
 	find_ready(o);
 	o->before = o->place.known;
+	if (o->kind->started)
+		o->kind->started(o);
 	if (!b->sweep->nulls_looked && !o->source.not_null)
 		ad_ordered_timeless(o);
 	b->sweep->nulls_looked = true;

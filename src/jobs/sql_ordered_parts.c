@@ -21,7 +21,9 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
-#define PIECE			500		/* partitions at a time */
+#define PIECE			500		/* partitions at a time, */
+#define FIRST_PIECE		16		/* or fewer, until their size is known, */
+#define PIECE_BYTES		((Size) 16 * 1024 * 1024)	/* of states so large */
 
 /* A partition whose state is being moved on. */
 typedef struct Part
@@ -39,6 +41,8 @@ typedef struct Advance
 	AdOrdered  *o;
 	int32		job;
 	MemoryContext mcxt;			/* reset after each piece */
+	int			piece;			/* partitions of the next */
+	Size		largest;		/* state so far */
 } Advance;
 
 static bytea *
@@ -126,6 +130,16 @@ advance_part(Advance *a, Part *p)
 	}
 	p->due = step.due;
 	p->ends = step.ends;
+	a->largest = Max(a->largest, (Size) w.len);
+}
+
+/* End a piece, and set the size of the next by the largest state so far. */
+static void
+end_piece(Advance *a)
+{
+	MemoryContextReset(a->mcxt);
+	if (a->largest > 0)
+		a->piece = (int) Max(1, Min(PIECE_BYTES / a->largest, PIECE));
 }
 
 /* The names of some partitions as an array. */
@@ -233,14 +247,14 @@ advance_read(Advance *a, const AdOrderedPart *read, int n)
 static bool
 advance_due(Advance *a)
 {
-	Oid			types[] = {INT4OID, INT8OID};
+	Oid			types[] = {INT4OID, INT8OID, INT4OID};
 	Datum		values[] = {Int32GetDatum(a->job),
-	Int64GetDatum(a->o->place.complete)};
+	Int64GetDatum(a->o->place.complete), Int32GetDatum(a->piece)};
 	Part	   *parts;
 	int			n;
 
 	(void) ad_own_run("SELECT part, state FROM %s._ad_job_part WHERE job_id = $1 AND due <= $2 "
-					  "ORDER BY due LIMIT " CppAsString2(PIECE),
+					  "ORDER BY due LIMIT $3",
 					  lengthof(types), types, values, NULL);
 	n = (int) SPI_processed;
 	parts = ad_palloc0_array(Part, Max(n, 1));
@@ -254,7 +268,7 @@ advance_due(Advance *a)
 		advance_part(a, &parts[i]);
 	if (n > 0)
 		store(a->job, parts, n);
-	return n == PIECE;
+	return n == a->piece;
 }
 
 /*
@@ -264,24 +278,25 @@ advance_due(Advance *a)
 void
 ad_parts_advance(AdOrdered *o, AdOrderedReader *r)
 {
-	Advance		a = {o, o->b->job->id, NULL};
+	Advance		a = {o, o->b->job->id, NULL, FIRST_PIECE, 0};
 	MemoryContext old = CurrentMemoryContext;
 	bool		more = true;
 
 	a.mcxt = AllocSetContextCreate(old, "anomaly partitions",
 								   ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(a.mcxt);
-	for (uint32 i = 0; i < r->nparts; i += PIECE)
+	for (uint32 i = 0, n; i < r->nparts; i += n)
 	{
 		CHECK_FOR_INTERRUPTS();
-		advance_read(&a, &r->parts[i], (int) Min(r->nparts - i, PIECE));
-		MemoryContextReset(a.mcxt);
+		n = Min(r->nparts - i, (uint32) a.piece);
+		advance_read(&a, &r->parts[i], (int) n);
+		end_piece(&a);
 	}
 	while (more)
 	{
 		CHECK_FOR_INTERRUPTS();
 		more = advance_due(&a);
-		MemoryContextReset(a.mcxt);
+		end_piece(&a);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(a.mcxt);
