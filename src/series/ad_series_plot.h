@@ -20,7 +20,12 @@ typedef struct AdSeriesPlot
 {
 	const double *y;			/* values; NaN: missing */
 	Size		n;				/* points, at least 1 */
-	const AdStlResult *result;
+	const AdStlResult *result;	/* NULL: there is none, but these: */
+	const double *low;			/* what is expected of each point; NaN:
+								 * nothing */
+	const double *high;
+	const int8 *side;			/* -1 or 1: anomalies below or above */
+	Size		mark;			/* the point that it is about */
 	const double *remainder;	/* of each point */
 	const AdGrid *grid;			/* where the points are; NULL: numbered, from
 								 * 1 */

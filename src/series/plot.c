@@ -10,6 +10,9 @@
  * So the text is as long as the picture is wide, however many points there
  * are, and nothing is kept for a point.
  *
+ * Without a decomposition there is but the first panel, whose band is given
+ * point by point, and the point that the picture is about has a ring.
+ *
  *-------------------------------------------------------------------------
  */
 #include "core/ad_picture.h"
@@ -78,6 +81,8 @@ expected_of(const AdSeriesPlot *plot, Size i)
 static int
 side_of(const AdSeriesPlot *plot, Size i)
 {
+	if (plot->result == NULL)
+		return plot->side[i];
 	return isnan(plot->remainder[i]) ? 0 :
 		ad_stl_side(plot->result, i,
 					ad_stl_deviation(plot->result, i, plot->y[i],
@@ -94,15 +99,19 @@ value_at(const void *source, Size i)
 static double
 low_at(const void *source, Size i)
 {
-	return expected_of(source, i) +
-		((const AdSeriesPlot *) source)->result->low;
+	const AdSeriesPlot *plot = source;
+
+	return plot->result == NULL ? plot->low[i] :
+		expected_of(source, i) + plot->result->low;
 }
 
 static double
 high_at(const void *source, Size i)
 {
-	return expected_of(source, i) +
-		((const AdSeriesPlot *) source)->result->high;
+	const AdSeriesPlot *plot = source;
+
+	return plot->result == NULL ? plot->high[i] :
+		expected_of(source, i) + plot->result->high;
 }
 
 static double
@@ -219,8 +228,9 @@ survey(Drawing *d)
 	double		least = GAP_WIDTH / plot->width;
 	double		before = 0;
 
-	d->band = !plot->result->empty && isfinite(plot->result->low) &&
-		isfinite(plot->result->high);
+	d->band = plot->result == NULL ||
+		(!plot->result->empty && isfinite(plot->result->low) &&
+		 isfinite(plot->result->high));
 	for (Size i = 0; i < plot->n; i++)
 	{
 		int			side = side_of(plot, i);
@@ -366,6 +376,9 @@ draw_panel(const Drawing *d, const Panel *panel)
 	ad_picture_line(d->out, area, &d->points, panel->value, "l");
 	if (panel->low)
 		draw_marks(d, panel);
+	if (d->plot->result == NULL && isfinite(d->plot->y[d->plot->mark]))
+		appendStringInfo(d->out, "<circle class=\"y\" cx=\"%.1f\" cy=\"%.1f\" r=\"9\"/>\n",
+						 x_of(d, area, d->plot->mark), ad_area_y(area, d->plot->y[d->plot->mark]));
 	if (panel->empty)
 		ad_picture_text(d->out, area->x + area->width / 2,
 						area->y + area->height / 2 + 4, "middle", "m",
@@ -513,18 +526,20 @@ ad_series_plot(StringInfo out, const AdSeriesPlot *plot)
 	double		size = 0;
 
 	memcpy(d.panels, panels, sizeof(panels));
-	d.panels[PANEL_SEASON].hidden = plot->result->nseasons == 0;
+	for (int k = PANEL_TREND; k < PANELS; k++)
+		d.panels[k].hidden = plot->result == NULL ||
+			(k == PANEL_SEASON && plot->result->nseasons == 0);
 	survey(&d);
 	d.across = palloc0(sizeof(AdTicks));
 	rest = plot->height - top - AD_PICTURE_AXIS;
 	for (int k = 0; k < PANELS; k++)
 	{
 		d.panels[k].up = palloc0(sizeof(AdTicks));
+		if (d.panels[k].hidden)
+			continue;
 		set_range(&d, &d.panels[k], size);
 		if (k == PANEL_VALUE)
 			size = Max(fabs(d.panels[k].area.low), fabs(d.panels[k].area.high));
-		if (d.panels[k].hidden)
-			continue;
 		rest -= NAME_ROW;
 		units += 1;
 	}
@@ -541,6 +556,6 @@ ad_series_plot(StringInfo out, const AdSeriesPlot *plot)
 	for (int k = 0; k < PANELS; k++)
 		if (!d.panels[k].hidden)
 			draw_panel(&d, &d.panels[k]);
-	draw_axis(&d, &d.panels[PANEL_REMAINDER].area);
+	draw_axis(&d, &d.panels[plot->result == NULL ? PANEL_VALUE : PANEL_REMAINDER].area);
 	ad_picture_end(out);
 }
