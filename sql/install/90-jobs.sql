@@ -266,7 +266,7 @@ COMMENT ON FUNCTION _anomaly._ad_texts(jsonb) IS
 
 CREATE VIEW _anomaly._ad_own_job WITH (security_barrier) AS
 SELECT id + 0 AS id, name || '' AS name, owner, kind, options ->> 'model' AS model, source, options ->> 'key' AS key_column,
-       options ->> 'watermark' AS watermark_column, options ->> 'entity' AS entity_column,
+       coalesce(options ->> 'watermark', options ->> 'time_column') AS watermark_column, options ->> 'entity' AS entity_column,
        _anomaly._ad_texts(options -> 'features') AS features, options -> 'rule' AS rule,
        coalesce((options ->> 'batch_size')::integer, 1) AS batch_size, options ->> 'lag' AS lag, (options ->> 'cooldown')::interval AS cooldown,
        (options ->> 'limit_per_hour')::integer AS limit_per_hour, coalesce((options ->> 'explain')::integer, 0) AS explain,
@@ -428,7 +428,7 @@ COMMENT ON FUNCTION _anomaly._ad_place_text(bigint, text) IS
 CREATE VIEW _anomaly._ad_visible_job WITH (security_barrier) AS
 SELECT j.name, j.owner::text AS owner, j.kind, j.options ->> 'model' AS model, j.options -> 'rule' AS rule,
        j.options ->> 'entity' AS entity, CASE WHEN p.privilege = 'own' THEN j.source END AS source,
-       j.options ->> 'key' AS key, j.options ->> 'watermark' AS watermark_column,
+       j.options ->> 'key' AS key, coalesce(j.options ->> 'watermark', j.options ->> 'time_column') AS watermark_column,
        coalesce((j.options ->> 'batch_size')::integer, 1) AS batch_size, j.options ->> 'lag' AS lag,
        (j.options ->> 'cooldown')::interval AS cooldown, (j.options ->> 'limit_per_hour')::integer AS limit_per_hour,
        coalesce((j.options ->> 'explain')::integer, 0) AS explain, _anomaly._ad_texts(j.options -> 'features') AS features,
@@ -454,7 +454,7 @@ SELECT * FROM _anomaly._ad_visible_job;
 COMMENT ON VIEW @extschema@.ad_jobs IS 'the jobs that the current user may see, and how far they have come';
 COMMENT ON COLUMN @extschema@.ad_jobs.name IS 'of the job';
 COMMENT ON COLUMN @extschema@.ad_jobs.owner IS 'the role as which it runs; empty if it has none, or it was dropped';
-COMMENT ON COLUMN @extschema@.ad_jobs.kind IS 'model: rows scored by a named model; layering: sequences of order events; wash_trade: windows of trades';
+COMMENT ON COLUMN @extschema@.ad_jobs.kind IS 'model: rows scored by a named model; layering: sequences of order events; wash_trade: windows of trades; series: points of series';
 COMMENT ON COLUMN @extschema@.ad_jobs.model IS 'the named model; NULL for layering';
 COMMENT ON COLUMN @extschema@.ad_jobs.rule IS 'what is an alert: {"p_value": p}, {"fdr": q} or {"score": s}';
 COMMENT ON COLUMN @extschema@.ad_jobs.entity IS 'the column of whom a row is about, or NULL';

@@ -224,6 +224,7 @@ AS $$
     UNION ALL SELECT * FROM _anomaly._ad_health_jobs()
     UNION ALL SELECT * FROM _anomaly._ad_health_watermarks()
     UNION ALL SELECT * FROM _anomaly._ad_health_rules()
+    UNION ALL SELECT * FROM _anomaly._ad_health_series()
     UNION ALL SELECT * FROM _anomaly._ad_health_schema()
     UNION ALL SELECT * FROM _anomaly._ad_health_storage()
 $$;

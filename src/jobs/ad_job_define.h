@@ -37,11 +37,20 @@ typedef struct AdJobDefinition
 	/* Set what follows from other options, once they are read; NULL: nothing. */
 	void		(*derive) (AdJob *job);
 
+	unsigned int rules;			/* bits of AdJobRule; 0: score, p_value, fdr */
+	const char *rule;			/* where none is given, as JSON; or NULL */
+	const char *watermark;		/* what messages call it; NULL: that */
+	const char *lags[2];		/* the same of the lag, of times and of
+								 * integers */
+
 	/* Spell out options that are the kind's own; NULL: it has none. */
 	void		(*complete) (AdJob *job);
 
 	/* Raise what is wrong with a job, and complete it. */
 	void		(*check) (AdJob *job, const AdJobColumns *source);
+
+	/* Say what a change leads to; NULL: nothing that needs to be said. */
+	void		(*changed) (const AdJob *before, const AdJob *after);
 } AdJobDefinition;
 
 /* An option whose member of AdJob has another name, or another form. */
@@ -63,13 +72,14 @@ extern void ad_job_options_read(AdJob *job, Jsonb *options);
 extern void ad_job_options_finish(AdJob *job);
 extern Jsonb *ad_job_options_full(const AdJob *job);
 
-/* sql_model_options.c, sql_event_options.c */
+/* sql_*_options.c */
 extern const AdJobDefinition ad_job_define_model;
 extern const AdJobDefinition ad_job_define_layering;
 extern const AdJobDefinition ad_job_define_wash;
+extern const AdJobDefinition ad_job_define_series;
 
 /* rule.c */
-extern void ad_job_rule_read(AdJob *job);
+extern void ad_job_rule_read(AdJob *job, const AdJobDefinition *d);
 extern void ad_job_rule_warn(const AdJob *job, double least_p);
 
 /* sql_job.c */
@@ -99,6 +109,8 @@ extern ErrorData *ad_job_try(void (*function) (void *arg), void *arg);
 
 /* sql_check.c */
 extern bool ad_job_reads_as(const char *given, Oid type, Datum *value);
+extern void ad_job_check_interval(const char *text, const char *name,
+								  bool positive);
 extern void ad_job_check(AdJob *job, bool reads);
 
 /* sql_define.c */

@@ -25,7 +25,12 @@ typedef enum AdJobRule
 {
 	AD_RULE_SCORE,				/* a score of at least the value */
 	AD_RULE_P_VALUE,			/* a p-value of at most the value */
-	AD_RULE_FDR					/* false discoveries, a share of the alerts */
+	AD_RULE_FDR,				/* false discoveries, a share of the alerts */
+	AD_RULE_WINDOW_SCORE,		/* of series: the same of other scores */
+	AD_RULE_SHAPE_SCORE,
+	AD_RULE_COMBINED_SCORE,
+	AD_RULE_VERDICT				/* of series: what their scores say; 1 or -1:
+								 * only above, or below */
 } AdJobRule;
 
 /* What becomes of a row that cannot be scored. */
@@ -69,6 +74,14 @@ typedef struct AdJob
 	char	  **order_by;		/* the same */
 	Jsonb	   *columns;		/* events: what these are called, or NULL */
 	bool		per_burst;		/* wash trades: one alert per burst */
+	char	   *value_column;	/* series */
+	int			nseries_columns;
+	char	  **series_columns;
+	int			method;			/* AdSeriesMethod */
+	int			window_points;	/* that are scored together */
+	int			max_series;
+	char	   *dead_after;		/* interval or number, or NULL */
+	char	   *history;		/* the same: what is learnt from before since */
 
 	/* as the options hold them (definitions.c) */
 	Jsonb	   *rule_option;

@@ -59,6 +59,7 @@ typedef struct AdRun
 	bool		fails;			/* because of one, or of too many */
 	int64		aside;			/* watermarks beyond clock or reason */
 	char	   *first_aside;	/* one of them */
+	bool		refused;		/* it was said that there are too many series */
 	bool		far;			/* it was said that a number is far off */
 } AdRun;
 
@@ -98,5 +99,12 @@ extern int64 ad_layering_rescan(const AdJob *j, AdJobState *s, int64 from);
 extern bool ad_wash_batch(AdBatch *b);
 extern int64 ad_wash_passed(const AdJob *j, const AdJobState *s);
 extern int64 ad_wash_rescan(const AdJob *j, AdJobState *s, int64 from);
+
+/* sql_series_job.c */
+struct AdRetrain;
+extern bool ad_series_batch(AdBatch *b);
+extern int64 ad_series_passed(const AdJob *j, const AdJobState *s);
+extern int64 ad_series_rescan(const AdJob *j, AdJobState *s, int64 from);
+extern Jsonb *ad_series_retrain(const AdJob *j, const struct AdRetrain *asked);
 
 #endif							/* AD_RUN_H */

@@ -21,7 +21,8 @@ const char *const ad_job_on_error_names[] = {"skip", "error", NULL};
 static const AdJobDefinition *const definitions[] = {
 	&ad_job_define_model,
 	&ad_job_define_layering,
-	&ad_job_define_wash
+	&ad_job_define_wash,
+	&ad_job_define_series
 };
 
 /* Find how jobs of a kind are defined. */
@@ -74,10 +75,11 @@ ad_job_options_finish(AdJob *job)
 {
 	const AdJobDefinition *d = ad_job_definition(job->kind->name);
 
-	ad_job_rule_read(job);
+	ad_job_rule_read(job, d);
 	if (d->complete != NULL)
 		d->complete(job);
 	job->nfeatures = count(job->features);
+	job->nseries_columns = count(job->series_columns);
 	job->limit_per_hour = job->limit_option == AD_NO_INT ? 0 : job->limit_option;
 	job->cooldown = job->cooldown_option == NULL ? NULL :
 		interval_of(job->cooldown_option);

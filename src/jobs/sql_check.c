@@ -77,8 +77,8 @@ compare_interval(Datum interval, const char *text)
  * Raise an error unless a text is an interval, of at least, or more than, 0
  * and at most 100 years.
  */
-static void
-check_interval(const char *text, const char *name, bool positive)
+void
+ad_job_check_interval(const char *text, const char *name, bool positive)
 {
 	Datum		value = (Datum) 0;
 
@@ -117,7 +117,7 @@ check_lag(const char *lag, bool is_time)
 				 errdetail("For a watermark that is an integer it is an integer.")));
 	if (is_time)
 	{
-		check_interval(lag, "lag", false);
+		ad_job_check_interval(lag, "lag", false);
 		return;
 	}
 	if (DatumGetInt64(value) < 0)
@@ -199,11 +199,12 @@ ad_job_check(AdJob *job, bool reads)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("source cannot be NULL")));
 	if (job->cooldown_option != NULL)
-		check_interval(job->cooldown_option, "cooldown", true);
-	check_interval(job->late_check, "late_check", true);
-	ad_job_rule_read(job);
+		ad_job_check_interval(job->cooldown_option, "cooldown", true);
+	ad_job_check_interval(job->late_check, "late_check", true);
+	ad_job_rule_read(job, d);
 	ad_job_columns_read(job, &source);
-	type = ad_job_column(&source, job->watermark, "watermark");
+	type = ad_job_column(&source, job->watermark,
+						 d->watermark ? d->watermark : "watermark");
 	is_time = ad_job_watermark_is_time(type);
 	if (d->has_clock && type != TIMESTAMPTZOID)
 		ereport(ERROR,
@@ -211,7 +212,8 @@ ad_job_check(AdJob *job, bool reads)
 				 errmsg("watermark has type %s", format_type_be(type)),
 				 errhint("The column \"%s\" of order events is a timestamptz.", job->watermark)));
 	if (job->lag == NULL)
-		job->lag = is_time ? "5 minutes" : "1000";
+		job->lag = pstrdup(d->lags[is_time ? 0 : 1] ? d->lags[is_time ? 0 : 1] :
+						   is_time ? "5 minutes" : "1000");
 	check_lag(job->lag, is_time);
 	check_since(job, type, is_time);
 	if (reads)

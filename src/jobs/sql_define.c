@@ -32,6 +32,7 @@
 PG_FUNCTION_INFO_V1(ad_create_job);
 PG_FUNCTION_INFO_V1(ad_create_layering_job);
 PG_FUNCTION_INFO_V1(ad_create_wash_trade_job);
+PG_FUNCTION_INFO_V1(ad_create_series_job);
 PG_FUNCTION_INFO_V1(ad_alter_job);
 
 #define MAX_CHANGES			((Size) 1024 * 1024)
@@ -362,6 +363,12 @@ create_wash_trade_job(FunctionCallInfo fcinfo)
 	return create(fcinfo, &ad_job_define_wash, 1);
 }
 
+static Datum
+create_series_job(FunctionCallInfo fcinfo)
+{
+	return create(fcinfo, &ad_job_define_series, 1);
+}
+
 /* ad_create_job(name, model, source, option, ...) -> its name. */
 Datum
 ad_create_job(PG_FUNCTION_ARGS)
@@ -381,6 +388,13 @@ Datum
 ad_create_wash_trade_job(PG_FUNCTION_ARGS)
 {
 	return ad_call_door(create_wash_trade_job, fcinfo);
+}
+
+/* ad_create_series_job(name, source, option, ...) -> its name. */
+Datum
+ad_create_series_job(PG_FUNCTION_ARGS)
+{
+	return ad_call_door(create_series_job, fcinfo);
 }
 
 /* Whether an option stays what it was when the job was made. */
@@ -578,6 +592,7 @@ alter(FunctionCallInfo fcinfo)
 	AdJobRow	row;
 	Datum		result;
 	AdJob	   *job;
+	AdJob		before;
 	const AdJobDefinition *kind;
 	Jsonb	   *changes;
 	Jsonb	   *asked;
@@ -596,6 +611,7 @@ alter(FunctionCallInfo fcinfo)
 	job = ad_job_read_options(row.id);
 	kind = ad_job_definition(job->kind->name);
 	job->owner = row.owner;
+	before = *job;
 	asked = asked_by_changes(job, kind, changes, search_path);
 	check_asked(kind, asked);
 	ad_job_options_read(job, merge_options(job, asked));
@@ -603,6 +619,8 @@ alter(FunctionCallInfo fcinfo)
 	if (job->owner != row.owner)
 		ad_job_reschedule(&row, row.name, job->owner);
 	update(job);
+	if (kind->changed != NULL)
+		kind->changed(&before, job);
 	result = ad_job_name_result(row.name);
 	SPI_finish();
 	AtEOXact_GUC(true, nestlevel);

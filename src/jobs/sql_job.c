@@ -26,7 +26,10 @@ static const AdJobKind layering_kind = {"layering", ad_layering_batch,
 ad_layering_passed, ad_layering_rescan, NULL};
 static const AdJobKind wash_kind = {"wash_trade", ad_wash_batch,
 ad_wash_passed, ad_wash_rescan, NULL};
-static const AdJobKind *const kinds[] = {&model_kind, &layering_kind, &wash_kind};
+static const AdJobKind series_kind = {"series", ad_series_batch,
+ad_series_passed, ad_series_rescan, ad_series_retrain};
+static const AdJobKind *const kinds[] = {&model_kind, &layering_kind, &wash_kind,
+&series_kind};
 
 /* The columns that are read, in this order. */
 enum

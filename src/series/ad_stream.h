@@ -239,6 +239,9 @@ typedef struct AdStreamPoint
 extern void ad_stream_options_parse(JsonbContainer *object,
 									AdStreamOptions *o);
 
+/* sql_stream.c */
+extern void ad_stream_check(const AdStreamOptions *o, Oid type);
+
 /* stream.c */
 extern void ad_stream_init(AdStream *s, const AdStreamOptions *o);
 extern void ad_stream_point(AdStream *s, MemoryContext mcxt, int64 t,

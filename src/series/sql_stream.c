@@ -151,9 +151,9 @@ is_number(Oid type)
 	return type == INT8OID || type == INT4OID || type == INT2OID;
 }
 
-/* Begin a stream, of times of a type. */
-static void
-begin(AdStream *stream, const AdStreamOptions *o, Oid type)
+/* Raise an error for options that times of a type cannot have. */
+void
+ad_stream_check(const AdStreamOptions *o, Oid type)
 {
 	bool		number = is_number(type);
 
@@ -170,8 +170,15 @@ begin(AdStream *stream, const AdStreamOptions *o, Oid type)
 				   "a whole number, since the times are numbers");
 	if (!number && o->step.points > 0)
 		check_unit("step", psprintf("%zu", o->step.points), "an interval");
+}
+
+/* Begin a stream, of times of a type. */
+static void
+begin(AdStream *stream, const AdStreamOptions *o, Oid type)
+{
+	ad_stream_check(o, type);
 	ad_stream_init(stream, o);
-	stream->number = number;
+	stream->number = is_number(type);
 }
 
 /* Begin the stream of a partition. */
