@@ -80,7 +80,10 @@ append_tooltip(StringInfo out, const AdEvent *e)
 					 ad_side_word(e->side));
 	appendStringInfoString(out, ad_quantity_text(ad_event_units(e)));
 	appendStringInfoString(out, " @ ");
-	append_number(out, e->price);
+	if (isnan(e->price))
+		appendStringInfoString(out, "no price");
+	else
+		append_number(out, e->price);
 	appendStringInfoString(out, ", ");
 	ad_append_time(out, e->ts);
 	if (e->idlen > 0)
@@ -96,7 +99,8 @@ static void
 set_scale(Scale *s, const AdTape *tape, const AdTimelineConfig *c, double y)
 {
 	double		lowest = (double) INFINITY;
-	double		highest = 0;
+	double		highest = -(double) INFINITY;
+	double		pad_price;
 	int64		first = AD_AT(tape, tape->head)->ts;
 	int64		last = AD_AT(tape, tape->end - 1)->ts;
 	int64		pad = (int64) Max(((double) last - (double) first) * 0.03, 1000);
@@ -106,15 +110,23 @@ set_scale(Scale *s, const AdTape *tape, const AdTimelineConfig *c, double y)
 	{
 		const AdEvent *e = AD_AT(tape, pos);
 
-		lowest = Min(lowest, e->price);
-		highest = Max(highest, e->price);
+		if (!isnan(e->price))
+		{
+			lowest = Min(lowest, e->price);
+			highest = Max(highest, e->price);
+		}
 		s->largest = Max(s->largest, ad_event_size(e));
 	}
 	s->t0 = ad_time_sub(first, pad);
 	s->t1 = ad_time_add(last, pad);
 	s->area.y = y;
 	s->area.height = Max(c->height - y - AD_PICTURE_AXIS, 20);
-	ad_area_range(&s->area, lowest - Min((highest - lowest) / 25, lowest / 2),
+	if (lowest > highest)
+		lowest = highest = 0;	/* no event has a price */
+	pad_price = highest / 25 - lowest / 25;
+	if (lowest > 0)
+		pad_price = Min(pad_price, lowest / 2);
+	ad_area_range(&s->area, Max(lowest - pad_price, -DBL_MAX),
 				  Min(highest + highest / 25 - lowest / 25, DBL_MAX));
 }
 
@@ -171,7 +183,7 @@ draw_event(StringInfo out, const Scale *s, const AdTape *tape, uint32 pos,
 	const AdEvent *e = AD_AT(tape, pos);
 	bool		buy = e->side == AD_BUY;
 	double		x = x_of(s, e->ts);
-	double		y = y_of(s, e->price);
+	double		y = isnan(e->price) ? s->area.y : y_of(s, e->price);
 	bool		matched = (e->flags & AD_EVENT_MATCHED) != 0;
 
 	appendStringInfo(out, "<g opacity=\"%s\">", member ? "1" : "0.3");
@@ -182,7 +194,7 @@ draw_event(StringInfo out, const Scale *s, const AdTape *tape, uint32 pos,
 						 s->area.x + s->area.width,
 						 matched ? thickness(s, e) : 1.5,
 						 matched ? "" : ";stroke-dasharray:4 4");
-	else if (e->kind == AD_EVENT_CANCEL)
+	else if (e->kind != AD_EVENT_TRADE)
 		appendStringInfo(out, "<path class=\"%s\" d=\"M%.1f %.1fl10 10m0 -10l-10 10\">",
 						 buy ? "x" : "y", x - 5, y - 5);
 	else
