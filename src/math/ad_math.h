@@ -22,6 +22,9 @@ extern void ad_sort_doubles(double *v, Size n);
 extern void ad_sort_u64(uint64 *v, Size n);
 extern void ad_sort_int64(int64 *v, Size n);
 
+/* beta.c */
+extern double ad_beta_quantile(double p, double a, double b);
+
 /* ranks.c: places among sorted numbers */
 typedef struct AdRanks
 {
