@@ -106,9 +106,9 @@ extern bool ad_job_watermark_is_time(Oid type);
 
 /* try.c */
 extern ErrorData *ad_job_try(void (*function) (void *arg), void *arg);
+extern bool ad_job_reads_as(const char *given, Oid type, Datum *value);
 
 /* sql_check.c */
-extern bool ad_job_reads_as(const char *given, Oid type, Datum *value);
 extern void ad_job_check_interval(const char *text, const char *name,
 								  bool positive);
 extern void ad_job_check(AdJob *job, bool reads);

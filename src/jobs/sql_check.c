@@ -18,49 +18,11 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/lsyscache.h"
 #include "utils/numeric.h"
 
 #define MAX_LAG_NUMBER		INT64CONST(1000000000000000)
 #define MAX_INTERVAL		"100 years" /* the times that it leads to must
 										 * exist */
-
-/* A text that is read as a value of a type. */
-typedef struct Reading
-{
-	const char *given;
-	Oid			type;
-	Datum		value;
-} Reading;
-
-/* Call the input function of a type. */
-static void
-read_value(void *arg)
-{
-	Reading    *r = arg;
-	Oid			input;
-	Oid			param;
-
-	getTypeInputInfo(r->type, &input, &param);
-	r->value = OidInputFunctionCall(input, (char *) r->given, param, -1);
-}
-
-/*
- * Read a text as a value of a type; false if it is none, which the input
- * function of the type says by an error.
- */
-bool
-ad_job_reads_as(const char *given, Oid type, Datum *value)
-{
-	Reading		r = {given, type, (Datum) 0};
-	ErrorData  *error = ad_job_try(read_value, &r);
-
-	if (error != NULL &&
-		ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
-		ThrowErrorData(error);
-	*value = r.value;
-	return error == NULL;
-}
 
 /* Compare an interval with one given as text. */
 static int
