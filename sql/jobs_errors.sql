@@ -88,7 +88,7 @@ SELECT ad_label('j', '1', true);
 SELECT ad_schedule_job('j', '* * * * *');
 
 -- what becomes impossible later is recorded; the job goes on where it was
-SELECT ad_create_job('j', 'sure', 'event', 'id', 'at', rule => '{"score": 2}', batch_size => 600);
+SELECT ad_create_job('j', 'sure', 'event', 'id', 'at', rule => '{"score": 2}', batch_size => 600, pause_after => 0);
 SELECT ad_alter_job('j', '{"batch_size": "many"}');
 SELECT ad_alter_job('j', '{"batch_size": null}');
 SELECT ad_alter_job('j', '{"watermark": "id"}');

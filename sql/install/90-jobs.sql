@@ -56,7 +56,8 @@ CREATE TABLE _anomaly._ad_job_state (
     late_rows bigint,
     late_checked timestamptz CHECK (isfinite(late_checked)),
     fdr bytea,
-    stream bytea
+    stream bytea,
+    paused_until timestamptz CHECK (isfinite(paused_until))
 );
 ALTER TABLE _anomaly._ad_job_state ALTER fdr SET STORAGE EXTERNAL, ALTER stream SET STORAGE EXTERNAL;
 COMMENT ON TABLE _anomaly._ad_job_state IS 'how far jobs have come: the watermark, failures in a row';
@@ -440,7 +441,8 @@ SELECT j.name, j.owner::text AS owner, j.kind, j.options ->> 'model' AS model, j
        j.options ->> 'since' AS since, _anomaly._ad_texts(j.options -> 'partition_by') AS partition_by,
        _anomaly._ad_texts(j.options -> 'order_by') AS order_by, j.options ->> 'on_error' AS on_error,
        (j.options ->> 'seen_limit')::bigint AS seen_limit, (j.options ->> 'late_check')::interval AS late_check,
-       nullif(j.options -> 'columns', 'null') AS columns, (j.options ->> 'per_burst')::boolean AS per_burst
+       nullif(j.options -> 'columns', 'null') AS columns, (j.options ->> 'per_burst')::boolean AS per_burst,
+       coalesce((j.options ->> 'pause_after')::integer, 5) AS pause_after, s.paused_until, r.error_code AS last_error_code
 FROM _anomaly._ad_job j
      JOIN _anomaly._ad_job_privilege p ON p.job_id = j.id
      JOIN _anomaly._ad_job_state s ON s.job_id = j.id
@@ -487,6 +489,9 @@ COMMENT ON COLUMN @extschema@.ad_jobs.settled IS 'the watermark below which, les
 COMMENT ON COLUMN @extschema@.ad_jobs.seen IS 'how many versions of rows it remembers, at most seen_limit';
 COMMENT ON COLUMN @extschema@.ad_jobs.late_rows IS 'rows that came too late to be scored, at the last count; ad_rescan() scores them; NULL: never counted';
 COMMENT ON COLUMN @extschema@.ad_jobs.late_checked IS 'when they were counted';
+COMMENT ON COLUMN @extschema@.ad_jobs.pause_after IS 'after how many failed runs in a row it waits before it tries again; 0: never';
+COMMENT ON COLUMN @extschema@.ad_jobs.paused_until IS 'until when it waits after failed runs; in the past: the next run is tried; NULL: it has no pause';
+COMMENT ON COLUMN @extschema@.ad_jobs.last_error_code IS 'SQLSTATE of the error of the last run; NULL: it was good';
 COMMENT ON COLUMN @extschema@.ad_jobs.generation IS 'of the source: 1, and one more each time it was truncated';
 
 -- Within a barrier the planner looks for an order only where there is one, and
@@ -889,11 +894,12 @@ CREATE FUNCTION @extschema@.ad_create_job(
     features text[] DEFAULT NULL,
     on_error text DEFAULT 'skip',
     seen_limit integer DEFAULT 1000000,
-    late_check interval DEFAULT '1 day')
+    late_check interval DEFAULT '1 day',
+    pause_after integer DEFAULT 5)
 RETURNS text
 AS 'MODULE_PATHNAME', 'ad_create_job'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION @extschema@.ad_create_job(text, text, text, text, text, jsonb, text, integer, text, interval, integer, integer, text, text[], text, integer, interval) IS
+COMMENT ON FUNCTION @extschema@.ad_create_job(text, text, text, text, text, jsonb, text, integer, text, interval, integer, integer, text, text[], text, integer, interval, integer) IS
 'makes a job that scores new rows of a table, view or query by a named model and writes alerts; the rule is {"p_value": p}, {"fdr": q} or {"score": s}; returns its name';
 
 CREATE FUNCTION @extschema@.ad_alter_job(name text, changes jsonb)

@@ -22,6 +22,7 @@ AS $$
 DECLARE
 	j _anomaly._ad_own_job;
 	holder integer;
+	pause record;
 BEGIN
 	j := _anomaly._ad_job_get($1);
 	-- the query is the owner's: it must not run with the rights of others
@@ -44,6 +45,15 @@ BEGIN
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'job "%" does not exist', $1 USING ERRCODE = 'undefined_object';
 	END IF;
+	SELECT date_trunc('second', s.paused_until) AS until, s.failures INTO pause
+	FROM _anomaly._ad_own_state s WHERE s.job_id = j.id AND s.paused_until > clock_timestamp();
+	IF pause.until IS NOT NULL THEN
+		RAISE NOTICE 'job "%" is paused until %', j.name, pause.until
+			USING DETAIL = format('Its last %s runs failed. The error was: %s', pause.failures,
+					coalesce((SELECT r.error FROM _anomaly._ad_own_run r WHERE r.job_id = j.id AND r.error IS NOT NULL ORDER BY r.run DESC LIMIT 1), 'not logged')),
+				HINT = 'When its cause is gone, ad_resume_job() lets the job run at once.';
+		RETURN;
+	END IF;
 	IF NOT _anomaly._ad_job_lock(j.id) THEN
 		SELECT l.pid INTO holder FROM pg_locks l
 		WHERE l.locktype = 'object' AND l.classid = '_anomaly._ad_job'::regclass AND l.objid = j.id::oid AND l.granted
@@ -62,7 +72,7 @@ BEGIN
 	VALUES (j.id, $3, pg_backend_pid(), clock_timestamp());
 END $$;
 COMMENT ON FUNCTION _anomaly._ad_job_begin(text) IS
-'locks a job for this session and begins a line of its log; NULL if it is running';
+'locks a job for this session and begins a line of its log; NULL if it is running or paused';
 
 CREATE FUNCTION _anomaly._ad_job_end(id integer, run integer, error_code text, error text)
 RETURNS void
@@ -108,6 +118,14 @@ AS 'MODULE_PATHNAME', 'ad_run_job'
 LANGUAGE C;
 COMMENT ON PROCEDURE @extschema@.ad_run_job(text, timestamptz) IS
 'does what there is to do for a job, in batches of one transaction each; until: leaves rows after that time for later';
+
+CREATE FUNCTION @extschema@.ad_resume_job(name text)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'ad_resume_job'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION @extschema@.ad_resume_job(text) IS
+'lets a job that is paused, since its runs failed, run at once; if that fails too, it is paused again, for longer; returns whether it was paused';
 
 CREATE FUNCTION _anomaly._ad_job_late(job_id integer)
 RETURNS bigint

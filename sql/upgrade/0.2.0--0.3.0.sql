@@ -311,7 +311,8 @@ CREATE TABLE _anomaly._ad_job_state (
     late_rows bigint,
     late_checked timestamptz CHECK (isfinite(late_checked)),
     fdr bytea,
-    stream bytea
+    stream bytea,
+    paused_until timestamptz CHECK (isfinite(paused_until))
 );
 ALTER TABLE _anomaly._ad_job_state ALTER fdr SET STORAGE EXTERNAL, ALTER stream SET STORAGE EXTERNAL;
 -- how many rows were scored is not known: what is there when that is first
@@ -447,7 +448,7 @@ SET LOCAL intervalstyle = 'postgres';
 INSERT INTO _anomaly._ad_job (id, name, owner, kind, source, search_path, timezone, created_at, options)
 SELECT id, name, owner, kind, source, search_path, timezone, created_at,
 	jsonb_build_object('watermark', watermark_column, 'rule', rule, 'lag', lag, 'cooldown', cooldown::text, 'limit_per_hour', limit_per_hour,
-		'since', since, 'on_error', 'skip', 'seen_limit', 1000000, 'late_check', '1 day')
+		'since', since, 'on_error', 'skip', 'seen_limit', 1000000, 'late_check', '1 day', 'pause_after', 5)
 	|| CASE kind
 		WHEN 'layering' THEN jsonb_build_object('partition_by', to_jsonb(partition_by), 'order_by', CASE WHEN order_by IS NOT NULL THEN jsonb_build_array(order_by) END, 'options',
 			-- ad_alter_job() stored only what it was given

@@ -57,6 +57,10 @@ typedef struct AdJobDefinition
 #define AD_OPTION_AT(name, type, member, dflt, min, max) \
 	{name, type, offsetof(AdJob, member), dflt, min, max, NULL, NULL, false}
 
+/* The options of every kind that say how its jobs are watched. */
+#define AD_JOB_WATCH_OPTIONS \
+	AD_INT(AdJob, pause_after, 5, 0, 1000)
+
 /* A job, for those that change it. */
 typedef struct AdJobRow
 {
@@ -115,6 +119,9 @@ extern void ad_job_check(AdJob *job, bool reads);
 
 /* sql_define.c */
 extern char *ad_job_new_name(Datum name, bool isnull);
+
+/* sql_pause.c */
+extern bool ad_job_resume(int32 id);
 
 /* sql_schedule.c */
 extern bool ad_job_unschedule(const AdJobRow *job);

@@ -70,6 +70,7 @@ typedef struct AdJob
 	char	   *late_check;		/* interval: how often a run counts what came
 								 * too late */
 	Jsonb	   *options;		/* of the kind, or NULL */
+	int			pause_after;	/* failures in a row; 0: never */
 	char	  **partition_by;	/* events: columns, NULL after the last */
 	char	  **order_by;		/* the same */
 	Jsonb	   *columns;		/* events: what these are called, or NULL */

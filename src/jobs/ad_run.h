@@ -90,6 +90,9 @@ extern void ad_batch_formats(const char *timezone);
 extern bool ad_late_is_due(const AdJob *j);
 extern int64 ad_late_count(int32 job);
 
+/* sql_pause.c */
+extern void ad_job_pause(int32 id);
+
 /* sql_layering_job.c */
 extern bool ad_layering_batch(AdBatch *b);
 extern int64 ad_layering_passed(const AdJob *j, const AdJobState *s);

@@ -583,6 +583,8 @@ update(const AdJob *job)
 	(void) ad_own_run("UPDATE %s._ad_job SET source = $3, options = $4, search_path = $5, "
 					  "owner = CASE WHEN owner::oid = $2 THEN owner ELSE $6::%s._ad_role END "
 					  "WHERE id = $1", lengthof(types), types, values, nulls);
+	/* what it failed by may be mended */
+	(void) ad_job_resume(job->id);
 }
 
 /* Change a job as its owner, or a member of that role, asks. */

@@ -28,7 +28,8 @@
 	AD_JSON(AdJob, options, AD_MAX_OPTIONS_LENGTH), \
 	AD_ENUM(AdJob, on_error, AD_JOB_SKIP, ad_job_on_error_names), \
 	AD_SEED(AdJob, seen_limit, 1000000, 1000, 100000000), \
-	AD_TEXT(AdJob, late_check, "1 day", 64)
+	AD_TEXT(AdJob, late_check, "1 day", 64), \
+	AD_JOB_WATCH_OPTIONS
 
 static const AdOption layering_options[] = {EVENT_OPTIONS};
 

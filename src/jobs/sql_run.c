@@ -11,6 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "jobs/ad_job_define.h"
 #include "jobs/ad_run.h"
 #include "operate/ad_own.h"
 #include "operate/ad_progress.h"
@@ -164,6 +165,10 @@ end(AdRun *run, Step *step)
 	}
 	(void) ask("SELECT _anomaly._ad_job_end($1, $2, $3, $4)", lengthof(types), types,
 			   values, nulls);
+	if (step->error != NULL)
+		ad_job_pause(run->job);
+	else
+		(void) ad_job_resume(run->job);
 	return true;
 }
 
