@@ -1,5 +1,6 @@
 -- A job that fails again and again waits, longer each time, until it is mended.
 SET timezone = 'UTC';
+SET jit = off;
 CREATE TABLE seen AS SELECT i AS id, (20 + 5 * ad_random(1, i, 'normal'))::float8 AS amount FROM generate_series(1, 1000) i;
 SELECT ad_train('m', 'SELECT amount FROM seen', ad_zscore());
 CREATE TABLE payment AS SELECT i AS id, 20.0::float8 AS amount FROM generate_series(1, 10) i;

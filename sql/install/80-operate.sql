@@ -37,10 +37,11 @@ CREATE TABLE _anomaly._ad_model_name (
     name text COLLATE "C" CONSTRAINT _ad_model_name_pkey PRIMARY KEY,
     active integer CHECK (active > 0),
     last_version integer NOT NULL CHECK (last_version > 0),
-    keep integer CHECK (keep > 0)
+    keep integer CHECK (keep > 0),
+    health jsonb
 );
 COMMENT ON TABLE _anomaly._ad_model_name IS
-'named models: the active version, the highest version given, how many to keep';
+'named models: the active version, the highest version given, how many to keep, limits at which ad_health() warns';
 
 CREATE TABLE _anomaly._ad_model_version (
     name text COLLATE "C" NOT NULL,

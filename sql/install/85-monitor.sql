@@ -300,6 +300,17 @@ $$;
 COMMENT ON FUNCTION _anomaly._ad_health_model(text, text, text) IS
 'what a row of _ad_stat_health() is about, in words';
 
+-- The limits of models that the current user sees.
+CREATE VIEW _anomaly._ad_model_limits WITH (security_barrier) AS
+SELECT n.name, n.health, l.max_age::interval AS max_age, l.max_score_shift
+FROM _anomaly._ad_model_name n
+     CROSS JOIN LATERAL (SELECT _anomaly._ad_model_privilege(n.name) AS privilege OFFSET 0) p
+     CROSS JOIN LATERAL jsonb_to_record(n.health) AS l(max_age text, max_score_shift double precision)
+WHERE p.privilege IS NOT NULL AND n.health IS NOT NULL
+OFFSET 0;
+COMMENT ON VIEW _anomaly._ad_model_limits IS 'the limits of health of models that have some, and that the current user sees';
+GRANT SELECT ON _anomaly._ad_model_limits TO PUBLIC;
+
 CREATE FUNCTION _anomaly._ad_health_scoring()
 RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -399,8 +410,10 @@ BEGIN
 
     -- few scores, or chosen ones, say nothing about the rows
     SELECT x.* INTO worst
-    FROM (SELECT h.*, _anomaly._ad_health_of(h.whose, abs(h.score_shift), 'score_shift') AS status
-          FROM _anomaly._ad_stat_health() h WHERE h.rows >= 1000 AND h.score_shift IS NOT NULL) x
+    FROM (SELECT h.*, CASE WHEN l.max_score_shift IS NULL THEN _anomaly._ad_health_of(h.whose, abs(h.score_shift), 'score_shift')
+                           ELSE _anomaly._ad_health_status(abs(h.score_shift), l.max_score_shift, 2 * l.max_score_shift) END AS status
+          FROM _anomaly._ad_stat_health() h LEFT JOIN _anomaly._ad_model_limits l ON l.name = h.model
+          WHERE h.rows >= 1000 AND h.score_shift IS NOT NULL) x
     ORDER BY array_position('{critical,warning,ok}', x.status), abs(x.score_shift) DESC LIMIT 1;
     "check" := 'drift';
     status := coalesce(worst.status, 'ok');
@@ -423,20 +436,23 @@ RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH oldest AS (
-        SELECT m.name, extract(epoch FROM clock_timestamp() - m.trained_at)::float8 AS age
-        FROM _anomaly._ad_visible_model m WHERE m.active ORDER BY m.trained_at LIMIT 1
+    WITH model AS (
+        SELECT m.name, extract(epoch FROM clock_timestamp() - m.trained_at)::float8 AS age, extract(epoch FROM l.max_age)::float8 AS max_age
+        FROM _anomaly._ad_visible_model m LEFT JOIN _anomaly._ad_model_limits l ON l.name = m.name WHERE m.active
     ), judged AS (
-        SELECT o.name, o.age, _anomaly._ad_health_status(o.age,
-            extract(epoch FROM current_setting('anomaly.health_model_age_warning')::interval)::float8,
-            extract(epoch FROM current_setting('anomaly.health_model_age_critical')::interval)::float8) AS status
-        FROM (SELECT) one LEFT JOIN oldest o ON true
+        SELECT m.name, m.age, count(*) FILTER (WHERE s.status <> 'ok') OVER () AS stale, s.status
+        FROM model m, LATERAL (SELECT _anomaly._ad_health_status(m.age,
+            coalesce(m.max_age, extract(epoch FROM current_setting('anomaly.health_model_age_warning')::interval)::float8),
+            coalesce(3 * m.max_age, extract(epoch FROM current_setting('anomaly.health_model_age_critical')::interval)::float8)) AS status) s
+        ORDER BY array_position('{critical,warning,ok}', s.status), m.age DESC, m.name LIMIT 1
     )
-    SELECT 'stale model', j.status,
+    SELECT 'stale model', coalesce(j.status, 'ok'),
            CASE WHEN j.name IS NULL THEN 'There is no active model.'
-                ELSE format('The oldest active model, %s, was trained %s days ago.', j.name, round((j.age / 86400)::numeric, 1)) END,
+                WHEN j.status = 'ok' THEN format('The oldest active model, %s, was trained %s days ago.', j.name, round((j.age / 86400)::numeric, 1))
+                ELSE format('Model %s was trained %s days ago%s.', j.name, round((j.age / 86400)::numeric, 1),
+                            CASE WHEN j.stale > 1 THEN format('; %s more are too old', j.stale - 1) ELSE '' END) END,
            CASE WHEN j.status <> 'ok' THEN 'Train it again with ad_train(), or drop it with ad_drop_model().' END
-    FROM judged j
+    FROM (SELECT) one LEFT JOIN judged j ON true
 $$;
 COMMENT ON FUNCTION _anomaly._ad_health_models() IS
 'the checks of ad_health() over the named models that the user sees';

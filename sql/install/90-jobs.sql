@@ -87,6 +87,8 @@ CREATE TABLE _anomaly._ad_job_run (
     suppressed bigint NOT NULL DEFAULT 0,
     error text,
     error_code text,
+    p_bins bigint[],
+    least_p double precision,
     CONSTRAINT _ad_job_run_pkey PRIMARY KEY (job_id, run)
 );
 COMMENT ON TABLE _anomaly._ad_job_run IS 'the log of runs';
@@ -442,7 +444,8 @@ SELECT j.name, j.owner::text AS owner, j.kind, j.options ->> 'model' AS model, j
        _anomaly._ad_texts(j.options -> 'order_by') AS order_by, j.options ->> 'on_error' AS on_error,
        (j.options ->> 'seen_limit')::bigint AS seen_limit, (j.options ->> 'late_check')::interval AS late_check,
        nullif(j.options -> 'columns', 'null') AS columns, (j.options ->> 'per_burst')::boolean AS per_burst,
-       coalesce((j.options ->> 'pause_after')::integer, 5) AS pause_after, s.paused_until, r.error_code AS last_error_code
+       coalesce((j.options ->> 'pause_after')::integer, 5) AS pause_after, s.paused_until, r.error_code AS last_error_code,
+       nullif(j.options -> 'health', 'null') AS health
 FROM _anomaly._ad_job j
      JOIN _anomaly._ad_job_privilege p ON p.job_id = j.id
      JOIN _anomaly._ad_job_state s ON s.job_id = j.id
@@ -492,6 +495,7 @@ COMMENT ON COLUMN @extschema@.ad_jobs.late_checked IS 'when they were counted';
 COMMENT ON COLUMN @extschema@.ad_jobs.pause_after IS 'after how many failed runs in a row it waits before it tries again; 0: never';
 COMMENT ON COLUMN @extschema@.ad_jobs.paused_until IS 'until when it waits after failed runs; in the past: the next run is tried; NULL: it has no pause';
 COMMENT ON COLUMN @extschema@.ad_jobs.last_error_code IS 'SQLSTATE of the error of the last run; NULL: it was good';
+COMMENT ON COLUMN @extschema@.ad_jobs.health IS 'limits at which ad_health() warns of it, as they were given; NULL: those of its model, and the defaults';
 COMMENT ON COLUMN @extschema@.ad_jobs.generation IS 'of the source: 1, and one more each time it was truncated';
 
 -- Within a barrier the planner looks for an order only where there is one, and
@@ -895,11 +899,12 @@ CREATE FUNCTION @extschema@.ad_create_job(
     on_error text DEFAULT 'skip',
     seen_limit integer DEFAULT 1000000,
     late_check interval DEFAULT '1 day',
-    pause_after integer DEFAULT 5)
+    pause_after integer DEFAULT 5,
+    health jsonb DEFAULT NULL)
 RETURNS text
 AS 'MODULE_PATHNAME', 'ad_create_job'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION @extschema@.ad_create_job(text, text, text, text, text, jsonb, text, integer, text, interval, integer, integer, text, text[], text, integer, interval, integer) IS
+COMMENT ON FUNCTION @extschema@.ad_create_job(text, text, text, text, text, jsonb, text, integer, text, interval, integer, integer, text, text[], text, integer, interval, integer, jsonb) IS
 'makes a job that scores new rows of a table, view or query by a named model and writes alerts; the rule is {"p_value": p}, {"fdr": q} or {"score": s}; returns its name';
 
 CREATE FUNCTION @extschema@.ad_alter_job(name text, changes jsonb)

@@ -46,11 +46,12 @@ CREATE FUNCTION @extschema@.ad_create_layering_job(
     seen_limit integer DEFAULT 1000000,
     late_check interval DEFAULT '1 day',
     columns jsonb DEFAULT NULL,
-    pause_after integer DEFAULT 5)
+    pause_after integer DEFAULT 5,
+    health jsonb DEFAULT NULL)
 RETURNS text
 AS 'MODULE_PATHNAME', 'ad_create_layering_job'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION @extschema@.ad_create_layering_job(text, text, jsonb, jsonb, text[], anycompatible, text, interval, integer, text, text, integer, interval, jsonb, integer) IS
+COMMENT ON FUNCTION @extschema@.ad_create_layering_job(text, text, jsonb, jsonb, text[], anycompatible, text, interval, integer, text, text, integer, interval, jsonb, integer, jsonb) IS
 'makes a job that finds layering sequences in a table, view or query of order events, as ad_layering_sequences() reads it, once their windows have closed; the score is the severity; returns its name';
 
 CREATE FUNCTION _anomaly._ad_create_layering_job(name text, source text, options jsonb DEFAULT NULL, rule jsonb DEFAULT '{"score": 0}',

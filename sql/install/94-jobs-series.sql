@@ -24,11 +24,13 @@ CREATE FUNCTION @extschema@.ad_create_series_job(
     dead_after text DEFAULT NULL,
     batch_size integer DEFAULT 100000,
     on_error text DEFAULT 'skip',
-    late_check interval DEFAULT '1 day')
+    late_check interval DEFAULT '1 day',
+    pause_after integer DEFAULT 5,
+    health jsonb DEFAULT NULL)
 RETURNS text
 AS 'MODULE_PATHNAME', 'ad_create_series_job'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION @extschema@.ad_create_series_job(text, text, text, text, text[], jsonb, jsonb, text, integer, text, interval, integer, text, text, integer, text, integer, text, interval) IS
+COMMENT ON FUNCTION @extschema@.ad_create_series_job(text, text, text, text, text[], jsonb, jsonb, text, integer, text, interval, integer, text, text, integer, text, integer, text, interval, integer, jsonb) IS
 'makes a job that scores the points of series, told apart by some columns of a table, view or query, as they come: by ad_stream(), whose state it keeps for each series, or with method series by ad_series_score() over the last points of each; one alert per anomalous point, with the name of the series as key and entity; returns the name of the job';
 
 CREATE FUNCTION _anomaly._ad_job_series_head(state bytea, columns integer,

@@ -13,60 +13,205 @@ SELECT j.name, s.failures,
        (SELECT count(*) FROM _anomaly._ad_job_error e WHERE e.job_id = j.id AND e.at > clock_timestamp() - interval '1 day') AS bad_rows,
        s.seen, s.mark_holders, s.marked_at, s.gate IS NOT NULL AS truncated, s.jump,
        EXISTS (SELECT FROM _anomaly._ad_job_run r WHERE r.job_id = j.id) AS tried,
-       (j.options ->> 'seen_limit')::bigint AS seen_limit
+       (j.options ->> 'seen_limit')::bigint AS seen_limit, s.paused_until
 FROM _anomaly._ad_job j JOIN _anomaly._ad_job_state s ON s.job_id = j.id
 WHERE pg_has_role(j.owner, 'USAGE') OR pg_has_role('pg_monitor', 'USAGE')
 OFFSET 0;
 COMMENT ON VIEW _anomaly._ad_job_health IS 'lag, failures and alerts of one''s own jobs, or with pg_monitor of all; of the last error its text, or SQLSTATE and class';
 GRANT SELECT ON _anomaly._ad_job_health TO PUBLIC;
 
-CREATE FUNCTION _anomaly._ad_health_jobs()
-RETURNS TABLE ("check" text, status text, detail text, hint text)
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+CREATE FUNCTION _anomaly._ad_beta_quantile(p double precision, a double precision, b double precision)
+RETURNS double precision
+AS 'MODULE_PATHNAME', 'ad_beta_quantile_sql'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION _anomaly._ad_beta_quantile(double precision, double precision, double precision) IS
+'a quantile of a beta distribution; NULL unless p is 0 to 1, and a and b are greater than 0 and finite';
+
+-- One in alpha is wrong, on either side.
+CREATE FUNCTION _anomaly._ad_share_bounds(hits bigint, trials bigint, alpha double precision, OUT low double precision, OUT high double precision)
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    worst record;
-BEGIN
-    PERFORM _anomaly._ad_job_late(o.id) FROM _anomaly._ad_own_job o;
-    SELECT h.* INTO worst FROM _anomaly._ad_job_health h ORDER BY h.lag DESC LIMIT 1;
-    "check" := 'job lag';
-    status := _anomaly._ad_health_status(extract(epoch FROM worst.lag)::float8,
-        extract(epoch FROM current_setting('anomaly.health_job_lag_warning')::interval)::float8,
-        extract(epoch FROM current_setting('anomaly.health_job_lag_critical')::interval)::float8);
-    detail := CASE WHEN worst.name IS NULL THEN 'There is no job.'
-                   WHEN worst.ran THEN format('The last good run of job %s ended %s ago.', worst.name, date_trunc('second', worst.lag))
-                   WHEN worst.tried THEN format('Job %s, made %s ago, has no good run in its log.', worst.name, date_trunc('second', worst.lag))
-                   ELSE format('Job %s, made %s ago, has never run.', worst.name, date_trunc('second', worst.lag)) END;
-    hint := CASE WHEN status <> 'ok' AND NOT worst.owned THEN 'It has no owner, so nobody can run it: a superuser who has read its query can give it one with ad_alter_job().'
-                 WHEN status <> 'ok' THEN 'Is it scheduled? See ad_schedule_job(), cron.job_run_details and ad_job_runs.' END;
-    RETURN NEXT;
-
-    SELECT h.* INTO worst FROM _anomaly._ad_job_health h ORDER BY h.failures DESC LIMIT 1;
-    "check" := 'failing job';
-    status := _anomaly._ad_health_status(worst.failures,
-        current_setting('anomaly.health_job_failures_warning')::float8,
-        current_setting('anomaly.health_job_failures_critical')::float8);
-    detail := CASE WHEN worst.name IS NULL THEN 'There is no job.'
-                   WHEN worst.failures = 0 THEN 'The last run of every job was good.'
-                   ELSE format('The last %s runs of job %s failed: %s', worst.failures, worst.name, worst.error) END;
-    hint := CASE WHEN status <> 'ok' THEN 'See ad_job_runs. The job goes on where it was once the cause is gone.' END;
-    RETURN NEXT;
-
-    SELECT h.* INTO worst FROM _anomaly._ad_job_health h ORDER BY h.alerts DESC LIMIT 1;
-    "check" := 'alert flood';
-    status := _anomaly._ad_health_status(worst.alerts,
-        current_setting('anomaly.health_alerts_warning')::float8,
-        current_setting('anomaly.health_alerts_critical')::float8);
-    detail := CASE WHEN worst.name IS NULL THEN 'There is no job.'
-                   ELSE format('%s alerts in an hour, of job %s.', worst.alerts, worst.name) END;
-    hint := CASE WHEN status <> 'ok' THEN
-        'Has the data changed? See ad_drift(). A stricter rule, a cooldown or limit_per_hour holds alerts back; see ad_alter_job().' END;
-    RETURN NEXT;
-END
+SELECT CASE WHEN $1 <= 0 OR $2 <= 0 THEN 0 ELSE _anomaly._ad_beta_quantile($3, least($1, $2), greatest($2 - $1, 0) + 1) END,
+       CASE WHEN $1 >= $2 THEN 1 ELSE _anomaly._ad_beta_quantile(1 - $3, greatest($1, 0) + 1, $2 - greatest($1, 0)) END
 $$;
-COMMENT ON FUNCTION _anomaly._ad_health_jobs() IS
-'the checks of ad_health() over jobs';
+COMMENT ON FUNCTION _anomaly._ad_share_bounds(bigint, bigint, double precision) IS
+'bounds of a share of which so many trials had so many hits, by Clopper and Pearson; each is wrong with probability alpha at most';
+
+CREATE FUNCTION _anomaly._ad_percent(share double precision)
+RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE WHEN $1 > 0 THEN trim_scale(round((100 * $1)::numeric, greatest(0, 2 - floor(log(100 * $1))::integer)))::text ELSE '0' END $$;
+COMMENT ON FUNCTION _anomaly._ad_percent(double precision) IS
+'a share in percent, three digits of it';
+
+-- A model says what its jobs do not, if it is there.
+CREATE VIEW _anomaly._ad_job_limits WITH (security_barrier) AS
+SELECT j.id AS job_id, j.name, j.owner, l.min_precision, l.labels, l.min_labels, l.max_alert_rate, l.interval::interval AS "interval",
+       l.max_unlabelled, l.label_within::interval AS label_within, l.label_gap::interval AS label_gap, l.max_score_drift,
+       (j.options #>> '{rule,p_value}')::double precision AS p_value, (j.options #>> '{rule,fdr}')::double precision AS fdr
+FROM _anomaly._ad_job j
+     LEFT JOIN _anomaly._ad_model_name n ON n.name = j.options ->> 'model'
+     CROSS JOIN LATERAL jsonb_to_record(_anomaly._ad_health_limits(coalesce(n.health, '{}') ||
+         coalesce(jsonb_strip_nulls(nullif(j.options -> 'health', 'null')), '{}')))
+         AS l(min_precision double precision, labels integer, min_labels integer, max_alert_rate double precision, "interval" text,
+              max_unlabelled integer, label_within text, label_gap text, max_score_drift double precision)
+WHERE pg_has_role(j.owner, 'USAGE') OR pg_has_role('pg_monitor', 'USAGE')
+OFFSET 0;
+COMMENT ON VIEW _anomaly._ad_job_limits IS 'the limits of health of one''s own jobs, or with pg_monitor of all';
+
+-- Rates are of the log of runs, which is bounded; of alerts no more are counted
+-- than decide.
+CREATE VIEW _anomaly._ad_job_accuracy WITH (security_barrier) AS
+SELECT l.name, r.rows, r.alerts, r.alerts / nullif(r.rows, 0)::double precision AS alert_rate,
+       CASE WHEN l.max_alert_rate IS NOT NULL THEN l.max_alert_rate
+            -- the rows that calibrate are a sample too: with k of n + 1 below p the true share is that of Beta(k, n + 1 - k)
+            WHEN l.p_value IS NOT NULL THEN
+                least(greatest(2 * l.p_value, _anomaly._ad_beta_quantile(0.9999, k.k, k.n + 1 - k.k)), 1)
+            WHEN r.past_rows > 0 THEN least(3 * (_anomaly._ad_share_bounds(r.past_alerts, r.past_rows, 0.0001)).high, 1) END AS max_alert_rate,
+       b.labels, b.confirmed, b.confirmed / nullif(b.labels, 0)::double precision AS "precision",
+       coalesce(l.min_precision, greatest(1 - 2 * l.fdr, 0.1), 0.1) AS min_precision,
+       q.overdue, q.unlabelled, b.last_label, d.score_drift, d.score_rows,
+       d.score_drift - sqrt(ln(10000) / 2 * (1 / nullif(d.score_rows, 0)::double precision + 1 / greatest(1 / r.least_p - 1, 1))) AS least_drift,
+       l.min_labels, l.max_unlabelled, l.label_within, l.label_gap, l.max_score_drift, l."interval",
+       (SELECT count(*) FROM (SELECT FROM _anomaly._ad_alert a WHERE a.job = l.name AND a.scored_at > b.last_label LIMIT 1000) n) AS since_label
+FROM _anomaly._ad_job_limits l
+     CROSS JOIN LATERAL (
+         -- an owner may write what he likes into the log of his job: others look at it too
+         SELECT least(coalesce(sum(o.rows) FILTER (WHERE o.recent), 0), 1e18)::bigint AS rows, least(coalesce(sum(o.alerts) FILTER (WHERE o.recent), 0), 1e18)::bigint AS alerts,
+                least(coalesce(sum(o.rows) FILTER (WHERE NOT o.recent), 0), 1e18)::bigint AS past_rows, least(coalesce(sum(o.alerts) FILTER (WHERE NOT o.recent), 0), 1e18)::bigint AS past_alerts,
+                coalesce(max(o.least_p) FILTER (WHERE o.recent AND o.least_p BETWEEN 1e-15 AND 1), 0.01) AS least_p
+         FROM (SELECT greatest(u.rows, 0) AS rows, least(greatest(u.alerts, 0)::numeric + greatest(u.suppressed, 0), greatest(u.rows, 0)) AS alerts,
+                      u.least_p, u.started > clock_timestamp() - l."interval" AS recent
+               FROM _anomaly._ad_job_run u WHERE u.job_id = l.job_id) o) r
+     CROSS JOIN LATERAL (
+         SELECT n.n, greatest(floor(l.p_value * (n.n + 1) * (1 + 1e-12)), 1) AS k
+         FROM (SELECT greatest(1 / CASE WHEN r.least_p < l.p_value THEN r.least_p ELSE l.p_value END - 1, 1) AS n) n) k
+     CROSS JOIN LATERAL (
+         SELECT count(*) AS labels, count(*) FILTER (WHERE o.is_anomaly) AS confirmed, max(o.labelled_at) AS last_label,
+                (SELECT min(f.labelled_at) FROM _anomaly._ad_label f WHERE f.job_id = l.job_id) AS first_label
+         FROM (SELECT b.is_anomaly, b.labelled_at FROM _anomaly._ad_label b
+               WHERE b.job_id = l.job_id
+                 AND EXISTS (SELECT FROM _anomaly._ad_alert a WHERE a.job_id = b.job_id AND a.key = b.key
+                               AND a.place = coalesce(b.place, a.place) AND a.generation = coalesce(b.generation, a.generation))
+               ORDER BY b.labelled_at DESC LIMIT l.labels) o) b
+     CROSS JOIN LATERAL (
+         SELECT count(*) AS overdue, count(*) FILTER (WHERE NOT o.labelled) AS unlabelled
+         FROM (SELECT EXISTS (SELECT FROM _anomaly._ad_label c WHERE c.job_id = a.job_id AND c.key = a.key
+                                AND coalesce(c.place, a.place) = a.place AND coalesce(c.generation, a.generation) = a.generation) AS labelled
+               FROM _anomaly._ad_alert a
+               WHERE b.first_label IS NOT NULL AND a.job = l.name AND a.scored_at < clock_timestamp() - l.label_within
+                 AND a.scored_at > greatest(clock_timestamp() - l.label_within - interval '30 days', CASE WHEN l.max_unlabelled IS NULL THEN b.first_label END)
+               LIMIT 20000) o) q
+     CROSS JOIN LATERAL (
+         SELECT max(c.excess) AS score_drift, max(c.total) AS score_rows
+         FROM (SELECT sum(s.n) OVER (ORDER BY s.bin) / nullif(sum(s.n) OVER (), 0) - s.bin / 10.0 AS excess, sum(s.n) OVER () AS total
+               FROM (SELECT i.bin, sum(i.n)::double precision AS n
+                     FROM _anomaly._ad_job_run u, unnest(u.p_bins) WITH ORDINALITY i(n, bin)
+                     WHERE u.job_id = l.job_id AND u.started > clock_timestamp() - l."interval" AND i.n > 0 AND i.bin <= 10 GROUP BY i.bin) s) c) d
+OFFSET 0;
+COMMENT ON VIEW _anomaly._ad_job_accuracy IS 'what ad_job_accuracy shows, and what is judged by';
+GRANT SELECT ON _anomaly._ad_job_accuracy TO PUBLIC;
+
+CREATE VIEW @extschema@.ad_job_accuracy WITH (security_barrier) AS
+SELECT name AS job, rows, alerts, alert_rate, max_alert_rate, labels, confirmed, "precision", min_precision, unlabelled, last_label, score_drift
+FROM _anomaly._ad_job_accuracy;
+COMMENT ON VIEW @extschema@.ad_job_accuracy IS
+'how right jobs are, as ad_health() judges it: one''s own, or with pg_monitor all';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.job IS 'its name';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.rows IS 'that its runs of the last interval (limit interval, 1 day) scored';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.alerts IS 'of those rows, also the alerts that cooldown or limit_per_hour held back';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.alert_rate IS 'alerts per row';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.max_alert_rate IS 'the limit: as given, or by the rule; NULL: nothing to compare with yet';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.labels IS 'the latest labels of alerts, at most limit labels, 100';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.confirmed IS 'of those, anomalies';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy."precision" IS 'share of those that were confirmed; NULL without labels';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.min_precision IS 'the limit: as given, or by the rule';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.unlabelled IS 'alerts without a label that are older than limit label_within, 7 days, of 30 days before that, and, unless limit max_unlabelled was given, since the first label; 0 where nothing was ever labelled';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.last_label IS 'when an alert was last labelled';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.score_drift IS 'by how much the share of rows with a p-value of at most a is above a, for the tenth a where that is most, in the last interval; NULL: the model gives no p-values';
+GRANT SELECT ON @extschema@.ad_job_accuracy TO PUBLIC;
+
+-- A row for each check and object that it is about. Where nothing is wrong with
+-- an object there is none, but for checks whose line says which object is
+-- nearest to its limit. A status of NULL was not looked at.
+CREATE FUNCTION _anomaly._ad_health_runs()
+RETURNS TABLE ("check" text, object text, status text, weight double precision, detail text, hint text)
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH counted AS MATERIALIZED (SELECT _anomaly._ad_job_late(o.id) FROM _anomaly._ad_own_job o),
+    job AS MATERIALIZED (SELECT h.* FROM (SELECT count(*) FROM counted) c, _anomaly._ad_job_health h),
+    limits AS (SELECT extract(epoch FROM current_setting('anomaly.health_job_lag_warning')::interval)::float8 AS lag_warning,
+                      extract(epoch FROM current_setting('anomaly.health_job_lag_critical')::interval)::float8 AS lag_critical)
+    SELECT 'job lag', j.name, s.status, extract(epoch FROM j.lag)::float8,
+           CASE WHEN j.ran THEN format('The last good run of job %s ended %s ago.', j.name, date_trunc('second', j.lag))
+                WHEN j.tried THEN format('Job %s, made %s ago, has no good run in its log.', j.name, date_trunc('second', j.lag))
+                ELSE format('Job %s, made %s ago, has never run.', j.name, date_trunc('second', j.lag)) END,
+           CASE WHEN s.status <> 'ok' AND NOT j.owned THEN 'It has no owner, so nobody can run it: a superuser who has read its query can give it one with ad_alter_job().'
+                WHEN s.status <> 'ok' THEN 'Is it scheduled? See ad_schedule_job(), cron.job_run_details and ad_job_runs.' END
+    FROM job j, limits l, LATERAL (SELECT _anomaly._ad_health_status(extract(epoch FROM j.lag)::float8, l.lag_warning, l.lag_critical) AS status) s
+    UNION ALL
+    SELECT 'failing job', j.name, s.status, j.failures,
+           CASE WHEN j.failures = 0 THEN 'The last run of every job was good.'
+                ELSE format('The last %s runs of job %s failed: %s', j.failures, j.name, j.error) END,
+           CASE WHEN s.status <> 'ok' THEN 'See ad_job_runs. The job goes on where it was once the cause is gone.' END
+    FROM job j, LATERAL (SELECT _anomaly._ad_health_status(j.failures, current_setting('anomaly.health_job_failures_warning')::float8,
+                                    current_setting('anomaly.health_job_failures_critical')::float8) AS status) s
+    UNION ALL
+    SELECT 'paused job', j.name, 'critical', j.failures,
+           format('Job %s is paused until %s, since its last %s runs failed: %s', j.name, date_trunc('second', j.paused_until), j.failures, j.error),
+           'When the cause is gone, ad_resume_job() lets it run at once.'
+    FROM job j WHERE j.paused_until > clock_timestamp()
+    UNION ALL
+    SELECT 'alert flood', j.name, s.status, j.alerts, format('%s alerts in an hour, of job %s.', j.alerts, j.name),
+           CASE WHEN s.status <> 'ok' THEN
+               'Has the data changed? See ad_drift(). A stricter rule, a cooldown or limit_per_hour holds alerts back; see ad_alter_job().' END
+    FROM job j, LATERAL (SELECT _anomaly._ad_health_status(j.alerts, current_setting('anomaly.health_alerts_warning')::float8,
+                                    current_setting('anomaly.health_alerts_critical')::float8) AS status) s
+$$;
+COMMENT ON FUNCTION _anomaly._ad_health_runs() IS
+'the checks of ad_health() over the runs of jobs, one row per check and job';
+
+CREATE FUNCTION _anomaly._ad_health_accuracy()
+RETURNS TABLE ("check" text, object text, status text, weight double precision, detail text, hint text)
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH job AS MATERIALIZED (
+        SELECT a.*, (_anomaly._ad_share_bounds(a.confirmed, a.labels, 0.01)).high AS most, (_anomaly._ad_share_bounds(a.alerts, a.rows, 0.0001)).low AS least
+        FROM _anomaly._ad_job_accuracy a)
+    SELECT 'precision', j.name, CASE WHEN j.most < j.min_precision / 2 THEN 'critical' ELSE 'warning' END, j.min_precision - j.most,
+           format('Of the last %s labelled alerts of job %s %s were confirmed; at least %s %% are to be.', j.labels, j.name, j.confirmed, _anomaly._ad_percent(j.min_precision)),
+           'Train its model again, see ad_retrain(), or ask for less with its rule; the limit is min_precision, see ad_alter_job().'
+    FROM job j WHERE j.labels >= j.min_labels AND j.most < j.min_precision
+    UNION ALL
+    SELECT 'alert rate', j.name, CASE WHEN j.least > 5 * j.max_alert_rate THEN 'critical' ELSE 'warning' END, j.least / nullif(j.max_alert_rate, 0),
+           format('Of %s rows that job %s scored within %s, %s were alerts; at most %s %% are to be.', j.rows, j.name, j."interval", j.alerts,
+                  _anomaly._ad_percent(j.max_alert_rate)),
+           'Has the data changed? See ad_drift(), and train the model again if it has; the limit is max_alert_rate, see ad_alter_job().'
+    FROM job j WHERE j.alerts >= 10 AND j.least > j.max_alert_rate
+    UNION ALL
+    SELECT 'unlabelled alerts', j.name, 'warning', j.unlabelled,
+           format('%s alerts of job %s, older than %s, have no label.', CASE WHEN j.overdue >= 20000 THEN 'At least ' || j.unlabelled ELSE j.unlabelled::text END, j.name, j.label_within),
+           'Label them with ad_label(), or some of each day; the limit is max_unlabelled, see ad_alter_job().'
+    FROM job j WHERE CASE WHEN j.max_unlabelled IS NULL THEN j.unlabelled > 100 AND j.unlabelled > 0.95 * j.overdue ELSE j.unlabelled > j.max_unlabelled END
+    UNION ALL
+    SELECT 'missing labels', j.name, 'warning', extract(epoch FROM clock_timestamp() - j.last_label)::float8,
+           format('No alert of job %s was labelled for %s, and there are %s since.', j.name, date_trunc('second', clock_timestamp() - j.last_label),
+                  CASE WHEN j.since_label >= 1000 THEN 'a thousand or more' ELSE j.since_label::text END),
+           'Without labels nobody knows how many alerts are right: label some with ad_label(); the limit is label_gap, see ad_alter_job().'
+    FROM job j WHERE j.last_label < clock_timestamp() - j.label_gap AND j.since_label >= 10
+    UNION ALL
+    SELECT 'score drift', j.name, CASE WHEN j.least_drift > 3 * j.max_score_drift THEN 'critical' ELSE 'warning' END, j.least_drift,
+           format('The scores that job %s gave to %s rows are above those of the rows its model is calibrated on: %s %% more rows than due have low p-values.',
+                  j.name, j.score_rows::bigint, _anomaly._ad_percent(j.score_drift)),
+           'Compare the rows with the model by ad_drift(); if they have changed, train it again. The limit is max_score_drift, see ad_alter_job().'
+    FROM job j WHERE j.score_rows >= 100 AND j.least_drift > j.max_score_drift
+$$;
+COMMENT ON FUNCTION _anomaly._ad_health_accuracy() IS
+'the checks of ad_health() on how right jobs are, one row per check and job that is not';
 
 CREATE FUNCTION _anomaly._ad_job_holder(holders text[])
 RETURNS text
@@ -214,19 +359,3 @@ $$;
 COMMENT ON FUNCTION _anomaly._ad_health_storage() IS
 'the check of ad_health() on columns that compress models, sketches and stream states';
 
-CREATE FUNCTION @extschema@.ad_health()
-RETURNS TABLE ("check" text, status text, detail text, hint text)
-LANGUAGE sql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT * FROM _anomaly._ad_health_scoring()
-    UNION ALL SELECT * FROM _anomaly._ad_health_models()
-    UNION ALL SELECT * FROM _anomaly._ad_health_jobs()
-    UNION ALL SELECT * FROM _anomaly._ad_health_watermarks()
-    UNION ALL SELECT * FROM _anomaly._ad_health_rules()
-    UNION ALL SELECT * FROM _anomaly._ad_health_series()
-    UNION ALL SELECT * FROM _anomaly._ad_health_schema()
-    UNION ALL SELECT * FROM _anomaly._ad_health_storage()
-$$;
-COMMENT ON FUNCTION @extschema@.ad_health() IS
-'what is wrong, if anything: one row per check with status ok, warning or critical, the facts, and what to do; limits are the settings anomaly.health_*';

@@ -22,9 +22,10 @@ CREATE FUNCTION @extschema@.ad_create_wash_trade_job(
     on_error text DEFAULT 'skip',
     seen_limit integer DEFAULT 1000000,
     late_check interval DEFAULT '1 day',
-    pause_after integer DEFAULT 5)
+    pause_after integer DEFAULT 5,
+    health jsonb DEFAULT NULL)
 RETURNS text
 AS 'MODULE_PATHNAME', 'ad_create_wash_trade_job'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION @extschema@.ad_create_wash_trade_job(text, text, jsonb, jsonb, text[], anycompatible, jsonb, boolean, text, interval, integer, text, text, integer, interval, integer) IS
+COMMENT ON FUNCTION @extschema@.ad_create_wash_trade_job(text, text, jsonb, jsonb, text[], anycompatible, jsonb, boolean, text, interval, integer, text, text, integer, interval, integer, jsonb) IS
 'makes a job that finds wash trading in a table, view or query of order events: the windows of ad_wash_trade(), once they have closed; per_burst: one alert per run of windows that share trades, that of the first, false: one per window; the score is alternation_percentage, 0 to 100; returns its name';

@@ -221,7 +221,7 @@ UPDATE _anomaly._ad_alert SET scored_at = now() WHERE NOT isfinite(scored_at);
 UPDATE _anomaly._ad_label SET labelled_at = now() WHERE NOT isfinite(labelled_at);
 UPDATE _anomaly._ad_model_version SET trained_at = now() WHERE NOT isfinite(trained_at);
 ALTER TABLE _anomaly._ad_job ADD CHECK (isfinite(created_at));
-ALTER TABLE _anomaly._ad_job_run ADD CHECK (isfinite(started)), ADD CHECK (isfinite(finished));
+ALTER TABLE _anomaly._ad_job_run ADD CHECK (isfinite(started)), ADD CHECK (isfinite(finished)), ADD p_bins bigint[], ADD least_p double precision;
 ALTER TABLE _anomaly._ad_alert ADD CHECK (isfinite(scored_at));
 ALTER TABLE _anomaly._ad_label ADD CHECK (isfinite(labelled_at));
 ALTER TABLE _anomaly._ad_model_version ADD CHECK (isfinite(trained_at));
@@ -229,6 +229,9 @@ ALTER TABLE _anomaly._ad_model_version ADD CHECK (isfinite(trained_at));
 -- What a fit took stands with its version.
 ALTER TABLE _anomaly._ad_model_version ADD fit_ms double precision CHECK (fit_ms >= 0 AND fit_ms < 'infinity'),
 	ADD fit_bytes bigint CHECK (fit_bytes >= 0);
+
+-- Limits of the health of a model.
+ALTER TABLE _anomaly._ad_model_name ADD health jsonb;
 
 -- A new privilege on models: that a role's labels count in ad_retrain().
 ALTER TABLE _anomaly._ad_model_grant DROP CONSTRAINT _ad_model_grant_privilege_check,
@@ -448,7 +451,7 @@ SET LOCAL intervalstyle = 'postgres';
 INSERT INTO _anomaly._ad_job (id, name, owner, kind, source, search_path, timezone, created_at, options)
 SELECT id, name, owner, kind, source, search_path, timezone, created_at,
 	jsonb_build_object('watermark', watermark_column, 'rule', rule, 'lag', lag, 'cooldown', cooldown::text, 'limit_per_hour', limit_per_hour,
-		'since', since, 'on_error', 'skip', 'seen_limit', 1000000, 'late_check', '1 day', 'pause_after', 5)
+		'since', since, 'on_error', 'skip', 'seen_limit', 1000000, 'late_check', '1 day', 'pause_after', 5, 'health', NULL)
 	|| CASE kind
 		WHEN 'layering' THEN jsonb_build_object('partition_by', to_jsonb(partition_by), 'order_by', CASE WHEN order_by IS NOT NULL THEN jsonb_build_array(order_by) END, 'options',
 			-- ad_alter_job() stored only what it was given
@@ -518,4 +521,5 @@ SELECT _anomaly._ad_drop_functions_0_2(ARRAY['_ad_job_store(_anomaly._ad_own_job
 		'_ad_job_layering_check(_anomaly._ad_own_job, text, text[], regtype[])',
 		'_ad_retrain_champion(text, double precision, double precision, integer)',
 		'_ad_retrain_metrics(text, bytea, bytea, jsonb, jsonb)',
-		'_ad_retrain_decide(text, integer, integer, double precision, double precision, double precision, integer)']);
+		'_ad_retrain_decide(text, integer, integer, double precision, double precision, double precision, integer)',
+		'_ad_health_jobs()']);

@@ -59,7 +59,8 @@ typedef struct AdJobDefinition
 
 /* The options of every kind that say how its jobs are watched. */
 #define AD_JOB_WATCH_OPTIONS \
-	AD_INT(AdJob, pause_after, 5, 0, 1000)
+	AD_INT(AdJob, pause_after, 5, 0, 1000), \
+	AD_JSON(AdJob, health, 1024)
 
 /* A job, for those that change it. */
 typedef struct AdJobRow
@@ -85,6 +86,10 @@ extern const AdJobDefinition ad_job_define_series;
 /* rule.c */
 extern void ad_job_rule_read(AdJob *job, const AdJobDefinition *d);
 extern void ad_job_rule_warn(const AdJob *job, double least_p);
+
+/* health.c */
+extern void ad_health_limits_check(Jsonb *given, bool of_model);
+extern char *ad_health_limits_full(Jsonb *given);
 
 /* sql_job.c */
 extern AdJob *ad_job_read_options(int32 id);

@@ -71,6 +71,7 @@ typedef struct AdJob
 								 * too late */
 	Jsonb	   *options;		/* of the kind, or NULL */
 	int			pause_after;	/* failures in a row; 0: never */
+	Jsonb	   *health;			/* limits that ad_health() warns at, or NULL */
 	char	  **partition_by;	/* events: columns, NULL after the last */
 	char	  **order_by;		/* the same */
 	Jsonb	   *columns;		/* events: what these are called, or NULL */

@@ -13,6 +13,7 @@
 
 #define AD_MAX_KEY			1000	/* bytes of a key that is scored */
 #define AD_MAX_BAD_ROWS		1000	/* in a run */
+#define AD_P_BINS			10	/* of p-values */
 
 /* A piece of what was seen, a row of _ad_job_seen. */
 typedef struct AdChunk
@@ -61,6 +62,11 @@ typedef struct AdRun
 	char	   *first_aside;	/* one of them */
 	bool		refused;		/* it was said that there are too many series */
 	bool		far;			/* it was said that a number is far off */
+
+	/* for ad_health() */
+	int64		looked;			/* rows whose p-value could be asked for */
+	int64		bins[AD_P_BINS];	/* of p-values, by tenths */
+	double		least_p;		/* of the model's p-values; NaN: not known */
 } AdRun;
 
 /* sql_state.c */

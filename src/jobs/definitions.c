@@ -84,6 +84,7 @@ ad_job_options_finish(AdJob *job)
 	job->cooldown = job->cooldown_option == NULL ? NULL :
 		interval_of(job->cooldown_option);
 	(void) interval_of(job->late_check);	/* views show it as one */
+	ad_health_limits_check(job->health, false);
 }
 
 /* The options of a job as jsonb, every default spelled out. */

@@ -347,6 +347,7 @@ ad_model_batch(AdBatch *b)
 	ad_seen_load(run, b->job, b->state);
 	m->scorer = ad_scorer_new(b->job, m->source.columns);
 	ad_scorer_check(m->scorer);
+	run->least_p = ad_scorer_least_p(m->scorer);
 	if (run->rows == 0 && !run->in_pass)
 		ad_job_rule_warn(b->job, ad_scorer_least_p(m->scorer));
 

@@ -163,6 +163,7 @@ ad_job_check(AdJob *job, bool reads)
 	if (job->cooldown_option != NULL)
 		ad_job_check_interval(job->cooldown_option, "cooldown", true);
 	ad_job_check_interval(job->late_check, "late_check", true);
+	ad_health_limits_check(job->health, false);
 	ad_job_rule_read(job, d);
 	ad_job_columns_read(job, &source);
 	type = ad_job_column(&source, job->watermark,

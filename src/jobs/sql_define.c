@@ -527,39 +527,49 @@ asked_by_changes(AdJob *job, const AdJobDefinition *kind, Jsonb *changes,
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
-/* The options of a job with those asked for on top, the kind's own one by one. */
+/*
+ * Replace an option that is an object by what is stored of it with what is
+ * asked for on top, if both are there.
+ */
+static Jsonb *
+merge_object(Jsonb *merged, Jsonb *stored, Jsonb *asked, const char *name)
+{
+	JsonbParseState *state = NULL;
+	Jsonb	   *object;
+	JsonbValue	v;
+
+	if (stored == NULL ||
+		getKeyJsonValueFromContainer(&asked->root, name, (int) strlen(name), &v) == NULL ||
+		v.type != jbvBinary || !JsonContainerIsObject(v.val.binary.data))
+		return merged;
+	object = DatumGetJsonbP(DirectFunctionCall2(jsonb_concat,
+												JsonbPGetDatum(stored),
+												JsonbPGetDatum(JsonbValueToJsonb(&v))));
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	push_key(&state, name);
+	v.type = jbvBinary;
+	v.val.binary.data = &object->root;
+	v.val.binary.len = VARSIZE(object) - VARHDRSZ;
+	(void) pushJsonbValue(&state, WJB_VALUE, &v);
+	object = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat,
+											  JsonbPGetDatum(merged),
+											  JsonbPGetDatum(object)));
+}
+
+/*
+ * The options of a job with those asked for on top, the kind's own and the
+ * limits of its health one by one.
+ */
 static Jsonb *
 merge_options(const AdJob *job, Jsonb *asked)
 {
-	Jsonb	   *stored = ad_job_options_full(job);
-	Jsonb	   *own = NULL;
-	JsonbValue	v;
+	Jsonb	   *merged = DatumGetJsonbP(DirectFunctionCall2(jsonb_concat,
+															JsonbPGetDatum(ad_job_options_full(job)),
+															JsonbPGetDatum(asked)));
 
-	if (job->options != NULL &&
-		getKeyJsonValueFromContainer(&asked->root, "options", 7, &v) != NULL &&
-		v.type == jbvBinary && JsonContainerIsObject(v.val.binary.data))
-		own = DatumGetJsonbP(DirectFunctionCall2(jsonb_concat,
-												 JsonbPGetDatum(job->options),
-												 JsonbPGetDatum(JsonbValueToJsonb(&v))));
-	stored = DatumGetJsonbP(DirectFunctionCall2(jsonb_concat,
-												JsonbPGetDatum(stored),
-												JsonbPGetDatum(asked)));
-	if (own != NULL)
-	{
-		JsonbParseState *state = NULL;
-
-		(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-		push_key(&state, "options");
-		v.type = jbvBinary;
-		v.val.binary.data = &own->root;
-		v.val.binary.len = VARSIZE(own) - VARHDRSZ;
-		(void) pushJsonbValue(&state, WJB_VALUE, &v);
-		own = JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
-		stored = DatumGetJsonbP(DirectFunctionCall2(jsonb_concat,
-													JsonbPGetDatum(stored),
-													JsonbPGetDatum(own)));
-	}
-	return stored;
+	merged = merge_object(merged, job->options, asked, "options");
+	return merge_object(merged, job->health, asked, "health");
 }
 
 /* Store a job as it was changed. */

@@ -36,6 +36,8 @@
 
 #define SLICE			100		/* rows of a cursor at a time */
 #define MAX_PARAMS		8
+#define SAMPLED_FIRST	100		/* rows of a run whose p-values are looked at */
+#define SAMPLED_THEN	64		/* after which one in so many is */
 #define MAX_KEYS		1000	/* of versions that are read by halves */
 
 /* A query with its parameters. */
@@ -232,6 +234,22 @@ add_candidate(AdReading *r, HeapTuple row, double score, double p_value)
 	c->row = heap_copytuple(row);
 }
 
+/*
+ * Count a p-value of a row.  A rule on the score needs none, so then they are
+ * asked for of the first rows of a run, and of few later ones.
+ */
+static void
+count_p_value(AdModelBatch *m, HeapTuple row, double p_value)
+{
+	AdRun	   *run = m->run;
+
+	if (m->b->job->rule == AD_RULE_SCORE && ad_scorer_calibrated(m->scorer) &&
+		(run->looked++ < SAMPLED_FIRST || run->looked % SAMPLED_THEN == 0))
+		p_value = ad_scorer_p_value(m->scorer, row);
+	if (p_value >= 0 && p_value <= 1)
+		run->bins[Min((int) (p_value * AD_P_BINS * (1 - 1e-12)), AD_P_BINS - 1)]++;
+}
+
 /* Score a row, and keep what the rule needs of it. */
 static void
 score_row(AdModelBatch *m, HeapTuple row, const AdVersion *v)
@@ -259,6 +277,7 @@ score_row(AdModelBatch *m, HeapTuple row, const AdVersion *v)
 	}
 	if (hit)
 		add_candidate(&m->reading, row, score, p_value);
+	count_p_value(m, row, p_value);
 	add_version(&m->reading, v, p_value, false);
 }
 

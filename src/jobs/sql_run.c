@@ -23,6 +23,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "nodes/parsenodes.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/json.h"
@@ -92,22 +93,46 @@ note_refusal(AdRun *run, Step *step)
 	return true;
 }
 
+/* The p-values that a run has counted, as bigint[]; false: none. */
+static bool
+bins_of(const AdRun *run, Datum *bins)
+{
+	Datum		items[AD_P_BINS];
+	int64		n = 0;
+
+	for (int i = 0; i < AD_P_BINS; i++)
+	{
+		items[i] = Int64GetDatum(run->bins[i]);
+		n += run->bins[i];
+	}
+	*bins = PointerGetDatum(construct_array(items, AD_P_BINS, INT8OID, 8,
+											FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	return n > 0;
+}
+
 /* Add a batch to the line of its run, and tell who listens. */
 static void
 log_batch(AdRun *run, const AdBatch *b)
 {
-	Oid			types[] = {INT4OID, INT4OID, INT8OID, INT8OID, INT8OID};
-	Datum		values[] = {Int32GetDatum(run->job), Int32GetDatum(run->number),
-		Int64GetDatum(b->rows), Int64GetDatum(b->alerts), Int64GetDatum(b->suppressed)
-	};
+	Oid			types[] = {INT4OID, INT4OID, INT8OID, INT8OID, INT8OID, INT8ARRAYOID, FLOAT8OID};
+	Datum		values[lengthof(types)];
+	char		nulls[] = "       ";
 	StringInfoData note;
 
 	/* to see that there is nothing left is no batch */
 	if (b->rows == 0 && b->alerts == 0 && b->suppressed == 0)
 		return;
+	values[0] = Int32GetDatum(run->job);
+	values[1] = Int32GetDatum(run->number);
+	values[2] = Int64GetDatum(b->rows);
+	values[3] = Int64GetDatum(b->alerts);
+	values[4] = Int64GetDatum(b->suppressed);
+	nulls[5] = bins_of(run, &values[5]) ? ' ' : 'n';
+	values[6] = Float8GetDatum(run->least_p);
+	nulls[6] = run->least_p > 0 ? ' ' : 'n';
 	(void) ad_own_run("UPDATE %s._ad_job_run SET batches = batches + 1, rows = rows + $3, "
-					  "alerts = alerts + $4, suppressed = suppressed + $5 WHERE job_id = $1 AND run = $2",
-					  lengthof(types), types, values, NULL);
+					  "alerts = alerts + $4, suppressed = suppressed + $5, p_bins = $6, least_p = $7 WHERE job_id = $1 AND run = $2",
+					  lengthof(types), types, values, nulls);
 	run->rows += b->rows;
 	if (b->alerts == 0)
 		return;

@@ -37,6 +37,7 @@ static const AdOption options[] = {
 	AD_INT(AdJob, batch_size, 100000, 1, 1000000),
 	AD_ENUM(AdJob, on_error, AD_JOB_SKIP, ad_job_on_error_names),
 	AD_TEXT(AdJob, late_check, "1 day", 64),
+	AD_JOB_WATCH_OPTIONS,
 	AD_SEED(AdJob, seen_limit, 1000000, 1000, 100000000)
 };
 

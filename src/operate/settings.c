@@ -4,7 +4,7 @@
  *		The settings of the room: what is counted, and when ad_health() warns.
  *
  * Those of jobs are defined here so that they exist whenever the library is
- * loaded; only _ad_health_jobs(), in SQL, reads them.
+ * loaded; only _ad_health_runs(), in SQL, reads them.
  *
  *-------------------------------------------------------------------------
  */
