@@ -1,4 +1,4 @@
--- Health that watches how right jobs are.
+-- Health that watches how right jobs are, acts on what changes, and pauses a job that fails.
 SET timezone = 'UTC';
 SET intervalstyle = 'postgres';
 SET jit = off;
@@ -117,7 +117,64 @@ SELECT "check", object, status, regexp_replace(detail, 'until .*, since', 'until
 FROM _anomaly._ad_health_all() WHERE "check" IN ('paused job', 'failing job', 'job columns') AND NOT line ORDER BY 1, 2;
 SELECT count(ad_drop_job(name)) FROM ad_jobs;
 
-SELECT ad_create_job('j', 'm', 'seen', 'id', 'id', rule => '{"score": 9}');
+-- changes of health are kept, and told without names
+CREATE VIEW log AS SELECT role = current_user AS own, "check", object, from_status, to_status, detail FROM ad_health_log WHERE "check" NOT IN ('schema', 'statistics', 'storage');
+CALL ad_check_health();
+SELECT * FROM log;
+CREATE TABLE whole (model bytea);
+ALTER TABLE whole ALTER model SET STORAGE EXTERNAL;
+INSERT INTO whole SELECT model FROM _anomaly._ad_model_version;
+UPDATE _anomaly._ad_model_version SET model = set_byte(model, 300, 255 - get_byte(model, 300));
+CALL ad_check_health();
+CALL ad_check_health();
+SELECT * FROM log;
+-- whole bytes that are others'
+UPDATE _anomaly._ad_model_version SET model = (SELECT ad_fit(ad_zscore(), x) FROM generate_series(1, 9) x);
+SELECT detail FROM ad_health() WHERE "check" = 'model bytes';
+UPDATE _anomaly._ad_model_version SET model = (SELECT model FROM whole);
+CALL ad_check_health();
+SELECT "check", object, from_status, to_status FROM log;
+-- a transaction that is undone has changed nothing
+UPDATE _anomaly._ad_model_version SET model = '\x00';
+BEGIN;
+CALL ad_check_health();
+ROLLBACK;
+SELECT count(*) FROM log;
+UPDATE _anomaly._ad_model_version SET model = (SELECT model FROM whole);
+-- what is old goes, but for the state
+INSERT INTO _anomaly._ad_health_log (role, "check", object, from_status, to_status, at)
+SELECT current_user::text::_anomaly._ad_role, 'old', i, 'ok', CASE WHEN i > 1 THEN 'ok' ELSE 'warning' END, now() - interval '91 days' FROM generate_series(1, 3) i;
+INSERT INTO _anomaly._ad_health_log (role, "check", object, from_status, to_status, at) VALUES (current_user::text::_anomaly._ad_role, 'x', '', 'ok', 'critical', now() - interval '92 days');
+CALL ad_check_health();
+SELECT "check", object, from_status, to_status FROM ad_health_log WHERE "check" IN ('old', 'x');
+
+-- drift that is measured is known to health
+SELECT ad_check_drift('m', 'seen'), ad_check_drift('m', query => 'SELECT amount * 3 AS amount, 1 AS other FROM seen -- so');
+SELECT model, version, verdict, reason, psi > 1 AS psi, rows, source FROM ad_drift_results;
+SELECT status, regexp_replace(detail, 'measured .* ago', 'measured then') AS detail FROM ad_health() WHERE "check" = 'measured drift';
+SELECT ad_create_job('j', 'm', 'SELECT id, amount AS a FROM seen', 'id', 'id', rule => '{"score": 9}', features => '{a}');
+SELECT ad_check_drift('m', job => 'j');
+SELECT verdict, rows, source FROM ad_drift_results;
+SELECT ad_check_drift('m'), 1;
+SELECT ad_check_drift('m', 'seen', 'j');
+SELECT ad_check_drift('m', 'SELECT 1 AS x');
+SELECT ad_check_drift('m', 'SELECT amount FROM seen WHERE false');
+SELECT ad_check_drift('m', 'DELETE FROM seen');
+SELECT ad_check_drift('none', 'seen');
+SELECT ad_check_drift('m', job => 'none');
+SELECT ad_rename_model('m', 'n');
+SELECT model FROM ad_drift_results;
+
+-- when a schedule was due
+SELECT s, to_char(d AT TIME ZONE 'UTC', f) AS due, now() - d < within AS within FROM (VALUES ('30 4 * * *', 'HH24:MI', interval '2 days'), ('0 0 1 * *', 'DD HH24:MI', '32 days'),
+	('15 3 * * Mon', 'Dy HH24:MI', '8 days'), ('15 3 * * 7', 'Dy HH24:MI', '8 days'), ('5 2-4/2 * jan-dec *', 'MI', '1 day'), ('@hourly', 'MI', '2 hours'), ('@weekly', 'Dy HH24:MI', '8 days'),
+	('*/5 * * * *', '', '6 minutes'), ('0,30  *	* * *', '', '1 hour'), ('10 seconds', '', '1 minute')) v(s, f, within), _anomaly._ad_cron_due(s, 1) d;
+SELECT to_char((_anomaly._ad_cron_due('0 12 $ * *', 1) + interval '1 day') AT TIME ZONE 'UTC', 'DD HH24:MI') AS after_the_last_day,
+	now() - _anomaly._ad_cron_due('0 0 1,15 * 1', 1) < interval '8 days' AS either_day,
+	_anomaly._ad_cron_due('0 3 * * *', 1) - _anomaly._ad_cron_due('0 3 * * *', 4) AS between;
+SELECT s FROM unnest(ARRAY['now and then', '60 seconds', '0 seconds', '0 0 30 2 *', '* * * *', '* * * * * *', '', '60 * * * *', '5-1 * * * *', '*/0 * * * *', '1- * * * *', '* * 0 * *', '@reboot']) s
+WHERE _anomaly._ad_cron_due(s, 1) IS NOT NULL OR _anomaly._ad_cron_due('* * * * *', 0) IS NOT NULL;
+
 -- an owner may write what he likes into the log of his job: everybody's health answers
 INSERT INTO _anomaly._ad_own_run (job_id, run, pid, started, rows, alerts, suppressed, least_p, p_bins)
 SELECT o.id, 100 + r, 1, now() - CASE WHEN r % 2 = 0 THEN interval '1 hour' ELSE '10 days' END, n, n, n, p, b
@@ -128,6 +185,37 @@ SELECT rows > 0 AS rows, alerts > 0 AS alerts, score_drift BETWEEN 0 AND 1 AS dr
 SELECT count(*) FROM ad_health();
 DELETE FROM _anomaly._ad_job_run WHERE run > 100;
 
-SELECT ad_drop_model('m', cascade => true);
-DROP VIEW wrong;
-DROP TABLE seen, said, payment;
+-- everybody has his own, and nothing of others
+CREATE ROLE health_other;
+CREATE ROLE health_monitor IN ROLE pg_monitor;
+SET ROLE health_other;
+CALL ad_check_health();
+SELECT count(*) FROM ad_health_log WHERE "check" <> 'schema';
+SELECT (SELECT count(*) FROM ad_drift_results), (SELECT count(*) FROM ad_job_accuracy), (SELECT count(*) FROM ad_schedules), ad_model_health('n');
+SELECT ad_check_drift('n', 'SELECT 1 AS amount');
+SELECT ad_check_drift('n', job => 'j');
+SELECT ad_alter_model('n', '{}');
+SELECT ad_resume_job('j');
+SELECT ad_schedule_health('* * * * *');
+SELECT ad_schedule_retrain('n', '* * * * *');
+SELECT ad_schedule_drift('n', '* * * * *', 'seen');
+SELECT _anomaly._ad_model_schedules('n', NULL, NULL);
+INSERT INTO _anomaly._ad_health_log (role, "check", object, to_status, at) VALUES ('health_other', 'x', '', 'ok', now());
+SET ROLE health_monitor;
+SELECT count(*) > 0 AS lines, count(detail) AS details FROM ad_health_log;
+SELECT model, verdict, source FROM ad_drift_results;
+SELECT job, rows FROM ad_job_accuracy;
+RESET ROLE;
+SELECT ad_drop_model('n', cascade => true);
+SELECT count(*) FROM ad_drift_results;
+SET anomaly.health_job_lag_warning = 1;
+BEGIN READ ONLY;
+SELECT count(*) FROM ad_health();
+CALL ad_check_health();
+ROLLBACK;
+
+DROP OWNED BY health_other, health_monitor;
+DROP ROLE health_other, health_monitor;
+DELETE FROM _anomaly._ad_health_log;
+DROP VIEW wrong, log;
+DROP TABLE seen, said, payment, whole;

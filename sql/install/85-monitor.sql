@@ -451,7 +451,7 @@ AS $$
                 WHEN j.status = 'ok' THEN format('The oldest active model, %s, was trained %s days ago.', j.name, round((j.age / 86400)::numeric, 1))
                 ELSE format('Model %s was trained %s days ago%s.', j.name, round((j.age / 86400)::numeric, 1),
                             CASE WHEN j.stale > 1 THEN format('; %s more are too old', j.stale - 1) ELSE '' END) END,
-           CASE WHEN j.status <> 'ok' THEN 'Train it again with ad_train(), or drop it with ad_drop_model().' END
+           CASE WHEN j.status <> 'ok' THEN 'Train it again with ad_train(), see ad_schedule_retrain(), or drop it with ad_drop_model().' END
     FROM (SELECT) one LEFT JOIN judged j ON true
 $$;
 COMMENT ON FUNCTION _anomaly._ad_health_models() IS

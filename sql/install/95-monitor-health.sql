@@ -150,7 +150,7 @@ AS $$
                 WHEN j.tried THEN format('Job %s, made %s ago, has no good run in its log.', j.name, date_trunc('second', j.lag))
                 ELSE format('Job %s, made %s ago, has never run.', j.name, date_trunc('second', j.lag)) END,
            CASE WHEN s.status <> 'ok' AND NOT j.owned THEN 'It has no owner, so nobody can run it: a superuser who has read its query can give it one with ad_alter_job().'
-                WHEN s.status <> 'ok' THEN 'Is it scheduled? See ad_schedule_job(), cron.job_run_details and ad_job_runs.' END
+                WHEN s.status <> 'ok' THEN 'Is it scheduled? See ad_schedule_job(), ad_schedules and ad_job_runs.' END
     FROM job j, limits l, LATERAL (SELECT _anomaly._ad_health_status(extract(epoch FROM j.lag)::float8, l.lag_warning, l.lag_critical) AS status) s
     UNION ALL
     SELECT 'failing job', j.name, s.status, j.failures,
@@ -270,13 +270,20 @@ $$;
 COMMENT ON FUNCTION _anomaly._ad_health_watermarks() IS
 'the checks of ad_health() on what jobs wait for, what came too late, could not be scored, or was truncated';
 
+CREATE FUNCTION _anomaly._ad_model_fault(name text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'ad_model_fault'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 10000;
+COMMENT ON FUNCTION _anomaly._ad_model_fault(text) IS
+'what is wrong with the bytes of the active version of a model that the current user may score with; NULL: nothing';
+
 CREATE FUNCTION _anomaly._ad_health_rules()
 RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH model AS MATERIALIZED (
-        SELECT v.name, (_anomaly._ad_info(v.name) #>> '{calibration,least_p}')::float8 AS least_p
+        SELECT v.name, CASE WHEN _anomaly._ad_model_fault(v.name) IS NULL THEN (_anomaly._ad_info(v.name) #>> '{calibration,least_p}')::float8 END AS least_p
         FROM _anomaly._ad_visible_model v
         WHERE v.active AND v.privilege IN ('read', 'own') AND v.spec ? 'calibrate'
               AND v.name IN (SELECT o.model FROM _anomaly._ad_own_job o WHERE o.rule ?| '{p_value,fdr}'::text[])),

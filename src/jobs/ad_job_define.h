@@ -125,11 +125,15 @@ extern void ad_job_check(AdJob *job, bool reads);
 /* sql_define.c */
 extern char *ad_job_new_name(Datum name, bool isnull);
 
+/* sql_health.c */
+extern text *ad_health_model_name(Datum name);
+
 /* sql_pause.c */
 extern bool ad_job_resume(int32 id);
 
 /* sql_schedule.c */
 extern bool ad_job_unschedule(const AdJobRow *job);
+extern void ad_job_forget_schedules(const AdJobRow *job);
 extern void ad_job_reschedule(const AdJobRow *job, const char *name,
 							  Oid owner);
 

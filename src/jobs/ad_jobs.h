@@ -187,6 +187,7 @@ typedef struct AdJobKind
 
 /* sql_job.c: the one place that knows how a job is stored */
 extern AdJob *ad_job_read(int32 id);
+extern AdJob *ad_job_look(int32 id);
 extern const AdJobKind *ad_job_kind(const char *name);
 
 /* sql_alerts.c */

@@ -38,6 +38,7 @@
 
 PG_FUNCTION_INFO_V1(ad_job_guard);
 PG_FUNCTION_INFO_V1(ad_job_number);
+PG_FUNCTION_INFO_V1(ad_role_guard);
 
 /* Whose rows a statement may insert, as found for the last row. */
 typedef struct Inserter
@@ -197,4 +198,38 @@ ad_job_guard(PG_FUNCTION_ARGS)
 	asked->job = isnull ? 0 : job;
 	asked->user = user;
 	return PointerGetDatum(row);
+}
+
+/*
+ * _ad_role_guard(), before a row that belongs to a role is inserted, in column
+ * "role": one whose rights the inserter has.  What a COPY brings for others is
+ * left out, with a warning.
+ */
+Datum
+ad_role_guard(PG_FUNCTION_ARGS)
+{
+	HeapTuple	row = ad_own_new_row(fcinfo->context, AD_REL_HEALTH_LOG,
+									 AD_REL_DRIFT_RESULT);
+	Relation	rel = ((TriggerData *) fcinfo->context)->tg_relation;
+	bool		isnull;
+	Oid			role = DatumGetObjectId(heap_getattr(row, ad_own_column(rel, "role"),
+													 RelationGetDescr(rel), &isnull));
+	bool		nobody = isnull || role == AD_ROLE_NOBODY;
+
+	/* the owner of the tables writes what a function has asked the right to */
+	if (GetUserId() == rel->rd_rel->relowner ||
+		(!nobody && role != AD_ROLE_PUBLIC && has_privs_of_role(GetUserId(), role)))
+		return PointerGetDatum(row);
+	if (!ad_own_by_copy())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("cannot insert rows of another role into table \"%s\"",
+						RelationGetRelationName(rel))));
+	if (!nobody)
+		ereport(WARNING,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("row of table \"%s\" is left out",
+						RelationGetRelationName(rel)),
+				 errdetail("It is of a role whose rights the current user does not have.")));
+	return PointerGetDatum(NULL);
 }

@@ -79,14 +79,9 @@ fill(int32 id)
 	return job;
 }
 
-/*
- * Read a job with its options as they are stored, and keep it from being
- * dropped until the transaction ends.  NULL: there is none.  Whose it is, the
- * caller asks.  Within SPI; palloc'd in the current context.  Raises an error
- * if its kind or its options are none that this version knows.
- */
-AdJob *
-ad_job_read_options(int32 id)
+/* Read a job with its options by a statement; as below. */
+static AdJob *
+read_by(const char *statement, int32 id)
 {
 	MemoryContext mcxt = CurrentMemoryContext;
 	MemoryContext old;
@@ -96,15 +91,39 @@ ad_job_read_options(int32 id)
 	AdJob	   *job = NULL;
 	uint64		n;
 
-	n = ad_own_run("SELECT j.name, j.owner::oid, j.kind, j.source, j.options, j.search_path, j.timezone "
-				   "FROM %s._ad_job j WHERE j.id = $1 FOR KEY SHARE",
-				   1, types, values, NULL);
+	n = ad_own_run(statement, 1, types, values, NULL);
 	rows = SPI_tuptable;
 	old = MemoryContextSwitchTo(mcxt);
 	if (n == 1)
 		job = fill(id);
 	MemoryContextSwitchTo(old);
 	SPI_freetuptable(rows);
+	return job;
+}
+
+#define BY_NUMBER \
+	"SELECT j.name, j.owner::oid, j.kind, j.source, j.options, j.search_path, j.timezone " \
+	"FROM %s._ad_job j WHERE j.id = $1"
+
+/*
+ * Read a job with its options as they are stored, and keep it from being
+ * dropped until the transaction ends.  NULL: there is none.  Whose it is, the
+ * caller asks.  Within SPI; palloc'd in the current context.  Raises an error
+ * if its kind or its options are none that this version knows.
+ */
+AdJob *
+ad_job_read_options(int32 id)
+{
+	return read_by(BY_NUMBER " FOR KEY SHARE", id);
+}
+
+/* A job of which the current user has the rights of the owner, or NULL. */
+static AdJob *
+own(AdJob *job)
+{
+	if (job == NULL || !ad_job_is_own(job->owner))
+		return NULL;
+	ad_job_options_finish(job);
 	return job;
 }
 
@@ -115,10 +134,12 @@ ad_job_read_options(int32 id)
 AdJob *
 ad_job_read(int32 id)
 {
-	AdJob	   *job = ad_job_read_options(id);
+	return own(ad_job_read_options(id));
+}
 
-	if (job == NULL || !ad_job_is_own(job->owner))
-		return NULL;
-	ad_job_options_finish(job);
-	return job;
+/* The same for who but looks: it may be dropped meanwhile. */
+AdJob *
+ad_job_look(int32 id)
+{
+	return own(read_by(BY_NUMBER, id));
 }

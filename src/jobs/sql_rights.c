@@ -52,7 +52,7 @@ delete_of(int32 job, const char *what, Datum before)
 static int64
 drop(const AdJobRow *job)
 {
-	(void) ad_job_unschedule(job);
+	ad_job_forget_schedules(job);
 	return delete_of(job->id, "job", (Datum) 0);
 }
 

@@ -32,6 +32,11 @@ ask(const char *sql, int nargs, Oid *types, Datum *values, bool *isnull)
 		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
 }
 
+/* A detail of health may be the text of an error, with values of rows. */
+#define FORGET_DETAILS \
+	"UPDATE %s._ad_health_log SET detail = NULL WHERE object = (SELECT name FROM %s._ad_job WHERE id = $1) " \
+	"AND \"check\" IN ('failing job', 'paused job', 'job columns') AND detail IS NOT NULL"
+
 /*
  * What _ad_job_delete() deletes, by name.  $1 is the job, $2 a time, $3 a
  * role, $4 a privilege, $5 some keys.
@@ -52,6 +57,8 @@ static const struct
 	{"subject", "DELETE FROM %s._ad_job_seen WHERE job_id = $1 AND keys <@ $5", false},
 	{"subject", "UPDATE %s._ad_job_seen SET (keys, places) = (SELECT array_agg(k ORDER BY i), array_agg(p ORDER BY i) "
 	"FROM unnest(keys, places) WITH ORDINALITY u(k, p, i) WHERE k IS NULL OR k <> ALL ($5)) WHERE job_id = $1 AND keys && $5", false},
+	{"subject", FORGET_DETAILS, false},
+	{"job", FORGET_DETAILS, false},
 	{"job", "DELETE FROM %s._ad_job_state WHERE job_id = $1", false},
 	{"job", "DELETE FROM %s._ad_job_seen WHERE job_id = $1", false},
 	{"job", "DELETE FROM %s._ad_job_part WHERE job_id = $1", false},

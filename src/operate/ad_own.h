@@ -37,6 +37,10 @@ typedef enum AdOwnRelation
 	AD_REL_JOB_ERROR,
 	AD_REL_JOB_ALERT,
 	AD_REL_JOB_GRANT,
+	/* what belongs to a role */
+	AD_REL_HEALTH_LOG,
+	AD_REL_SCHEDULE,
+	AD_REL_DRIFT_RESULT,
 	AD_RELATIONS				/* how many there are */
 } AdOwnRelation;
 
@@ -45,6 +49,7 @@ extern Oid	ad_own_relation(AdOwnRelation which);
 extern const char *ad_own_schema(void);
 extern const char *ad_internal_schema(void);
 extern void ad_check_public(Oid function);
+extern Oid	ad_public_function(const char *name, int nargs, const Oid *types);
 extern Oid	ad_own_owner(void);
 
 /* own_tables.c */

@@ -61,7 +61,10 @@ static const char *const names[AD_RELATIONS] = {
 	[AD_REL_JOB_RUN] = "_ad_job_run",
 	[AD_REL_JOB_ERROR] = "_ad_job_error",
 	[AD_REL_JOB_ALERT] = "_ad_alert",
-	[AD_REL_JOB_GRANT] = "_ad_job_grant"
+	[AD_REL_JOB_GRANT] = "_ad_job_grant",
+	[AD_REL_HEALTH_LOG] = "_ad_health_log",
+	[AD_REL_SCHEDULE] = "_ad_schedule",
+	[AD_REL_DRIFT_RESULT] = "_ad_drift_result"
 };
 
 static Oid	found[AD_RELATIONS];	/* InvalidOid: look */
@@ -221,4 +224,27 @@ ad_check_public(Oid function)
 				 errmsg("permission denied for function %s",
 						NameStr(form->proname) + 1)));
 	ReleaseSysCache(tuple);
+}
+
+/*
+ * A public function of the extension, by its name and arguments, that the
+ * current user may execute; an error else.
+ */
+Oid
+ad_public_function(const char *name, int nargs, const Oid *types)
+{
+	Oid			extension = get_extension_oid(EXTENSION, false);
+	oidvector  *arguments = buildoidvector(types, nargs);
+	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+										   CStringGetDatum(name),
+										   PointerGetDatum(arguments),
+										   ObjectIdGetDatum(extension_schema(extension)));
+
+	if (!OidIsValid(function) ||
+		getExtensionOfObject(ProcedureRelationId, function) != extension ||
+		ad_proc_aclcheck(function, GetUserId()) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for function %s", name)));
+	return function;
 }

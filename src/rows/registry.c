@@ -150,6 +150,23 @@ drop_jobs(text *name, bool cascade)
 		elog(ERROR, "SPI_execute_with_args failed");
 }
 
+/*
+ * What is scheduled of a model follows it to its new name, or goes; that of a
+ * role only where it has lost its rights.  The jobs room knows.
+ */
+static void
+move_schedules(text *name, text *new_name, Datum role)
+{
+	Oid			types[] = {TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[3] = {PointerGetDatum(name), PointerGetDatum(new_name), role};
+	char		nulls[] = {' ', new_name == NULL ? 'n' : ' ', role == (Datum) 0 ? 'n' : ' '};
+
+	if (SPI_execute_with_args(psprintf("SELECT %s._ad_model_schedules($1, $2, $3)",
+									   ad_internal_schema()),
+							  3, types, values, nulls, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_with_args failed");
+}
+
 /* Drop a model, or a version of it; "jobs": look for jobs that use it. */
 static Datum
 drop_model(FunctionCallInfo fcinfo, bool jobs)
@@ -169,8 +186,13 @@ drop_model(FunctionCallInfo fcinfo, bool jobs)
 	if (PG_ARGISNULL(1))
 	{
 		if (jobs)
+		{
 			drop_jobs(name, PG_NARGS() > 2 && !PG_ARGISNULL(2) &&
 					  PG_GETARG_BOOL(2));
+			move_schedules(name, NULL, (Datum) 0);
+			(void) ad_own_run("DELETE FROM %s._ad_drift_result WHERE model = $1",
+							  1, types, values, NULL);
+		}
 		n = ad_own_run("DELETE FROM %s._ad_model_version WHERE name = $1",
 					   1, types, values, NULL);
 		(void) ad_own_run("DELETE FROM %s._ad_model_grant WHERE name = $1",
@@ -218,9 +240,8 @@ ad_drop_model_0_3(PG_FUNCTION_ARGS)
 	return ad_call_door(drop_model_and_jobs, fcinfo);
 }
 
-/* ad_rename_model(name, new_name) */
-Datum
-ad_rename_model(PG_FUNCTION_ARGS)
+static Datum
+rename_model(FunctionCallInfo fcinfo)
 {
 	static const char *const statements[] = {
 		"UPDATE %s._ad_model_name SET name = $2 WHERE name = $1",
@@ -242,6 +263,13 @@ ad_rename_model(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("model \"%s\" already exists",
 						text_to_cstring(new_name))));
+	/* there is nothing more until ALTER EXTENSION has been run */
+	if (get_attnum(ad_own_relation(AD_REL_JOB), "model") == InvalidAttrNumber)
+	{
+		move_schedules(name, new_name, (Datum) 0);
+		(void) ad_own_run("UPDATE %s._ad_drift_result SET model = $2 WHERE model = $1",
+						  2, types, values, NULL);
+	}
 	for (int i = 0; i < (int) lengthof(statements); i++)
 		(void) ad_own_run(statements[i], 2, types, values, NULL);
 	/* jobs follow; until ALTER EXTENSION has been run they have a column */
@@ -251,6 +279,13 @@ ad_rename_model(PG_FUNCTION_ARGS)
 					  2, types, values, NULL);
 	SPI_finish();
 	PG_RETURN_VOID();
+}
+
+/* ad_rename_model(name, new_name) */
+Datum
+ad_rename_model(PG_FUNCTION_ARGS)
+{
+	return ad_call_door(rename_model, fcinfo);
 }
 
 /*
@@ -286,6 +321,8 @@ change_grant(FunctionCallInfo fcinfo, const char *statement)
 				 errmsg("model \"%s\" has no other owner",
 						text_to_cstring(name)),
 				 errhint("Grant \"own\" to another role first.")));
+	if (get_attnum(ad_own_relation(AD_REL_JOB), "model") == InvalidAttrNumber)
+		move_schedules(name, NULL, values[1]);
 	SPI_finish();
 }
 
