@@ -345,9 +345,61 @@ def bench_wash():
                  rows)
 
 
+def points(series, first, n):
+    """The query of n points of so many series, of five minutes each."""
+    return (f"SELECT h AS host, timestamptz '2010-01-01' + i * interval '5 min'"
+            " + h % 60 * interval '1 s' AS ts, 20 + 5 * sin(i * pi() / 144) + "
+            f"0.3 * ad_random(1, h * 100000 + i, 'normal') AS v FROM "
+            f"generate_series({first}, {first + n - 1}) i, "
+            f"generate_series(1, {series}) h")
+
+
+def bench_series():
+    """Series as a job: a backlog, then one point of each a run."""
+    rows = []
+    for series in (1, 100, 10000):
+        n = max(ROWS // series, 1)
+        session.run(f"CREATE TABLE readings AS {points(series, 1, n)}")
+        session.run("ALTER TABLE readings ALTER ts SET NOT NULL")
+        session.run("CREATE INDEX ON readings (ts)")
+        session.run("VACUUM ANALYZE readings")
+        ways = {"stream": "", "stream, 1 day": ", ad_stream_options("
+                "period => '1 day')"}
+        if series == 100:
+            ways["stream, 1 day, shape"] = (
+                ", ad_stream_options(period => '1 day', shape => 16)")
+            ways["series"] = (", ad_series_score_options(period => '1 day'), "
+                              "method => 'series'")
+        for what, more in ways.items():
+            session.run("SELECT ad_create_series_job('series', 'readings', 'v'"
+                        f", 'ts', '{{host}}'{more}, lag => '0')")
+            cpu, wall = busy(session, "CALL ad_run_job('series')")
+            kept = session.value("SELECT avg(bytes)::int FROM ad_job_series")
+            times = []
+            for i in range(RUNS):
+                session.run("INSERT INTO readings " +
+                            points(series, n + 1 + i, 1))
+                times.append(busy(session, "CALL ad_run_job('series')"))
+            session.run("DELETE FROM readings WHERE ts >= timestamptz "
+                        f"'2010-01-01' + {n + 1} * interval '5 min'")
+            rows.append([f"{series:,}", what, number(1e6 * cpu / (n * series)),
+                         number(1e6 * wall / (n * series)),
+                         number(1000 * median([t[0] for t in times])),
+                         number(1000 * median([t[1] for t in times])),
+                         f"{int(kept):,}"])
+            progress(f"{series} series, {what}: {cpu:.1f} s")
+            session.run("SELECT ad_drop_job('series')")
+        session.run("DROP TABLE readings")
+    report.section("Series", f"{ROWS:,} points of some series; then one new "
+                   "point of each a run.")
+    report.table(["series", "method", "us of processor time per point",
+                  "by the clock", "ms for one new point of each",
+                  "by the clock", "bytes of a state"], rows)
+
+
 def train():
     """The model of sections that run without the first."""
-    if not wanted("throughput") and ONLY != "wash":
+    if not wanted("throughput") and ONLY not in ("wash", "series"):
         make_table("by_time", ROWS)
         session.run("SELECT ad_train('bench', 'SELECT a, b, c, d FROM by_time "
                     "LIMIT 20000', ad_iforest() || ad_calibrate())")
@@ -358,7 +410,7 @@ train()
 for section, bench in {"throughput": bench_throughput, "ten": bench_ten,
                        "dates": bench_dates, "trickle": bench_trickle,
                        "latest": bench_latest, "limit": bench_limit,
-                       "wash": bench_wash}.items():
+                       "wash": bench_wash, "series": bench_series}.items():
     if wanted(section):
         bench()
 session.close()
