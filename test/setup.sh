@@ -73,6 +73,7 @@ find_missing() {
 	perl -MIPC::Run -e 1 2>/dev/null || missing+=(libipc-run-perl)
 	command -v prometheus-postgres-exporter >/dev/null ||
 		wished+=(prometheus-postgres-exporter)
+	command -v promtool >/dev/null || wished+=(prometheus)
 	# pg_cron and hypopg for a server of Debian's; others go without
 	case $lib in
 		/usr/lib/postgresql/*/lib)

@@ -439,7 +439,7 @@ SKIP:
 	my $log = PostgreSQL::Test::Utils::tempdir() . '/exporter.log';
 	$node->safe_psql('postgres', "CREATE ROLE exporter LOGIN IN ROLE pg_monitor");
 	my $run = IPC::Run::start([ $exporter, "--web.listen-address=127.0.0.1:$port", '--disable-default-metrics', '--disable-settings-metrics',
-			"--extend.query-path=$FindBin::RealBin/../../docs/monitor/queries.yaml" ],
+			"--extend.query-path=$FindBin::RealBin/../../docs/monitoring/queries.yaml" ],
 		'>', $log, '2>', $log,
 		init => sub {
 			$ENV{DATA_SOURCE_NAME} = sprintf "host='%s' port=%d user=exporter dbname=postgres sslmode=disable", $node->host, $node->port;
