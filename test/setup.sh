@@ -74,6 +74,8 @@ find_missing() {
 	command -v prometheus-postgres-exporter >/dev/null ||
 		wished+=(prometheus-postgres-exporter)
 	command -v promtool >/dev/null || wished+=(prometheus)
+	/usr/bin/python3 -c "import psycopg2" 2>/dev/null || wished+=(python3-psycopg2)
+	command -v curl >/dev/null || wished+=(curl)
 	# pg_cron and hypopg for a server of Debian's; others go without
 	case $lib in
 		/usr/lib/postgresql/*/lib)
