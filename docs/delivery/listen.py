@@ -56,7 +56,7 @@ while True:
             conn.add_notify_handler(told.append)
         cur = conn.cursor()
         cur.execute("SELECT pg_advisory_lock(hashtext('delivery.sent'))")    # a second listener waits here
-        cur.execute('LISTEN ad_alert')
+        cur.execute('LISTEN ad_alert; LISTEN ad_health')
         while True:
             for route in routes:
                 route.due = 0 if told and not route.tries else route.due

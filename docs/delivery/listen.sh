@@ -39,7 +39,7 @@ deliver() {
 declare -A tries due
 while :; do
 	{
-		echo "SELECT pg_advisory_lock(hashtext('delivery.sent')); LISTEN ad_alert;"    # a second listener waits here
+		echo "SELECT pg_advisory_lock(hashtext('delivery.sent')); LISTEN ad_alert; LISTEN ad_health;"    # a second listener waits here
 		while kill -0 $$ && echo "SELECT 'tick';"; do sleep 1; done
 	} 2>/dev/null | LC_ALL=C psql -XAtq -v ON_ERROR_STOP=1 | while read -r word; do
 		while read -r name target rest || [ -n "$name" ]; do

@@ -23,7 +23,11 @@ DECLARE
     rows text := $q$ad_alerts a, jsonb_build_array(a.job, a.scored_at AT TIME ZONE 'UTC', a.key, a.generation, a.watermark) i(id)
             WHERE a.job = j.name AND a.scored_at > p.since$q$;
 BEGIN
-    IF trim(source) <> 'ad_alerts' THEN
+    IF trim(source) = 'ad_health_log' THEN
+        names := $q$(SELECT 'ad_health' AS name)$q$;
+        rows := $q$ad_health_log a, jsonb_build_array('ad_health', a.at AT TIME ZONE 'UTC', a.role, a."check", a.object, a.to_status) i(id)
+            WHERE a.at > p.since$q$;
+    ELSIF trim(source) <> 'ad_alerts' THEN
         RAISE EXCEPTION 'cannot send what is in "%"', source;
     END IF;
     RETURN QUERY EXECUTE format($q$

@@ -210,6 +210,7 @@ all     http://127.0.0.1:$port/all     *  FROM ad_alerts   WHERE true
 fraud   http://127.0.0.1:$port/fraud   key, format('%s: 100%%', key) AS text FROM ad_alerts WHERE job = 'fraud' AND score >= 1
 entity  http://127.0.0.1:$port/entity  * FROM ad_alerts WHERE entity LIKE 'C1%' OR entity IS NULL
 post    mailto:desk\@example.com       job, key FROM ad_alerts WHERE job = 'late'
+health  http://127.0.0.1:$port/health  * FROM ad_health_log WHERE to_status <> 'ok' AND "check" = 'job lag'
 wrong   http://127.0.0.1:$port/wrong   * FROM ad_alerts WHERE no_such_column
 END
 	$node->safe_psql('postgres', "CREATE DATABASE $name");
@@ -307,6 +308,14 @@ SQL
 	complete('then all arrives');
 	is(scalar(grep { $_->[2] eq $held } got()), 2, "$name: what was not noted is sent twice, with the same key");
 
+	# changes of health
+  SKIP:
+	{
+		skip 'changes of health are not kept', 1 if !sql_value($node, "SELECT count(*) FROM pg_class WHERE relname = 'ad_health_log'");
+		$node->safe_psql($name, 'SET anomaly.health_job_lag_warning = 0; CALL ad_check_health()');
+		becomes(sub { grep { $_->[1] eq 'health' && $_->[3] =~ /"job lag"/ } got() }, 'a check that is no longer ok arrives');
+	}
+
 	# what is looked through no more is forgotten, and the last one stays
 	$node->safe_psql($name, "UPDATE delivery.sent SET written_at = written_at - interval '3 days' WHERE route = 'all' AND id ->> 2 <> '6002'");
 	is( $node->safe_psql($name, "SELECT count(*) FROM delivery.pending('all', '*', 'ad_alerts', 'scored_at > clock_timestamp()');
@@ -331,7 +340,7 @@ END
 	$? = $status;
 }
 
-$node->safe_psql('postgres', 'CREATE ROLE listener LOGIN');
+$node->safe_psql('postgres', 'CREATE ROLE listener LOGIN IN ROLE pg_monitor');
 SKIP:
 {
 	skip 'python3 has no psycopg2 and no psycopg', 1
