@@ -57,6 +57,7 @@ CREATE TABLE _anomaly._ad_model_version (
     notes text,
     fit_ms double precision CHECK (fit_ms >= 0 AND fit_ms < 'infinity'),
     fit_bytes bigint CHECK (fit_bytes >= 0),
+    groups jsonb CHECK (jsonb_typeof(groups) = 'object'),
     CONSTRAINT _ad_model_version_pkey PRIMARY KEY (name, version)
 );
 -- not compressed, so that its header can be read alone
@@ -212,9 +213,10 @@ COMMENT ON FUNCTION _anomaly._ad_model_privilege(text) IS
 CREATE VIEW _anomaly._ad_visible_model WITH (security_barrier) AS
 SELECT v.name, v.version, v.version IS NOT DISTINCT FROM n.active AS active,
        v.spec ->> 'detector' AS detector, v.rows, v.features,
-       octet_length(v.model) AS bytes, v.spec, v.digest, v.trained_at, v.trained_by, v.notes,
+       CASE WHEN v.groups IS NULL THEN octet_length(v.model)
+            ELSE least(greatest((v.groups ->> 'bytes')::numeric, 0), 2147483647)::integer END AS bytes, v.spec, v.digest, v.trained_at, v.trained_by, v.notes,
        p.privilege, CASE WHEN p.privilege IN ('read', 'own') THEN v.query END AS query,
-       v.fit_ms, v.fit_bytes
+       v.fit_ms, v.fit_bytes, v.groups - 'set' - 'columns' AS groups
 FROM _anomaly._ad_model_name n
      CROSS JOIN LATERAL (SELECT _anomaly._ad_model_privilege(n.name) AS privilege OFFSET 0) p
      JOIN _anomaly._ad_model_version v ON v.name = n.name
@@ -229,6 +231,8 @@ COMMENT ON VIEW @extschema@.ad_models IS
 'the versions of the named models that the current user may score with, read or own';
 COMMENT ON COLUMN @extschema@.ad_models.features IS 'names and types of the features';
 COMMENT ON COLUMN @extschema@.ad_models.privilege IS 'the most the current user may do with it';
+COMMENT ON COLUMN @extschema@.ad_models.groups IS
+'of a model per entity: the columns that name one, min_rows, fallback, how many entities there are, how many have no model; else NULL';
 COMMENT ON COLUMN @extschema@.ad_models.query IS 'the training query; NULL without the privilege read';
 COMMENT ON COLUMN @extschema@.ad_models.fit_ms IS 'milliseconds that reading the rows and fitting took; NULL if it was trained before 0.3.0';
 COMMENT ON COLUMN @extschema@.ad_models.fit_bytes IS 'memory of the fit at its most: the sample of the rows and what the detector made of it; NULL if it was trained before 0.3.0';

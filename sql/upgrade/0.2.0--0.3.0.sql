@@ -237,6 +237,9 @@ ALTER TABLE _anomaly._ad_model_name ADD health jsonb;
 ALTER TABLE _anomaly._ad_model_grant DROP CONSTRAINT _ad_model_grant_privilege_check,
 	ADD CHECK (privilege IN ('score', 'label', 'read', 'own'));
 
+-- A version may have a model per entity.
+ALTER TABLE _anomaly._ad_model_version ADD groups jsonb CHECK (jsonb_typeof(groups) = 'object');
+
 -- What jobs that are gone left behind, which nobody could see or delete.
 DELETE FROM _anomaly._ad_job_state s WHERE NOT EXISTS (SELECT FROM _anomaly._ad_job j WHERE j.id = s.job_id);
 DELETE FROM _anomaly._ad_job_seen s WHERE NOT EXISTS (SELECT FROM _anomaly._ad_job j WHERE j.id = s.job_id);

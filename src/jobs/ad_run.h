@@ -11,7 +11,6 @@
 #include "jobs/ad_job_source.h"
 #include "jobs/ad_seen.h"
 
-#define AD_MAX_KEY			1000	/* bytes of a key that is scored */
 #define AD_MAX_BAD_ROWS		1000	/* in a run */
 #define AD_P_BINS			10	/* of p-values */
 
@@ -86,7 +85,6 @@ extern AdSeen *ad_seen_stored(const AdJob *j, const AdJobState *s);
 /* and asked for by the query of a batch */
 extern void ad_takes_begin(const AdSeen *not, const AdSeen *only);
 extern void ad_takes_end(void);
-extern char *ad_short_key(const char *key, int length);
 
 /* sql_batch.c */
 extern bool ad_model_batch(AdBatch *b);

@@ -12,6 +12,7 @@
  */
 #include "jobs/ad_run.h"
 #include "operate/ad_own.h"
+#include "sql/ad_text.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"

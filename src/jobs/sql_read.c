@@ -22,6 +22,7 @@
  */
 #include "jobs/ad_reading.h"
 #include "operate/ad_own.h"
+#include "sql/ad_text.h"
 
 #include "access/htup_details.h"
 #include "access/xact.h"

@@ -19,8 +19,6 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/json.h"
@@ -81,33 +79,6 @@ read_version(const char *model, int32 version, Version *out)
 	out->trained_by = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5);
 	out->model = column(6, NULL);
 	return true;
-}
-
-/*
- * The query of a model would run with the rights of the current user: raise an
- * error unless who wrote it has them.
- */
-static void
-check_trainer(const char *model, const Version *v)
-{
-	Oid			trainer = get_role_oid(v->trained_by, true);
-	char	   *user;
-
-	if (OidIsValid(trainer) && has_privs_of_role(trainer, GetUserId()))
-		return;
-	user = GetUserNameFromId(GetUserId(), false);
-	if (v->trained_by[0] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("nobody is known to have trained model \"%s\"", model),
-				 errdetail("It was restored by a role without the rights of who did. Its query would run with the rights of \"%s\".", user),
-				 errhint("Read the query in ad_models, and train once with ad_train().")));
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("training query of model \"%s\" is that of role \"%s\"",
-					model, v->trained_by),
-			 errdetail("It would run with the rights of \"%s\".", user),
-			 errhint("SET ROLE to it; or read the query in ad_models, and train with ad_train().")));
 }
 
 /* Train the next version as the champion was; its number. */
@@ -301,11 +272,29 @@ activate(const char *model, int32 version)
 					  types, values);
 }
 
+/*
+ * Train a model per entity again: those whose rows have changed.  Labels have no
+ * say, as hardly any entity has enough of them.
+ */
+static Jsonb *
+refresh(const char *model, int32 champion)
+{
+	Oid			types[] = {TEXTOID, INT4OID};
+	Datum		values[] = {CStringGetTextDatum(model), Int32GetDatum(champion)};
+
+	(void) select_one("SELECT pg_catalog.to_jsonb(r) OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('model', $1, 'champion', $2, 'activated', true, 'reasons', "
+					  "pg_catalog.jsonb_build_array(pg_catalog.format('%s entities fitted, %s kept, %s without a model, %s gone', r.fitted, r.kept, r.failed, r.gone))) "
+					  "FROM _anomaly._ad_refresh_groups($1) r",
+					  lengthof(types), types, values);
+	return DatumGetJsonbP(column(1, NULL));
+}
+
 /* Train a model again, as its owner.  What was decided; within SPI. */
 Jsonb *
 ad_retrain_model(const char *model, const AdRetrain *asked)
 {
 	AdRegistryName row;
+	struct AdGroups *groups;
 	Version		champion;
 	Version		challenger;
 	AdRetrainMetrics metrics;
@@ -314,12 +303,16 @@ ad_retrain_model(const char *model, const AdRetrain *asked)
 	double		drifted;
 
 	ad_registry_check(cstring_to_text(model), NULL, AD_PRIVILEGE_OWN, &row);
+	if (row.active != 0 &&
+		ad_registry_version(cstring_to_text(model), row.active, NULL, NULL, &groups) &&
+		groups != NULL)
+		return refresh(model, row.active);
 	if (!read_version(model, 0, &champion))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("model \"%s\" has no active version", model),
 				 errhint("Choose one with ad_activate().")));
-	check_trainer(model, &champion);
+	ad_registry_check_trainer(model, champion.trained_by);
 	if (!read_version(model, train(model, &champion), &challenger))
 		elog(ERROR, "model \"%s\" has no new version", model);
 

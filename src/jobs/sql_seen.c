@@ -17,6 +17,7 @@
 #include "jobs/ad_place.h"
 #include "jobs/ad_run.h"
 #include "operate/ad_own.h"
+#include "sql/ad_text.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -51,23 +52,6 @@ ad_takes_end(void)
 {
 	is_reading = false;
 	not_these = only_these = NULL;
-}
-
-/*
- * A key as it is kept: of one that is too long the first 200 characters and
- * the MD5 of it, as _ad_short() has it.  palloc'd.
- */
-char *
-ad_short_key(const char *key, int length)
-{
-	text	   *md5;
-
-	if (length <= AD_MAX_KEY)
-		return pnstrdup(key, length);
-	md5 = DatumGetTextPP(DirectFunctionCall1(md5_text,
-											 PointerGetDatum(cstring_to_text_with_len(key, length))));
-	return psprintf("%.*s... %s", pg_mbcharcliplen(key, length, 200), key,
-					text_to_cstring(md5));
 }
 
 /*

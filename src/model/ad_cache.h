@@ -59,6 +59,20 @@ typedef struct AdModelRef
 	bool		registered;
 } AdModelRef;
 
+/*
+ * A cached model, unless it has gone since: nothing holds it.  It is good for
+ * as long as the process.
+ */
+typedef struct AdModelHandle
+{
+	AdCacheEntry *entry;		/* NULL: of none */
+	uint64		serial;
+} AdModelHandle;
+
+extern AdModelHandle ad_model_handle(const AdModelRef *ref);
+extern AdModel *ad_model_again(AdModelRef *ref, const AdModelHandle *handle);
+extern void ad_cache_beside(Size bytes);
+
 extern AdModel *ad_model_lookup(AdModelRef *ref, struct varlena *value,
 								MemoryContext owner);
 
@@ -129,7 +143,8 @@ ad_model_get(AdModelRef *ref, struct varlena *value, MemoryContext owner)
 typedef struct AdCacheCounts
 {
 	int			models;			/* loaded, held or not */
-	Size		bytes;			/* of them that nobody holds, or kept anyway */
+	Size		bytes;			/* of them that nobody holds, or kept anyway;
+								 * and of what is known of entities */
 	uint64		uses;			/* by call sites, of a model that none held */
 	uint64		loads;			/* misses */
 	uint64		hits;			/* call sites that found their model loaded */

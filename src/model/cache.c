@@ -98,15 +98,8 @@ struct AdCacheEntry
 	uint64		before;			/* of the one before; 0: there was none */
 };
 
-/*
- * A cached model, unless it has gone since.  An entry's memory stays readable,
- * since a hash table only reuses it.
- */
-typedef struct Handle
-{
-	AdCacheEntry *entry;
-	uint64		serial;
-} Handle;
+/* An entry's memory stays readable, since a hash table only reuses it. */
+typedef AdModelHandle Handle;
 
 /* What a value looks like that is not read, or not decompressed. */
 typedef struct FormKey
@@ -144,6 +137,7 @@ static HTAB *by_value = NULL;
 static HTAB *by_form = NULL;
 static dlist_head lists[NPLACES];	/* most recent first; but NOWHERE */
 static Size sizes[NPLACES];		/* bytes in each; but NOWHERE and GONE */
+static Size beside = 0;			/* bytes of what is not here, but counts */
 static int	ngone = 0;
 static uint64 last_serial = 0;	/* so many were loaded */
 static uint64 uses = 0;
@@ -282,9 +276,12 @@ static void
 settle(void)
 {
 	Size		limit = (Size) ad_model_cache_size * 1024;
-	Size		window = limit / WINDOW;
-	Size		room = limit - window;
+	Size		window;
+	Size		room;
 
+	limit -= Min(beside, limit / 2);
+	window = limit / WINDOW;
+	room = limit - window;
 	while (sizes[WAITING] > window)
 	{
 		AdCacheEntry *e = last_of(WAITING);
@@ -529,6 +526,20 @@ of_memory(struct varlena *value, AdModelRef *ref, MemoryContext owner)
 	return entry;
 }
 
+/* Make a call site hold a model of the cache, in place of another. */
+static void
+hold_instead(AdModelRef *ref, AdCacheEntry *entry)
+{
+	if (entry == ref->entry)
+		return;
+	taken++;
+	/* hold the new one before the old one is let go */
+	hold(entry);
+	release(ref);
+	ref->entry = entry;
+	ref->model = entry->model;
+}
+
 /*
  * Make a call site hold the model of a value.  The hold is released when
  * the owner context (the call site's) is reset.  Raises the same errors as
@@ -567,21 +578,44 @@ ad_model_lookup(AdModelRef *ref, struct varlena *value, MemoryContext owner)
 	else
 		ref->due = Min(AD_HABIT_BYTES,
 					   AD_HABIT_CALLS * (int64) entry->model->bytes);
-	if (entry != ref->entry)
-	{
-		taken++;
-		/* hold the new one before the old one is let go */
-		hold(entry);
-		release(ref);
-		ref->entry = entry;
-		ref->model = entry->model;
-	}
+	hold_instead(ref, entry);
 
 	if (!external)
 		ref->at = value;
 	else if (VARATT_IS_EXTERNAL_ONDISK(value))
 		VARATT_EXTERNAL_GET_POINTER(ref->toast, value);
 	return ref->model;
+}
+
+/* A handle of the model that a call site holds. */
+AdModelHandle
+ad_model_handle(const AdModelRef *ref)
+{
+	return handle_of(ref->entry);
+}
+
+/*
+ * Make a call site that has held a model before hold the one of a handle; NULL:
+ * it has gone.
+ */
+AdModel *
+ad_model_again(AdModelRef *ref, const AdModelHandle *handle)
+{
+	AdCacheEntry *entry = handle->entry ? entry_of(handle) : NULL;
+
+	if (entry == NULL || !ref->registered)
+		return NULL;
+	ref->at = NULL;
+	ref->toast.va_valueid = InvalidOid;
+	hold_instead(ref, entry);
+	return ref->model;
+}
+
+/* Set how many bytes beside the models are in the limit of the cache. */
+void
+ad_cache_beside(Size bytes)
+{
+	beside = bytes;
 }
 
 /* Count anew what a model occupies: scoring it never adds, explaining does. */
@@ -606,7 +640,7 @@ ad_cache_counts(void)
 	AdCacheCounts c;
 
 	c.models = by_value ? (int) hash_get_num_entries(by_value) - ngone : 0;
-	c.bytes = sizes[WAITING] + sizes[KEPT];
+	c.bytes = sizes[WAITING] + sizes[KEPT] + beside;
 	c.uses = uses;
 	c.loads = last_serial;
 	c.hits = taken > last_serial ? taken - last_serial : 0;

@@ -25,6 +25,8 @@ typedef enum AdPrivilege
 	AD_PRIVILEGE_OWN
 } AdPrivilege;
 
+struct AdGroups;				/* ad_groups.h */
+
 /* The row of a name. */
 typedef struct AdRegistryName
 {
@@ -43,11 +45,17 @@ extern void ad_registry_no_model(const char *name) pg_attribute_noreturn();
 extern void ad_registry_check(const text *name, Snapshot snapshot,
 							  AdPrivilege need, AdRegistryName *out);
 extern bool ad_registry_version(const text *name, int32 version,
-								Snapshot snapshot, Datum *model);
+								Snapshot snapshot, Datum *model,
+								struct AdGroups **groups);
+extern void ad_registry_check_trainer(const char *model,
+									  const char *trained_by);
 extern bool ad_registry_is(const text *name, int32 version,
 						   const char *digest);
 extern void ad_registry_fit(const text *name, int32 version,
 							Snapshot snapshot, double *ms, int64 *bytes);
+extern void ad_registry_find(const text *name, int32 *version,
+							 AdPrivilege need, Datum *model,
+							 struct AdGroups **groups);
 extern Datum ad_registry_model(const text *name, int32 *version,
 							   AdPrivilege need);
 

@@ -184,6 +184,9 @@ extern void ad_stat_measure_clock(void);
 extern void ad_stat_attach(AdStatSite *site, MemoryContext mcxt);
 extern void ad_stat_model(AdStatSite *site, const AdModel *m,
 						  const char *name, int32 version);
+extern void ad_stat_entity(AdStatSite *site, const AdModel *m,
+						   const char *name, int32 version,
+						   const uint8 *digest);
 extern void ad_stat_due(AdStatSite *site);
 extern void ad_stat_full(AdStatSite *site);
 extern void ad_stat_none(AdStatSite *site, bool found);

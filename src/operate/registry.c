@@ -19,6 +19,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "operate/ad_groups.h"
 #include "operate/ad_operate.h"
 #include "operate/ad_own.h"
 
@@ -200,13 +201,14 @@ ad_registry_check(const text *name, Snapshot snapshot,
 }
 
 /*
- * The model of a version: its value as stored (a toast pointer, if it is
- * not tiny), palloc'd.  False if there is no such version; model may be
- * NULL to ask just that.
+ * A version: its model as stored (a toast pointer, if it is not tiny), or what
+ * its models of groups are, if it has a model per entity, else NULL; both
+ * palloc'd.  False if there is no such version; model and groups may be NULL to
+ * ask just that.
  */
 bool
 ad_registry_version(const text *name, int32 version,
-					Snapshot snapshot, Datum *model)
+					Snapshot snapshot, Datum *model, AdGroups **groups)
 {
 	Relation	rel;
 	SysScanDesc scan;
@@ -227,6 +229,8 @@ ad_registry_version(const text *name, int32 version,
 										RelationGetDescr(rel), &isnull),
 						   false, -1);
 	}
+	if (found && groups)
+		*groups = ad_groups_of(tuple, RelationGetDescr(rel), VERSION_DIGEST);
 	end_scan(scan, rel);
 	return found;
 }
@@ -292,16 +296,15 @@ ad_registry_fit(const text *name, int32 version, Snapshot snapshot, double *ms,
 }
 
 /*
- * The model of a name as the running query sees it, for the current user;
+ * The version of a name as the running query sees it, for the current user;
  * *version AD_VERSION_ACTIVE is replaced.  As ad_registry_version().
  */
-Datum
-ad_registry_model(const text *name, int32 *version,
-				  AdPrivilege need)
+void
+ad_registry_find(const text *name, int32 *version, AdPrivilege need,
+				 Datum *model, AdGroups **groups)
 {
 	Snapshot	snapshot = GetActiveSnapshot();
 	AdRegistryName row;
-	Datum		model;
 
 	ad_registry_check(name, snapshot, need, &row);
 	if (*version == AD_VERSION_ACTIVE)
@@ -314,10 +317,54 @@ ad_registry_model(const text *name, int32 *version,
 					 errhint("Choose one with ad_activate().")));
 		*version = row.active;
 	}
-	if (!ad_registry_version(name, *version, snapshot, &model))
+	if (!ad_registry_version(name, *version, snapshot, model, groups))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("model \"%s\" has no version %d",
 						text_to_cstring(name), *version)));
+}
+
+/* The same of a name that is to have one model; an error if it has many. */
+Datum
+ad_registry_model(const text *name, int32 *version,
+				  AdPrivilege need)
+{
+	AdGroups   *groups;
+	Datum		model;
+
+	ad_registry_find(name, version, need, &model, &groups);
+	if (groups != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("model \"%s\" has a model per entity",
+						text_to_cstring(name)),
+				 errhint("ad_group_model() is the one of an entity; ad_model_groups() lists them.")));
 	return model;
+}
+
+/*
+ * The query of a model would run with the rights of the current user: raise an
+ * error unless who wrote it has them.
+ */
+void
+ad_registry_check_trainer(const char *model, const char *trained_by)
+{
+	Oid			trainer = get_role_oid(trained_by, true);
+	char	   *user;
+
+	if (OidIsValid(trainer) && has_privs_of_role(trainer, GetUserId()))
+		return;
+	user = GetUserNameFromId(GetUserId(), false);
+	if (trained_by[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("nobody is known to have trained model \"%s\"", model),
+				 errdetail("It was restored by a role without the rights of who did. Its query would run with the rights of \"%s\".", user),
+				 errhint("Read the query in ad_models, and train once with ad_train().")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("training query of model \"%s\" is that of role \"%s\"",
+					model, trained_by),
+			 errdetail("It would run with the rights of \"%s\".", user),
+			 errhint("SET ROLE to it; or read the query in ad_models, and train with ad_train().")));
 }

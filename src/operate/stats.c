@@ -432,6 +432,27 @@ ad_stat_model(AdStatSite *site, const AdModel *m, const char *name,
 	}
 }
 
+/*
+ * The same for the model of an entity: all entities of a version count together,
+ * by its digest.  What is usual, and what is an anomaly, differs between them,
+ * and is not counted.
+ */
+void
+ad_stat_entity(AdStatSite *site, const AdModel *m, const char *name,
+			   int32 version, const uint8 *digest)
+{
+	AdModel		all;
+
+	if (!site->on ||
+		(site->now && site->now->key.version == version &&
+		 memcmp(site->now->key.digest, digest, AD_DIGEST_LENGTH) == 0))
+		return;
+	all = *m;
+	memcpy(all.digest, digest, AD_DIGEST_LENGTH);
+	all.has_scores = false;
+	ad_stat_model(site, &all, name, version);
+}
+
 /* The call that begins is to be timed. */
 void
 ad_stat_due(AdStatSite *site)

@@ -43,7 +43,12 @@ typedef struct AdModelArg
 	AdMoment	moment;			/* when it was resolved */
 	Size		name_length;
 	char		name[AD_MAX_MODEL_NAME];
+	bool		takes_groups;	/* the call says of which entity a row is */
+	struct AdGroupCall *group;	/* if the name has a model per entity */
 } AdModelArg;
+
+struct AdGroups;				/* ad_groups.h */
+struct AdModelCall;
 
 extern void ad_model_argument_form(FunctionCallInfo fcinfo, AdModelArg *arg);
 extern AdModel *ad_model_argument_named(FunctionCallInfo fcinfo,
@@ -83,6 +88,7 @@ typedef struct AdModelCall
 	AdModel    *matched;		/* model the arguments are matched to */
 	uint64		changes;		/* of it: an address may come back for another */
 	AdArgs		args;
+	MemoryContext args_mcxt;	/* of them, if they were resolved anew */
 	AdStatSite	stat;			/* counts of the call site */
 	bool		ready;			/* the arguments are resolved */
 	void	   *extra;			/* the function's own; NULL at first */
@@ -98,5 +104,17 @@ extern AdModel *ad_model_call_held(FunctionCallInfo fcinfo,
 extern bool ad_model_argument_is_noted(FunctionCallInfo fcinfo,
 									   const AdModelArg *arg);
 extern void ad_model_argument_note(FunctionCallInfo fcinfo, AdModelArg *arg);
+extern AdModel *ad_model_call_any(FunctionCallInfo fcinfo, int first,
+								  AdModelCall **call);
+
+/* group_call.c: the models of a name that has one per entity */
+extern void ad_group_call_set(AdModelArg *arg, const struct AdGroups *groups,
+							  MemoryContext owner);
+extern AdModel *ad_group_call_model(FunctionCallInfo fcinfo, int first,
+									bool any, AdModelCall *call);
+extern int	ad_group_call_columns(FunctionCallInfo fcinfo, int first,
+								  AdModelCall *call);
+extern void ad_group_call_match(AdModelCall *call, const AdModel *m,
+								bool anew);
 
 #endif							/* AD_MODEL_CALL_H */

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/tupdesc.h"
+#include "executor/spi.h"
 
 typedef struct AdQuery
 {
@@ -18,6 +19,7 @@ typedef struct AdQuery
 	char	   *text;			/* without what follows it */
 	TupleDesc	columns;
 	int			key;			/* the column that is no feature, or -1 */
+	const bool *by;				/* columns that are none either; NULL: none */
 	const char *features;		/* an SQL expression: the row of features */
 } AdQuery;
 
@@ -26,6 +28,8 @@ extern int	ad_query_key(const AdQuery *q, const char *name);
 extern void ad_query_features(AdQuery *q, int key);
 extern char *ad_query_from(const AdQuery *q);
 extern bytea *ad_query_fit(const char *sql, Oid spec_type, Datum spec);
+extern void ad_query_stream(SPIPlanPtr plan, int nargs, const Oid *types,
+							Datum *values, DestReceiver *dest);
 extern bool ad_query_has_rows(const AdQuery *q);
 
 #endif							/* AD_QUERY_H */

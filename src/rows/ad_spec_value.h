@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "fmgr.h"
 #include "model/ad_spec.h"
 #include "utils/jsonb.h"
 
@@ -19,5 +20,6 @@ extern void ad_spec_check_same(const struct varlena *first,
 							   const struct varlena *spec);
 extern Jsonb *ad_jsonb_from_text(const char *text);
 extern Jsonb *ad_spec_raising(Jsonb *spec);
+extern Jsonb *ad_spec_argument(FunctionCallInfo fcinfo, int arg);
 
 #endif							/* AD_SPEC_VALUE_H */

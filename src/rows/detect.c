@@ -59,31 +59,6 @@ error_context(void *arg)
 	errcontext("query of ad_detect, %s", *(const char **) arg);
 }
 
-/*
- * A spec argument: a jsonb; or a text, which names a detector or is the text
- * of a spec (a literal without a type is a text).
- */
-static Jsonb *
-spec_argument(FunctionCallInfo fcinfo, int arg)
-{
-	StringInfoData json;
-	Oid		   *types;
-	int			nargs;
-	char	   *name;
-
-	(void) get_func_signature(fcinfo->flinfo->fn_oid, &types, &nargs);
-	if (types[arg] != TEXTOID)
-		return ad_jsonb_argument(PG_GETARG_DATUM(arg), "spec");
-	name = ad_text_argument(PG_GETARG_DATUM(arg), "spec", AD_MAX_OPTIONS_LENGTH);
-	if (name[strspn(name, " \t\r\n")] == '{')
-		return ad_jsonb_from_text(name);
-	initStringInfo(&json);
-	appendStringInfoString(&json, "{\"detector\": ");
-	escape_json(&json, name);
-	appendStringInfoChar(&json, '}');
-	return ad_jsonb_from_text(json.data);
-}
-
 /* A spec with the contamination of this call; calibrated, if it is not. */
 static Jsonb *
 calibrated(Jsonb *spec, double contamination)
@@ -234,7 +209,7 @@ run_detect(FunctionCallInfo fcinfo)
 		ad_text_argument(PG_GETARG_DATUM(3), "key", AD_MAX_WORD_LENGTH);
 	contamination = PG_GETARG_FLOAT8(2);
 	ad_check_contamination(contamination);
-	spec = calibrated(spec_argument(fcinfo, 1), contamination);
+	spec = calibrated(ad_spec_argument(fcinfo, 1), contamination);
 	ad_spec_parse(&spec->root, true, &parsed);
 
 	store = ad_result_begin(fcinfo, DETECT_COLUMNS, &desc);

@@ -11,6 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "operate/ad_groups.h"
 #include "rows/ad_model_call.h"
 #include "rows/ad_origin.h"
 #include "rows/ad_registry.h"
@@ -116,8 +117,9 @@ ad_model_argument_is_noted(FunctionCallInfo fcinfo, const AdModelArg *arg)
 }
 
 /*
- * Return the model whose name argument 0 is.  Errors: no such model, no
- * active version, no privilege, damaged bytes.
+ * Return the model whose name argument 0 is; NULL: it has a model per entity,
+ * and the call takes that, see arg->group.  Errors: no such model, no active
+ * version, no privilege, damaged bytes.
  */
 AdModel *
 ad_model_argument_named(FunctionCallInfo fcinfo, AdModelArg *arg,
@@ -125,17 +127,27 @@ ad_model_argument_named(FunctionCallInfo fcinfo, AdModelArg *arg,
 {
 	AdMoment	now;
 	text	   *name = ad_model_name_argument(PG_GETARG_DATUM(0));
+	AdGroups   *groups = NULL;
 	Datum		value;
 	int32		version = AD_VERSION_ACTIVE;
 
 	this_moment(&now);
 	if (arg->version != 0 && is_noted(arg, name, &now))
-		return arg->ref.model;
+		return arg->group ? NULL : arg->ref.model;
 
 	arg->version = 0;
-	value = ad_registry_model(name, &version, need);
-	(void) ad_model_get(&arg->ref, (struct varlena *) DatumGetPointer(value),
-						owner);
+	if (arg->takes_groups)
+		ad_registry_find(name, &version, need, &value, &groups);
+	else
+		value = ad_registry_model(name, &version, need);
+	if (groups != NULL)
+		ad_group_call_set(arg, groups, owner);
+	else
+	{
+		arg->group = NULL;
+		(void) ad_model_get(&arg->ref, (struct varlena *) DatumGetPointer(value),
+							owner);
+	}
 	pfree(DatumGetPointer(value));
 
 	/* a model that exists has a name that fits */
@@ -144,7 +156,7 @@ ad_model_argument_named(FunctionCallInfo fcinfo, AdModelArg *arg,
 	memcpy(arg->name, VARDATA_ANY(name), arg->name_length);
 	arg->moment = now;
 	arg->version = version;
-	return arg->ref.model;
+	return arg->group ? NULL : arg->ref.model;
 }
 
 /* The name that a call site last gave, palloc'd, or NULL if it gave bytes. */
@@ -164,16 +176,53 @@ ad_model_call_new(FunctionCallInfo fcinfo)
 	AdModelCall *call = MemoryContextAllocZero(mcxt, sizeof(AdModelCall));
 
 	ad_stat_attach(&call->stat, mcxt);
+	call->model.takes_groups = true;
 	fcinfo->flinfo->fn_extra = call;
 	return call;
 }
 
-/* Resolve the arguments of a call site by their types. */
+/*
+ * Resolve the arguments of a call site by their types, from "first" on; anew, if
+ * they were from another on.
+ */
 void
 ad_model_call_resolve(FunctionCallInfo fcinfo, int first, AdModelCall *call)
 {
-	ad_args_init(&call->args, fcinfo, first, fcinfo->flinfo->fn_mcxt);
+	MemoryContext mcxt = fcinfo->flinfo->fn_mcxt;
+
+	call->matched = NULL;
+	if (call->args.mcxt != NULL)
+	{
+		/* a name for another, of which the features begin elsewhere */
+		if (call->args_mcxt == NULL)
+			call->args_mcxt = AllocSetContextCreate(mcxt, "anomaly arguments",
+													ALLOCSET_DEFAULT_SIZES);
+		call->ready = false;
+		memset(&call->args, 0, sizeof(call->args));
+		MemoryContextReset(call->args_mcxt);
+		mcxt = call->args_mcxt;
+	}
+	ad_args_init(&call->args, fcinfo, first, mcxt);
 	call->ready = true;
+}
+
+/* The model of a call's row has changed: match the arguments to it. */
+static void
+match(AdModelCall *call, AdModel *m)
+{
+	bool		anew = call->matched == NULL;
+
+	call->matched = NULL;
+	if (call->model.group)
+		ad_group_call_match(call, m, anew);
+	else
+	{
+		ad_stat_model(&call->stat, m, ad_model_argument_name(&call->model),
+					  call->model.version);
+		ad_args_match(&call->args, m);
+	}
+	call->matched = m;
+	call->changes++;
 }
 
 /* Read the row of a call that has its model; NULL: the one array or row is. */
@@ -220,7 +269,8 @@ ad_model_call_held(FunctionCallInfo fcinfo, AdModelCall *call)
 	if (arg->form == AD_MODEL_BY_BYTES)
 		m = ad_model_held(&arg->ref,
 						  (struct varlena *) DatumGetPointer(PG_GETARG_DATUM(0)));
-	else if (arg->version != 0 && ad_model_argument_is_noted(fcinfo, arg))
+	else if (arg->version != 0 && arg->group == NULL &&
+			 ad_model_argument_is_noted(fcinfo, arg))
 		m = arg->ref.model;
 	if (m == NULL || m != call->matched ||
 		(call->args.form != AD_FORM_COLUMNS &&
@@ -231,15 +281,9 @@ ad_model_call_held(FunctionCallInfo fcinfo, AdModelCall *call)
 	return read_row(fcinfo, call, m);
 }
 
-/*
- * Read the row of a call f(model bytea or text, ..., features).  Return the
- * model, with the raw row in (*call)->args.x, a category as its code in the
- * model; or NULL when the result is NULL, the model being NULL or the one
- * array or row.  Features begin at argument "first".  What is resolved once
- * per call site is kept in fn_extra.
- */
-AdModel *
-ad_model_call_row(FunctionCallInfo fcinfo, int first, AdModelCall **result)
+/* Read the row of a call; any: of whichever entity there is a model for. */
+static inline AdModel *
+call_row(FunctionCallInfo fcinfo, int first, bool any, AdModelCall **result)
 {
 	AdModelCall *call = fcinfo->flinfo->fn_extra;
 	AdModel    *m;
@@ -251,19 +295,51 @@ ad_model_call_row(FunctionCallInfo fcinfo, int first, AdModelCall **result)
 	*result = call;
 	ad_stat_enter(&call->stat);
 	if (unlikely(!call->ready))
-		ad_model_call_resolve(fcinfo, first, call);
+	{
+		if (call->model.form == AD_MODEL_UNKNOWN)
+			ad_model_argument_form(fcinfo, &call->model);
+		/* of a name only the model tells where the features begin */
+		if (call->model.form == AD_MODEL_BY_BYTES)
+			ad_model_call_resolve(fcinfo, first, call);
+	}
 
 	m = ad_model_argument(fcinfo, &call->model, fcinfo->flinfo->fn_mcxt,
 						  AD_PRIVILEGE_SCORE);
+	if (unlikely(call->model.group != NULL))
+	{
+		m = ad_group_call_model(fcinfo, first, any, call);
+		first += ad_group_call_columns(fcinfo, first, call);
+		if (m == NULL)
+		{
+			ad_stat_none(&call->stat, false);
+			return NULL;
+		}
+	}
+	if (unlikely(!call->ready || call->args.first != first))
+		ad_model_call_resolve(fcinfo, first, call);
 	ad_stat_found(&call->stat);
 	if (unlikely(m != call->matched))
-	{
-		call->matched = NULL;
-		ad_stat_model(&call->stat, m, ad_model_argument_name(&call->model),
-					  call->model.version);
-		ad_args_match(&call->args, m);
-		call->matched = m;
-		call->changes++;
-	}
+		match(call, m);
 	return read_row(fcinfo, call, m);
+}
+
+/*
+ * Read the row of a call f(model bytea or text, ..., features).  Return the
+ * model, with the raw row in (*call)->args.x, a category as its code in the
+ * model; or NULL when the result is NULL, the model being NULL or the one
+ * array or row.  Features begin at argument "first", or, of a name that has a
+ * model per entity, after the entity; NULL too if there is no model for that.
+ * What is resolved once per call site is kept in fn_extra.
+ */
+AdModel *
+ad_model_call_row(FunctionCallInfo fcinfo, int first, AdModelCall **call)
+{
+	return call_row(fcinfo, first, false, call);
+}
+
+/* The same with a model of any entity, in place of the row's. */
+AdModel *
+ad_model_call_any(FunctionCallInfo fcinfo, int first, AdModelCall **call)
+{
+	return call_row(fcinfo, first, true, call);
 }

@@ -23,6 +23,8 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "parser/scansup.h"
+#include "miscadmin.h"
+#include "tcop/pquery.h"
 #include "tcop/tcopprot.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -196,6 +198,13 @@ ad_query_key(const AdQuery *q, const char *name)
 	return found;
 }
 
+/* Whether a column is no feature. */
+static bool
+is_key(const AdQuery *q, int column)
+{
+	return column == q->key || (q->by != NULL && q->by[column]);
+}
+
 /*
  * Say which column of a query is no feature but a key, or -1.  The other
  * columns must have names of their own; a single one may be an array or a
@@ -208,14 +217,15 @@ ad_query_features(AdQuery *q, int key)
 	int			last = -1;
 	int			n = 0;
 
+	q->key = key;
 	for (int i = 0; i < columns->natts; i++)
 	{
-		if (i == key)
+		if (is_key(q, i))
 			continue;
 		n++;
 		last = i;
 		for (int j = 0; j < i; j++)
-			if (j != key &&
+			if (!is_key(q, j) &&
 				strcmp(NameStr(TupleDescAttr(columns, i)->attname),
 					   NameStr(TupleDescAttr(columns, j)->attname)) == 0)
 				ereport(ERROR,
@@ -228,7 +238,6 @@ ad_query_features(AdQuery *q, int key)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s has no column beside the key", q->what)));
-	q->key = key;
 	/* with the star, since a column may have that name too */
 	q->features = "_f.*";
 	if (n == 1)
@@ -258,7 +267,7 @@ ad_query_from(const AdQuery *q)
 	{
 		const char *name = NameStr(TupleDescAttr(q->columns, i)->attname);
 
-		if (i == q->key)
+		if (is_key(q, i))
 			continue;
 		appendStringInfo(&sql, "%s_q._c%d AS %s", comma, i + 1,
 						 quote_identifier(name));
@@ -296,6 +305,45 @@ ad_query_fit(const char *sql, Oid spec_type, Datum spec)
 	model = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
 						  &isnull);
 	return isnull ? NULL : DatumGetByteaP(model);
+}
+
+/*
+ * Send the rows of a plan to a receiver, in parallel if the planner likes and
+ * PostgreSQL can (from 14 on).  Within SPI.
+ */
+void
+ad_query_stream(SPIPlanPtr plan, int nargs, const Oid *types, Datum *values,
+				DestReceiver *dest)
+{
+#if PG_VERSION_NUM >= 140000
+	SPIExecuteOptions options;
+	ParamListInfo params = makeParamList(nargs);
+	int			result;
+
+	for (int i = 0; i < nargs; i++)
+	{
+		params->params[i].value = values[i];
+		params->params[i].isnull = false;
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = types[i];
+	}
+	memset(&options, 0, sizeof(options));
+	options.params = params;
+	options.read_only = true;
+	options.dest = dest;
+	result = SPI_execute_plan_extended(plan, &options);
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_plan_extended failed: %s",
+			 SPI_result_code_string(result));
+#else
+	Portal		portal = SPI_cursor_open(NULL, plan, values, NULL, true);
+
+	(void) nargs;
+	(void) types;
+	while (PortalRunFetch(portal, FETCH_FORWARD, 10000, dest) > 0)
+		CHECK_FOR_INTERRUPTS();
+	SPI_cursor_close(portal);
+#endif
 }
 
 /*

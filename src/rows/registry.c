@@ -16,6 +16,7 @@
  *-------------------------------------------------------------------------
  */
 #include "rows/ad_registry.h"
+#include "rows/ad_store.h"
 #include "sql/ad_text.h"
 
 #include "access/xact.h"
@@ -123,7 +124,7 @@ ad_activate(PG_FUNCTION_ARGS)
 	ad_check_public(fcinfo->flinfo->fn_oid);
 	SPI_connect();
 	lock_owned(name, &row);
-	if (!ad_registry_version(name, version, NULL, NULL))
+	if (!ad_registry_version(name, version, NULL, NULL, NULL))
 		no_version(name, version);
 	if (version != row.active)
 		(void) ad_own_run("UPDATE %s._ad_model_name SET active = $2 WHERE name = $1",
@@ -175,6 +176,7 @@ drop_model(FunctionCallInfo fcinfo, bool jobs)
 	AdRegistryName row;
 	Oid			types[2] = {TEXTOID, INT4OID};
 	Datum		values[2];
+	Datum		sets = (Datum) 0;
 	uint64		n;
 
 	if (PG_ARGISNULL(0))
@@ -183,6 +185,7 @@ drop_model(FunctionCallInfo fcinfo, bool jobs)
 	values[0] = PointerGetDatum(name);
 	SPI_connect();
 	lock_owned(name, &row);
+	sets = ad_store_sets(name);
 	if (PG_ARGISNULL(1))
 	{
 		if (jobs)
@@ -216,6 +219,7 @@ drop_model(FunctionCallInfo fcinfo, bool jobs)
 		if (n == 0)
 			no_version(name, version);
 	}
+	ad_store_sweep(name, sets);
 	SPI_finish();
 	PG_RETURN_INT32((int32) n);
 }
@@ -277,6 +281,10 @@ rename_model(FunctionCallInfo fcinfo)
 					  "UPDATE %s._ad_job SET options = options || jsonb_build_object('model', $2) WHERE options ->> 'model' = $1" :
 					  "UPDATE %s._ad_job SET model = $2 WHERE model = $1",
 					  2, types, values, NULL);
+	/* and models that it is the fallback of */
+	if (get_attnum(ad_own_relation(AD_REL_MODEL_VERSION), "groups") != InvalidAttrNumber)
+		(void) ad_own_run("UPDATE %s._ad_model_version SET groups = groups || jsonb_build_object('fallback', $2) WHERE groups ->> 'fallback' = $1",
+						  2, types, values, NULL);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

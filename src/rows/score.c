@@ -42,7 +42,7 @@ ad_fits(PG_FUNCTION_ARGS)
 {
 	AdModelCall *call;
 
-	if (ad_model_call_row(fcinfo, 1, &call) != NULL)
+	if (ad_model_call_any(fcinfo, 1, &call) != NULL)
 		ad_stat_none(&call->stat, true);
 	PG_RETURN_BOOL(true);
 }

@@ -256,3 +256,28 @@ ad_detector_names(PG_FUNCTION_ARGS)
 	PG_RETURN_ARRAYTYPE_P(construct_array(names, n, TEXTOID, -1, false,
 										  TYPALIGN_INT));
 }
+
+/*
+ * A spec argument: a jsonb; or a text, which names a detector or is the text
+ * of a spec (a literal without a type is a text).
+ */
+Jsonb *
+ad_spec_argument(FunctionCallInfo fcinfo, int arg)
+{
+	StringInfoData json;
+	Oid		   *types;
+	int			nargs;
+	char	   *name;
+
+	(void) get_func_signature(fcinfo->flinfo->fn_oid, &types, &nargs);
+	if (types[arg] != TEXTOID)
+		return ad_jsonb_argument(PG_GETARG_DATUM(arg), "spec");
+	name = ad_text_argument(PG_GETARG_DATUM(arg), "spec", AD_MAX_OPTIONS_LENGTH);
+	if (name[strspn(name, " \t\r\n")] == '{')
+		return ad_jsonb_from_text(name);
+	initStringInfo(&json);
+	appendStringInfoString(&json, "{\"detector\": ");
+	escape_json(&json, name);
+	appendStringInfoChar(&json, '}');
+	return ad_jsonb_from_text(json.data);
+}

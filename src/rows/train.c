@@ -17,6 +17,7 @@
 #include "rows/ad_query.h"
 #include "rows/ad_registry.h"
 #include "rows/ad_spec_value.h"
+#include "rows/ad_store.h"
 #include "sql/ad_result.h"
 #include "sql/ad_text.h"
 
@@ -82,150 +83,6 @@ fit_rows(const char *name, const char *sql, Datum spec, Oid spec_type,
 	return model;
 }
 
-/* The names and types of a model's features as jsonb. */
-static Datum
-features_json(const AdModel *m)
-{
-	StringInfoData buf;
-
-	initStringInfo(&buf);
-	appendStringInfoChar(&buf, '[');
-	for (int j = 0; j < m->nfeatures; j++)
-	{
-		appendStringInfoString(&buf, j > 0 ? ", {\"name\": " : "{\"name\": ");
-		if (m->features[j].name[0])
-			escape_json(&buf, m->features[j].name);
-		else
-			appendStringInfoString(&buf, "null");
-		appendStringInfoString(&buf, ", \"type\": ");
-		escape_json(&buf, m->features[j].type);
-		appendStringInfoChar(&buf, '}');
-	}
-	appendStringInfoChar(&buf, ']');
-	return JsonbPGetDatum(ad_jsonb_from_text(buf.data));
-}
-
-/*
- * Take the next version of a name, which is made, and belongs to the current
- * user, if it is new.  keep NULL: as it was.  Within SPI.
- */
-static int32
-next_version(text *name, Datum keep, bool keep_null)
-{
-	Oid			types[] = {TEXTOID, INT4OID};
-	Datum		values[] = {PointerGetDatum(name), keep};
-	char		nulls[] = {' ', keep_null ? 'n' : ' '};
-	int32		version;
-
-	/* this waits for another training of the name, and then is the next */
-	ad_registry_lock_name(name);
-	(void) ad_own_run("INSERT INTO %s._ad_model_name AS n (name, last_version, keep) "
-					  "VALUES ($1, 1, $2) "
-					  "ON CONFLICT (name) DO UPDATE "
-					  "SET last_version = n.last_version + 1, keep = coalesce($2, n.keep) "
-					  "RETURNING last_version",
-					  lengthof(types), types, values, nulls);
-	version = ad_own_result(1);
-	if (version == 1)
-	{
-		Oid			grant_types[] = {TEXTOID, TEXTOID, TEXTOID};
-		Datum		grant_values[] = {
-			PointerGetDatum(name),
-			CStringGetTextDatum(GetUserNameFromId(GetUserId(), false)),
-			CStringGetTextDatum("own")
-		};
-
-		(void) ad_own_run(AD_REGISTRY_GRANT, lengthof(grant_types),
-						  grant_types, grant_values, NULL);
-	}
-	else
-	{
-		AdRegistryName row;
-
-		ad_registry_check(name, NULL, AD_PRIVILEGE_OWN, &row);
-	}
-	return version;
-}
-
-/* The parameters of the statements that store a version: $1, ... */
-enum
-{
-	STORE_NAME,
-	STORE_VERSION,
-	STORE_MODEL,
-	STORE_SPEC,
-	STORE_QUERY,
-	STORE_ROWS,
-	STORE_FEATURES,
-	STORE_DIGEST,
-	STORE_USER,
-	STORE_NOTES,
-	STORE_FIT_MS,
-	STORE_FIT_BYTES,
-	STORE_PARAMETERS
-};
-
-/*
- * Store a model, whose fit took ms milliseconds, as the next version of a name;
- * versions beyond those that
- * are kept go.  Returns the version.  Within SPI.
- */
-static int32
-store(text *name, bytea *bytes, const AdModel *m, double ms,
-	  const char *query, Datum notes, bool notes_null, Datum keep,
-	  bool keep_null, bool activate)
-{
-	Oid			types[STORE_PARAMETERS] = {TEXTOID, INT4OID, BYTEAOID,
-		JSONBOID, TEXTOID, INT8OID, JSONBOID, TEXTOID, TEXTOID, TEXTOID,
-		FLOAT8OID, INT8OID
-	};
-	Datum		values[STORE_PARAMETERS];
-	char		nulls[STORE_PARAMETERS];
-	StringInfoData digest;
-	int32		version = next_version(name, keep, keep_null);
-
-	initStringInfo(&digest);
-	for (int i = 0; i < AD_DIGEST_LENGTH; i++)
-		appendStringInfo(&digest, "%02x", m->digest[i]);
-	memset(nulls, ' ', sizeof(nulls));
-	values[STORE_NAME] = PointerGetDatum(name);
-	values[STORE_VERSION] = Int32GetDatum(version);
-	values[STORE_MODEL] = PointerGetDatum(bytes);
-	values[STORE_SPEC] = JsonbPGetDatum(ad_jsonb_from_text(m->spec));
-	values[STORE_QUERY] = CStringGetTextDatum(query);
-	values[STORE_ROWS] = Int64GetDatum((int64) m->rows);
-	values[STORE_FEATURES] = features_json(m);
-	values[STORE_DIGEST] = CStringGetTextDatum(digest.data);
-	values[STORE_USER] =
-		CStringGetTextDatum(GetUserNameFromId(GetUserId(), false));
-	values[STORE_NOTES] = notes;
-	nulls[STORE_NOTES] = notes_null ? 'n' : ' ';
-	values[STORE_FIT_MS] = Float8GetDatum(ms);
-	values[STORE_FIT_BYTES] = Int64GetDatum((int64) ad_fit_memory);
-	/* until ALTER EXTENSION has been run the last two have no columns */
-	if (get_attnum(ad_own_relation(AD_REL_MODEL_VERSION), "fit_ms") == InvalidAttrNumber)
-		(void) ad_own_run("INSERT INTO %s._ad_model_version (name, version, model, spec, query, rows, "
-						  "features, digest, trained_at, trained_by, notes) "
-						  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp(), $9, $10)",
-						  STORE_FIT_MS, types, values, nulls);
-	else
-		(void) ad_own_run("INSERT INTO %s._ad_model_version (name, version, model, spec, query, rows, "
-						  "features, digest, trained_at, trained_by, notes, fit_ms, fit_bytes) "
-						  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp(), $9, $10, $11, $12)",
-						  STORE_PARAMETERS, types, values, nulls);
-	if (activate)
-		(void) ad_own_run("UPDATE %s._ad_model_name SET active = $2 WHERE name = $1",
-						  STORE_VERSION + 1, types, values, NULL);
-
-	/* the active one stays, however old */
-	(void) ad_own_run("DELETE FROM %s._ad_model_version v USING %s._ad_model_name n "
-					  "WHERE n.name = $1 AND v.name = $1 AND v.version IS DISTINCT FROM n.active "
-					  "AND v.version NOT IN (SELECT w.version FROM %s._ad_model_version w "
-					  "WHERE w.name = $1 ORDER BY w.version DESC LIMIT n.keep)",
-					  STORE_NAME + 1, types, values, NULL);
-	return version;
-}
-
 /*
  * ad_train(name, query, spec or detector, notes, keep, activate) -> version
  */
@@ -241,6 +98,7 @@ run_train(FunctionCallInfo fcinfo)
 	AdSpec		spec;
 	AdRegistryName row;
 	AdQuery		query;
+	AdStored	stored = {0};
 	bytea	   *bytes;
 	int32		version;
 	instr_time	start;
@@ -291,15 +149,15 @@ run_train(FunctionCallInfo fcinfo)
 						text_to_cstring(name)) :
 				 errmsg("training query of model \"%s\" returned no rows",
 						text_to_cstring(name))));
-	version = store(name, bytes,
-					ad_model_read((const uint8 *) VARDATA_ANY(bytes),
-								  VARSIZE_ANY_EXHDR(bytes)),
-					INSTR_TIME_GET_MILLISEC(took), query.text,
-					PG_ARGISNULL(3) ? (Datum) 0 : PG_GETARG_DATUM(3),
-					PG_ARGISNULL(3),
-					PG_ARGISNULL(4) ? (Datum) 0 : PG_GETARG_DATUM(4),
-					PG_ARGISNULL(4),
-					PG_ARGISNULL(5) || PG_GETARG_BOOL(5));
+	stored.name = name;
+	stored.query = query.text;
+	stored.notes = PG_ARGISNULL(3) ? (Datum) 0 : PG_GETARG_DATUM(3);
+	stored.keep = PG_ARGISNULL(4) ? 0 : PG_GETARG_INT32(4);
+	stored.activate = PG_ARGISNULL(5) || PG_GETARG_BOOL(5);
+	ad_store_model(&stored, bytes);
+	stored.fit_ms = INSTR_TIME_GET_MILLISEC(took);
+	stored.fit_bytes = (int64) ad_fit_memory;
+	version = ad_store_version(&stored);
 	SPI_finish();
 	ad_progress_end(progress);
 	PG_RETURN_INT32(version);

@@ -14,12 +14,16 @@
 #include "fmgr.h"
 #include "utils/jsonb.h"
 
-/* text_arg.c */
+#define AD_MAX_KEY			1000	/* bytes of a text kept as a key, or
+									 * entity */
+
+/* text.c */
 extern void ad_check_length(Datum value, const char *what, Size max);
 extern char *ad_text_argument(Datum value, const char *what, Size max);
 extern Jsonb *ad_jsonb_argument(Datum value, const char *what);
 extern char **ad_names_argument(Datum value, Oid type, const char *what);
 extern char *ad_text_quote(Datum value);
+extern char *ad_short_key(const char *key, int length);
 extern Datum ad_call_clipped(PGFunction function, FunctionCallInfo fcinfo);
 extern Datum ad_call_door(PGFunction function, FunctionCallInfo fcinfo);
 

@@ -136,6 +136,23 @@ ad_check_value_length(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(true);
 }
 
+/*
+ * A key as it is kept: of one that is too long the first 200 characters and
+ * the MD5 of it, as _ad_short() has it.  palloc'd.
+ */
+char *
+ad_short_key(const char *key, int length)
+{
+	text	   *md5;
+
+	if (length <= AD_MAX_KEY)
+		return pnstrdup(key, length);
+	md5 = DatumGetTextPP(DirectFunctionCall1(md5_text,
+											 PointerGetDatum(cstring_to_text_with_len(key, length))));
+	return psprintf("%.*s... %s", pg_mbcharcliplen(key, length, 200), key,
+					text_to_cstring(md5));
+}
+
 /* Cut what a message quotes, each by itself. */
 static char *
 clip_quoted(char *text)
