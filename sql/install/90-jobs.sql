@@ -89,6 +89,8 @@ CREATE TABLE _anomaly._ad_job_run (
     error_code text,
     p_bins bigint[],
     least_p double precision,
+    fallback bigint NOT NULL DEFAULT 0,
+    unscored bigint NOT NULL DEFAULT 0,
     CONSTRAINT _ad_job_run_pkey PRIMARY KEY (job_id, run)
 );
 COMMENT ON TABLE _anomaly._ad_job_run IS 'the log of runs';
@@ -445,7 +447,8 @@ SELECT j.name, j.owner::text AS owner, j.kind, j.options ->> 'model' AS model, j
        (j.options ->> 'seen_limit')::bigint AS seen_limit, (j.options ->> 'late_check')::interval AS late_check,
        nullif(j.options -> 'columns', 'null') AS columns, (j.options ->> 'per_burst')::boolean AS per_burst,
        coalesce((j.options ->> 'pause_after')::integer, 5) AS pause_after, s.paused_until, r.error_code AS last_error_code,
-       nullif(j.options -> 'health', 'null') AS health
+       nullif(j.options -> 'health', 'null') AS health,
+       j.options ->> 'model_by' AS model_by
 FROM _anomaly._ad_job j
      JOIN _anomaly._ad_job_privilege p ON p.job_id = j.id
      JOIN _anomaly._ad_job_state s ON s.job_id = j.id
@@ -496,6 +499,7 @@ COMMENT ON COLUMN @extschema@.ad_jobs.pause_after IS 'after how many failed runs
 COMMENT ON COLUMN @extschema@.ad_jobs.paused_until IS 'until when it waits after failed runs; in the past: the next run is tried; NULL: it has no pause';
 COMMENT ON COLUMN @extschema@.ad_jobs.last_error_code IS 'SQLSTATE of the error of the last run; NULL: it was good';
 COMMENT ON COLUMN @extschema@.ad_jobs.health IS 'limits at which ad_health() warns of it, as they were given; NULL: those of its model, and the defaults';
+COMMENT ON COLUMN @extschema@.ad_jobs.model_by IS 'the column of the entity by whose model a row is scored; NULL: the name has one model, or its columns are those of the row';
 COMMENT ON COLUMN @extschema@.ad_jobs.generation IS 'of the source: 1, and one more each time it was truncated';
 
 -- Within a barrier the planner looks for an order only where there is one, and
@@ -557,7 +561,7 @@ CREATE VIEW _anomaly._ad_visible_run WITH (security_barrier) AS
 SELECT p.name AS job, r.run, r.started, r.finished, r.batches, r.rows, r.alerts, r.suppressed,
        CASE WHEN r.error IS NOT NULL THEN 'failed' WHEN r.finished IS NULL THEN 'unfinished' ELSE 'ok' END AS status,
        CASE WHEN p.privilege = 'own' OR r.error IS NULL THEN r.error ELSE _anomaly._ad_error_class(r.error_code) END AS error,
-       r.error_code, r.pid
+       r.error_code, r.pid, r.fallback, r.unscored
 FROM _anomaly._ad_job_run r
      JOIN (SELECT * FROM _anomaly._ad_job_privilege OFFSET 0) p ON p.job_id = r.job_id
 WHERE _anomaly._ad_among(r.job_id, ARRAY(SELECT o.job_id FROM _anomaly._ad_job_privilege o));
@@ -579,6 +583,8 @@ COMMENT ON COLUMN @extschema@.ad_job_runs.status IS 'ok, failed, or unfinished: 
 COMMENT ON COLUMN @extschema@.ad_job_runs.error IS 'why it failed; SQLSTATE and class to others than the owner of the job';
 COMMENT ON COLUMN @extschema@.ad_job_runs.error_code IS 'SQLSTATE of the error';
 COMMENT ON COLUMN @extschema@.ad_job_runs.pid IS 'the server process that ran it';
+COMMENT ON COLUMN @extschema@.ad_job_runs.fallback IS 'rows that were scored by the common model, their entity having none of its own';
+COMMENT ON COLUMN @extschema@.ad_job_runs.unscored IS 'of rows: those without a score, as there is no model for their entity';
 
 CREATE VIEW @extschema@.ad_job_run WITH (security_barrier) AS
 SELECT job, run, started, finished, batches, rows, alerts, suppressed, status, error, error_code, pid
@@ -900,12 +906,13 @@ CREATE FUNCTION @extschema@.ad_create_job(
     seen_limit integer DEFAULT 1000000,
     late_check interval DEFAULT '1 day',
     pause_after integer DEFAULT 5,
-    health jsonb DEFAULT NULL)
+    health jsonb DEFAULT NULL,
+    model_by text DEFAULT NULL)
 RETURNS text
 AS 'MODULE_PATHNAME', 'ad_create_job'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION @extschema@.ad_create_job(text, text, text, text, text, jsonb, text, integer, text, interval, integer, integer, text, text[], text, integer, interval, integer, jsonb) IS
-'makes a job that scores new rows of a table, view or query by a named model and writes alerts; the rule is {"p_value": p}, {"fdr": q} or {"score": s}; returns its name';
+COMMENT ON FUNCTION @extschema@.ad_create_job(text, text, text, text, text, jsonb, text, integer, text, interval, integer, integer, text, text[], text, integer, interval, integer, jsonb, text) IS
+'makes a job that scores new rows of a table, view or query by a named model, or by the model of the entity that the column model_by names, and writes alerts; the rule is {"p_value": p}, {"fdr": q} or {"score": s}; returns its name';
 
 CREATE FUNCTION @extschema@.ad_alter_job(name text, changes jsonb)
 RETURNS text

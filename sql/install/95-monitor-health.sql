@@ -13,7 +13,9 @@ SELECT j.name, s.failures,
        (SELECT count(*) FROM _anomaly._ad_job_error e WHERE e.job_id = j.id AND e.at > clock_timestamp() - interval '1 day') AS bad_rows,
        s.seen, s.mark_holders, s.marked_at, s.gate IS NOT NULL AS truncated, s.jump,
        EXISTS (SELECT FROM _anomaly._ad_job_run r WHERE r.job_id = j.id) AS tried,
-       (j.options ->> 'seen_limit')::bigint AS seen_limit, s.paused_until
+       (j.options ->> 'seen_limit')::bigint AS seen_limit, s.paused_until,
+       (SELECT sum(r.rows) FROM _anomaly._ad_job_run r WHERE r.job_id = j.id AND r.started > clock_timestamp() - interval '1 day') AS day_rows,
+       (SELECT sum(r.fallback + r.unscored) FROM _anomaly._ad_job_run r WHERE r.job_id = j.id AND r.started > clock_timestamp() - interval '1 day') AS day_without
 FROM _anomaly._ad_job j JOIN _anomaly._ad_job_state s ON s.job_id = j.id
 WHERE pg_has_role(j.owner, 'USAGE') OR pg_has_role('pg_monitor', 'USAGE')
 OFFSET 0;
@@ -266,6 +268,12 @@ AS $$
                                  CASE WHEN count(*) FILTER (WHERE j.jump IS NOT NULL) > 0 THEN
                                      'A row that is set aside was scored: correct its watermark if it is wrong. The job follows it once 100 rows above it have come, and none below.' END), '')
     FROM job j WHERE j.truncated OR j.jump IS NOT NULL
+    UNION ALL
+    SELECT 'entity models', CASE WHEN count(*) > 0 THEN 'warning' ELSE 'ok' END,
+           coalesce(string_agg(format('%s of %s rows of job %s in a day were of entities without a model.', j.day_without, j.day_rows, j.name), ' ' ORDER BY j.name),
+                    'Rows are scored by the models of their entities.'),
+           CASE WHEN count(*) > 0 THEN 'ad_refresh_groups() fits new entities; ad_model_groups() says why others have no model.' END
+    FROM job j WHERE j.day_rows >= 100 AND j.day_without > 0.2 * j.day_rows
 $$;
 COMMENT ON FUNCTION _anomaly._ad_health_watermarks() IS
 'the checks of ad_health() on what jobs wait for, what came too late, could not be scored, or was truncated';
@@ -283,7 +291,8 @@ LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH model AS MATERIALIZED (
-        SELECT v.name, CASE WHEN _anomaly._ad_model_fault(v.name) IS NULL THEN (_anomaly._ad_info(v.name) #>> '{calibration,least_p}')::float8 END AS least_p
+        SELECT v.name, CASE WHEN v.groups IS NOT NULL THEN (v.groups ->> 'least_p')::float8
+            WHEN _anomaly._ad_model_fault(v.name) IS NULL THEN (_anomaly._ad_info(v.name) #>> '{calibration,least_p}')::float8 END AS least_p
         FROM _anomaly._ad_visible_model v
         WHERE v.active AND v.privilege IN ('read', 'own') AND v.spec ? 'calibrate'
               AND v.name IN (SELECT o.model FROM _anomaly._ad_own_job o WHERE o.rule ?| '{p_value,fdr}'::text[])),

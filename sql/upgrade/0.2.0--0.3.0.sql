@@ -221,7 +221,8 @@ UPDATE _anomaly._ad_alert SET scored_at = now() WHERE NOT isfinite(scored_at);
 UPDATE _anomaly._ad_label SET labelled_at = now() WHERE NOT isfinite(labelled_at);
 UPDATE _anomaly._ad_model_version SET trained_at = now() WHERE NOT isfinite(trained_at);
 ALTER TABLE _anomaly._ad_job ADD CHECK (isfinite(created_at));
-ALTER TABLE _anomaly._ad_job_run ADD CHECK (isfinite(started)), ADD CHECK (isfinite(finished)), ADD p_bins bigint[], ADD least_p double precision;
+ALTER TABLE _anomaly._ad_job_run ADD CHECK (isfinite(started)), ADD CHECK (isfinite(finished)), ADD p_bins bigint[], ADD least_p double precision,
+	ADD fallback bigint NOT NULL DEFAULT 0, ADD unscored bigint NOT NULL DEFAULT 0;
 ALTER TABLE _anomaly._ad_alert ADD CHECK (isfinite(scored_at));
 ALTER TABLE _anomaly._ad_label ADD CHECK (isfinite(labelled_at));
 ALTER TABLE _anomaly._ad_model_version ADD CHECK (isfinite(trained_at));

@@ -55,6 +55,8 @@ typedef struct AdJob
 	char	   *key;			/* column; NULL: the kind needs none */
 	char	   *entity;			/* column, or NULL */
 	char	   *model;			/* or NULL */
+	char	   *model_by;		/* column of the entity whose model of the
+								 * name is meant, or NULL */
 	int			nfeatures;		/* 0: those of the model, by name */
 	char	  **features;		/* columns */
 	AdJobRule	rule;
@@ -151,6 +153,8 @@ typedef struct AdBatch
 	int64		rows;			/* out: versions that were scored */
 	int64		alerts;			/* out: written */
 	int64		suppressed;		/* out: held back */
+	int64		fallback;		/* out: scored by the common model */
+	int64		unscored;		/* out: of rows, for want of a model */
 } AdBatch;
 
 struct AdRetrain;				/* ad_retrain.h */

@@ -29,6 +29,8 @@ typedef struct AdReading
 	int			max;
 	int			bad;			/* of n */
 	int			met;			/* rows that the query brought */
+	int			fallback;		/* of n: scored by the common model */
+	int			unscored;		/* of n: without a model */
 	AdCandidate *candidates;
 	int			ncandidates;
 	int			max_candidates;

@@ -9,6 +9,7 @@
 #define AD_SCORER_H
 
 #include "jobs/ad_jobs.h"
+#include "operate/ad_groups.h"
 
 typedef struct AdScorer AdScorer;
 
@@ -21,6 +22,7 @@ extern Datum ad_scorer_column(const AdScorer *s, HeapTuple row, int column,
 							  bool *isnull);
 extern bool ad_scorer_calibrated(const AdScorer *s);
 extern double ad_scorer_least_p(const AdScorer *s);
+extern AdGroupUse ad_scorer_used(const AdScorer *s);
 extern int32 ad_scorer_version(const AdScorer *s);
 extern void ad_scorer_describe(AdScorer *s, HeapTuple row, Jsonb **json,
 							   Jsonb **explanation);

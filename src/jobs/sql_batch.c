@@ -360,6 +360,8 @@ ad_model_batch(AdBatch *b)
 	read_batch(m);
 	full = m->reading.met >= b->job->batch_size && m->reading.n > 0;
 	b->rows = m->reading.n - m->reading.bad;
+	b->fallback = m->reading.fallback;
+	b->unscored = m->reading.unscored;
 	raise_alerts(m);
 	move(m);
 	run->pass_rows += m->reading.n;

@@ -31,7 +31,8 @@ static const AdOption options[] = {
 	AD_ENUM(AdJob, on_error, AD_JOB_SKIP, ad_job_on_error_names),
 	AD_SEED(AdJob, seen_limit, 1000000, 1000, 100000000),
 	AD_TEXT(AdJob, late_check, "1 day", 64),
-	AD_JOB_WATCH_OPTIONS
+	AD_JOB_WATCH_OPTIONS,
+	AD_TEXT(AdJob, model_by, NULL, NAMEDATALEN - 1)
 };
 
 static const char *const fixed[] = {"key", "watermark", "since", NULL};
@@ -42,6 +43,7 @@ typedef struct Model
 	bool		has_names;		/* its features have */
 	char	   *missing;		/* features that the source lacks, or NULL */
 	bool		calibrated;
+	bool		groups;			/* it has a model per entity */
 	int64		rows;			/* it is calibrated on; 0: not for the user to
 								 * know */
 	double		least_p;		/* of its p-values, likewise */
@@ -81,8 +83,8 @@ read_model(const AdJob *job, const AdJobColumns *source, Model *out)
 									   "FROM jsonb_array_elements(o.features) f WHERE f ->> 'name' <> ALL ($2)), "
 									   "coalesce(o.spec -> 'calibrate', 'null') <> 'null', "
 									   "(i.info #>> '{calibration,rows}')::bigint, "
-									   "(i.info #>> '{calibration,least_p}')::double precision "
-									   "FROM %s._ad_visible_model o, LATERAL (SELECT CASE WHEN o.privilege IN ('read', 'own') "
+									   "coalesce((i.info #>> '{calibration,least_p}')::double precision, (o.groups ->> 'least_p')::double precision), o.groups IS NOT NULL "
+									   "FROM %s._ad_visible_model o, LATERAL (SELECT CASE WHEN o.privilege IN ('read', 'own') AND o.groups IS NULL "
 									   "THEN %s._ad_info($1) END AS info) i WHERE o.name = $1 AND o.active",
 									   internal, internal),
 							  lengthof(types), types, values, NULL, false, 1) != SPI_OK_SELECT)
@@ -104,6 +106,7 @@ read_model(const AdJob *job, const AdJobColumns *source, Model *out)
 	out->rows = isnull ? 0 : DatumGetInt64(d);
 	d = got(5, &isnull);
 	out->least_p = isnull ? 0 : DatumGetFloat8(d);
+	out->groups = DatumGetBool(got(6, &isnull));
 }
 
 /* Raise an error if the model cannot score the columns of the source. */
@@ -152,6 +155,10 @@ check(AdJob *job, const AdJobColumns *source)
 	Model		model;
 
 	(void) ad_job_column(source, job->key, "key");
+	if (job->model_by != NULL)
+		(void) ad_job_column(source, job->model_by, "model_by");
+	if (job->entity == NULL)
+		job->entity = job->model_by;
 	if (job->entity != NULL)
 		(void) ad_job_column(source, job->entity, "entity");
 	else if (job->cooldown_option != NULL)
@@ -160,6 +167,16 @@ check(AdJob *job, const AdJobColumns *source)
 				 errmsg("cooldown needs an entity column"),
 				 errhint("It is the time in which an entity causes at most one alert.")));
 	read_model(job, source, &model);
+	if (job->model_by != NULL && !model.groups)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model \"%s\" has no model per entity", job->model),
+				 errhint("Train it with ad_train_groups(), or leave model_by out.")));
+	if (job->model_by == NULL && model.groups && job->features != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model \"%s\" has a model per entity", job->model),
+				 errhint("Say which column names the entity: model_by => 'merchant'.")));
 	if (job->features != NULL)
 		for (int i = 0; job->features[i]; i++)
 			(void) ad_job_column(source, job->features[i], "feature");

@@ -276,6 +276,17 @@ score_row(AdModelBatch *m, HeapTuple row, const AdVersion *v)
 		p_value = ad_scorer_p_value(m->scorer, row);
 		hit = p_value <= limit;
 	}
+	switch (ad_scorer_used(m->scorer))
+	{
+		case AD_GROUP_FALLBACK:
+			m->reading.fallback++;
+			break;
+		case AD_GROUP_NONE:
+			m->reading.unscored++;
+			break;
+		case AD_GROUP_OWN:
+			break;
+	}
 	if (hit)
 		add_candidate(&m->reading, row, score, p_value);
 	count_p_value(m, row, p_value);
@@ -464,6 +475,8 @@ try(AdModelBatch *m, Attempt attempt, void *what, ErrorData **error)
 	{
 		/* arrays that have grown stay; what was added goes */
 		m->reading.n = before.n;
+		m->reading.fallback = before.fallback;
+		m->reading.unscored = before.unscored;
 		m->reading.bad = before.bad;
 		m->reading.met = before.met;
 		m->reading.ncandidates = before.ncandidates;

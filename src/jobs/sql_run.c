@@ -114,9 +114,9 @@ bins_of(const AdRun *run, Datum *bins)
 static void
 log_batch(AdRun *run, const AdBatch *b)
 {
-	Oid			types[] = {INT4OID, INT4OID, INT8OID, INT8OID, INT8OID, INT8ARRAYOID, FLOAT8OID};
+	Oid			types[] = {INT4OID, INT4OID, INT8OID, INT8OID, INT8OID, INT8ARRAYOID, FLOAT8OID, INT8OID, INT8OID};
 	Datum		values[lengthof(types)];
-	char		nulls[] = "       ";
+	char		nulls[] = "         ";
 	StringInfoData note;
 
 	/* to see that there is nothing left is no batch */
@@ -130,8 +130,11 @@ log_batch(AdRun *run, const AdBatch *b)
 	nulls[5] = bins_of(run, &values[5]) ? ' ' : 'n';
 	values[6] = Float8GetDatum(run->least_p);
 	nulls[6] = run->least_p > 0 ? ' ' : 'n';
+	values[7] = Int64GetDatum(b->fallback);
+	values[8] = Int64GetDatum(b->unscored);
 	(void) ad_own_run("UPDATE %s._ad_job_run SET batches = batches + 1, rows = rows + $3, "
-					  "alerts = alerts + $4, suppressed = suppressed + $5, p_bins = $6, least_p = $7 WHERE job_id = $1 AND run = $2",
+					  "alerts = alerts + $4, suppressed = suppressed + $5, p_bins = $6, least_p = $7, "
+					  "fallback = fallback + $8, unscored = unscored + $9 WHERE job_id = $1 AND run = $2",
 					  lengthof(types), types, values, nulls);
 	run->rows += b->rows;
 	if (b->alerts == 0)

@@ -40,6 +40,8 @@ struct AdScorer
 	MemoryContext row_mcxt;		/* reset with every row */
 	int32		version;		/* of the model; 0: it is not there */
 	bool		calibrated;
+	bool		groups;			/* the model is one per entity */
+	int			model_by;		/* column of the entity; -1: no argument */
 	double		least_p;		/* NaN: not known */
 	TupleDesc	columns;		/* of the source */
 	int		   *features;		/* columns, if the job names them */
@@ -66,8 +68,9 @@ find_model(AdScorer *s)
 
 	values[0] = CStringGetTextDatum(s->job->model);
 	if (SPI_execute_with_args("SELECT v.version, pg_catalog.jsonb_exists(v.spec, 'calibrate'), "
-							  "CASE WHEN v.privilege OPERATOR(pg_catalog.=) ANY (ARRAY['read'::pg_catalog.text, 'own'::pg_catalog.text]) AND pg_catalog.jsonb_exists(v.spec, 'calibrate') "
-							  "THEN (_anomaly._ad_info($1) OPERATOR(pg_catalog.#>>) '{calibration,least_p}'::pg_catalog.text[])::pg_catalog.float8 END "
+							  "CASE WHEN v.privilege OPERATOR(pg_catalog.=) ANY (ARRAY['read'::pg_catalog.text, 'own'::pg_catalog.text]) AND v.groups IS NULL AND pg_catalog.jsonb_exists(v.spec, 'calibrate') "
+							  "THEN (_anomaly._ad_info($1) OPERATOR(pg_catalog.#>>) '{calibration,least_p}'::pg_catalog.text[])::pg_catalog.float8 "
+							  "ELSE (v.groups OPERATOR(pg_catalog.->>) 'least_p')::pg_catalog.float8 END, v.groups IS NOT NULL "
 							  "FROM _anomaly._ad_visible_model v "
 							  "WHERE v.name OPERATOR(pg_catalog.=) $1 AND v.active",
 							  1, types, values, NULL, false, 1) != SPI_OK_SELECT)
@@ -82,6 +85,8 @@ find_model(AdScorer *s)
 		d = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull);
 		if (!isnull)
 			s->least_p = DatumGetFloat8(d);
+		s->groups = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0],
+											   SPI_tuptable->tupdesc, 4, &isnull));
 	}
 	SPI_freetuptable(SPI_tuptable);
 }
@@ -120,37 +125,42 @@ find_casts(AdScorer *s)
 	s->json = BlessTupleDesc(s->json);
 }
 
+/* Find a column of the source, of which there is one of the name. */
+static int
+find_column(const AdScorer *s, const char *name, const char *what)
+{
+	int			found = -1;
+
+	for (int c = 0; c < s->columns->natts; c++)
+		if (strcmp(NameStr(TupleDescAttr(s->columns, c)->attname), name) == 0)
+		{
+			if (found >= 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_DUPLICATE_COLUMN),
+						 errmsg("source has two columns \"%s\"", name),
+						 errhint("Name them with AS.")));
+			found = c;
+		}
+	if (found < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("source has no column \"%s\"", ad_quote_clip(name)),
+				 errdetail("It is the %s column.", what)));
+	return found;
+}
+
 /* The columns of the source that are features, as the job names them. */
 static void
 find_features(AdScorer *s)
 {
 	const AdJob *j = s->job;
 
+	s->model_by = j->model_by ? find_column(s, j->model_by, "model_by") : -1;
 	if (j->nfeatures == 0)
 		return;
 	s->features = ad_palloc_array(int, j->nfeatures);
 	for (int i = 0; i < j->nfeatures; i++)
-	{
-		int			found = -1;
-
-		for (int c = 0; c < s->columns->natts; c++)
-			if (strcmp(NameStr(TupleDescAttr(s->columns, c)->attname),
-					   j->features[i]) == 0)
-			{
-				if (found >= 0)
-					ereport(ERROR,
-							(errcode(ERRCODE_DUPLICATE_COLUMN),
-							 errmsg("source has two columns \"%s\"", j->features[i]),
-							 errhint("Name them with AS.")));
-				found = c;
-			}
-		if (found < 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("source has no column \"%s\"", ad_quote_clip(j->features[i])),
-					 errdetail("It is the feature column.")));
-		s->features[i] = found;
-	}
+		s->features[i] = find_column(s, j->features[i], "feature");
 }
 
 /* What a job's model says of rows with some columns; palloc'd.  Within SPI. */
@@ -190,22 +200,42 @@ ad_scorer_version(const AdScorer *s)
 	return s->version;
 }
 
-/* The type of argument i of a call: the model's name, then the features. */
+/* The first argument of a call that is a feature: others name model and entity. */
+static int
+first_feature(const AdScorer *s)
+{
+	return s->model_by < 0 ? 1 : 2;
+}
+
+/*
+ * The type of argument i of a call: the model's name, the entity if it is one,
+ * then the features.
+ */
 static Oid
 argument_type(const AdScorer *s, int i)
 {
+	int			column;
+
 	if (i == 0)
 		return TEXTOID;
-	if (s->features == NULL)
+	if (i >= first_feature(s) && s->features == NULL)
 		return RECORDOID;
-	return TupleDescAttr(s->columns, s->features[i - 1])->atttypid;
+	column = i < first_feature(s) ? s->model_by : s->features[i - first_feature(s)];
+	return TupleDescAttr(s->columns, column)->atttypid;
 }
 
 /* How many arguments a call has. */
 static int
 argument_count(const AdScorer *s)
 {
-	return s->features == NULL ? 2 : 1 + s->job->nfeatures;
+	return first_feature(s) + (s->features == NULL ? 1 : s->job->nfeatures);
+}
+
+/* The column of argument i, which is not the row. */
+static int
+argument_column(const AdScorer *s, int i)
+{
+	return i < first_feature(s) ? s->model_by : s->features[i - first_feature(s)];
 }
 
 /* Make a call of a function, by its name, ready. */
@@ -258,6 +288,12 @@ ad_scorer_check(AdScorer *s)
 	MemoryContext old = MemoryContextSwitchTo(s->mcxt);
 	FunctionCallInfo info;
 
+	if (s->model_by >= 0 && s->version != 0 && !s->groups)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model \"%s\" has no model per entity any more",
+						s->job->model),
+				 errhint("Train it with ad_train_groups(), or take model_by from the job with ad_alter_job().")));
 	if (s->fits.info == NULL)
 	{
 		TupleDesc	desc = BlessTupleDesc(CreateTupleDescCopy(s->columns));
@@ -271,8 +307,10 @@ ad_scorer_check(AdScorer *s)
 			info->args[i].isnull = true;
 		if (s->features == NULL)
 		{
-			info->args[1].value = as_datum(heap_form_tuple(desc, values, nulls), desc);
-			info->args[1].isnull = false;
+			int			i = first_feature(s);
+
+			info->args[i].value = as_datum(heap_form_tuple(desc, values, nulls), desc);
+			info->args[i].isnull = false;
 		}
 	}
 	MemoryContextSwitchTo(s->row_mcxt);
@@ -315,19 +353,23 @@ call_with(AdScorer *s, Call *call, HeapTuple row)
 	FunctionCallInfo info = call->info;
 	MemoryContext old = MemoryContextSwitchTo(s->row_mcxt);
 	Datum		result;
+	int			first = first_feature(s);
 
 	if (s->features == NULL)
 	{
-		info->args[1].value = as_datum(row, s->rows);
-		info->args[1].isnull = false;
+		info->args[first].value = as_datum(row, s->rows);
+		info->args[first].isnull = false;
+		if (s->model_by >= 0)
+			info->args[1].value = heap_getattr(row, s->model_by + 1, s->rows,
+											   &info->args[1].isnull);
 	}
 	else
 	{
 		heap_deform_tuple(row, s->rows, s->values, s->nulls);
-		for (int i = 0; i < s->job->nfeatures; i++)
+		for (int i = 1; i < argument_count(s); i++)
 		{
-			info->args[i + 1].value = s->values[s->features[i]];
-			info->args[i + 1].isnull = s->nulls[s->features[i]];
+			info->args[i].value = s->values[argument_column(s, i)];
+			info->args[i].isnull = s->nulls[argument_column(s, i)];
 		}
 	}
 	info->isnull = false;
@@ -342,6 +384,13 @@ double
 ad_scorer_score(AdScorer *s, HeapTuple row)
 {
 	return call_with(s, &s->score, row);
+}
+
+/* What the row that was scored last was scored with. */
+AdGroupUse
+ad_scorer_used(const AdScorer *s)
+{
+	return s->groups ? ad_group_last_use : AD_GROUP_OWN;
 }
 
 /* The p-value of a row. */
@@ -426,13 +475,13 @@ ad_scorer_describe(AdScorer *s, HeapTuple row, Jsonb **json, Jsonb **explanation
 	heap_deform_tuple(row, s->rows, s->values, s->nulls);
 	values[0] = json_record(s);
 	values[1] = s->score.info->args[0].value;
-	if (s->features == NULL)
-		values[2] = HeapTupleGetDatum(row);
-	else
-		for (int i = 0; i < s->job->nfeatures; i++)
+	for (int i = 1; i < n; i++)
+		if (i >= first_feature(s) && s->features == NULL)
+			values[i + 1] = HeapTupleGetDatum(row);
+		else
 		{
-			values[i + 2] = s->values[s->features[i]];
-			nulls[i + 2] = s->nulls[s->features[i]] ? 'n' : ' ';
+			values[i + 1] = s->values[argument_column(s, i)];
+			nulls[i + 1] = s->nulls[argument_column(s, i)] ? 'n' : ' ';
 		}
 	MemoryContextSwitchTo(old);
 	if (SPI_execute_plan(s->plan, values, nulls, true, 1) != SPI_OK_SELECT ||
