@@ -7,12 +7,12 @@ CREATE TYPE @extschema@.ad_order_event;
 CREATE FUNCTION @extschema@.ad_order_event_in(cstring) RETURNS @extschema@.ad_order_event
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_order_event_in(cstring) IS
-	'I/O: reads event_type,side,price,quantity,ts[,order_id]';
+	'I/O: reads event_type,side,price,quantity,ts[,order_id], or the last as "order_id","new_order_id","event_id" in quotes; an empty price or quantity is none';
 
 CREATE FUNCTION @extschema@.ad_order_event_out(@extschema@.ad_order_event) RETURNS cstring
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_order_event_out(@extschema@.ad_order_event) IS
-	'I/O: writes event_type,side,price,quantity,ts[,order_id], the time in UTC';
+	'I/O: writes what ad_order_event_in reads, the time in UTC';
 
 CREATE FUNCTION @extschema@.ad_order_event_recv(internal) RETURNS @extschema@.ad_order_event
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -38,33 +38,48 @@ COMMENT ON TYPE @extschema@.ad_order_event IS
 
 -- Price and quantity may each be numeric, bigint, integer, smallint, double
 -- precision or real; the function looks at their types once per query.
-CREATE FUNCTION @extschema@.ad_order_event(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz)
+CREATE FUNCTION @extschema@.ad_order_event(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz,
+	order_id text DEFAULT NULL, options jsonb DEFAULT NULL, new_order_id text DEFAULT NULL, event_id text DEFAULT NULL)
 	RETURNS @extschema@.ad_order_event
 	AS 'MODULE_PATHNAME', 'ad_order_event_make'
 	LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
-COMMENT ON FUNCTION @extschema@.ad_order_event(text, text, anyelement, anycompatible, timestamptz) IS
-	'packs an order event for the market window functions';
+COMMENT ON FUNCTION @extschema@.ad_order_event(text, text, anyelement, anycompatible, timestamptz, text, jsonb, text, text) IS
+	'packs an order event for the market functions; new_order_id is the id that an amendment gives the order (null: it keeps its own), event_id only tells duplicates apart; price null: no price, quantity null on a cancel or an expiry: all that is open; options "words", "dialect" and "on_bad" apply: with on_bad skip, a row that is no event gives null, else an error';
 
-CREATE FUNCTION @extschema@.ad_order_event(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, options jsonb)
+-- The options may come without an order id; they have no name here, so that
+-- by name they are those of the function above.
+CREATE FUNCTION @extschema@.ad_order_event(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, jsonb)
 	RETURNS @extschema@.ad_order_event
 	AS 'MODULE_PATHNAME', 'ad_order_event_make'
 	LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
 COMMENT ON FUNCTION @extschema@.ad_order_event(text, text, anyelement, anycompatible, timestamptz, jsonb) IS
-	'packs an order event for the market window functions; options "words" and "on_bad" apply';
+	'packs an order event without an order id, with options';
 
-CREATE FUNCTION @extschema@.ad_order_event(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text)
+-- What was ad_order_event() in 0.2.0; see _ad_prepare().
+CREATE FUNCTION _anomaly._ad_order_event(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz)
 	RETURNS @extschema@.ad_order_event
 	AS 'MODULE_PATHNAME', 'ad_order_event_make'
 	LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
-COMMENT ON FUNCTION @extschema@.ad_order_event(text, text, anyelement, anycompatible, timestamptz, text) IS
-	'packs an order event for the market window functions';
-
-CREATE FUNCTION @extschema@.ad_order_event(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text, options jsonb)
+COMMENT ON FUNCTION _anomaly._ad_order_event(text, text, anyelement, anycompatible, timestamptz) IS
+	'ad_order_event() of version 0.2.0, for objects that depend on it';
+CREATE FUNCTION _anomaly._ad_order_event(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, options jsonb)
 	RETURNS @extschema@.ad_order_event
 	AS 'MODULE_PATHNAME', 'ad_order_event_make'
 	LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
-COMMENT ON FUNCTION @extschema@.ad_order_event(text, text, anyelement, anycompatible, timestamptz, text, jsonb) IS
-	'packs an order event for the market window functions; options "words" and "on_bad" apply';
+COMMENT ON FUNCTION _anomaly._ad_order_event(text, text, anyelement, anycompatible, timestamptz, jsonb) IS
+	'ad_order_event() of version 0.2.0, for objects that depend on it';
+CREATE FUNCTION _anomaly._ad_order_event(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text)
+	RETURNS @extschema@.ad_order_event
+	AS 'MODULE_PATHNAME', 'ad_order_event_make'
+	LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
+COMMENT ON FUNCTION _anomaly._ad_order_event(text, text, anyelement, anycompatible, timestamptz, text) IS
+	'ad_order_event() of version 0.2.0, for objects that depend on it';
+CREATE FUNCTION _anomaly._ad_order_event(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text, options jsonb)
+	RETURNS @extschema@.ad_order_event
+	AS 'MODULE_PATHNAME', 'ad_order_event_make'
+	LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
+COMMENT ON FUNCTION _anomaly._ad_order_event(text, text, anyelement, anycompatible, timestamptz, text, jsonb) IS
+	'ad_order_event() of version 0.2.0, for objects that depend on it';
 
 CREATE TYPE @extschema@.ad_layering_sequence AS (
 	sequence_no bigint,
@@ -131,16 +146,16 @@ COMMENT ON COLUMN @extschema@.ad_layering_sequence.rule IS 'how it was found: af
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.severity IS '0 to 100: rank by it';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.first_row IS 'row of the first order in the partition, from 1';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.trade_row IS 'row of the completing trade in the partition, from 1';
-COMMENT ON COLUMN @extschema@.ad_layering_sequence.counted_cancels IS 'cancels that the rule counts: for strict and anchored those matched to the orders';
-COMMENT ON COLUMN @extschema@.ad_layering_sequence.counted_cancel_qty IS 'quantity of the counted cancels';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.counted_cancels IS 'cancels that the rule counts: for strict and anchored those by which the orders count as cancelled';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.counted_cancel_qty IS 'quantity of the counted cancels; for strict and anchored what was cancelled of the orders by then';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.duration_s IS 'metric: duration in seconds';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.placed_orders IS 'metric: orders of the side in [start_time, end_time]';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.placed_qty IS 'metric: their quantity';
-COMMENT ON COLUMN @extschema@.ad_layering_sequence.matched_cancels IS 'metric: of those orders, how many were cancelled by end_time';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.matched_cancels IS 'metric: of those orders, how many count as cancelled by end_time';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.cancel_ratio IS 'metric: matched_cancels / placed_orders';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.cancel_qty_ratio IS 'metric: cancelled_qty / placed_qty';
-COMMENT ON COLUMN @extschema@.ad_layering_sequence.price_levels IS 'metric: distinct prices of the orders';
-COMMENT ON COLUMN @extschema@.ad_layering_sequence.price_span_bps IS 'metric: (highest - lowest) / lowest price, in basis points';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.price_levels IS 'metric: distinct prices of the orders that have one';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.price_span_bps IS 'metric: (highest - lowest) / lowest price, in basis points; NaN unless the lowest is positive';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.median_time_to_cancel_s IS 'metric: median seconds from order to its cancel';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.max_time_to_cancel_s IS 'metric: longest of them';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.opp_trades IS 'metric: opposite trades in [start_time, end_time]';
@@ -153,7 +168,7 @@ COMMENT ON COLUMN @extschema@.ad_layering_sequence.own_order_imbalance IS 'metri
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.order_to_trade_ratio IS 'metric: (orders + cancels) / trades of both sides';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.cancel_to_trade_gap_s IS 'metric: seconds from the last cancel to end_time; NaN for rule before';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.cancelled_after_trade_qty_ratio IS 'metric: share of cancelled_qty at or after the first opposite trade';
-COMMENT ON COLUMN @extschema@.ad_layering_sequence.mean_distance_bps IS 'metric: how far the orders were priced behind the opposite trades, in basis points';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.mean_distance_bps IS 'metric: how far the orders were priced behind the opposite trades, in basis points; NaN unless all of these prices are positive';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.mean_placement_gap_s IS 'metric: mean seconds between orders';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.size_cv IS 'metric: coefficient of variation of the order quantities';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.skipped_rows IS 'rows of the partition passed over because of on_bad';
@@ -170,11 +185,35 @@ CREATE FUNCTION @extschema@.ad_layering_options(
 	words jsonb DEFAULT NULL,
 	causal boolean DEFAULT false,
 	forget_after interval DEFAULT NULL,
-	max_partition_rows integer DEFAULT 10000000)
+	max_partition_rows integer DEFAULT 10000000,
+	dialect text DEFAULT NULL,
+	replace_counts boolean DEFAULT true,
+	dedup boolean DEFAULT false,
+	min_imbalance double precision DEFAULT 0,
+	min_price_levels integer DEFAULT 0)
 	RETURNS jsonb
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.ad_layering_options(text, text, interval, interval, interval, integer, integer, text, jsonb, boolean, interval, integer) IS
-	'options of ad_layering, ad_layering_member, ad_layering_sequences and ad_layering_timeline';
+COMMENT ON FUNCTION @extschema@.ad_layering_options(text, text, interval, interval, interval, integer, integer, text, jsonb, boolean, interval, integer, text, boolean, boolean, double precision, integer) IS
+	'options of ad_layering, ad_layering_member, ad_layering_sequences and ad_layering_timeline; dialect is fix, rts24, lobster, itch or null; a null argument has its default';
+
+-- What was ad_layering_options() in 0.2.0; see _ad_prepare().
+CREATE FUNCTION _anomaly._ad_layering_options_0_2(
+	rule text DEFAULT 'window',
+	trade_rule text DEFAULT 'after',
+	orders_window interval DEFAULT '10 seconds',
+	cancel_window interval DEFAULT '5 seconds',
+	opposite_trade_window interval DEFAULT '2 seconds',
+	min_orders integer DEFAULT 3,
+	min_cancels integer DEFAULT 3,
+	on_bad text DEFAULT 'error',
+	words jsonb DEFAULT NULL,
+	causal boolean DEFAULT false,
+	forget_after interval DEFAULT NULL,
+	max_partition_rows integer DEFAULT 10000000)
+	RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'ad_layering_options' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION _anomaly._ad_layering_options_0_2(text, text, interval, interval, interval, integer, integer, text, jsonb, boolean, interval, integer) IS
+	'ad_layering_options() of version 0.2.0, for objects that depend on it';
 
 CREATE FUNCTION @extschema@.ad_layering(event @extschema@.ad_order_event)
 	RETURNS @extschema@.ad_layering_sequence
@@ -402,7 +441,7 @@ COMMENT ON TYPE @extschema@.ad_wash_trade_window IS
 	'one window of wash trading, as ad_wash_trade finds it';
 COMMENT ON COLUMN @extschema@.ad_wash_trade_window.window_no IS 'number of the window in its partition, from 1';
 COMMENT ON COLUMN @extschema@.ad_wash_trade_window.alternation_percentage IS 'side switches in percent of trades - 1';
-COMMENT ON COLUMN @extschema@.ad_wash_trade_window.price_change_percentage IS '|last - first| / first price in percent; null below price_change_threshold';
+COMMENT ON COLUMN @extschema@.ad_wash_trade_window.price_change_percentage IS '|last - first| / first price in percent; null below price_change_threshold, and unless both are positive';
 COMMENT ON COLUMN @extschema@.ad_wash_trade_window.first_row IS 'row of the first trade in the partition, from 1';
 COMMENT ON COLUMN @extschema@.ad_wash_trade_window.last_row IS 'row of the last trade in the partition, from 1';
 COMMENT ON COLUMN @extschema@.ad_wash_trade_window.windows IS 'with merge: how many windows were joined; else 1';
@@ -418,11 +457,30 @@ CREATE FUNCTION @extschema@.ad_wash_trade_options(
 	merge boolean DEFAULT false,
 	on_bad text DEFAULT 'error',
 	words jsonb DEFAULT NULL,
-	max_partition_rows integer DEFAULT 10000000)
+	max_partition_rows integer DEFAULT 10000000,
+	dialect text DEFAULT NULL,
+	dedup boolean DEFAULT false)
 	RETURNS jsonb
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION @extschema@.ad_wash_trade_options(integer, integer, double precision, double precision, interval, double precision, boolean, text, jsonb, integer) IS
-	'options of ad_wash_trade';
+COMMENT ON FUNCTION @extschema@.ad_wash_trade_options(integer, integer, double precision, double precision, interval, double precision, boolean, text, jsonb, integer, text, boolean) IS
+	'options of ad_wash_trade; dialect is fix, rts24, lobster, itch or null; a null argument has its default';
+
+-- What was ad_wash_trade_options() in 0.2.0; see _ad_prepare().
+CREATE FUNCTION _anomaly._ad_wash_trade_options(
+	min_buy_trades integer DEFAULT 3,
+	min_sell_trades integer DEFAULT 3,
+	min_alternation_percentage double precision DEFAULT 60,
+	min_total_volume double precision DEFAULT 10000,
+	window_size interval DEFAULT '30 minutes',
+	price_change_threshold double precision DEFAULT 1,
+	merge boolean DEFAULT false,
+	on_bad text DEFAULT 'error',
+	words jsonb DEFAULT NULL,
+	max_partition_rows integer DEFAULT 10000000)
+	RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'ad_wash_trade_options' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION _anomaly._ad_wash_trade_options(integer, integer, double precision, double precision, interval, double precision, boolean, text, jsonb, integer) IS
+	'ad_wash_trade_options() of version 0.2.0, for objects that depend on it';
 
 CREATE FUNCTION @extschema@.ad_wash_trade(event @extschema@.ad_order_event)
 	RETURNS @extschema@.ad_wash_trade_window

@@ -87,6 +87,22 @@ ALTER FUNCTION @extschema@._ad_ecod(text) SET SCHEMA _anomaly;
 ALTER FUNCTION @extschema@.ad_layering_sequences(text, jsonb, text[], text, boolean) RENAME TO _ad_layering_sequences;
 ALTER FUNCTION @extschema@._ad_layering_sequences(text, jsonb, text[], text, boolean) SET SCHEMA _anomaly;
 
+-- And of the options of the market.
+ALTER FUNCTION @extschema@.ad_layering_options(text, text, interval, interval, interval, integer, integer, text, jsonb, boolean, interval, integer) RENAME TO _ad_layering_options_0_2;
+ALTER FUNCTION @extschema@._ad_layering_options_0_2(text, text, interval, interval, interval, integer, integer, text, jsonb, boolean, interval, integer) SET SCHEMA _anomaly;
+ALTER FUNCTION @extschema@.ad_wash_trade_options(integer, integer, double precision, double precision, interval, double precision, boolean, text, jsonb, integer) RENAME TO _ad_wash_trade_options;
+ALTER FUNCTION @extschema@._ad_wash_trade_options(integer, integer, double precision, double precision, interval, double precision, boolean, text, jsonb, integer) SET SCHEMA _anomaly;
+
+-- ad_order_event() takes the other ids of an event.
+ALTER FUNCTION @extschema@.ad_order_event(text, text, anyelement, anycompatible, timestamptz) RENAME TO _ad_order_event;
+ALTER FUNCTION @extschema@._ad_order_event(text, text, anyelement, anycompatible, timestamptz) SET SCHEMA _anomaly;
+ALTER FUNCTION @extschema@.ad_order_event(text, text, anyelement, anycompatible, timestamptz, jsonb) RENAME TO _ad_order_event;
+ALTER FUNCTION @extschema@._ad_order_event(text, text, anyelement, anycompatible, timestamptz, jsonb) SET SCHEMA _anomaly;
+ALTER FUNCTION @extschema@.ad_order_event(text, text, anyelement, anycompatible, timestamptz, text) RENAME TO _ad_order_event;
+ALTER FUNCTION @extschema@._ad_order_event(text, text, anyelement, anycompatible, timestamptz, text) SET SCHEMA _anomaly;
+ALTER FUNCTION @extschema@.ad_order_event(text, text, anyelement, anycompatible, timestamptz, text, jsonb) RENAME TO _ad_order_event;
+ALTER FUNCTION @extschema@._ad_order_event(text, text, anyelement, anycompatible, timestamptz, text, jsonb) SET SCHEMA _anomaly;
+
 -- And of ad_stl_options().
 ALTER FUNCTION @extschema@.ad_stl_options("any", boolean, "any", integer, integer, integer, integer, integer, integer, integer, integer, integer, integer, integer, double precision, text, integer, text, text, "any", text) RENAME TO _ad_stl_options;
 ALTER FUNCTION @extschema@._ad_stl_options("any", boolean, "any", integer, integer, integer, integer, integer, integer, integer, integer, integer, integer, integer, double precision, text, integer, text, text, "any", text) SET SCHEMA _anomaly;

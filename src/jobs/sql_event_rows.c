@@ -112,7 +112,7 @@ note_bad_row(AdOrderedReader *r, const AdEventRow *row, const Datum *values,
 	MemoryContext mcxt = CurrentMemoryContext;
 	Oid			types[AD_READ_COLUMNS];
 
-	if (q->options.skip_bad)
+	if (q->options.skip_bad || row->bad == AD_ROW_IGNORED)
 		return;
 	for (int c = 0; c < q->ncolumns; c++)
 		types[c] = ad_row_type(&q->row, q->columns[c]);
@@ -157,6 +157,6 @@ ad_event_take(AdOrderedReader *r, AdOrderedRow *head, const Datum *values,
 		head->bad = true;
 		note_bad_row(r, row, values, nulls);
 	}
-	else if (row->e.idlen > 0)
-		row->e.id = ad_arena_copy(&l->arena, row->e.id, row->e.idlen);
+	else
+		ad_row_ids(&l->arena, &q->row, &row->e);
 }

@@ -15,6 +15,7 @@ write_options(const AdOrdered *o, StringInfo w)
 {
 	const AdLayeringConfig *c = &((const AdEventBatch *) o)->q->options.layering;
 
+	ad_wr_u8(w, AD_ORDER_LOG_VERSION);
 	ad_wr_u8(w, (uint8) c->rule);
 	ad_wr_u8(w, (uint8) c->trade_rule);
 	ad_wr_u8(w, c->causal);
@@ -24,6 +25,10 @@ write_options(const AdOrdered *o, StringInfo w)
 	ad_wr_u64(w, (uint64) c->cancel_window);
 	ad_wr_u64(w, (uint64) c->trade_window);
 	ad_wr_u64(w, (uint64) c->forget);
+	ad_wr_u8(w, c->amend);
+	ad_wr_u8(w, c->dedup);
+	ad_wr_f64(w, c->min_imbalance);
+	ad_wr_u32(w, (uint32) c->min_price_levels);
 	ad_event_write_columns(o, w);
 }
 
@@ -52,7 +57,7 @@ advance(AdOrdered *o, AdOrderedStep *step)
 			const AdEventRow *row = (const AdEventRow *) ad_ordered_row(o, step->read, i);
 
 			if (row->head.bad)
-				ad_order_log_skip(log, row->e.ts);
+				ad_order_log_skip(log, row->e.ts, row->bad != AD_ROW_IGNORED);
 			else
 				ad_order_log_add(log, &row->e, &row->name);
 		}

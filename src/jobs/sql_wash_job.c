@@ -62,6 +62,7 @@ write_options(const AdOrdered *o, StringInfo w)
 	ad_wr_string(w, volume, strlen(volume));
 	ad_wr_u64(w, (uint64) c->window);
 	ad_wr_u8(w, c->merge);
+	ad_wr_u8(w, c->dedup);
 	ad_event_write_columns(o, w);
 }
 

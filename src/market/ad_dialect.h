@@ -22,6 +22,7 @@ typedef struct AdDialectWord
 	char		word[AD_MAX_WORD + 1];	/* trimmed, upper case */
 	int			len;
 	int			code;
+	bool		is_default;		/* of ad_dialect_init() */
 } AdDialectWord;
 
 typedef struct AdDialectMemo
@@ -33,6 +34,7 @@ typedef struct AdDialectMemo
 
 typedef struct AdDialect
 {
+	bool		ignores_others; /* an event word that is none is to be ignored */
 	int			n[2];			/* words of each kind */
 	AdDialectWord words[2][AD_MAX_WORDS];
 	int			nmemo[2];
@@ -40,6 +42,8 @@ typedef struct AdDialect
 } AdDialect;
 
 extern void ad_dialect_init(AdDialect *w);
+extern const char *ad_dialect_preset(AdDialect *w, const char *name, int len);
+extern char *ad_dialect_presets(void);
 extern void ad_dialect_clear(AdDialect *w, int kind, int code);
 extern void ad_dialect_add(AdDialect *w, int kind, int code,
 						   const char *word, int len);

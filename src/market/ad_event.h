@@ -3,13 +3,15 @@
  * ad_event.h
  *		Order events: exact quantities, events by position.
  *
- * An event is one row of an order log: an order placed, cancelled or
- * traded, of one side, at a price, in a quantity, at a time, perhaps with
- * an order id.  The caller hands in events in their total order (time,
- * then row); a position is an event's 0-based place in that order.
+ * An event is one row of an order log: an order placed, cancelled, traded,
+ * amended or expired, of one side, at a price, in a quantity, at a time,
+ * perhaps with an order id.  The caller hands in events in their total order
+ * (time, then row); a position is an event's 0-based place in that order.
  *
  * Prices are doubles: decimals of up to 15 significant digits stay apart,
- * so price equality is exact for every price a market quotes.  Quantities
+ * so price equality is exact for every price a market quotes.  NaN is no
+ * price, that of a market order; there is one NaN and one zero
+ * (ad_price_normal()), so that equal prices have equal bits.  Quantities
  * are decimals (a 64-bit mantissa and a scale) and are summed exactly in
  * 128-bit units of 10^-18; a sum that does not fit is an error.
  *
@@ -26,6 +28,10 @@
 #define AD_EVENT_ORDER		1
 #define AD_EVENT_CANCEL		2
 #define AD_EVENT_TRADE		3
+#define AD_EVENT_REPLACE	4	/* an amendment */
+#define AD_EVENT_EXPIRE		5	/* closed by the venue */
+#define AD_EVENT_IGNORE		6	/* a row that changes nothing; on no tape */
+#define AD_EVENT_KINDS		7	/* more than any kind */
 
 #define AD_BUY				0
 #define AD_SELL				1
@@ -50,24 +56,33 @@ extern const int64 ad_pow10_int[19];
 extern const double ad_pow10_double[23];
 
 #define AD_EVENT_MATCHED	0x01	/* link names the other half of the pair */
-#define AD_EVENT_DONE		0x02	/* resumed: a placement that a sequence
-									 * used, a cancel of nothing on the tape */
+#define AD_EVENT_USED		0x02	/* resumed: a placement that a sequence
+									 * used */
+#define AD_EVENT_NO_QTY		0x04	/* a cancel or expiry of all that is open */
 
+/*
+ * The order id, the id that an amendment gives the order and the id of the
+ * event lie one behind the other.
+ */
 typedef struct AdEvent
 {
 	int64		ts;				/* microseconds */
-	double		price;			/* finite, > 0 */
-	int64		qty;			/* mantissa, > 0 ... */
-	const char *id;				/* order id, not terminated; NULL: unknown */
-	uint32		link;			/* mate's position, or next open placement */
-	uint32		entry;			/* placement: its key in the matcher */
+	double		price;			/* finite, or NaN: no price */
+	int64		qty;			/* mantissa, > 0, or 0 if there is none ... */
+	const char *id;				/* the ids, not terminated */
+	AdQuantity	part;			/* a placement that counts as cancelled: what
+								 * was cancelled of it by then; a cancel
+								 * without quantity: what it took */
+	uint32		link;			/* the mate's position */
 	uint32		row;			/* the caller's row number, for results */
-	unsigned int kind:2;		/* AD_EVENT_... */
+	unsigned int kind:3;		/* AD_EVENT_... */
 	unsigned int side:1;		/* AD_BUY or AD_SELL */
-	unsigned int flags:2;		/* AD_EVENT_MATCHED, AD_EVENT_DONE */
+	unsigned int flags:3;		/* AD_EVENT_MATCHED, USED, NO_QTY */
 	unsigned int scale:5;		/* decimals of qty, at most AD_QTY_DECIMALS;
 								 * qty has no trailing zeros after the point */
-	unsigned int idlen:8;		/* bytes of the order id */
+	unsigned int idlen:8;		/* bytes of the order id; 0: unknown */
+	uint8		newlen;			/* of the new order id */
+	uint8		evlen;			/* of the event's id */
 } AdEvent;
 
 /* Events by position: an array (mask all ones) or a ring. */
@@ -90,15 +105,34 @@ extern void ad_tape_unordered(uint32 pos) pg_attribute_noreturn();
 static inline AdQuantity
 ad_event_units(const AdEvent *e)
 {
+	if (unlikely(e->flags & AD_EVENT_NO_QTY))
+		return e->part;
 	return (AdQuantity) e->qty *
 		(AdQuantity) ad_pow10_int[AD_QTY_DECIMALS - e->scale];
 }
 
-/* An event's quantity as a double. */
+/* The quantity of an event that has one as a double. */
 static inline double
 ad_event_size(const AdEvent *e)
 {
 	return (double) e->qty / ad_pow10_double[e->scale];
+}
+
+/* The bits of a price: equal if and only if prices are, none equals none. */
+static inline uint64
+ad_price_bits(double price)
+{
+	uint64		bits;
+
+	memcpy(&bits, &price, sizeof(bits));
+	return bits;
+}
+
+/* A price with the one zero and the one NaN that there are. */
+static inline double
+ad_price_normal(double price)
+{
+	return isnan(price) ? (double) NAN : price + 0.0;
 }
 
 extern void ad_quantity_overflow(void) pg_attribute_noreturn();

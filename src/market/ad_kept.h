@@ -22,6 +22,7 @@ typedef struct AdKept
 	uint32		mask;			/* ring slots - 1 */
 	uint32		total;
 	uint32		top;			/* highest position, if total > 0 */
+	uint32		bottom;			/* no position is lower */
 } AdKept;
 
 extern void ad_kept_reset(AdKept *k, MemoryContext mcxt, uint32 capacity);

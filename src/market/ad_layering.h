@@ -60,7 +60,10 @@ typedef struct AdScratch		/* reused between sequences */
 	int64	   *times;			/* times to cancel */
 	Size		ntimes;
 	Size		max_times;
-	double	   *prices;			/* open-addressed set; 0: empty slot */
+	double	   *sizes;			/* of the orders */
+	Size		nsizes;
+	Size		max_sizes;
+	uint64	   *prices;			/* open-addressed set; 0: empty slot */
 	Size		nprices;
 	Size		max_prices;		/* a power of two */
 } AdScratch;
@@ -98,7 +101,12 @@ typedef struct AdLayeringConfig
 	int			min_orders;
 	int			min_cancels;
 	bool		causal;			/* anchored: no peers in the metrics */
-	int64		forget;			/* anchored: forget open orders; 0: never */
+	int64		forget;			/* close orders older than this; 0: never */
+	bool		amend;			/* an amended order goes on; else an amendment
+								 * is a cancel and a placement */
+	bool		dedup;			/* drop exact duplicates */
+	double		min_imbalance;	/* report only these; 0: all */
+	int			min_price_levels;
 	uint32		max_events;		/* held at a time; refuse more */
 	uint64		seed;			/* of hash tables; never shows in results */
 } AdLayeringConfig;
@@ -117,7 +125,8 @@ typedef struct AdSequence
 	uint32		norders;
 	int64	   *order_times;	/* norders of them */
 	uint32		ncancels;		/* counted by the rule */
-	AdQuantity	cancel_qty;		/* of those */
+	AdQuantity	cancel_qty;		/* of those; of rules strict and anchored what
+								 * was cancelled of the orders */
 	AdQuantity	opp_qty;		/* opposite trades in [start, end] */
 	AdMetrics	m;
 } AdSequence;
@@ -131,6 +140,8 @@ typedef struct AdMember			/* an event and a sequence it belongs to */
 typedef struct AdSequences
 {
 	MemoryContext mcxt;			/* where all of it lives */
+	AdEvent    *events;			/* what positions are of: ad_layering_find() */
+	uint32		nevents;
 	AdSequence *items;
 	uint32		n;
 	uint32		capacity;
@@ -148,13 +159,13 @@ typedef struct AdStretch
 								 * by side; of rule window before the first */
 	int64		before;			/* events of the partition before the tape's */
 	AdCredit	spent;			/* by what was measured so far */
-	bool		unmatched;		/* cancels are not matched yet */
+	bool		unmatched;		/* no order book has seen the events yet */
 	bool		only_look;		/* measure nothing */
 } AdStretch;
 
 typedef struct AdAnchored AdAnchored;	/* anchored.c */
 
-extern void ad_layering_feed(AdAnchored *a, AdEvent *events, uint32 n,
+extern void ad_layering_feed(AdAnchored *a, uint32 to,
 							 const AdLayeringConfig *c, AdSequences *out);
 extern void ad_layering_find_stretch(AdTape *tape, const AdLayeringConfig *c,
 									 AdStretch *stretch, AdSequences *out);
@@ -165,6 +176,9 @@ extern void ad_layering_find(AdEvent *events, uint32 n,
 extern AdSequence *ad_sequences_add(AdSequences *out);
 extern void ad_sequences_member(AdSequences *out, uint32 pos, uint32 seq);
 extern void ad_sequences_sort(AdSequences *out);
+extern bool ad_sequence_reported(const AdSequence *s,
+								 const AdLayeringConfig *c);
+extern void ad_sequences_filter(AdSequences *out, const AdLayeringConfig *c);
 extern const char *ad_found_word(AdFound found);
 
 /* The longest that a sequence takes. */
@@ -179,19 +193,20 @@ extern void ad_measure(const AdTape *tape, const AdLayeringConfig *c,
 					   AdSequence *s, AdScratch *scratch, AdCredit *credit);
 
 /* anchored.c: the causal rule, one event at a time */
-struct AdMatcher;
+struct AdBook;
 
 extern AdAnchored *ad_anchored_create(MemoryContext mcxt,
 									  const AdLayeringConfig *c);
+extern AdAnchored *ad_anchored_attach(MemoryContext mcxt,
+									  const AdLayeringConfig *c,
+									  AdEvent *events, uint32 n, uint32 held);
 extern bool ad_anchored_feed(AdAnchored *a, const AdEvent *event,
-							 AdSequence *out, AdSequences *members,
-							 uint32 seq);
-extern void ad_anchored_prefetch(const AdAnchored *a, AdEvent *events,
-								 uint32 i, uint32 n);
-extern void ad_anchored_resume(AdAnchored *a, const AdEvent *event);
-extern const AdTape *ad_anchored_held(AdAnchored *a,
-									  struct AdMatcher **matcher,
-									  AdCredit **credit);
+							 AdSequence *out);
+extern bool ad_anchored_next(AdAnchored *a, AdSequence *out,
+							 AdSequences *members, uint32 seq);
+extern const AdTape *ad_anchored_tape(const AdAnchored *a);
+extern struct AdBook *ad_anchored_book(AdAnchored *a);
+extern AdCredit *ad_anchored_credit(AdAnchored *a);
 extern bool ad_anchored_used(const AdAnchored *a, uint32 pos);
 extern void ad_anchored_measure(AdAnchored *a, AdSequence *s);
 

@@ -29,8 +29,13 @@ typedef struct AdOrderEventDatum
 	uint8		scale;			/* decimals of qty */
 	uint8		idlen;			/* bytes of id; 0: unknown */
 	TimestampTz ts;				/* finite */
-	double		price;			/* finite, > 0 */
-	int64		qty;			/* mantissa, > 0 */
+	double		price;			/* finite, or NaN: none */
+	int64		qty;			/* mantissa, > 0, or 0: none */
+
+	/*
+	 * The id.  If the event has a new order id or an id of its own, they
+	 * follow, and then a byte with the length of each.
+	 */
 	char		id[FLEXIBLE_ARRAY_MEMBER];
 } AdOrderEventDatum;
 
@@ -43,13 +48,15 @@ typedef enum AdBadRow
 	AD_ROW_TYPE_UNKNOWN,
 	AD_ROW_SIDE_NULL,
 	AD_ROW_SIDE_UNKNOWN,
-	AD_ROW_PRICE_NULL,
 	AD_ROW_PRICE_RANGE,
 	AD_ROW_QUANTITY_NULL,
 	AD_ROW_QUANTITY_RANGE,
 	AD_ROW_TS_NULL,
 	AD_ROW_TS_INFINITE,
-	AD_ROW_ID_LONG
+	AD_ROW_ID_LONG,
+	AD_ROW_NEW_ID_LONG,
+	AD_ROW_EVENT_ID_LONG,
+	AD_ROW_IGNORED				/* a word says so: passed over in silence */
 } AdBadRow;
 
 /* The columns that events are read from; those before order_id must exist. */
@@ -61,8 +68,18 @@ typedef enum AdRowColumn
 	AD_COLUMN_QUANTITY,
 	AD_COLUMN_TS,
 	AD_COLUMN_ORDER_ID,
-	AD_COLUMNS					/* how many there are */
+	AD_COLUMNS,					/* how many arguments name by place */
+	AD_COLUMN_NEW_ORDER_ID = AD_COLUMNS,
+	AD_COLUMN_EVENT_ID,
+	AD_ALL_COLUMNS
 } AdRowColumn;
+
+typedef struct AdArena			/* ids of a partition's rows */
+{
+	MemoryContext mcxt;
+	char	   *next;
+	Size		left;
+} AdArena;
 
 /* How to read events from SQL values. */
 typedef struct AdRowReader
@@ -70,6 +87,8 @@ typedef struct AdRowReader
 	Oid			price_type;		/* base types */
 	Oid			quantity_type;
 	AdDialect  *words;
+	const char *new_id;			/* of the row at hand */
+	const char *event_id;
 } AdRowReader;
 
 /* Options of every market function. */
@@ -80,6 +99,7 @@ typedef struct AdMarketOptions
 	bool		skip_bad;
 	AdDialect	words;
 	char	   *words_json;		/* as given, or NULL */
+	const char *dialect;		/* name of the preset, or NULL */
 } AdMarketOptions;
 
 typedef enum AdMarketOwner
@@ -90,7 +110,7 @@ typedef enum AdMarketOwner
 } AdMarketOwner;
 
 /* sql_row.c */
-extern const char *const ad_row_names[AD_COLUMNS];
+extern const char *const ad_row_names[AD_ALL_COLUMNS];
 
 extern AdBadRow ad_row_column(AdRowReader *r, AdRowColumn column, Datum value,
 							  bool isnull, AdEvent *e);
@@ -101,6 +121,11 @@ extern void ad_row_refuse(AdBadRow bad, const AdDialect *words,
 extern char *ad_row_content(const Datum *values, const bool *nulls,
 							const Oid *types, const AdRowColumn *columns,
 							int n);
+
+extern char *ad_arena_alloc(AdArena *arena, Size len);
+extern const char *ad_arena_copy(AdArena *arena, const char *s, Size len);
+extern void ad_row_ids(AdArena *arena, const AdRowReader *r, AdEvent *e);
+extern void ad_row_join_ids(char *room, const AdRowReader *r, AdEvent *e);
 
 /* sql_event.c */
 extern AdBadRow ad_row_packed(Datum value, bool isnull, AdEvent *e);
@@ -135,19 +160,12 @@ typedef struct AdWindowSite		/* a window function call in a query */
 	int			warnings;		/* given about skipped rows */
 } AdWindowSite;
 
-typedef struct AdArena			/* order ids of a partition */
-{
-	MemoryContext mcxt;
-	char	   *next;
-	Size		left;
-} AdArena;
-
 typedef struct AdPartition
 {
 	MemoryContext mcxt;			/* lives as long as the partition */
 	AdEvent    *events;
 	uint32		n;
-	int64		skipped;
+	int64		skipped;		/* rows that are no events */
 } AdPartition;
 
 extern AdWindowSite *ad_window_site(FunctionCallInfo fcinfo,
@@ -161,6 +179,5 @@ extern AdBadRow ad_window_row(WindowObject winobj, AdWindowSite *site,
 extern void ad_window_refuse(WindowObject winobj, AdWindowSite *site,
 							 int64 row, AdBadRow bad) pg_attribute_noreturn();
 extern void ad_window_warn(AdWindowSite *site, int64 skipped, int64 rows);
-extern const char *ad_arena_copy(AdArena *arena, const char *s, Size len);
 
 #endif							/* AD_MARKET_SQL_H */

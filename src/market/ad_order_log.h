@@ -8,16 +8,21 @@
 #ifndef AD_ORDER_LOG_H
 #define AD_ORDER_LOG_H
 
+#include "core/ad_bytes.h"
+#include "market/ad_book.h"
 #include "market/ad_layering.h"
+#include "market/ad_rows.h"
 #include "lib/stringinfo.h"
 
 #define AD_MAX_ROW_NAME		1000	/* bytes of a row's id */
 #define AD_MAX_SCANS		4	/* of a partition at a time */
+#define AD_ORDER_LOG_VERSION 2	/* of the state; another one is read anew */
 
 typedef struct AdRowName
 {
 	const char *name;			/* not terminated; NULL: none */
 	uint32		len;
+	uint32		skipped;		/* rows of the scan before that are no events */
 } AdRowName;
 
 /* The scan of one period: what of it may still be needed. */
@@ -25,6 +30,7 @@ typedef struct AdScan
 {
 	int64		start;			/* of the period */
 	uint32		rows;			/* read, with those passed over */
+	uint32		skipped;		/* those that are no events */
 	uint32		before;			/* events that are held no more */
 	uint32		given;			/* sequences found */
 	AdCredit	spent;			/* by measuring them */
@@ -34,8 +40,9 @@ typedef struct AdScan
 	uint32		capacity;
 	AdEvent    *events;
 	AdRowName  *names;			/* the ids of their rows */
-	const uint8 *open;			/* keys of orders open that are not held */
-	Size		open_len;
+	uint32		clock;			/* AdBook.clock after the held events */
+	const uint8 *book;			/* the open orders then */
+	Size		book_len;
 } AdScan;
 
 /* A sequence that is decided. */
@@ -60,6 +67,7 @@ typedef struct AdOrderLog
 	int64		ends;			/* when an event that comes belongs to no scan */
 	int			nscans;
 	AdScan		scans[AD_MAX_SCANS];
+	AdDedup		dedup;
 	AdDecided  *decided;
 	uint32		ndecided;
 	uint32		max_decided;
@@ -72,15 +80,21 @@ extern AdOrderLog *ad_order_log_create(MemoryContext mcxt,
 									   const AdLayeringConfig *c, int64 floor);
 extern void ad_order_log_add(AdOrderLog *log, const AdEvent *event,
 							 const AdRowName *name);
-extern void ad_order_log_skip(AdOrderLog *log, int64 ts);
+extern void ad_order_log_skip(AdOrderLog *log, int64 ts, bool bad);
 extern void ad_order_log_settle(AdOrderLog *log, int64 known, int64 complete);
 
 /* order_log_bytes.c */
 extern void ad_order_log_write(const AdOrderLog *log, StringInfo w);
 extern void ad_order_log_read(AdOrderLog *log, const uint8 *data, Size len);
-extern void ad_open_orders_write(StringInfo w, const AdEvent *key,
-								 uint32 count, bool with_time);
-extern uint32 ad_open_orders_read(const uint8 *data, Size len, Size *pos,
-								  AdEvent *key, bool with_time);
+
+/* book_bytes.c */
+extern void ad_book_write(const AdBook *b, uint32 from, StringInfo w);
+extern void ad_book_read(AdBook *b, const uint8 *data, Size len,
+						 const AdEvent *events, uint32 held, uint32 n,
+						 uint32 clock);
+
+/* Quantities in bytes. */
+extern void ad_wr_units(StringInfo w, AdQuantity units);
+extern AdQuantity ad_rd_units(AdReader *r);
 
 #endif							/* AD_ORDER_LOG_H */

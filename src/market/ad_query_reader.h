@@ -14,7 +14,7 @@
 #include "utils/tuplestore.h"
 
 #define AD_MAX_KEYS		16		/* columns of partition_by, of order_by */
-#define AD_READ_COLUMNS AD_COLUMNS	/* that events are read from */
+#define AD_READ_COLUMNS AD_ALL_COLUMNS	/* that events are read from */
 
 /* The columns of ad_layering_sequences() before those of a sequence. */
 enum

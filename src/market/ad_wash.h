@@ -20,7 +20,9 @@ typedef struct AdWashConfig
 	int64		window;			/* microseconds */
 	double		price_change;	/* percent, for reporting only */
 	bool		merge;			/* maximal windows instead of every start */
+	bool		dedup;			/* drop exact duplicates */
 	uint32		max_events;
+	uint64		seed;			/* of hash tables; never shows in results */
 } AdWashConfig;
 
 /* Totals of the trades in a window. */
@@ -45,7 +47,7 @@ typedef struct AdWash
 	AdQuantity	sell_qty;
 	double		alternation;	/* percent */
 	double		price_change;	/* percent; NaN: below the threshold */
-	double		first_price;
+	double		first_price;	/* NaN: none */
 	double		last_price;
 } AdWash;
 

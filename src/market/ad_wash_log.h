@@ -9,6 +9,7 @@
 #define AD_WASH_LOG_H
 
 #include "market/ad_order_log.h"
+#include "market/ad_rows.h"
 #include "market/ad_wash.h"
 
 /* A trade that is still needed. */
@@ -32,6 +33,7 @@ typedef struct AdWashLog
 {
 	MemoryContext mcxt;
 	AdWashConfig c;
+	AdDedup		dedup;			/* rows of one time come together */
 	int64		floor;			/* windows that start earlier are not given
 								 * out */
 	AdWashTrade *trades;		/* those whose windows are not decided, and

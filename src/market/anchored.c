@@ -13,15 +13,15 @@
  * cancel_window + opposite_trade_window: nothing older can be in a sequence
  * that still may fire, for its cancel is at most cancel_window after its
  * placement, Z' reaches at most orders_window back from one whose cancel is
- * recent.  Beside it there is one entry per order key that is still open,
- * because first-in-first-out matching has to remember it (orders that were
- * filled never see a cancel); option forget_after bounds that as well.
+ * recent.  Beside it there are the open orders (book.c), which option
+ * forget_after bounds.  Where the events are an array already, that is the
+ * ring, and nothing is copied.
  *
  *-------------------------------------------------------------------------
  */
+#include "market/ad_book.h"
 #include "market/ad_kept.h"
 #include "market/ad_layering.h"
-#include "market/ad_match.h"
 
 #define FIRST_RING	256
 
@@ -44,8 +44,8 @@ struct AdAnchored
 {
 	MemoryContext mcxt;
 	AdLayeringConfig c;
-	AdTape		tape;			/* a ring of tape.mask + 1 slots */
-	AdMatcher	matcher;
+	AdTape		tape;			/* a ring of tape.mask + 1 slots, or an array */
+	AdBook		book;
 	AdKept		kept[2];		/* by the placements' side */
 	int64		last_kept[2];	/* latest cancel that kept a placement */
 	TradeRing	trades[2];		/* by the trades' side */
@@ -54,27 +54,37 @@ struct AdAnchored
 	AdCredit	credit;
 };
 
-/* A rule without events; lives in mcxt. */
-AdAnchored *
-ad_anchored_create(MemoryContext mcxt, const AdLayeringConfig *c)
+/* A rule without events, for a ring or an array of a capacity. */
+static AdAnchored *
+create(MemoryContext mcxt, const AdLayeringConfig *c, uint32 capacity,
+	   bool owns_ids)
 {
 	AdAnchored *a = MemoryContextAllocZero(mcxt, sizeof(AdAnchored));
 
 	a->mcxt = mcxt;
 	a->c = *c;
 	a->horizon = ad_layering_horizon(c);
-	a->tape.events = MemoryContextAlloc(mcxt, FIRST_RING * sizeof(AdEvent));
-	a->tape.mask = FIRST_RING - 1;
-	ad_match_init(&a->matcher, mcxt, c->seed, true, c->forget, c->max_events);
+	ad_book_init(&a->book, mcxt, c->seed, owns_ids, c->forget, c->max_events);
 	for (int s = 0; s < 2; s++)
 	{
-		ad_kept_reset(&a->kept[s], mcxt, FIRST_RING);
+		ad_kept_reset(&a->kept[s], mcxt, capacity);
 		a->last_kept[s] = PG_INT64_MIN;
 		a->trades[s].capacity = 64;
 		a->trades[s].items = MemoryContextAlloc(mcxt, 64 * sizeof(TradeSum));
 	}
 	a->scratch.mcxt = mcxt;
 	a->credit = AD_CREDIT_START;
+	return a;
+}
+
+/* A rule without events, to be fed; lives in mcxt. */
+AdAnchored *
+ad_anchored_create(MemoryContext mcxt, const AdLayeringConfig *c)
+{
+	AdAnchored *a = create(mcxt, c, FIRST_RING, true);
+
+	a->tape.events = MemoryContextAlloc(mcxt, FIRST_RING * sizeof(AdEvent));
+	a->tape.mask = FIRST_RING - 1;
 	return a;
 }
 
@@ -90,10 +100,7 @@ expire(AdAnchored *a, int64 now)
 		AdEvent    *e = AD_AT(t, t->head);
 
 		if (e->kind == AD_EVENT_ORDER)
-		{
-			ad_match_expire(&a->matcher, t, t->head);
 			ad_kept_remove_front(&a->kept[e->side], t->head);
-		}
 		t->head++;
 	}
 	for (int s = 0; s < 2; s++)
@@ -236,6 +243,7 @@ evaluate(AdAnchored *a, AdSequence *out, AdSequences *members, uint32 seq)
 		return false;
 	lo = ad_tape_first_at(t, ad_time_sub(AD_AT(t, k->top)->ts,
 										 a->c.orders_window), k->top);
+	lo = Max(lo, k->bottom);
 	n = ad_kept_count(k, t, lo, &newest);
 	if (n < (uint32) a->c.min_orders ||
 		ad_time_add(newest, a->c.trade_window) < e->ts)
@@ -255,8 +263,7 @@ evaluate(AdAnchored *a, AdSequence *out, AdSequences *members, uint32 seq)
 			out->start = p->ts;
 		}
 		out->order_times[i++] = p->ts;
-		out->cancel_qty = ad_quantity_add(out->cancel_qty,
-										  ad_event_units(AD_AT(t, p->link)));
+		out->cancel_qty = ad_quantity_add(out->cancel_qty, p->part);
 		if (members)
 		{
 			ad_sequences_member(members, pos, seq);
@@ -281,76 +288,74 @@ evaluate(AdAnchored *a, AdSequence *out, AdSequences *members, uint32 seq)
 	return true;
 }
 
-/* Put an event behind the newest, making room for it. */
-static AdEvent *
-append(AdAnchored *a, const AdEvent *event)
-{
-	AdTape	   *t = &a->tape;
-	uint32		pos = t->end;
-	AdEvent    *e;
-
-	while (pos - (t->head & ~(ad_kept_block(t->mask + 1) - 1)) > t->mask)
-		grow(a);
-	t->end++;
-	e = AD_AT(t, pos);
-	*e = *event;
-	e->flags = 0;
-	return e;
-}
-
-/* Match the newest event, a cancel; keep the placement if it came in time. */
+/* Keep the placement that the newest event, a cancel, is of if it came in time. */
 static void
-take_cancel(AdAnchored *a)
+keep(AdAnchored *a, uint32 placed, const AdEvent *e)
 {
-	AdTape	   *t = &a->tape;
-	uint32		pos = t->end - 1;
-	const AdEvent *e = AD_AT(t, pos);
-	uint32		placed = ad_match_cancel(&a->matcher, t, pos);
-	AdEvent    *p;
+	const AdEvent *p = AD_AT(&a->tape, placed);
 
-	if (placed == AD_NO_POSITION)
-		return;
-	p = AD_AT(t, placed);
-	if (e->ts > ad_time_add(p->ts, a->c.cancel_window) ||
-		(p->flags & AD_EVENT_DONE))
+	if (e->ts > ad_time_add(p->ts, a->c.cancel_window))
 		return;
 	ad_kept_insert(&a->kept[p->side], placed, e->ts);
 	a->last_kept[p->side] = e->ts;
 }
 
 /*
- * Take an event that another rule held when it was saved (see
- * ad_anchored_held()): its flag AD_EVENT_DONE says what became of it, and no
- * sequence is looked for.
+ * A rule over an array of events, of which the first ones were looked at
+ * before: their flags and links are set, their orders are to be restored in
+ * the book.  ad_anchored_next() takes the others.
  */
-void
-ad_anchored_resume(AdAnchored *a, const AdEvent *event)
+AdAnchored *
+ad_anchored_attach(MemoryContext mcxt, const AdLayeringConfig *c,
+				   AdEvent *events, uint32 n, uint32 held)
 {
-	AdEvent    *e = append(a, event);
-	bool		done = (event->flags & AD_EVENT_DONE) != 0;
+	Size		capacity = FIRST_RING;
+	AdAnchored *a;
 
-	if (e->kind == AD_EVENT_ORDER)
+	while (capacity < n)
+		capacity *= 2;
+	if (capacity > (Size) 1 << 31)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a partition can have at most %u events",
+						(uint32) 1 << 31)));
+	a = create(mcxt, c, (uint32) capacity, false);
+	a->tape.events = events;
+	a->tape.mask = PG_UINT32_MAX;
+	for (uint32 pos = 0; pos < held; pos++)
 	{
-		ad_match_order(&a->matcher, &a->tape, a->tape.end - 1);
-		if (done)
-			e->flags |= AD_EVENT_DONE;
+		const AdEvent *e = &events[pos];
+
+		AD_CHECK_EVERY_1024(pos);
+		a->tape.end++;
+		if (e->kind == AD_EVENT_TRADE)
+			add_trade(a, e);
+		else if (e->kind == AD_EVENT_CANCEL && (e->flags & AD_EVENT_MATCHED) &&
+				 !(events[e->link].flags & AD_EVENT_USED))
+			keep(a, e->link, e);
 	}
-	else if (e->kind == AD_EVENT_TRADE)
-		add_trade(a, e);
-	else if (!done)
-		take_cancel(a);
+	return a;
 }
 
-/*
- * The events that are held, and the matcher with the placements that were
- * open when they left; *credit is what measuring may still read.
- */
+/* The events that are held. */
 const AdTape *
-ad_anchored_held(AdAnchored *a, AdMatcher **matcher, AdCredit **credit)
+ad_anchored_tape(const AdAnchored *a)
 {
-	*matcher = &a->matcher;
-	*credit = &a->credit;
 	return &a->tape;
+}
+
+/* The open orders. */
+AdBook *
+ad_anchored_book(AdAnchored *a)
+{
+	return &a->book;
+}
+
+/* What measuring may still read. */
+AdCredit *
+ad_anchored_credit(AdAnchored *a)
+{
+	return &a->credit;
 }
 
 /* Whether a sequence has used a placement that is held. */
@@ -365,19 +370,33 @@ ad_anchored_used(const AdAnchored *a, uint32 pos)
 		!ad_kept_has(&a->kept[e->side], pos);
 }
 
+/* Take the newest event.  True if it completes a sequence. */
+static bool
+take(AdAnchored *a, AdSequence *out, AdSequences *members, uint32 seq)
+{
+	uint32		pos = a->tape.end - 1;
+	AdEvent    *e = AD_AT(&a->tape, pos);
+	uint32		placed = ad_book_feed(&a->book, &a->tape, pos);
+
+	a->credit += AD_CREDIT_PER_EVENT;
+	if (placed != AD_NO_POSITION)
+		keep(a, placed, e);
+	if (e->kind != AD_EVENT_TRADE)
+		return false;
+	add_trade(a, e);
+	return evaluate(a, out, members, seq);
+}
+
 /*
  * Take the next event.  True if it completes a sequence, which is put into
  * out without metrics (ad_anchored_measure), its order times palloc'd in
- * the current context; its members go to members, unless NULL, as those of
- * sequence seq.  Times must not decrease.
+ * the current context.  Times must not decrease.
  */
 bool
-ad_anchored_feed(AdAnchored *a, const AdEvent *event, AdSequence *out,
-				 AdSequences *members, uint32 seq)
+ad_anchored_feed(AdAnchored *a, const AdEvent *event, AdSequence *out)
 {
 	AdTape	   *t = &a->tape;
 	uint32		pos = t->end;
-	AdEvent    *e;
 
 	if (t->end > t->head && event->ts < AD_AT(t, pos - 1)->ts)
 		ad_tape_unordered(pos);
@@ -387,29 +406,25 @@ ad_anchored_feed(AdAnchored *a, const AdEvent *event, AdSequence *out,
 				 errmsg("a partition can have at most %u events",
 						AD_MAX_POSITIONS)));
 	expire(a, event->ts);
-	e = append(a, event);
-	a->credit += AD_CREDIT_PER_EVENT;
-
-	switch (e->kind)
-	{
-		case AD_EVENT_ORDER:
-			ad_match_order(&a->matcher, t, pos);
-			break;
-		case AD_EVENT_CANCEL:
-			take_cancel(a);
-			break;
-		default:
-			add_trade(a, e);
-			return evaluate(a, out, members, seq);
-	}
-	return false;
+	while (pos - (t->head & ~(ad_kept_block(t->mask + 1) - 1)) > t->mask)
+		grow(a);
+	*AD_AT(t, pos) = *event;
+	t->end++;
+	return take(a, out, NULL, 0);
 }
 
-/* Prepare the cache for event i of an array whose events are fed in turn. */
-void
-ad_anchored_prefetch(const AdAnchored *a, AdEvent *events, uint32 i, uint32 n)
+/*
+ * Take the next event of the array that the rule is attached to; the members
+ * of a sequence that it completes go to members, unless NULL, as those of
+ * sequence seq.
+ */
+bool
+ad_anchored_next(AdAnchored *a, AdSequence *out, AdSequences *members,
+				 uint32 seq)
 {
-	AD_MATCH_PREFETCH(&a->matcher, &a->tape, events, i, n);
+	expire(a, a->tape.events[a->tape.end].ts);
+	a->tape.end++;
+	return take(a, out, members, seq);
 }
 
 /* Measure a sequence that fed events just completed. */

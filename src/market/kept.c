@@ -89,8 +89,10 @@ ad_kept_insert(AdKept *k, uint32 pos, int64 cancel_ts)
 		k->count[l][b]++;
 		k->newest[l][b] = cancel_ts;
 	}
-	if (k->total++ == 0 || pos > k->top)
+	if (k->total == 0 || pos > k->top)
 		k->top = pos;
+	if (k->total++ == 0 || pos < k->bottom)
+		k->bottom = pos;
 }
 
 /* Whether a live position is in the set. */

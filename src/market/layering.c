@@ -13,7 +13,8 @@
  * searched for never go back within a side.  Hence O(n), also when every
  * event lies in one window.
  *
- * strict: cancels are matched to placements first (match.c).  The windows
+ * strict: the order book links placements and the cancels by which they
+ * count as cancelled first (book.c).  The windows
  * run over the placements cancelled in time, per side; the latest of their
  * cancels is a sliding maximum, kept in a queue.  O(n log n).
  *
@@ -21,8 +22,9 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "market/ad_book.h"
 #include "market/ad_layering.h"
-#include "market/ad_match.h"
+#include "market/ad_rows.h"
 
 /* One side's events, by kind: positions in the partition, ascending. */
 typedef struct Side
@@ -51,8 +53,8 @@ typedef struct Side
 static void
 split(const AdEvent *events, uint32 n, Side sides[2])
 {
-	uint32		count[2][4] = {{0}};
-	uint32	   *at[2][4];
+	uint32		count[2][AD_EVENT_KINDS] = {{0}};
+	uint32	   *at[2][AD_EVENT_KINDS];
 	uint32	   *p;
 
 	memset(sides, 0, 2 * sizeof(Side));
@@ -60,7 +62,7 @@ split(const AdEvent *events, uint32 n, Side sides[2])
 		count[events[i].side][events[i].kind]++;
 	p = ad_palloc_array(uint32, Max(n, 1));
 	for (int s = 0; s < 2; s++)
-		for (int k = AD_EVENT_ORDER; k <= AD_EVENT_TRADE; k++)
+		for (int k = 0; k < AD_EVENT_KINDS; k++)
 		{
 			at[s][k] = p;
 			p += count[s][k];
@@ -318,11 +320,8 @@ find_strict_side(const AdEvent *ev, const AdLayeringConfig *c,
 		seq->ncancels = seq->norders;
 		for (uint32 j = i; j < end; j++)
 		{
-			const AdEvent *x = &ev[ev[q[j]].link];
-
 			seq->order_times[j - i] = ev[q[j]].ts;
-			seq->cancel_qty = ad_quantity_add(seq->cancel_qty,
-											  ad_event_units(x));
+			seq->cancel_qty = ad_quantity_add(seq->cancel_qty, ev[q[j]].part);
 		}
 		*used = q[end - 1] + 1;
 	}
@@ -516,16 +515,20 @@ measure_all(AdTape *tape, const AdLayeringConfig *c, Side sides[2],
 }
 
 /*
- * Rule anchored: feed events one by one and measure what is found.  The rows
- * at the time of the last event are all there.
+ * Rule anchored: take the events of the array that it is attached to, up to a
+ * position, and measure what is found.  The rows at the time of the last event
+ * are all there.
  */
 void
-ad_layering_feed(AdAnchored *a, AdEvent *events, uint32 n,
-				 const AdLayeringConfig *c, AdSequences *out)
+ad_layering_feed(AdAnchored *a, uint32 to, const AdLayeringConfig *c,
+				 AdSequences *out)
 {
+	const AdTape *tape = ad_anchored_tape(a);
+	const AdBook *book = ad_anchored_book(a);
+	AdEvent    *events = tape->events;
 	uint32		measured = out->n;
 
-	for (uint32 i = 0; i < n; i++)
+	for (uint32 i = tape->end; i < to; i++)
 	{
 		AdSequence	s;
 
@@ -536,9 +539,8 @@ ad_layering_feed(AdAnchored *a, AdEvent *events, uint32 n,
 			(c->causal || events[i].ts > out->items[measured].end))
 			while (measured < out->n)
 				ad_anchored_measure(a, &out->items[measured++]);
-		ad_anchored_prefetch(a, events, i, n);
-		if (ad_anchored_feed(a, &events[i], &s,
-							 out->want_members ? out : NULL, out->n))
+		AD_BOOK_PREFETCH(book, tape, events, i, to);
+		if (ad_anchored_next(a, &s, out->want_members ? out : NULL, out->n))
 		{
 			int64	   *times = MemoryContextAllocHuge(out->mcxt,
 													   s.norders *
@@ -562,15 +564,8 @@ find_by_lists(AdEvent *events, uint32 n, const AdLayeringConfig *c,
 	AdTape		tape = {events, PG_UINT32_MAX, 0, n};
 	AdStretch	whole = {.limit = PG_INT64_MAX};
 
-	for (uint32 i = 0; i < n; i++)
-	{
-		AD_CHECK_EVERY_1024(i);
-		if (i > 0 && events[i].ts < events[i - 1].ts)
-			ad_tape_unordered(i);
-		events[i].flags = 0;
-	}
 	if (c->rule == AD_RULE_STRICT)
-		ad_match_all(&tape, c->seed, AD_MAX_POSITIONS);
+		ad_book_feed_all(&tape, c->seed, c->forget);
 	else
 		whole.unmatched = true;
 	ad_layering_find_stretch(&tape, c, &whole, out);
@@ -595,7 +590,7 @@ ad_layering_find_stretch(AdTape *tape, const AdLayeringConfig *c,
 	else
 		find_window(events, tape->end, c, sides, stretch, out);
 	if (out->n > 0 && stretch->unmatched)
-		ad_match_all(tape, c->seed, AD_MAX_POSITIONS);
+		ad_book_feed_all(tape, c->seed, c->forget);
 	if (out->n > 0 && !stretch->only_look)
 		measure_all(tape, c, sides, stretch, out);
 	pfree(sides[0].orders);
@@ -605,22 +600,30 @@ ad_layering_find_stretch(AdTape *tape, const AdLayeringConfig *c,
  * Find the sequences of a partition by any rule, with their metrics, in
  * the order of the rows that report them (first order; for anchored, the
  * trade).  out->mcxt and out->want_members are the caller's, the rest of
- * *out is set here.  Uses the events' link, entry and flags.  Scratch is
- * allocated in the current context and freed.  Times must not decrease.
+ * *out is set here.  Amendments and duplicates make the events others than the
+ * rows: out->events, in out->mcxt unless they are the rows, whose links, parts
+ * and flags are used.  Scratch is allocated in the current context and freed.
+ * Times must not decrease.
  */
 void
-ad_layering_find(AdEvent *events, uint32 n, const AdLayeringConfig *c,
+ad_layering_find(AdEvent *rows, uint32 n, const AdLayeringConfig *c,
 				 AdSequences *out)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext,
 												  "anomaly layering",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
+	AdEvent    *events = ad_rows_events(out->mcxt, rows, &n, c->dedup,
+										!c->amend, c->seed);
 
+	out->events = events;
+	out->nevents = n;
 	if (c->rule == AD_RULE_ANCHORED)
-		ad_layering_feed(ad_anchored_create(scratch, c), events, n, c, out);
+		ad_layering_feed(ad_anchored_attach(scratch, c, events, n, 0), n, c,
+						 out);
 	else
 		find_by_lists(events, n, c, out);
+	ad_sequences_filter(out, c);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
 	if (out->want_members)

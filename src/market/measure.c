@@ -40,44 +40,52 @@ add_time(AdScratch *s, int64 t)
 	s->times[s->ntimes++] = t;
 }
 
-static inline Size
-price_slot(const AdScratch *s, double price)
+/* Add the size of an order. */
+static void
+add_order_size(AdScratch *s, double size)
 {
-	uint64		bits;
+	if (s->nsizes == s->max_sizes)
+	{
+		Size		n = s->max_sizes == 0 ? 64 : s->max_sizes * 2;
 
-	memcpy(&bits, &price, sizeof(bits));
-	return (Size) (ad_mix64(bits) & (s->max_prices - 1));
+		if (s->sizes == NULL)
+			s->sizes = MemoryContextAlloc(s->mcxt, n * sizeof(double));
+		else
+			s->sizes = repalloc_huge(s->sizes, ad_mul_size(n, sizeof(double)));
+		s->max_sizes = n;
+	}
+	s->sizes[s->nsizes++] = size;
 }
 
-/* Put a price into a set that has room. */
+/* Put a price, by its key, into a set that has room. */
 static void
-put_price(AdScratch *s, double price)
+put_price(AdScratch *s, uint64 key)
 {
-	Size		i = price_slot(s, price);
+	Size		i = (Size) (ad_mix64(key) & (s->max_prices - 1));
 
 	while (s->prices[i] != 0)
 	{
-		if (s->prices[i] == price)
+		if (s->prices[i] == key)
 			return;
 		i = (i + 1) & (s->max_prices - 1);
 	}
-	s->prices[i] = price;
+	s->prices[i] = key;
 	s->nprices++;
 }
 
-/* Add a price to the set of price levels. */
+/* Add a price to the set of price levels, where no key is 0. */
 static void
 add_price(AdScratch *s, double price)
 {
 	if (s->nprices * 2 >= s->max_prices)
 	{
-		double	   *old = s->prices;
+		uint64	   *old = s->prices;
 		Size		n = s->max_prices;
 
 		s->max_prices = Max(FIRST_SET, n * 2);
 		s->prices = MemoryContextAllocExtended(s->mcxt,
 											   ad_mul_size(s->max_prices,
-														   sizeof(double)),
+														   sizeof(uint64)),
 											   MCXT_ALLOC_HUGE |
 											   MCXT_ALLOC_ZERO);
 		s->nprices = 0;
@@ -87,7 +95,7 @@ add_price(AdScratch *s, double price)
 		if (old)
 			pfree(old);
 	}
-	put_price(s, price);
+	put_price(s, ad_price_bits(price) ^ ad_price_bits((double) NAN));
 }
 
 /* Empty the scratch; a large set is given back. */
@@ -95,6 +103,7 @@ static void
 reset_scratch(AdScratch *s)
 {
 	s->ntimes = 0;
+	s->nsizes = 0;
 	if (s->max_prices > 1024)
 	{
 		pfree(s->prices);
@@ -102,7 +111,7 @@ reset_scratch(AdScratch *s)
 		s->max_prices = 0;
 	}
 	else if (s->prices)
-		memset(s->prices, 0, s->max_prices * sizeof(double));
+		memset(s->prices, 0, s->max_prices * sizeof(uint64));
 	s->nprices = 0;
 }
 
@@ -192,6 +201,26 @@ ratio(double a, double b)
 	return b > 0 ? a / b : AD_NAN;
 }
 
+/*
+ * (own - other) / (own + other), correctly rounded where both are whole
+ * numbers that a double holds: a filter compares it.
+ */
+static double
+imbalance(AdQuantity own, AdQuantity other)
+{
+	AdQuantity	one = (AdQuantity) ad_pow10_int[AD_QTY_DECIMALS];
+
+	if (own == 0 && other == 0)
+		return AD_NAN;
+	if (own % one == 0 && other % one == 0)
+	{
+		own /= one;
+		other /= one;
+		return (double) (own - other) / (double) (own + other);
+	}
+	return ((double) own - (double) other) / ((double) own + (double) other);
+}
+
 /* Add a part of the severity, clamped; NaN is left out. */
 static void
 add_part(double x, double *sum, int *n)
@@ -228,10 +257,12 @@ typedef struct Pass
 	int64		longest;		/* time to cancel */
 	double		lowest;			/* prices of the orders */
 	double		highest;
-	double		size;			/* of the orders, summed */
+	double		sizes;			/* of the orders, summed */
+	double		size;			/* of those with a price */
 	double		value;			/* price times size, summed */
 	double		opp_size;		/* the same of the other side's trades */
 	double		opp_value;
+	bool		not_positive;	/* one of these prices is */
 } Pass;
 
 /* Count a placement of the sequence's side. */
@@ -246,11 +277,17 @@ count_order(const AdTape *tape, const AdEvent *e, AdSequence *s, Pass *pass,
 		pass->first_order = e->ts;
 	pass->last_order = e->ts;
 	m->placed_qty = ad_quantity_add(m->placed_qty, ad_event_units(e));
-	pass->size += size;
-	pass->value += size * e->price;
-	pass->lowest = Min(pass->lowest, e->price);
-	pass->highest = Max(pass->highest, e->price);
-	add_price(scratch, e->price);
+	pass->sizes += size;
+	add_order_size(scratch, size);
+	if (!isnan(e->price))
+	{
+		pass->size += size;
+		pass->value += size * e->price;
+		pass->lowest = Min(pass->lowest, e->price);
+		pass->highest = Max(pass->highest, e->price);
+		pass->not_positive |= e->price <= 0;
+		add_price(scratch, e->price);
+	}
 	if (e->flags & AD_EVENT_MATCHED)
 	{
 		int64		cancelled = AD_AT(tape, e->link)->ts;
@@ -288,8 +325,12 @@ count_opposite_trade(const AdEvent *e, AdMetrics *m, Pass *pass)
 	if (m->opp_trades++ == 0 && pass->last_cancel == e->ts)
 		pass->after = pass->same_time;
 	m->opp_trade_qty = ad_quantity_add(m->opp_trade_qty, ad_event_units(e));
-	pass->opp_size += size;
-	pass->opp_value += size * e->price;
+	if (!isnan(e->price))
+	{
+		pass->opp_size += size;
+		pass->opp_value += size * e->price;
+		pass->not_positive |= e->price <= 0;
+	}
 }
 
 /* Gather the counts, quantities and prices of the events in [lo, hi). */
@@ -302,6 +343,7 @@ gather(const AdTape *tape, uint32 lo, uint32 hi, AdSequence *s, Pass *pass,
 	memset(pass, 0, sizeof(Pass));
 	pass->last_cancel = PG_INT64_MIN;
 	pass->lowest = AD_INFINITY;
+	pass->highest = -AD_INFINITY;
 	for (uint32 pos = lo; pos < hi; pos++)
 	{
 		const AdEvent *e = AD_AT(tape, pos);
@@ -335,12 +377,11 @@ set_ratios(AdSequence *s, const Pass *pass, AdScratch *scratch)
 	AdMetrics  *m = &s->m;
 	double		placed = ad_quantity_double(m->placed_qty);
 	double		traded = ad_quantity_double(m->opp_trade_qty);
-	double		other = ad_quantity_double(pass->opp_placed);
 
 	m->cancel_ratio = ratio((double) m->matched_cancels,
 							(double) m->placed_orders);
 	m->cancel_qty_ratio = ratio(ad_quantity_double(m->cancelled_qty), placed);
-	m->price_span_bps = m->placed_orders > 0 ?
+	m->price_span_bps = pass->size > 0 && pass->lowest > 0 ?
 		(pass->highest - pass->lowest) / pass->lowest * 10000 : AD_NAN;
 	m->median_time_to_cancel_s = median_time(scratch) / SECOND;
 	m->max_time_to_cancel_s = scratch->ntimes > 0 ?
@@ -349,8 +390,7 @@ set_ratios(AdSequence *s, const Pass *pass, AdScratch *scratch)
 	m->spoof_to_trade_qty_ratio = ratio(placed, traded);
 	m->spoof_side_fill_ratio =
 		ratio(ad_quantity_double(m->spoof_side_fill_qty), placed);
-	m->own_order_imbalance = placed + other > 0 ?
-		(placed - other) / (placed + other) : AD_NAN;
+	m->own_order_imbalance = imbalance(m->placed_qty, pass->opp_placed);
 	m->order_to_trade_ratio =
 		ratio((double) (m->placed_orders + m->cancelled_orders),
 			  (double) (m->opp_trades + pass->fills));
@@ -361,7 +401,7 @@ set_ratios(AdSequence *s, const Pass *pass, AdScratch *scratch)
 		ratio(ad_quantity_double(pass->after),
 			  ad_quantity_double(m->cancelled_qty));
 	m->mean_distance_bps = AD_NAN;
-	if (m->opp_trades > 0 && m->placed_orders > 0)
+	if (pass->opp_size > 0 && pass->size > 0 && !pass->not_positive)
 		m->mean_distance_bps = (s->side == AD_BUY ? 1 : -1) *
 			(m->opp_trade_vwap - pass->value / pass->size) /
 			m->opp_trade_vwap * 10000;
@@ -371,28 +411,22 @@ set_ratios(AdSequence *s, const Pass *pass, AdScratch *scratch)
 }
 
 /*
- * Return the deviation of the sizes of the orders in [lo, hi) over their
- * mean, in a second pass: no cancellation.  There is at least one.
+ * Return the deviation of the sizes of the orders over their mean, in a second
+ * pass: no cancellation.  There is at least one.
  */
 static double
-size_variation(const AdTape *tape, uint32 lo, uint32 hi, const AdSequence *s,
-			   double mean)
+size_variation(const AdScratch *scratch, double mean)
 {
 	double		squares = 0;
 
-	for (uint32 pos = lo; pos < hi; pos++)
+	for (Size i = 0; i < scratch->nsizes; i++)
 	{
-		const AdEvent *e = AD_AT(tape, pos);
+		double		d = scratch->sizes[i] - mean;
 
-		AD_CHECK_EVERY_1024(pos);
-		if (e->kind == AD_EVENT_ORDER && e->side == s->side)
-		{
-			double		d = ad_event_size(e) - mean;
-
-			squares += d * d;
-		}
+		AD_CHECK_EVERY_1024(i);
+		squares += d * d;
 	}
-	return sqrt(squares / (double) s->m.placed_orders) / mean;
+	return sqrt(squares / (double) scratch->nsizes) / mean;
 }
 
 /* Return the severity, from ratios that are set; NaN if none exists. */
@@ -443,7 +477,7 @@ ad_measure(const AdTape *tape, const AdLayeringConfig *c, AdSequence *s,
 	gather(tape, lo, hi, s, &pass, scratch);
 	set_ratios(s, &pass, scratch);
 	m->size_cv = m->placed_orders > 0 ?
-		size_variation(tape, lo, hi, s,
-					   pass.size / (double) m->placed_orders) : AD_NAN;
+		size_variation(scratch, pass.sizes / (double) m->placed_orders) :
+		AD_NAN;
 	m->severity = severity(m, c);
 }

@@ -21,23 +21,18 @@
  * events that come in spite of it still meet all that they may belong to, but
  * for the sequences that were given out.
  *
- * Between two pieces a scan holds the events of the last horizon, what its
- * rule has used up, and how many orders are open of those that it no longer
- * holds, by key, because first in, first out needs that.  The matcher and
- * the anchored rule are built again from this for each piece: held events are
- * matched as before, but for cancels that found nothing among them, which
- * are marked.  So there is one form of the state, in memory as in bytes.
+ * Between two pieces a scan holds the events of the last horizon, with what the
+ * order book made of them, what its rule has used up, and the open orders.
+ * The book and the anchored rule are built again from this for each piece.  So
+ * there is one form of the state, in memory as in bytes.
+ *
+ * The rows at one time come in one piece: duplicates are known by that.
  *
  *-------------------------------------------------------------------------
  */
-#include "core/ad_bytes.h"
-#include "market/ad_match.h"
 #include "market/ad_order_log.h"
 
-#include "common/hashfn.h"
-
 #define DAY				INT64CONST(86400000000)
-#define FILTER_BITS		65536	/* of the keys of a scan's events */
 
 /* The length of a period. */
 int64
@@ -76,11 +71,10 @@ ad_order_log_create(MemoryContext mcxt, const AdLayeringConfig *c,
 
 	log->mcxt = mcxt;
 	log->c = *c;
-	if (c->rule != AD_RULE_ANCHORED)
-		log->c.forget = 0;
 	log->horizon = ad_layering_horizon(c);
 	log->period = ad_order_log_period(c);
 	log->floor = floor;
+	ad_dedup_init(&log->dedup, mcxt, c->seed, false);
 	return log;
 }
 
@@ -99,6 +93,8 @@ give_out(AdOrderLog *log, AdScan *scan, const AdSequence *s)
 	uint32		last = ad_tape_first_after(&tape, s->end, s->trade) - 1;
 	AdDecided  *d;
 
+	if (!ad_sequence_reported(s, &log->c))
+		return;
 	scan->given++;
 	if (s->start < scan->start || s->start >= scan->start + log->period ||
 		s->start < log->floor)
@@ -118,103 +114,42 @@ give_out(AdOrderLog *log, AdScan *scan, const AdSequence *s)
 	d = &log->decided[log->ndecided++];
 	d->s = *s;
 	d->number = scan->given;
-	d->skipped = (int64) scan->events[last].row - scan->before - last;
+	d->skipped = scan->names[last].skipped;
 	d->first = scan->names[s->first];
 	d->trade = scan->names[s->trade];
 }
 
-/* A hash of an order's key, which says nothing if it is another's too. */
-static uint32
-key_hash(const AdEvent *e)
-{
-	unsigned char bytes[18];
-
-	if (e->idlen > 0)
-		return hash_bytes((const unsigned char *) e->id, (int) e->idlen);
-	memcpy(bytes, &e->price, 8);
-	memcpy(bytes + 8, &e->qty, 8);
-	bytes[16] = (unsigned char) e->side;
-	bytes[17] = (unsigned char) e->scale;
-	return hash_bytes(bytes, sizeof(bytes));
-}
-
-/*
- * Let a matcher know of the open orders that a scan does not hold, those whose
- * keys an event of the scan may have; the others stay in scan->open as they
- * are.  A day may have hundreds of thousands, of which ten new events are
- * about ten.
- */
-static void
-restore_open(const AdOrderLog *log, AdScan *scan, AdMatcher *m)
-{
-	bool		with_time = log->c.forget > 0;
-	int64		now = scan->n > 0 ? scan->events[scan->n - 1].ts : PG_INT64_MIN;
-	uint64	   *wanted = ad_palloc0_array(uint64, FILTER_BITS / 64);
-	StringInfoData others;
-	Size		pos = 0;
-	Size		run = 0;		/* of the others that are not copied yet */
-	int			i = 0;
-	MemoryContext old = MemoryContextSwitchTo(log->mcxt);
-
-	initStringInfo(&others);
-	MemoryContextSwitchTo(old);
-	for (uint32 k = 0; k < scan->n; k++)
-	{
-		uint32		h = key_hash(&scan->events[k]) & (FILTER_BITS - 1);
-
-		AD_CHECK_EVERY_1024(k);
-		wanted[h >> 6] |= UINT64CONST(1) << (h & 63);
-	}
-	while (pos < scan->open_len)
-	{
-		Size		start = pos;
-		AdEvent		key;
-		uint32		count;
-		uint32		h;
-		bool		want;
-
-		AD_CHECK_EVERY_1024(i++);
-		count = ad_open_orders_read(scan->open, scan->open_len, &pos, &key,
-									with_time);
-		h = key_hash(&key) & (FILTER_BITS - 1);
-		want = (wanted[h >> 6] >> (h & 63)) & 1;
-		if (!want && !(with_time && ad_time_add(key.ts, log->c.forget) < now))
-			continue;
-		if (want)
-			ad_match_restore(m, &key, count);
-		ad_wr_bytes(&others, scan->open + run, start - run);
-		run = pos;
-	}
-	ad_wr_bytes(&others, scan->open + run, pos - run);
-	scan->open = (const uint8 *) others.data;
-	scan->open_len = others.len;
-	pfree(wanted);
-}
-
 /*
  * Keep of a scan the events from a position on, looked at up to another, and
- * the open orders before it, which the matcher has counted, with those that it
- * was not told of.
+ * the open orders.
  */
 static void
 keep_from(AdOrderLog *log, AdScan *scan, uint32 from, uint32 looked,
-		  const AdMatcher *m)
+		  const AdBook *b)
 {
-	bool		with_time = log->c.forget > 0;
-	StringInfoData open;
+	StringInfoData book;
 	MemoryContext old = MemoryContextSwitchTo(log->mcxt);
-	uint32		index = 0;
-	uint32		count;
-	AdEvent		key;
 
-	initStringInfo(&open);
-	ad_wr_bytes(&open, scan->open, scan->open_len);
-	while ((count = ad_match_next_expired(m, &index, &key)) > 0)
-		ad_open_orders_write(&open, &key, count, with_time);
-	scan->open = (const uint8 *) open.data;
-	scan->open_len = open.len;
+	initStringInfo(&book);
+	ad_book_write(b, from, &book);
+	scan->book = (const uint8 *) book.data;
+	scan->book_len = book.len;
+	scan->clock = b->clock;
 	MemoryContextSwitchTo(old);
 
+	for (uint32 pos = from; pos < looked; pos++)
+	{
+		AdEvent    *e = &scan->events[pos];
+
+		AD_CHECK_EVERY_1024(pos);
+		if ((e->flags & AD_EVENT_MATCHED) && e->link >= from)
+			e->link -= from;
+		else
+		{
+			e->flags &= ~AD_EVENT_MATCHED;
+			e->link = AD_NO_POSITION;
+		}
+	}
 	scan->n -= from;
 	scan->held = looked - from;
 	scan->before += from;
@@ -222,28 +157,6 @@ keep_from(AdOrderLog *log, AdScan *scan, uint32 from, uint32 looked,
 	memmove(scan->names, scan->names + from, scan->n * sizeof(AdRowName));
 	for (int s = 0; s < 2; s++)
 		scan->cursor[s] -= Min(scan->cursor[s], from);
-}
-
-/* Match the events of a scan, those held as they were. */
-static void
-match_scan(AdOrderLog *log, AdScan *scan, AdTape *tape, AdMatcher *m)
-{
-	for (uint32 pos = 0; pos < scan->n; pos++)
-	{
-		AdEvent    *e = &scan->events[pos];
-		bool		nothing = (e->flags & AD_EVENT_DONE) != 0;
-
-		AD_CHECK_EVERY_1024(pos);
-		if (pos == scan->held)
-			restore_open(log, scan, m);
-		e->flags = 0;
-		if (e->kind == AD_EVENT_ORDER)
-			ad_match_order(m, tape, pos);
-		else if (e->kind == AD_EVENT_CANCEL && !(nothing && pos < scan->held))
-			(void) ad_match_cancel(m, tape, pos);
-	}
-	if (scan->n == scan->held)
-		restore_open(log, scan, m);
 }
 
 /*
@@ -261,12 +174,18 @@ settle_lists(AdOrderLog *log, AdScan *scan, int64 known, int64 complete,
 		.cursor = {scan->cursor[0], scan->cursor[1]},.before = scan->before,
 	.spent = scan->spent};
 	AdSequences next = {.mcxt = CurrentMemoryContext};
-	AdMatcher	m;
+	AdBook		b;
 	uint32		from;
 
-	ad_match_init(&m, CurrentMemoryContext, log->c.seed, false, 0,
-				  log->c.max_events);
-	match_scan(log, scan, &tape, &m);
+	ad_book_init(&b, CurrentMemoryContext, log->c.seed, false, log->c.forget,
+				 log->c.max_events);
+	ad_book_read(&b, scan->book, scan->book_len, scan->events, scan->held,
+				 scan->n, scan->clock);
+	for (uint32 pos = scan->held; pos < scan->n; pos++)
+	{
+		AD_CHECK_EVERY_1024(pos);
+		(void) ad_book_feed(&b, &tape, pos);
+	}
 	ad_layering_find_stretch(&tape, &log->c, &stretch, out);
 	for (uint32 i = 0; i < out->n; i++)
 		give_out(log, scan, &out->items[i]);
@@ -281,17 +200,7 @@ settle_lists(AdOrderLog *log, AdScan *scan, int64 known, int64 complete,
 		ad_layering_find_stretch(&tape, &log->c, &stretch, &next);
 
 	from = ad_tape_first_after(&tape, ad_time_sub(known, log->horizon), 0);
-	for (; tape.head < from; tape.head++)
-		ad_match_expire(&m, &tape, tape.head);
-	for (uint32 pos = from; pos < scan->n; pos++)
-	{
-		AdEvent    *e = &scan->events[pos];
-
-		e->flags = e->kind == AD_EVENT_CANCEL &&
-			(!(e->flags & AD_EVENT_MATCHED) || e->link < from) ?
-			AD_EVENT_DONE : 0;
-	}
-	keep_from(log, scan, from, scan->n, &m);
+	keep_from(log, scan, from, scan->n, &b);
 	return next.n > 0 ? ad_time_add(next.items[0].start, log->horizon) :
 		PG_INT64_MAX;
 }
@@ -303,37 +212,27 @@ settle_anchored(AdOrderLog *log, AdScan *scan, int64 known,
 {
 	AdTape		events = {scan->events, PG_UINT32_MAX, 0, scan->n};
 	uint32		to = ad_tape_first_after(&events, known, scan->n);
-	AdAnchored *a = ad_anchored_create(CurrentMemoryContext, &log->c);
-	const AdTape *tape;
-	AdMatcher  *m;
-	AdCredit   *credit;
+	AdAnchored *a = ad_anchored_attach(CurrentMemoryContext, &log->c,
+									   scan->events, scan->n, scan->held);
+	const AdTape *tape = ad_anchored_tape(a);
+	AdBook	   *b = ad_anchored_book(a);
+	AdCredit   *credit = ad_anchored_credit(a);
 	AdCredit	earned = AD_CREDIT_START +
 		((AdCredit) scan->before + scan->held) * AD_CREDIT_PER_EVENT;
 
-	for (uint32 i = 0; i < scan->held; i++)
-	{
-		AD_CHECK_EVERY_1024(i);
-		ad_anchored_resume(a, &scan->events[i]);
-	}
-	tape = ad_anchored_held(a, &m, &credit);
-	restore_open(log, scan, m);
+	ad_book_read(b, scan->book, scan->book_len, scan->events, scan->held,
+				 scan->n, scan->clock);
 	*credit = earned - scan->spent;
-	ad_layering_feed(a, scan->events + scan->held, to - scan->held, &log->c,
-					 out);
+	ad_layering_feed(a, to, &log->c, out);
 	for (uint32 i = 0; i < out->n; i++)
 		give_out(log, scan, &out->items[i]);
 	scan->spent = earned - *credit +
 		(AdCredit) (to - scan->held) * AD_CREDIT_PER_EVENT;
 	for (uint32 pos = tape->head; pos < tape->end; pos++)
-	{
-		const AdEvent *e = AD_AT(tape, pos);
-		bool		done = e->kind == AD_EVENT_ORDER ?
-			ad_anchored_used(a, pos) : e->kind == AD_EVENT_CANCEL &&
-			(!(e->flags & AD_EVENT_MATCHED) || e->link < tape->head);
-
-		scan->events[pos].flags = done ? AD_EVENT_DONE : 0;
-	}
-	keep_from(log, scan, tape->head, to, m);
+		if (scan->events[pos].kind == AD_EVENT_ORDER &&
+			ad_anchored_used(a, pos))
+			scan->events[pos].flags |= AD_EVENT_USED;
+	keep_from(log, scan, tape->head, to, b);
 }
 
 /*
@@ -453,38 +352,66 @@ count_row(AdScan *scan)
 	return scan->rows++;
 }
 
+/* Put an event into a scan. */
+static void
+add_event(AdOrderLog *log, AdScan *scan, const AdEvent *event, uint32 row,
+		  const AdRowName *name)
+{
+	AdEvent    *e;
+
+	make_room(log, scan, event->ts);
+	if (scan->n > 0 && scan->events[scan->n - 1].ts > event->ts)
+		ad_tape_unordered(row);
+	e = &scan->events[scan->n];
+	*e = *event;
+	e->row = row;
+	e->flags &= AD_EVENT_NO_QTY;
+	scan->names[scan->n] = *name;
+	scan->names[scan->n++].skipped = scan->skipped;
+}
+
 /*
- * Take the next event and the id of its row.  Both point to what must live
- * as long as the log.  Times must not decrease.
+ * Take the next row, an event, and its id.  Both point to what must live as
+ * long as the log.  Times must not decrease.
  */
 void
 ad_order_log_add(AdOrderLog *log, const AdEvent *event,
 				 const AdRowName *name)
 {
+	AdEvent		halves[2];
+
+	if (log->c.dedup && ad_dedup_seen(&log->dedup, event))
+	{
+		ad_order_log_skip(log, event->ts, false);
+		return;
+	}
 	scans_at(log, event->ts);
 	for (int i = 0; i < log->nscans; i++)
 	{
 		AdScan	   *scan = &log->scans[i];
-		AdEvent    *e;
+		uint32		row = count_row(scan);
 
-		make_room(log, scan, event->ts);
-		if (scan->n > 0 && scan->events[scan->n - 1].ts > event->ts)
-			ad_tape_unordered(scan->rows);
-		e = &scan->events[scan->n];
-		*e = *event;
-		e->row = count_row(scan);
-		e->flags = 0;
-		scan->names[scan->n++] = *name;
+		if (event->kind == AD_EVENT_REPLACE && !log->c.amend)
+		{
+			ad_row_halves(event, halves);
+			add_event(log, scan, &halves[0], row, name);
+			add_event(log, scan, &halves[1], row, name);
+		}
+		else
+			add_event(log, scan, event, row, name);
 	}
 }
 
-/* Pass over a row that is no event. */
+/* Pass over a row that is to be ignored, or is bad: no event. */
 void
-ad_order_log_skip(AdOrderLog *log, int64 ts)
+ad_order_log_skip(AdOrderLog *log, int64 ts, bool bad)
 {
 	scans_at(log, ts);
 	for (int i = 0; i < log->nscans; i++)
+	{
 		(void) count_row(&log->scans[i]);
+		log->scans[i].skipped += bad;
+	}
 }
 
 /*

@@ -83,3 +83,49 @@ ad_sequences_sort(AdSequences *out)
 	if (out->nmembers > 1)
 		qsort(out->members, out->nmembers, sizeof(AdMember), compare_members);
 }
+
+/*
+ * Whether a sequence passes the filters; one whose metrics cost too much does.
+ */
+bool
+ad_sequence_reported(const AdSequence *s, const AdLayeringConfig *c)
+{
+	return !s->m.measured ||
+		(s->m.price_levels >= c->min_price_levels &&
+		 (c->min_imbalance == 0 ||
+		  s->m.own_order_imbalance >= c->min_imbalance));
+}
+
+/* Drop the sequences that are found but not reported, and their members. */
+void
+ad_sequences_filter(AdSequences *out, const AdLayeringConfig *c)
+{
+	uint32	   *number;			/* of a sequence then, or out->n */
+	uint32		n = 0;
+	Size		m = 0;
+
+	if (out->n == 0 || (c->min_imbalance == 0 && c->min_price_levels == 0))
+		return;
+	number = ad_palloc_array(uint32, out->n);
+	for (uint32 i = 0; i < out->n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		number[i] = out->n;
+		if (!ad_sequence_reported(&out->items[i], c))
+		{
+			pfree(out->items[i].order_times);
+			continue;
+		}
+		number[i] = n;
+		out->items[n++] = out->items[i];
+	}
+	for (Size i = 0; i < out->nmembers; i++)
+		if (number[out->members[i].seq] < out->n)
+		{
+			out->members[m].pos = out->members[i].pos;
+			out->members[m++].seq = number[out->members[i].seq];
+		}
+	out->n = n;
+	out->nmembers = m;
+	pfree(number);
+}

@@ -17,6 +17,7 @@
  *-------------------------------------------------------------------------
  */
 #include "market/ad_market_sql.h"
+#include "market/ad_rows.h"
 
 #include "catalog/pg_type.h"
 #include "utils/array.h"
@@ -46,6 +47,7 @@ typedef struct LayeringState	/* of one partition; starts zeroed */
 
 	/* anchored */
 	AdAnchored *anchored;
+	AdDedup		dedup;
 	int64		fed;			/* rows read */
 	int64		warn_at;		/* skipped rows at the next warning */
 } LayeringState;
@@ -184,11 +186,29 @@ start_partition(WindowObject winobj, AdWindowSite *site, LayeringState *st,
 	ad_layering_find(st->partition.events, st->partition.n,
 					 &site->options.layering, &st->sequences);
 	MemoryContextSwitchTo(old);
-	if (!want_members)
-	{
+	if (st->sequences.events != st->partition.events)
 		pfree(st->partition.events);
-		st->partition.events = NULL;
-	}
+	st->partition.events = NULL;
+	if (!want_members)
+		pfree(st->sequences.events);
+}
+
+/* Feed an event to rule anchored, adding a sequence that it may complete. */
+static void
+feed_event(LayeringState *st, const AdEvent *e)
+{
+	AdSequence	s;
+	int64	   *times;
+
+	if (!ad_anchored_feed(st->anchored, e, &s))
+		return;
+
+	/* it must live until its row is reached */
+	times = MemoryContextAllocHuge(st->partition.mcxt,
+								   s.norders * sizeof(int64));
+	memcpy(times, s.order_times, s.norders * sizeof(int64));
+	s.order_times = times;
+	*ad_sequences_add(&st->sequences) = s;
 }
 
 /*
@@ -200,8 +220,8 @@ static bool
 feed_row(WindowObject winobj, AdWindowSite *site, LayeringState *st,
 		 bool current, bool peers, int64 peers_of)
 {
+	const AdLayeringConfig *c = &site->options.layering;
 	AdEvent		e;
-	AdSequence	s;
 	bool		isout;
 	AdBadRow	bad;
 
@@ -210,9 +230,11 @@ feed_row(WindowObject winobj, AdWindowSite *site, LayeringState *st,
 		return false;
 	if (bad != AD_ROW_GOOD)
 	{
-		if (!site->options.skip_bad)
+		if (bad != AD_ROW_IGNORED && !site->options.skip_bad)
 			ad_window_refuse(winobj, site, st->fed, bad);
 		st->fed++;
+		if (bad == AD_ROW_IGNORED)
+			return true;
 		if (++st->partition.skipped >= st->warn_at)
 		{
 			ad_window_warn(site, st->partition.skipped, 0);
@@ -228,17 +250,38 @@ feed_row(WindowObject winobj, AdWindowSite *site, LayeringState *st,
 				 errmsg("a partition can have at most %u rows",
 						AD_MAX_POSITIONS)));
 	e.row = (uint32) st->fed++;
-	if (ad_anchored_feed(st->anchored, &e, &s, NULL, 0))
+	if (c->dedup && ad_dedup_seen(&st->dedup, &e))
+		return true;
+	if (e.kind == AD_EVENT_REPLACE && !c->amend)
 	{
-		/* it must live until its row is reached */
-		int64	   *times = MemoryContextAllocHuge(st->partition.mcxt,
-												   s.norders * sizeof(int64));
+		AdEvent		halves[2];
 
-		memcpy(times, s.order_times, s.norders * sizeof(int64));
-		s.order_times = times;
-		*ad_sequences_add(&st->sequences) = s;
+		ad_row_halves(&e, halves);
+		feed_event(st, &halves[0]);
+		feed_event(st, &halves[1]);
 	}
+	else
+		feed_event(st, &e);
 	return true;
+}
+
+/* Measure the sequences from one on, and drop those that are not reported. */
+static void
+measure_from(LayeringState *st, const AdLayeringConfig *c, uint32 from)
+{
+	uint32		kept = from;
+
+	for (uint32 i = from; i < st->sequences.n; i++)
+	{
+		AdSequence *s = &st->sequences.items[i];
+
+		ad_anchored_measure(st->anchored, s);
+		if (ad_sequence_reported(s, c))
+			st->sequences.items[kept++] = *s;
+		else
+			pfree(s->order_times);
+	}
+	st->sequences.n = kept;
 }
 
 /* One row of rule anchored. */
@@ -261,8 +304,7 @@ anchored_row(WindowObject winobj, AdWindowSite *site, LayeringState *st,
 			if (!site->options.layering.causal)
 				while (feed_row(winobj, site, st, false, true, ts))
 					CHECK_FOR_INTERRUPTS();
-			for (uint32 i = before; i < st->sequences.n; i++)
-				ad_anchored_measure(st->anchored, &st->sequences.items[i]);
+			measure_from(st, &site->options.layering, before);
 		}
 	}
 	WinSetMarkPosition(winobj, row);
@@ -309,6 +351,8 @@ ad_layering(PG_FUNCTION_ARGS)
 			st->sequences.mcxt = st->partition.mcxt;
 			st->anchored = ad_anchored_create(st->partition.mcxt,
 											  &site->options.layering);
+			ad_dedup_init(&st->dedup, st->partition.mcxt,
+						  site->options.layering.seed, true);
 		}
 		else
 			start_partition(winobj, site, st, false);
@@ -364,25 +408,28 @@ ad_layering_member(PG_FUNCTION_ARGS)
 	if (!site->result || site->result->natts != MEMBER_COLUMNS)
 		elog(ERROR, "ad_layering_member must return ad_layering_membership");
 
-	if (st->next_member >= st->sequences.nmembers)
-		PG_RETURN_NULL();
 	m = &st->sequences.members[st->next_member];
-	e = &st->partition.events[m->pos];
-	if (e->row != (uint32) row)
+	for (last = st->next_member; last < st->sequences.nmembers &&
+		 st->sequences.events[st->sequences.members[last].pos].row == (uint32) row;
+		 last++)
+	{
+		/* an amendment may be a cancel and an order: the order is shown */
+		if (st->sequences.events[st->sequences.members[last].pos].kind == AD_EVENT_ORDER &&
+			st->sequences.events[m->pos].kind != AD_EVENT_ORDER)
+			m = &st->sequences.members[last];
+	}
+	if (last == st->next_member)
 		PG_RETURN_NULL();
-
-	last = st->next_member + 1;
-	while (last < st->sequences.nmembers &&
-		   st->sequences.members[last].pos == m->pos)
-		last++;
+	e = &st->sequences.events[m->pos];
 	values[MEMBER_SEQUENCE_NO] = Int64GetDatum((int64) m->seq + 1);
 	values[MEMBER_ROLE] =
 		CStringGetTextDatum(e->kind == AD_EVENT_ORDER ? "order" :
 							e->kind == AD_EVENT_CANCEL ? "cancel" :
 							"trade");
 	others = ad_palloc_array(Datum, last - st->next_member);
-	for (Size i = st->next_member + 1; i < last; i++)
-		others[n++] = Int64GetDatum((int64) st->sequences.members[i].seq + 1);
+	for (Size i = st->next_member; i < last; i++)
+		if (st->sequences.members[i].seq != m->seq)
+			others[n++] = Int64GetDatum((int64) st->sequences.members[i].seq + 1);
 	values[MEMBER_ALSO_IN] =
 		PointerGetDatum(construct_array(others, n, INT8OID, 8,
 										FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));

@@ -49,6 +49,10 @@ typedef struct RawOptions
 	bool		causal;
 	int			on_bad;
 	int			max_partition_rows;
+	bool		replace_counts;
+	bool		dedup;
+	double		min_imbalance;
+	int			min_price_levels;
 	int			min_buy_trades;
 	int			min_sell_trades;
 	double		min_alternation_percentage;
@@ -74,6 +78,10 @@ static const AdOption layering_table[] = {
 	AD_INT(RawOptions, min_orders, 3, 1, 1000000),
 	AD_INT(RawOptions, min_cancels, 3, 1, 1000000),
 	AD_BOOL(RawOptions, causal, false),
+	AD_BOOL(RawOptions, replace_counts, true),
+	AD_BOOL(RawOptions, dedup, false),
+	AD_FLOAT(RawOptions, min_imbalance, 0, 0, 1),
+	AD_INT(RawOptions, min_price_levels, 0, 0, 1000000),
 	COMMON_OPTIONS
 };
 
@@ -84,6 +92,7 @@ static const AdOption wash_table[] = {
 	AD_FLOAT(RawOptions, min_total_volume, 10000, 0, 1e15),
 	AD_FLOAT(RawOptions, price_change_threshold, 1, 0, 1e9),
 	AD_BOOL(RawOptions, merge, false),
+	AD_BOOL(RawOptions, dedup, false),
 	COMMON_OPTIONS
 };
 
@@ -105,18 +114,22 @@ static const WindowOption wash_windows[] = {
 	{"window_size", AT(window_size), 1800},
 };
 
-/* Keys outside the tables: windows, words; for events, everything else. */
+/* Keys outside the tables: windows, words, dialect; for events, the rest. */
 static const char *const layering_also[] = {
 	"orders_window", "cancel_window", "opposite_trade_window",
-	"forget_after", "words", NULL
+	"forget_after", "words", "dialect", NULL
 };
-static const char *const wash_also[] = {"window_size", "words", NULL};
+static const char *const wash_also[] = {
+	"window_size", "words", "dialect", NULL
+};
 static const char *const event_also[] = {
 	"rule", "trade_rule", "min_orders", "min_cancels", "causal",
 	"orders_window", "cancel_window", "opposite_trade_window",
-	"forget_after", "min_buy_trades", "min_sell_trades",
+	"forget_after", "replace_counts", "dedup", "min_imbalance",
+	"min_price_levels", "min_buy_trades", "min_sell_trades",
 	"min_alternation_percentage", "min_total_volume",
-	"price_change_threshold", "merge", "window_size", "words", NULL
+	"price_change_threshold", "merge", "window_size", "words", "dialect",
+	NULL
 };
 static const AdOption event_table[] = {COMMON_OPTIONS};
 
@@ -248,9 +261,31 @@ read_words(JsonbValue *v, AdDialect *words, int kind, int code)
 		}
 }
 
-/* Read option "words": meanings as keys, words as values. */
+/* Read option "dialect": the words of a message format. */
 static void
 read_dialect(JsonbContainer *object, AdMarketOptions *out)
+{
+	JsonbValue	v;
+
+	if (!get_value(object, "dialect", &v))
+		return;
+	if (v.type == jbvString)
+		out->dialect = ad_dialect_preset(&out->words, v.val.string.val,
+										 v.val.string.len);
+	if (out->dialect == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 v.type == jbvString ?
+				 errmsg("unknown value for option \"dialect\": \"%s\"",
+						ad_quote_clip_len(v.val.string.val,
+										  v.val.string.len)) :
+				 errmsg("option \"dialect\" must be text"),
+				 errhint("Known dialects: %s.", ad_dialect_presets())));
+}
+
+/* Read option "words": meanings as keys, words as values. */
+static void
+read_all_words(JsonbContainer *object, AdMarketOptions *out)
 {
 	static const struct
 	{
@@ -262,11 +297,14 @@ read_dialect(JsonbContainer *object, AdMarketOptions *out)
 		{"order", AD_DIALECT_EVENT, AD_EVENT_ORDER},
 		{"cancel", AD_DIALECT_EVENT, AD_EVENT_CANCEL},
 		{"trade", AD_DIALECT_EVENT, AD_EVENT_TRADE},
+		{"replace", AD_DIALECT_EVENT, AD_EVENT_REPLACE},
+		{"expire", AD_DIALECT_EVENT, AD_EVENT_EXPIRE},
+		{"ignore", AD_DIALECT_EVENT, AD_EVENT_IGNORE},
 		{"buy", AD_DIALECT_SIDE, AD_BUY},
 		{"sell", AD_DIALECT_SIDE, AD_SELL},
 	};
-	static const char *const keys[] = {"order", "cancel", "trade", "buy",
-	"sell", NULL};
+	static const char *const keys[] = {"order", "cancel", "trade", "replace",
+	"expire", "ignore", "buy", "sell", NULL};
 	JsonbValue	v;
 	JsonbValue	w;
 	int			none;
@@ -277,7 +315,7 @@ read_dialect(JsonbContainer *object, AdMarketOptions *out)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"words\" must be a JSON object"),
-				 errdetail("Its keys are order, cancel, trade, buy and sell.")));
+				 errdetail("Its keys are order, cancel, trade, replace, expire, ignore, buy and sell.")));
 
 	/* no table: every key must be one of those allowed */
 	ad_options_parse(v.val.binary.data, "words", NULL, 0, keys, &none);
@@ -353,10 +391,14 @@ ad_market_options(Jsonb *options, AdMarketOwner owner, AdMarketOptions *out)
 
 	memset(out, 0, offsetof(AdMarketOptions, words));
 	out->words_json = NULL;
+	out->dialect = NULL;
 	ad_dialect_init(&out->words);
 	read_raw(options, owner, &raw);
 	if (options)
+	{
 		read_dialect(&options->root, out);
+		read_all_words(&options->root, out);
+	}
 	out->skip_bad = raw.on_bad == ON_BAD_SKIP;
 	out->layering.rule = (AdRule) raw.rule;
 	out->layering.trade_rule = (AdTradeRule) raw.trade_rule;
@@ -367,6 +409,10 @@ ad_market_options(Jsonb *options, AdMarketOwner owner, AdMarketOptions *out)
 	out->layering.min_cancels = raw.min_cancels;
 	out->layering.causal = raw.causal;
 	out->layering.forget = microseconds(raw.forget_after);
+	out->layering.amend = !raw.replace_counts;
+	out->layering.dedup = raw.dedup;
+	out->layering.min_imbalance = raw.min_imbalance;
+	out->layering.min_price_levels = raw.min_price_levels;
 	out->layering.max_events = (uint32) raw.max_partition_rows;
 	out->layering.seed = ad_market_seed();
 	out->wash.min_buy_trades = raw.min_buy_trades;
@@ -375,6 +421,8 @@ ad_market_options(Jsonb *options, AdMarketOwner owner, AdMarketOptions *out)
 	out->wash.window = microseconds(raw.window_size);
 	out->wash.price_change = raw.price_change_threshold;
 	out->wash.merge = raw.merge;
+	out->wash.dedup = raw.dedup;
+	out->wash.seed = ad_market_seed();
 	out->wash.max_events = (uint32) raw.max_partition_rows;
 	if (owner == AD_OWNER_WASH && raw.min_total_volume > 0)
 		out->wash.min_volume = volume_units(raw.min_total_volume);
@@ -485,6 +533,11 @@ ad_market_options_full(Jsonb *options, AdMarketOwner owner)
 		else
 			appendStringInfoString(&buf, "null");
 	}
+	if (parsed->dialect)
+	{
+		key(&buf, "dialect");
+		escape_json(&buf, parsed->dialect);
+	}
 	if (parsed->words_json)
 	{
 		key(&buf, "words");
@@ -527,6 +580,14 @@ ad_layering_options(PG_FUNCTION_ARGS)
 	bool_member(&buf, fcinfo, 9, "causal");
 	interval_member(&buf, fcinfo, 10, "forget_after");
 	int_member(&buf, fcinfo, 11, "max_partition_rows");
+	if (PG_NARGS() > 12)		/* since 0.3.0 */
+	{
+		text_member(&buf, fcinfo, 12, "dialect");
+		bool_member(&buf, fcinfo, 13, "replace_counts");
+		bool_member(&buf, fcinfo, 14, "dedup");
+		double_member(&buf, fcinfo, 15, "min_imbalance");
+		int_member(&buf, fcinfo, 16, "min_price_levels");
+	}
 	return print_options(&buf, AD_OWNER_LAYERING);
 }
 
@@ -548,5 +609,10 @@ ad_wash_trade_options(PG_FUNCTION_ARGS)
 	text_member(&buf, fcinfo, 7, "on_bad");
 	jsonb_member(&buf, fcinfo, 8, "words");
 	int_member(&buf, fcinfo, 9, "max_partition_rows");
+	if (PG_NARGS() > 10)		/* since 0.3.0 */
+	{
+		text_member(&buf, fcinfo, 10, "dialect");
+		bool_member(&buf, fcinfo, 11, "dedup");
+	}
 	return print_options(&buf, AD_OWNER_WASH);
 }

@@ -255,7 +255,9 @@ receive_slot(TupleTableSlot *slot, DestReceiver *self)
 	memset(e, 0, sizeof(AdEvent));
 	for (int c = 0; c < r->ncolumns && bad == AD_ROW_GOOD; c++)
 		bad = ad_row_column(&r->row, r->columns[c], values[c], nulls[c], e);
-	if (unlikely(bad != AD_ROW_GOOD))
+	if (bad == AD_ROW_IGNORED)
+		;						/* passed over in silence */
+	else if (unlikely(bad != AD_ROW_GOOD))
 	{
 		if (!r->options.skip_bad)
 			refuse_row(r, bad, values, nulls);
@@ -264,8 +266,7 @@ receive_slot(TupleTableSlot *slot, DestReceiver *self)
 	else
 	{
 		e->row = r->rows;
-		if (e->idlen > 0)
-			e->id = ad_arena_copy(&r->arena, e->id, e->idlen);
+		ad_row_ids(&r->arena, &r->row, e);
 		r->n++;
 	}
 	if (r->has_id)

@@ -45,7 +45,9 @@ static const struct
 	[AD_COLUMN_PRICE] = {"", ALWAYS},
 	[AD_COLUMN_QUANTITY] = {"", ALWAYS},
 	[AD_COLUMN_TS] = {"::pg_catalog.timestamptz", ALWAYS},
-	[AD_COLUMN_ORDER_ID] = {"::pg_catalog.text", IF_THERE}
+	[AD_COLUMN_ORDER_ID] = {"::pg_catalog.text", IF_THERE},
+	[AD_COLUMN_NEW_ORDER_ID] = {"::pg_catalog.text", IF_MAPPED},
+	[AD_COLUMN_EVENT_ID] = {"::pg_catalog.text", IF_MAPPED}
 };
 
 /* Names that mean something without being a column of events. */

@@ -20,14 +20,16 @@
 
 #define MAX_WORD_BYTES	4096	/* with spaces around it */
 #define MAX_ID_BYTES	65536	/* the same of an order_id */
+#define ARENA_CHUNK		8192
 
-const char *const ad_row_names[AD_COLUMNS] = {
-	"event_type", "side", "price", "quantity", "ts", "order_id"
+const char *const ad_row_names[AD_ALL_COLUMNS] = {
+	"event_type", "side", "price", "quantity", "ts", "order_id",
+	"new_order_id", "event_id"
 };
 
 /*
  * Take a numeric apart: mantissa * 10^exponent with at most 16 digits.
- * 1: done, 0: not in this way, -1: zero, negative, NaN or infinite.
+ * 1: done, 0: not in this way, -1: NaN or infinite.
  */
 static int
 numeric_parts(Datum value, int64 *mantissa, int *exponent)
@@ -39,6 +41,7 @@ numeric_parts(Datum value, int64 *mantissa, int *exponent)
 	int			ndigits;
 	uint16		header;
 	int64		m = 0;
+	bool		negative;
 
 	if (VARATT_IS_EXTENDED(v) && !VARATT_IS_SHORT(v))
 		return 0;
@@ -51,8 +54,7 @@ numeric_parts(Datum value, int64 *mantissa, int *exponent)
 		return -1;				/* NaN, infinities */
 	if (header & 0x8000)
 	{
-		if (header & 0x2000)
-			return -1;			/* negative, short form */
+		negative = (header & 0x2000) != 0;
 		weight = (header & 0x0040) ? (int) (header & 0x003F) - 64 :
 			(int) (header & 0x003F);
 		data += 2;
@@ -64,16 +66,13 @@ numeric_parts(Datum value, int64 *mantissa, int *exponent)
 
 		if (len < 4)
 			return 0;
-		if ((header & 0xC000) == 0x4000)
-			return -1;			/* negative */
+		negative = (header & 0xC000) == 0x4000;
 		memcpy(&w, data + 2, 2);
 		weight = w;
 		data += 4;
 		len -= 4;
 	}
 	ndigits = len / 2;
-	if (ndigits == 0)
-		return -1;				/* zero */
 	if (ndigits > 4)
 		return 0;
 	for (int i = 0; i < ndigits; i++)
@@ -85,8 +84,8 @@ numeric_parts(Datum value, int64 *mantissa, int *exponent)
 			return 0;
 		m = m * 10000 + d;
 	}
-	*mantissa = m;
-	*exponent = 4 * (weight - ndigits + 1);
+	*mantissa = negative ? -m : m;
+	*exponent = ndigits == 0 ? 0 : 4 * (weight - ndigits + 1);
 	return 1;
 }
 
@@ -96,7 +95,7 @@ numeric_text(Datum value)
 	return DatumGetCString(DirectFunctionCall1(numeric_out, value));
 }
 
-/* A numeric price as the nearest double; false if it is not a price. */
+/* A numeric price as the nearest double; false if it is not finite. */
 static bool
 price_from_numeric(Datum value, double *price)
 {
@@ -106,7 +105,8 @@ price_from_numeric(Datum value, double *price)
 
 	if (parts < 0)
 		return false;
-	if (parts > 0 && m <= INT64CONST(9007199254740992) && e >= -22 && e <= 22)
+	if (parts > 0 && m <= INT64CONST(9007199254740992) &&
+		m >= -INT64CONST(9007199254740992) && e >= -22 && e <= 22)
 	{
 		/* both operands are exact, so the result is correctly rounded */
 		*price = e < 0 ? (double) m / ad_pow10_double[-e] :
@@ -114,17 +114,19 @@ price_from_numeric(Datum value, double *price)
 		return true;
 	}
 	*price = strtod(numeric_text(value), NULL);
-	return *price > 0 && !isinf(*price);
+	return isfinite(*price);
 }
 
-/* A price of any supported type; false if it is not finite and positive. */
+/* A price of any supported type; false if it is not finite. */
 static bool
 read_price(Oid type, Datum value, double *price)
 {
 	switch (type)
 	{
 		case NUMERICOID:
-			return price_from_numeric(value, price);
+			if (!price_from_numeric(value, price))
+				return false;
+			break;
 		case FLOAT8OID:
 			*price = DatumGetFloat8(value);
 			break;
@@ -141,7 +143,8 @@ read_price(Oid type, Datum value, double *price)
 			*price = DatumGetInt16(value);
 			break;
 	}
-	return *price > 0 && !isinf(*price);
+	*price = ad_price_normal(*price);
+	return isfinite(*price);
 }
 
 /* A quantity of any supported type; false if it cannot be one. */
@@ -216,7 +219,9 @@ check_type(Oid type, AdRowColumn column)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("%s cannot be of type %s", ad_row_names[column],
 						format_type_be(type)),
-				 errdetail("Expected numeric, bigint, integer, smallint, double precision or real.")));
+				 errdetail("Expected numeric, bigint, integer, smallint, double precision or real."),
+				 type == TEXTOID || type == VARCHAROID || type == UNKNOWNOID ?
+				 errhint("Cast it: %s::numeric.", ad_row_names[column]) : 0));
 }
 
 /* Set the types of price and quantity; an error names what is accepted. */
@@ -263,43 +268,107 @@ read_word(AdDialect *words, int kind, Datum value)
 }
 
 /*
- * Read an order id without the spaces around it; none if nothing is left.
- * False if it is too long.  e->id points into the value.
+ * Read an id without the spaces around it; none if nothing is left.  False if
+ * it is too long.  *id points into the value.
  */
 static inline bool
-read_order_id(Datum value, AdEvent *e)
+read_id(Datum value, bool isnull, const char **id, Size *len)
 {
 	text	   *t;
 	const char *s;
-	Size		len;
+	Size		n;
 
+	*id = NULL;
+	*len = 0;
+	if (isnull)
+		return true;
 	if (ad_raw_length(value) > MAX_ID_BYTES)
 		return false;
 	t = DatumGetTextPP(value);
 	s = VARDATA_ANY(t);
-	len = VARSIZE_ANY_EXHDR(t);
-	while (len > 0 && s[0] == ' ')
+	n = VARSIZE_ANY_EXHDR(t);
+	while (n > 0 && s[0] == ' ')
 	{
 		s++;
-		len--;
+		n--;
 	}
-	while (len > 0 && s[len - 1] == ' ')
-		len--;
-	if (len > AD_MAX_ORDER_ID)
-		return false;
-	e->id = len > 0 ? s : NULL;
-	e->idlen = (unsigned int) len;
-	return true;
+	while (n > 0 && s[n - 1] == ' ')
+		n--;
+	*id = n > 0 ? s : NULL;
+	*len = n;
+	return n <= AD_MAX_ORDER_ID;
+}
+
+/* Room that lives as long as the partition. */
+char *
+ad_arena_alloc(AdArena *arena, Size len)
+{
+	char	   *room;
+
+	if (arena->left < len)
+	{
+		arena->next = MemoryContextAlloc(arena->mcxt, ARENA_CHUNK);
+		arena->left = ARENA_CHUNK;
+	}
+	room = arena->next;
+	arena->next += len;
+	arena->left -= len;
+	return room;
+}
+
+/* Copy a text to where it lives as long as the partition. */
+const char *
+ad_arena_copy(AdArena *arena, const char *s, Size len)
+{
+	char	   *copy = ad_arena_alloc(arena, len);
+
+	memcpy(copy, s, len);
+	return copy;
 }
 
 /*
- * Read one column of a row into an event.  e->id points into the value.
+ * Copy the ids of an event that was just read to where they live as long as
+ * the partition, one behind the other.
+ */
+void
+ad_row_ids(AdArena *arena, const AdRowReader *r, AdEvent *e)
+{
+	char	   *copy;
+
+	if (e->idlen + e->newlen + e->evlen == 0)
+		return;
+	copy = ad_arena_alloc(arena, (Size) e->idlen + e->newlen + e->evlen);
+	ad_row_join_ids(copy, r, e);
+}
+
+/* Put the ids of an event that was just read one behind the other. */
+void
+ad_row_join_ids(char *room, const AdRowReader *r, AdEvent *e)
+{
+	char	   *to = room;
+
+	if (e->idlen > 0)
+		memcpy(to, e->id, e->idlen);
+	to += e->idlen;
+	if (e->newlen > 0)
+		memcpy(to, r->new_id, e->newlen);
+	to += e->newlen;
+	if (e->evlen > 0)
+		memcpy(to, r->event_id, e->evlen);
+	e->id = room;
+}
+
+/*
+ * Read one column of a row into an event, of which the kind is read first.
+ * e->id and the reader's other ids point into the values: see ad_row_ids().
+ * Nothing else of a row that is ignored is looked at.
  */
 AdBadRow
 ad_row_column(AdRowReader *r, AdRowColumn column, Datum value, bool isnull,
 			  AdEvent *e)
 {
 	int			code;
+	Size		len;
 
 	switch (column)
 	{
@@ -310,6 +379,8 @@ ad_row_column(AdRowReader *r, AdRowColumn column, Datum value, bool isnull,
 			if (code < 0)
 				return AD_ROW_TYPE_UNKNOWN;
 			e->kind = code;
+			if (code == AD_EVENT_IGNORE)
+				return AD_ROW_IGNORED;
 			break;
 		case AD_COLUMN_SIDE:
 			if (isnull)
@@ -321,14 +392,17 @@ ad_row_column(AdRowReader *r, AdRowColumn column, Datum value, bool isnull,
 			break;
 		case AD_COLUMN_PRICE:
 			if (isnull)
-				return AD_ROW_PRICE_NULL;
-			if (!read_price(r->price_type, value, &e->price))
+				e->price = (double) NAN;
+			else if (!read_price(r->price_type, value, &e->price))
 				return AD_ROW_PRICE_RANGE;
 			break;
 		case AD_COLUMN_QUANTITY:
-			if (isnull)
+			if (isnull && e->kind != AD_EVENT_CANCEL &&
+				e->kind != AD_EVENT_EXPIRE)
 				return AD_ROW_QUANTITY_NULL;
-			if (!read_quantity(r->quantity_type, value, e))
+			if (isnull)
+				e->flags = AD_EVENT_NO_QTY;
+			else if (!read_quantity(r->quantity_type, value, e))
 				return AD_ROW_QUANTITY_RANGE;
 			break;
 		case AD_COLUMN_TS:
@@ -339,12 +413,21 @@ ad_row_column(AdRowReader *r, AdRowColumn column, Datum value, bool isnull,
 				return AD_ROW_TS_INFINITE;
 			break;
 		case AD_COLUMN_ORDER_ID:
-			e->id = NULL;
-			e->idlen = 0;
-			if (!isnull && !read_order_id(value, e))
+			if (!read_id(value, isnull, &e->id, &len))
 				return AD_ROW_ID_LONG;
+			e->idlen = (unsigned int) len;
 			break;
-		case AD_COLUMNS:
+		case AD_COLUMN_NEW_ORDER_ID:
+			if (!read_id(value, isnull, &r->new_id, &len))
+				return AD_ROW_NEW_ID_LONG;
+			e->newlen = (uint8) len;
+			break;
+		case AD_COLUMN_EVENT_ID:
+			if (!read_id(value, isnull, &r->event_id, &len))
+				return AD_ROW_EVENT_ID_LONG;
+			e->evlen = (uint8) len;
+			break;
+		case AD_ALL_COLUMNS:
 			break;
 	}
 	return AD_ROW_GOOD;
@@ -393,6 +476,7 @@ ad_row_refuse(AdBadRow bad, const AdDialect *words, const char *content)
 	switch (bad)
 	{
 		case AD_ROW_GOOD:
+		case AD_ROW_IGNORED:
 			elog(ERROR, "order event is good");
 			break;
 		case AD_ROW_EVENT_NULL:
@@ -404,11 +488,8 @@ ad_row_refuse(AdBadRow bad, const AdDialect *words, const char *content)
 		case AD_ROW_SIDE_NULL:
 			message = gettext_noop("side of an order event cannot be null");
 			break;
-		case AD_ROW_PRICE_NULL:
-			message = gettext_noop("price of an order event cannot be null");
-			break;
 		case AD_ROW_QUANTITY_NULL:
-			message = gettext_noop("quantity of an order event cannot be null");
+			message = gettext_noop("quantity of an order event can be null for a cancel or an expiry only");
 			break;
 		case AD_ROW_TS_NULL:
 			message = gettext_noop("ts of an order event cannot be null");
@@ -425,7 +506,7 @@ ad_row_refuse(AdBadRow bad, const AdDialect *words, const char *content)
 			break;
 		case AD_ROW_PRICE_RANGE:
 			code = ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE;
-			message = gettext_noop("price of an order event must be finite and greater than 0");
+			message = gettext_noop("price of an order event must be finite");
 			break;
 		case AD_ROW_QUANTITY_RANGE:
 			code = ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE;
@@ -438,6 +519,14 @@ ad_row_refuse(AdBadRow bad, const AdDialect *words, const char *content)
 		case AD_ROW_ID_LONG:
 			code = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
 			message = gettext_noop("order_id of an order event is longer than 255 bytes");
+			break;
+		case AD_ROW_NEW_ID_LONG:
+			code = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+			message = gettext_noop("new_order_id of an order event is longer than 255 bytes");
+			break;
+		case AD_ROW_EVENT_ID_LONG:
+			code = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+			message = gettext_noop("event_id of an order event is longer than 255 bytes");
 			break;
 	}
 	ereport(ERROR,

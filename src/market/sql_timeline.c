@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "market/ad_book.h"
 #include "market/ad_market_sql.h"
-#include "market/ad_match.h"
 #include "market/ad_timeline.h"
 
 #include "utils/array.h"
@@ -69,7 +69,8 @@ read_events(ArrayType *array, const AdMarketOptions *options, AdTape *tape)
 		AdEvent    *e = &tape->events[tape->end];
 		AdBadRow	bad = ad_row_packed(elements[i], nulls[i], e);
 
-		if (bad != AD_ROW_GOOD && !options->skip_bad)
+		if (bad != AD_ROW_GOOD && bad != AD_ROW_IGNORED &&
+			!options->skip_bad)
 			ad_row_refuse(bad, &options->words, "event null");
 		if (bad == AD_ROW_GOOD)
 		{
@@ -77,20 +78,6 @@ read_events(ArrayType *array, const AdMarketOptions *options, AdTape *tape)
 			tape->end++;
 		}
 	}
-}
-
-/* Match the cancels of a tape, whatever rule was applied to it before. */
-static void
-match_events(AdTape *tape)
-{
-	/* rule anchored matches in its own ring, rule window only on success */
-	for (uint32 i = 0; i < tape->end; i++)
-	{
-		if (i > 0 && tape->events[i].ts < tape->events[i - 1].ts)
-			ad_tape_unordered(i);
-		tape->events[i].flags = 0;
-	}
-	ad_match_all(tape, ad_market_seed(), AD_MAX_POSITIONS);
 }
 
 /*
@@ -121,7 +108,9 @@ ad_layering_timeline(PG_FUNCTION_ARGS)
 	sequences.mcxt = CurrentMemoryContext;
 	sequences.want_members = true;
 	ad_layering_find(tape.events, tape.end, &options->layering, &sequences);
-	match_events(&tape);
+	tape.events = sequences.events;
+	tape.end = sequences.nevents;
+	ad_book_feed_all(&tape, ad_market_seed(), options->layering.forget);
 	if (config.sequence > 0 && (uint32) config.sequence > sequences.n)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

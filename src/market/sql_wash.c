@@ -49,7 +49,9 @@ wash_datum(AdWindowSite *site, const AdWash *w, int64 number, int64 skipped)
 	values[i++] = Float8GetDatum(w->alternation);
 	nulls[i] = isnan(w->price_change);
 	values[i++] = Float8GetDatum(w->price_change);
+	nulls[i] = isnan(w->first_price);
 	values[i++] = Float8GetDatum(w->first_price);
+	nulls[i] = isnan(w->last_price);
 	values[i++] = Float8GetDatum(w->last_price);
 	values[i++] = Int64GetDatum((int64) w->first_row + 1);
 	values[i++] = Int64GetDatum((int64) w->last_row + 1);

@@ -23,7 +23,6 @@
 #include "utils/lsyscache.h"
 
 #define BLOCK_ROWS		128
-#define ARENA_CHUNK		8192
 #define MAX_WARNINGS	10
 
 /*
@@ -103,24 +102,6 @@ ad_window_options(WindowObject winobj, AdWindowSite *site)
 	}
 	site->parsed = true;
 	MemoryContextSwitchTo(old);
-}
-
-/* Copy an order id to where it lives as long as the partition. */
-const char *
-ad_arena_copy(AdArena *arena, const char *s, Size len)
-{
-	char	   *copy;
-
-	if (arena->left < len)
-	{
-		arena->next = MemoryContextAlloc(arena->mcxt, ARENA_CHUNK);
-		arena->left = ARENA_CHUNK;
-	}
-	copy = arena->next;
-	memcpy(copy, s, len);
-	arena->next += len;
-	arena->left -= len;
-	return copy;
 }
 
 /*
@@ -223,9 +204,9 @@ ad_window_warn(AdWindowSite *site, int64 skipped, int64 rows)
 						skipped)));
 }
 
-/* Drop the events that were marked bad (kind 0). */
+/* Drop the rows that are no events (kind 0). */
 static uint32
-drop_bad(AdEvent *events, uint32 n)
+drop_others(AdEvent *events, uint32 n)
 {
 	uint32		kept = 0;
 
@@ -248,6 +229,7 @@ ad_window_load(WindowObject winobj, AdWindowSite *site, AdPartition *p)
 	MemoryContext scratch;
 	MemoryContext old;
 	AdArena		arena = {p->mcxt, NULL, 0};
+	bool		others = false;
 
 	if (rows > max_rows)
 		ereport(ERROR,
@@ -266,7 +248,6 @@ ad_window_load(WindowObject winobj, AdWindowSite *site, AdPartition *p)
 	for (int64 start = 0; start < rows; start += BLOCK_ROWS)
 	{
 		int64		end = Min(rows, start + BLOCK_ROWS);
-		bool		any_bad = false;
 
 		CHECK_FOR_INTERRUPTS();
 		memset(&p->events[start], 0, (end - start) * sizeof(AdEvent));
@@ -279,7 +260,7 @@ ad_window_load(WindowObject winobj, AdWindowSite *site, AdPartition *p)
 				Datum		value;
 				AdBadRow	bad;
 
-				if (any_bad && e->flags)
+				if (c > 0 && e->kind == 0)
 					continue;
 				value = WinGetFuncArgInPartition(winobj, c, (int) row,
 												 WINDOW_SEEK_HEAD, false,
@@ -291,28 +272,28 @@ ad_window_load(WindowObject winobj, AdWindowSite *site, AdPartition *p)
 				e->row = (uint32) row;
 				if (unlikely(bad != AD_ROW_GOOD))
 				{
+					e->kind = 0;
+					others = true;
+					if (bad == AD_ROW_IGNORED)
+						continue;
 					if (!site->options.skip_bad)
 						ad_window_refuse(winobj, site, row, bad);
-					e->flags = 1;	/* until the block is done */
-					any_bad = true;
 					p->skipped++;
 				}
-				else if (e->idlen > 0 && (site->packed || c == AD_COLUMN_ORDER_ID))
+				else if (site->packed && e->id)
+					e->id = ad_arena_copy(&arena, e->id, (Size) e->idlen +
+										  e->newlen + e->evlen);
+				else if (c == AD_COLUMN_ORDER_ID && e->idlen > 0)
 					e->id = ad_arena_copy(&arena, e->id, e->idlen);
 			}
-		if (any_bad)
-			for (int64 row = start; row < end; row++)
-				if (p->events[row].flags)
-					p->events[row].kind = 0;
 		MemoryContextReset(scratch);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
 
 	p->n = (uint32) rows;
+	if (others)
+		p->n = drop_others(p->events, p->n);
 	if (p->skipped > 0)
-	{
-		p->n = drop_bad(p->events, p->n);
 		ad_window_warn(site, p->skipped, rows);
-	}
 }

@@ -32,6 +32,10 @@ ad_tape_first_at(const AdTape *tape, int64 ts, uint32 near)
 	uint32		step = 1;
 
 	near = Min(near, tape->end);
+
+	/* it may be all of the tape, a search of which misses the cache each time */
+	if (tape->head < tape->end && AD_AT(tape, tape->head)->ts >= ts)
+		return tape->head;
 	if (near > tape->head && AD_AT(tape, near - 1)->ts >= ts)
 	{
 		/* it lies before */

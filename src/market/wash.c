@@ -13,6 +13,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "market/ad_rows.h"
 #include "market/ad_wash.h"
 
 /* Take another trade into a window; "before" is the one before it, or NULL. */
@@ -109,6 +110,38 @@ totals_of(const AdEvent *ev, const uint32 *list, uint32 i, uint32 j)
 	return t;
 }
 
+/* The positions of the trades among events, without duplicates if so asked. */
+static uint32 *
+list_trades(const AdEvent *events, uint32 n, const AdWashConfig *c,
+			uint32 *ntrades)
+{
+	uint32		max_trades = 0;
+	uint32		k = 0;
+	uint32	   *list;
+	AdDedup		seen;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		if (i > 0 && events[i].ts < events[i - 1].ts)
+			ad_tape_unordered(i);
+		max_trades += events[i].kind == AD_EVENT_TRADE;
+	}
+	list = ad_palloc_array(uint32, Max(max_trades, 1));
+	ad_dedup_init(&seen, CurrentMemoryContext, c->seed, false);
+	for (uint32 i = 0; i < n; i++)
+		if (events[i].kind == AD_EVENT_TRADE &&
+			!(c->dedup && ad_dedup_seen(&seen, &events[i])))
+			list[k++] = i;
+	if (seen.rows)
+	{
+		pfree(seen.rows);
+		pfree(seen.slots);
+	}
+	*ntrades = k;
+	return list;
+}
+
 /*
  * Find the windows of a partition in the order of their first trades.
  * out->mcxt is the caller's, the rest of *out is set here.  Times must not
@@ -118,26 +151,13 @@ void
 ad_wash_find(const AdEvent *events, uint32 n, const AdWashConfig *c,
 			 AdWashes *out)
 {
-	uint32		ntrades = 0;
-	uint32	   *list;
+	uint32		ntrades;
+	uint32	   *list = list_trades(events, n, c, &ntrades);
 	uint32		j = 0;
 	uint32		run_start = 0;	/* merge: the run being joined */
 	uint32		run_end = 0;
 	uint32		run_starts = 0;
 	AdWashTotals t;
-
-	for (uint32 i = 0; i < n; i++)
-	{
-		AD_CHECK_EVERY_1024(i);
-		if (i > 0 && events[i].ts < events[i - 1].ts)
-			ad_tape_unordered(i);
-		ntrades += events[i].kind == AD_EVENT_TRADE;
-	}
-	list = ad_palloc_array(uint32, Max(ntrades, 1));
-	ntrades = 0;
-	for (uint32 i = 0; i < n; i++)
-		if (events[i].kind == AD_EVENT_TRADE)
-			list[ntrades++] = i;
 
 	memset(&t, 0, sizeof(t));
 	for (uint32 i = 0; i < ntrades; i++)

@@ -36,17 +36,19 @@ ad_wash_log_create(MemoryContext mcxt, const AdWashConfig *c, int64 floor)
 	log->mcxt = mcxt;
 	log->c = *c;
 	log->floor = floor;
+	ad_dedup_init(&log->dedup, mcxt, c->seed, false);
 	return log;
 }
 
 /*
  * Add an event, not earlier than those before.  What is no trade plays no
- * part.  The name stays where it is.
+ * part, nor does a duplicate, whose rows come in one piece.  The name stays where it is.
  */
 void
 ad_wash_log_add(AdWashLog *log, const AdEvent *event, const AdRowName *name)
 {
-	if (event->kind != AD_EVENT_TRADE)
+	if (event->kind != AD_EVENT_TRADE ||
+		(log->c.dedup && ad_dedup_seen(&log->dedup, event)))
 		return;
 	if (log->n >= log->c.max_events)
 		ereport(ERROR,

@@ -32,6 +32,7 @@ typedef struct Row
 {
 	AdEvent		e;
 	bool		bad;
+	bool		ignored;
 	AdRowName	name;
 } Row;
 
@@ -89,6 +90,12 @@ make_config(AdLayeringConfig *c)
 	c->min_cancels = 1 + (int) draw(4);
 	c->causal = draw(2) == 0;
 	c->forget = draw(4) == 0 ? 1 + draw(100 * SECOND) : 0;
+	c->amend = draw(3) == 0;
+	c->dedup = draw(3) == 0;
+	if (draw(6) == 0)
+		c->min_imbalance = 0.3;
+	if (draw(6) == 0)
+		c->min_price_levels = 2;
 	c->max_events = 10000000;
 	c->seed = 0x1234567;
 }
@@ -101,6 +108,23 @@ by_time(const void *a, const void *b)
 
 	return x->e.ts < y->e.ts ? -1 : x->e.ts > y->e.ts ? 1 :
 		x->e.row < y->e.row ? -1 : x->e.row > y->e.row;
+}
+
+/* Ids of an event one behind the other; an empty one is none. */
+static void
+set_ids(AdEvent *e, const char *id, const char *new_id, const char *event_id)
+{
+	e->id = psprintf("%s%s%s", id, new_id, event_id);
+	e->idlen = strlen(id);
+	e->newlen = strlen(new_id);
+	e->evlen = strlen(event_id);
+}
+
+/* The order id of an event, as text. */
+static const char *
+id_of(const AdEvent *e)
+{
+	return e->idlen > 0 ? pnstrdup(e->id, e->idlen) : "";
 }
 
 /* Random order flow: life cycles and loose events around midnights. */
@@ -116,42 +140,70 @@ make_log(const AdLayeringConfig *c, int n)
 	int			sizes = 1 + (int) draw(4);
 	int			ids = (int) draw(4);
 	bool		one_side = draw(5) == 0;
+	double		base = (double) pick3(100, 0, -5);
+	int			kinds = draw(2) == 0 ? 3 : 5;
+	bool		no_price = draw(4) == 0;
 
 	for (int i = 0; i < n; i++)
 	{
 		Row		   *r = &rows[i];
 		AdEvent    *e = &r->e;
 		int			last = i > 0 ? (int) draw(i) : 0;
+		const char *id = "";
+		const char *new_id = "";
 
+		if (i > 0 && draw(20) == 0)
+		{
+			*r = rows[last];	/* a duplicate */
+			e->row = i;
+			continue;
+		}
 		e->ts = origin + draw(span);
 		if (draw(3) > 0 && i > 0)
 			e->ts = rows[last].e.ts + draw(c->cancel_window * 2 + 1);
 		e->ts -= e->ts % grid;
-		e->kind = 1 + draw(3);
+		e->kind = 1 + draw(kinds);
 		e->side = one_side && e->kind != AD_EVENT_TRADE ? 0 : draw(2);
-		e->price = 100 + draw(levels) / 10.0;
+		e->price = ad_price_normal(base + draw(levels) / 10.0);
+		if (no_price && draw(3) == 0)
+			e->price = (double) NAN;
 		e->qty = 1 + draw(sizes);
-		if (e->kind == AD_EVENT_CANCEL && i > 0 && draw(3) > 0)
+		if (draw(5) == 0)
+		{
+			e->qty = e->qty * 10 + 5;
+			e->scale = 1;
+		}
+		if (e->kind != AD_EVENT_ORDER && i > 0 && draw(3) > 0)
 		{
 			AdEvent    *o = &rows[last].e;
 
 			e->side = o->side;
 			e->price = o->price;
-			e->qty = o->qty;
-			e->id = o->id;
-			e->idlen = o->idlen;
+			if (draw(3) > 0 && o->qty > 0)
+			{
+				e->qty = o->qty;
+				e->scale = o->scale;
+			}
+			id = id_of(o);
 		}
 		else if (ids > 0 && draw(2) == 0)
+			id = psprintf(ids == 1 ? "order %d" : ids == 2 ? "%d" :
+						  "an order with a long id %d",
+						  ids == 3 ? (int) draw(4) : i);
+		if (e->kind == AD_EVENT_REPLACE && draw(2) == 0)
+			new_id = psprintf(ids == 3 ? "an order with a long id %d" :
+							  "new %d", ids == 3 ? (int) draw(4) : i);
+		if ((e->kind == AD_EVENT_CANCEL || e->kind == AD_EVENT_EXPIRE) &&
+			draw(4) == 0)
 		{
-			char	   *id = psprintf(ids == 1 ? "order %d" : ids == 2 ?
-									  "%d" : "an order with a long id %d",
-									  ids == 3 ? (int) draw(4) : i);
-
-			e->id = id;
-			e->idlen = strlen(id);
+			e->flags = AD_EVENT_NO_QTY;
+			e->qty = 0;
+			e->scale = 0;
 		}
+		set_ids(e, id, new_id, draw(10) == 0 ? "event" : "");
 		e->row = i;
 		r->bad = draw(40) == 0;
+		r->ignored = !r->bad && draw(40) == 0;
 		if (draw(8) > 0)
 		{
 			r->name.name = psprintf("row %d", i);
@@ -200,22 +252,21 @@ expect(const AdLayeringConfig *c, const Row *rows, int n, int64 floor,
 	for (int64 k = first; k <= last; k++)
 	{
 		AdEvent    *events = palloc(n * sizeof(AdEvent));
-		AdRowName  *names = palloc(n * sizeof(AdRowName));
+		const Row **all = palloc(n * sizeof(Row *));
 		AdSequences found = {.mcxt = CurrentMemoryContext};
-		uint32		all = 0;
+		uint32		nall = 0;
 		uint32		m = 0;
 
 		for (int i = 0; i < n; i++)
 			if (rows[i].e.ts >= k * period - horizon &&
 				rows[i].e.ts <= (k + 1) * period + horizon)
 			{
-				if (!rows[i].bad)
+				if (!rows[i].bad && !rows[i].ignored)
 				{
 					events[m] = rows[i].e;
-					events[m].row = all;
-					names[m++] = rows[i].name;
+					events[m++].row = nall;
 				}
-				all++;
+				all[nall++] = &rows[i];
 			}
 		ad_layering_find(events, m, c, &found);
 		for (uint32 i = 0; i < found.n; i++)
@@ -227,15 +278,17 @@ expect(const AdLayeringConfig *c, const Row *rows, int n, int64 floor,
 			if (s->start < k * period || s->start >= (k + 1) * period ||
 				s->start < floor)
 				continue;
-			while (end < m && events[end].ts <= s->end)
+			while (end < found.nevents && found.events[end].ts <= s->end)
 				end++;
 			f = add_found(out);
 			f->period = k;
 			f->number = i + 1;
-			f->skipped = (int64) events[end - 1].row - (end - 1);
+			f->skipped = 0;
+			for (uint32 j = 0; j < found.events[end - 1].row; j++)
+				f->skipped += all[j]->bad;
 			f->s = *s;
-			f->first = text_of(&names[s->first]);
-			f->trade = text_of(&names[s->trade]);
+			f->first = text_of(&all[s->first_row]->name);
+			f->trade = text_of(&all[s->trade_row]->name);
 		}
 	}
 }
@@ -312,8 +365,8 @@ read_piece(const AdLayeringConfig *c, int64 floor, StringInfo bytes,
 		ad_order_log_read(log, (uint8 *) bytes->data, bytes->len);
 	for (int i = from; i < to; i++)
 	{
-		if (rows[i].bad)
-			ad_order_log_skip(log, rows[i].e.ts);
+		if (rows[i].bad || rows[i].ignored)
+			ad_order_log_skip(log, rows[i].e.ts, rows[i].bad);
 		else
 			ad_order_log_add(log, &rows[i].e, &rows[i].name);
 	}
