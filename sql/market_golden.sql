@@ -2,21 +2,19 @@
 -- and counts exactly, ratios within 1e-6.
 SET client_min_messages = warning;
 SET timezone = 'UTC';
+SET intervalstyle = 'postgres';
 
 CREATE TABLE golden_raw (
-	ts timestamptz, account_id text, product_id text, side text,
-	price numeric, quantity numeric, event_type text, order_id text);
-CREATE TABLE golden_event (
-	dataset text, id bigint, ts timestamptz, account_id text, product_id text,
-	side text, price numeric, quantity numeric, event_type text,
-	order_id text);
-CREATE TABLE golden_base (
-	account_id text, product_id text, side text, start_timestamp timestamptz,
+	dataset text, golden text, ts timestamptz, account_id text,
+	product_id text, side text, price numeric, quantity numeric,
+	event_type text, order_id text, new_order_id text, event_id text);
+CREATE TABLE golden_event (LIKE golden_raw, id bigint);
+CREATE TABLE golden_sequence (
+	dataset text, golden text, account_id text, product_id text, side text, start_timestamp timestamptz,
 	end_timestamp timestamptz, total_buy_qty numeric, total_sell_qty numeric,
 	num_orders bigint, num_cancelled_orders bigint, order_timestamps text,
 	start_row bigint, trade_row bigint, rule text);
-CREATE TABLE golden_raw_sequence (LIKE golden_base);
-ALTER TABLE golden_raw_sequence
+ALTER TABLE golden_sequence
 	ADD duration_s double precision,
 	ADD placed_orders double precision,
 	ADD placed_qty double precision,
@@ -42,18 +40,16 @@ ALTER TABLE golden_raw_sequence
 	ADD mean_distance_bps double precision,
 	ADD mean_placement_gap_s double precision,
 	ADD size_cv double precision;
-CREATE TABLE golden_sequence AS
-	SELECT '' AS dataset, '' AS golden, * FROM golden_raw_sequence;
-CREATE TABLE golden_raw_wash (
-	account_id text, product_id text, start_timestamp timestamptz,
+CREATE TABLE golden_wash (
+	dataset text, golden text, account_id text, product_id text, start_timestamp timestamptz,
 	end_timestamp timestamptz, total_buy_qty numeric, total_sell_qty numeric,
 	alternation_percentage double precision,
 	price_change_percentage double precision, start_row bigint);
-CREATE TABLE golden_wash AS SELECT '' AS dataset, * FROM golden_raw_wash;
 
 CREATE SEQUENCE golden_row MINVALUE 0;
 
 \set directory `echo "${PG_ABS_SRCDIR:-.}"`
+\setenv GOLDEN :directory/sql/include/market_golden.sh
 \set ECHO none
 \set dataset isolated
 \ir :directory/sql/include/market_golden.sql
@@ -61,16 +57,24 @@ CREATE SEQUENCE golden_row MINVALUE 0;
 \ir :directory/sql/include/market_golden.sql
 \set dataset ties
 \ir :directory/sql/include/market_golden.sql
+\set dataset lifecycle
+\ir :directory/sql/include/market_golden.sql
+\set dataset replace
+\ir :directory/sql/include/market_golden.sql
 \set ECHO all
 
 SELECT dataset, count(*) FROM golden_event GROUP BY 1 ORDER BY 1;
 SELECT dataset, golden, count(*) FROM golden_sequence GROUP BY 1, 2 ORDER BY 1, 2;
 
--- both forms of ad_layering, and the one-call form, for each golden file
+-- both forms of ad_layering, and the one-call form, for each golden file; a
+-- golden file is named after its options and its rule
 CREATE FUNCTION golden_options(golden text) RETURNS jsonb LANGUAGE sql AS $$
-	SELECT CASE golden
-		WHEN 'either' THEN ad_layering_options(trade_rule => 'either')
-		ELSE ad_layering_options(rule => golden) END
+	SELECT CASE WHEN golden = 'either' THEN ad_layering_options(trade_rule => 'either')
+		ELSE ad_layering_options(rule => regexp_replace(golden, '.*\.', ''),
+			dedup => golden ~ '^dedup', replace_counts => golden !~ '^same',
+			forget_after => CASE WHEN golden ~ '^forget' THEN interval '300 seconds' END,
+			min_imbalance => CASE WHEN golden ~ '^filter' THEN 0.6 ELSE 0 END,
+			min_price_levels => CASE WHEN golden ~ '^filter' THEN 2 ELSE 0 END) END
 $$;
 
 CREATE FUNCTION golden_plain(data text, golden text)
@@ -78,7 +82,7 @@ RETURNS TABLE (id bigint, account_id text, product_id text,
 	s ad_layering_sequence) LANGUAGE sql AS $$
 	SELECT * FROM (
 		SELECT id, account_id, product_id, ad_layering(event_type, side, price,
-			quantity, ts, order_id, golden_options(golden)) OVER w AS s
+			quantity, ts, order_id, golden_options($2)) OVER w AS s
 		FROM golden_event WHERE dataset = data
 		WINDOW w AS (PARTITION BY account_id, product_id ORDER BY ts, id)) x
 	WHERE s IS NOT NULL
@@ -89,17 +93,20 @@ RETURNS TABLE (id bigint, account_id text, product_id text,
 	s ad_layering_sequence) LANGUAGE sql AS $$
 	SELECT * FROM (
 		SELECT id, account_id, product_id, ad_layering(ad_order_event(event_type,
-			side, price::float8, quantity::bigint, ts, order_id),
-			golden_options(golden)) OVER w AS s
+			side, price::float8, quantity::bigint, ts, order_id,
+			new_order_id => new_order_id, event_id => event_id),
+			golden_options($2)) OVER w AS s
 		FROM golden_event WHERE dataset = data
 		WINDOW w AS (PARTITION BY account_id, product_id ORDER BY ts, id)) x
 	WHERE s IS NOT NULL
 $$;
 
+-- the plain form has no ids but those of orders
 CREATE TABLE found AS
 	SELECT 'plain' AS form, g.dataset, g.golden, f.id, f.account_id,
 		f.product_id, (f.s).*
-	FROM (SELECT DISTINCT dataset, golden FROM golden_sequence) g,
+	FROM (SELECT DISTINCT dataset, golden FROM golden_sequence
+			WHERE dataset IN ('isolated', 'noisy', 'ties')) g,
 		golden_plain(g.dataset, g.golden) f
 	UNION ALL
 	SELECT 'packed', g.dataset, g.golden, f.id, f.account_id, f.product_id,
@@ -112,13 +119,14 @@ CREATE TABLE found_sequences AS
 			AS id, f.*
 	FROM (SELECT DISTINCT dataset, golden FROM golden_sequence) g,
 		ad_layering_sequences(format($q$SELECT * FROM golden_event
-			WHERE dataset = %L$q$, g.dataset), golden_options(g.golden)) f;
+			WHERE dataset = %L$q$, g.dataset), golden_options(g.golden),
+			columns => '{"new_order_id": "new_order_id", "event_id": "event_id"}') f;
 ALTER TABLE found_sequences DROP partition_key, DROP first_id, DROP trade_id;
 INSERT INTO found SELECT * FROM found_sequences;
 
 CREATE FUNCTION near(a double precision, b double precision) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS $$
-	SELECT (a IS NULL AND b IS NULL) OR coalesce(abs(a - b) <=
+	SELECT (a IS NULL OR a = 'NaN') AND b IS NULL OR coalesce(abs(a - b) <=
 		1e-6 * greatest(1, abs(b)), false)
 $$;
 
@@ -126,6 +134,7 @@ $$;
 CREATE TABLE numbered AS
 	SELECT *, row_number() OVER (PARTITION BY dataset, account_id, product_id
 		ORDER BY ts, id) AS partition_row FROM golden_event;
+CREATE INDEX ON numbered (dataset, id);
 SELECT f.form, g.dataset, g.golden, count(*) AS expected,
 	(SELECT count(*) FROM found x WHERE (x.form, x.dataset, x.golden) =
 		(f.form, g.dataset, g.golden)) AS found,
@@ -145,7 +154,7 @@ SELECT f.form, g.dataset, g.golden, count(*) AS expected,
 		AND (SELECT n.partition_row FROM numbered n WHERE (n.dataset, n.id) =
 			(g.dataset, g.start_row)) = s.first_row
 		AND s.skipped_rows = 0) AS rule_equal,
-	count(*) FILTER (WHERE g.golden = 'either' OR (s.id IS NOT NULL
+	count(*) FILTER (WHERE (g.duration_s IS NULL AND g.golden = 'either') OR (s.id IS NOT NULL
 		AND near(s.duration_s::float8, g.duration_s)
 		AND near(s.placed_orders::float8, g.placed_orders)
 		AND near(s.placed_qty::float8, g.placed_qty)
@@ -173,13 +182,27 @@ SELECT f.form, g.dataset, g.golden, count(*) AS expected,
 		AND near(s.size_cv::float8, g.size_cv)
 		)) AS metrics_equal
 FROM (VALUES ('packed'), ('plain'), ('sequences')) f(form)
-CROSS JOIN golden_sequence g
+JOIN golden_sequence g ON f.form <> 'plain' OR g.dataset IN ('isolated', 'noisy', 'ties')
 LEFT JOIN found s ON (s.form, s.dataset, s.golden, s.account_id, s.product_id,
 		s.side, s.rule) =
 	(f.form, g.dataset, g.golden, g.account_id, g.product_id, g.side, g.rule)
 	AND s.id = CASE WHEN g.rule = 'anchored' THEN g.trade_row
 		ELSE g.start_row END
 GROUP BY f.form, g.dataset, g.golden ORDER BY 1, 2, 3;
+
+-- a job finds the same, to the last figure
+SELECT count(ad_create_layering_job(dataset || ' ' || golden, format('SELECT * FROM golden_event WHERE dataset = %L', dataset),
+	golden_options(golden), columns => '{"new_order_id": "new_order_id", "event_id": "event_id"}'))
+FROM (SELECT DISTINCT dataset, golden FROM golden_sequence) g;
+\set ECHO none
+SELECT format('CALL ad_run_job(%L)', name) FROM ad_jobs ORDER BY 1 \gexec
+\set ECHO all
+SELECT count(*), count(*) FILTER (WHERE a."row" - '{account,product,partition_key,first_id,trade_id}'::text[] =
+	to_jsonb(f) - '{form,dataset,golden,id,account_id,product_id}'::text[]) AS equal
+FROM found f FULL JOIN ad_alert a ON a.job = f.dataset || ' ' || f.golden
+	AND f.id::text = CASE WHEN a."row" ->> 'rule' = 'anchored' THEN a."row" ->> 'trade_id' ELSE a."row" ->> 'first_id' END
+WHERE f.form IS NULL OR f.form = 'sequences';
+SELECT count(ad_drop_job(name)) FROM ad_jobs;
 
 -- severity is the mean of six clamped ratios
 SELECT count(*), count(*) FILTER (WHERE near(severity, 100 * (SELECT avg(least(1,
@@ -191,15 +214,19 @@ FROM found;
 
 -- wash trading
 CREATE TABLE found_wash AS
-	SELECT dataset, id, account_id, product_id, (w).* FROM (
-		SELECT dataset, id, account_id, product_id, ad_wash_trade(event_type,
-			side, price, quantity, ts) OVER w AS w
-		FROM golden_event
-		WINDOW w AS (PARTITION BY dataset, account_id, product_id
+	SELECT dataset, golden, id, account_id, product_id, (w).* FROM (
+		SELECT e.dataset, g.golden, id, account_id, product_id, ad_wash_trade(
+			ad_order_event(event_type, side, price, quantity, ts, order_id,
+				new_order_id => new_order_id, event_id => event_id),
+			ad_wash_trade_options(dedup => g.golden ~ '^dedup')) OVER w AS w
+		FROM golden_event e
+		JOIN (SELECT DISTINCT dataset, golden FROM golden_wash) g USING (dataset)
+		WINDOW w AS (PARTITION BY e.dataset, g.golden, account_id, product_id
 			ORDER BY ts, id)) x
 	WHERE (w).trades IS NOT NULL;
-SELECT g.dataset, count(*) AS expected,
-	(SELECT count(*) FROM found_wash x WHERE x.dataset = g.dataset) AS found,
+SELECT g.dataset, g.golden, count(*) AS expected,
+	(SELECT count(*) FROM found_wash x WHERE (x.dataset, x.golden) =
+		(g.dataset, g.golden)) AS found,
 	count(*) FILTER (WHERE s.start_time = g.start_timestamp
 		AND s.end_time = g.end_timestamp
 		AND s.total_buy_qty = g.total_buy_qty
@@ -208,12 +235,43 @@ SELECT g.dataset, count(*) AS expected,
 		AND near(s.price_change_percentage, g.price_change_percentage))
 		AS equal
 FROM golden_wash g
-LEFT JOIN found_wash s ON (s.dataset, s.id, s.account_id, s.product_id) =
-	(g.dataset, g.start_row, g.account_id, g.product_id)
-GROUP BY 1 ORDER BY 1;
+LEFT JOIN found_wash s ON (s.dataset, s.golden, s.id, s.account_id, s.product_id) =
+	(g.dataset, g.golden, g.start_row, g.account_id, g.product_id)
+GROUP BY 1, 2 ORDER BY 1, 2;
 
-DROP TABLE golden_raw, golden_event, golden_base, golden_raw_sequence,
-	golden_sequence, golden_raw_wash, golden_wash, found, found_sequences,
-	found_wash, numbered;
+-- the cases made by hand: SPEC of the life cycle, one rule of it each
+CREATE TABLE golden_case (
+	account_id text, name text, options jsonb, rule text, sequences bigint,
+	orders bigint, counted_cancels bigint, counted_cancel_qty numeric,
+	matched_cancels bigint, severity double precision);
+\set ECHO none
+\setenv FILES :directory/test/data/market/cases
+\copy golden_case FROM PROGRAM 'gzip -dc "$FILES.expected.csv.gz"' WITH (FORMAT csv, HEADER)
+TRUNCATE golden_raw;
+ALTER SEQUENCE golden_row RESTART;
+\copy golden_raw FROM PROGRAM 'sh "$GOLDEN" "$FILES" events' WITH (FORMAT csv)
+INSERT INTO golden_event SELECT *, nextval('golden_row') FROM golden_raw;
+\set ECHO all
+CREATE TABLE found_case AS
+SELECT c.account_id, c.options, c.rule AS rule1, x.id, (x.s).* FROM golden_case c, LATERAL (
+	SELECT id, ad_layering(ad_order_event(event_type, side, price, quantity, ts,
+		order_id, new_order_id => new_order_id),
+		c.options || jsonb_build_object('rule', c.rule)) OVER (ORDER BY ts, id) AS s
+	FROM golden_event e WHERE e.dataset = 'cases' AND e.account_id = c.account_id) x
+WHERE x.s IS NOT NULL;
+SELECT c.name, c.options, string_agg(c.orders::text, ' ' ORDER BY c.rule DESC) AS orders,
+	max(c.severity) FILTER (WHERE c.rule = 'window') AS severity,
+	bool_and((f.n, coalesce(f.o, 0), coalesce(f.x, 0), coalesce(f.q, 0), coalesce(f.m, 0)) =
+		(c.sequences, c.orders, c.counted_cancels, c.counted_cancel_qty, c.matched_cancels)
+		AND (c.severity IS NULL OR abs(f.v - c.severity) < 1e-4)) AS equal
+FROM golden_case c, LATERAL (
+	SELECT count(*) AS n, sum(orders) AS o, sum(counted_cancels) AS x,
+		sum(counted_cancel_qty) AS q, sum(matched_cancels) AS m, min(severity) AS v
+	FROM found_case f WHERE (f.account_id, f.options) = (c.account_id, c.options)
+		AND f.rule1 = c.rule) f
+GROUP BY c.account_id, c.name, c.options ORDER BY c.account_id, c.options;
+
+DROP TABLE golden_raw, golden_event, golden_sequence, golden_wash, found,
+	found_sequences, found_wash, numbered, golden_case, found_case;
 DROP SEQUENCE golden_row;
 DROP FUNCTION golden_options, golden_plain, golden_packed, near;
