@@ -9,7 +9,8 @@
  * ad_layering_find(), sequences found, how many of them have metrics, and
  * bytes an event at the peak of the process.  Layouts: "spread", the
  * flow over time as it comes; "dense", all times squeezed into the orders
- * window; "instant", every event at the same microsecond.
+ * window; "instant", every event at the same microsecond.  With "without ids"
+ * behind it the events have no order ids.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,7 +18,10 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
-#include "market/ad_market.h"
+#include "core/ad_elementary.h"
+#include "core/ad_random.h"
+#include "market/ad_layering.h"
+#include "market/ad_wash.h"
 #include "utils/builtins.h"
 
 #include <time.h>
@@ -73,6 +77,7 @@ make_flow(AdEvent *ev, uint32 n, AdRandom *r, const char *layout)
 	int64		t = 0;
 	uint32		i = 0;
 	double		squeeze = 1;
+	bool		ids = strstr(layout, "without ids") == NULL;
 
 	while (i < n)
 	{
@@ -98,8 +103,8 @@ make_flow(AdEvent *ev, uint32 n, AdRandom *r, const char *layout)
 			e->side = side;
 			e->price = 100 + (double) ad_random_below(r, 200) / 100;
 			e->qty = 100 * (1 + (int64) ad_random_below(r, 30));
-			e->id = id;
-			e->idlen = 8;
+			e->id = ids ? id : NULL;
+			e->idlen = ids ? 8 : 0;
 			i++;
 			if (fate < 0.9 && i < n)
 			{
@@ -114,9 +119,9 @@ make_flow(AdEvent *ev, uint32 n, AdRandom *r, const char *layout)
 		ev[i].row = i;
 	if (n > 0)
 		qsort(ev, n, sizeof(AdEvent), by_time);
-	if (strcmp(layout, "dense") == 0)
+	if (strncmp(layout, "dense", 5) == 0)
 		squeeze = (double) (9 * SECOND) / (double) Max(ev[n - 1].ts, 1);
-	else if (strcmp(layout, "instant") == 0)
+	else if (strncmp(layout, "instant", 7) == 0)
 		squeeze = 0;
 	for (i = 0; i < n; i++)
 	{
@@ -184,13 +189,13 @@ market_rule(PG_FUNCTION_ARGS)
 			{
 				AdWashes	w = {0};
 
-				w.cxt = cxt;
+				w.mcxt = cxt;
 				ad_wash_find(ev, events, &wash, &w);
 				s.n = w.n;
 			}
 			else
 			{
-				s.cxt = cxt;
+				s.mcxt = cxt;
 				ad_layering_find(ev, events, &c, &s);
 			}
 			seconds += cpu_seconds() - start;
