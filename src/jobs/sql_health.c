@@ -87,11 +87,14 @@ read_bytes(void *arg)
 {
 	Bytes	   *b = arg;
 	Datum		value;
+	struct AdGroups *groups;
 	bytea	   *bytes;
 	AdModel    *m;
 	StringInfoData digest;
 
-	if (!ad_registry_version(b->name, b->version, NULL, &value))
+	/* models of entities are read as their rows come */
+	if (!ad_registry_version(b->name, b->version, NULL, &value, &groups) ||
+		groups != NULL)
 		return;
 	bytes = DatumGetByteaPP(value);
 	m = ad_model_read((const uint8 *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));

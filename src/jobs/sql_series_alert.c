@@ -7,6 +7,7 @@
  */
 #include "jobs/ad_series_job.h"
 #include "operate/ad_own.h"
+#include "sql/ad_text.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
