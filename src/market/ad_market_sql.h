@@ -12,8 +12,10 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
+#include "market/ad_closing.h"
 #include "market/ad_dialect.h"
 #include "market/ad_layering.h"
+#include "market/ad_stuffing.h"
 #include "market/ad_wash.h"
 #include "sql/ad_text.h"
 #include "utils/jsonb.h"
@@ -96,6 +98,8 @@ typedef struct AdMarketOptions
 {
 	AdLayeringConfig layering;
 	AdWashConfig wash;
+	AdStuffingConfig stuffing;
+	AdClosingConfig closing;
 	bool		skip_bad;
 	AdDialect	words;
 	char	   *words_json;		/* as given, or NULL */
@@ -106,6 +110,8 @@ typedef enum AdMarketOwner
 {
 	AD_OWNER_LAYERING,
 	AD_OWNER_WASH,
+	AD_OWNER_STUFFING,
+	AD_OWNER_CLOSING,
 	AD_OWNER_EVENT
 } AdMarketOwner;
 

@@ -22,9 +22,16 @@
 #define MAX_WINDOW_SECONDS	1e8
 #define DEFAULT_MAX_ROWS	10000000
 #define MAX_MAX_ROWS		100000000
+#define MAX_CLOSE_SECONDS	1e10	/* to the year 2286; a microsecond holds */
+
+/* Seconds from the Unix epoch to that of timestamps. */
+#define EPOCH_SECONDS \
+	((double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY)
 
 PG_FUNCTION_INFO_V1(ad_layering_options);
 PG_FUNCTION_INFO_V1(ad_wash_trade_options);
+PG_FUNCTION_INFO_V1(ad_quote_stuffing_options);
+PG_FUNCTION_INFO_V1(ad_marking_close_options);
 
 static const char *const rule_words[] = {"window", "strict", "anchored",
 NULL};
@@ -64,6 +71,11 @@ typedef struct RawOptions
 	double		trade_window;
 	double		forget_after;	/* 0: never */
 	double		window_size;
+	int			min_messages;
+	double		min_cancel_rate;
+	int			min_trades;
+	double		min_volume_share;
+	double		min_move_bps;
 } RawOptions;
 
 #define AT(member) offsetof(RawOptions, member)
@@ -96,6 +108,22 @@ static const AdOption wash_table[] = {
 	COMMON_OPTIONS
 };
 
+static const AdOption stuffing_table[] = {
+	AD_INT(RawOptions, min_messages, 100, 2, 1000000),
+	AD_FLOAT(RawOptions, min_cancel_rate, 0.9, 0, 1),
+	AD_BOOL(RawOptions, dedup, false),
+	COMMON_OPTIONS
+};
+
+static const AdOption closing_table[] = {
+	AD_INT(RawOptions, min_trades, 3, 1, 1000000),
+	AD_FLOAT(RawOptions, min_imbalance, 0.8, 0, 1),
+	AD_FLOAT(RawOptions, min_volume_share, 0.3, 0, 1),
+	AD_FLOAT(RawOptions, min_move_bps, 10, 0, 1e6),
+	AD_BOOL(RawOptions, dedup, false),
+	COMMON_OPTIONS
+};
+
 typedef struct WindowOption
 {
 	const char *name;
@@ -114,6 +142,14 @@ static const WindowOption wash_windows[] = {
 	{"window_size", AT(window_size), 1800},
 };
 
+static const WindowOption stuffing_windows[] = {
+	{"window_size", AT(window_size), 1},
+};
+
+static const WindowOption closing_windows[] = {
+	{"window_size", AT(window_size), 600},
+};
+
 /* Keys outside the tables: windows, words, dialect; for events, the rest. */
 static const char *const layering_also[] = {
 	"orders_window", "cancel_window", "opposite_trade_window",
@@ -122,14 +158,18 @@ static const char *const layering_also[] = {
 static const char *const wash_also[] = {
 	"window_size", "words", "dialect", NULL
 };
+static const char *const closing_also[] = {
+	"close", "window_size", "words", "dialect", NULL
+};
 static const char *const event_also[] = {
 	"rule", "trade_rule", "min_orders", "min_cancels", "causal",
 	"orders_window", "cancel_window", "opposite_trade_window",
 	"forget_after", "replace_counts", "dedup", "min_imbalance",
 	"min_price_levels", "min_buy_trades", "min_sell_trades",
 	"min_alternation_percentage", "min_total_volume",
-	"price_change_threshold", "merge", "window_size", "words", "dialect",
-	NULL
+	"price_change_threshold", "merge", "window_size", "min_messages",
+	"min_cancel_rate", "min_trades", "min_volume_share", "min_move_bps",
+	"close", "words", "dialect", NULL
 };
 static const AdOption event_table[] = {COMMON_OPTIONS};
 
@@ -151,6 +191,14 @@ static const struct
 	[AD_OWNER_WASH] = {
 		"ad_wash_trade", wash_table, lengthof(wash_table),
 		wash_windows, lengthof(wash_windows), wash_also
+	},
+	[AD_OWNER_STUFFING] = {
+		"ad_quote_stuffing", stuffing_table, lengthof(stuffing_table),
+		stuffing_windows, lengthof(stuffing_windows), wash_also
+	},
+	[AD_OWNER_CLOSING] = {
+		"ad_marking_close", closing_table, lengthof(closing_table),
+		closing_windows, lengthof(closing_windows), closing_also
 	},
 	[AD_OWNER_EVENT] = {
 		"ad_order_event", event_table, lengthof(event_table),
@@ -356,6 +404,34 @@ microseconds(double seconds)
 	return (int64) rint(seconds * USECS_PER_SEC);
 }
 
+/* Option "close": seconds since 1970 in UTC, as a time of events. */
+static int64
+read_close(JsonbContainer *object)
+{
+	JsonbValue	v;
+	double		seconds;
+
+	if (!object || !get_value(object, "close", &v))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("ad_marking_close needs option \"close\", the time at which the session of a partition closes"),
+				 errhint("ad_marking_close_options(close => ...) makes it from a timestamp.")));
+	if (v.type != jbvNumeric)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"close\" must be a number of seconds since 1970-01-01 00:00 UTC"),
+				 errhint("ad_marking_close_options(close => ...) makes it from a timestamp.")));
+	seconds = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+												 NumericGetDatum(v.val.numeric)));
+	if (!(seconds >= -MAX_CLOSE_SECONDS && seconds <= MAX_CLOSE_SECONDS))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"close\" is out of range: %g", seconds),
+				 errdetail("Allowed: %.0f seconds before and after 1970.",
+						   MAX_CLOSE_SECONDS)));
+	return microseconds(seconds - EPOCH_SECONDS);
+}
+
 /* The place of a window in the raw form. */
 static double *
 window_of(RawOptions *raw, const WindowOption *w)
@@ -426,6 +502,16 @@ ad_market_options(Jsonb *options, AdMarketOwner owner, AdMarketOptions *out)
 	out->wash.max_events = (uint32) raw.max_partition_rows;
 	if (owner == AD_OWNER_WASH && raw.min_total_volume > 0)
 		out->wash.min_volume = volume_units(raw.min_total_volume);
+	out->stuffing.window = microseconds(raw.window_size);
+	out->stuffing.min_messages = raw.min_messages;
+	out->stuffing.min_cancel_rate = raw.min_cancel_rate;
+	out->closing.window = microseconds(raw.window_size);
+	out->closing.min_trades = raw.min_trades;
+	out->closing.min_imbalance = raw.min_imbalance;
+	out->closing.min_volume_share = raw.min_volume_share;
+	out->closing.min_move_bps = raw.min_move_bps;
+	if (owner == AD_OWNER_CLOSING)
+		out->closing.close = read_close(options ? &options->root : NULL);
 }
 
 /* Start a member of a JSON object. */
@@ -496,6 +582,31 @@ interval_member(StringInfo buf, FunctionCallInfo fcinfo, int arg,
 	double_value(buf, interval_seconds(PG_GETARG_INTERVAL_P(arg), name));
 }
 
+/* A time of events as seconds since 1970. */
+static double
+close_seconds(int64 close)
+{
+	return (double) (close + (int64) (EPOCH_SECONDS * USECS_PER_SEC)) /
+		USECS_PER_SEC;
+}
+
+static void
+close_member(StringInfo buf, FunctionCallInfo fcinfo, int arg,
+			 const char *name)
+{
+	TimestampTz close;
+
+	if (PG_ARGISNULL(arg))
+		return;
+	close = PG_GETARG_TIMESTAMPTZ(arg);
+	if (TIMESTAMP_NOT_FINITE(close))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be finite", name)));
+	key(buf, name);
+	double_value(buf, close_seconds(close));
+}
+
 static void
 jsonb_member(StringInfo buf, FunctionCallInfo fcinfo, int arg,
 			 const char *name)
@@ -532,6 +643,11 @@ ad_market_options_full(Jsonb *options, AdMarketOwner owner)
 			double_value(&buf, seconds);
 		else
 			appendStringInfoString(&buf, "null");
+	}
+	if (owner == AD_OWNER_CLOSING)
+	{
+		key(&buf, "close");
+		double_value(&buf, close_seconds(parsed->closing.close));
 	}
 	if (parsed->dialect)
 	{
@@ -615,4 +731,45 @@ ad_wash_trade_options(PG_FUNCTION_ARGS)
 		bool_member(&buf, fcinfo, 11, "dedup");
 	}
 	return print_options(&buf, AD_OWNER_WASH);
+}
+
+/* ad_quote_stuffing_options(...): options of ad_quote_stuffing as jsonb. */
+Datum
+ad_quote_stuffing_options(PG_FUNCTION_ARGS)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfoChar(&buf, '{');
+	interval_member(&buf, fcinfo, 0, "window_size");
+	int_member(&buf, fcinfo, 1, "min_messages");
+	double_member(&buf, fcinfo, 2, "min_cancel_rate");
+	text_member(&buf, fcinfo, 3, "on_bad");
+	jsonb_member(&buf, fcinfo, 4, "words");
+	int_member(&buf, fcinfo, 5, "max_partition_rows");
+	text_member(&buf, fcinfo, 6, "dialect");
+	bool_member(&buf, fcinfo, 7, "dedup");
+	return print_options(&buf, AD_OWNER_STUFFING);
+}
+
+/* ad_marking_close_options(...): options of ad_marking_close as jsonb. */
+Datum
+ad_marking_close_options(PG_FUNCTION_ARGS)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfoChar(&buf, '{');
+	close_member(&buf, fcinfo, 0, "close");
+	interval_member(&buf, fcinfo, 1, "window_size");
+	int_member(&buf, fcinfo, 2, "min_trades");
+	double_member(&buf, fcinfo, 3, "min_imbalance");
+	double_member(&buf, fcinfo, 4, "min_volume_share");
+	double_member(&buf, fcinfo, 5, "min_move_bps");
+	text_member(&buf, fcinfo, 6, "on_bad");
+	jsonb_member(&buf, fcinfo, 7, "words");
+	int_member(&buf, fcinfo, 8, "max_partition_rows");
+	text_member(&buf, fcinfo, 9, "dialect");
+	bool_member(&buf, fcinfo, 10, "dedup");
+	return print_options(&buf, AD_OWNER_CLOSING);
 }

@@ -43,14 +43,16 @@ SELECT i AS id,
 	'{"exclusion": 5}'::jsonb AS discord_options
 FROM generate_series(1, 400) i;
 
--- three episodes of layering and a wash trade an account, with order ids
+-- three episodes of layering, a wash trade and a burst an account, with order ids
 CREATE TABLE a_event AS
 SELECT row_number() OVER (ORDER BY account, s, k) AS id, 'account ' || account AS account,
 	rpad(kind, 80) AS kind, rpad(side, 60) AS side, price::numeric AS price, quantity::numeric AS quantity,
 	timestamptz '2025-10-26 08:00Z' + s * interval '1 second' AS ts,
 	rpad('order ' || account || '-' || o || '-', 50, 'z') AS o,
 	ad_layering_options(rule => 'window') AS by_window, ad_layering_options(rule => 'strict') AS strict,
-	ad_layering_options(rule => 'anchored') AS anchored, ad_wash_trade_options(min_total_volume => 1) AS wash
+	ad_layering_options(rule => 'anchored') AS anchored, ad_wash_trade_options(min_total_volume => 1) AS wash,
+	ad_quote_stuffing_options('6 seconds', min_messages => 6) AS stuffing,
+	ad_marking_close_options('2025-10-26 08:06:00Z', min_volume_share => 0, min_imbalance => 0, min_move_bps => 0) AS closing
 FROM generate_series(1, 3) account,
 	LATERAL (
 		SELECT e * 100 + x.s AS s, 1 AS k, x.kind, x.side, x.price, x.quantity + account, e || x.o
@@ -62,7 +64,10 @@ FROM generate_series(1, 3) account,
 			) x(kind, side, price, quantity, s, o)
 		UNION ALL
 		SELECT 1000 + j * 20, j, 'TRADE_EXECUTED', (ARRAY['BUY', 'SELL'])[1 + j % 2], 100, 2000, 'w' || j
-		FROM generate_series(1, 12) j) e(s, k, kind, side, price, quantity, o);
+		FROM generate_series(1, 12) j
+		UNION ALL
+		SELECT 2000 + j * 0.008, j, (ARRAY['ORDER_CANCELLED', 'ORDER_PLACED'])[1 + j % 2], 'BUY', 99, 100, 'q' || (j - 1) / 2
+		FROM generate_series(1, 120) j) e(s, k, kind, side, price, quantity, o);
 ALTER TABLE a_event ADD ev ad_order_event;
 UPDATE a_event SET ev = ad_order_event(kind, side, price, quantity, ts, o);
 
@@ -132,7 +137,16 @@ my %cases = (
 	'ad_wash_trade(text,text,anyelement,anycompatible,timestamp with time zone)' =>
 	  [ '_event', 'kind, side, price, quantity, ts' ],
 	'ad_wash_trade(text,text,anyelement,anycompatible,timestamp with time zone,jsonb)' =>
-	  [ '_event', 'kind, side, price, quantity, ts, wash' ]);
+	  [ '_event', 'kind, side, price, quantity, ts, wash' ],
+	'ad_quote_stuffing(ad_order_event)' => [ '_event', 'ev', 'ad_order_event(kind, side, price, quantity, ts)' ],
+	'ad_quote_stuffing(ad_order_event,jsonb)' => [ '_event', 'ev, stuffing' ],
+	'ad_quote_stuffing(text,text,anyelement,anycompatible,timestamp with time zone)' =>
+	  [ '_event', 'kind, side, price, quantity, ts' ],
+	'ad_quote_stuffing(text,text,anyelement,anycompatible,timestamp with time zone,jsonb)' =>
+	  [ '_event', 'kind, side, price, quantity, ts, stuffing' ],
+	'ad_marking_close(ad_order_event,jsonb)' => [ '_event', 'ev, closing' ],
+	'ad_marking_close(text,text,anyelement,anycompatible,timestamp with time zone,jsonb)' =>
+	  [ '_event', 'kind, side, price, quantity, ts, closing' ]);
 for my $f (qw(ad_layering ad_layering_member))
 {
 	my $plain = 'kind, side, price, quantity, ts';
@@ -205,18 +219,19 @@ for my $features (@features, 'r')
 $done{'ad_outlier(jsonb,"any")'} = $done{'ad_outlier(text,"any")'} = 1;
 
 # The message about a row that is refused has all its values.
-for my $f (qw(ad_layering ad_layering_member ad_wash_trade))
+for my $f (qw(ad_layering ad_layering_member ad_wash_trade ad_quote_stuffing ad_marking_close))
 {
 	my @wide;
+	my %options = (ad_wash_trade => 'wash', ad_quote_stuffing => 'stuffing', ad_marking_close => 'closing');
 
 	rows('wide_event',
 		"$f(kind, CASE WHEN id = 7 THEN 'sideways' ELSE side END, price + 0.125, quantity * 3, ts, "
-		  . ($f eq 'ad_wash_trade' ? 'wash)' : 'o, by_window)'),
+		  . ($options{$f} // 'o, by_window') . ')',
 		$by_account, \@wide);
 	like($wide[1],
 		qr/"TRADE_EXECUTED[ .]*", side "sideways", price "100\.135", quantity "1503", ts "2025-10-26 /,
 		"$f: the message has the values of the row");
-	like($wide[1], qr/, order_id "order 1-1d-z*"/, "$f: and the order id") if $f ne 'ad_wash_trade';
+	like($wide[1], qr/, order_id "order 1-1d-z*"/, "$f: and the order id") if !$options{$f};
 }
 
 # None is forgotten.  Functions of the same C code and arguments are one.
