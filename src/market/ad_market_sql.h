@@ -18,6 +18,7 @@
 #include "market/ad_stuffing.h"
 #include "market/ad_wash.h"
 #include "sql/ad_text.h"
+#include "utils/array.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 #include "windowapi.h"
@@ -176,6 +177,7 @@ typedef struct AdPartition
 
 extern AdWindowSite *ad_window_site(FunctionCallInfo fcinfo,
 									AdMarketOwner owner);
+extern void ad_site_options(AdWindowSite *site, Jsonb *options);
 extern void ad_window_options(WindowObject winobj, AdWindowSite *site);
 extern void ad_window_load(WindowObject winobj, AdWindowSite *site,
 						   AdPartition *p);
@@ -185,5 +187,9 @@ extern AdBadRow ad_window_row(WindowObject winobj, AdWindowSite *site,
 extern void ad_window_refuse(WindowObject winobj, AdWindowSite *site,
 							 int64 row, AdBadRow bad) pg_attribute_noreturn();
 extern void ad_window_warn(AdWindowSite *site, int64 skipped, int64 rows);
+
+/* sql_layering_array.c */
+extern void ad_events_of_array(ArrayType *array, AdWindowSite *site,
+							   AdPartition *p);
 
 #endif							/* AD_MARKET_SQL_H */

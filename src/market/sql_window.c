@@ -68,19 +68,12 @@ ad_window_site(FunctionCallInfo fcinfo, AdMarketOwner owner)
 	return site;
 }
 
-/* Read the options at the current row; parses them only if they changed. */
+/* Parse a site's options, unless they are those that it has; NULL: none. */
 void
-ad_window_options(WindowObject winobj, AdWindowSite *site)
+ad_site_options(AdWindowSite *site, Jsonb *options)
 {
-	bool		isnull = true;
-	Datum		value = (Datum) 0;
-	Jsonb	   *options = NULL;
 	MemoryContext old;
 
-	if (site->options_arg >= 0)
-		value = WinGetFuncArgCurrent(winobj, site->options_arg, &isnull);
-	if (!isnull)
-		options = ad_jsonb_argument(value, "options");
 	if (site->parsed &&
 		(options ? site->options_raw &&
 		 site->options_len == VARSIZE(options) &&
@@ -102,6 +95,18 @@ ad_window_options(WindowObject winobj, AdWindowSite *site)
 	}
 	site->parsed = true;
 	MemoryContextSwitchTo(old);
+}
+
+/* Read the options at the current row; parses them only if they changed. */
+void
+ad_window_options(WindowObject winobj, AdWindowSite *site)
+{
+	bool		isnull = true;
+	Datum		value = (Datum) 0;
+
+	if (site->options_arg >= 0)
+		value = WinGetFuncArgCurrent(winobj, site->options_arg, &isnull);
+	ad_site_options(site, isnull ? NULL : ad_jsonb_argument(value, "options"));
 }
 
 /*
