@@ -48,6 +48,8 @@ typedef struct AdLegendItem
 
 /* picture.c */
 extern double ad_picture_text_width(const char *text, double size);
+extern void ad_picture_open(StringInfo out, int width, int height,
+							const char *title, const char *description);
 extern void ad_picture_begin(StringInfo out, int width, int height,
 							 const char *title, const char *description);
 extern void ad_picture_text(StringInfo out, double x, double y,

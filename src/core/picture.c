@@ -133,10 +133,13 @@ ad_picture_text(StringInfo out, double x, double y, const char *anchor,
 	appendStringInfoString(out, "</text>\n");
 }
 
-/* Begin a picture; the title is the user's, and either may be NULL. */
+/*
+ * Begin a picture whose visible title the caller draws; the title is the
+ * user's, and either may be NULL.
+ */
 void
-ad_picture_begin(StringInfo out, int width, int height, const char *title,
-				 const char *description)
+ad_picture_open(StringInfo out, int width, int height, const char *title,
+				const char *description)
 {
 	appendStringInfo(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"ad\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\" style=\"max-width:100%%;height:auto\">\n",
 					 width, height, width, height);
@@ -151,6 +154,14 @@ ad_picture_begin(StringInfo out, int width, int height, const char *title,
 	appendStringInfoString(out, style);
 	appendStringInfo(out, "<rect class=\"p\" width=\"%d\" height=\"%d\"/>\n",
 					 width, height);
+}
+
+/* Begin a picture with its title; see ad_picture_open(). */
+void
+ad_picture_begin(StringInfo out, int width, int height, const char *title,
+				 const char *description)
+{
+	ad_picture_open(out, width, height, title, description);
 	if (title)
 		ad_picture_text(out, AD_PICTURE_MARGIN, TITLE_Y, "start", "t", title,
 						width - 2 * AD_PICTURE_MARGIN);

@@ -192,4 +192,8 @@ extern void ad_window_warn(AdWindowSite *site, int64 skipped, int64 rows);
 extern void ad_events_of_array(ArrayType *array, AdWindowSite *site,
 							   AdPartition *p);
 
+/* sql_timeline.c */
+extern int64 ad_timeline_load(ArrayType *array, AdWindowSite *site,
+							  AdTape *tape, AdSequences *sequences);
+
 #endif							/* AD_MARKET_SQL_H */

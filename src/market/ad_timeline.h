@@ -17,6 +17,7 @@ typedef struct AdTimelineConfig
 	int			width;			/* pixels */
 	int			height;
 	int			sequence;		/* only this one; 0: all that are found */
+	bool		members_only;	/* draw nothing else */
 	const char *title;			/* UTF-8 or server encoding; may be NULL */
 } AdTimelineConfig;
 

@@ -9,7 +9,6 @@
 #include "market/ad_market_sql.h"
 #include "market/ad_timeline.h"
 
-#include "utils/array.h"
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(ad_layering_timeline);
@@ -47,37 +46,28 @@ read_config(FunctionCallInfo fcinfo, AdTimelineConfig *config)
 		config->height = pixels(PG_GETARG_INT32(5), "height");
 }
 
-/* Read an array of packed events onto an empty tape; bad ones are left out. */
-static void
-read_events(ArrayType *array, const AdMarketOptions *options, AdTape *tape)
+/*
+ * Read the events of an array, find the sequences that the options ask for,
+ * with their members, and match the events, which are those of the tape.
+ * Return how many elements are no events.
+ */
+int64
+ad_timeline_load(ArrayType *array, AdWindowSite *site, AdTape *tape,
+				 AdSequences *sequences)
 {
-	Datum	   *elements;
-	bool	   *nulls;
-	int			n;
+	AdPartition partition = {CurrentMemoryContext, NULL, 0, 0};
 
-	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_DOUBLE,
-					  &elements, &nulls, &n);
-	if (n > AD_MAX_TIMELINE)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a timeline can show at most %d events, not %d",
-						AD_MAX_TIMELINE, n),
-				 errhint("Select the events of one episode.")));
-	tape->events = ad_palloc0_array(AdEvent, Max(n, 1));
-	for (int i = 0; i < n; i++)
-	{
-		AdEvent    *e = &tape->events[tape->end];
-		AdBadRow	bad = ad_row_packed(elements[i], nulls[i], e);
-
-		if (bad != AD_ROW_GOOD && bad != AD_ROW_IGNORED &&
-			!options->skip_bad)
-			ad_row_refuse(bad, &options->words, "event null");
-		if (bad == AD_ROW_GOOD)
-		{
-			e->row = (uint32) i;
-			tape->end++;
-		}
-	}
+	ad_events_of_array(array, site, &partition);
+	sequences->mcxt = CurrentMemoryContext;
+	sequences->want_members = true;
+	ad_layering_find(partition.events, partition.n, &site->options.layering,
+					 sequences);
+	tape->events = sequences->events;
+	tape->mask = PG_UINT32_MAX;
+	tape->head = 0;
+	tape->end = sequences->nevents;
+	ad_book_feed_all(tape, ad_market_seed(), site->options.layering.forget);
+	return partition.skipped;
 }
 
 /*
@@ -90,27 +80,29 @@ ad_layering_timeline(PG_FUNCTION_ARGS)
 {
 	ArrayType  *array;
 	AdSequences sequences = {0};
-	AdMarketOptions *options = palloc(sizeof(AdMarketOptions));
-	AdTimelineConfig config = {900, 460, 0, NULL};
-	AdTape		tape = {NULL, PG_UINT32_MAX, 0, 0};
+	AdWindowSite *site = palloc0(sizeof(AdWindowSite));
+	AdTimelineConfig config = {900, 460, 0, false, NULL};
+	AdTape		tape;
 	StringInfoData out;
+	int			n;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	array = PG_GETARG_ARRAYTYPE_P(0);
-	ad_market_options(PG_ARGISNULL(1) ? NULL :
-					  ad_jsonb_argument(PG_GETARG_DATUM(1), "options"),
-					  AD_OWNER_LAYERING, options);
+	n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	site->owner = AD_OWNER_LAYERING;
+	ad_site_options(site, PG_ARGISNULL(1) ? NULL :
+					ad_jsonb_argument(PG_GETARG_DATUM(1), "options"));
 	read_config(fcinfo, &config);
-	read_events(array, options, &tape);
+	if (n > AD_MAX_TIMELINE)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a timeline can show at most %d events, not %d",
+						AD_MAX_TIMELINE, n),
+				 errhint("Select the events of one episode.")));
+	(void) ad_timeline_load(array, site, &tape, &sequences);
 	if (tape.end == 0)
 		PG_RETURN_NULL();
-	sequences.mcxt = CurrentMemoryContext;
-	sequences.want_members = true;
-	ad_layering_find(tape.events, tape.end, &options->layering, &sequences);
-	tape.events = sequences.events;
-	tape.end = sequences.nevents;
-	ad_book_feed_all(&tape, ad_market_seed(), options->layering.forget);
 	if (config.sequence > 0 && (uint32) config.sequence > sequences.n)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

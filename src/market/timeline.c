@@ -7,8 +7,9 @@
  * from its placement to its cancel (dashed to the edge if it has none), as
  * thick as it is large; a cancel is a cross, a trade a disc.  Buys are blue
  * and sells red.  The span of a sequence is shaded, and what does not belong
- * to one is pale.  Every mark carries a tooltip with its figures.
- * Times are those of UTC.
+ * to one is pale.  Quantities stand at what belongs to one, where there is
+ * room, and every mark carries a tooltip with its figures.  Times are those
+ * of UTC.
  *
  * The text depends on nothing but the events: no clock, no locale.
  *
@@ -24,6 +25,10 @@
 #include "common/shortest_dec.h"
 
 #define HEAD			66		/* height of title, summary and legend's begin */
+#define TITLE_SIZE		15.0	/* as in picture.c */
+#define TITLE_LINE		19
+#define MAX_LABELS		300		/* quantities in a picture */
+#define LABEL_SIZE		11.0
 #define PRICE_ROOM		34.0	/* pixels a tick */
 
 /* Where times and prices lie in the picture. */
@@ -35,11 +40,25 @@ typedef struct Scale
 	double		largest;		/* size */
 } Scale;
 
+/* Where quantities stand already. */
+typedef struct Labels
+{
+	int			n;
+	struct
+	{
+		double		x0;
+		double		x1;
+		double		y;			/* baseline */
+	}			items[MAX_LABELS];
+} Labels;
+
 static double
 x_of(const Scale *s, int64 t)
 {
-	return s->area.x + ((double) t - (double) s->t0) /
-		((double) s->t1 - (double) s->t0) * s->area.width;
+	double		share = ((double) t - (double) s->t0) /
+		((double) s->t1 - (double) s->t0);
+
+	return s->area.x + Max(Min(share, 1.0), 0.0) * s->area.width;
 }
 
 static double
@@ -130,13 +149,16 @@ set_scale(Scale *s, const AdTape *tape, const AdTimelineConfig *c, double y)
 				  Min(highest + highest / 25 - lowest / 25, DBL_MAX));
 }
 
-static const AdLegendItem legend[] = {
-	{"<path class=\"n\" d=\"M-8 0h16\"/>", "order, placed to cancelled"},
+/* The last is the quantity of the thickest bar. */
+static AdLegendItem const legend[] = {
+	{"<path class=\"n\" d=\"M-8 0h16\" style=\"stroke-width:5;stroke-opacity:.5\"/>", "order, placed to cancelled"},
+	{"<path class=\"n\" d=\"M-8 0h16\" style=\"stroke-width:1.5;stroke-dasharray:4 4\"/>", "order not cancelled"},
 	{"<path class=\"n\" d=\"M-4 -4l8 8m0 -8l-8 8\"/>", "cancel"},
 	{"<circle class=\"o\" r=\"5\"/>", "trade"},
 	{"<path class=\"x\" d=\"M-8 0h16\"/>", "BUY"},
 	{"<path class=\"y\" d=\"M-8 0h16\"/>", "SELL"},
-	{"<path class=\"s\" d=\"M-8 -5h16v10h-16z\"/>", "sequence"}
+	{"<path class=\"s\" d=\"M-8 -5h16v10h-16z\"/>", "sequence"},
+	{"<path class=\"o\" d=\"M-8 1v-2l16 -3.5v9z\"/>", NULL}
 };
 
 /* Draw grid and axes. */
@@ -175,6 +197,78 @@ draw_sequences(StringInfo out, const Scale *s, const AdSequences *sequences,
 	}
 }
 
+/*
+ * Append the title, in as many lines as it needs but at most a quarter of the
+ * picture, and return how many pixels they take beyond the first.  out may be
+ * NULL: only the height.
+ */
+static double
+draw_title(StringInfo out, const char *title, const AdTimelineConfig *c)
+{
+	double		room = c->width - 2 * AD_PICTURE_MARGIN;
+	int			max_lines = Max(c->height / 4 / TITLE_LINE, 1);
+	const char *rest = title;
+	double		y = 23;
+
+	for (int line = 1; line < max_lines &&
+		 ad_picture_text_width(rest, TITLE_SIZE) > room; line++)
+	{
+		char	   *fits = NULL;
+		Size		length = 0;
+
+		/* the most words that have room */
+		for (Size n = 0; rest[n] != '\0'; n++)
+		{
+			char	   *words;
+
+			if (rest[n] != ' ' || n == 0)
+				continue;
+			words = pnstrdup(rest, n);
+			if (ad_picture_text_width(words, TITLE_SIZE) > room)
+				break;
+			fits = words;
+			length = n;
+		}
+		if (fits == NULL)
+			break;
+		if (out)
+			ad_picture_text(out, AD_PICTURE_MARGIN, y, "start", "t", fits,
+							room);
+		y += TITLE_LINE;
+		rest += length + 1;
+	}
+	if (out)
+		ad_picture_text(out, AD_PICTURE_MARGIN, y, "start", "t", rest, room);
+	return y - 23;
+}
+
+/*
+ * Append a quantity at (x, y), or so that it ends at "left", if it has room
+ * beside those before it.
+ */
+static void
+draw_quantity(StringInfo out, const Scale *s, Labels *labels,
+			  const AdEvent *e, double x, double left, double y)
+{
+	char	   *text = ad_quantity_text(ad_event_units(e));
+	double		width = ad_picture_text_width(text, LABEL_SIZE);
+
+	if (x + width > s->area.x + s->area.width)
+		x = left - width;
+	if (x < s->area.x || y - LABEL_SIZE < s->area.y ||
+		y > s->area.y + s->area.height || labels->n == MAX_LABELS)
+		return;
+	for (int i = 0; i < labels->n; i++)
+		if (x < labels->items[i].x1 && x + width > labels->items[i].x0 &&
+			fabs(y - labels->items[i].y) < LABEL_SIZE)
+			return;
+	labels->items[labels->n].x0 = x;
+	labels->items[labels->n].x1 = x + width;
+	labels->items[labels->n++].y = y;
+	appendStringInfo(out, "<text x=\"%.1f\" y=\"%.1f\" style=\"font-size:11px\">%s</text>\n",
+					 x, y, text);
+}
+
 /* Draw one event; pale if it belongs to no sequence shown. */
 static void
 draw_event(StringInfo out, const Scale *s, const AdTape *tape, uint32 pos,
@@ -193,7 +287,7 @@ draw_event(StringInfo out, const Scale *s, const AdTape *tape, uint32 pos,
 						 matched ? x_of(s, AD_AT(tape, e->link)->ts) :
 						 s->area.x + s->area.width,
 						 matched ? thickness(s, e) : 1.5,
-						 matched ? "" : ";stroke-dasharray:4 4");
+						 matched ? ";stroke-opacity:.5" : ";stroke-dasharray:4 4");
 	else if (e->kind != AD_EVENT_TRADE)
 		appendStringInfo(out, "<path class=\"%s\" d=\"M%.1f %.1fl10 10m0 -10l-10 10\">",
 						 buy ? "x" : "y", x - 5, y - 5);
@@ -203,6 +297,66 @@ draw_event(StringInfo out, const Scale *s, const AdTape *tape, uint32 pos,
 	append_tooltip(out, e);
 	appendStringInfoString(out, e->kind == AD_EVENT_TRADE ?
 						   "</circle></g>\n" : "</path></g>\n");
+}
+
+/* Append the quantity of an order or a trade: above the bar, beside the disc. */
+static void
+draw_event_quantity(StringInfo out, const Scale *s, Labels *labels,
+					const AdEvent *e)
+{
+	double		x = x_of(s, e->ts);
+	double		y = isnan(e->price) ? s->area.y : y_of(s, e->price);
+	double		half = thickness(s, e) / 2;
+
+	if (e->kind == AD_EVENT_ORDER)
+		draw_quantity(out, s, labels, e, x,
+					  s->area.x + s->area.width, y - half - 3);
+	else if (e->kind == AD_EVENT_TRADE)
+		draw_quantity(out, s, labels, e, x + half + 6, x - half - 6,
+					  y + 4);
+}
+
+/*
+ * Append the events of a tape, then their quantities, so that these lie
+ * above.  Members of the sequences that are shown come first to their labels.
+ */
+static void
+draw_events(StringInfo out, const Scale *s, AdTape *tape,
+			const AdSequences *sequences, const AdTimelineConfig *c)
+{
+	Labels	   *labels = palloc0(sizeof(Labels));
+	Size		m = 0;
+	StringInfoData texts;
+
+	initStringInfo(&texts);
+	for (uint32 pos = tape->head; pos < tape->end; pos++)
+	{
+		bool		member = false;
+
+		AD_CHECK_EVERY_1024(pos);
+		for (; m < sequences->nmembers && sequences->members[m].pos <= pos;
+			 m++)
+			if (sequences->members[m].pos == pos &&
+				(c->sequence <= 0 ||
+				 sequences->members[m].seq + 1 == (uint32) c->sequence))
+				member = true;
+		if (member || !c->members_only)
+			draw_event(out, s, tape, pos, member);
+		if (member || sequences->n == 0)
+			draw_event_quantity(&texts, s, labels, AD_AT(tape, pos));
+	}
+	appendStringInfoString(out, texts.data);
+}
+
+/* Append the largest quantity of a tape. */
+static void
+append_largest(StringInfo out, const AdTape *tape)
+{
+	AdQuantity	largest = 0;
+
+	for (uint32 pos = tape->head; pos < tape->end; pos++)
+		largest = Max(largest, ad_event_units(AD_AT(tape, pos)));
+	appendStringInfoString(out, ad_quantity_text(largest));
 }
 
 /*
@@ -215,41 +369,43 @@ ad_timeline_draw(StringInfo out, AdTape *tape, const AdSequences *sequences,
 {
 	const char *title = c->title ? c->title : "Order events";
 	int			nlegend = (int) lengthof(legend);
+	AdLegendItem items[lengthof(legend)];
 	StringInfoData summary;
+	StringInfoData largest;
+	double		more = draw_title(NULL, title, c);
 	double		y;
 	Scale		s;
-	Size		m = 0;
 
+	memcpy(items, legend, sizeof(legend));
 	initStringInfo(&summary);
+	initStringInfo(&largest);
 	ad_append_date(&summary, AD_AT(tape, tape->head)->ts);
-	appendStringInfo(&summary, " UTC, %u events, %u sequences",
-					 tape->end - tape->head, sequences->n);
-	y = HEAD - AD_PICTURE_LINE +
-		ad_picture_legend(NULL, legend, nlegend, 0, c->width);
+	appendStringInfo(&summary, " UTC, %u event%s, ", tape->end - tape->head,
+					 tape->end - tape->head == 1 ? "" : "s");
+	if (c->sequence > 0)
+		appendStringInfo(&summary, "sequence %d of %u", c->sequence,
+						 sequences->n);
+	else
+		appendStringInfo(&summary, "%u sequence%s", sequences->n,
+						 sequences->n == 1 ? "" : "s");
+	appendStringInfoString(&largest, "quantity, thickest: ");
+	append_largest(&largest, tape);
+	items[nlegend - 1].text = largest.data;
+	y = HEAD + more - AD_PICTURE_LINE +
+		ad_picture_legend(NULL, items, nlegend, 0, c->width);
 	if (c->height - y - AD_PICTURE_AXIS < c->height / 3.0)
 	{
-		y = HEAD - AD_PICTURE_LINE;
+		y = HEAD + more - AD_PICTURE_LINE;
 		nlegend = 0;
 	}
 	set_scale(&s, tape, c, y);
-	ad_picture_begin(out, c->width, c->height, title, summary.data);
-	ad_picture_text(out, AD_PICTURE_MARGIN, 40, "start", "m", summary.data,
-					c->width - 2 * AD_PICTURE_MARGIN);
-	(void) ad_picture_legend(out, legend, nlegend, 55, c->width);
+	ad_picture_open(out, c->width, c->height, title, summary.data);
+	(void) draw_title(out, title, c);
+	ad_picture_text(out, AD_PICTURE_MARGIN, 40 + more, "start", "m",
+					summary.data, c->width - 2 * AD_PICTURE_MARGIN);
+	(void) ad_picture_legend(out, items, nlegend, 55 + more, c->width);
 	draw_frame(out, &s, c->width);
 	draw_sequences(out, &s, sequences, c);
-	for (uint32 pos = tape->head; pos < tape->end; pos++)
-	{
-		bool		member = false;
-
-		AD_CHECK_EVERY_1024(pos);
-		for (; m < sequences->nmembers && sequences->members[m].pos <= pos;
-			 m++)
-			if (sequences->members[m].pos == pos &&
-				(c->sequence <= 0 ||
-				 sequences->members[m].seq + 1 == (uint32) c->sequence))
-				member = true;
-		draw_event(out, &s, tape, pos, member);
-	}
+	draw_events(out, &s, tape, sequences, c);
 	ad_picture_end(out);
 }
