@@ -117,6 +117,8 @@ my %calls = (
 	infinite => "SELECT ad_stl_plot(array_agg(CASE WHEN i % 50 = 0 THEN 'infinity' WHEN i % 71 = 0 THEN '-infinity' ELSE v END::float8 ORDER BY i), '{\"period\": 24}', TITLE, WIDTH, HEIGHT) FROM s",
 	wild => "SELECT ad_stl_plot(array_agg(power(10, 300 * sin(i)) * sign(cos(i)) ORDER BY i), '{\"period\": 24}', TITLE, WIDTH, HEIGHT) FROM s",
 	timeline => "SELECT ad_layering_timeline(array_agg(e ORDER BY i), NULL, NULL, TITLE, WIDTH, HEIGHT) FROM ticks",
+	sequences => "SELECT ad_layering_timeline(array_agg(e ORDER BY i), ad_layering_options(trade_rule => 'either', min_orders => 1, min_cancels => 1), NULL, TITLE, WIDTH, HEIGHT) FROM ticks",
+	case => "SELECT (ad_layering_case(array_agg(e ORDER BY i), ad_layering_options(trade_rule => 'either', min_orders => 1, min_cancels => 1), 1, TITLE)).picture FROM ticks",
 	'a moment' => "SELECT ad_layering_timeline(ARRAY[e], NULL, NULL, TITLE, WIDTH, HEIGHT) FROM ticks WHERE i = 7");
 
 for my $call (sort keys %calls)
@@ -137,7 +139,7 @@ for my $call (sort keys %calls)
 
 # what every function draws is looked at
 my $drawn = $node->safe_psql('postgres', q{SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc WHERE proname ~ '^ad_' AND obj_description(oid) ~ 'SVG'});
-is($drawn, join(' ', 'ad_layering_timeline', 'ad_stl_plot'), 'no other function draws');
+is($drawn, 'ad_layering_case ad_layering_timeline ad_stl_plot', 'no other function draws');
 
 # as long as the picture is wide
 my $plot = q{SELECT length(ad_stl_plot(array_agg(sin(i * i::float8) + CASE WHEN i % 5 = 0 THEN 20 * cos(i) ELSE 0 END ORDER BY i), '{"period": 24}'%s)) FROM generate_series(1, %d) i};
