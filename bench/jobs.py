@@ -397,6 +397,39 @@ def bench_series():
                   "by the clock", "bytes of a state"], rows)
 
 
+def bench_watch():
+    rows = []
+    session.run(f"""
+        CREATE TABLE watched AS
+        SELECT timestamptz '2026-01-01' + i * interval '1 day' / {ROWS} AS ts,
+            i AS id, md5(i::text) AS token, 'C' || i % 5000 AS customer,
+            (ARRAY['AT', 'DE', 'CH'])[1 + i % 3] AS country,
+            ad_random(1, i, 'normal') AS a, ad_random(2, i, 'normal') AS b,
+            (100 * ad_random(3, i))::numeric(9, 2) AS amount,
+            nullif(i % 100, 0) AS percent, i % 2 = 0 AS flag,
+            timestamptz '2026-01-01' + i * interval '1 s' AS due
+        FROM generate_series(0, {ROWS - 1}) i""")
+    session.run("CREATE INDEX ON watched (ts)")
+    session.run("VACUUM ANALYZE watched")
+    session.run("SELECT ad_create_watch('watched', 'watched', 'ts', "
+                "since => '2026-01-01')")
+    run = "CALL ad_run_job('watched', until => '2026-01-02 00:10')"
+    times = []
+    for _ in range(ROUNDS):
+        session.run("SELECT ad_rescan('watched', '2026-01-01')")
+        times.append(busy(session, run))
+    rows.append([f"{ROWS:,} rows of 10 columns, one period"] +
+                [number(1000 * median([t[i] for t in times])) for i in (0, 1)])
+    times = [busy(session, run) for _ in range(TRICKLE)]
+    rows.append(["nothing to do"] +
+                [number(1000 * median([t[i] for t in times])) for i in (0, 1)])
+    report.section("A watch", "Ten columns of numbers, texts and times, all "
+                   "metrics; then runs between periods.")
+    report.table(["", "ms of processor time", "by the clock"], rows)
+    session.run("SELECT ad_drop_job('watched')")
+    session.run("DROP TABLE watched")
+
+
 def train():
     """The model of sections that run without the first."""
     if not wanted("throughput") and ONLY not in ("wash", "series"):
@@ -410,7 +443,8 @@ train()
 for section, bench in {"throughput": bench_throughput, "ten": bench_ten,
                        "dates": bench_dates, "trickle": bench_trickle,
                        "latest": bench_latest, "limit": bench_limit,
-                       "wash": bench_wash, "series": bench_series}.items():
+                       "wash": bench_wash, "series": bench_series,
+                       "watch": bench_watch}.items():
     if wanted(section):
         bench()
 session.close()

@@ -437,7 +437,7 @@ SELECT j.name, j.owner::text AS owner, j.kind, j.options ->> 'model' AS model, j
        coalesce((j.options ->> 'batch_size')::integer, 1) AS batch_size, j.options ->> 'lag' AS lag,
        (j.options ->> 'cooldown')::interval AS cooldown, (j.options ->> 'limit_per_hour')::integer AS limit_per_hour,
        coalesce((j.options ->> 'explain')::integer, 0) AS explain, _anomaly._ad_texts(j.options -> 'features') AS features,
-       nullif(j.options -> 'options', 'null') AS options, j.created_at, p.privilege,
+       CASE WHEN j.kind = 'watch' THEN j.options ELSE nullif(j.options -> 'options', 'null') END AS options, j.created_at, p.privilege,
        _anomaly._ad_place_text(coalesce(s.m, s.w), coalesce(s.type, 'timestamp')) AS watermark, s.failures,
        r.started AS last_started, r.finished AS last_finished,
        CASE WHEN p.privilege = 'own' OR r.error IS NULL THEN r.error ELSE _anomaly._ad_error_class(r.error_code) END AS last_error,
@@ -462,8 +462,8 @@ SELECT * FROM _anomaly._ad_visible_job;
 COMMENT ON VIEW @extschema@.ad_jobs IS 'the jobs that the current user may see, and how far they have come';
 COMMENT ON COLUMN @extschema@.ad_jobs.name IS 'of the job';
 COMMENT ON COLUMN @extschema@.ad_jobs.owner IS 'the role as which it runs; empty if it has none, or it was dropped';
-COMMENT ON COLUMN @extschema@.ad_jobs.kind IS 'model: rows scored by a named model; layering: sequences of order events; wash_trade: windows of trades; series: points of series';
-COMMENT ON COLUMN @extschema@.ad_jobs.model IS 'the named model; NULL for layering';
+COMMENT ON COLUMN @extschema@.ad_jobs.kind IS 'model: rows scored by a named model; layering: sequences of order events; wash_trade: windows of trades; series: points of series; watch: metrics of a table';
+COMMENT ON COLUMN @extschema@.ad_jobs.model IS 'the named model; NULL for other kinds';
 COMMENT ON COLUMN @extschema@.ad_jobs.rule IS 'what is an alert: {"p_value": p}, {"fdr": q} or {"score": s}';
 COMMENT ON COLUMN @extschema@.ad_jobs.entity IS 'the column of whom a row is about, or NULL';
 COMMENT ON COLUMN @extschema@.ad_jobs.source IS 'the query; NULL to others than the owner';
@@ -475,7 +475,7 @@ COMMENT ON COLUMN @extschema@.ad_jobs.cooldown IS 'the least time between two al
 COMMENT ON COLUMN @extschema@.ad_jobs.limit_per_hour IS 'alerts in an hour of the clock; NULL: no limit';
 COMMENT ON COLUMN @extschema@.ad_jobs.explain IS 'features in an explanation; 0: none';
 COMMENT ON COLUMN @extschema@.ad_jobs.features IS 'the columns that are the model''s features, in its order; NULL: by name';
-COMMENT ON COLUMN @extschema@.ad_jobs.options IS 'of the kind, every default spelled out; NULL for a model';
+COMMENT ON COLUMN @extschema@.ad_jobs.options IS 'of the kind, every default spelled out; NULL for a model; of a watch all its options';
 COMMENT ON COLUMN @extschema@.ad_jobs.created_at IS 'when it was made';
 COMMENT ON COLUMN @extschema@.ad_jobs.privilege IS 'the most the current user may do with it: read, label, own';
 COMMENT ON COLUMN @extschema@.ad_jobs.watermark IS 'how far it has come, the greatest that was read: a time (timestamptz in UTC) or an integer';
@@ -521,9 +521,9 @@ WHERE _anomaly._ad_among(a.job_id, ARRAY(SELECT p.job_id FROM _anomaly._ad_job_p
 ORDER BY a.job DESC, a.scored_at DESC;
 COMMENT ON VIEW @extschema@.ad_alerts IS 'the alerts of the jobs that the current user may see, one for each version of a row';
 COMMENT ON COLUMN @extschema@.ad_alerts.job IS 'that found it';
-COMMENT ON COLUMN @extschema@.ad_alerts.key IS 'of the row, as text; of layering, of the sequence''s first order; of wash trades, of the window''s first trade';
+COMMENT ON COLUMN @extschema@.ad_alerts.key IS 'of the row, as text; of layering, of the sequence''s first order; of wash trades, of the window''s first trade; of a watch, the metric';
 COMMENT ON COLUMN @extschema@.ad_alerts.entity IS 'whom it is about, as text; NULL without an entity column';
-COMMENT ON COLUMN @extschema@.ad_alerts.score IS 'of the model; of layering, the severity, 0 to 100; of wash trades, the percentage of steps at which the side changes';
+COMMENT ON COLUMN @extschema@.ad_alerts.score IS 'of the model; of layering, the severity, 0 to 100; of wash trades, the percentage of steps at which the side changes; of a watch, deviations, a million for a bound';
 COMMENT ON COLUMN @extschema@.ad_alerts.p_value IS 'conformal; NULL for a model that is not calibrated';
 COMMENT ON COLUMN @extschema@.ad_alerts.explanation IS 'the features that contribute most to the score, greatest first; of wash trades, the conditions that the window meets';
 COMMENT ON COLUMN @extschema@.ad_alerts."row" IS 'the row of the job''s source, as its owner saw it and it was scored; of layering and wash trades, the sequence or the window';

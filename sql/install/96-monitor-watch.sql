@@ -137,6 +137,7 @@ AS $$
         UNION ALL SELECT 4, row_number() OVER (), s."check", s.status, s.detail, s.hint FROM _anomaly._ad_health_watermarks() s
         UNION ALL SELECT 5, row_number() OVER (), s."check", s.status, s.detail, s.hint FROM _anomaly._ad_health_rules() s
         UNION ALL SELECT 5, 1000, s."check", s.status, s.detail, s.hint FROM _anomaly._ad_health_series() s
+        UNION ALL SELECT 5, 1001, s."check", s.status, s.detail, s.hint FROM _anomaly._ad_health_watches() s
         UNION ALL SELECT 6, row_number() OVER (), s."check", s.status, s.detail, s.hint FROM _anomaly._ad_health_schema() s
         UNION ALL SELECT 7, row_number() OVER (), s."check", s.status, s.detail, s.hint FROM _anomaly._ad_health_storage() s)
     SELECT a."check", a.object, a.status, a.detail, a.hint, a.line

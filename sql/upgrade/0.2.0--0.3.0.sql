@@ -206,6 +206,42 @@ BEGIN
 		ELSE (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(datdba)) FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) END;
 END $$;
 
+-- What a watch remembers of columns, and the metrics of its periods.
+CREATE TABLE _anomaly._ad_job_watch (
+    job_id integer NOT NULL,
+    subject text COLLATE "C" NOT NULL,
+    gone boolean NOT NULL,
+    state bytea NOT NULL,
+    CONSTRAINT _ad_job_watch_pkey PRIMARY KEY (job_id, subject)
+);
+ALTER TABLE _anomaly._ad_job_watch ALTER state SET STORAGE EXTERNAL;
+CREATE TABLE _anomaly._ad_job_metric (
+    job_id integer NOT NULL,
+    place bigint NOT NULL,
+    metric text COLLATE "C" NOT NULL,
+    value double precision,
+    expected double precision,
+    lower double precision,
+    upper double precision,
+    score double precision,
+    verdict text NOT NULL,
+    CONSTRAINT _ad_job_metric_pkey PRIMARY KEY (job_id, place, metric)
+);
+CREATE TRIGGER _ad_job_guard
+BEFORE INSERT ON _anomaly._ad_job_watch
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
+CREATE TRIGGER _ad_job_guard
+BEFORE INSERT ON _anomaly._ad_job_metric
+FOR EACH ROW EXECUTE FUNCTION _anomaly._ad_job_guard();
+SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job_watch', '');
+SELECT pg_catalog.pg_extension_config_dump('_anomaly._ad_job_metric', '');
+REVOKE ALL ON _anomaly._ad_job_watch, _anomaly._ad_job_metric FROM PUBLIC;
+DO $$
+BEGIN
+	EXECUTE 'GRANT SELECT, INSERT ON _anomaly._ad_job_watch, _anomaly._ad_job_metric TO ' || CASE WHEN current_setting('server_version_num')::int >= 140000 THEN 'pg_database_owner'
+		ELSE (SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(datdba)) FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) END;
+END $$;
+
 -- Labels and grants are written by C, and rows deleted. What else used the views gets no
 -- answer.
 DO $$

@@ -82,6 +82,7 @@ extern const AdJobDefinition ad_job_define_model;
 extern const AdJobDefinition ad_job_define_layering;
 extern const AdJobDefinition ad_job_define_wash;
 extern const AdJobDefinition ad_job_define_series;
+extern const AdJobDefinition ad_job_define_watch;
 
 /* rule.c */
 extern void ad_job_rule_read(AdJob *job, const AdJobDefinition *d);

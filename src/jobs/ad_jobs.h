@@ -86,6 +86,13 @@ typedef struct AdJob
 	int			max_series;
 	char	   *dead_after;		/* interval or number, or NULL */
 	char	   *history;		/* the same: what is learnt from before since */
+	char	   *period;			/* watch: interval */
+	char	  **watched;		/* watch: columns; NULL: all */
+	char	  **metrics;		/* watch: that are followed; NULL: all */
+	Jsonb	   *bounds;			/* watch: of metrics, or NULL */
+	int			history_periods;	/* watch: that are learnt from first;
+									 * AD_NO_INT: as many as suit the period */
+	int			keep;			/* watch: periods whose metrics are kept */
 
 	/* as the options hold them (definitions.c) */
 	Jsonb	   *rule_option;

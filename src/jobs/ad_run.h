@@ -114,4 +114,12 @@ extern int64 ad_series_passed(const AdJob *j, const AdJobState *s);
 extern int64 ad_series_rescan(const AdJob *j, AdJobState *s, int64 from);
 extern Jsonb *ad_series_retrain(const AdJob *j, const struct AdRetrain *asked);
 
+/* sql_watch_job.c */
+extern bool ad_watch_batch(AdBatch *b);
+extern int64 ad_watch_passed(const AdJob *j, const AdJobState *s);
+extern int64 ad_watch_rescan(const AdJob *j, AdJobState *s, int64 from);
+
+/* sql_watch_retrain.c */
+extern Jsonb *ad_watch_retrain(const AdJob *j, const struct AdRetrain *asked);
+
 #endif							/* AD_RUN_H */

@@ -22,7 +22,8 @@ static const AdJobDefinition *const definitions[] = {
 	&ad_job_define_model,
 	&ad_job_define_layering,
 	&ad_job_define_wash,
-	&ad_job_define_series
+	&ad_job_define_series,
+	&ad_job_define_watch
 };
 
 /* Find how jobs of a kind are defined. */

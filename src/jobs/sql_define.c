@@ -33,6 +33,7 @@ PG_FUNCTION_INFO_V1(ad_create_job);
 PG_FUNCTION_INFO_V1(ad_create_layering_job);
 PG_FUNCTION_INFO_V1(ad_create_wash_trade_job);
 PG_FUNCTION_INFO_V1(ad_create_series_job);
+PG_FUNCTION_INFO_V1(ad_create_watch);
 PG_FUNCTION_INFO_V1(ad_alter_job);
 
 #define MAX_CHANGES			((Size) 1024 * 1024)
@@ -369,6 +370,12 @@ create_series_job(FunctionCallInfo fcinfo)
 	return create(fcinfo, &ad_job_define_series, 1);
 }
 
+static Datum
+create_watch(FunctionCallInfo fcinfo)
+{
+	return create(fcinfo, &ad_job_define_watch, 1);
+}
+
 /* ad_create_job(name, model, source, option, ...) -> its name. */
 Datum
 ad_create_job(PG_FUNCTION_ARGS)
@@ -395,6 +402,13 @@ Datum
 ad_create_series_job(PG_FUNCTION_ARGS)
 {
 	return ad_call_door(create_series_job, fcinfo);
+}
+
+/* ad_create_watch(name, source, time_column, option, ...) -> its name. */
+Datum
+ad_create_watch(PG_FUNCTION_ARGS)
+{
+	return ad_call_door(create_watch, fcinfo);
 }
 
 /* Whether an option stays what it was when the job was made. */

@@ -28,8 +28,10 @@ static const AdJobKind wash_kind = {"wash_trade", ad_wash_batch,
 ad_wash_passed, ad_wash_rescan, NULL};
 static const AdJobKind series_kind = {"series", ad_series_batch,
 ad_series_passed, ad_series_rescan, ad_series_retrain};
+static const AdJobKind watch_kind = {"watch", ad_watch_batch, ad_watch_passed,
+ad_watch_rescan, ad_watch_retrain};
 static const AdJobKind *const kinds[] = {&model_kind, &layering_kind, &wash_kind,
-&series_kind};
+&series_kind, &watch_kind};
 
 /* The columns that are read, in this order. */
 enum

@@ -62,6 +62,8 @@ static const struct
 	{"job", "DELETE FROM %s._ad_job_state WHERE job_id = $1", false},
 	{"job", "DELETE FROM %s._ad_job_seen WHERE job_id = $1", false},
 	{"job", "DELETE FROM %s._ad_job_part WHERE job_id = $1", false},
+	{"job", "DELETE FROM %s._ad_job_watch WHERE job_id = $1", false},
+	{"job", "DELETE FROM %s._ad_job_metric WHERE job_id = $1", false},
 	{"job", "DELETE FROM %s._ad_job_run WHERE job_id = $1", false},
 	{"job", "DELETE FROM %s._ad_job_error WHERE job_id = $1", false},
 	{"job", "DELETE FROM %s._ad_alert WHERE job_id = $1", true},
