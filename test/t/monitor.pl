@@ -52,7 +52,7 @@ like(error_of($plain, 'SELECT ad_stat_reset();'), qr/55000/, 'so does ad_stat_re
 # until 14 everybody may create in public
 $plain->safe_psql('postgres', 'REVOKE CREATE ON SCHEMA public FROM PUBLIC');
 is( sql_value($plain, 'SELECT string_agg(concat_ws(\'|\', "check", status, hint), \',\') FROM ad_health()'),
-	'statistics|warning|Add anomaly to shared_preload_libraries and restart the server.,stale model|ok,job lag|ok,failing job|ok,alert flood|ok,held watermark|ok,late rows|ok,bad rows|ok,job source|ok,job rule|ok,job series|ok,schema|ok,storage|ok,paused job|ok,precision|ok,alert rate|ok,unlabelled alerts|ok,missing labels|ok,score drift|ok,measured drift|ok,model bytes|ok,job columns|ok,schedule|ok', 'ad_health warns');
+	'statistics|warning|Add anomaly to shared_preload_libraries and restart the server.,stale model|ok,job lag|ok,failing job|ok,alert flood|ok,held watermark|ok,late rows|ok,bad rows|ok,job source|ok,entity models|ok,job rule|ok,job series|ok,watched column|ok,schema|ok,storage|ok,paused job|ok,precision|ok,alert rate|ok,unlabelled alerts|ok,missing labels|ok,score drift|ok,measured drift|ok,model bytes|ok,job columns|ok,schedule|ok', 'ad_health warns');
 
 # models that are compressed are found, without waiting for a lock
 $plain->safe_psql('postgres', 'CREATE TABLE fits AS SELECT ad_fit(ad_iforest(), x) AS m FROM generate_series(1, 300) x');
@@ -175,7 +175,7 @@ is( $node->safe_psql('postgres', "SET anomaly.health_latency_critical = 1000000;
 		SET anomaly.health_error_rate_critical = 1;
 		-- until PostgreSQL 14 everybody may create in the schema public
 		SELECT \"check\", status FROM ad_health() WHERE \"check\" <> 'schema'"),
-	"statistics|ok\nerror rate|warning\ncaught errors|ok\nunknown model|ok\nlatency|warning\ndrift|ok\nstale model|ok\njob lag|ok\nfailing job|ok\nalert flood|ok\nheld watermark|ok\nlate rows|ok\nbad rows|ok\njob source|ok\njob rule|ok\njob series|ok\nstorage|warning\npaused job|ok\nprecision|ok\nalert rate|ok\nunlabelled alerts|ok\nmissing labels|ok\nscore drift|ok\nmeasured drift|ok\nmodel bytes|ok\njob columns|ok\nschedule|ok", 'limits are settings');
+	"statistics|ok\nerror rate|warning\ncaught errors|ok\nunknown model|ok\nlatency|warning\ndrift|ok\nstale model|ok\njob lag|ok\nfailing job|ok\nalert flood|ok\nheld watermark|ok\nlate rows|ok\nbad rows|ok\njob source|ok\nentity models|ok\njob rule|ok\njob series|ok\nwatched column|ok\nstorage|warning\npaused job|ok\nprecision|ok\nalert rate|ok\nunlabelled alerts|ok\nmissing labels|ok\nscore drift|ok\nmeasured drift|ok\nmodel bytes|ok\njob columns|ok\nschedule|ok", 'limits are settings');
 
 # In one call site, too.
 forget();
@@ -271,7 +271,7 @@ for ([ 'alice', '2|8' ], [ 'bob', '1|11' ], [ 'watcher', '3|19' ], [ 'postgres',
 	is($node->safe_psql('postgres', 'SELECT calls, rows FROM ad_stat_models', extra_params => [ '-U', $role ]), $seen, "what $role sees");
 }
 like(error_of($node, 'SELECT ad_stat_reset();', extra_params => [ '-U', 'alice' ]), qr/42501/, 'not everybody may reset');
-is($node->safe_psql('postgres', 'SELECT count(*) FROM ad_health()', extra_params => [ '-U', 'alice' ]), 28, 'everybody may ask for health');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM ad_health()', extra_params => [ '-U', 'alice' ]), 30, 'everybody may ask for health');
 
 # Start psql on its own; returns its handle.
 sub background

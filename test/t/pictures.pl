@@ -105,8 +105,18 @@ sub faults
 	return @faults;
 }
 
+# an alert of a job, of a series with an odd name
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE watched AS
+SELECT '<b "x">&' AS host, timestamptz '2026-01-01' + i * interval '1 hour' AS ts, 20 + 5 * sin(i * 2 * pi() / 24) + 0.3 * ad_random(1, i, 'normal') + CASE WHEN i = 400 THEN 1e9 ELSE 0 END AS v
+FROM generate_series(1, 480) i;
+SELECT ad_create_series_job('watched', 'watched', 'v', 'ts', '{host}', ad_stream_options(period => '1 day'));
+CALL ad_run_job('watched');
+SQL
+
 my $series = "array_agg(v ORDER BY i)";
 my %calls = (
+	alert => "SELECT ad_alert_plot('watched', key, watermark, 200, TITLE, WIDTH, HEIGHT) FROM ad_alerts ORDER BY score DESC LIMIT 1",
 	numbered => "SELECT ad_stl_plot($series, '{\"period\": 24}', TITLE, WIDTH, HEIGHT) FROM s",
 	labels => "SELECT ad_stl_plot($series, '{\"period\": 24}', TITLE, WIDTH, HEIGHT, repeat('<first> ', 20), repeat('last ', 100)) FROM s",
 	times => "SELECT ad_stl_plot($series, array_agg(ts ORDER BY i), '{\"period\": 24}', TITLE, WIDTH, HEIGHT) FROM s",
@@ -139,7 +149,7 @@ for my $call (sort keys %calls)
 
 # what every function draws is looked at
 my $drawn = $node->safe_psql('postgres', q{SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc WHERE proname ~ '^ad_' AND obj_description(oid) ~ 'SVG'});
-is($drawn, 'ad_layering_case ad_layering_timeline ad_stl_plot', 'no other function draws');
+is($drawn, 'ad_alert_plot ad_layering_case ad_layering_timeline ad_stl_plot', 'no other function draws');
 
 # as long as the picture is wide
 my $plot = q{SELECT length(ad_stl_plot(array_agg(sin(i * i::float8) + CASE WHEN i % 5 = 0 THEN 20 * cos(i) ELSE 0 END ORDER BY i), '{"period": 24}'%s)) FROM generate_series(1, %d) i};
