@@ -108,7 +108,7 @@ END $$;
 GRANT SELECT ON probe TO PUBLIC;
 SQL
 my $views = sql('SELECT count(DISTINCT view), count(DISTINCT (view, col)) > 100 FROM probe');
-like($views, qr/^(1[5-9]|2\d)\|t$/, "enough views and columns are tried ($views)");
+like($views, qr/^(1[5-9]|[23]\d)\|t$/, "enough views and columns are tried ($views)");
 note sql("SELECT 'not tried: ' || c.oid::regclass FROM pg_class c JOIN pg_depend d ON d.objid = c.oid AND d.deptype = 'e' WHERE c.relkind = 'v' AND c.oid::regclass::text NOT IN (SELECT view FROM probe)");
 
 my %plans = (
