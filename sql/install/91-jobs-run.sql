@@ -134,7 +134,7 @@ LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION _anomaly._ad_job_late(integer) IS
 'counts the rows that came too late for a job of the current user, and notes how many; NULL: it is another''s, it is busy, or its source cannot be read';
 
-CREATE FUNCTION @extschema@.ad_rescan(job text, "from" text)
+CREATE FUNCTION @extschema@.ad_rescan(job text, since text)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'ad_rescan'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;

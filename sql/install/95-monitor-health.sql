@@ -249,7 +249,7 @@ AS $$
            coalesce(string_agg(format('%s arrived too late for job %s%s.', CASE j.late_rows WHEN 1 THEN '1 row' ELSE j.late_rows || ' rows' END, j.name,
                                       CASE WHEN j.truncated THEN ', whose source was truncated' ELSE '' END), ' ' ORDER BY j.late_rows DESC, j.name),
                     'No row is known to have arrived too late.'),
-           CASE WHEN count(*) > 0 THEN 'Run ad_rescan(job, from) to score them; a longer lag catches the next.' END
+           CASE WHEN count(*) > 0 THEN 'Run ad_rescan(job, since) to score them; a longer lag catches the next.' END
     FROM job j WHERE j.late_rows > 0
     UNION ALL
     SELECT 'bad rows', CASE WHEN count(*) > 0 THEN 'warning' ELSE 'ok' END,
@@ -264,7 +264,7 @@ AS $$
                                              format('A watermark of job %s lies far above the others, and is set aside.', j.name) END), ' ' ORDER BY j.name),
                     'Sources grow as they should.'),
            nullif(concat_ws(' ', CASE WHEN count(*) FILTER (WHERE j.truncated) > 0 THEN
-                                     'After a truncation rows up to the old watermark are left alone: ad_rescan(job, from) scores them.' END,
+                                     'After a truncation rows up to the old watermark are left alone: ad_rescan(job, since) scores them.' END,
                                  CASE WHEN count(*) FILTER (WHERE j.jump IS NOT NULL) > 0 THEN
                                      'A row that is set aside was scored: correct its watermark if it is wrong. The job follows it once 100 rows above it have come, and none below.' END), '')
     FROM job j WHERE j.truncated OR j.jump IS NOT NULL

@@ -89,7 +89,7 @@ begin_generation(AdModelBatch *m)
 			(errmsg("source of job \"%s\" was truncated", m->b->job->name),
 			 errdetail("Rows up to the watermark %s cannot be told from those it scored, and are left alone.",
 					   ad_place_text(s->m, m->source.type)),
-			 errhint("To score them, run ad_rescan(job, from).")));
+			 errhint("To score them, run ad_rescan(job, since).")));
 	s->generation++;
 	s->has_gate = true;
 	s->gate = s->m;

@@ -224,7 +224,7 @@ place_argument(const char *text, const AdJobSource *source)
 		FlushErrorState();
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("from is \"%s\", must be a value of type %s",
+				 errmsg("since is \"%s\", must be a value of type %s",
 						ad_quote_clip(text), ad_place_type_name(source->type)),
 				 errhint("It is a value of the watermark column.")));
 	}
@@ -317,7 +317,7 @@ rescan(const AdJob *j, AdJobState *s, const AdJobSource *source, const char *fro
 	return again + bad;
 }
 
-/* ad_rescan(job, from) -> how many rows will be read again. */
+/* ad_rescan(job, since) -> how many rows will be read again. */
 Datum
 ad_rescan(PG_FUNCTION_ARGS)
 {
@@ -333,8 +333,8 @@ ad_rescan(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("job and from cannot be NULL")));
-	from = ad_text_argument(PG_GETARG_DATUM(1), "from", AD_MAX_WORD_LENGTH);
+				 errmsg("job and since cannot be NULL")));
+	from = ad_text_argument(PG_GETARG_DATUM(1), "since", AD_MAX_WORD_LENGTH);
 	nestlevel = NewGUCNestLevel();
 	SPI_connect();
 	ad_job_path("pg_catalog, pg_temp");

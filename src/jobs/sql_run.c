@@ -216,7 +216,7 @@ count(AdRun *run, Step *step)
 				(errmsg(late == 1 ? "%s row came too late for job \"%s\"" :
 						"%s rows came too late for job \"%s\"",
 						psprintf(INT64_FORMAT, late), run->name),
-				 errhint("To score them, run ad_rescan(job, from).")));
+				 errhint("To score them, run ad_rescan(job, since).")));
 	return true;
 }
 
