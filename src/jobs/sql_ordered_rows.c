@@ -10,6 +10,7 @@
  *-------------------------------------------------------------------------
  */
 #include "jobs/ad_ordered.h"
+#include "sql/ad_receiver.h"
 
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
@@ -181,20 +182,6 @@ receive_slot(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-static void
-receive_startup(DestReceiver *self, int operation, TupleDesc desc)
-{
-	(void) self;
-	(void) operation;
-	(void) desc;
-}
-
-static void
-receive_nothing(DestReceiver *self)
-{
-	(void) self;
-}
-
 /* A reader without rows; lives in the current context. */
 AdOrderedReader *
 ad_ordered_reader(AdOrdered *o)
@@ -206,11 +193,7 @@ ad_ordered_reader(AdOrdered *o)
 	r->row_mcxt = AllocSetContextCreate(r->mcxt, "anomaly rows",
 										ALLOCSET_DEFAULT_SIZES);
 	initStringInfo(&r->keys);
-	r->pub.receiveSlot = receive_slot;
-	r->pub.rStartup = receive_startup;
-	r->pub.rShutdown = receive_nothing;
-	r->pub.rDestroy = receive_nothing;
-	r->pub.mydest = DestNone;
+	ad_receiver_init(&r->pub, receive_slot);
 	return r;
 }
 

@@ -10,6 +10,7 @@
  *-------------------------------------------------------------------------
  */
 #include "jobs/ad_watch.h"
+#include "sql/ad_receiver.h"
 #include "sql/ad_text.h"
 
 #include "catalog/pg_type.h"
@@ -247,20 +248,6 @@ receive_slot(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-static void
-receive_startup(DestReceiver *self, int operation, TupleDesc desc)
-{
-	(void) self;
-	(void) operation;
-	(void) desc;
-}
-
-static void
-receive_nothing(DestReceiver *self)
-{
-	(void) self;
-}
-
 /* The query of the rows of some periods. */
 static char *
 query_of(const AdWatch *w)
@@ -300,11 +287,7 @@ ad_watch_read(AdWatch *w)
 	r.categories = ad_palloc0_array(AdCategory, Max(w->ncolumns, 1));
 	r.row_mcxt = AllocSetContextCreate(CurrentMemoryContext, "anomaly rows",
 									   ALLOCSET_DEFAULT_SIZES);
-	r.pub.receiveSlot = receive_slot;
-	r.pub.rStartup = receive_startup;
-	r.pub.rShutdown = receive_nothing;
-	r.pub.rDestroy = receive_nothing;
-	r.pub.mydest = DestNone;
+	ad_receiver_init(&r.pub, receive_slot);
 	ad_job_path(w->b->job->search_path);
 	plan = SPI_prepare(query_of(w), lengthof(types), types);
 	if (plan == NULL)

@@ -10,6 +10,7 @@
  *-------------------------------------------------------------------------
  */
 #include "market/ad_query_reader.h"
+#include "sql/ad_receiver.h"
 
 #include "executor/tuptable.h"
 #include "utils/builtins.h"
@@ -286,21 +287,6 @@ receive_slot(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-/* Nothing to prepare, clean up or free. */
-static void
-receive_startup(DestReceiver *self, int operation, TupleDesc desc)
-{
-	(void) self;
-	(void) operation;
-	(void) desc;
-}
-
-static void
-receive_nothing(DestReceiver *self)
-{
-	(void) self;
-}
-
 /* A reader, without options, that keeps what it reads in the current context. */
 AdQueryReader *
 ad_query_reader_create(void)
@@ -314,10 +300,6 @@ ad_query_reader_create(void)
 										ALLOCSET_DEFAULT_SIZES);
 	r->arena.mcxt = r->partition_mcxt;
 	r->row.words = &r->options.words;
-	r->pub.receiveSlot = receive_slot;
-	r->pub.rStartup = receive_startup;
-	r->pub.rShutdown = receive_nothing;
-	r->pub.rDestroy = receive_nothing;
-	r->pub.mydest = DestNone;
+	ad_receiver_init(&r->pub, receive_slot);
 	return r;
 }

@@ -17,6 +17,7 @@
 #include "operate/ad_progress.h"
 #include "rows/ad_group_fit.h"
 #include "rows/ad_store.h"
+#include "sql/ad_receiver.h"
 #include "sql/ad_text.h"
 
 #include "catalog/pg_type.h"
@@ -293,20 +294,6 @@ receive_slot(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-static void
-receive_startup(DestReceiver *self, int operation, TupleDesc desc)
-{
-	(void) self;
-	(void) operation;
-	(void) desc;
-}
-
-static void
-receive_nothing(DestReceiver *self)
-{
-	(void) self;
-}
-
 /* Be ready for groups; what is found is in the current context. */
 void
 ad_group_fit_begin(AdGroupFit *f)
@@ -325,10 +312,7 @@ ad_group_fit_begin(AdGroupFit *f)
 	TupleDescInitEntry(f->desc, CHANGE_MODEL + 1, "model", BYTEAOID, -1, 0);
 	TupleDescInitEntry(f->desc, CHANGE_PROBLEM + 1, "problem", TEXTOID, -1, 0);
 	f->changes = tuplestore_begin_heap(false, false, work_mem);
-	f->pub.receiveSlot = receive_slot;
-	f->pub.rStartup = receive_startup;
-	f->pub.rShutdown = receive_nothing;
-	f->pub.rDestroy = receive_nothing;
+	ad_receiver_init(&f->pub, receive_slot);
 	f->pub.mydest = DestTuplestore; /* the rows are not discarded */
 	if (f->base != NULL)
 	{
