@@ -12,6 +12,7 @@
 #include "operate/ad_groups.h"
 
 #include "tcop/dest.h"
+#include "utils/resowner.h"
 #include "utils/tuplestore.h"
 
 /* What is to be done to the stored entities; a row of the tuplestore each. */
@@ -65,6 +66,7 @@ typedef struct AdGroupFit
 	/* in between */
 	MemoryContext mcxt;			/* of what stays */
 	MemoryContext group_mcxt;	/* of one group */
+	ResourceOwner owner;		/* of the scan */
 	AdGroupScan scan;			/* of the base */
 	MemoryContext base_mcxt;	/* of at */
 	AdGroup		at;				/* where it stands */

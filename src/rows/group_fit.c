@@ -87,14 +87,20 @@ count_bytes(AdGroupFit *f, Size bytes)
 				 errhint("Raise max_bytes, or choose a detector whose models are smaller.")));
 }
 
-/* Go on to the next entity of the version before. */
+/*
+ * Go on to the next entity of the version before.  Whoever began the scan owns
+ * its buffers: rows come from a portal, which has an owner of its own.
+ */
 static void
 next_base(AdGroupFit *f)
 {
 	MemoryContext old = MemoryContextSwitchTo(f->base_mcxt);
+	ResourceOwner owner = CurrentResourceOwner;
 
+	CurrentResourceOwner = f->owner;
 	MemoryContextReset(f->base_mcxt);
 	f->has_at = ad_group_scan_next(&f->scan, &f->at);
+	CurrentResourceOwner = owner;
 	MemoryContextSwitchTo(old);
 }
 
@@ -299,6 +305,7 @@ void
 ad_group_fit_begin(AdGroupFit *f)
 {
 	f->mcxt = CurrentMemoryContext;
+	f->owner = CurrentResourceOwner;
 	f->group_mcxt = AllocSetContextCreate(f->mcxt, "anomaly group",
 										  ALLOCSET_DEFAULT_SIZES);
 	f->base_mcxt = AllocSetContextCreate(f->mcxt, "anomaly group before",
