@@ -320,14 +320,15 @@ run_task(FunctionCallInfo fcinfo, AdGroupTask *t, AdGroupFit *f)
 	Datum		values[TRAIN_COLUMNS];
 	bool		nulls[TRAIN_COLUMNS] = {false};
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
-		desc->natts != TRAIN_COLUMNS)
-		elog(ERROR, "unexpected result type");
-	desc = BlessTupleDesc(desc);
 	train(t, f);
 	ad_progress_around_fit = -1;
 	SPI_finish();
 	ad_progress_end(f->progress);
+	/* not before: what is made within SPI goes with it */
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
+		desc->natts != TRAIN_COLUMNS)
+		elog(ERROR, "unexpected result type");
+	desc = BlessTupleDesc(desc);
 	values[TRAIN_VERSION] = Int32GetDatum(t->version);
 	values[TRAIN_FITTED] = Int64GetDatum(f->fitted);
 	values[TRAIN_KEPT] = Int64GetDatum(f->kept);
