@@ -71,6 +71,22 @@ SELECT r -> 'labels' AS labels FROM ad_retrain('abused', min_labels => 2) r;
 -- nor keeps it from being dropped
 SELECT ad_drop_model('abused');
 
+-- numbers in the log of a job of one's own break nothing for those who look
+SET ROLE abuse_mallory;
+INSERT INTO _anomaly._ad_own_run (job_id, run, pid, started, finished, rows, alerts, suppressed, fallback, unscored)
+SELECT o.id, 100 + i, 1, now(), now(), n, n, n, n, n
+FROM _anomaly._ad_own_job o, (VALUES (1, 9223372036854775807), (2, 9223372036854775807), (3, -9223372036854775808), (4, -9223372036854775808)) v(i, n)
+WHERE o.name = 'trap';
+SET ROLE abuse_monitor;
+SELECT job, rows > 0 AS rows, alerts > 0 AS alerts, suppressed > 0 AS suppressed FROM ad_stat_jobs WHERE job = 'trap';
+SELECT job, rows > 0 AS rows, alerts > 0 AS alerts FROM ad_job_accuracy WHERE job = 'trap';
+SELECT count(*) > 0 AS checks FROM ad_health();
+CALL ad_check_health();
+SELECT count(*) > 0 AS logged FROM ad_health_log;
+SET ROLE abuse_mallory;
+SELECT job, rows > 0 AS rows FROM ad_job_stats WHERE job = 'trap';
+SELECT length(ad_report('trap')) > 0 AS report;
+
 -- an infinite watermark breaks nothing for those who look
 RESET ROLE;
 INSERT INTO pay VALUES (1000, 'w1', 9000, 1, 'infinity'), (1001, 'w2', 9000, 1, '-infinity');

@@ -214,7 +214,7 @@ CREATE VIEW _anomaly._ad_visible_model WITH (security_barrier) AS
 SELECT v.name, v.version, v.version IS NOT DISTINCT FROM n.active AS active,
        v.spec ->> 'detector' AS detector, v.rows, v.features,
        CASE WHEN v.groups IS NULL THEN octet_length(v.model)
-            ELSE least(greatest((v.groups ->> 'bytes')::numeric, 0), 2147483647)::integer END AS bytes, v.spec, v.digest, v.trained_at, v.trained_by, v.notes,
+            WHEN jsonb_typeof(v.groups -> 'bytes') = 'number' THEN least(greatest((v.groups ->> 'bytes')::numeric, 0), 2147483647)::integer END AS bytes, v.spec, v.digest, v.trained_at, v.trained_by, v.notes,
        p.privilege, CASE WHEN p.privilege IN ('read', 'own') THEN v.query END AS query,
        v.fit_ms, v.fit_bytes, v.groups - 'set' - 'columns' AS groups
 FROM _anomaly._ad_model_name n

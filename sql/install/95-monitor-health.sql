@@ -14,8 +14,8 @@ SELECT j.name, s.failures,
        s.seen, s.mark_holders, s.marked_at, s.gate IS NOT NULL AS truncated, s.jump,
        EXISTS (SELECT FROM _anomaly._ad_job_run r WHERE r.job_id = j.id) AS tried,
        (j.options ->> 'seen_limit')::bigint AS seen_limit, s.paused_until,
-       (SELECT sum(r.rows) FROM _anomaly._ad_job_run r WHERE r.job_id = j.id AND r.started > clock_timestamp() - interval '1 day') AS day_rows,
-       (SELECT sum(r.fallback + r.unscored) FROM _anomaly._ad_job_run r WHERE r.job_id = j.id AND r.started > clock_timestamp() - interval '1 day') AS day_without
+       (SELECT sum(greatest(r.rows, 0)) FROM _anomaly._ad_job_run r WHERE r.job_id = j.id AND r.started > clock_timestamp() - interval '1 day') AS day_rows,
+       (SELECT sum(greatest(r.fallback, 0)::numeric + greatest(r.unscored, 0)) FROM _anomaly._ad_job_run r WHERE r.job_id = j.id AND r.started > clock_timestamp() - interval '1 day') AS day_without
 FROM _anomaly._ad_job j JOIN _anomaly._ad_job_state s ON s.job_id = j.id
 WHERE pg_has_role(j.owner, 'USAGE') OR pg_has_role('pg_monitor', 'USAGE')
 OFFSET 0;
@@ -291,7 +291,7 @@ LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH model AS MATERIALIZED (
-        SELECT v.name, CASE WHEN v.groups IS NOT NULL THEN (v.groups ->> 'least_p')::float8
+        SELECT v.name, CASE WHEN v.groups IS NOT NULL THEN CASE WHEN jsonb_typeof(v.groups -> 'least_p') = 'number' THEN least(greatest((v.groups ->> 'least_p')::numeric, 0), 1)::float8 END
             WHEN _anomaly._ad_model_fault(v.name) IS NULL THEN (_anomaly._ad_info(v.name) #>> '{calibration,least_p}')::float8 END AS least_p
         FROM _anomaly._ad_visible_model v
         WHERE v.active AND v.privilege IN ('read', 'own') AND v.spec ? 'calibrate'

@@ -11,8 +11,9 @@ SELECT j.name AS job, j.kind, j.options ->> 'model' AS model, s.failures,
        l.labelled, l.confirmed, l.confirmed::double precision / nullif(l.labelled, 0) AS "precision", l.missed
 FROM _anomaly._ad_job j
      JOIN _anomaly._ad_job_state s ON s.job_id = j.id
-     CROSS JOIN LATERAL (SELECT count(*) AS runs, count(r.error) AS failed_runs, coalesce(sum(r.rows), 0)::bigint AS rows,
-                                coalesce(sum(r.alerts), 0)::bigint AS alerts, coalesce(sum(r.suppressed), 0)::bigint AS suppressed
+     -- an owner may write what he likes into the log of his job: others look at it too
+     CROSS JOIN LATERAL (SELECT count(*) AS runs, count(r.error) AS failed_runs, least(coalesce(sum(greatest(r.rows, 0)), 0), 1e18)::bigint AS rows,
+                                least(coalesce(sum(greatest(r.alerts, 0)), 0), 1e18)::bigint AS alerts, least(coalesce(sum(greatest(r.suppressed, 0)), 0), 1e18)::bigint AS suppressed
                          FROM _anomaly._ad_job_run r
                          WHERE r.job_id = j.id AND coalesce(r.finished, r.started) > clock_timestamp() - interval '1 hour') r
      CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE l.alerts > 0) AS labelled, count(*) FILTER (WHERE l.alerts > 0 AND l.is_anomaly) AS confirmed,
