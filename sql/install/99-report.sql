@@ -179,7 +179,7 @@ WITH m AS MATERIALIZED (
     FROM m, LATERAL (SELECT * FROM _anomaly._ad_visible_stat s WHERE _anomaly._ad_preloaded()) s
     WHERE s.model = m.name AND s.version = m.version AND s.database = current_database()
 ), features AS (
-    SELECT f.* FROM m, LATERAL (SELECT * FROM _anomaly._ad_features(m.name) LIMIT 100) f WHERE m.reads
+    SELECT f.* FROM m, LATERAL (SELECT * FROM _anomaly._ad_features(m.name) LIMIT 100) f WHERE m.reads AND m.groups IS NULL
 )
 SELECT jsonb_agg(block ORDER BY i) FROM (
     SELECT 1 AS i, jsonb_build_object('h', 'Model ' || _anomaly._ad_report_escape($1)) AS block
@@ -191,8 +191,11 @@ SELECT jsonb_agg(block ORDER BY i) FROM (
         _anomaly._ad_report_escape(coalesce(f.name, f."position"::text)), _anomaly._ad_report_escape(f.type), coalesce(f.missing::text, ''), coalesce(f."distinct"::text, ''),
         _anomaly._ad_report_number(f.min), _anomaly._ad_report_number(f.median), _anomaly._ad_report_number(f.max)) ORDER BY f."position"))
     FROM features f HAVING count(*) > 0
+    UNION ALL SELECT 3, jsonb_build_object('p', 'A model per ' || _anomaly._ad_report_escape(array_to_string(_anomaly._ad_texts(groups -> 'by'), ', ')) || ': of ' || _anomaly._ad_report_escape(groups ->> 'entities') ||
+        ' entities ' || _anomaly._ad_report_escape(groups ->> 'failed') || ' have none; fewer than ' || _anomaly._ad_report_escape(groups ->> 'min_rows') || ' rows are too few' ||
+        CASE WHEN groups ->> 'fallback' <> '' THEN '. Rows of others are scored by ' || _anomaly._ad_report_escape(groups ->> 'fallback') ELSE '' END || '.') FROM m WHERE groups IS NOT NULL
     UNION ALL SELECT 4, jsonb_build_object('p', CASE WHEN NOT reads THEN 'Training query and statistics of the features are left out: that takes the privilege read.'
-        ELSE 'The first 100 features are shown.' END) FROM m WHERE NOT reads OR jsonb_array_length(features) > 100
+        ELSE 'The first 100 features are shown.' END) FROM m WHERE NOT reads OR (jsonb_array_length(features) > 100 AND groups IS NULL)
     UNION ALL SELECT 5, jsonb_build_object('c', left(query, 4000)) FROM m WHERE reads
     UNION ALL SELECT 6, '{"h": "Spec"}'
     UNION ALL SELECT 7, jsonb_build_object('c', left(jsonb_pretty(spec), 8000)) FROM m
@@ -200,8 +203,8 @@ SELECT jsonb_agg(block ORDER BY i) FROM (
     UNION ALL SELECT 9, jsonb_build_object('p', CASE WHEN NOT _anomaly._ad_preloaded() THEN 'Not known: scoring is counted if the library is in shared_preload_libraries.'
         WHEN u.shift IS NULL THEN 'Not known: no score of this version was counted.'
         ELSE 'The mean of ' || u.rows || ' scores is ' || _anomaly._ad_report_escape(_anomaly._ad_report_number(abs(u.shift))) || ' standard deviations ' || CASE WHEN u.shift < 0 THEN 'below' ELSE 'above' END ||
-             ' that of the fit.' END || ' Of the features: ad&#95;drift with a sketch of the rows of today.')
-    FROM (SELECT) one LEFT JOIN used u ON true) b
+             ' that of the fit.' END || CASE WHEN groups IS NULL THEN ' Of the features: ad&#95;drift with a sketch of the rows of today.' ELSE '' END)
+    FROM m LEFT JOIN used u ON true) b
 $$;
 COMMENT ON FUNCTION _anomaly._ad_report_of_model(text) IS
 'blocks of a report on the active version of a model that the current user may see: data, spec, drift';
@@ -290,7 +293,7 @@ SELECT _anomaly._ad_report_write(
     CASE WHEN EXISTS (SELECT FROM _anomaly._ad_visible_model v WHERE v.name = s.model AND v.active) THEN _anomaly._ad_report_of_model(s.model) ELSE '[]' END ||
     _anomaly._ad_report_alerts(s.jobs,
         CASE WHEN $2 = 'job' AND (SELECT v.rule ? 'score' FROM _anomaly._ad_visible_job v WHERE v.name = $1) THEN (SELECT (v.rule ->> 'score')::double precision FROM _anomaly._ad_visible_job v WHERE v.name = $1)
-             WHEN EXISTS (SELECT FROM _anomaly._ad_visible_model v WHERE v.name = s.model AND v.active) THEN _anomaly._ad_threshold(s.model, NULL) END, $4),
+             WHEN EXISTS (SELECT FROM _anomaly._ad_visible_model v WHERE v.name = s.model AND v.active AND v.groups IS NULL) THEN _anomaly._ad_threshold(s.model, NULL) END, $4),
     $3, $5)
 FROM subject s
 $$;
