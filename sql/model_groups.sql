@@ -150,6 +150,24 @@ SELECT ad_score('two', 'AT', 'm2', 6);
 UPDATE _anomaly._ad_model_group SET model = (SELECT ad_model('one')) WHERE entity = '["AT", "m2"]';
 UPDATE _anomaly._ad_model_group SET model = (SELECT ad_group_model('g', 'm1')) WHERE entity = '["AT", "m0"]';
 SELECT ad_score('two', 'AT', m, 6) FROM (VALUES ('m2'), ('m0')) v(m);
+-- and a version that says nothing that can be read keeps no other from being seen
+BEGIN;
+UPDATE _anomaly._ad_model_version SET groups = '{"bytes": "x", "least_p": "x"}' WHERE name = 'two';
+SELECT count(bytes) > 0 AS bytes, bool_and(bytes IS NULL) FILTER (WHERE name = 'two') AS unknown FROM ad_models;
+SELECT count(*) > 0 AS checks FROM ad_health();
+ROLLBACK;
+-- one that names the models of another as its own neither changes nor drops them
+CREATE TEMP TABLE before AS SELECT * FROM ad_model_groups('g');
+INSERT INTO _anomaly._ad_model_name SELECT (jsonb_populate_record(n, '{"name": "thief"}')).* FROM _anomaly._ad_model_name n WHERE name = 'g';
+INSERT INTO _anomaly._ad_model_version SELECT (jsonb_populate_record(v, jsonb_build_object('name', 'thief', 'groups', v.groups || jsonb_build_object('set', upper(v.groups ->> 'set'))))).*
+FROM _anomaly._ad_model_version v WHERE name = 'g' AND groups IS NOT NULL;
+SELECT (t).kept FROM ad_train_groups('thief', 'SELECT merchant, amount * 9 AS amount, amount + 1 AS hour FROM pay', 'merchant') t;
+SELECT ad_drop_model('thief') > 0 AS dropped;
+SELECT count(*) > 0 AS entities, count(*) = (SELECT count(*) FROM before JOIN ad_model_groups('g') n USING (entity, rows, fitted_in)) AS same FROM before;
+DROP TABLE before;
+-- a report says of how many entities it is
+SELECT line FROM regexp_split_to_table(ad_report('g', what => 'model'), '\n') line WHERE line ~ '^A model per';
+SELECT line FROM regexp_split_to_table(ad_report('two'), '\n') line WHERE line ~ '^A model per';
 -- what is dropped leaves nothing
 SELECT ad_drop_model(name) > 0 AS dropped FROM (SELECT DISTINCT name FROM ad_models) m;
 SELECT count(*) FROM _anomaly._ad_model_group;

@@ -38,6 +38,6 @@ extern int32 ad_store_version(const AdStored *s);
 /* group_sweep.c */
 extern bool ad_store_has_groups(void);
 extern Datum ad_store_sets(text *name);
-extern void ad_store_sweep(text *name, Datum sets);
+extern void ad_store_sweep(Datum sets);
 
 #endif							/* AD_STORE_H */

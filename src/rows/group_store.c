@@ -102,7 +102,10 @@ ad_group_base(AdGroupTask *t, double *least_p)
 	t->base_features = (Datum) 0;
 	if (!t->reuse ||
 		ad_own_run("SELECT v.version, v.spec, v.groups ->> 'columns', v.digest, v.features, v.groups ->> 'least_p' FROM %s._ad_model_version v "
-				   "WHERE v.name = $1 AND v.groups IS NOT NULL ORDER BY v.version DESC LIMIT 1",
+				   "WHERE v.name = $1 AND v.groups IS NOT NULL "
+	/* a restore may say that a set of another name is its own */
+				   "AND NOT EXISTS (SELECT FROM %s._ad_model_version o WHERE o.name <> v.name AND o.groups ->> 'set' = (v.groups ->> 'set')::uuid::text) "
+				   "ORDER BY v.version DESC LIMIT 1",
 				   lengthof(types), types, values, NULL) == 0)
 		return NULL;
 	version = ad_own_result(1);

@@ -41,20 +41,21 @@ ad_store_sets(text *name)
 }
 
 /*
- * Delete the models of entities, of some sets, that no version of a name has any
- * more.  Within SPI.
+ * Delete the models of entities, of some sets, that no version has any more, of
+ * whatever name: a restore may say that a set of another is its own.  Within
+ * SPI.
  */
 void
-ad_store_sweep(text *name, Datum sets)
+ad_store_sweep(Datum sets)
 {
-	Oid			types[] = {TEXTOID, TEXTARRAYOID};
-	Datum		values[] = {PointerGetDatum(name), sets};
+	Oid			types[] = {TEXTARRAYOID};
+	Datum		values[] = {sets};
 
 	if (sets == (Datum) 0)
 		return;
-	(void) ad_own_run("DELETE FROM %s._ad_model_group g WHERE g.group_set = ANY ($2::uuid[]) "
+	(void) ad_own_run("DELETE FROM %s._ad_model_group g WHERE g.group_set = ANY ($1::uuid[]) "
 					  "AND NOT EXISTS (SELECT FROM (SELECT v.version, (v.groups ->> 'set')::uuid AS group_set "
-					  "FROM %s._ad_model_version v WHERE v.name = $1 AND v.groups IS NOT NULL OFFSET 0) w "
+					  "FROM %s._ad_model_version v WHERE v.groups ->> 'set' = ANY ($1::uuid[]::text[]) OFFSET 0) w "
 					  "WHERE w.group_set = g.group_set AND w.version >= g.first AND w.version <= coalesce(g.last, w.version))",
 					  lengthof(types), types, values, NULL);
 }

@@ -219,7 +219,7 @@ drop_model(FunctionCallInfo fcinfo, bool jobs)
 		if (n == 0)
 			no_version(name, version);
 	}
-	ad_store_sweep(name, sets);
+	ad_store_sweep(sets);
 	SPI_finish();
 	PG_RETURN_INT32((int32) n);
 }

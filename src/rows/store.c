@@ -168,6 +168,6 @@ ad_store_version(const AdStored *s)
 					  "AND v.version NOT IN (SELECT w.version FROM %s._ad_model_version w "
 					  "WHERE w.name = $1 ORDER BY w.version DESC LIMIT n.keep)",
 					  STORE_NAME + 1, types, values, NULL);
-	ad_store_sweep(s->name, sets);
+	ad_store_sweep(sets);
 	return version;
 }
