@@ -42,6 +42,16 @@ INSERT INTO pay SELECT 40000 + i, 'n' || i, 100, 0, timestamptz '2026-01-03' + i
 CALL ad_run_job('by merchant');
 SELECT status, detail FROM ad_health() WHERE "check" = 'entity models';
 
+-- a report has what all entities have in common
+SELECT line FROM regexp_split_to_table(ad_report('by merchant', 'job', top => 0), '\n') line WHERE line ~ '^#';
+SELECT regexp_replace(line, '^.*(It has [^.]*)\..*$', '\1') AS entities FROM regexp_split_to_table(ad_report('per merchant', 'model', top => 1), '\n') line WHERE line ~ 'It has';
+
+-- a rule that no model of an entity can fulfil is told, unless there is a fallback that may
+SELECT fitted FROM ad_train_groups('few rows', 'SELECT merchant, amount, hour FROM pay WHERE id <= 400', by => 'merchant', spec => ad_zscore() || ad_calibrate(share => 0.5));
+SELECT ad_create_job('in vain', 'few rows', 'pay', 'id', 'at', model_by => 'merchant');
+SELECT fitted, kept FROM ad_train_groups('few rows', 'SELECT merchant, amount, hour FROM pay WHERE id <= 400', by => 'merchant', spec => ad_zscore() || ad_calibrate(share => 0.5), fallback => 'common');
+SELECT ad_alter_job('in vain', '{"batch_size": 1000}'), ad_drop_job('in vain'), ad_drop_model('few rows');
+
 -- what cannot be
 SELECT ad_create_job('x', 'per merchant', 'pay', 'id', 'at', model_by => 'shop');
 SELECT ad_create_job('x', 'common', 'pay', 'id', 'at', model_by => 'merchant');

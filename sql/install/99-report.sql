@@ -186,6 +186,9 @@ SELECT jsonb_agg(block ORDER BY i) FROM (
     UNION ALL SELECT 2, jsonb_build_object('p', 'Version ' || version || ', ' || _anomaly._ad_report_escape(detector) || ', trained on ' || rows || ' rows, ' ||
         jsonb_array_length(features) || ' features, at ' || _anomaly._ad_report_escape(_anomaly._ad_report_time(trained_at)) || ' by ' || _anomaly._ad_report_escape(trained_by) || '. ' ||
         pg_size_pretty(bytes::bigint) || ', digest ' || _anomaly._ad_report_escape(digest) || '.' ||
+        coalesce(' It has a model for each of ' || (groups ->> 'entities')::bigint - (groups ->> 'failed')::bigint || ' entities, by ' ||
+            (SELECT string_agg(_anomaly._ad_report_escape(b), ', ' ORDER BY i) FROM jsonb_array_elements_text(groups -> 'by') WITH ORDINALITY x(b, i)) ||
+            coalesce('; rows of others are scored by model ' || _anomaly._ad_report_escape(groups ->> 'fallback'), '') || '.', '') ||
         CASE WHEN notes <> '' THEN ' Notes: ' || _anomaly._ad_report_escape(notes) ELSE '' END) FROM m
     UNION ALL SELECT 3, jsonb_build_object('t', '[["feature", "type", "missing", "distinct", "least", "median", "greatest"]]'::jsonb || jsonb_agg(jsonb_build_array(
         _anomaly._ad_report_escape(coalesce(f.name, f."position"::text)), _anomaly._ad_report_escape(f.type), coalesce(f.missing::text, ''), coalesce(f."distinct"::text, ''),

@@ -83,7 +83,7 @@ read_model(const AdJob *job, const AdJobColumns *source, Model *out)
 									   "FROM jsonb_array_elements(o.features) f WHERE f ->> 'name' <> ALL ($2)), "
 									   "coalesce(o.spec -> 'calibrate', 'null') <> 'null', "
 									   "(i.info #>> '{calibration,rows}')::bigint, "
-									   "coalesce((i.info #>> '{calibration,least_p}')::double precision, (o.groups ->> 'least_p')::double precision), o.groups IS NOT NULL "
+									   "coalesce((i.info #>> '{calibration,least_p}')::double precision, CASE WHEN o.groups ->> 'fallback' IS NULL THEN (o.groups ->> 'least_p')::double precision END), o.groups IS NOT NULL "
 									   "FROM %s._ad_visible_model o, LATERAL (SELECT CASE WHEN o.privilege IN ('read', 'own') AND o.groups IS NULL "
 									   "THEN %s._ad_info($1) END AS info) i WHERE o.name = $1 AND o.active",
 									   internal, internal),

@@ -70,7 +70,7 @@ find_model(AdScorer *s)
 	if (SPI_execute_with_args("SELECT v.version, pg_catalog.jsonb_exists(v.spec, 'calibrate'), "
 							  "CASE WHEN v.privilege OPERATOR(pg_catalog.=) ANY (ARRAY['read'::pg_catalog.text, 'own'::pg_catalog.text]) AND v.groups IS NULL AND pg_catalog.jsonb_exists(v.spec, 'calibrate') "
 							  "THEN (_anomaly._ad_info($1) OPERATOR(pg_catalog.#>>) '{calibration,least_p}'::pg_catalog.text[])::pg_catalog.float8 "
-							  "ELSE (v.groups OPERATOR(pg_catalog.->>) 'least_p')::pg_catalog.float8 END, v.groups IS NOT NULL "
+							  "WHEN (v.groups OPERATOR(pg_catalog.->>) 'fallback') IS NULL THEN (v.groups OPERATOR(pg_catalog.->>) 'least_p')::pg_catalog.float8 END, v.groups IS NOT NULL "
 							  "FROM _anomaly._ad_visible_model v "
 							  "WHERE v.name OPERATOR(pg_catalog.=) $1 AND v.active",
 							  1, types, values, NULL, false, 1) != SPI_OK_SELECT)

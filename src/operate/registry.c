@@ -338,7 +338,7 @@ ad_registry_model(const text *name, int32 *version,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("model \"%s\" has a model per entity",
 						text_to_cstring(name)),
-				 errhint("ad_group_model() is the one of an entity; ad_model_groups() lists them.")));
+				 errhint("Use ad_group_model() for the model of one entity; ad_model_groups() lists the entities.")));
 	return model;
 }
 

@@ -20,6 +20,8 @@
 #include "sql/ad_receiver.h"
 #include "sql/ad_text.h"
 
+#include <float.h>
+
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
@@ -191,7 +193,7 @@ look(AdGroupFit *f, bytea *model)
 	MemoryContextSwitchTo(old);
 	if (m->has_scores && m->calibration.method != AD_CALIBRATION_NONE)
 		f->least_p = Min(f->least_p,
-						 ad_scores_pvalue(&m->calibration.held_out, INFINITY));
+						 ad_scores_pvalue(&m->calibration.held_out, DBL_MAX));
 }
 
 /*
@@ -219,8 +221,8 @@ fit_sketch(AdGroupFit *f, Datum value, bool isnull, int64 *rows, char **problem)
 	if (*rows < f->min_rows)
 	{
 		*problem = psprintf(w.sketch->rows == 1 ?
-							UINT64_FORMAT " row, needed are " INT64_FORMAT :
-							UINT64_FORMAT " rows, needed are " INT64_FORMAT,
+							UINT64_FORMAT " row, min_rows is " INT64_FORMAT :
+							UINT64_FORMAT " rows, min_rows is " INT64_FORMAT,
 							w.sketch->rows, f->min_rows);
 		return NULL;
 	}

@@ -90,7 +90,7 @@ find_by(AdGroupTask *t, const AdQuery *q)
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("training query has no column \"%s\"",
 							ad_quote_clip(t->by[i])),
-					 errdetail("It is to name the entity that a row is of.")));
+					 errdetail("Argument \"by\" names the column that has the entity of a row.")));
 		ad_entity_column(&unused, TupleDescAttr(columns, found)->atttypid,
 						 t->by[i], CurrentMemoryContext);
 		by[found] = true;
@@ -251,9 +251,9 @@ check_any(const AdGroupTask *t, const AdGroupFit *f)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("none of " INT64_FORMAT " entities of model \"%s\" could be fitted",
 					f->entities, t->name),
-			 errdetail("The first: %s.", f->first_problem ? f->first_problem : ""),
+			 errdetail("The first entity: %s.", f->first_problem ? f->first_problem : ""),
 			 t->fallback ? errhint("All rows are scored by the fallback.") :
-			 errhint("min_rows says how many rows an entity needs. With a fallback the version is stored all the same.")));
+			 errhint("Lower min_rows, or give a fallback: the version is then stored all the same.")));
 }
 
 /* Add what is being trained to the context of an error. */

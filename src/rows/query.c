@@ -237,7 +237,7 @@ ad_query_features(AdQuery *q, int key)
 	if (n == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s has no column beside the key", q->what)));
+				 errmsg("%s has no column besides the key", q->what)));
 	/* with the star, since a column may have that name too */
 	q->features = "_f.*";
 	if (n == 1)
