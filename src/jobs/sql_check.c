@@ -143,6 +143,20 @@ check_rights(const AdJob *job, const AdJobColumns *source)
 	AtEOXact_GUC(true, nestlevel);
 }
 
+/* Say how the time of order events is named, if the source calls it otherwise. */
+static void
+check_clock(const AdJob *job, const AdJobColumns *source)
+{
+	for (int i = 0; i < source->n; i++)
+		if (strcmp(source->names[i], job->watermark) == 0)
+			return;
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("source has no column \"%s\"", ad_quote_clip(job->watermark)),
+			 errdetail("It is the watermark column."),
+			 errhint("Argument \"columns\" says what the source calls the time of an event: columns => '{\"ts\": \"...\"}'.")));
+}
+
 /*
  * Raise what is wrong with a job; complete its options.  "reads": the source
  * may be planned, which calls functions, since the current user wrote it and
@@ -166,6 +180,8 @@ ad_job_check(AdJob *job, bool reads)
 	ad_health_limits_check(job->health, false);
 	ad_job_rule_read(job, d);
 	ad_job_columns_read(job, &source);
+	if (d->has_clock)
+		check_clock(job, &source);
 	type = ad_job_column(&source, job->watermark,
 						 d->watermark ? d->watermark : "watermark");
 	is_time = ad_job_watermark_is_time(type);

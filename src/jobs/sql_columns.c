@@ -8,6 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_options.h"
 #include "jobs/ad_job_define.h"
 #include "operate/ad_own.h"
 #include "sql/ad_text.h"
@@ -183,10 +184,16 @@ ad_job_column(const AdJobColumns *source, const char *name, const char *what)
 			type = source->types[i];
 		}
 	if (!OidIsValid(type))
+	{
+		const char *nearest = ad_nearest(ad_quote_clip(name),
+										 (const char *const *) source->names, source->n);
+
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("source has no column \"%s\"", ad_quote_clip(name)),
-				 errdetail("It is the %s column.", what)));
+				 errdetail("It is the %s column.", what),
+				 nearest ? errhint("Did you mean \"%s\"?", nearest) : 0));
+	}
 	return type;
 }
 

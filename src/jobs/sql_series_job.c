@@ -210,8 +210,9 @@ look_at_source(AdSeriesJob *j, const AdBatch *b)
 	if (!ad_series_value_type(type, &base))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("value has type %s", format_type_be(type)),
-				 errhint("It is a number or an interval.")));
+				 errmsg("value column \"%s\" has type %s", job->value_column,
+						format_type_be(type)),
+				 errhint("It must be a number or an interval.")));
 	o->nkeys = job->nseries_columns;
 	j->columns = job->series_columns;
 	for (int i = 0; i < o->nkeys; i++)

@@ -145,8 +145,9 @@ check_columns(const AdJob *job, const AdJobColumns *source)
 	if (!ad_series_value_type(type, &base))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("value has type %s", format_type_be(type)),
-				 errhint("It is a number or an interval.")));
+				 errmsg("value column \"%s\" has type %s", job->value_column,
+						format_type_be(type)),
+				 errhint("It must be a number or an interval.")));
 	for (; job->series_columns && job->series_columns[n]; n++)
 	{
 		(void) ad_job_column(source, job->series_columns[n], "series");
