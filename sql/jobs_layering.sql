@@ -111,6 +111,7 @@ SELECT ad_create_layering_job('x', 'SELECT ts FROM flow');
 SELECT ad_create_layering_job('x', 'flow', '{"windows": 3}');
 SELECT ad_create_layering_job('x', 'flow', '[]');
 SELECT ad_create_layering_job('x', 'flow', rule => '{"p_value": 0.1}');
+SELECT ad_create_layering_job('x', 'flow', rule => '{"score": 100.5}');
 SELECT ad_create_layering_job('x', 'flow', lag => NULL);
 SELECT ad_create_layering_job('x', 'flow', partition_by => '{nothing}');
 SELECT ad_drop_job(name) > 0 AS dropped FROM ad_jobs WHERE name <> 'x' ORDER BY name;

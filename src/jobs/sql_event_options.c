@@ -86,6 +86,13 @@ check(AdJob *job, const AdJobColumns *source, AdMarketOwner owner,
 						JsonbToCString(NULL, &job->rule_option->root,
 									   VARSIZE(job->rule_option))),
 				 errhint("%s", _(score))));
+	if (job->rule_value > 100)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("rule is %s, but no score is above 100",
+						JsonbToCString(NULL, &job->rule_option->root,
+									   VARSIZE(job->rule_option))),
+				 errhint("%s", _(score))));
 	if (job->options != NULL && !JB_ROOT_IS_OBJECT(job->options))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
