@@ -919,7 +919,7 @@ RETURNS text
 AS 'MODULE_PATHNAME', 'ad_alter_job'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.ad_alter_job(text, jsonb) IS
-'changes a job: an object with owner, source, or any option but key, watermark and since; null says the default, and options of layering stay where they are not named; its schedule follows it to another owner; returns its name';
+'changes a job: an object with owner, source, or any option but key, watermark and since; null is the default, and options of layering stay where they are not named; its schedule follows it to another owner; returns its name';
 
 CREATE FUNCTION @extschema@.ad_rename_job(name text, new_name text)
 RETURNS text

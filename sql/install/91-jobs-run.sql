@@ -49,7 +49,7 @@ BEGIN
 	FROM _anomaly._ad_own_state s WHERE s.job_id = j.id AND s.paused_until > clock_timestamp();
 	IF pause.until IS NOT NULL THEN
 		RAISE NOTICE 'job "%" is paused until %', j.name, pause.until
-			USING DETAIL = format('Its last %s runs failed. The error was: %s', pause.failures,
+			USING DETAIL = format('Its last %s failed. The error was: %s', CASE pause.failures WHEN 1 THEN 'run' ELSE pause.failures || ' runs' END,
 					coalesce((SELECT r.error FROM _anomaly._ad_own_run r WHERE r.job_id = j.id AND r.error IS NOT NULL ORDER BY r.run DESC LIMIT 1), 'not logged')),
 				HINT = 'When its cause is gone, ad_resume_job() lets the job run at once.';
 		RETURN;

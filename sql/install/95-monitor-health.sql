@@ -121,13 +121,13 @@ SELECT name AS job, rows, alerts, alert_rate, max_alert_rate, labels, confirmed,
 FROM _anomaly._ad_job_accuracy;
 COMMENT ON VIEW @extschema@.ad_job_accuracy IS
 'how right jobs are, as ad_health() judges it: one''s own, or with pg_monitor all';
-COMMENT ON COLUMN @extschema@.ad_job_accuracy.job IS 'its name';
-COMMENT ON COLUMN @extschema@.ad_job_accuracy.rows IS 'that its runs of the last interval (limit interval, 1 day) scored';
-COMMENT ON COLUMN @extschema@.ad_job_accuracy.alerts IS 'of those rows, also the alerts that cooldown or limit_per_hour held back';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.job IS 'name of the job';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.rows IS 'rows that its runs of the last interval (limit interval, 1 day) scored';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.alerts IS 'alerts of those rows, also the alerts that cooldown or limit_per_hour held back';
 COMMENT ON COLUMN @extschema@.ad_job_accuracy.alert_rate IS 'alerts per row';
 COMMENT ON COLUMN @extschema@.ad_job_accuracy.max_alert_rate IS 'the limit: as given, or by the rule; NULL: nothing to compare with yet';
 COMMENT ON COLUMN @extschema@.ad_job_accuracy.labels IS 'the latest labels of alerts, at most limit labels, 100';
-COMMENT ON COLUMN @extschema@.ad_job_accuracy.confirmed IS 'of those, anomalies';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.confirmed IS 'those of these labels that confirm an anomaly';
 COMMENT ON COLUMN @extschema@.ad_job_accuracy."precision" IS 'share of those that were confirmed; NULL without labels';
 COMMENT ON COLUMN @extschema@.ad_job_accuracy.min_precision IS 'the limit: as given, or by the rule';
 COMMENT ON COLUMN @extschema@.ad_job_accuracy.unlabelled IS 'alerts without a label that are older than limit label_within, 7 days, of 30 days before that, and, unless limit max_unlabelled was given, since the first label; 0 where nothing was ever labelled';
@@ -157,13 +157,14 @@ AS $$
     UNION ALL
     SELECT 'failing job', j.name, s.status, j.failures,
            CASE WHEN j.failures = 0 THEN 'The last run of every job was good.'
-                ELSE format('The last %s runs of job %s failed: %s', j.failures, j.name, j.error) END,
+                ELSE format('The last %sof job %s failed: %s', CASE j.failures WHEN 1 THEN 'run ' ELSE j.failures || ' runs ' END, j.name, j.error) END,
            CASE WHEN s.status <> 'ok' THEN 'See ad_job_runs. The job goes on where it was once the cause is gone.' END
     FROM job j, LATERAL (SELECT _anomaly._ad_health_status(j.failures, current_setting('anomaly.health_job_failures_warning')::float8,
                                     current_setting('anomaly.health_job_failures_critical')::float8) AS status) s
     UNION ALL
     SELECT 'paused job', j.name, 'critical', j.failures,
-           format('Job %s is paused until %s, since its last %s runs failed: %s', j.name, date_trunc('second', j.paused_until), j.failures, j.error),
+           format('Job %s is paused until %s, since its last %s failed: %s', j.name, date_trunc('second', j.paused_until),
+                  CASE j.failures WHEN 1 THEN 'run' ELSE j.failures || ' runs' END, j.error),
            'When the cause is gone, ad_resume_job() lets it run at once.'
     FROM job j WHERE j.paused_until > clock_timestamp()
     UNION ALL

@@ -7,7 +7,7 @@ AS 'MODULE_PATHNAME', 'ad_alter_model'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_alter_model(text, jsonb) IS
-'changes a model of one''s own: an object with health, an object of limits at which ad_health() warns of the model and of jobs that do not say their own; what is not named stays, and null says the default; returns the name';
+'changes a model of one''s own: an object with health, an object of limits at which ad_health() warns of the model and of jobs that do not say their own; what is not named stays, and null is the default; returns the name';
 
 CREATE FUNCTION @extschema@.ad_model_health(name text)
 RETURNS jsonb
@@ -123,7 +123,7 @@ AS $$
                      (3, 3, 'alert flood', 'There is no job.'),
                      (9, 4, 'paused job', 'No job is paused.'),
                      (9, 5, 'precision', 'No job is known to alert in vain.'),
-                     (9, 6, 'alert rate', 'No job alerts more often than it is to.'),
+                     (9, 6, 'alert rate', 'No job alerts more often than it should.'),
                      (9, 7, 'unlabelled alerts', 'No queue of alerts is unattended.'),
                      (9, 8, 'missing labels', 'Where alerts are labelled, they still are.'),
                      (9, 9, 'score drift', 'Scores of jobs are as their models expect.'),
@@ -180,7 +180,7 @@ OFFSET 0;
 COMMENT ON VIEW @extschema@.ad_health_log IS
 'changes of health that ad_check_health() found, of 90 days and at most 10,000 per role: what roles saw that the current user has the rights of, or with pg_monitor all, but for the details';
 COMMENT ON COLUMN @extschema@.ad_health_log.at IS 'when it was found';
-COMMENT ON COLUMN @extschema@.ad_health_log.role IS 'that called ad_check_health()';
+COMMENT ON COLUMN @extschema@.ad_health_log.role IS 'the role that called ad_check_health()';
 COMMENT ON COLUMN @extschema@.ad_health_log."check" IS 'as in ad_health()';
 COMMENT ON COLUMN @extschema@.ad_health_log.object IS 'the job, the model, or the kind and name of the schedule; NULL: the check is about none in particular';
 COMMENT ON COLUMN @extschema@.ad_health_log.from_status IS 'what it was';
