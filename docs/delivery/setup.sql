@@ -1,6 +1,10 @@
 -- What the listeners stand on, in a schema of its own: psql -f setup.sql, as
--- the owner of the database, once the role listener is there. Described in
--- docs/delivery.md.
+-- the owner of the database, once the role listener is there; another role is
+-- named with -v listener=NAME. Described in docs/delivery.md.
+\if :{?listener}
+\else
+\set listener listener
+\endif
 CREATE SCHEMA delivery;
 CREATE TABLE delivery.sent (
     route text,
@@ -49,5 +53,5 @@ CREATE FUNCTION delivery.done(route text, id jsonb) RETURNS void LANGUAGE sql AS
     INSERT INTO delivery.sent (route, id, job, written_at)
     VALUES (route, id, id ->> 0, (id ->> 1)::timestamp AT TIME ZONE 'UTC') ON CONFLICT DO NOTHING
 $$;
-GRANT USAGE ON SCHEMA delivery TO listener;
-GRANT SELECT, INSERT, DELETE ON delivery.sent TO listener;
+GRANT USAGE ON SCHEMA delivery TO :"listener";
+GRANT SELECT, INSERT, DELETE ON delivery.sent TO :"listener";
