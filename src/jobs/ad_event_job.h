@@ -18,6 +18,8 @@ typedef struct AdEventHit
 	AdHit		hit;
 	int64		decided;		/* when nothing could change it any more */
 	char	   *partition;		/* its key as JSON */
+	int			found;			/* how many were found before it */
+	bool		repeated;		/* begins with a row that another begins with */
 } AdEventHit;
 
 /* A batch of such a job; the kind's begins with it. */

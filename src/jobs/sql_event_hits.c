@@ -47,6 +47,7 @@ ad_event_hit(AdEventBatch *l, char *const *keys, const AdRowName *first,
 	}
 	h = &l->hits[l->n++];
 	memset(h, 0, sizeof(AdEventHit));
+	h->found = l->n;
 	h->partition = JsonbToCString(NULL, &DatumGetJsonbP(ad_partition_key(q->keys, q->nkeys, keys))->root, 0);
 	h->hit.watermark = ad_place_text(start, AD_PLACE_TIMESTAMPTZ);
 	h->hit.key = ad_event_name(first);
@@ -94,7 +95,51 @@ compare_hits(const void *a, const void *b)
 	if (x->hit.place != y->hit.place)
 		return x->hit.place < y->hit.place ? -1 : 1;
 	c = strcmp(x->hit.key, y->hit.key);
-	return c != 0 ? c : strcmp(x->partition, y->partition);
+	if (c == 0)
+		c = strcmp(x->partition, y->partition);
+	return c != 0 ? c : (x->found > y->found) - (x->found < y->found);
+}
+
+/* Hits of one row, in the order of the log. */
+static int
+compare_rows(const void *a, const void *b)
+{
+	const AdEventHit *x = *(const AdEventHit *const *) a;
+	const AdEventHit *y = *(const AdEventHit *const *) b;
+	int			c;
+
+	if (x->hit.place != y->hit.place)
+		return x->hit.place < y->hit.place ? -1 : 1;
+	c = strcmp(x->hit.key, y->hit.key);
+	return c != 0 ? c : (x > y) - (x < y);
+}
+
+/*
+ * Keep the first of the hits that begin with one row, as a log with rows that
+ * are in it twice has them: a row alerts once, and is counted once.
+ */
+static void
+drop_repeated(AdEventBatch *l)
+{
+	AdEventHit **rows = ad_palloc_array(AdEventHit *, l->n);
+	AdEventHit *last = NULL;
+	int			n = 0;
+
+	for (int i = 0; i < l->n; i++)
+		rows[i] = &l->hits[i];
+	qsort(rows, l->n, sizeof(AdEventHit *), compare_rows);
+	for (int i = 0; i < l->n; i++)
+	{
+		if (last != NULL && last->hit.place == rows[i]->hit.place &&
+			strcmp(last->hit.key, rows[i]->hit.key) == 0)
+			rows[i]->repeated = true;
+		else
+			last = rows[i];
+	}
+	for (int i = 0; i < l->n; i++)
+		if (!l->hits[i].repeated)
+			l->hits[n++] = l->hits[i];
+	l->n = n;
 }
 
 /* Write the alerts of a batch. */
@@ -104,7 +149,10 @@ ad_event_alerts(AdEventBatch *l)
 	AdHit	   *hits = ad_palloc_array(AdHit, Max(l->n, 1));
 
 	if (l->n > 1)
+	{
 		qsort(l->hits, l->n, sizeof(AdEventHit), compare_hits);
+		drop_repeated(l);
+	}
 	for (int i = 0; i < l->n; i++)
 		hits[i] = l->hits[i].hit;
 	ad_job_alert(l->o.b, hits, l->n);
