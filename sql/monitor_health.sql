@@ -50,7 +50,7 @@ SELECT * FROM wrong;
 ROLLBACK;
 BEGIN;
 UPDATE _anomaly._ad_label SET labelled_at = labelled_at - interval '40 days';
-SELECT "check", object, status, regexp_replace(detail, 'for .* days [0-9:]*', 'for so long') AS detail FROM wrong;
+SELECT "check", object, status, regexp_replace(detail, 'for .* days( [0-9:]+)?', 'for so long') AS detail FROM wrong;
 ROLLBACK;
 BEGIN;
 DELETE FROM _anomaly._ad_label l WHERE l.key NOT LIKE '1-%';

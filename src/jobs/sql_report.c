@@ -117,12 +117,12 @@ report(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("name, format and top cannot be NULL")));
-	name = text_to_cstring(PG_GETARG_TEXT_PP(ARG_NAME));
-	check_word("format", text_to_cstring(PG_GETARG_TEXT_PP(ARG_FORMAT)),
+	name = ad_text_argument(PG_GETARG_DATUM(ARG_NAME), "name", AD_MAX_WORD_LENGTH);
+	check_word("format", ad_text_argument(PG_GETARG_DATUM(ARG_FORMAT), "format", AD_MAX_WORD_LENGTH),
 			   formats, "markdown, html or svg");
 	if (!PG_ARGISNULL(ARG_WHAT))
 	{
-		what = text_to_cstring(PG_GETARG_TEXT_PP(ARG_WHAT));
+		what = ad_text_argument(PG_GETARG_DATUM(ARG_WHAT), "what", AD_MAX_WORD_LENGTH);
 		check_word("what", what, whats, "model or job");
 	}
 	if (PG_GETARG_INT32(ARG_TOP) < 0 || PG_GETARG_INT32(ARG_TOP) > MAX_TOP)
@@ -131,7 +131,7 @@ report(FunctionCallInfo fcinfo)
 				 errmsg("top is %d, must be 0 to %d",
 						PG_GETARG_INT32(ARG_TOP), MAX_TOP)));
 	if (!PG_ARGISNULL(ARG_PICTURE))
-		check_picture(text_to_cstring(PG_GETARG_TEXT_PP(ARG_PICTURE)));
+		check_picture(ad_text_argument(PG_GETARG_DATUM(ARG_PICTURE), "picture", AD_MAX_WORD_LENGTH));
 
 	SPI_connect();
 	for (int i = 0; i < ARGS; i++)
