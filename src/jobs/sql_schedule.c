@@ -56,7 +56,7 @@ static char *
 renamed_command(const char *command, const char *from, const char *to)
 {
 	char	   *literal = quote_literal_cstr(from);
-	char	   *at = strstr(command, literal);
+	const char *at = strstr(command, literal);
 
 	if (at == NULL)
 		elog(ERROR, "command of a schedule does not name what it is about");

@@ -179,6 +179,9 @@ SQL
 			  ($what =~ /\Q$metric\E\{([^}]*)\}/ ? $1 =~ /(\w+)=~?"/g : ()), map { split /,\s*/ } $what =~ /\b(?:by|on) \(([^)]*)\)/g;
 		}
 	}
+	# the exporter of Debian 11 does not know histograms
+	my $no_histograms = (`$exporter --version 2>&1` =~ /version 0\.(\d+)/ ? $1 : 99) < 9;
+	delete @missing{ grep { /^anomaly_scoring_seconds/ } keys %missing } if $no_histograms;
 	is(join(', ', sort keys %missing), '', 'every metric and label of rules and dashboard is on the page');
 	my %in_words = map { $_ => 1 } $rules =~ /\$labels\.(\w+)/g;
 	my %known = map { $_ => 1 } map { keys %$_ } values %labels;
@@ -218,6 +221,7 @@ YML
 		my @silent;
 		for my $expression (@expressions)
 		{
+			next if $no_histograms && $expression =~ /anomaly_scoring_seconds_bucket/;
 			my $asked = $expression =~ s/\$__rate_interval/1m/gr =~ s/"\$\w+"/".*"/gr;
 
 			$asked =~ s/^label_values\((.*), (\w+)\)$/count by ($2) ($1)/;
