@@ -20,7 +20,7 @@ my $sampling = "ad_sampling(seed => $seed)";
 $node->safe_psql('postgres', <<"SQL");
 SELECT setseed($seed / 100000.0);
 CREATE TABLE training AS
-	SELECT i, (SELECT array_agg(random() * 10 ^ (j - 4) + j % 3 + i * 0 ORDER BY j) FROM generate_series(1, 10) j) AS x
+	SELECT i, (SELECT array_agg(ad_random(1, i * 10 + j) * 10 ^ (j - 4) + j % 3 + i * 0 ORDER BY j) FROM generate_series(1, 10) j) AS x
 	FROM generate_series(1, 2000) i;
 CREATE TABLE model (name text, model bytea);
 SQL
