@@ -28,7 +28,7 @@ SQL
 # Sizes, that README and docs/iforest.md promise.
 for my $columns (2, 10)
 {
-	for my $size ([ 100, 40_000 ], [ 256, 60_000 ], [ 1000, 60_000 ], [ 2000, 60_000 ])
+	for my $size ([ 100, 40_000 ], [ 256, 64_000 ], [ 1000, 64_000 ], [ 2000, 64_000 ])
 	{
 		my ($rows, $limit) = @$size;
 
