@@ -53,7 +53,6 @@ extern void ad_fdr_online_init(AdFdrOnline *s, AdFdrOnlineMethod method,
 extern double ad_fdr_online_level(const AdFdrOnline *s, double least_p);
 extern bool ad_fdr_online_step(AdFdrOnline *s, double p, double least_p,
 							   double *level);
-extern double ad_fdr_online_tested(const AdFdrOnline *s, double least_p);
 extern AdFdrReach ad_fdr_online_reach(double q, double least_p,
 									  uint64 half_life);
 extern bytea *ad_fdr_online_write(const AdFdrOnline *s);

@@ -156,17 +156,6 @@ ad_fdr_online_level(const AdFdrOnline *s, double least_p)
 	return Min(ROUNDED * least_p * floor(level / least_p + draw(s->tests)), 1);
 }
 
-/*
- * Of the next tests, the share that an alert can come of; 1: all of them.
- */
-double
-ad_fdr_online_tested(const AdFdrOnline *s, double least_p)
-{
-	double		level = exact_level(s);
-
-	return level < least_p ? level / least_p : 1;
-}
-
 /* A test has passed: forget a little, and have anew what is due. */
 static void
 forget(AdFdrOnline *s)

@@ -245,7 +245,6 @@ extern void ad_watch_subject_read(const bytea *stored, AdWatchSubject *s);
 /* sql_watch_options.c */
 extern void ad_watch_options(const AdJob *j, bool *metrics,
 							 AdWatchBound **bounds, int *nbounds);
-extern bool ad_watch_column_type(Oid type, AdSource *source);
 
 /* sql_watch_read.c */
 extern void ad_watch_columns(AdWatch *w);

@@ -35,13 +35,6 @@ static const AdOption options[] = {
 
 static const char *const fixed[] = {"time_column", "period", "since", NULL};
 
-/* Learn how to read the values of a column's type; false: they are not read. */
-bool
-ad_watch_column_type(Oid type, AdSource *source)
-{
-	return ad_source_init(source, type, CurrentMemoryContext);
-}
-
 /* The names of all metrics, for a message. */
 static char *
 metric_names(void)

@@ -20,7 +20,6 @@ extern void ad_quantiles(double *v, Size n, const double *q, int nq,
 						 double *result);
 extern void ad_sort_doubles(double *v, Size n);
 extern void ad_sort_u64(uint64 *v, Size n);
-extern void ad_sort_int64(int64 *v, Size n);
 
 /* beta.c */
 extern double ad_beta_quantile(double p, double a, double b);

@@ -35,16 +35,6 @@ compare_u64(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int
-compare_int64(const void *a, const void *b)
-{
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
-
-	CHECK_FOR_INTERRUPTS();
-	return (x > y) - (x < y);
-}
-
 /* Few doubles are sorted without a look for a cancel, which costs a little. */
 #if PG_VERSION_NUM >= 140000
 #define ST_SORT sort_few_doubles
@@ -94,13 +84,6 @@ ad_sort_u64(uint64 *v, Size n)
 #else
 	qsort(v, n, sizeof(uint64), compare_u64);
 #endif
-}
-
-/* Sort ascending. */
-void
-ad_sort_int64(int64 *v, Size n)
-{
-	qsort(v, n, sizeof(int64), compare_int64);
 }
 
 #define SELECT select_u64

@@ -36,7 +36,6 @@ ad_distinct_add(AdDistinct *d, uint64 hash)
 		d->rank[at] = rank;
 }
 
-extern AdDistinct *ad_distinct_create(void);
 extern double ad_distinct_estimate(const AdDistinct *d);
 
 #endif							/* AD_DISTINCT_H */

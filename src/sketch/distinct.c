@@ -17,13 +17,6 @@
 
 #define REST_BITS	(64 - AD_DISTINCT_BITS)
 
-/* No values, in the current context. */
-AdDistinct *
-ad_distinct_create(void)
-{
-	return palloc0(sizeof(AdDistinct));
-}
-
 /* The sum of x^(2^k) 2^(k - 1) for all k >= 0, and x. */
 static double
 sigma(double x)
