@@ -39,6 +39,8 @@ extern void ad_job_path(const char *search_path);
 /* sql_holders.c */
 extern List *ad_holders(List *tables);
 extern bool ad_holders_ended(List **holders, List *now);
+extern int64 ad_holders_ready(AdJobState *s, const AdJobSource *source,
+							  int64 mark, int64 ready);
 
 /* sql_truncate.c */
 extern char *ad_filenodes(const AdJobSource *source);

@@ -19,6 +19,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/array.h"
+#include "utils/timestamp.h"
 
 #define HOLDERS \
 	"SELECT DISTINCT l.virtualtransaction FROM pg_catalog.pg_locks l " \
@@ -99,4 +100,33 @@ ad_holders_ended(List **holders, List *now)
 			left = lappend(left, lfirst(cell));
 	*holders = left;
 	return left == NIL;
+}
+
+/*
+ * Up to where a kind that reads each row once may read, of what was "ready"
+ * before and the mark below which nothing comes any more but from transactions
+ * in progress.  Who holds a writer's lock now may still add below the mark; it
+ * is ready when all of these have ended, looked up before the snapshot that is
+ * read with.
+ */
+int64
+ad_holders_ready(AdJobState *s, const AdJobSource *source, int64 mark,
+				 int64 ready)
+{
+	List	   *holders = source->local ? ad_holders(source->tables) : NIL;
+
+	if (s->has_mark && ad_holders_ended(&s->holders, holders))
+	{
+		ready = Max(ready, s->mark);
+		s->has_mark = false;
+	}
+	if (s->has_mark)
+		return ready;
+	if (holders == NIL)
+		return Max(ready, mark);
+	s->has_mark = true;
+	s->mark = mark;
+	s->holders = holders;
+	s->marked_at = GetCurrentTimestamp();
+	return ready;
 }

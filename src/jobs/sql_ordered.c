@@ -198,37 +198,6 @@ find_mark(AdOrdered *o)
 						 type, &o->lag, session_timezone);
 }
 
-/*
- * Find out up to when rows may be read.  Who holds a writer's lock now may
- * still add below the mark; the mark is ready when all of these have ended,
- * looked up before the snapshot that is read with.
- */
-static void
-find_ready(AdOrdered *o)
-{
-	AdJobState *s = o->b->state;
-	AdOrderedPlace *p = &o->place;
-	int64		mark = find_mark(o);
-	List	   *holders = o->source.local ? ad_holders(o->source.tables) : NIL;
-
-	if (s->has_mark && ad_holders_ended(&s->holders, holders))
-	{
-		p->ready = Max(p->ready, s->mark);
-		s->has_mark = false;
-	}
-	if (s->has_mark)
-		return;
-	if (holders == NIL)
-	{
-		p->ready = Max(p->ready, mark);
-		return;
-	}
-	s->has_mark = true;
-	s->mark = mark;
-	s->holders = holders;
-	s->marked_at = GetCurrentTimestamp();
-}
-
 /* Note the rows that the kind has refused. */
 static void
 note_bad_rows(AdOrdered *o, AdOrderedReader *r)
@@ -311,7 +280,8 @@ ad_ordered_batch(AdOrdered *o, AdBatch *b)
 	o->keys = ad_palloc0_array(AdOrderedKey, Max(o->nkeys, 1));
 	b->state->type = pstrdup(ad_place_type_name(o->source.type));
 	find_place(o);
-	find_ready(o);
+	o->place.ready = ad_holders_ready(o->b->state, &o->source, find_mark(o),
+									  o->place.ready);
 	o->before = o->place.known;
 	if (o->kind->started)
 		o->kind->started(o);

@@ -69,18 +69,12 @@ read_place(AdWatch *w, const AdJob *j, const AdJobState *s)
 	ad_watch_place_read(s->stream, &w->place);
 }
 
-/*
- * Find out up to when rows may be read.  Who holds a writer's lock now may
- * still add below the mark; the mark is ready when all of these have ended,
- * looked up before the snapshot that is read with.
- */
+/* Up to when rows may be read, of what was ready before. */
 static int64
 find_ready(AdWatch *w, int64 ready)
 {
-	AdJobState *s = w->b->state;
 	TimestampTz now = GetCurrentTimestamp();
 	int64		mark;
-	List	   *holders;
 
 	if (w->b->has_until)
 		now = Min(now, w->b->until);
@@ -88,21 +82,7 @@ find_ready(AdWatch *w, int64 ready)
 	mark = w->source.type == AD_PLACE_DATE ?
 		ad_place_shift(w->clock, &w->lag.interval, -1) :
 		ad_place_from(w->clock, w->source.type, &w->lag, session_timezone);
-	holders = w->source.local ? ad_holders(w->source.tables) : NIL;
-	if (s->has_mark && ad_holders_ended(&s->holders, holders))
-	{
-		ready = Max(ready, s->mark);
-		s->has_mark = false;
-	}
-	if (s->has_mark)
-		return ready;
-	if (holders == NIL)
-		return Max(ready, mark);
-	s->has_mark = true;
-	s->mark = mark;
-	s->holders = holders;
-	s->marked_at = GetCurrentTimestamp();
-	return ready;
+	return ad_holders_ready(w->b->state, &w->source, mark, ready);
 }
 
 /* How many periods are learnt from before the first that may alert. */
