@@ -103,6 +103,7 @@ extern void ad_series_labels(AdSeriesJob *j);
 
 /* sql_series_options.c */
 extern bool ad_series_value_type(Oid type, Oid *base);
+extern void ad_series_check_value(const AdJob *job, Oid type);
 extern void ad_series_read_options(const AdJob *j, AdPlaceType type,
 								   AdStreamOptions *stream,
 								   AdScoreOptions *score);

@@ -335,11 +335,11 @@ ad_schedule_retrain(PG_FUNCTION_ARGS)
 static Datum
 unschedule_retrain(FunctionCallInfo fcinfo)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	char	   *name;
 
 	SPI_connect();
-	name = trained_argument(fcinfo, AD_PRIVILEGE_SCORE);
-	name = strcpy(SPI_palloc(strlen(name) + 1), name);
+	name = MemoryContextStrdup(caller, trained_argument(fcinfo, AD_PRIVILEGE_SCORE));
 	SPI_finish();
 	return unschedule("retrain", name);
 }

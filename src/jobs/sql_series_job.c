@@ -200,19 +200,13 @@ look_at_source(AdSeriesJob *j, const AdBatch *b)
 	const AdJob *job = b->job;
 	AdOrdered  *o = &j->o;
 	Oid			type;
-	Oid			base;
 
 	o->kind = &ordered;
 	ad_job_source(job, &o->source);
 	j->type = o->source.type;
 	check_type(b, j);
 	type = column_type(&o->source, job->value_column, "value");
-	if (!ad_series_value_type(type, &base))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("value column \"%s\" has type %s", job->value_column,
-						format_type_be(type)),
-				 errhint("It must be a number or an interval.")));
+	ad_series_check_value(job, type);
 	o->nkeys = job->nseries_columns;
 	j->columns = job->series_columns;
 	for (int i = 0; i < o->nkeys; i++)

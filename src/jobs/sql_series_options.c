@@ -65,6 +65,20 @@ ad_series_value_type(Oid type, Oid *base)
 	}
 }
 
+/* Raise an error unless a job can score values of a type. */
+void
+ad_series_check_value(const AdJob *job, Oid type)
+{
+	Oid			base;
+
+	if (!ad_series_value_type(type, &base))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("value column \"%s\" has type %s", job->value_column,
+						format_type_be(type)),
+				 errhint("It must be a number or an interval.")));
+}
+
 /* A value of such a type, of an interval in seconds. */
 double
 ad_series_value(Oid type, Datum value)
@@ -139,15 +153,9 @@ static void
 check_columns(const AdJob *job, const AdJobColumns *source)
 {
 	Oid			type = ad_job_column(source, job->value_column, "value");
-	Oid			base;
 	int			n = 0;
 
-	if (!ad_series_value_type(type, &base))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("value column \"%s\" has type %s", job->value_column,
-						format_type_be(type)),
-				 errhint("It must be a number or an interval.")));
+	ad_series_check_value(job, type);
 	for (; job->series_columns && job->series_columns[n]; n++)
 	{
 		(void) ad_job_column(source, job->series_columns[n], "series");
