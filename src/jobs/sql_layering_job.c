@@ -53,13 +53,6 @@ describe_sequence(LayeringBatch *l)
 		elog(ERROR, "ad_layering_sequences has other columns");
 }
 
-static void
-set_text(Datum *values, bool *nulls, int i, const char *s)
-{
-	nulls[i] = s == NULL;
-	values[i] = s ? CStringGetTextDatum(s) : (Datum) 0;
-}
-
 /* A sequence as the row that ad_layering_sequences() would give, in jsonb. */
 static Jsonb *
 sequence_row(LayeringBatch *l, char *const *keys, const AdDecided *d)
@@ -70,12 +63,12 @@ sequence_row(LayeringBatch *l, char *const *keys, const AdDecided *d)
 	if (l->desc == NULL)
 		describe_sequence(l);
 	memset(nulls, 0, sizeof(nulls));
-	set_text(values, nulls, AD_FRONT_ACCOUNT, keys[0]);
-	set_text(values, nulls, AD_FRONT_PRODUCT, keys[1]);
+	ad_set_text(values, nulls, AD_FRONT_ACCOUNT, keys[0]);
+	ad_set_text(values, nulls, AD_FRONT_PRODUCT, keys[1]);
 	values[AD_FRONT_PARTITION_KEY] = ad_partition_key(l->head.q->keys,
 													  l->head.q->nkeys, keys);
-	set_text(values, nulls, AD_FRONT_FIRST_ID, ad_event_name(&d->first));
-	set_text(values, nulls, AD_FRONT_TRADE_ID, ad_event_name(&d->trade));
+	ad_set_text(values, nulls, AD_FRONT_FIRST_ID, ad_event_name(&d->first));
+	ad_set_text(values, nulls, AD_FRONT_TRADE_ID, ad_event_name(&d->trade));
 	ad_sequence_values(&d->s, d->number, d->skipped, values + AD_FRONT_COLUMNS,
 					   nulls + AD_FRONT_COLUMNS);
 	return ad_event_json(&l->head, l->desc, values, nulls);

@@ -101,13 +101,6 @@ describe_rows(WashBatch *l)
 	MemoryContextSwitchTo(old);
 }
 
-static void
-set_text(Datum *values, bool *nulls, int i, const char *s)
-{
-	nulls[i] = s == NULL;
-	values[i] = s ? CStringGetTextDatum(s) : (Datum) 0;
-}
-
 /* A window as the row of its alert. */
 static Jsonb *
 window_row(WashBatch *l, char *const *keys, const AdWashDecided *d)
@@ -115,30 +108,15 @@ window_row(WashBatch *l, char *const *keys, const AdWashDecided *d)
 	const AdWash *w = &d->w;
 	Datum		values[lengthof(row_columns)];
 	bool		nulls[lengthof(row_columns)] = {false};
-	Interval	duration = {.time = w->end - w->start};
 	int			i = 0;
 
-	set_text(values, nulls, i++, keys[0]);
-	set_text(values, nulls, i++, keys[1]);
+	ad_set_text(values, nulls, i++, keys[0]);
+	ad_set_text(values, nulls, i++, keys[1]);
 	values[i++] = ad_partition_key(l->head.q->keys, l->head.q->nkeys, keys);
-	set_text(values, nulls, i++, ad_event_name(&d->first));
-	set_text(values, nulls, i++, ad_event_name(&d->last));
-	values[i++] = TimestampTzGetDatum(w->start);
-	values[i++] = TimestampTzGetDatum(w->end);
-	values[i++] = IntervalPGetDatum(&duration);
-	values[i++] = Int64GetDatum((int64) w->buys + w->sells);
-	values[i++] = Int64GetDatum((int64) w->buys);
-	values[i++] = Int64GetDatum((int64) w->sells);
-	values[i++] = ad_quantity_datum(w->buy_qty);
-	values[i++] = ad_quantity_datum(w->sell_qty);
-	values[i++] = Int64GetDatum((int64) w->switches);
-	values[i++] = Float8GetDatum(w->alternation);
-	nulls[i] = isnan(w->price_change);
-	values[i++] = Float8GetDatum(w->price_change);
-	nulls[i] = isnan(w->first_price);
-	values[i++] = Float8GetDatum(w->first_price);
-	nulls[i] = isnan(w->last_price);
-	values[i++] = Float8GetDatum(w->last_price);
+	ad_set_text(values, nulls, i++, ad_event_name(&d->first));
+	ad_set_text(values, nulls, i++, ad_event_name(&d->last));
+	ad_wash_figures(w, values + i, nulls + i);
+	i += AD_WASH_FIGURES;
 	values[i++] = Int64GetDatum((int64) w->starts);
 	Assert(i == (int) lengthof(row_columns));
 	return ad_event_json(&l->head, l->desc, values, nulls);

@@ -149,6 +149,15 @@ extern uint64 ad_market_seed(void);
 extern void ad_sequence_values(const AdSequence *s, int64 number,
 							   int64 skipped, Datum *values, bool *nulls);
 extern Datum ad_quantity_datum(AdQuantity units);
+extern Datum ad_span_datum(int64 microseconds);
+
+/* sql_partition.c */
+extern void ad_set_text(Datum *values, bool *nulls, int i, const char *s);
+
+/* sql_wash.c */
+#define AD_WASH_FIGURES	13
+
+extern void ad_wash_figures(const AdWash *w, Datum *values, bool *nulls);
 
 /* sql_window.c: a partition of a window, read into events */
 typedef struct AdWindowSite		/* a window function call in a query */

@@ -66,6 +66,16 @@ ad_quantity_datum(AdQuantity units)
 							   Int32GetDatum(-1));
 }
 
+/* A length of time as an interval. */
+Datum
+ad_span_datum(int64 microseconds)
+{
+	Interval   *i = palloc0(sizeof(Interval));
+
+	i->time = microseconds;
+	return IntervalPGetDatum(i);
+}
+
 /* A count, or -1 if it was not measured. */
 static Datum
 count_datum(const AdMetrics *m, int64 count)
@@ -97,7 +107,6 @@ ad_sequence_values(const AdSequence *s, int64 number, int64 skipped,
 				   Datum *values, bool *nulls)
 {
 	const AdMetrics *m = &s->m;
-	Interval   *duration = palloc0(sizeof(Interval));
 	Datum	   *times = ad_palloc_array(Datum, s->norders);
 	Datum		cancelled = ad_quantity_datum(s->cancel_qty);
 	Datum		traded = ad_quantity_datum(s->opp_qty);
@@ -105,14 +114,13 @@ ad_sequence_values(const AdSequence *s, int64 number, int64 skipped,
 
 	for (uint32 k = 0; k < s->norders; k++)
 		times[k] = TimestampTzGetDatum(s->order_times[k]);
-	duration->time = s->end - s->start;
 	memset(nulls, 0, AD_SEQUENCE_COLUMNS * sizeof(bool));
 
 	values[i++] = Int64GetDatum(number);
 	values[i++] = CStringGetTextDatum(ad_side_word(s->side));
 	values[i++] = TimestampTzGetDatum(s->start);
 	values[i++] = TimestampTzGetDatum(s->end);
-	values[i++] = IntervalPGetDatum(duration);
+	values[i++] = ad_span_datum(s->end - s->start);
 	values[i++] = Int64GetDatum((int64) s->norders);
 	values[i++] = count_datum(m, m->cancelled_orders);
 	values[i++] = measured_quantity(m, m->cancelled_qty);

@@ -64,8 +64,8 @@ ad_partition_key(const AdKeyColumn *keys, int nkeys, char *const *texts)
 }
 
 /* A text value, or NULL. */
-static void
-set_text(Datum *values, bool *nulls, int i, const char *s)
+void
+ad_set_text(Datum *values, bool *nulls, int i, const char *s)
 {
 	nulls[i] = s == NULL;
 	values[i] = s ? CStringGetTextDatum(s) : (Datum) 0;
@@ -117,8 +117,8 @@ ad_partition_finish(AdQueryReader *r)
 		for (int i = 0; i < AD_MAX_KEYS; i++)
 			keys[i] = key_text(r, i);
 		memset(nulls, 0, sizeof(nulls));
-		set_text(values, nulls, AD_FRONT_ACCOUNT, keys[0]);
-		set_text(values, nulls, AD_FRONT_PRODUCT, keys[1]);
+		ad_set_text(values, nulls, AD_FRONT_ACCOUNT, keys[0]);
+		ad_set_text(values, nulls, AD_FRONT_PRODUCT, keys[1]);
 		values[AD_FRONT_PARTITION_KEY] = ad_partition_key(r->keys, r->nkeys,
 														  keys);
 	}
@@ -127,8 +127,8 @@ ad_partition_finish(AdQueryReader *r)
 		const AdSequence *s = &sequences.items[i];
 
 		MemoryContextSwitchTo(r->row_mcxt);
-		set_text(values, nulls, AD_FRONT_FIRST_ID, row_id(r, s->first_row));
-		set_text(values, nulls, AD_FRONT_TRADE_ID, row_id(r, s->trade_row));
+		ad_set_text(values, nulls, AD_FRONT_FIRST_ID, row_id(r, s->first_row));
+		ad_set_text(values, nulls, AD_FRONT_TRADE_ID, row_id(r, s->trade_row));
 		ad_sequence_values(s, (int64) i + 1, r->skipped,
 						   values + AD_FRONT_COLUMNS, nulls + AD_FRONT_COLUMNS);
 		tuplestore_putvalues(r->result, r->result_desc, values, nulls);

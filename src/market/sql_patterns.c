@@ -63,16 +63,6 @@ begin_partition(FunctionCallInfo fcinfo, AdMarketOwner owner,
 	return true;
 }
 
-/* Return a length of time as an interval. */
-static Datum
-interval_datum(int64 microseconds)
-{
-	Interval   *i = palloc0(sizeof(Interval));
-
-	i->time = microseconds;
-	return IntervalPGetDatum(i);
-}
-
 /* An episode as a composite. */
 static Datum
 stuffing_datum(AdWindowSite *site, const AdStuffing *s, int64 number,
@@ -84,7 +74,7 @@ stuffing_datum(AdWindowSite *site, const AdStuffing *s, int64 number,
 	values[i++] = Int64GetDatum(number);
 	values[i++] = TimestampTzGetDatum(s->start);
 	values[i++] = TimestampTzGetDatum(s->end);
-	values[i++] = interval_datum(s->end - s->start);
+	values[i++] = ad_span_datum(s->end - s->start);
 	values[i++] = Int64GetDatum((int64) s->burst.messages);
 	values[i++] = Int64GetDatum((int64) s->burst.orders);
 	values[i++] = Int64GetDatum((int64) s->burst.cancels);
@@ -138,7 +128,7 @@ closing_datum(AdWindowSite *site, const AdClosing *c, int64 skipped)
 	values[i++] = TimestampTzGetDatum(close);
 	values[i++] = TimestampTzGetDatum(c->start);
 	values[i++] = TimestampTzGetDatum(c->end);
-	values[i++] = interval_datum(close - c->end);
+	values[i++] = ad_span_datum(close - c->end);
 	values[i++] = Int64GetDatum((int64) c->trades);
 	values[i++] = ad_quantity_datum(c->qty[AD_BUY]);
 	values[i++] = ad_quantity_datum(c->qty[AD_SELL]);

@@ -24,22 +24,18 @@ typedef struct WashState		/* of one partition; starts zeroed */
 	uint32		next;			/* window to give out */
 } WashState;
 
-/* A window as a composite. */
-static Datum
-wash_datum(AdWindowSite *site, const AdWash *w, int64 number, int64 skipped)
+/*
+ * The figures of a window, AD_WASH_FIGURES of them: from start_time to
+ * last_price, as ad_wash_trade_window has them.
+ */
+void
+ad_wash_figures(const AdWash *w, Datum *values, bool *nulls)
 {
-	Datum		values[WASH_COLUMNS];
-	bool		nulls[WASH_COLUMNS] = {false};
-	Interval   *duration = palloc0(sizeof(Interval));
 	int			i = 0;
 
-	if (!site->result || site->result->natts != WASH_COLUMNS)
-		elog(ERROR, "ad_wash_trade must return ad_wash_trade_window");
-	duration->time = w->end - w->start;
-	values[i++] = Int64GetDatum(number);
 	values[i++] = TimestampTzGetDatum(w->start);
 	values[i++] = TimestampTzGetDatum(w->end);
-	values[i++] = IntervalPGetDatum(duration);
+	values[i++] = ad_span_datum(w->end - w->start);
 	values[i++] = Int64GetDatum((int64) w->buys + w->sells);
 	values[i++] = Int64GetDatum((int64) w->buys);
 	values[i++] = Int64GetDatum((int64) w->sells);
@@ -53,6 +49,22 @@ wash_datum(AdWindowSite *site, const AdWash *w, int64 number, int64 skipped)
 	values[i++] = Float8GetDatum(w->first_price);
 	nulls[i] = isnan(w->last_price);
 	values[i++] = Float8GetDatum(w->last_price);
+	Assert(i == AD_WASH_FIGURES);
+}
+
+/* A window as a composite. */
+static Datum
+wash_datum(AdWindowSite *site, const AdWash *w, int64 number, int64 skipped)
+{
+	Datum		values[WASH_COLUMNS];
+	bool		nulls[WASH_COLUMNS] = {false};
+	int			i = 0;
+
+	if (!site->result || site->result->natts != WASH_COLUMNS)
+		elog(ERROR, "ad_wash_trade must return ad_wash_trade_window");
+	values[i++] = Int64GetDatum(number);
+	ad_wash_figures(w, values + i, nulls + i);
+	i += AD_WASH_FIGURES;
 	values[i++] = Int64GetDatum((int64) w->first_row + 1);
 	values[i++] = Int64GetDatum((int64) w->last_row + 1);
 	values[i++] = Int64GetDatum((int64) w->starts);
