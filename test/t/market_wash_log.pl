@@ -24,7 +24,7 @@ my $pg_config = $ENV{PG_CONFIG} // 'pg_config';
 my $root = "$FindBin::RealBin/../..";
 my $dir = PostgreSQL::Test::Utils::tempdir();
 
-copy("$root/test/modules/wash_log/$_", $dir) or die "$_: $!" for qw(wash_log.c Makefile);
+copy("$root/test/modules/wash_log/$_", $dir) or die "$_: $!" for qw(pieces.c Makefile);
 system_or_bail('make', '-s', '-C', $dir, 'with_llvm=no', 'COPT=-Wall -Werror', "ANOMALY_SRC=$root/src", "PG_CONFIG=$pg_config");
 
 my $node = start_server('wash_log');

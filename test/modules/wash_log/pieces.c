@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * wash_log.c
+ * pieces.c
  *		A module for the tests: trades in pieces.
  *
  * wash_log_chop(seed, cases) makes up logs of trades, cuts each into pieces at

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * order_log.c
+ * pieces.c
  *		A module for the tests: order logs in pieces.
  *
  * order_log_chop(seed, cases) makes up order logs, cuts each into pieces at
