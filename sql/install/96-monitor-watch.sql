@@ -11,12 +11,9 @@ COMMENT ON FUNCTION @extschema@.ad_alter_model(text, jsonb) IS
 
 CREATE FUNCTION @extschema@.ad_model_health(name text)
 RETURNS jsonb
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-SELECT _anomaly._ad_health_limits(coalesce((SELECT l.health FROM _anomaly._ad_model_limits l WHERE l.name = $1), '{}'))
-WHERE octet_length($1) <= 63 AND EXISTS (SELECT FROM _anomaly._ad_visible_model v WHERE v.name = $1)
-$$;
+AS 'MODULE_PATHNAME', 'ad_model_health'
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_model_health(text) IS
 'the limits at which ad_health() warns of a model and of its jobs, every default spelled out; null: by the rule of the job, or the setting; NULL: there is no such model for the current user';
 

@@ -23,6 +23,7 @@ PG_FUNCTION_INFO_V1(ad_health_limits);
 PG_FUNCTION_INFO_V1(ad_model_fault);
 PG_FUNCTION_INFO_V1(ad_job_fault);
 PG_FUNCTION_INFO_V1(ad_alter_model);
+PG_FUNCTION_INFO_V1(ad_model_health);
 
 /* _ad_beta_quantile(p, a, b) -> float8.  Strict. */
 Datum
@@ -261,4 +262,43 @@ Datum
 ad_alter_model(PG_FUNCTION_ARGS)
 {
 	return ad_call_door(alter_model, fcinfo);
+}
+
+static Datum
+model_health(FunctionCallInfo fcinfo)
+{
+	Oid			types[] = {TEXTOID};
+	Datum		values[] = {PG_GETARG_DATUM(0)};
+	MemoryContext caller = CurrentMemoryContext;
+	const char *schema = ad_internal_schema();
+	Datum		result = (Datum) 0;
+
+	fcinfo->isnull = true;
+	if (ad_raw_length(values[0]) > AD_MAX_MODEL_NAME)
+		return result;
+	SPI_connect();
+	if (SPI_execute_with_args(psprintf("SELECT %s._ad_health_limits(coalesce((SELECT l.health FROM %s._ad_model_limits l WHERE l.name = $1), '{}')) "
+									   "WHERE EXISTS (SELECT FROM %s._ad_visible_model v WHERE v.name = $1)",
+									   schema, schema, schema),
+							  1, types, values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_with_args failed");
+	if (SPI_processed > 0)
+	{
+		result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+							   &fcinfo->isnull);
+		MemoryContextSwitchTo(caller);
+		result = PointerGetDatum(PG_DETOAST_DATUM_COPY(result));
+	}
+	SPI_finish();
+	return result;
+}
+
+/*
+ * ad_model_health(name) -> limits, or NULL if the current user sees no such
+ * model.  Strict.
+ */
+Datum
+ad_model_health(PG_FUNCTION_ARGS)
+{
+	return ad_call_door(model_health, fcinfo);
 }
