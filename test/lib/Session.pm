@@ -5,6 +5,7 @@ package Session;
 use strict;
 use warnings;
 
+use Errno;
 use IO::Select;
 use IPC::Open3;
 
@@ -39,15 +40,23 @@ sub say
 }
 
 # Read what there is, for so many seconds at most. Returns whether the answer
-# is complete; it is also if the session has ended.
+# is complete; it is also if the session has ended. A child that ends
+# interrupts both calls, and is no answer.
 sub ends
 {
 	my ($self, $seconds) = @_;
 
 	until ($self->{ended} || $self->{said} =~ /^-END- /m)
 	{
-		return 0 if !$self->{ready}->can_read($seconds // 0);
-		$self->{ended} = 1 if !sysread($self->{out}, $self->{said}, 65536, length $self->{said});
+		$! = 0;
+		if (!$self->{ready}->can_read($seconds // 0))
+		{
+			next if $!{EINTR};
+			return 0;
+		}
+		my $read = sysread($self->{out}, $self->{said}, 65536, length $self->{said});
+
+		$self->{ended} = 1 if !$read && !(!defined $read && $!{EINTR});
 	}
 	return 1;
 }
