@@ -124,10 +124,21 @@ sub start_listener
 	return;
 }
 
+# A file's text; none, if it is gone.
+sub slurp
+{
+	my ($file) = @_;
+
+	open(my $in, '<', $file) or return '';
+	local $/;
+	return <$in> // '';
+}
+
 # Kill it at once, with all that it has started.
 sub stop_listener
 {
-	my %parent = map { /(\d+)\s+(\d+)/ } split /\n/, `ps -eo pid=,ppid=`;
+	# from the kernel: a small machine has no ps
+	my %parent = map { slurp($_) =~ /^(\d+) \(.*\) \S (\d+)/s ? ($1 => $2) : () } glob '/proc/[0-9]*/stat';
 	my @all = map { $_->{PID} } @{ $listener->{KIDS} };
 
 	for (my $i = 0; $i < @all; $i++)
