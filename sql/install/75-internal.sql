@@ -209,12 +209,12 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION _anomaly._ad_fdr_reach(double precision, jsonb) IS
 'ad_fdr_reach(double precision, jsonb)';
 
-CREATE FUNCTION _anomaly._ad_train(name text, query text, spec jsonb, notes text, keep integer, activate boolean)
+CREATE FUNCTION _anomaly._ad_train(name text, query text, spec jsonb, notes text, keep integer, activate boolean, labels text)
 RETURNS integer
 AS 'MODULE_PATHNAME', 'ad_train'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
-COMMENT ON FUNCTION _anomaly._ad_train(text, text, jsonb, text, integer, boolean) IS
-'ad_train(text, text, jsonb, text, integer, boolean)';
+COMMENT ON FUNCTION _anomaly._ad_train(text, text, jsonb, text, integer, boolean, text) IS
+'ad_train(text, text, jsonb, text, integer, boolean, text)';
 
 CREATE FUNCTION _anomaly._ad_activate(name text, version integer)
 RETURNS integer

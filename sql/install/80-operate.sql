@@ -58,6 +58,7 @@ CREATE TABLE _anomaly._ad_model_version (
     fit_ms double precision CHECK (fit_ms >= 0 AND fit_ms < 'infinity'),
     fit_bytes bigint CHECK (fit_bytes >= 0),
     groups jsonb CHECK (jsonb_typeof(groups) = 'object'),
+    labels jsonb CHECK (jsonb_typeof(labels) = 'object'),
     CONSTRAINT _ad_model_version_pkey PRIMARY KEY (name, version)
 );
 -- not compressed, so that its header can be read alone
@@ -129,12 +130,13 @@ CREATE FUNCTION @extschema@.ad_train(
                         "calibrate": {"share": 0.2, "contamination": 0.1, "method": "split"}}',
     notes text DEFAULT NULL,
     keep integer DEFAULT NULL,
-    activate boolean DEFAULT true)
+    activate boolean DEFAULT true,
+    labels text DEFAULT NULL)
 RETURNS integer
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
-COMMENT ON FUNCTION @extschema@.ad_train(text, text, jsonb, text, integer, boolean) IS
-'fits a model, of ad_auto() and calibrated unless a spec is given, to the rows of a query, run read-only as the caller, and stores it as the next version of a name; returns the version; keep: how many versions remain, from now on';
+COMMENT ON FUNCTION @extschema@.ad_train(text, text, jsonb, text, integer, boolean, text) IS
+'fits a model, of ad_auto() and calibrated unless a spec is given, to the rows of a query, run read-only as the caller, and stores it as the next version of a name; returns the version; keep: how many versions remain, from now on; labels: a column of the query that is no feature';
 
 CREATE FUNCTION @extschema@.ad_train(
     name text,
@@ -142,11 +144,40 @@ CREATE FUNCTION @extschema@.ad_train(
     detector text,
     notes text DEFAULT NULL,
     keep integer DEFAULT NULL,
-    activate boolean DEFAULT true)
+    activate boolean DEFAULT true,
+    labels text DEFAULT NULL)
 RETURNS integer
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
-COMMENT ON FUNCTION @extschema@.ad_train(text, text, text, text, integer, boolean) IS
+COMMENT ON FUNCTION @extschema@.ad_train(text, text, text, text, integer, boolean, text) IS
+'the same with the default options of a detector';
+
+-- What was ad_train() in 0.2.0; see _ad_prepare().
+CREATE FUNCTION _anomaly._ad_train(
+    name text,
+    query text,
+    spec jsonb DEFAULT '{"detector": "auto", "priority": "accuracy",
+                        "calibrate": {"share": 0.2, "contamination": 0.1, "method": "split"}}',
+    notes text DEFAULT NULL,
+    keep integer DEFAULT NULL,
+    activate boolean DEFAULT true)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'ad_train'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
+COMMENT ON FUNCTION _anomaly._ad_train(text, text, jsonb, text, integer, boolean) IS
+'ad_train() of version 0.2.0, for objects that depend on it';
+
+CREATE FUNCTION _anomaly._ad_train(
+    name text,
+    query text,
+    detector text,
+    notes text DEFAULT NULL,
+    keep integer DEFAULT NULL,
+    activate boolean DEFAULT true)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'ad_train'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
+COMMENT ON FUNCTION _anomaly._ad_train(text, text, text, text, integer, boolean) IS
 'the same with the default options of a detector';
 
 CREATE FUNCTION @extschema@.ad_activate(name text, version integer)
@@ -216,7 +247,8 @@ SELECT v.name, v.version, v.version IS NOT DISTINCT FROM n.active AS active,
        CASE WHEN v.groups IS NULL THEN octet_length(v.model)
             WHEN jsonb_typeof(v.groups -> 'bytes') = 'number' THEN least(greatest((v.groups ->> 'bytes')::numeric, 0), 2147483647)::integer END AS bytes, v.spec, v.digest, v.trained_at, v.trained_by, v.notes,
        p.privilege, CASE WHEN p.privilege IN ('read', 'own') THEN v.query END AS query,
-       v.fit_ms, v.fit_bytes, v.groups - 'set' - 'columns' AS groups
+       v.fit_ms, v.fit_bytes, v.groups - 'set' - 'columns' AS groups,
+       CASE WHEN p.privilege IN ('read', 'own') THEN v.labels END AS labels
 FROM _anomaly._ad_model_name n
      CROSS JOIN LATERAL (SELECT _anomaly._ad_model_privilege(n.name) AS privilege OFFSET 0) p
      JOIN _anomaly._ad_model_version v ON v.name = n.name
@@ -236,6 +268,7 @@ COMMENT ON COLUMN @extschema@.ad_models.groups IS
 COMMENT ON COLUMN @extschema@.ad_models.query IS 'the training query; NULL without the privilege read';
 COMMENT ON COLUMN @extschema@.ad_models.fit_ms IS 'milliseconds that reading the rows and fitting took; NULL if it was trained before 0.3.0';
 COMMENT ON COLUMN @extschema@.ad_models.fit_bytes IS 'memory of the fit at its most: the sample of the rows and what the detector made of it; NULL if it was trained before 0.3.0';
+COMMENT ON COLUMN @extschema@.ad_models.labels IS 'where the labels are that it was trained with: the column, and the query that it is one of; NULL: there were none, or without the privilege read';
 GRANT SELECT ON @extschema@.ad_models TO PUBLIC;
 
 CREATE VIEW _anomaly._ad_visible_grant WITH (security_barrier) AS

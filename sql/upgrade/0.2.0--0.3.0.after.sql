@@ -17,3 +17,23 @@ BEGIN
 		$sql$;
 	END IF;
 END $$;
+
+-- Who may not train may not with labels.
+DO $$
+DECLARE
+	f record;
+	g record;
+BEGIN
+	FOR f IN SELECT new.oid::regprocedure AS new, old.proacl, old.proowner
+		FROM pg_proc old JOIN pg_proc new ON new.proname = 'ad_train' AND new.pronamespace = '@extschema@'::regnamespace
+			AND new.proargtypes[2] = old.proargtypes[2]
+		WHERE old.proname = '_ad_train' AND old.pronamespace = '_anomaly'::regnamespace AND old.proacl IS NOT NULL
+	LOOP
+		EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f.new);
+		FOR g IN SELECT a.grantee, a.is_grantable FROM aclexplode(f.proacl) a WHERE a.privilege_type = 'EXECUTE' AND a.grantee <> f.proowner LOOP
+			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s%s', f.new,
+				CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END,
+				CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END);
+		END LOOP;
+	END LOOP;
+END $$;

@@ -283,6 +283,12 @@ ALTER TABLE _anomaly._ad_model_version ADD CHECK (isfinite(trained_at));
 ALTER TABLE _anomaly._ad_model_version ADD fit_ms double precision CHECK (fit_ms >= 0 AND fit_ms < 'infinity'),
 	ADD fit_bytes bigint CHECK (fit_bytes >= 0);
 
+-- And ad_train().
+ALTER FUNCTION @extschema@.ad_train(text, text, jsonb, text, integer, boolean) RENAME TO _ad_train;
+ALTER FUNCTION @extschema@._ad_train(text, text, jsonb, text, integer, boolean) SET SCHEMA _anomaly;
+ALTER FUNCTION @extschema@.ad_train(text, text, text, text, integer, boolean) RENAME TO _ad_train;
+ALTER FUNCTION @extschema@._ad_train(text, text, text, text, integer, boolean) SET SCHEMA _anomaly;
+
 -- Limits of the health of a model.
 ALTER TABLE _anomaly._ad_model_name ADD health jsonb;
 
@@ -292,6 +298,9 @@ ALTER TABLE _anomaly._ad_model_grant DROP CONSTRAINT _ad_model_grant_privilege_c
 
 -- A version may have a model per entity.
 ALTER TABLE _anomaly._ad_model_version ADD groups jsonb CHECK (jsonb_typeof(groups) = 'object');
+
+-- Its members may be weighted by labels.
+ALTER TABLE _anomaly._ad_model_version ADD labels jsonb CHECK (jsonb_typeof(labels) = 'object');
 
 -- What jobs that are gone left behind, which nobody could see or delete.
 DELETE FROM _anomaly._ad_job_state s WHERE NOT EXISTS (SELECT FROM _anomaly._ad_job j WHERE j.id = s.job_id);

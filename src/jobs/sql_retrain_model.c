@@ -27,7 +27,9 @@
 typedef struct Version
 {
 	int32		version;
-	Datum		query;
+	Datum		query;			/* without the labels */
+	Datum		labels;			/* text: their column; 0: none */
+	Datum		labelled;		/* text: the query with them; 0: none */
 	Datum		spec;
 	Datum		features;		/* jsonb */
 	char	   *trained_by;
@@ -67,7 +69,8 @@ read_version(const char *model, int32 version, Version *out)
 	Oid			types[] = {TEXTOID, INT4OID};
 	Datum		values[] = {CStringGetTextDatum(model), Int32GetDatum(version)};
 
-	if (!select_one("SELECT v.version, v.query, v.spec, v.features, v.trained_by, _anomaly._ad_model(v.name, v.version) "
+	if (!select_one("SELECT v.version, v.query, v.spec, v.features, v.trained_by, _anomaly._ad_model(v.name, v.version), "
+					"v.labels OPERATOR(pg_catalog.->>) 'column', v.labels OPERATOR(pg_catalog.->>) 'query' "
 					"FROM _anomaly._ad_visible_model v WHERE v.name OPERATOR(pg_catalog.=) $1 "
 					"AND CASE WHEN $2 OPERATOR(pg_catalog.=) 0 THEN v.active ELSE v.version OPERATOR(pg_catalog.=) $2 END",
 					lengthof(types), types, values))
@@ -78,6 +81,8 @@ read_version(const char *model, int32 version, Version *out)
 	out->features = column(4, NULL);
 	out->trained_by = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5);
 	out->model = column(6, NULL);
+	out->labels = column(7, NULL);
+	out->labelled = column(8, NULL);
 	return true;
 }
 
@@ -85,10 +90,13 @@ read_version(const char *model, int32 version, Version *out)
 static int32
 train(const char *model, const Version *champion)
 {
-	Oid			types[] = {TEXTOID, TEXTOID, JSONBOID};
-	Datum		values[] = {CStringGetTextDatum(model), champion->query, champion->spec};
+	Oid			types[] = {TEXTOID, TEXTOID, JSONBOID, TEXTOID};
+	bool		labelled = champion->labels != (Datum) 0;
+	Datum		values[] = {CStringGetTextDatum(model),
+		labelled ? champion->labelled : champion->query, champion->spec,
+	labelled ? champion->labels : CStringGetTextDatum("")};
 
-	(void) select_one("SELECT _anomaly._ad_train($1, $2, $3, 'ad_retrain', NULL, false)",
+	(void) select_one("SELECT _anomaly._ad_train($1, $2, $3, 'ad_retrain', NULL, false, CASE WHEN $4 OPERATOR(pg_catalog.<>) '' THEN $4 END)",
 					  lengthof(types), types, values);
 	return DatumGetInt32(column(1, NULL));
 }

@@ -37,6 +37,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -194,6 +195,31 @@ ad_internal_schema(void)
 }
 
 /*
+ * The function of a schema that a private one stands for: of its name less the
+ * underscore, and its arguments, to which later versions may have added some.
+ */
+static Oid
+public_of(Form_pg_proc private, Oid schema)
+{
+	CatCList   *list = SearchSysCacheList1(PROCNAMEARGSNSP,
+										   CStringGetDatum(NameStr(private->proname) + 1));
+	Oid			found = InvalidOid;
+
+	for (int i = 0; i < list->n_members && !OidIsValid(found); i++)
+	{
+		Form_pg_proc form = (Form_pg_proc) GETSTRUCT(&list->members[i]->tuple);
+
+		if (form->pronamespace == schema &&
+			form->pronargs >= private->pronargs &&
+			memcmp(form->proargtypes.values, private->proargtypes.values,
+				   private->pronargs * sizeof(Oid)) == 0)
+			found = form->oid;
+	}
+	ReleaseSysCacheList(list);
+	return found;
+}
+
+/*
  * Raise an error unless the current user may execute the public function that
  * a private one stands for, if this is a private one: who was forbidden
  * ad_train() must not get in by _ad_train().
@@ -214,12 +240,8 @@ ad_check_public(Oid function)
 		elog(ERROR, "cache lookup failed for function %u", function);
 	form = (Form_pg_proc) GETSTRUCT(tuple);
 	schema = OidIsValid(extension) ? extension_schema(extension) : InvalidOid;
-	/* its name less the underscore, with the same arguments */
 	if (OidIsValid(schema))
-		public = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
-								 CStringGetDatum(NameStr(form->proname) + 1),
-								 PointerGetDatum(&form->proargtypes),
-								 ObjectIdGetDatum(schema));
+		public = public_of(form, schema);
 	if (!OidIsValid(public) ||
 		getExtensionOfObject(ProcedureRelationId, public) != extension ||
 		ad_proc_aclcheck(public, GetUserId()) != ACLCHECK_OK)

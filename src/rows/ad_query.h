@@ -24,8 +24,11 @@ typedef struct AdQuery
 } AdQuery;
 
 extern void ad_query_read(const char *sql, const char *what, AdQuery *out);
+extern int	ad_query_find(const AdQuery *q, const char *name,
+						  const char *role);
 extern int	ad_query_key(const AdQuery *q, const char *name);
 extern void ad_query_features(AdQuery *q, int key);
+extern char *ad_query_of_features(const AdQuery *q);
 extern char *ad_query_from(const AdQuery *q);
 extern bytea *ad_query_fit(const char *sql, Oid spec_type, Datum spec);
 extern void ad_query_stream(SPIPlanPtr plan, int nargs, const Oid *types,

@@ -24,6 +24,7 @@ typedef struct AdStored
 	const char *digest;			/* hexadecimal */
 	Datum		notes;			/* text; 0: none */
 	Datum		groups;			/* jsonb; 0: it is one model */
+	Datum		labels;			/* jsonb: column and query; 0: none */
 	double		fit_ms;			/* reading and fitting took, */
 	int64		fit_bytes;		/* and so much memory at most */
 	int32		keep;			/* versions; 0: as many as before */

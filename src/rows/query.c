@@ -172,14 +172,15 @@ ad_query_read(const char *sql, const char *what, AdQuery *out)
 	SPI_freeplan(plan);
 }
 
-/* The column of a query that is its key, by name; -1 if there is no name (NULL). */
+/*
+ * The column of a query that has a name; "role" says in an error what it was
+ * to be.
+ */
 int
-ad_query_key(const AdQuery *q, const char *name)
+ad_query_find(const AdQuery *q, const char *name, const char *role)
 {
 	int			found = -1;
 
-	if (name == NULL)
-		return -1;
 	for (int i = 0; i < q->columns->natts; i++)
 		if (strcmp(NameStr(TupleDescAttr(q->columns, i)->attname), name) == 0)
 		{
@@ -193,9 +194,16 @@ ad_query_key(const AdQuery *q, const char *name)
 	if (found < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("query has no column \"%s\" to be the key",
-						ad_quote_clip(name))));
+				 errmsg("query has no column \"%s\" to be the %s",
+						ad_quote_clip(name), role)));
 	return found;
+}
+
+/* The column of a query that is its key, by name; -1 if there is no name (NULL). */
+int
+ad_query_key(const AdQuery *q, const char *name)
+{
+	return name == NULL ? -1 : ad_query_find(q, name, "key");
 }
 
 /* Whether a column is no feature. */
@@ -248,6 +256,28 @@ ad_query_features(AdQuery *q, int key)
 							CurrentMemoryContext))
 			q->features = psprintf("_q._c%d", last + 1);
 	}
+}
+
+/* The key and the features of a query as a query of its own. */
+char *
+ad_query_of_features(const AdQuery *q)
+{
+	StringInfoData sql;
+	const char *comma = "";
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	for (int i = 0; i < q->columns->natts; i++)
+	{
+		if (i != q->key && is_key(q, i))
+			continue;
+		appendStringInfo(&sql, "%s%s", comma,
+						 quote_identifier(NameStr(TupleDescAttr(q->columns, i)->attname)));
+		comma = ", ";
+	}
+	/* a comment may end the query, so a line ends it too */
+	appendStringInfo(&sql, " FROM (\n%s\n) AS q", q->text);
+	return sql.data;
 }
 
 /* The FROM clause over a query's rows; see the file's head. */

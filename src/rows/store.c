@@ -158,6 +158,14 @@ ad_store_version(const AdStored *s)
 					  "features, digest, trained_at, trained_by, notes) "
 					  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp(), $9, $10)",
 					  STORE_PARAMETERS, types, values, nulls);
+	if (s->labels != (Datum) 0)
+	{
+		Oid			labels_types[] = {TEXTOID, INT4OID, JSONBOID};
+		Datum		labels[] = {values[STORE_NAME], values[STORE_VERSION], s->labels};
+
+		(void) ad_own_run("UPDATE %s._ad_model_version SET labels = $3 WHERE name = $1 AND version = $2",
+						  lengthof(labels), labels_types, labels, NULL);
+	}
 	if (s->activate)
 		(void) ad_own_run("UPDATE %s._ad_model_name SET active = $2 WHERE name = $1",
 						  STORE_VERSION + 1, types, values, NULL);

@@ -42,10 +42,29 @@ error_context(void *arg)
 	errcontext("training query of model \"%s\"", (const char *) arg);
 }
 
-/* Fit the rows of a query; the model's bytes, or NULL if there are no rows. */
+/* Say which column of a training query has labels, and is no feature. */
+static void
+find_labels(AdQuery *query, const char *labels, bool keyed)
+{
+	int			column = ad_query_find(query, labels, "label");
+	bool	   *by = ad_palloc0_array(bool, query->columns->natts);
+
+	if (keyed && column == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column \"%s\" cannot be both the row key and the label",
+						ad_quote_clip(labels))));
+	by[column] = true;
+	query->by = by;
+}
+
+/*
+ * Fit the rows of a query; the model's bytes, or NULL if there are no rows.
+ * labels: the column that is no feature; NULL: none.
+ */
 static bytea *
 fit_rows(const char *name, const char *sql, Datum spec, Oid spec_type,
-		 bool keyed, AdQuery *query)
+		 bool keyed, const char *labels, AdQuery *query)
 {
 	const char *internal = ad_internal_schema();
 	ErrorContextCallback callback;
@@ -61,6 +80,11 @@ fit_rows(const char *name, const char *sql, Datum spec, Oid spec_type,
 	if (query->columns->natts == 1 &&
 		TupleDescAttr(query->columns, 0)->atttypid == BYTEAOID)
 	{
+		if (labels)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("training query has no column \"%s\" of labels, as it returns sketches",
+							ad_quote_clip(labels))));
 		/* sketches; a comment may end the query, so a line ends it too */
 		fit = psprintf("SELECT %s._ad_fit_sketch($1, %s._ad_merge(_q._c1)) FROM (\n%s\n) _q(_c1)",
 					   internal, internal, query->text);
@@ -72,6 +96,8 @@ fit_rows(const char *name, const char *sql, Datum spec, Oid spec_type,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("keyed sampling needs a row key before the features"),
 					 errhint("The first column of the training query is the key.")));
+		if (labels)
+			find_labels(query, labels, keyed);
 		ad_query_features(query, keyed ? 0 : -1);
 		fit = psprintf("SELECT %s._ad_fit($1, %s%s)%s", internal,
 					   keyed ? "_q._c1, " : "", query->features,
@@ -84,7 +110,27 @@ fit_rows(const char *name, const char *sql, Datum spec, Oid spec_type,
 }
 
 /*
- * ad_train(name, query, spec or detector, notes, keep, activate) -> version
+ * Say of a version which column has labels: what reads its training query
+ * later is not to meet it, so the query is stored without.
+ */
+static void
+store_labels(const AdQuery *query, const char *labels, AdStored *out)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfoString(&buf, "{\"column\": ");
+	escape_json(&buf, labels);
+	appendStringInfoString(&buf, ", \"query\": ");
+	escape_json(&buf, query->text);
+	appendStringInfoChar(&buf, '}');
+	out->labels = JsonbPGetDatum(ad_jsonb_from_text(buf.data));
+	out->query = ad_query_of_features(query);
+}
+
+/*
+ * ad_train(name, query, spec or detector, notes, keep, activate, labels) ->
+ * version; that of 0.2.0 has no labels
  */
 static Datum
 run_train(FunctionCallInfo fcinfo)
@@ -94,6 +140,7 @@ run_train(FunctionCallInfo fcinfo)
 	int			nargs;
 	text	   *name;
 	char	   *sql;
+	char	   *labels = NULL;
 	struct varlena *spec_value;
 	AdSpec		spec;
 	AdRegistryName row;
@@ -112,6 +159,8 @@ run_train(FunctionCallInfo fcinfo)
 	ad_check_length(PG_GETARG_DATUM(2), "spec", AD_MAX_OPTIONS_LENGTH);
 	if (!PG_ARGISNULL(3))
 		ad_check_length(PG_GETARG_DATUM(3), "notes", AD_MAX_NOTE_LENGTH);
+	if (PG_NARGS() > 6 && !PG_ARGISNULL(6))
+		labels = ad_text_argument(PG_GETARG_DATUM(6), "labels", AD_MAX_WORD_LENGTH);
 	spec_value = PG_DETOAST_DATUM(PG_GETARG_DATUM(2));
 	if (!PG_ARGISNULL(4) && PG_GETARG_INT32(4) < 1)
 		ereport(ERROR,
@@ -136,7 +185,7 @@ run_train(FunctionCallInfo fcinfo)
 	INSTR_TIME_SET_CURRENT(start);
 	bytes = fit_rows(text_to_cstring(name), sql,
 					 PointerGetDatum(spec_value), types[2],
-					 spec.sampling.keyed, &query);
+					 spec.sampling.keyed, labels, &query);
 	INSTR_TIME_SET_CURRENT(took);
 	INSTR_TIME_SUBTRACT(took, start);
 	ad_progress_around_fit = -1;
@@ -151,6 +200,8 @@ run_train(FunctionCallInfo fcinfo)
 						text_to_cstring(name))));
 	stored.name = name;
 	stored.query = query.text;
+	if (labels)
+		store_labels(&query, labels, &stored);
 	stored.notes = PG_ARGISNULL(3) ? (Datum) 0 : PG_GETARG_DATUM(3);
 	stored.keep = PG_ARGISNULL(4) ? 0 : PG_GETARG_INT32(4);
 	stored.activate = PG_ARGISNULL(5) || PG_GETARG_BOOL(5);

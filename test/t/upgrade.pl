@@ -98,6 +98,17 @@ SQL
 	is($node->safe_psql($database, $catalogue), $fresh, "$old: every object is as in a fresh database");
 	if ($old eq $released[-1])
 	{
+		# a new argument of a function is none for whom the function was taken from
+		$node->safe_psql('postgres', 'CREATE DATABASE revoked');
+		is($node->safe_psql('revoked', <<"SQL"), 'f|t|t', "$old: who may not train may not after the update either");
+CREATE EXTENSION anomaly VERSION '$old';
+REVOKE EXECUTE ON FUNCTION ad_train(text, text, jsonb, text, integer, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ad_train(text, text, jsonb, text, integer, boolean) TO pg_monitor;
+ALTER EXTENSION anomaly UPDATE;
+SELECT bool_or(has_function_privilege('pg_signal_backend', oid, 'EXECUTE')) FILTER (WHERE proargtypes[2] = 'jsonb'::regtype), bool_or(has_function_privilege('pg_monitor', oid, 'EXECUTE')),
+       bool_or(has_function_privilege('pg_signal_backend', oid, 'EXECUTE')) FILTER (WHERE proargtypes[2] = 'text'::regtype)
+FROM pg_proc WHERE proname = 'ad_train';
+SQL
 		my %now = map { /^(\S+ \S+) (.*)/s } split /\n/, $node->safe_psql($database, $defaults);
 		my $guide = slurp_file("$FindBin::RealBin/../../UPGRADING.md");
 
