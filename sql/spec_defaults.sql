@@ -52,7 +52,7 @@ FROM in_c JOIN in_sql USING (name) CROSS JOIN LATERAL (
 	FROM (SELECT unnest(proargnames) AS option FROM pg_proc
 	      WHERE proname = 'ad_' || name AND prosrc = 'ad_spec_constructor') a
 	     FULL JOIN jsonb_object_keys(in_c.options) c(option) USING (option)) o
-WHERE option <> 'specs';
+WHERE option NOT IN ('specs', 'weights');
 SELECT count(DISTINCT name) > 16 AS many, count(*) > 70 AS options FROM option;
 -- an argument that is no option, an option that is no argument, another default
 SELECT * FROM option WHERE NOT is_argument OR NOT in_table OR in_sql IS DISTINCT FROM in_c ORDER BY name, option;

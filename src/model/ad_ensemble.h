@@ -11,6 +11,7 @@
 #include "model/ad_model.h"
 
 #define AD_MAX_MEMBERS		32
+#define AD_MAX_WEIGHT		1e6 /* of a member */
 
 typedef struct AdEnsembleOptions
 {
@@ -21,7 +22,9 @@ typedef struct AdEnsembleOptions
 /* ensemble.c */
 extern const AdDetector ad_detector_ensemble;
 extern void ad_ensemble_check(const AdEnsembleOptions *options);
-extern void ad_ensemble_settle(AdModel *m, const AdEnsembleOptions *options);
+extern void ad_ensemble_settle(AdModel *m, const AdSpec *spec);
+extern void ad_ensemble_shares(const AdModel *m, const double *scores, int n,
+							   const double *weights, double *shares);
 extern double ad_ensemble_combine(const AdModel *m, double *scores,
 								  const AdCalibration *const *calibrations,
 								  int n);

@@ -27,7 +27,9 @@
 #define AD_MODEL_REDUCED		0x0002	/* flag: the detector's columns are
 										 * not the encoded ones; unknown to
 										 * 0.2.0 */
-#define AD_MODEL_FLAGS			(AD_MODEL_CONTAINS_ROWS | AD_MODEL_REDUCED)
+#define AD_MODEL_WEIGHTED		0x0004	/* flag: the members of an ensemble
+										 * have weights; unknown to 0.2.0 */
+#define AD_MODEL_FLAGS			(AD_MODEL_CONTAINS_ROWS | AD_MODEL_REDUCED | AD_MODEL_WEIGHTED)
 #define AD_MAX_MODEL_VALUES		4096	/* categories kept per feature */
 #define AD_MODEL_SHARES			5	/* quantiles kept per number */
 
@@ -137,6 +139,7 @@ typedef struct AdModel
 	struct AdModel **members;
 	AdCombine	combine;
 	int			top;			/* the members that AD_COMBINE_TOP means */
+	const double *weights;		/* of the members, > 0 together; NULL: equal */
 	AdBeyond   *beyond;			/* if ranged, per feature; else NULL */
 	double		beyond_unit;	/* what values beyond count by */
 	AdExplain  *explain;		/* NULL until a row is explained */

@@ -68,6 +68,7 @@ typedef struct AdSpec
 	bool		has_calibrate;
 	int			nmembers;		/* of an ensemble */
 	struct AdSpec *members;
+	double	   *weights;		/* of them, adding up to 1; NULL: equal */
 } AdSpec;
 
 extern void ad_spec_parse(JsonbContainer *spec, bool need_detector,

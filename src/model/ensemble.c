@@ -16,10 +16,16 @@
  *	pvalue				the mean of -ln(p), which is Fisher's statistic (1932)
  *						over twice the number of members
  *
+ * Members may have weights, which add up to 1.  Then the mean is theirs, votes
+ * count by them, and of n members the top is the mean of the highest scores
+ * whose weights add up to k/n, one of them in part; the max that of 1/n, the
+ * median that of the middle 1/n.  Equal weights give what no weights do.
+ *
  * It stands in this room and not with the detectors because it needs models.
  *
  * Payload: u32 how to combine, u32 members, then for each u64 length, model;
- * of top at last u32 k.
+ * of top at last u32 k.  With the flag AD_MODEL_WEIGHTED a f64 per member
+ * follows.
  *
  *-------------------------------------------------------------------------
  */
@@ -64,8 +70,11 @@ ad_ensemble_check(const AdEnsembleOptions *options)
 
 /* Say how a model that is to be an ensemble combines scores. */
 void
-ad_ensemble_settle(AdModel *m, const AdEnsembleOptions *options)
+ad_ensemble_settle(AdModel *m, const AdSpec *spec)
 {
+	const AdEnsembleOptions *options = spec->options;
+
+	m->weights = spec->weights;
 	m->combine = options->combine == AD_COMBINE_VOTE ? AD_COMBINE_VOTE_MEAN :
 		options->combine;
 	m->top = options->k;
@@ -98,6 +107,71 @@ mean_of(const double *x, int n)
 }
 
 /*
+ * Fill in which part of a weighted score each of n > 0 members' scores, in
+ * standard deviations, is.
+ */
+void
+ad_ensemble_shares(const AdModel *m, const double *scores, int n,
+				   const double *weights, double *shares)
+{
+	int			order[AD_MAX_MEMBERS];
+	double		low = 0;
+	double		high = 1;
+	double		from = 0;
+
+	switch (m->combine)
+	{
+		case AD_COMBINE_TOP:
+			low = 1 - (double) Min(m->top, n) / n;
+			break;
+		case AD_COMBINE_MAX:
+			low = 1 - 1.0 / n;
+			break;
+		case AD_COMBINE_MEDIAN:
+			low = 0.5 - 0.5 / n;
+			high = 0.5 + 0.5 / n;
+			break;
+		case AD_COMBINE_MEAN:
+		case AD_COMBINE_PVALUE:
+		case AD_COMBINE_VOTE:
+		case AD_COMBINE_VOTE_MEAN:
+			memcpy(shares, weights, n * sizeof(double));
+			return;
+	}
+	for (int k = 0; k < n; k++)
+	{
+		int			i = k;
+
+		for (; i > 0 && scores[order[i - 1]] > scores[k]; i--)
+			order[i] = order[i - 1];
+		order[i] = k;
+	}
+	for (int i = 0; i < n; i++)
+	{
+		double		to = i == n - 1 ? 1 : Min(from + weights[order[i]], 1);
+
+		shares[order[i]] = Max(0, Min(to, high) - Max(from, low)) / (high - low);
+		from = to;
+	}
+}
+
+/* As ad_ensemble_combine() of standardised scores and of weighted votes. */
+static double
+combine_weighted(const AdModel *m, const double *scores, double votes, int n)
+{
+	double		shares[AD_MAX_MEMBERS];
+	double		sum = 0;
+
+	ad_ensemble_shares(m, scores, n, m->weights, shares);
+	for (int k = 0; k < n; k++)
+		sum += scores[k] * shares[k];
+	sum = Max(-DBL_MAX, Min(sum, DBL_MAX));
+	if (m->combine == AD_COMBINE_VOTE || m->combine == AD_COMBINE_VOTE_MEAN)
+		return Min(votes, 1) + VOTE_TIES * 0.5 * (1 + sum / (1 + fabs(sum)));
+	return sum;
+}
+
+/*
  * One score of n > 0 members' scores, which are changed.  Always finite for
  * finite scores.
  */
@@ -113,12 +187,15 @@ ad_ensemble_combine(const AdModel *m, double *scores,
 	{
 		const AdCalibration *c = calibrations[k];
 
-		votes += scores[k] > c->threshold;
+		if (scores[k] > c->threshold)
+			votes += m->weights ? m->weights[k] : 1;
 		if (m->combine == AD_COMBINE_PVALUE)
 			scores[k] = -ad_log(ad_scores_pvalue(&c->held_out, scores[k]));
 		else
 			scores[k] = ad_scores_standard(&c->training, scores[k]);
 	}
+	if (m->weights)
+		return combine_weighted(m, scores, votes, n);
 	switch (m->combine)
 	{
 		case AD_COMBINE_MAX:
@@ -164,6 +241,25 @@ ad_ensemble_rounding(const AdModel *m,
 	return off <= DBL_MAX ? off : 0;
 }
 
+/* Read and check the weights of members. */
+static void
+read_weights(AdReader *r, AdModel *m, int n)
+{
+	double	   *weights = ad_palloc_array(double, n);
+	double		sum = 0;
+
+	ad_rd_f64_array(r, weights, n);
+	for (int k = 0; k < n; k++)
+	{
+		if (!(weights[k] >= 0 && weights[k] <= 1))
+			ad_rd_corrupt(r, "a parameter is out of range");
+		sum += weights[k];
+	}
+	if (!(fabs(sum - 1) <= 1e-6))
+		ad_rd_corrupt(r, "a parameter is out of range");
+	m->weights = weights;
+}
+
 /*
  * Read and check the members of a model whose schema has been read.  Their
  * features must be those of the model, since they are given its rows.
@@ -207,6 +303,8 @@ ad_ensemble_load(AdReader *r, AdModel *m)
 			ad_rd_corrupt(r, "a parameter is out of range");
 		m->top = (int) top;
 	}
+	if (m->flags & AD_MODEL_WEIGHTED)
+		read_weights(r, m, (int) n);
 	ad_rd_end(r);
 	m->nmembers = (int) n;
 }

@@ -248,32 +248,35 @@ static double explain_row(AdModel *m, const double *raw, bool path,
 						  double *contribution, double *baseline);
 
 /*
- * Fill in which members an ensemble's score of a row is the mean of; returns
- * their number.
+ * Fill in which part of an ensemble's score of a row each member's is; returns
+ * whether it is the same for all rows.
  */
-static int
-members_that_count(AdModel *m, const double *raw, bool *counts)
+static bool
+shares_of_members(AdModel *m, const double *raw, double *shares)
 {
 	double		scores[AD_MAX_MEMBERS];
 	int			n = m->combine == AD_COMBINE_TOP ? Min(m->top, m->nmembers) :
 		m->nmembers;
 
-	memset(counts, n == m->nmembers, AD_MAX_MEMBERS * sizeof(bool));
+	for (int k = 0; k < m->nmembers; k++)
+		shares[k] = n < m->nmembers ? 0 : m->weights ? m->weights[k] : 1.0 / n;
 	if (n == m->nmembers)
-		return n;
+		return true;
 	for (int k = 0; k < m->nmembers; k++)
 		scores[k] = ad_scores_standard(&m->members[k]->calibration.training,
 									   ad_model_score(m->members[k], raw));
-	for (int i = 0; i < n; i++)
+	if (m->weights)
+		ad_ensemble_shares(m, scores, m->nmembers, m->weights, shares);
+	for (int i = 0; i < n && m->weights == NULL; i++)
 	{
 		int			highest = -1;
 
 		for (int k = 0; k < m->nmembers; k++)
-			if (!counts[k] && (highest < 0 || scores[k] > scores[highest]))
+			if (shares[k] == 0 && (highest < 0 || scores[k] > scores[highest]))
 				highest = k;
-		counts[highest] = true;
+		shares[highest] = 1.0 / n;
 	}
-	return n;
+	return false;
 }
 
 /*
@@ -287,8 +290,8 @@ explain_members(AdModel *m, const double *raw, bool path,
 	AdExplain  *e = explain_of(m);
 	double	   *part = e->row;
 	double		baseline = 0;
-	bool		counts[AD_MAX_MEMBERS];
-	int			n = members_that_count(m, raw, counts);
+	double		shares[AD_MAX_MEMBERS];
+	bool		same = shares_of_members(m, raw, shares);
 
 	memset(contribution, 0, m->nfeatures * sizeof(double));
 	for (int k = 0; k < m->nmembers; k++)
@@ -298,20 +301,20 @@ explain_members(AdModel *m, const double *raw, bool path,
 		double		score;
 		double		unit = scores->sd;
 
-		if (!counts[k])
+		if (shares[k] == 0)
 			continue;
 		score = explain_row(m->members[k], raw, path, part, &rest);
 		/* without a spread the member says 0 or 1 */
 		if (unit == 0 && ad_scores_standard(scores, score) != 0)
 			unit = score - rest;
 		for (int j = 0; j < m->nfeatures && unit != 0; j++)
-			contribution[j] += part[j] / unit / n;
-		baseline += ad_scores_standard(scores, rest) / n;
+			contribution[j] += part[j] / unit * shares[k];
+		baseline += ad_scores_standard(scores, rest) * shares[k];
 	}
 	for (int j = 0; j < m->nfeatures; j++)
 		if (!isfinite(contribution[j]))
 			return NAN;
-	return n < m->nmembers ? e->typical_score : baseline;
+	return same ? baseline : e->typical_score;
 }
 
 /*

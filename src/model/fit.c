@@ -115,6 +115,8 @@ write_model(AdFit *fit, MemoryContext mcxt)
 		}
 		if (fit->model->combine == AD_COMBINE_TOP)
 			ad_wr_u32(buf, fit->model->top);
+		for (int k = 0; fit->model->weights && k < fit->nmembers; k++)
+			ad_wr_f64(buf, fit->model->weights[k]);
 	}
 	else
 	{
@@ -124,6 +126,7 @@ write_model(AdFit *fit, MemoryContext mcxt)
 	return ad_envelope_end(&w, AD_MAGIC_MODEL, AD_MODEL_VERSION,
 						   fit->spec->detector->id,
 						   (contains_rows ? AD_MODEL_CONTAINS_ROWS : 0) |
+						   (fit->model->weights ? AD_MODEL_WEIGHTED : 0) |
 						   (fit->model->reduction ? AD_MODEL_REDUCED : 0));
 }
 

@@ -182,7 +182,7 @@ ad_fit_prepare(AdFit *fit, AdView *v, const AdSpec *spec, uint64 seed)
 		return;
 	/* what an ensemble prepares is described, members prepare for themselves */
 	ad_prepare_fit(fit->model, v, NULL, v->n, spec, fit->mcxt);
-	ad_ensemble_settle(fit->model, spec->options);
+	ad_ensemble_settle(fit->model, spec);
 	fit->nmembers = spec->nmembers;
 	fit->members = ad_palloc_array(AdFit, spec->nmembers);
 	fit->scratch = ad_palloc_array(double, spec->nmembers);

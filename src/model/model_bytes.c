@@ -482,6 +482,8 @@ read_model(const uint8 *data, Size len, bool is_member, bool is_sound)
 	}
 	read_optional(&e, m);
 	ad_envelope_reader(&e, AD_SECTION_PAYLOAD, "model", &r);
+	if ((m->flags & AD_MODEL_WEIGHTED) && m->detector != &ad_detector_ensemble)
+		ad_rd_corrupt(&r, "it has weights that it should not have");
 	if (m->detector == &ad_detector_ensemble)
 		ad_ensemble_load(&r, m);
 	else

@@ -13,6 +13,10 @@
 #include "math/ad_linalg.h"
 #include "model/ad_ensemble.h"
 
+#include "common/shortest_dec.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
 static const char *const impute_names[] = {"median", "mean", "zero", "error", NULL};
 static const char *const scale_names[] = {"auto", "none", "standard", "robust", "minmax", NULL};
 
@@ -53,12 +57,15 @@ static const AdDetector auto_detector = {
 	.noptions = lengthof(auto_options),
 };
 
+/* the sum of weights that add up to 1 may be off by so much */
+#define WEIGHTS_ROUNDING	1e-12
+
 /* keys of a spec that are not the detector's */
 static const char *const spec_keys[] = {
 	"detector", "prepare", "sampling", "calibrate", NULL
 };
 static const char *const ensemble_keys[] = {
-	"detector", "prepare", "sampling", "calibrate", "specs", NULL
+	"detector", "prepare", "sampling", "calibrate", "specs", "weights", NULL
 };
 
 /* one of what is prepared that is not an argument of ad_prepare() */
@@ -365,6 +372,54 @@ parse_members(JsonbContainer *spec, AdSpec *out)
 	settle_members(out);
 }
 
+/* Parse the weights of an ensemble's members, which have been parsed. */
+static void
+parse_weights(JsonbContainer *spec, AdSpec *out)
+{
+	JsonbValue *v = member(spec, "weights");
+	JsonbContainer *array;
+	double		sum = 0;
+
+	if (v == NULL || v->type == jbvNull)
+		return;
+	if (v->type != jbvBinary || !JsonContainerIsArray(v->val.binary.data))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"weights\" in a spec must be an array of numbers")));
+	array = v->val.binary.data;
+	if (JsonContainerSize(array) != (uint32) out->nmembers)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("number of weights is %u, but the ensemble has %d members",
+						JsonContainerSize(array), out->nmembers)));
+	out->weights = ad_palloc_array(double, out->nmembers);
+	for (int k = 0; k < out->nmembers; k++)
+	{
+		JsonbValue *e = getIthJsonbValueFromContainer(array, k);
+
+		if (e->type != jbvNumeric)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("weight %d of an ensemble is not a number", k + 1)));
+		out->weights[k] = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+															 NumericGetDatum(e->val.numeric)));
+		if (!(out->weights[k] >= 0 && out->weights[k] <= AD_MAX_WEIGHT))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("weight %d of an ensemble is %g, must be 0 to %g",
+							k + 1, out->weights[k], AD_MAX_WEIGHT)));
+		sum += out->weights[k];
+	}
+	if (!(sum >= 1 / AD_MAX_WEIGHT))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("weights of an ensemble add up to %g, must be at least %g",
+						sum, 1 / AD_MAX_WEIGHT)));
+	/* what has been printed is read as it was */
+	for (int k = 0; k < out->nmembers && fabs(sum - 1) > WEIGHTS_ROUNDING; k++)
+		out->weights[k] /= sum;
+}
+
 /* Set the detector of a spec, with its default options. */
 static void
 set_detector(const AdDetector *d, AdSpec *out)
@@ -488,6 +543,7 @@ ad_spec_parse(JsonbContainer *spec, bool need_detector, AdSpec *out)
 	{
 		ad_ensemble_check(out->options);
 		parse_members(spec, out);
+		parse_weights(spec, out);
 	}
 }
 
@@ -592,6 +648,14 @@ print_detector(StringInfo buf, const AdSpec *spec)
 			appendStringInfoChar(buf, '}');
 		}
 		appendStringInfoChar(buf, ']');
+	}
+	for (int k = 0; spec->weights && k < spec->nmembers; k++)
+	{
+		char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+		double_to_shortest_decimal_buf(spec->weights[k], digits);
+		appendStringInfo(buf, "%s%s%s", k == 0 ? ", \"weights\": [" : ", ", digits,
+						 k == spec->nmembers - 1 ? "]" : "");
 	}
 	appendStringInfoString(buf, ", \"prepare\": {");
 	ad_options_print(buf, ad_prepare_options, ad_n_prepare_options,

@@ -130,6 +130,27 @@ append_argument(StringInfo buf, Oid type, Datum value)
 		case JSONBOID:
 			appendStringInfoString(buf, output_text);
 			break;
+		case FLOAT8ARRAYOID:
+			{
+				Datum	   *elements;
+				bool	   *nulls;
+				int			n;
+
+				deconstruct_array(DatumGetArrayTypeP(value), FLOAT8OID,
+								  sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+								  &elements, &nulls, &n);
+				appendStringInfoChar(buf, '[');
+				for (int i = 0; i < n; i++)
+				{
+					appendStringInfoString(buf, i > 0 ? ", " : "");
+					if (nulls[i])
+						appendStringInfoString(buf, "null");
+					else
+						append_argument(buf, FLOAT8OID, elements[i]);
+				}
+				appendStringInfoChar(buf, ']');
+			}
+			break;
 		case JSONBARRAYOID:
 			value = DirectFunctionCall1(array_to_json, value);
 			appendStringInfoString(buf, TextDatumGetCString(value));

@@ -194,6 +194,7 @@ SQL
 		my $with = join ', ', map { $members[$_ % @members] } $i .. $i + 1;
 
 		(my $spec = $combined[ $i / 2 % @combined ]) =~ s/ARRAY\[.*?\]/ARRAY[ad_zscore(), $with]/;
+		$spec .= q( || '{"weights": [1, 2, 0.5]}') if $i % 8 == 2;
 		push @models, [ "$spec || $small", $i % 4 ? 'numbers' : 'mixed' ];
 	}
 	$node->safe_psql('postgres', join ";\n",

@@ -27,7 +27,8 @@ INSERT INTO spec VALUES
 	('kmeans', ad_kmeans()), ('cblof', ad_kmeans(method => 'cblof')), ('dbscan', ad_dbscan()), ('ocsvm', ad_ocsvm()),
 	('ocsvm, random features', ad_ocsvm(exact_rows => 10, features => 30)), ('gmm', ad_gmm(2)), ('loda', ad_loda(10)),
 	('inne', ad_inne(5, 8)), ('subknn', ad_subknn(5, 8)), ('fair_forest', ad_fair_forest(5, 32)),
-	('ensemble', ad_ensemble(ARRAY[ad_iforest(5, 32), ad_zscore(), ad_knn()]));
+	('ensemble', ad_ensemble(ARRAY[ad_iforest(5, 32), ad_zscore(), ad_knn()])),
+	('ensemble, weighted', ad_ensemble(ARRAY[ad_iforest(5, 32), ad_zscore(), ad_knn()], 'top', weights => '{1,2,3}'));
 UPDATE spec SET spec = spec || ad_calibrate(share => 0.3, contamination => 0.05);
 -- as those of 0.1.0, with no rows held out
 INSERT INTO spec VALUES ('iforest, not calibrated', ad_iforest(10, 64)), ('ecod, not calibrated', ad_ecod());

@@ -49,7 +49,7 @@ my %specs = map { ($_ => "ad_$_()") } detectors($node);
 	'pca, reconstruction' => "ad_pca(components => 0.5, method => 'reconstruction')", 'mahalanobis, robust' => 'ad_mahalanobis(robust => true)',
 	'kmeans, cblof' => "ad_kmeans(method => 'cblof')", 'ensemble, mean' => 'ad_ensemble(ARRAY[ad_kmeans(), ad_knn()])',
 	'ensemble, pvalue' => "ad_ensemble(ARRAY[ad_zscore(), ad_knn()], 'pvalue')", 'ensemble, top' => "ad_ensemble(ARRAY[ad_zscore(), ad_pca(), ad_hbos()], 'top')",
-	auto => 'ad_auto()');
+	'ensemble, weighted' => "ad_ensemble(ARRAY[ad_zscore(), ad_pca(), ad_hbos()], 'top', weights => '{0.2,0.5,0.3}')", auto => 'ad_auto()');
 
 # The quantile of Student's distribution that is as rare as 3 of the normal one
 # (Cornish and Fisher).
