@@ -265,3 +265,34 @@ CREATE FUNCTION _anomaly._ad_layering_options(
     AS 'MODULE_PATHNAME', 'ad_layering_options' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION _anomaly._ad_layering_options(text, text, interval, interval, interval, integer, integer, text, jsonb, boolean, interval, integer) IS
 'ad_layering_options(), with its defaults';
+
+CREATE FUNCTION _anomaly._ad_member_scores(model bytea, VARIADIC "any")
+RETURNS double precision[]
+AS 'MODULE_PATHNAME', 'ad_member_scores'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION _anomaly._ad_member_scores(bytea, VARIADIC "any") IS
+'scores of a row under each member of an ensemble; NULL for other models';
+
+CREATE FUNCTION _anomaly._ad_weigh_transfn(internal, bytea, double precision[], double precision)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'ad_weigh_transfn'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION _anomaly._ad_weigh_transfn(internal, bytea, double precision[], double precision) IS
+'transition of _ad_weigh()';
+
+CREATE FUNCTION _anomaly._ad_weigh_finalfn(internal)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'ad_weigh_finalfn'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION _anomaly._ad_weigh_finalfn(internal) IS
+'final function of _ad_weigh()';
+
+CREATE AGGREGATE _anomaly._ad_weigh(model bytea, scores double precision[], label double precision) (
+    SFUNC = _anomaly._ad_weigh_transfn,
+    STYPE = internal,
+    SSPACE = 6000000,
+    FINALFUNC = _anomaly._ad_weigh_finalfn,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE _anomaly._ad_weigh(bytea, double precision[], double precision) IS
+'what labelled rows say of the members of an ensemble, by _ad_member_scores(): labels, anomalies, ROC AUC and weights of the members; label: 1, an anomaly, 0 or NULL; NULL without labels';

@@ -50,4 +50,15 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_retrain'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.ad_retrain(text, double precision, double precision, integer) IS
-'trains a named model again with its spec and training query, and activates the new version unless scores have drifted too far or the labelled rows say that it is worse; or, if no model has the name, what the job of the name judges by; returns what it decided, and why';
+'trains a named model again with its spec and training query, the members of an ensemble weighed by the labels that there are, and activates the new version unless scores have drifted too far or the labelled rows say that it is worse; or, if no model has the name, what the job of the name judges by; returns what it decided, and why';
+
+CREATE FUNCTION @extschema@.ad_weight_members(
+    name text,
+    margin double precision DEFAULT 0.02,
+    max_drift double precision DEFAULT 0.2,
+    min_labels integer DEFAULT 20)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'ad_weight_members'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.ad_weight_members(text, double precision, double precision, integer) IS
+'weighs the members of a named model, of ad_auto() or another ensemble, by the labels of its jobs (ad_labels): trains it again as ad_retrain() does, which decides whether the new version is activated; without labels of both kinds nothing is trained; returns what it decided, and why; needs the privilege own';

@@ -16,6 +16,7 @@ typedef struct AdRetrain
 	double		margin;			/* a metric may be worse by so much, 0 to 1 */
 	double		max_drift;		/* of scores, 0 to 1 */
 	int			min_labels;		/* fewer say nothing; at least 2 */
+	bool		weigh;			/* only if labels weigh the members */
 } AdRetrain;
 
 /* sql_retrain_model.c */
@@ -35,5 +36,8 @@ typedef struct AdRetrainMetrics
 extern void ad_retrain_metrics(const char *model, Datum champion,
 							   Datum challenger, Datum features0,
 							   Datum features1, AdRetrainMetrics *out);
+
+extern Datum ad_retrain_weigh(const char *model, Datum champion,
+							  Datum features);
 
 #endif							/* AD_RETRAIN_H */

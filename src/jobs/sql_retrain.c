@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sql_retrain.c
- *		ad_retrain: train again what a name judges by.
+ *		ad_retrain, ad_weight_members: train again what a name judges by.
  *
  * The name is one of a model, or else of a job, whose kind says what that
  * means.
@@ -19,6 +19,7 @@
 #include "utils/float.h"
 
 PG_FUNCTION_INFO_V1(ad_retrain);
+PG_FUNCTION_INFO_V1(ad_weight_members);
 
 /* Train again what a job of the current user's judges by. */
 static Jsonb *
@@ -54,9 +55,9 @@ share_argument(FunctionCallInfo fcinfo, int arg, const char *name)
 	return share;
 }
 
-/* ad_retrain(name, margin, max_drift, min_labels) -> jsonb */
+/* The same arguments of both functions: name, margin, max_drift, min_labels. */
 static Datum
-retrain(FunctionCallInfo fcinfo)
+train_again(FunctionCallInfo fcinfo, bool weigh)
 {
 	AdRetrain	asked;
 	Datum		name = PG_GETARG_DATUM(0);
@@ -77,11 +78,12 @@ retrain(FunctionCallInfo fcinfo)
 						PG_ARGISNULL(3) ? "NULL" :
 						psprintf("%d", PG_GETARG_INT32(3)))));
 	asked.min_labels = PG_GETARG_INT32(3);
+	asked.weigh = weigh;
 	if (ad_raw_length(name) > AD_MAX_MODEL_NAME)
 		ad_registry_no_model(ad_text_quote(name));
 
 	SPI_connect();
-	if (ad_registry_name(DatumGetTextPP(name), NULL, &model) ||
+	if (weigh || ad_registry_name(DatumGetTextPP(name), NULL, &model) ||
 		!ad_job_exists(name))
 		result = ad_retrain_model(TextDatumGetCString(name), &asked);
 	else
@@ -92,8 +94,28 @@ retrain(FunctionCallInfo fcinfo)
 	PG_RETURN_JSONB_P(copy);
 }
 
+static Datum
+retrain(FunctionCallInfo fcinfo)
+{
+	return train_again(fcinfo, false);
+}
+
+static Datum
+weight_members(FunctionCallInfo fcinfo)
+{
+	return train_again(fcinfo, true);
+}
+
+/* ad_retrain(name, margin, max_drift, min_labels) -> jsonb */
 Datum
 ad_retrain(PG_FUNCTION_ARGS)
 {
 	return ad_call_door(retrain, fcinfo);
+}
+
+/* ad_weight_members(name, margin, max_drift, min_labels) -> jsonb */
+Datum
+ad_weight_members(PG_FUNCTION_ARGS)
+{
+	return ad_call_door(weight_members, fcinfo);
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sql_retrain_labels.c
- *		Two versions of a model on the rows that people labelled.
+ *		A model, or two versions of it, on the rows that people labelled.
  *
  * Anybody can have a job that names the model.  Its labels count if its owner
  * owns the model, or was granted that they do.
@@ -21,6 +21,7 @@
 #include "lib/stringinfo.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/json.h"
 
@@ -51,6 +52,8 @@ typedef struct Labels
 	char	   *from;			/* clause over the rows that fit; NULL:
 								 * features without names */
 	AdRetrainMetrics *metrics;
+	bool		warns;			/* of rows that do not fit */
+	Datum		weighed;		/* jsonb; 0: nothing was */
 } Labels;
 
 #define UNFIT \
@@ -146,6 +149,20 @@ measure(void *arg)
 	m->compared = !isnan(m->roc_auc[0]);
 }
 
+/* Ask what the rows say of the champion's members. */
+static void
+weigh(void *arg)
+{
+	Labels	   *l = arg;
+	bool		isnull;
+	Datum		d;
+
+	(void) run(l, psprintf("SELECT _anomaly._ad_weigh($2, _anomaly._ad_member_scores($2, f.*), CASE WHEN l.is_anomaly THEN 1.0 ELSE 0.0 END)%s",
+						   l->from));
+	d = column(1, &isnull);
+	l->weighed = isnull ? (Datum) 0 : datumCopy(d, false, -1);
+}
+
 /* Score one labelled row with both versions. */
 static void
 try_row(void *arg)
@@ -193,12 +210,55 @@ find_unfit(Labels *l, const char *model)
 		escape_json(&unfit, key);
 		appendStringInfoChar(&unfit, ']');
 	}
-	ereport(WARNING,
-			(errmsg_plural("%d labelled row does not fit the features of model \"%s\" and is left out",
-						   "%d labelled rows do not fit the features of model \"%s\" and are left out",
-						   count, count, model)));
+	if (l->warns)
+		ereport(WARNING,
+				(errmsg_plural("%d labelled row does not fit the features of model \"%s\" and is left out",
+							   "%d labelled rows do not fit the features of model \"%s\" and are left out",
+							   count, count, model)));
 	l->values[LABELS_UNFIT] = DirectFunctionCall1(jsonb_in,
 												  CStringGetDatum(psprintf("[%s]", unfit.data)));
+}
+
+/*
+ * Do something with the labelled rows of a model's jobs that fit its features,
+ * if there are labels of both kinds.  Within SPI.
+ */
+static void
+look_at(Labels *l, const char *model, void (*look) (void *))
+{
+	ErrorData  *error = NULL;
+	int			nestlevel = NewGUCNestLevel();
+	AdRetrainMetrics *m = l->metrics;
+
+	(void) set_config_option("search_path", "pg_catalog, pg_temp",
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
+	memset(m, 0, sizeof(*m));
+	for (int i = 0; i < 2; i++)
+		m->roc_auc[i] = m->average_precision[i] = NAN;
+	l->from = NULL;
+	l->weighed = (Datum) 0;
+	l->values[LABELS_JOBS] = PointerGetDatum(construct_empty_array(TEXTOID));
+	l->values[LABELS_UNFIT] = DirectFunctionCall1(jsonb_in, CStringGetDatum("[]"));
+	l->values[LABELS_KEY] = l->values[LABELS_JOB] = CStringGetTextDatum("");
+	l->values[LABELS_MODEL] = CStringGetTextDatum(model);
+	find_jobs(l);
+	find_row(l);
+	for (int attempt = 1; attempt <= 2; attempt++)
+	{
+		count(l);
+		if (m->labels == 0 || m->anomalies == 0 ||
+			m->anomalies == m->labels || l->from == NULL)
+			break;
+		error = ad_job_try(look, l);
+		only_data(error);
+		if (error == NULL)
+			break;
+		if (attempt == 2)
+			ReThrowError(error);
+		find_unfit(l, model);
+	}
+	AtEOXact_GUC(true, nestlevel);
 }
 
 /*
@@ -210,40 +270,31 @@ ad_retrain_metrics(const char *model, Datum champion, Datum challenger,
 				   Datum features0, Datum features1, AdRetrainMetrics *out)
 {
 	Labels		l;
-	ErrorData  *error = NULL;
-	int			nestlevel = NewGUCNestLevel();
 
-	(void) set_config_option("search_path", "pg_catalog, pg_temp",
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
-	memset(out, 0, sizeof(*out));
-	for (int i = 0; i < 2; i++)
-		out->roc_auc[i] = out->average_precision[i] = NAN;
 	l.metrics = out;
-	l.from = NULL;
-	l.values[LABELS_JOBS] = PointerGetDatum(construct_empty_array(TEXTOID));
+	l.warns = true;
 	l.values[LABELS_CHAMPION] = champion;
 	l.values[LABELS_CHALLENGER] = challenger;
 	l.values[LABELS_FEATURES] = features0;
 	l.values[LABELS_NEW_FEATURES] = features1;
-	l.values[LABELS_UNFIT] = DirectFunctionCall1(jsonb_in, CStringGetDatum("[]"));
-	l.values[LABELS_KEY] = l.values[LABELS_JOB] = CStringGetTextDatum("");
-	l.values[LABELS_MODEL] = CStringGetTextDatum(model);
-	find_jobs(&l);
-	find_row(&l);
-	for (int attempt = 1; attempt <= 2; attempt++)
-	{
-		count(&l);
-		if (out->labels == 0 || out->anomalies == 0 ||
-			out->anomalies == out->labels || l.from == NULL)
-			break;
-		error = ad_job_try(measure, &l);
-		only_data(error);
-		if (error == NULL)
-			break;
-		if (attempt == 2)
-			ReThrowError(error);
-		find_unfit(&l, model);
-	}
-	AtEOXact_GUC(true, nestlevel);
+	look_at(&l, model, measure);
+}
+
+/*
+ * What the labelled rows of a model's jobs say of its members, as _ad_weigh()
+ * says it; 0: nothing, as there are not both kinds.  Within SPI.
+ */
+Datum
+ad_retrain_weigh(const char *model, Datum champion, Datum features)
+{
+	Labels		l;
+	AdRetrainMetrics counts;
+
+	l.metrics = &counts;
+	/* what compares them says so */
+	l.warns = false;
+	l.values[LABELS_CHAMPION] = l.values[LABELS_CHALLENGER] = champion;
+	l.values[LABELS_FEATURES] = l.values[LABELS_NEW_FEATURES] = features;
+	look_at(&l, model, weigh);
+	return l.weighed;
 }

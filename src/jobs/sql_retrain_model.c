@@ -86,17 +86,66 @@ read_version(const char *model, int32 version, Version *out)
 	return true;
 }
 
+/* Add a reason to others, which are the elements of an array in JSON. */
+static void
+say(StringInfo reasons, const char *reason)
+{
+	if (reasons->len > 0)
+		appendStringInfoString(reasons, ", ");
+	escape_json(reasons, reason);
+}
+
+/* Whether a version has members. */
+static bool
+has_members(const Version *v)
+{
+	Oid			types[] = {JSONBOID};
+	Datum		values[] = {v->spec};
+
+	return select_one("SELECT 1 WHERE ($1 OPERATOR(pg_catalog.->) 'specs') IS NOT NULL",
+					  lengthof(types), types, values);
+}
+
+/*
+ * Let the labels of a model's jobs weigh its members, as its spec will say,
+ * unless it was trained with labels of its own, or they are not of both kinds.
+ * Returns whether the members are weighed.
+ */
+static bool
+weigh(const char *model, Version *champion, Reasons *why)
+{
+	Oid			types[] = {JSONBOID, JSONBOID};
+	Datum		values[2];
+
+	if (champion->labels != (Datum) 0)
+		return true;
+	if (!has_members(champion))
+		return false;
+	values[0] = champion->spec;
+	values[1] = ad_retrain_weigh(model, champion->model, champion->features);
+	if (values[1] == (Datum) 0)
+		return false;
+	(void) select_one("SELECT $1 OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('weights', $2 OPERATOR(pg_catalog.->) 'weights'), "
+					  "pg_catalog.format('%s labelled rows, of which %s anomalies, weigh the members: %s', $2 OPERATOR(pg_catalog.->>) 'labels', $2 OPERATOR(pg_catalog.->>) 'anomalies', "
+					  "coalesce($2 OPERATOR(pg_catalog.->>) 'weights', 'equally'))",
+					  lengthof(types), types, values);
+	champion->spec = column(1, NULL);
+	say(&why->remarks, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2));
+	return true;
+}
+
 /* Train the next version as the champion was; its number. */
 static int32
-train(const char *model, const Version *champion)
+train(const char *model, const Version *champion, const char *notes)
 {
-	Oid			types[] = {TEXTOID, TEXTOID, JSONBOID, TEXTOID};
+	Oid			types[] = {TEXTOID, TEXTOID, JSONBOID, TEXTOID, TEXTOID};
 	bool		labelled = champion->labels != (Datum) 0;
 	Datum		values[] = {CStringGetTextDatum(model),
 		labelled ? champion->labelled : champion->query, champion->spec,
-	labelled ? champion->labels : CStringGetTextDatum("")};
+		labelled ? champion->labels : CStringGetTextDatum(""),
+	CStringGetTextDatum(notes)};
 
-	(void) select_one("SELECT _anomaly._ad_train($1, $2, $3, 'ad_retrain', NULL, false, CASE WHEN $4 OPERATOR(pg_catalog.<>) '' THEN $4 END)",
+	(void) select_one("SELECT _anomaly._ad_train($1, $2, $3, $5, NULL, false, CASE WHEN $4 OPERATOR(pg_catalog.<>) '' THEN $4 END)",
 					  lengthof(types), types, values);
 	return DatumGetInt32(column(1, NULL));
 }
@@ -175,15 +224,6 @@ rounded(double x)
 	return DatumGetCString(DirectFunctionCall1(numeric_out, d));
 }
 
-/* Add a reason to others, which are the elements of an array in JSON. */
-static void
-say(StringInfo reasons, const char *reason)
-{
-	if (reasons->len > 0)
-		appendStringInfoString(reasons, ", ");
-	escape_json(reasons, reason);
-}
-
 /* Say what the metrics of the labelled rows are for or against. */
 static void
 judge_metrics(const AdRetrain *asked, const AdRetrainMetrics *m, Reasons *why)
@@ -231,7 +271,10 @@ append_number(StringInfo buf, double x)
 	appendStringInfoString(buf, isnan(x) ? "null" : float8out_internal(x));
 }
 
-/* What was decided, and why, as jsonb; m NULL: nothing was compared. */
+/*
+ * What was decided, and why, as jsonb; challenger 0: there is none; m NULL:
+ * nothing was compared.
+ */
 static Jsonb *
 decision(const char *model, int32 champion, int32 challenger, double drifted,
 		 const AdRetrainMetrics *m, const Reasons *why)
@@ -242,8 +285,8 @@ decision(const char *model, int32 champion, int32 challenger, double drifted,
 	initStringInfo(&buf);
 	appendStringInfoString(&buf, "{\"model\": ");
 	escape_json(&buf, model);
-	appendStringInfo(&buf, ", \"champion\": %d, \"version\": %d, \"activated\": %s, \"reasons\": [%s%s%s], \"score_drift\": ",
-					 champion, challenger, activated ? "true" : "false",
+	appendStringInfo(&buf, ", \"champion\": %d, \"version\": %s, \"activated\": %s, \"reasons\": [%s%s%s], \"score_drift\": ",
+					 champion, challenger == 0 ? "null" : psprintf("%d", challenger), activated ? "true" : "false",
 					 why->against.data,
 					 activated || why->remarks.len == 0 ? "" : ", ",
 					 why->remarks.data);
@@ -311,7 +354,7 @@ ad_retrain_model(const char *model, const AdRetrain *asked)
 	double		drifted;
 
 	ad_registry_check(cstring_to_text(model), NULL, AD_PRIVILEGE_OWN, &row);
-	if (row.active != 0 &&
+	if (!asked->weigh && row.active != 0 &&
 		ad_registry_version(cstring_to_text(model), row.active, NULL, NULL, &groups) &&
 		groups != NULL)
 		return refresh(model, row.active);
@@ -321,11 +364,21 @@ ad_retrain_model(const char *model, const AdRetrain *asked)
 				 errmsg("model \"%s\" has no active version", model),
 				 errhint("Choose one with ad_activate().")));
 	ad_registry_check_trainer(model, champion.trained_by);
-	if (!read_version(model, train(model, &champion), &challenger))
-		elog(ERROR, "model \"%s\" has no new version", model);
-
 	initStringInfo(&why.against);
 	initStringInfo(&why.remarks);
+	if (asked->weigh && !has_members(&champion))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model \"%s\" has no members to weigh", model),
+				 errhint("ad_auto() and ad_ensemble() have some.")));
+	if (!weigh(model, &champion, &why) && asked->weigh)
+	{
+		say(&why.against, "there are not both anomalies and others among the labelled rows");
+		return decision(model, champion.version, 0, NAN, NULL, &why);
+	}
+	if (!read_version(model, train(model, &champion, asked->weigh ? "ad_weight_members" : "ad_retrain"), &challenger))
+		elog(ERROR, "model \"%s\" has no new version", model);
+
 	changes = feature_changes(&champion, &challenger);
 	if (changes != NULL)
 		say(&why.against, psprintf("its features have changed (%s)", changes));

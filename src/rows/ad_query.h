@@ -31,6 +31,8 @@ extern void ad_query_features(AdQuery *q, int key);
 extern char *ad_query_of_features(const AdQuery *q);
 extern char *ad_query_from(const AdQuery *q);
 extern bytea *ad_query_fit(const char *sql, Oid spec_type, Datum spec);
+extern void ad_query_read_only(const char *sql, int nargs, Oid *types,
+							   Datum *values);
 extern void ad_query_stream(SPIPlanPtr plan, int nargs, const Oid *types,
 							Datum *values, DestReceiver *dest);
 extern bool ad_query_has_rows(const AdQuery *q);

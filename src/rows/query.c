@@ -338,6 +338,22 @@ ad_query_fit(const char *sql, Oid spec_type, Datum spec)
 }
 
 /*
+ * Run a query of one row, in what for its duration is a read-only transaction.
+ * Within SPI.
+ */
+void
+ad_query_read_only(const char *sql, int nargs, Oid *types, Datum *values)
+{
+	bool		was_read_only = XactReadOnly;
+
+	XactReadOnly = true;
+	if (SPI_execute_with_args(sql, nargs, types, values, NULL, true, 0) != SPI_OK_SELECT ||
+		SPI_processed != 1)
+		elog(ERROR, "SPI_execute_with_args failed");
+	XactReadOnly = was_read_only;
+}
+
+/*
  * Send the rows of a plan to a receiver, in parallel if the planner likes and
  * PostgreSQL can (from 14 on).  Within SPI.
  */

@@ -10,6 +10,10 @@
  * are the tables of the registry touched, so that their row of the name is
  * locked briefly.
  *
+ * With labels an ensemble is fitted, its members are weighed by how they score
+ * the labelled rows, and it is fitted again with the weights, so that all that
+ * a model says of scores is said of the weighted one.
+ *
  *-------------------------------------------------------------------------
  */
 #include "model/ad_model.h"
@@ -42,6 +46,29 @@ error_context(void *arg)
 	errcontext("training query of model \"%s\"", (const char *) arg);
 }
 
+/*
+ * An SQL expression for the label of a row as a number, or NULL if the type of
+ * its column has none.
+ */
+static const char *
+label_expression(const AdQuery *query, int column)
+{
+	switch (getBaseType(TupleDescAttr(query->columns, column)->atttypid))
+	{
+		case BOOLOID:
+			return psprintf("_q._c%d::pg_catalog.bool::pg_catalog.int4::pg_catalog.float8", column + 1);
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case NUMERICOID:
+			return psprintf("_q._c%d::pg_catalog.float8", column + 1);
+		default:
+			return NULL;
+	}
+}
+
 /* Say which column of a training query has labels, and is no feature. */
 static void
 find_labels(AdQuery *query, const char *labels, bool keyed)
@@ -49,6 +76,12 @@ find_labels(AdQuery *query, const char *labels, bool keyed)
 	int			column = ad_query_find(query, labels, "label");
 	bool	   *by = ad_palloc0_array(bool, query->columns->natts);
 
+	if (label_expression(query, column) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of labels is of type %s, must be boolean or a number",
+						ad_quote_clip(labels),
+						format_type_be(TupleDescAttr(query->columns, column)->atttypid))));
 	if (keyed && column == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -107,6 +140,83 @@ fit_rows(const char *name, const char *sql, Datum spec, Oid spec_type,
 	model = ad_query_fit(fit, spec_type, spec);
 	error_context_stack = callback.previous;
 	return model;
+}
+
+/*
+ * The spec of a model with the weights that the labelled rows of the query that
+ * it was fitted to give its members; 0: they say nothing.
+ */
+static Datum
+weighted_spec(const char *name, const AdQuery *query, const char *labels,
+			  bytea *bytes)
+{
+	const char *internal = ad_internal_schema();
+	const AdModel *m = ad_model_read((const uint8 *) VARDATA_ANY(bytes),
+									 VARSIZE_ANY_EXHDR(bytes));
+	const char *label = label_expression(query, ad_query_find(query, labels, "label"));
+	Oid			types[] = {BYTEAOID, JSONBOID};
+	Datum		values[] = {PointerGetDatum(bytes),
+	JsonbPGetDatum(ad_jsonb_from_text(m->spec))};
+	ErrorContextCallback callback;
+	bool		isnull;
+	Datum		spec;
+
+	if (m->nmembers == 0)
+	{
+		ereport(NOTICE,
+				(errmsg("labels say nothing of model \"%s\", which has no members to weigh", name),
+				 errhint("ad_auto() and ad_ensemble() have some.")));
+		return (Datum) 0;
+	}
+	callback.callback = error_context;
+	callback.arg = (void *) name;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	ad_query_read_only(psprintf("SELECT $2 OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('weights', _w.w OPERATOR(pg_catalog.->) 'weights'), "
+								"(_w.w OPERATOR(pg_catalog.->>) 'roc_auc') IS NOT NULL "
+								"FROM (SELECT %s._ad_weigh($1, %s._ad_member_scores($1, %s), %s) AS w%s WHERE %s IS NOT NULL) _w",
+								internal, internal, query->features, label,
+								ad_query_from(query), label),
+					   lengthof(types), types, values);
+	error_context_stack = callback.previous;
+	if (!DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0],
+									SPI_tuptable->tupdesc, 2, &isnull)))
+	{
+		ereport(NOTICE,
+				(errmsg("labels of model \"%s\" weigh nothing, as they are not of both kinds", name),
+				 errdetail("There must be rows with a label that is true or 1, and with one that is false or 0.")));
+		return (Datum) 0;
+	}
+	spec = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	return spec;
+}
+
+/* As fit_rows(), with members that the labels, if there are some, weigh. */
+static bytea *
+fit_weighed(const char *name, const char *sql, Datum spec, Oid spec_type,
+			bool keyed, const char *labels, AdQuery *query, int progress)
+{
+	bytea	   *bytes = fit_rows(name, sql, spec, spec_type, keyed, labels, query);
+	Datum		weighted;
+
+	if (labels == NULL || bytes == NULL)
+		return bytes;
+	ad_progress_phase(progress, "weighing");
+	weighted = weighted_spec(name, query, labels, bytes);
+	if (weighted == (Datum) 0)
+		return bytes;
+	return fit_rows(name, sql, weighted, JSONBOID, keyed, labels, query);
+}
+
+/* Raise an error for a training query that gives nothing to fit to. */
+static void
+nothing_to_fit(const char *name, const AdQuery *query)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 ad_query_has_rows(query) ?
+			 errmsg("all rows of the training query of model \"%s\" are NULL", name) :
+			 errmsg("training query of model \"%s\" returned no rows", name)));
 }
 
 /*
@@ -183,21 +293,15 @@ run_train(FunctionCallInfo fcinfo)
 	SPI_connect();
 	ad_fit_memory = 0;
 	INSTR_TIME_SET_CURRENT(start);
-	bytes = fit_rows(text_to_cstring(name), sql,
-					 PointerGetDatum(spec_value), types[2],
-					 spec.sampling.keyed, labels, &query);
+	bytes = fit_weighed(text_to_cstring(name), sql,
+						PointerGetDatum(spec_value), types[2],
+						spec.sampling.keyed, labels, &query, progress);
 	INSTR_TIME_SET_CURRENT(took);
 	INSTR_TIME_SUBTRACT(took, start);
 	ad_progress_around_fit = -1;
 	ad_progress_phase(progress, "storing");
 	if (bytes == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 ad_query_has_rows(&query) ?
-				 errmsg("all rows of the training query of model \"%s\" are NULL",
-						text_to_cstring(name)) :
-				 errmsg("training query of model \"%s\" returned no rows",
-						text_to_cstring(name))));
+		nothing_to_fit(text_to_cstring(name), &query);
 	stored.name = name;
 	stored.query = query.text;
 	if (labels)
