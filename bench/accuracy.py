@@ -129,4 +129,5 @@ def main():
     print(page)
 
 
-main()
+if __name__ == "__main__":
+    main()

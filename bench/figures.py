@@ -156,6 +156,29 @@ def keep_accuracy(figures, commit):
                         for dataset, (auc, ap) in sets.items())
 
 
+def keep_labels(rows):
+    """Keeps how labels were drawn, the share of wrong ones, their number, the
+    set, and the change of ROC AUC and average precision; or a limit."""
+    with open(os.path.join(RESULTS, "labels.tsv"), "w",
+              encoding="utf-8") as file:
+        file.writelines("\t".join([*map(str, row[:4]), f"{row[4]:.4f}",
+                                   f"{row[5]:.4f}"]) + "\n" for row in rows)
+
+
+def read_labels():
+    """{(how, share, number): [means over the sets]}."""
+    found = {}
+    path = os.path.join(RESULTS, "labels.tsv")
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            for line in file:
+                how, share, number, _, auc, ap = line.rstrip("\n").split("\t")
+                found.setdefault((how, share, int(number)), []).append(
+                    (float(auc), float(ap)))
+    return {key: [mean(x) for x in zip(*pairs)]
+            for key, pairs in found.items()}
+
+
 def keep_cost(figures, about):
     """Keeps {detector: (ms of a fit, µs of a score, bytes, exponents)}, of
     three numbers each, as SQL has arrays."""
@@ -263,6 +286,31 @@ def auto_accuracy():
     rows = {row[0]: row for row in accuracy_rows(forms)}
     return [about_accuracy(),
             *table(HEADER, [rows[call(form)] for form in forms]), ""]
+
+
+def labels_curve():
+    """What docs/auto.md says of labels."""
+    found = read_labels()
+    shown = sorted({number for _, _, number in found if number > 0})
+    none, member, best = ([f"{x:.3f}" for x in found["limit", str(i), 0]]
+                          for i in range(3))
+    measured, _ = read_accuracy()
+    single = [form for form in measured if re.fullmatch(r"[a-z_]+", form) and
+              form != "auto"]
+    all_of_them = [mean(max(measured[form][dataset][i] for form in single)
+                        for dataset in measured["auto"]) for i in range(2)]
+    rows = [[f"{how}{', one in five wrong' if share != '0' else ''}"] +
+            [" / ".join(f"{x:+.3f}" for x in found[how, share, number])
+             for number in shown]
+            for how, share in dict.fromkeys(
+                (how, share) for how, share, _ in found if how != "limit")]
+    return [f"Without labels the means are {none[0]} / {none[1]} (ROC AUC / "
+            "average precision). The best member of each set, which nobody "
+            f"knows, has {member[0]} / {member[1]}, the best weights "
+            f"{best[0]} / {best[1]}, the best of all detectors "
+            f"{all_of_them[0]:.3f} / {all_of_them[1]:.3f}. Change by number of "
+            "labels:", "",
+            *table(["labels"] + [f"{number}" for number in shown], rows), ""]
 
 
 def numbers(array):
@@ -380,7 +428,8 @@ def series_options():
 
 BLOCKS = {
     "docs/benchmark.md": {"speed": section, "accuracy": accuracy_section},
-    "docs/auto.md": {"accuracy": auto_accuracy, "cost": auto_cost},
+    "docs/auto.md": {"accuracy": auto_accuracy, "labels": labels_curve,
+                     "cost": auto_cost},
     "docs/detectors.md": {"figures": detector_figures,
                           "options": option_figures},
     "docs/series.md": {"methods": series_methods, "options": series_options},

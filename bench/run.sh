@@ -10,7 +10,7 @@
 #   BENCH_ONLY=fit     only the sections whose name contains this; to the
 #                      terminal only
 #
-#   BENCH_SETS=DIR     labelled sets, for accuracy; without, what was measured
+#   BENCH_SETS=DIR     labelled sets, for accuracy and labels; without, what was measured
 #                      before stays
 #
 # Figures that the documentation has go to bench/results/*.tsv, too, and from
@@ -56,7 +56,7 @@ mkdir "$BENCH_PICTURES"
 
 for name in "${names[@]}"; do
 	ad_say "== $name"
-	if [ "$name" = accuracy ] && [ -z "${BENCH_SETS:-}" ]; then
+	if [[ $name = accuracy || $name = labels ]] && [ -z "${BENCH_SETS:-}" ]; then
 		ad_say "BENCH_SETS names no directory of labelled sets: left out"
 		continue
 	fi
