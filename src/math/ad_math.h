@@ -22,7 +22,10 @@ extern void ad_sort_doubles(double *v, Size n);
 extern void ad_sort_u64(uint64 *v, Size n);
 
 /* beta.c */
+extern double ad_beta_distribution(double a, double b, double x);
 extern double ad_beta_quantile(double p, double a, double b);
+extern double ad_student_beyond(double t, double degrees);
+extern double ad_student_limit(double chance, double degrees);
 
 /* ranks.c: places among sorted numbers */
 typedef struct AdRanks

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * beta.c
- *		Quantiles of beta distributions, for bounds on shares.
+ *		Beta distributions, for bounds on shares, and Student's t with them.
  *
  * With them go Clopper and Pearson's bounds: of x successes in n trials the
  * share is with probability 1 - a above the quantile a of Beta(x, n - x + 1),
@@ -52,8 +52,8 @@ fraction(double a, double b, double x)
 }
 
 /* The distribution function of Beta(a, b) at x, 0 < x < 1. */
-static double
-distribution(double a, double b, double x)
+double
+ad_beta_distribution(double a, double b, double x)
 {
 	double		front;
 
@@ -83,10 +83,33 @@ ad_beta_quantile(double p, double a, double b)
 	{
 		double		x = (low + high) / 2;
 
-		if (distribution(a, b, x) < p)
+		if (ad_beta_distribution(a, b, x) < p)
 			low = x;
 		else
 			high = x;
 	}
 	return (low + high) / 2;
+}
+
+/*
+ * The chance that Student's t with so many degrees of freedom, at least 1, is
+ * as far from 0 as t or farther; t may be infinite.
+ */
+double
+ad_student_beyond(double t, double degrees)
+{
+	double		x = degrees / (degrees + t * t);
+
+	if (x <= 0 || x >= 1)
+		return x <= 0 ? 0 : 1;
+	return ad_beta_distribution(degrees / 2, 0.5, x);
+}
+
+/* What |t| exceeds with a chance, between 0 and 1: the inverse of that. */
+double
+ad_student_limit(double chance, double degrees)
+{
+	double		x = ad_beta_quantile(chance, degrees / 2, 0.5);
+
+	return sqrt(degrees * (1 - x) / x);
 }

@@ -23,6 +23,7 @@ typedef struct AdQuery
 	const char *features;		/* an SQL expression: the row of features */
 } AdQuery;
 
+extern char *ad_query_source(char *text);
 extern void ad_query_read(const char *sql, const char *what, AdQuery *out);
 extern int	ad_query_find(const AdQuery *q, const char *name,
 						  const char *role);

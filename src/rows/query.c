@@ -30,6 +30,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
+#include "utils/varlena.h"
 
 PG_FUNCTION_INFO_V1(ad_query);
 
@@ -81,6 +82,33 @@ is_name(const char *sql)
 	while (scanner_isspace(*p))
 		p++;
 	return *p == '\0';
+}
+
+/*
+ * A source of rows as a query: a text that is but the name of a table or view
+ * is all of its rows.  palloc'd, or the text itself.
+ */
+char *
+ad_query_source(char *text)
+{
+	List	   *names;
+	ListCell   *cell;
+	StringInfoData sql;
+	const char *separator = "SELECT * FROM ";
+	char	   *start = text;
+
+	while (scanner_isspace(*start))
+		start++;
+	if (!is_name(start) || !SplitIdentifierString(pstrdup(start), '.', &names))
+		return text;
+
+	initStringInfo(&sql);
+	foreach(cell, names)
+	{
+		appendStringInfo(&sql, "%s%s", separator, quote_identifier(lfirst(cell)));
+		separator = ".";
+	}
+	return sql.data;
 }
 
 /*

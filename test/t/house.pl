@@ -42,6 +42,7 @@ my %below = (
 	evaluate => [qw(core math sql)],
 	operate => [qw(core math sketch model)],
 	rows => [qw(core math sketch model detectors sql series market evaluate operate)],
+	compare => [qw(core math sketch model sql evaluate operate rows)],
 	jobs => [qw(core math sketch model detectors sql series market evaluate operate)]);
 
 # Rooms with files that call each other in a circle, with the reason.
