@@ -1,0 +1,146 @@
+/*-------------------------------------------------------------------------
+ *
+ * sql_compare_arguments.c
+ *		Arguments that functions which compare detectors share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compare/ad_compare_sql.h"
+#include "model/ad_ensemble.h"
+#include "rows/ad_spec_value.h"
+#include "sql/ad_text.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+
+#define MAX_SPECS_LENGTH	((Size) 16 * 1024 * 1024)
+
+/* Add which spec is at fault to the context of an error. */
+static void
+spec_context(void *arg)
+{
+	errcontext("spec %d", *(const int *) arg + 1);
+}
+
+/* A spec of an element of the argument. */
+static Jsonb *
+read_spec(Datum value, bool is_text)
+{
+	StringInfoData json;
+	char	   *text;
+
+	if (!is_text)
+		return ad_jsonb_argument(value, "spec");
+	text = ad_text_argument(value, "spec", AD_MAX_OPTIONS_LENGTH);
+
+	if (text[strspn(text, " \t\r\n")] == '{')
+		return ad_jsonb_from_text(text);
+	initStringInfo(&json);
+	appendStringInfoString(&json, "{\"detector\": ");
+	escape_json(&json, text);
+	appendStringInfoChar(&json, '}');
+	return ad_jsonb_from_text(json.data);
+}
+
+/* All detectors with their defaults, but the ensemble, which needs members. */
+static Datum *
+all_detectors(int *n)
+{
+	Datum	   *names;
+
+	for (*n = 0; ad_detectors[*n] != NULL;)
+		(*n)++;
+	names = ad_palloc_array(Datum, (Size) *n + 1);
+	*n = 0;
+	names[(*n)++] = CStringGetTextDatum(AD_AUTO);
+	for (int i = 0; ad_detectors[i] != NULL; i++)
+		if (ad_detectors[i] != &ad_detector_ensemble)
+			names[(*n)++] = CStringGetTextDatum(ad_detectors[i]->name);
+	return names;
+}
+
+/*
+ * The specs of an argument, jsonb[] or text[], checked; NULL: all detectors.
+ * What is wrong with one says which it is.
+ */
+AdCompareSpec *
+ad_compare_specs(FunctionCallInfo fcinfo, int arg, int *count)
+{
+	ErrorContextCallback callback;
+	bool		is_text = true;
+	bool	   *nulls = NULL;
+	Datum	   *values;
+	AdCompareSpec *specs;
+	int			n;
+	int			i;
+
+	if (PG_ARGISNULL(arg))
+		values = all_detectors(&n);
+	else
+	{
+		ArrayType  *array;
+
+		ad_check_length(PG_GETARG_DATUM(arg), "specs", MAX_SPECS_LENGTH);
+		array = PG_GETARG_ARRAYTYPE_P(arg);
+		is_text = ARR_ELEMTYPE(array) == TEXTOID;
+		deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT,
+						  &values, &nulls, &n);
+	}
+	if (n < 1 || n > AD_MAX_COMPARED_SPECS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("number of specs is %d, allowed are 1 to %d", n,
+						AD_MAX_COMPARED_SPECS)));
+	specs = ad_palloc0_array(AdCompareSpec, n);
+	callback.callback = spec_context;
+	callback.arg = &i;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	for (i = 0; i < n; i++)
+	{
+		Jsonb	   *raising;
+
+		CHECK_FOR_INTERRUPTS();
+		if (nulls && nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("spec cannot be NULL")));
+		specs[i].json = read_spec(values[i], is_text);
+		/* what is wrong with a spec is said of it as given */
+		ad_spec_parse(&specs[i].json->root, true, &specs[i].parsed);
+		raising = ad_spec_raising(specs[i].json);
+		ad_spec_parse(&raising->root, true, &specs[i].parsed);
+	}
+	error_context_stack = callback.previous;
+	*count = n;
+	return specs;
+}
+
+/* An integer argument, checked. */
+int
+ad_compare_count(FunctionCallInfo fcinfo, int arg, const char *name, int min, int max)
+{
+	int			v;
+
+	if (PG_ARGISNULL(arg))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s cannot be NULL", name)));
+	v = PG_GETARG_INT32(arg);
+	if (v < min || v > max)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is out of range: %d", name, v),
+				 errdetail("Allowed: at least %d and at most %d.", min, max)));
+	return v;
+}
+
+/* A column's name, or NULL. */
+const char *
+ad_compare_column(FunctionCallInfo fcinfo, int arg, const char *what)
+{
+	return PG_ARGISNULL(arg) ? NULL :
+		ad_text_argument(PG_GETARG_DATUM(arg), what, AD_MAX_WORD_LENGTH);
+}
