@@ -26,7 +26,7 @@
 #define AD_MAX_COMPARED_ROWS	60000000
 #define AD_MAX_COMPARED_SPECS	10000
 #define AD_MAX_FOLDS			1000
-#define AD_MAX_REPEATS			1000
+#define AD_MAX_REPEATS			100
 
 #define AD_UNLABELLED			(-1)	/* a row's label, if not 0 or 1 */
 #define AD_ALWAYS_FITTED		(-1)	/* a row's fold, if it is in all fits */

@@ -122,6 +122,7 @@ check_rows(Run *run)
 {
 	const AdCompareRows *r = run->rows;
 	static const char *const classes[] = {"normal rows", "anomalies"};
+	Size		bytes;
 
 	run->nfolds = r->fold ? r->nfolds : isnan(run->design.holdout) ?
 		run->design.folds : 1;
@@ -140,8 +141,10 @@ check_rows(Run *run)
 				 errmsg("%d specs times %d folds times %d repeats are more than %d fits",
 						run->nspecs, run->nfolds, run->design.repeats, MAX_TRIALS)));
 	run->ntrials = run->nfolds * run->design.repeats;
-	run->trials = ad_palloc0_array(AdCompareTrial,
-								   ad_mul_size(run->nspecs, run->ntrials));
+	bytes = ad_mul_size(ad_mul_size(run->nspecs, run->ntrials), sizeof(AdCompareTrial));
+	ad_compare_check_memory(r, bytes);
+	run->trials = MemoryContextAllocExtended(r->mcxt, bytes,
+											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (int class = 0; run->query.label && class < 2; class++)
 		if (r->count[class] < (Size) run->nfolds && r->count[1] > 0)
 			ereport(NOTICE,

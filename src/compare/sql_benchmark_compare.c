@@ -32,6 +32,7 @@
 
 #define MAX_RESULTS_LENGTH	((Size) 64 * 1024 * 1024)	/* of a spec */
 #define MAX_FIGURES			1000000 /* folds of all specs of a run */
+#define MAX_FIGURE			1e100	/* whose square is a number */
 
 PG_FUNCTION_INFO_V1(ad_benchmark_compare);
 
@@ -138,7 +139,7 @@ no_run(const StoredRun *run, const char *detail)
 			 errhint("Store one with CREATE TABLE ... AS SELECT * FROM ad_benchmark(...).")));
 }
 
-/* A number of a JSON object; NaN: it is not there, or null, or too large. */
+/* A number of a JSON object; NaN: it is not there, or none that is measured. */
 static double
 member(JsonbContainer *object, const char *name)
 {
@@ -150,7 +151,7 @@ member(JsonbContainer *object, const char *name)
 		return NAN;
 	d = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
 										   NumericGetDatum(v->val.numeric)));
-	return isfinite(d) ? d : NAN;
+	return fabs(d) < MAX_FIGURE ? d : NAN;
 }
 
 /* A whole number of a JSON object; 0: there is none. */
@@ -172,13 +173,13 @@ read_fold(JsonbContainer *object, Fold *f)
 
 	f->repeat = whole_member(object, "repeat");
 	f->fold = whole_member(object, "fold");
-	f->ratio = rows > 0 && fit_rows > 0 ? rows / fit_rows : NAN;
+	f->ratio = rows > 0 && fit_rows >= 1 ? rows / fit_rows : NAN;
 	for (int i = 0; i < AD_COMPARE_METRICS; i++)
 		f->figures[i] = member(object, ad_compare_metrics[i]);
 	seconds = member(object, "fit_seconds");
-	f->figures[COST_FIT] = seconds > 0 ? fit_rows / seconds : NAN;
+	f->figures[COST_FIT] = seconds > 1e-12 ? fit_rows / seconds : NAN;
 	seconds = member(object, "score_seconds");
-	f->figures[COST_SCORE] = seconds > 0 ? rows / seconds : NAN;
+	f->figures[COST_SCORE] = seconds > 1e-12 ? rows / seconds : NAN;
 	f->figures[COST_MODEL_BYTES] = member(object, "model_bytes");
 }
 

@@ -29,7 +29,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#define CHUNK_BYTES		((Size) 1024 * 1024)
+#define CHUNK_BYTES		((Size) 64 * 1024)
 #define FIRST_ROWS		64		/* room in the arrays by row */
 #define LABEL_SEED		UINT64CONST(0x6c6162656c)	/* of hashes */
 

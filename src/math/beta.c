@@ -100,8 +100,8 @@ ad_student_beyond(double t, double degrees)
 {
 	double		x = degrees / (degrees + t * t);
 
-	if (x <= 0 || x >= 1)
-		return x <= 0 ? 0 : 1;
+	if (!(x > 0 && x < 1))
+		return x >= 1 ? 1 : 0;
 	return ad_beta_distribution(degrees / 2, 0.5, x);
 }
 
