@@ -19,6 +19,7 @@ extern void ad_spec_from_value(struct varlena *value, bool is_text,
 extern void ad_spec_check_same(const struct varlena *first,
 							   const struct varlena *spec);
 extern Jsonb *ad_jsonb_from_text(const char *text);
+extern void ad_json_append(StringInfo buf, Oid type, Datum value);
 extern Jsonb *ad_spec_raising(Jsonb *spec);
 extern Jsonb *ad_spec_argument(FunctionCallInfo fcinfo, int arg);
 

@@ -84,9 +84,9 @@ ad_spec_raising(Jsonb *spec)
 											  PointerGetDatum(array)));
 }
 
-/* Append one argument as a JSON value. */
-static void
-append_argument(StringInfo buf, Oid type, Datum value)
+/* Append a value of a type that constructors have, not NULL, as JSON. */
+void
+ad_json_append(StringInfo buf, Oid type, Datum value)
 {
 	Oid			output;
 	bool		varlena;
@@ -212,7 +212,7 @@ ad_spec_constructor(PG_FUNCTION_ARGS)
 							AD_MAX_OPTIONS_LENGTH);
 		escape_json(&buf, names[i]);
 		appendStringInfoString(&buf, ": ");
-		append_argument(&buf, types[i], PG_GETARG_DATUM(i));
+		ad_json_append(&buf, types[i], PG_GETARG_DATUM(i));
 	}
 	appendStringInfoString(&buf, part ? "}}" : "}");
 
