@@ -137,6 +137,9 @@ typedef struct AdCompareTrial
 	Size		memory;			/* of the fit at its most, or of the model */
 } AdCompareTrial;
 
+/* Metrics closer than this are equal: they are shares, rounded. */
+#define AD_METRIC_ROUNDING	1e-12
+
 /* Figures of overlapping folds: see resampled.c. */
 typedef struct AdResampled
 {

@@ -98,11 +98,14 @@ ad_beta_quantile(double p, double a, double b)
 double
 ad_student_beyond(double t, double degrees)
 {
-	double		x = degrees / (degrees + t * t);
+	double		square = t * t;
 
-	if (!(x > 0 && x < 1))
-		return x >= 1 ? 1 : 0;
-	return ad_beta_distribution(degrees / 2, 0.5, x);
+	if (!(square > 0 && isfinite(square)))
+		return square == 0 ? 1 : 0;
+	/* of two shares that are 1 together, the one whose x is exact */
+	if (square < degrees)
+		return 1 - ad_beta_distribution(0.5, degrees / 2, square / (degrees + square));
+	return ad_beta_distribution(degrees / 2, 0.5, degrees / (degrees + square));
 }
 
 /* What |t| exceeds with a chance, between 0 and 1: the inverse of that. */
