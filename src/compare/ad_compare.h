@@ -88,6 +88,14 @@ ad_compare_row(const AdCompareRows *r, Size i)
 		(i & (((Size) 1 << r->chunk_bits) - 1)) * r->nfeatures;
 }
 
+/* What rows are put in an order by. */
+typedef struct AdCompareDrawn
+{
+	uint64		hash;
+	uint32		row;
+	uint32		class;			/* 0, 1, 2: without a label */
+} AdCompareDrawn;
+
 /* How rows are split. */
 typedef struct AdCompareDesign
 {
@@ -161,6 +169,8 @@ extern double ad_compare_seconds(void);
 extern char *ad_compare_catch(void (*work) (void *), void *arg);
 
 /* split.c */
+extern uint64 ad_compare_salt(const AdCompareDesign *design, int repeat);
+extern AdCompareDrawn *ad_compare_draw(const AdCompareRows *r, uint64 salt);
 extern AdCompareSplit *ad_compare_split(AdCompareRows *rows,
 										const AdCompareDesign *design,
 										int repeat,

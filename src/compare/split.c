@@ -16,14 +16,6 @@
  */
 #include "compare/ad_compare.h"
 
-/* What the rows of a class are sorted by. */
-typedef struct Drawn
-{
-	uint64		hash;
-	uint32		row;
-	uint32		class;			/* 0, 1, 2: without a label */
-} Drawn;
-
 /* What asks a spec how many rows it can use. */
 typedef struct Wanted
 {
@@ -36,8 +28,8 @@ typedef struct Wanted
 static int
 compare_drawn(const void *a, const void *b)
 {
-	const Drawn *i = a;
-	const Drawn *j = b;
+	const AdCompareDrawn *i = a;
+	const AdCompareDrawn *j = b;
 
 	CHECK_FOR_INTERRUPTS();
 	if (i->class != j->class)
@@ -47,25 +39,43 @@ compare_drawn(const void *a, const void *b)
 	return i->row < j->row ? -1 : 1;
 }
 
-/* Deal the rows of each class to parts; who is where, by row. */
-static void
-deal(const AdCompareRows *r, const AdCompareDesign *design, int repeat,
-	 int32 *part)
+/* What a repeat of a design draws by. */
+uint64
+ad_compare_salt(const AdCompareDesign *design, int repeat)
 {
-	Drawn	   *drawn;
-	uint64		salt = ad_mix64(AD_STREAM_FOLDS ^
-								ad_mix64(design->seed + (uint64) repeat * UINT64CONST(0x9e3779b97f4a7c15)));
-	Size		at = 0;
+	return ad_mix64(AD_STREAM_FOLDS ^
+					ad_mix64(design->seed + (uint64) repeat * UINT64CONST(0x9e3779b97f4a7c15)));
+}
 
-	ad_compare_check_memory(r, ad_mul_size(r->n, sizeof(Drawn)));
-	drawn = ad_palloc_array(Drawn, r->n);
+/*
+ * The rows, normal ones first, then anomalies, then those without a label, each
+ * in an order drawn by their keys; palloc'd.
+ */
+AdCompareDrawn *
+ad_compare_draw(const AdCompareRows *r, uint64 salt)
+{
+	AdCompareDrawn *drawn;
+
+	ad_compare_check_memory(r, ad_mul_size(r->n, sizeof(AdCompareDrawn)));
+	drawn = ad_palloc_array(AdCompareDrawn, r->n);
 	for (Size i = 0; i < r->n; i++)
 	{
 		drawn[i].hash = ad_mix64(r->key[i] ^ salt);
 		drawn[i].row = (uint32) i;
 		drawn[i].class = r->label[i] == AD_UNLABELLED ? 2 : r->label[i];
 	}
-	qsort(drawn, r->n, sizeof(Drawn), compare_drawn);
+	qsort(drawn, r->n, sizeof(AdCompareDrawn), compare_drawn);
+	return drawn;
+}
+
+/* Deal the rows of each class to parts; who is where, by row. */
+static void
+deal(const AdCompareRows *r, const AdCompareDesign *design, int repeat,
+	 int32 *part)
+{
+	AdCompareDrawn *drawn = ad_compare_draw(r, ad_compare_salt(design, repeat));
+	Size		at = 0;
+
 	for (int class = 0; class < 3; class++)
 	{
 		Size		n = r->count[class];

@@ -74,24 +74,6 @@ error_context(void *arg pg_attribute_unused())
 	errcontext("query of ad_recommend");
 }
 
-/* A budget in seconds, checked. */
-static double
-budget_seconds(const Interval *budget)
-{
-	double		days = budget->month * (double) DAYS_PER_MONTH + budget->day;
-	double		seconds = days * SECS_PER_DAY +
-		(double) budget->time / USECS_PER_SEC;
-
-	if (!(seconds > 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("budget is out of range: %s",
-						DatumGetCString(DirectFunctionCall1(interval_out,
-															IntervalPGetDatum(budget)))),
-				 errdetail("Allowed: longer than 0 seconds.")));
-	return seconds;
-}
-
 /* Return how many rows the planner expects of a query.  Within SPI. */
 static double
 planned_rows(const AdQuery *q)
@@ -356,7 +338,7 @@ run_recommend(FunctionCallInfo fcinfo)
 	ad_check_not_null(fcinfo, arguments, lengthof(arguments));
 	sql = ad_text_argument(PG_GETARG_DATUM(0), "query", AD_MAX_QUERY_LENGTH);
 	check_priority(PG_GETARG_DATUM(1));
-	budget = PG_ARGISNULL(2) ? NAN : budget_seconds(PG_GETARG_INTERVAL_P(2));
+	budget = PG_ARGISNULL(2) ? NAN : ad_budget_seconds(PG_GETARG_INTERVAL_P(2));
 	key = PG_ARGISNULL(3) ? NULL :
 		ad_text_argument(PG_GETARG_DATUM(3), "key", AD_MAX_WORD_LENGTH);
 	store = ad_result_begin(fcinfo, RECOMMEND_COLUMNS, &desc);

@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "datatype/timestamp.h"
 #include "funcapi.h"
 #include "utils/tuplestore.h"
 
@@ -22,5 +23,6 @@ extern Datum ad_float_or_null(double v, bool *isnull);
 extern void ad_check_not_null(FunctionCallInfo fcinfo,
 							  const char *const *names, int n);
 extern void ad_check_contamination(double share);
+extern double ad_budget_seconds(const Interval *budget);
 
 #endif							/* AD_RESULT_H */

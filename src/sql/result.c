@@ -11,6 +11,8 @@
 
 #include "miscadmin.h"
 #include "utils/float.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
 
 /* Raise an error unless a call may return a materialised set. */
 ReturnSetInfo *
@@ -78,4 +80,22 @@ ad_check_contamination(double share)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("contamination is out of range: %s", float8out_internal(share)),
 				 errdetail("Allowed: greater than 0 and at most 0.5.")));
+}
+
+/* A budget in seconds, checked. */
+double
+ad_budget_seconds(const Interval *budget)
+{
+	double		days = budget->month * (double) DAYS_PER_MONTH + budget->day;
+	double		seconds = days * SECS_PER_DAY +
+		(double) budget->time / USECS_PER_SEC;
+
+	if (!(seconds > 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("budget is out of range: %s",
+						DatumGetCString(DirectFunctionCall1(interval_out,
+															IntervalPGetDatum(budget)))),
+				 errdetail("Allowed: longer than 0 seconds.")));
+	return seconds;
 }
