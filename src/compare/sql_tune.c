@@ -128,11 +128,11 @@ read_arguments(FunctionCallInfo fcinfo, AdTune *t, AdCompareQuery *query)
 	query->label = ad_compare_column(fcinfo, ARG_LABEL, "label");
 	query->key = ad_compare_column(fcinfo, ARG_KEY, "key");
 	query->memory_mb = ad_compare_count(fcinfo, ARG_MEMORY_MB, "memory_mb",
-												 1, 1024 * 1024);
+										1, 1024 * 1024);
 	t->design.folds = ad_compare_count(fcinfo, ARG_FOLDS, "folds", 2,
-												AD_MAX_FOLDS);
+									   AD_MAX_FOLDS);
 	t->design.repeats = ad_compare_count(fcinfo, ARG_REPEATS, "repeats", 1,
-												  AD_MAX_REPEATS);
+										 AD_MAX_REPEATS);
 	t->design.holdout = NAN;
 	t->design.seed = (uint64) PG_GETARG_INT64(ARG_SEED);
 	t->metric = metric_argument(fcinfo);

@@ -23,26 +23,11 @@
 PG_FUNCTION_INFO_V1(ad_report);
 
 #define MAX_TOP			1000
-#define MAX_PICTURE		200		/* bytes of a file's name */
 
 enum
 {
 	ARG_NAME, ARG_WHAT, ARG_FORMAT, ARG_TOP, ARG_PICTURE, ARGS
 };
-
-/* Raise an error unless a word is one of some; NULL ends them. */
-static void
-check_word(const char *argument, const char *word, const char *const *words,
-		   const char *expected)
-{
-	for (; *words != NULL; words++)
-		if (strcmp(word, *words) == 0)
-			return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("%s is \"%s\", must be %s", argument, ad_quote_clip(word),
-					expected)));
-}
 
 /* Whether there is a model, and a job, of the name that the user may see. */
 static void
@@ -85,20 +70,6 @@ subject(const char *name, Datum value, const char *what)
 	return what ? what : model ? "model" : "job";
 }
 
-/* Check the name of a picture's file: it must not end the link. */
-static void
-check_picture(const char *picture)
-{
-	if (picture[0] == '\0' || strlen(picture) > MAX_PICTURE ||
-		strspn(picture, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/") != strlen(picture))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("picture is \"%s\", must be the name of a file",
-						ad_quote_clip(picture)),
-				 errdetail("Allowed: 1 to %d letters, digits and any of . _ - /.",
-						   MAX_PICTURE)));
-}
-
 static Datum
 report(FunctionCallInfo fcinfo)
 {
@@ -118,12 +89,12 @@ report(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("name, format and top cannot be NULL")));
 	name = ad_text_argument(PG_GETARG_DATUM(ARG_NAME), "name", AD_MAX_WORD_LENGTH);
-	check_word("format", ad_text_argument(PG_GETARG_DATUM(ARG_FORMAT), "format", AD_MAX_WORD_LENGTH),
-			   formats, "markdown, html or svg");
+	ad_check_word("format", ad_text_argument(PG_GETARG_DATUM(ARG_FORMAT), "format", AD_MAX_WORD_LENGTH),
+				  formats, "markdown, html or svg");
 	if (!PG_ARGISNULL(ARG_WHAT))
 	{
 		what = ad_text_argument(PG_GETARG_DATUM(ARG_WHAT), "what", AD_MAX_WORD_LENGTH);
-		check_word("what", what, whats, "model or job");
+		ad_check_word("what", what, whats, "model or job");
 	}
 	if (PG_GETARG_INT32(ARG_TOP) < 0 || PG_GETARG_INT32(ARG_TOP) > MAX_TOP)
 		ereport(ERROR,
@@ -131,7 +102,7 @@ report(FunctionCallInfo fcinfo)
 				 errmsg("top is %d, must be 0 to %d",
 						PG_GETARG_INT32(ARG_TOP), MAX_TOP)));
 	if (!PG_ARGISNULL(ARG_PICTURE))
-		check_picture(ad_text_argument(PG_GETARG_DATUM(ARG_PICTURE), "picture", AD_MAX_WORD_LENGTH));
+		ad_check_file_name(ad_text_argument(PG_GETARG_DATUM(ARG_PICTURE), "picture", AD_MAX_WORD_LENGTH));
 
 	SPI_connect();
 	for (int i = 0; i < ARGS; i++)

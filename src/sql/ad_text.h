@@ -22,6 +22,9 @@ extern void ad_check_length(Datum value, const char *what, Size max);
 extern char *ad_text_argument(Datum value, const char *what, Size max);
 extern Jsonb *ad_jsonb_argument(Datum value, const char *what);
 extern char **ad_names_argument(Datum value, Oid type, const char *what);
+extern void ad_check_word(const char *argument, const char *word,
+						  const char *const *words, const char *expected);
+extern void ad_check_file_name(const char *picture);
 extern char *ad_text_quote(Datum value);
 extern char *ad_short_key(const char *key, int length);
 extern Datum ad_call_clipped(PGFunction function, FunctionCallInfo fcinfo);

@@ -21,6 +21,8 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#define MAX_FILE_NAME	200		/* bytes, of a picture's */
+
 /* Raise an error if a value of a variable-length type has too many bytes. */
 void
 ad_check_length(Datum value, const char *what, Size max)
@@ -103,6 +105,34 @@ ad_names_argument(Datum value, Oid type, const char *what)
 	}
 	names[n] = NULL;
 	return names;
+}
+
+/* Raise an error unless a word is one of some; NULL ends them. */
+void
+ad_check_word(const char *argument, const char *word, const char *const *words,
+			  const char *expected)
+{
+	for (; *words != NULL; words++)
+		if (strcmp(word, *words) == 0)
+			return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s is \"%s\", must be %s", argument, ad_quote_clip(word),
+					expected)));
+}
+
+/* Check the name of a picture's file: it must not end the link. */
+void
+ad_check_file_name(const char *picture)
+{
+	if (picture[0] == '\0' || strlen(picture) > MAX_FILE_NAME ||
+		strspn(picture, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/") != strlen(picture))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("picture is \"%s\", must be the name of a file",
+						ad_quote_clip(picture)),
+				 errdetail("Allowed: 1 to %d letters, digits and any of . _ - /.",
+						   MAX_FILE_NAME)));
 }
 
 /* What a message repeats of a text. */

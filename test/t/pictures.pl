@@ -129,6 +129,8 @@ my %calls = (
 	timeline => "SELECT ad_layering_timeline(array_agg(e ORDER BY i), NULL, NULL, TITLE, WIDTH, HEIGHT) FROM ticks",
 	sequences => "SELECT ad_layering_timeline(array_agg(e ORDER BY i), ad_layering_options(trade_rule => 'either', min_orders => 1, min_cancels => 1), NULL, TITLE, WIDTH, HEIGHT) FROM ticks",
 	case => "SELECT (ad_layering_case(array_agg(e ORDER BY i), ad_layering_options(trade_rule => 'either', min_orders => 1, min_cancels => 1), 1, TITLE)).picture FROM ticks",
+	specs => "SELECT _anomaly._ad_benchmark_picture(coalesce(TITLE, 'specs'), ARRAY['<a>&', repeat('Long ', 50), E'\\001'], '{-1e6,0.2,0.1}', '{0,0.2,0.5}', '{1e6,0.2,0.4}')",
+	'one spec' => "SELECT _anomaly._ad_benchmark_picture(coalesce(TITLE, 'spec'), '{knn}', '{0}', '{0}', '{0}')",
 	'a moment' => "SELECT ad_layering_timeline(ARRAY[e], NULL, NULL, TITLE, WIDTH, HEIGHT) FROM ticks WHERE i = 7");
 
 for my $call (sort keys %calls)

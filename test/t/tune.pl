@@ -107,13 +107,17 @@ like($other->ask("SELECT count(*) FROM ad_tune('small', 'y')"), qr/permission de
 $other->end;
 $other = Session->new($node, user => 'somebody');
 is($other->do("SELECT $columns FROM ad_tune('small', 'y', $specs, key => 'id', budget => NULL) ORDER BY rank"), $once, 'the right to read is enough');
-$other->do('CREATE TEMP TABLE noted (i int)');
-$other->do(q{CREATE FUNCTION pg_temp.note() RETURNS bool LANGUAGE plpgsql AS $$ BEGIN INSERT INTO pg_temp.noted VALUES (1); RETURN true; END $$});
 $node->safe_psql('postgres', q{CREATE TABLE written (i int); GRANT ALL ON written TO somebody;
 	CREATE FUNCTION write() RETURNS bool LANGUAGE plpgsql AS $$ BEGIN INSERT INTO written VALUES (1); RETURN true; END $$});
 like($other->ask("SELECT count(*) FROM ad_tune('SELECT a, b, y FROM small WHERE write()', 'y')"),
 	qr/cannot execute INSERT in a read-only transaction/, 'the query cannot write');
 is($other->do('INSERT INTO written VALUES (2) RETURNING i'), '2', 'the transaction after it can');
+my $run = q{SELECT * FROM ad_benchmark('SELECT a, b, y FROM small', ARRAY['zscore', 'ecod'], label => 'y')};
+like($other->do("SELECT ad_benchmark_report(\$\$$run\$\$, picture => 'x.svg')"), qr/^\| 2 \| (?:zscore|ecod) /m, 'a report in one call, with the right to read');
+like($other->ask("SELECT ad_benchmark_report(\$\$SELECT r.* FROM ($run) r WHERE write()\$\$)"),
+	qr/cannot execute INSERT in a read-only transaction/, 'a report does not write');
+$node->safe_psql('postgres', "CREATE TABLE run AS $run");
+like($other->ask("SELECT ad_benchmark_report('run')"), qr/permission denied for table run/, 'nor read what the caller may not');
 $other->end;
 $session->do('BEGIN READ ONLY');
 is($session->do("SELECT $columns FROM ad_tune('small', 'y', $specs, key => 'id', budget => NULL) ORDER BY rank"), $once, 'in a read-only transaction');
