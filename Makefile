@@ -77,7 +77,7 @@ bench-speed:
 	bench/run.sh iforest single groups auto
 bench-report:
 	test/setup.sh bench
-	bench/run.sh accuracy report
+	bench/run.sh accuracy sweep report
 else
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq ($(wildcard $(PGXS)),)

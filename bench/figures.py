@@ -13,6 +13,7 @@ import re
 from statistics import mean
 
 import series_figures
+import sweep_figures
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 RESULTS = os.path.join(ROOT, "bench", "results")
@@ -426,8 +427,31 @@ def series_options():
         series_figures.read("series_options.tsv")[1])) + [""]
 
 
+def sweep_section():
+    """The part of docs/benchmark.md on bench/sweep.py."""
+    measured, about = sweep_figures.read()
+    return ["## Figures published for such systems, and ours", "",
+            sweep_figures.ABOUT, "", f"Measured on {about}",
+            *table(*sweep_figures.published_table(measured)), "",
+            sweep_figures.ABOUT_CLIENTS,
+            *table(*sweep_figures.latency_table(measured)), "",
+            "Milliseconds of a fit, by rows of ten columns:",
+            *table(*sweep_figures.axis_table(measured, "rows", "fit_s", 1e3)),
+            "", "Rows scored a second, by columns, of models of 10,000 rows; less "
+            "than 10,000 is bold:",
+            *table(*sweep_figures.axis_table(measured, "columns", "rows_s",
+                                             least=10_000)),
+            "", sweep_figures.ABOUT_CONTAMINATION,
+            *table(*sweep_figures.axis_table(measured, "contamination",
+                                             "ap")), "",
+            "More in [bench/results/sweep.md](../bench/results/sweep.md). On "
+            "a table of your own: [ad_benchmark_report]"
+            "(compare.md#a-page-to-read).", ""]
+
+
 BLOCKS = {
-    "docs/benchmark.md": {"speed": section, "accuracy": accuracy_section},
+    "docs/benchmark.md": {"speed": section, "accuracy": accuracy_section,
+                          "sweep": sweep_section},
     "docs/auto.md": {"accuracy": auto_accuracy, "labels": labels_curve,
                      "cost": auto_cost},
     "docs/detectors.md": {"figures": detector_figures,

@@ -505,7 +505,7 @@ def main():
     report.text("![histograms of the scores of each detector]"
                 "(img/benchmark_scores.svg)")
     report.section("Your own data", YOUR_OWN)
-    for name in ("speed", "accuracy"):
+    for name in ("speed", "accuracy", "sweep"):
         report.text("\n".join(block("docs/benchmark.md", name)))
     report.section("Layering in one group", ONE_GROUP)
     report.section("Set by set")
