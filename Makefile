@@ -44,7 +44,7 @@ REGRESS      = $(sort $(basename $(notdir $(wildcard sql/*_*.sql))))
 REGRESS_OPTS = --inputdir=. --load-extension=anomaly
 
 # The server's headers are not ours to warn about.
-PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server)
+PG_CPPFLAGS = -I$(srcdir)/src -DAD_RELEASE='"$(EXTVERSION)"' -isystem $(shell $(PG_CONFIG) --includedir-server)
 # Models are stored, so scores must be the same on every machine: no fused
 # multiply-add.  The compiler writes which headers a file was made of.
 PG_CFLAGS   = -Wall -Wextra -ffp-contract=off -MMD -MP

@@ -49,6 +49,9 @@ extern uint32 ad_rd_count(AdReader *r, uint32 max, Size width);
 extern const char *ad_rd_string(AdReader *r, Size max, Size *len);
 extern void ad_rd_text_check(AdReader *r, const char *s, Size len);
 extern char *ad_rd_text(AdReader *r, const char *s, Size len);
+extern uint32 ad_rd_encoding(AdReader *r);
+extern const char *ad_rd_text_from(AdReader *r, uint32 encoding, const char *s,
+								   Size *len);
 extern void ad_rd_align8(AdReader *r);
 extern void ad_rd_end(AdReader *r);
 extern void ad_rd_corrupt(const AdReader *r, const char *detail)

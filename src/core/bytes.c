@@ -308,6 +308,64 @@ ad_rd_text(AdReader *r, const char *s, Size len)
 	return pnstrdup(s, len);
 }
 
+/* The number of a character encoding that a database can have. */
+uint32
+ad_rd_encoding(AdReader *r)
+{
+	uint32		encoding = ad_rd_u32(r);
+
+	if (!PG_VALID_BE_ENCODING(encoding))
+		ad_rd_corrupt(r, "its character encoding is unknown");
+	return encoding;
+}
+
+/* Whether all bytes of a string are ASCII, which means the same everywhere. */
+static bool
+is_ascii(const char *s, Size len)
+{
+	for (Size i = 0; i < len; i++)
+		if (IS_HIGHBIT_SET(s[i]))
+			return false;
+	return true;
+}
+
+/*
+ * A string of that encoding in the server's: in place where it is the same,
+ * or palloc'd.  An error if it is no text, or has no equivalent here.
+ */
+const char *
+ad_rd_text_from(AdReader *r, uint32 encoding, const char *s, Size *len)
+{
+	int			ours = GetDatabaseEncoding();
+	const char *converted;
+
+	if (memchr(s, 0, *len) != NULL)
+		ad_rd_corrupt(r, "a string contains a zero byte");
+	if ((int) encoding == ours)
+	{
+		ad_rd_text_check(r, s, *len);
+		return s;
+	}
+	if (is_ascii(s, *len))
+		return s;
+	/* nobody knows what these bytes stand for */
+	if (encoding == PG_SQL_ASCII || ours == PG_SQL_ASCII)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s was made in a database with encoding %s, this one has %s",
+						r->what, pg_encoding_to_char((int) encoding),
+						GetDatabaseEncodingName()),
+				 errdetail("It has text beyond ASCII, which cannot be converted."),
+				 errhint("Make it again here.")));
+	if (!pg_verify_mbstr((int) encoding, s, (int) *len, true))
+		ad_rd_corrupt(r, "a string is not text in the encoding that it has");
+	converted = (const char *)
+		pg_do_encoding_conversion((unsigned char *) unconstify(char *, s),
+								  (int) *len, (int) encoding, ours);
+	*len = strlen(converted);
+	return converted;
+}
+
 /* Skip padding, which must be zero. */
 void
 ad_rd_align8(AdReader *r)

@@ -194,10 +194,8 @@ read_dictionary(AdReader *r, AdModelFeature *f)
 static void
 read_schema(AdReader *r, AdModel *m)
 {
-	uint32		encoding = ad_rd_u32(r);
+	uint32		encoding = ad_rd_encoding(r);
 
-	if (!PG_VALID_BE_ENCODING(encoding))
-		ad_rd_corrupt(r, "its character encoding is unknown");
 	if ((int) encoding != GetDatabaseEncoding())
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

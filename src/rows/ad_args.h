@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * ad_args.h
- *		Arguments that are features: columns, an array or a row.
+ *		Arguments that are features: columns, an array or a row, packed or not.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,13 +14,16 @@
 #include "fmgr.h"
 #include "model/ad_model.h"
 
-/* The three forms that features arrive in. */
+/* The forms that features arrive in. */
 typedef enum AdForm
 {
 	AD_FORM_COLUMNS,			/* one argument a feature */
 	AD_FORM_ARRAY,				/* one array, an element a feature */
-	AD_FORM_ROW					/* one row, an attribute a feature */
+	AD_FORM_ROW,				/* one row, an attribute a feature */
+	AD_FORM_PACKED				/* one packed row, a field a feature */
 } AdForm;
+
+struct AdPackedHead;			/* ad_packed.h */
 
 /*
  * Feature arguments of a call site, resolved once by type.  After
@@ -33,7 +36,7 @@ typedef struct AdArgs
 	int			first;			/* argument the features begin at */
 	int			nfeatures;		/* array: 0 until the first row */
 	AdSource   *sources;		/* per feature; array: one for all */
-	char	  **names;			/* per feature; "" but in the row form */
+	char	  **names;			/* per feature; "": none */
 	bool		numbers_only;	/* no feature is a category */
 	bool		float8_only;	/* columns, all of them float8 */
 	double	   *x;				/* NaN: missing; categories: 0 */
@@ -50,6 +53,15 @@ typedef struct AdArgs
 	bool		is_cast;		/* the row's: cast_value is it */
 	Datum		cast_value;
 
+	/* packed form; row_mcxt: of what follows */
+	bool		is_keyed;		/* the first field is the key, no feature */
+	uint64		key;			/* its hash, of the last row */
+	struct AdPackedHead *head;	/* description of the last row; NULL: none */
+	char	   *head_bytes;		/* the same as it came */
+	Size		head_len;
+	int		   *feature;		/* per field: the feature that it is, or -1 */
+	bool		all_numbers;	/* fields are features in order, all float8 */
+
 	/* row form */
 	MemoryContext row_mcxt;		/* of what follows, in a score */
 	Oid			row_type;		/* InvalidOid until the first row */
@@ -62,6 +74,14 @@ typedef struct AdArgs
 
 extern void ad_args_init(AdArgs *a, FunctionCallInfo fcinfo, int first,
 						 MemoryContext mcxt);
+extern void ad_args_init_packed(AdArgs *a, bool is_keyed, MemoryContext mcxt);
+extern bool ad_args_is_packed(Oid type);
+extern void ad_args_next_packed(AdArgs *a, Datum value, const AdModel *m);
+extern bool ad_args_packed_fits(const AdArgs *a, Datum value);
+extern void ad_args_allocate(AdArgs *a, int n, MemoryContext mcxt);
+extern void ad_args_check_class(const AdModel *m, AdSource *s, int j);
+extern void ad_args_check_names(const AdModel *m, int j);
+extern void ad_args_wrong_number(const AdModel *m, int given);
 extern void ad_args_cast(AdArgs *a, FunctionCallInfo fcinfo);
 extern bool ad_args_will_fit(const AdArgs *a, FunctionCallInfo fcinfo,
 							 const AdModel *m);

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * args.c
- *		Feature arguments in their three forms: columns, array, row.
+ *		Feature arguments as columns, an array or a row; a packed row is in
+ *		args_packed.c.
  *
  * Types are resolved once a call site; a row then costs a switch and a
  * conversion for each feature, and no allocation but for what detoasting a
@@ -43,22 +44,9 @@ unsupported_type(int position, const char *name, Oid type)
 					position, format_type_be(type)),
 			 errdetail("A feature is a number, boolean, date, time, timestamp, interval, string, enum, uuid, oid, inet or cidr."),
 			 array ? errhint("An array must be of numbers and the only feature argument.") :
-			 row ? errhint("A row must be the only feature argument.") :
+			 row || ad_args_is_packed(base) ?
+			 errhint("A row must be the only feature argument.") :
 			 errhint("Cast it to one of these types.")));
-}
-
-/* Room for a row of n features, in the given context. */
-static void
-allocate_row(AdArgs *a, int n, MemoryContext mcxt)
-{
-	if (n < 1 || n > AD_MAX_FEATURES)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("number of features is %d, allowed are 1 to %d",
-						n, AD_MAX_FEATURES)));
-	a->nfeatures = n;
-	a->x = MemoryContextAllocZero(mcxt, n * sizeof(double));
-	a->category = MemoryContextAllocZero(mcxt, n * sizeof(AdCategory));
 }
 
 /*
@@ -152,6 +140,11 @@ ad_args_init(AdArgs *a, FunctionCallInfo fcinfo, int first,
 			a->form = AD_FORM_ROW;
 			return;				/* the attributes come with the first row */
 		}
+		if (ad_args_is_packed(getBaseType(type)))
+		{
+			a->form = AD_FORM_PACKED;
+			return;				/* its description comes with the first row */
+		}
 		if (init_array(a, type))
 			return;
 	}
@@ -159,7 +152,7 @@ ad_args_init(AdArgs *a, FunctionCallInfo fcinfo, int first,
 	a->form = AD_FORM_COLUMNS;
 	a->numbers_only = true;
 	a->float8_only = true;
-	allocate_row(a, n, a->mcxt);
+	ad_args_allocate(a, n, a->mcxt);
 	a->sources = MemoryContextAllocZero(mcxt, n * sizeof(AdSource));
 	a->names = MemoryContextAllocZero(mcxt, n * sizeof(char *));
 	for (int j = 0; j < n; j++)
@@ -179,56 +172,6 @@ ad_args_init(AdArgs *a, FunctionCallInfo fcinfo, int first,
 	}
 }
 
-/* Raise an error unless a source can be feature j of the model. */
-static void
-check_class(const AdModel *m, AdSource *s, int j)
-{
-	const AdModelFeature *f = &m->features[j];
-
-	if (s->class == f->class)
-		return;
-	/* an untyped NULL fits anything; any other untyped value is an error */
-	if (s->kind == AD_SRC_UNKNOWN)
-	{
-		s->class = f->class;
-		return;
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 f->name[0] ?
-			 errmsg("feature %d (\"%s\") is of type %s, but the model expects %s",
-					j + 1, f->name, s->name, f->type) :
-			 errmsg("feature %d is of type %s, but the model expects %s",
-					j + 1, s->name, f->type)));
-}
-
-/* Append what a model expects to a string: "amount numeric, country text". */
-static char *
-expected_features(const AdModel *m)
-{
-	StringInfoData buf;
-
-	initStringInfo(&buf);
-	for (int j = 0; j < m->nfeatures && j < 10; j++)
-		appendStringInfo(&buf, "%s%s%s%s", j > 0 ? ", " : "",
-						 m->features[j].name,
-						 m->features[j].name[0] ? " " : "",
-						 m->features[j].type);
-	if (m->nfeatures > 10)
-		appendStringInfoString(&buf, ", and others");
-	return buf.data;
-}
-
-static void
-wrong_number(const AdModel *m, int given)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("number of features is %d, but the model expects %d",
-					given, m->nfeatures),
-			 errdetail("Expected: %s.", expected_features(m))));
-}
-
 /*
  * Match columns to a model: number and classes, by position.  To be called
  * when the model changes; rows and arrays are matched as they come.
@@ -241,26 +184,31 @@ ad_args_match(AdArgs *a, const AdModel *m)
 		a->row_type = InvalidOid;	/* map again */
 		return;
 	}
+	if (a->form == AD_FORM_PACKED)
+	{
+		a->head = NULL;
+		return;
+	}
 	if (a->form == AD_FORM_ARRAY)
 	{
 		if (a->nfeatures == 0)
-			allocate_row(a, m->nfeatures, a->mcxt);
+			ad_args_allocate(a, m->nfeatures, a->mcxt);
 		else if (a->nfeatures != m->nfeatures)
 		{
 			pfree(a->x);
 			pfree(a->category);
-			allocate_row(a, m->nfeatures, a->mcxt);
+			ad_args_allocate(a, m->nfeatures, a->mcxt);
 		}
 		for (int j = 0; j < m->nfeatures; j++)
-			check_class(m, &a->sources[0], j);
+			ad_args_check_class(m, &a->sources[0], j);
 		return;
 	}
 	if (a->nfeatures != m->nfeatures)
-		wrong_number(m, a->nfeatures);
+		ad_args_wrong_number(m, a->nfeatures);
 	a->numbers_only = true;
 	for (int j = 0; j < m->nfeatures; j++)
 	{
-		check_class(m, &a->sources[j], j);
+		ad_args_check_class(m, &a->sources[j], j);
 		if (a->sources[j].class == AD_CLASS_CATEGORY)
 			a->numbers_only = false;
 	}
@@ -321,32 +269,6 @@ find_attribute(TupleDesc desc, const char *name)
 }
 
 /*
- * Raise an error unless feature j of a model can be found by its name: it has
- * one, which no feature before it has.  Releases up to 0.2.0 fitted rows with
- * two attributes of one name.
- */
-static void
-check_model_names(const AdModel *m, int j)
-{
-	const char *name = m->features[j].name;
-
-	if (name[0] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("model has no feature names, so a row cannot be matched to it"),
-				 errdetail("Expected: %s.", expected_features(m)),
-				 errhint("Give the features as columns, or fit the model from rows.")));
-	for (int k = 0; k < j; k++)
-		if (strcmp(m->features[k].name, name) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_DUPLICATE_COLUMN),
-					 errmsg("model has two features \"%s\", so a row cannot be matched to it",
-							name),
-					 errdetail("Expected: %s.", expected_features(m)),
-					 errhint("Give the features as columns, or fit the model again.")));
-}
-
-/*
  * Resolve the attributes of a row: all of them for a fit, those that the
  * model names for a score.  A score does so again whenever the model or the
  * type of the row changes, which may be at every row of a join, so what is
@@ -381,7 +303,7 @@ init_row(AdArgs *a, HeapTupleHeader row, const AdModel *m)
 		n = m->nfeatures;
 	else
 		check_attributes(desc);
-	allocate_row(a, n, mcxt);
+	ad_args_allocate(a, n, mcxt);
 	a->sources = palloc0(n * sizeof(AdSource));
 	a->names = palloc0(n * sizeof(char *));
 	a->attribute = palloc0(n * sizeof(int));
@@ -397,7 +319,7 @@ init_row(AdArgs *a, HeapTupleHeader row, const AdModel *m)
 
 		if (m)
 		{
-			check_model_names(m, j);
+			ad_args_check_names(m, j);
 			i = find_attribute(desc, m->features[j].name);
 		}
 		att = TupleDescAttr(desc, i);
@@ -406,7 +328,7 @@ init_row(AdArgs *a, HeapTupleHeader row, const AdModel *m)
 		if (!ad_source_init(&a->sources[n], att->atttypid, mcxt))
 			unsupported_type(n + 1, NameStr(att->attname), att->atttypid);
 		if (m)
-			check_class(m, &a->sources[n], j);
+			ad_args_check_class(m, &a->sources[n], j);
 		if (a->sources[n].class == AD_CLASS_CATEGORY)
 			a->numbers_only = false;
 		a->names[n] = pstrdup(NameStr(att->attname));
@@ -469,6 +391,8 @@ ad_args_will_fit(const AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
 	Assert(a->form != AD_FORM_COLUMNS);
 	if (a->has_cast || PG_ARGISNULL(a->first))
 		return false;
+	if (a->form == AD_FORM_PACKED)
+		return ad_args_packed_fits(a, PG_GETARG_DATUM(a->first));
 	value = (const struct varlena *) DatumGetPointer(PG_GETARG_DATUM(a->first));
 	if (a->form == AD_FORM_ROW)
 	{
@@ -508,10 +432,10 @@ next_array(AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
 						ARR_NDIM(array))));
 	n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	if (m && n != m->nfeatures)
-		wrong_number(m, n);
+		ad_args_wrong_number(m, n);
 	if (a->nfeatures == 0)
 	{
-		allocate_row(a, n, a->mcxt);
+		ad_args_allocate(a, n, a->mcxt);
 		a->names = MemoryContextAllocZero(a->mcxt, n * sizeof(char *));
 		for (int j = 0; j < n; j++)
 			a->names[j] = "";
@@ -584,6 +508,11 @@ ad_args_next_mixed(AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
 			return next_array(a, fcinfo, m);
 		case AD_FORM_ROW:
 			return next_row(a, fcinfo, m);
+		case AD_FORM_PACKED:
+			if (PG_ARGISNULL(a->first))
+				return false;
+			ad_args_next_packed(a, PG_GETARG_DATUM(a->first), m);
+			return true;
 		case AD_FORM_COLUMNS:
 			break;
 	}

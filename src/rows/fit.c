@@ -18,10 +18,9 @@
  */
 #include "operate/ad_progress.h"
 #include "operate/ad_shared.h"
-#include "rows/ad_args.h"
 #include "rows/ad_failed_fits.h"
+#include "rows/ad_fit_state.h"
 #include "rows/ad_origin.h"
-#include "rows/ad_spec_value.h"
 #include "sql/ad_aggregate.h"
 #include "sql/ad_text.h"
 
@@ -48,22 +47,9 @@ typedef struct FitProgress
 /* Of queries that run within each other, the innermost first. */
 static dlist_head fits_running = DLIST_STATIC_INIT(fits_running);
 
-typedef struct FitState
-{
-	FitProgress *progress;		/* NULL: not shown */
-	AdSketch   *sketch;			/* NULL until a row came */
-	MemoryContext own;			/* its context, if it has one */
-	struct varlena *spec_value; /* jsonb or text as given; NULL: none */
-	bool		spec_is_text;
-	bool		spec_is_const;	/* so it cannot change between rows */
-	AdSpec		spec;
-	AdArgs		args;			/* not in states that were read */
-	AdSource	key;			/* of keyed sampling */
-} FitState;
-
 /* Parse the spec a state was given, in its context. */
-static void
-parse_spec(FitState *state, bool need_detector)
+void
+ad_fit_state_spec(AdFitState *state, bool need_detector)
 {
 	ad_spec_from_value(state->spec_value, state->spec_is_text, need_detector,
 					   &state->spec);
@@ -159,13 +145,21 @@ fit_progress(FunctionCallInfo fcinfo, const char *detector)
 	return p;
 }
 
+/* Show the progress of a state's query, which calls. */
+void
+ad_fit_state_progress(AdFitState *state, FunctionCallInfo fcinfo)
+{
+	state->progress = fit_progress(fcinfo, state->spec.detector ?
+								   state->spec.detector->name : NULL);
+}
+
 /* A new state for the arguments of this call; spec is detoasted or NULL. */
-static FitState *
+static AdFitState *
 create_state(FunctionCallInfo fcinfo, MemoryContext mcxt,
 			 struct varlena *spec, bool need_detector, int first)
 {
 	MemoryContext old = MemoryContextSwitchTo(mcxt);
-	FitState   *state = palloc0(sizeof(FitState));
+	AdFitState *state = palloc0(sizeof(AdFitState));
 
 	if (spec)
 	{
@@ -175,7 +169,7 @@ create_state(FunctionCallInfo fcinfo, MemoryContext mcxt,
 			get_fn_expr_argtype(fcinfo->flinfo, first - 1) == TEXTOID;
 		state->spec_is_const = first_argument_is_const(fcinfo);
 	}
-	parse_spec(state, need_detector);
+	ad_fit_state_spec(state, need_detector);
 	if (state->spec.sampling.keyed)
 	{
 		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, first);
@@ -194,14 +188,45 @@ create_state(FunctionCallInfo fcinfo, MemoryContext mcxt,
 	ad_args_init(&state->args, fcinfo, first, mcxt);
 	check_literals(&state->args, fcinfo);
 	MemoryContextSwitchTo(old);
-	state->progress = fit_progress(fcinfo, state->spec.detector ?
-								   state->spec.detector->name : NULL);
+	ad_fit_state_progress(state, fcinfo);
 	return state;
+}
+
+/* Count a row, and now and then show how many there were. */
+static inline void
+count_row(AdFitState *state)
+{
+	if (state->progress &&
+		unlikely((++state->progress->rows & (AD_PROGRESS_EVERY - 1)) == 0))
+		ad_progress_rows(state->progress->slot, state->progress->rows);
+}
+
+/* Make the sketch of a state whose arguments have read the first row. */
+static void
+begin_sketch(AdFitState *state, MemoryContext mcxt)
+{
+	AdFeature  *features = ad_args_features(&state->args);
+
+	state->sketch = ad_sketch_create(&state->spec.sampling, features,
+									 state->args.nfeatures, mcxt);
+	ad_sketch_shrink(state->sketch,
+					 ad_spec_rows(&state->spec, state->sketch->k));
+	pfree(features);
+}
+
+/* Add the row that a state's arguments have read, counted. */
+void
+ad_fit_state_add(AdFitState *state, uint64 key, MemoryContext mcxt)
+{
+	if (unlikely(state->sketch == NULL))
+		begin_sketch(state, mcxt);
+	ad_sketch_add(state->sketch, state->args.x, state->args.category, key);
+	count_row(state);
 }
 
 /* Let the sketch pass over a row of float8 columns: see ad_sketch_pass(). */
 static inline bool
-passes(FitState *state, FunctionCallInfo fcinfo)
+passes(AdFitState *state, FunctionCallInfo fcinfo)
 {
 #ifdef USE_FLOAT8_BYVAL
 	const NullableDatum *arg = fcinfo->args + state->args.first;
@@ -226,8 +251,8 @@ passes(FitState *state, FunctionCallInfo fcinfo)
 static Datum
 accumulate(FunctionCallInfo fcinfo, bool has_spec, bool need_detector)
 {
-	FitState   *state = PG_ARGISNULL(0) ? NULL :
-		(FitState *) PG_GETARG_POINTER(0);
+	AdFitState *state = PG_ARGISNULL(0) ? NULL :
+		(AdFitState *) PG_GETARG_POINTER(0);
 	MemoryContext mcxt = NULL;
 	uint64		key = 0;
 
@@ -270,20 +295,10 @@ accumulate(FunctionCallInfo fcinfo, bool has_spec, bool need_detector)
 	else if (ad_args_next(&state->args, fcinfo, NULL))
 	{
 		if (unlikely(state->sketch == NULL))
-		{
-			AdFeature  *features = ad_args_features(&state->args);
-
-			state->sketch = ad_sketch_create(&state->spec.sampling, features,
-											 state->args.nfeatures, mcxt);
-			ad_sketch_shrink(state->sketch,
-							 ad_spec_rows(&state->spec, state->sketch->k));
-			pfree(features);
-		}
+			begin_sketch(state, mcxt);
 		ad_sketch_add(state->sketch, state->args.x, state->args.category, key);
 	}
-	if (state->progress &&
-		unlikely((++state->progress->rows & (AD_PROGRESS_EVERY - 1)) == 0))
-		ad_progress_rows(state->progress->slot, state->progress->rows);
+	count_row(state);
 	PG_RETURN_POINTER(state);
 }
 
@@ -323,13 +338,13 @@ ad_fit_transfn(PG_FUNCTION_ARGS)
  * A state around a sketch read from bytes, in a new child context.  "extra"
  * as in ad_sketch_read().
  */
-static FitState *
+static AdFitState *
 read_state(bytea *bytes, AdReader *extra)
 {
 	MemoryContext own = AllocSetContextCreate(CurrentMemoryContext,
 											  "anomaly sketch",
 											  ALLOCSET_DEFAULT_SIZES);
-	FitState   *state = MemoryContextAllocZero(own, sizeof(FitState));
+	AdFitState *state = MemoryContextAllocZero(own, sizeof(AdFitState));
 
 	state->own = own;
 	state->sketch = ad_sketch_read((const uint8 *) VARDATA_ANY(bytes),
@@ -338,9 +353,32 @@ read_state(bytea *bytes, AdReader *extra)
 	return state;
 }
 
+/*
+ * The same of a state that another server may have sent, into one that is
+ * zeroed; the context is the state's.
+ */
+void
+ad_fit_state_read(AdFitState *state, bytea *bytes, MemoryContext mcxt,
+				  AdReader *extra)
+{
+	state->sketch = ad_sketch_read_state((const uint8 *) VARDATA_ANY(bytes),
+										 VARSIZE_ANY_EXHDR(bytes), mcxt,
+										 extra);
+	state->spec.sampling = state->sketch->sampling;
+}
+
+/* Merge the rows of b, which is of the same spec, into a; both have a sketch. */
+void
+ad_fit_state_merge(AdFitState *a, AdFitState *b)
+{
+	if (a->spec_value && b->spec_value)
+		ad_spec_check_same(a->spec_value, b->spec_value);
+	ad_sketch_merge(a->sketch, b->sketch);
+}
+
 /* Merge b into a, or adopt b; b is not to be used afterwards. */
-static FitState *
-merge_states(FitState *a, FitState *b, MemoryContext mcxt)
+static AdFitState *
+merge_states(AdFitState *a, AdFitState *b, MemoryContext mcxt)
 {
 	if (a == NULL || a->sketch == NULL)
 	{
@@ -348,10 +386,8 @@ merge_states(FitState *a, FitState *b, MemoryContext mcxt)
 		MemoryContextSetParent(b->own, mcxt);
 		return b;
 	}
-	if (a->spec_value && b->spec_value)
-		ad_spec_check_same(a->spec_value, b->spec_value);
 	if (b->sketch)
-		ad_sketch_merge(a->sketch, b->sketch);
+		ad_fit_state_merge(a, b);
 	if (b->own)
 		MemoryContextDelete(b->own);
 	return a;
@@ -362,8 +398,8 @@ Datum
 ad_merge_transfn(PG_FUNCTION_ARGS)
 {
 	MemoryContext mcxt = ad_aggregate_context(fcinfo);
-	FitState   *state = PG_ARGISNULL(0) ? NULL :
-		(FitState *) PG_GETARG_POINTER(0);
+	AdFitState *state = PG_ARGISNULL(0) ? NULL :
+		(AdFitState *) PG_GETARG_POINTER(0);
 	bytea	   *bytes;
 
 	if (PG_ARGISNULL(1))
@@ -384,8 +420,8 @@ Datum
 ad_fit_combinefn(PG_FUNCTION_ARGS)
 {
 	MemoryContext mcxt = ad_aggregate_context(fcinfo);
-	FitState   *a = PG_ARGISNULL(0) ? NULL : (FitState *) PG_GETARG_POINTER(0);
-	FitState   *b = PG_ARGISNULL(1) ? NULL : (FitState *) PG_GETARG_POINTER(1);
+	AdFitState *a = PG_ARGISNULL(0) ? NULL : (AdFitState *) PG_GETARG_POINTER(0);
+	AdFitState *b = PG_ARGISNULL(1) ? NULL : (AdFitState *) PG_GETARG_POINTER(1);
 
 	if (b != NULL)
 		a = merge_states(a, b, mcxt);
@@ -402,11 +438,11 @@ ad_fit_combinefn(PG_FUNCTION_ARGS)
 Datum
 ad_fit_serialfn(PG_FUNCTION_ARGS)
 {
-	FitState   *state;
+	AdFitState *state;
 	StringInfoData extra;
 
 	(void) ad_aggregate_context(fcinfo);
-	state = (FitState *) PG_GETARG_POINTER(0);
+	state = (AdFitState *) PG_GETARG_POINTER(0);
 	if (state->sketch == NULL)
 		PG_RETURN_BYTEA_P(cstring_to_text_with_len("", 0));
 	initStringInfo(&extra);
@@ -422,7 +458,7 @@ ad_fit_deserialfn(PG_FUNCTION_ARGS)
 {
 	bytea	   *bytes;
 	AdReader	extra;
-	FitState   *state;
+	AdFitState *state;
 
 	(void) ad_aggregate_context(fcinfo);
 	bytes = PG_GETARG_BYTEA_PP(0);
@@ -437,7 +473,7 @@ ad_fit_deserialfn(PG_FUNCTION_ARGS)
 		state->spec_value = palloc(extra.len - extra.pos);
 		memcpy(state->spec_value, extra.data + extra.pos,
 			   extra.len - extra.pos);
-		parse_spec(state, false);
+		ad_fit_state_spec(state, false);
 		MemoryContextSwitchTo(old);
 	}
 	PG_RETURN_POINTER(state);
@@ -447,12 +483,12 @@ ad_fit_deserialfn(PG_FUNCTION_ARGS)
 Datum
 ad_sketch_finalfn(PG_FUNCTION_ARGS)
 {
-	FitState   *state;
+	AdFitState *state;
 
 	(void) ad_aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	state = (FitState *) PG_GETARG_POINTER(0);
+	state = (AdFitState *) PG_GETARG_POINTER(0);
 	if (state->sketch == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_BYTEA_P(ad_sketch_write(state->sketch, NULL, 0));
@@ -468,21 +504,14 @@ model_or_null(FunctionCallInfo fcinfo, bytea *model, const char *fault)
 	PG_RETURN_NULL();
 }
 
-/* The fitted model; NULL if there was no row, or see model_or_null(). */
+/* Fit the model of a state that has a sketch; see model_or_null(). */
 Datum
-ad_fit_finalfn(PG_FUNCTION_ARGS)
+ad_fit_state_model(AdFitState *state, FunctionCallInfo fcinfo)
 {
-	FitState   *state;
 	FitProgress *progress;
 	bytea	   *model;
 	char	   *fault;
 
-	(void) ad_aggregate_context(fcinfo);
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	state = (FitState *) PG_GETARG_POINTER(0);
-	if (state->sketch == NULL)
-		PG_RETURN_NULL();
 	progress = fit_progress(fcinfo, state->spec.detector->name);
 	if (progress)
 	{
@@ -496,6 +525,21 @@ ad_fit_finalfn(PG_FUNCTION_ARGS)
 	return model_or_null(fcinfo, model, fault);
 }
 
+/* The fitted model; NULL if there was no row, or see model_or_null(). */
+Datum
+ad_fit_finalfn(PG_FUNCTION_ARGS)
+{
+	AdFitState *state;
+
+	(void) ad_aggregate_context(fcinfo);
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	state = (AdFitState *) PG_GETARG_POINTER(0);
+	if (state->sketch == NULL)
+		PG_RETURN_NULL();
+	return ad_fit_state_model(state, fcinfo);
+}
+
 /*
  * ad_fit_sketch(spec jsonb or text, sketch bytea): fit from a stored
  * sketch, whose sampling is past; only the spec's seed counts.  Strict.
@@ -504,7 +548,7 @@ Datum
 ad_fit_sketch(PG_FUNCTION_ARGS)
 {
 	bytea	   *bytes;
-	FitState   *state;
+	AdFitState *state;
 	bytea	   *model;
 	char	   *fault;
 	uint64		seed;
@@ -516,7 +560,7 @@ ad_fit_sketch(PG_FUNCTION_ARGS)
 	state->spec_is_text =
 		get_fn_expr_argtype(fcinfo->flinfo, 0) == TEXTOID;
 	state->spec_value = PG_DETOAST_DATUM(PG_GETARG_DATUM(0));
-	parse_spec(state, true);
+	ad_fit_state_spec(state, true);
 
 	/* what the model says of its sample is what the sketch did */
 	seed = state->spec.sampling.seed;

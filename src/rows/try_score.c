@@ -90,7 +90,10 @@ may_refuse(const AdModel *m)
 static bool
 has_untyped(const AdArgs *a)
 {
-	for (int j = 0; a->form == AD_FORM_COLUMNS && j < a->nfeatures; j++)
+	bool		has_types = a->form == AD_FORM_COLUMNS ||
+		a->form == AD_FORM_PACKED;
+
+	for (int j = 0; has_types && j < a->nfeatures; j++)
 		if (a->sources[j].kind == AD_SRC_UNKNOWN)
 			return true;
 	return false;

@@ -168,6 +168,9 @@ typedef struct AdSketch
 	AdTail	   *high;
 	AdNumbers  *numbers;
 	AdDict	   *dicts;			/* per feature; used by categories only */
+
+	uint32		encoding;		/* of the bytes that it was read from */
+	bool		is_foreign;		/* they are not as they would be written */
 } AdSketch;
 
 extern AdSketch *ad_sketch_create(const AdSampling *sampling,
@@ -203,8 +206,12 @@ extern Size *ad_sample_order(const AdSketch *s);
 
 /* sketch_bytes.c */
 extern bytea *ad_sketch_write(AdSketch *s, const void *extra, Size extra_len);
+extern bytea *ad_sketch_write_state(AdSketch *s, const void *extra,
+									Size extra_len);
 extern AdSketch *ad_sketch_read(const uint8 *bytes, Size len,
 								MemoryContext mcxt, AdReader *extra);
+extern AdSketch *ad_sketch_read_state(const uint8 *bytes, Size len,
+									  MemoryContext mcxt, AdReader *extra);
 
 /* view.c: what a fit sees */
 typedef struct AdViewFeature
@@ -272,6 +279,11 @@ extern bool ad_source_init(AdSource *s, Oid type, MemoryContext mcxt);
 extern double ad_source_slow_number(AdSource *s, Datum value);
 extern AdCategory ad_source_category(AdSource *s, Datum value);
 extern uint64 ad_source_hash(AdSource *s, Datum value);
+extern uint64 ad_whole_hash(int64 whole);
+extern uint64 ad_number_hash(double number);
+extern uint64 ad_category_hash(AdCategory c);
+extern AdCategory ad_category_shorten(AdCategory c, char *scratch);
+extern bool ad_category_is_short(AdCategory c);
 
 /* The value of a numeric or temporal source as a double. */
 static inline double

@@ -34,6 +34,8 @@
 
 #define EPOCH_SHIFT_DAYS	((double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE))
 
+#define HASH_LENGTH 17			/* bytes of "~" and a hash in hexadecimal */
+
 /* The base types that values are read of, beside enums. */
 typedef struct SourceType
 {
@@ -196,22 +198,37 @@ ad_source_slow_number(AdSource *s, Datum value)
 
 /*
  * Cut a category that is too long: its first bytes and a hash of all of
- * them, so that different values stay different.
+ * them, so that different values stay different.  The result is in scratch,
+ * AD_CATEGORY_SCRATCH bytes.
  */
-static AdCategory
-shorten(AdSource *s, AdCategory c)
+AdCategory
+ad_category_shorten(AdCategory c, char *scratch)
 {
 	int			keep;
 
 	if (c.len <= AD_MAX_CATEGORY)
 		return c;
-	keep = pg_mbcliplen(c.s, c.len, AD_MAX_CATEGORY - 17);
-	memmove(s->scratch, c.s, keep);
-	snprintf(s->scratch + keep, AD_CATEGORY_SCRATCH - keep, "~%016llx",
+	keep = pg_mbcliplen(c.s, c.len, AD_MAX_CATEGORY - HASH_LENGTH);
+	memmove(scratch, c.s, keep);
+	snprintf(scratch + keep, AD_CATEGORY_SCRATCH - keep, "~%016llx",
 			 (unsigned long long) ad_hash64(c.s, c.len, 0));
-	c.s = s->scratch;
-	c.len = keep + 17;
+	c.s = scratch;
+	c.len = keep + HASH_LENGTH;
 	return c;
+}
+
+/* Whether a category looks like one that was cut. */
+bool
+ad_category_is_short(AdCategory c)
+{
+	const char *hash = c.s + c.len - HASH_LENGTH;
+
+	/* it ends within a character at most */
+	return c.len <= AD_MAX_CATEGORY &&
+		c.len > AD_MAX_CATEGORY - MAX_MULTIBYTE_CHAR_LEN &&
+		hash[0] == '~' &&
+		strspn(pnstrdup(hash + 1, HASH_LENGTH - 1),
+			   "0123456789abcdef") == HASH_LENGTH - 1;
 }
 
 /* The label of an enum value, kept in scratch for the next row. */
@@ -301,7 +318,7 @@ ad_source_category(AdSource *s, Datum value)
 				if (s->kind == AD_SRC_BPCHAR)
 					while (c.len > 0 && c.s[c.len - 1] == ' ')
 						c.len--;
-				return shorten(s, c);
+				return ad_category_shorten(c, s->scratch);
 			}
 		case AD_SRC_ENUM:
 			return enum_label(s, DatumGetObjectId(value));
@@ -329,7 +346,7 @@ ad_source_category(AdSource *s, Datum value)
 		case AD_SRC_UNKNOWN:
 			c.s = DatumGetCString(value);
 			c.len = (int) strlen(c.s);
-			return shorten(s, c);
+			return ad_category_shorten(c, s->scratch);
 		default:
 			elog(ERROR, "unexpected source kind %d", (int) s->kind);
 			return (AdCategory)
@@ -339,6 +356,28 @@ ad_source_category(AdSource *s, Datum value)
 	}
 }
 
+/* The hash of a row key that is a whole number, in full 64 bits. */
+uint64
+ad_whole_hash(int64 whole)
+{
+	return ad_hash64(&whole, sizeof(whole), 0);
+}
+
+/* The same of any other number. */
+uint64
+ad_number_hash(double number)
+{
+	number += 0.0;
+	return ad_hash64(&number, sizeof(number), 1);
+}
+
+/* The same of a category. */
+uint64
+ad_category_hash(AdCategory c)
+{
+	return ad_hash64(c.s, c.len, 2);
+}
+
 /*
  * A hash of a row key.  Whole numbers hash alike in every integer type,
  * and in full 64 bits.
@@ -346,30 +385,18 @@ ad_source_category(AdSource *s, Datum value)
 uint64
 ad_source_hash(AdSource *s, Datum value)
 {
-	int64		whole;
-	double		number;
-
 	switch (s->kind)
 	{
 		case AD_SRC_INT2:
-			whole = DatumGetInt16(value);
-			break;
+			return ad_whole_hash(DatumGetInt16(value));
 		case AD_SRC_INT4:
-			whole = DatumGetInt32(value);
-			break;
+			return ad_whole_hash(DatumGetInt32(value));
 		case AD_SRC_INT8:
 		case AD_SRC_MONEY:
-			whole = DatumGetInt64(value);
-			break;
+			return ad_whole_hash(DatumGetInt64(value));
 		default:
 			if (s->class == AD_CLASS_CATEGORY)
-			{
-				AdCategory	c = ad_source_category(s, value);
-
-				return ad_hash64(c.s, c.len, 2);
-			}
-			number = ad_source_number(s, value) + 0.0;
-			return ad_hash64(&number, sizeof(number), 1);
+				return ad_category_hash(ad_source_category(s, value));
+			return ad_number_hash(ad_source_number(s, value));
 	}
-	return ad_hash64(&whole, sizeof(whole), 0);
 }

@@ -14,7 +14,11 @@
  *	2	per feature: missing, infinite; when large: tails, numbers
  *	3	per categorical feature: the dictionary
  *	4	sample: priorities, then rows
- *	5	between workers: what the aggregate adds
+ *	5	of a state of an aggregate: what the aggregate adds
+ *	6	the character encoding of names and values
+ *
+ * A sketch of another encoding is converted as it is read.  Those of releases
+ * before 0.3.0 do not say which they are of, and are taken for the server's.
  *
  * Version 1 is that of 0.2.0.  It is written where k follows from the options,
  * so that a sketch without a spec can be read there.
@@ -24,11 +28,14 @@
 #include "core/ad_envelope.h"
 #include "sketch/ad_sketch.h"
 
+#include "mb/pg_wchar.h"
+
 #define SECTION_FEATURES	1
 #define SECTION_COUNTS		2
 #define SECTION_VALUES		3
 #define SECTION_SAMPLE		4
 #define SECTION_EXTRA		5
+#define SECTION_ENCODING	6
 
 /* Write the most extreme values of a tail; cuts it to them. */
 static void
@@ -39,13 +46,30 @@ write_tail(StringInfo buf, AdTail *t, int keep, bool high)
 	ad_wr_f64_array(buf, t->v, t->n);
 }
 
-/*
- * Write a sketch; cuts its sample to k, which changes nothing it says.  For
- * the exchange between workers "extra" bytes may come along (section 5),
- * and the envelope is not sealed.
- */
-bytea *
-ad_sketch_write(AdSketch *s, const void *extra, Size extra_len)
+/* Write section 1; full: k follows from the options. */
+static void
+write_features(StringInfo buf, const AdSketch *s, bool full)
+{
+	ad_wr_u32(buf, s->sampling.rows);
+	ad_wr_u32(buf, s->sampling.memory_mb);
+	ad_wr_u64(buf, s->sampling.seed);
+	ad_wr_u8(buf, s->sampling.keyed);
+	ad_wr_u8(buf, s->large);
+	ad_wr_u64(buf, s->rows);
+	ad_wr_u32(buf, s->nfeatures);
+	for (int j = 0; j < s->nfeatures; j++)
+	{
+		ad_wr_u8(buf, s->features[j].class);
+		ad_wr_string(buf, s->features[j].name, strlen(s->features[j].name));
+		ad_wr_string(buf, s->features[j].type, strlen(s->features[j].type));
+	}
+	if (!full)
+		ad_wr_u64(buf, s->k);
+}
+
+/* Write a sketch, with "extra" bytes if there are any. */
+static bytea *
+write_sketch(AdSketch *s, const void *extra, Size extra_len, uint32 flags)
 {
 	AdEnvelopeWriter w;
 	StringInfo	buf;
@@ -54,26 +78,12 @@ ad_sketch_write(AdSketch *s, const void *extra, Size extra_len)
 
 	AssertSketchRows(s);
 	ad_sample_cut(s);
-	buf = ad_envelope_begin(&w, extra ? 5 : 4,
+	buf = ad_envelope_begin(&w, extra ? 6 : 5,
 							ad_mul_size(s->n + 2 * s->tail,
 										(d + 1) * sizeof(double)));
 
 	ad_envelope_section(&w, SECTION_FEATURES);
-	ad_wr_u32(buf, s->sampling.rows);
-	ad_wr_u32(buf, s->sampling.memory_mb);
-	ad_wr_u64(buf, s->sampling.seed);
-	ad_wr_u8(buf, s->sampling.keyed);
-	ad_wr_u8(buf, s->large);
-	ad_wr_u64(buf, s->rows);
-	ad_wr_u32(buf, d);
-	for (int j = 0; j < d; j++)
-	{
-		ad_wr_u8(buf, s->features[j].class);
-		ad_wr_string(buf, s->features[j].name, strlen(s->features[j].name));
-		ad_wr_string(buf, s->features[j].type, strlen(s->features[j].type));
-	}
-	if (!full)
-		ad_wr_u64(buf, s->k);
+	write_features(buf, s, full);
 
 	ad_envelope_section(&w, SECTION_COUNTS);
 	for (int j = 0; j < d; j++)
@@ -120,8 +130,29 @@ ad_sketch_write(AdSketch *s, const void *extra, Size extra_len)
 		ad_envelope_section(&w, SECTION_EXTRA);
 		ad_wr_bytes(buf, extra, extra_len);
 	}
+
+	ad_envelope_section(&w, SECTION_ENCODING);
+	ad_wr_u32(buf, GetDatabaseEncoding());
 	return ad_envelope_end(&w, AD_MAGIC_SKETCH, full ? 1 : AD_SKETCH_VERSION,
-						   0, extra ? AD_FLAG_UNSEALED : 0);
+						   0, flags);
+}
+
+/*
+ * Write a sketch; cuts its sample to k, which changes nothing it says.  For
+ * the exchange between workers "extra" bytes may come along (section 5),
+ * and the envelope is not sealed.
+ */
+bytea *
+ad_sketch_write(AdSketch *s, const void *extra, Size extra_len)
+{
+	return write_sketch(s, extra, extra_len, extra ? AD_FLAG_UNSEALED : 0);
+}
+
+/* The same for the exchange with another server: it is sealed. */
+bytea *
+ad_sketch_write_state(AdSketch *s, const void *extra, Size extra_len)
+{
+	return write_sketch(s, extra, extra_len, 0);
 }
 
 /* Read a tail of at most "most" values; "keep" of them stay. */
@@ -136,9 +167,70 @@ read_tail(AdReader *r, AdTail *t, int most, int keep, bool high)
 	ad_tail_cut(t, keep, high);
 }
 
+/* The encoding that a sketch is in. */
+static uint32
+read_encoding(const AdEnvelope *e)
+{
+	AdReader	r;
+	uint32		encoding;
+
+	if (!ad_envelope_has(e, SECTION_ENCODING))
+		return (uint32) GetDatabaseEncoding();
+	ad_envelope_reader(e, SECTION_ENCODING, "sketch", &r);
+	encoding = ad_rd_encoding(&r);
+	ad_rd_end(&r);
+	return encoding;
+}
+
+/* Read a name of at most "most" bytes, also in the server's encoding. */
+static char *
+read_name(AdReader *r, uint32 encoding, Size most)
+{
+	Size		len;
+	const char *p = ad_rd_string(r, most, &len);
+
+	p = ad_rd_text_from(r, encoding, p, &len);
+	if (len > most)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("name \"%s\" in a sketch has %zu bytes in encoding %s, allowed are %zu",
+						ad_quote_clip_len(p, len), len,
+						GetDatabaseEncodingName(), most)));
+	return pnstrdup(p, len);
+}
+
+/*
+ * A value of a dictionary in the server's encoding, as a row of here would
+ * have it; in place, or palloc'd.
+ */
+static AdCategory
+read_value(AdReader *r, uint32 encoding)
+{
+	Size		len;
+	AdCategory	c;
+
+	c.s = ad_rd_string(r, AD_CATEGORY_SCRATCH, &len);
+	c.len = (int) len;
+	if ((int) encoding != GetDatabaseEncoding() && ad_category_is_short(c))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("sketch was made in a database with encoding %s, this one has %s",
+						pg_encoding_to_char((int) encoding),
+						GetDatabaseEncodingName()),
+				 errdetail("It has values longer than %d bytes, which it knows by a hash of their bytes.",
+						   AD_MAX_CATEGORY),
+				 errhint("Make it again here.")));
+	c.s = ad_rd_text_from(r, encoding, c.s, &len);
+	c.len = (int) len;
+	/* at home it has the length that it was made with */
+	if ((int) encoding != GetDatabaseEncoding() && c.len > AD_MAX_CATEGORY)
+		c = ad_category_shorten(c, palloc(AD_CATEGORY_SCRATCH));
+	return c;
+}
+
 /* Read section 1 into a new sketch. */
 static AdSketch *
-read_features(AdReader *r, int version, MemoryContext mcxt)
+read_features(AdReader *r, int version, uint32 encoding, MemoryContext mcxt)
 {
 	AdSampling	sampling;
 	AdFeature  *features;
@@ -163,16 +255,11 @@ read_features(AdReader *r, int version, MemoryContext mcxt)
 	features = ad_palloc_array(AdFeature, d);
 	for (uint32 j = 0; j < d; j++)
 	{
-		Size		len;
-		const char *p;
-
 		features[j].class = ad_rd_u8(r);
 		if (features[j].class < 1 || features[j].class > AD_MAX_CLASS)
 			ad_rd_corrupt(r, "a feature is of an unknown class");
-		p = ad_rd_string(r, AD_MAX_NAME, &len);
-		features[j].name = ad_rd_text(r, p, len);
-		p = ad_rd_string(r, AD_MAX_TYPE_NAME, &len);
-		features[j].type = ad_rd_text(r, p, len);
+		features[j].name = read_name(r, encoding, AD_MAX_NAME);
+		features[j].type = read_name(r, encoding, AD_MAX_TYPE_NAME);
 	}
 	s = ad_sketch_create(&sampling, features, (int) d, mcxt);
 	if (version > 1)
@@ -244,7 +331,7 @@ read_counts(AdReader *r, int version, AdSketch *s)
 
 /* Read section 3: dictionaries. */
 static void
-read_dictionaries(AdReader *r, AdSketch *s)
+read_dictionaries(AdReader *r, uint32 encoding, AdSketch *s)
 {
 	for (int c = 0; c < s->ncategories; c++)
 	{
@@ -257,16 +344,14 @@ read_dictionaries(AdReader *r, AdSketch *s)
 		for (uint32 i = 0; i < n; i++)
 		{
 			uint64		count = ad_rd_u64(r);
-			Size		len;
-			const char *p = ad_rd_string(r, AD_CATEGORY_SCRATCH, &len);
+			AdCategory	c = read_value(r, encoding);
 
 			AD_CHECK_EVERY_1024(i);
-			ad_rd_text_check(r, p, len);
 			if (count > s->rows)
 				ad_rd_corrupt(r, "a value is counted more often than there are rows");
 			if (count == 0 && !overflow)
 				ad_rd_corrupt(r, "a value is counted in no row");
-			if (ad_dict_code(dict, p, (int) len) != i)
+			if (ad_dict_code(dict, c.s, c.len) != i)
 				ad_rd_corrupt(r, "a value occurs twice in a dictionary");
 			dict->entries[i].count = count;
 		}
@@ -318,6 +403,40 @@ read_sample(AdReader *r, AdSketch *s, bool trusted)
 	}
 }
 
+/* Read a sketch; see below. */
+static AdSketch *
+read_sketch(const uint8 *bytes, Size len, MemoryContext mcxt, bool trusted,
+			AdReader *extra)
+{
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
+	AdEnvelope	e;
+	AdReader	r;
+	AdSketch   *s;
+	uint32		encoding;
+
+	ad_envelope_open(&e, bytes, len, AD_MAGIC_SKETCH, "sketch",
+					 AD_SKETCH_VERSION, trusted ? AD_FLAG_UNSEALED : 0);
+	if (extra && ad_envelope_has(&e, SECTION_EXTRA))
+		ad_envelope_reader(&e, SECTION_EXTRA, "sketch", extra);
+	else if (extra)
+		ad_rd_init(extra, NULL, 0, "sketch");
+	encoding = read_encoding(&e);
+	ad_envelope_reader(&e, SECTION_FEATURES, "sketch", &r);
+	s = read_features(&r, e.version, encoding, mcxt);
+	ad_envelope_reader(&e, SECTION_COUNTS, "sketch", &r);
+	read_counts(&r, e.version, s);
+	ad_envelope_reader(&e, SECTION_VALUES, "sketch", &r);
+	read_dictionaries(&r, encoding, s);
+	ad_envelope_reader(&e, SECTION_SAMPLE, "sketch", &r);
+	read_sample(&r, s, trusted);
+	s->encoding = encoding;
+	s->is_foreign = (int) encoding != GetDatabaseEncoding() ||
+		!ad_envelope_has(&e, SECTION_ENCODING);
+	AssertSketchRows(s);
+	MemoryContextSwitchTo(old);
+	return s;
+}
+
 /*
  * Read a sketch into the given context, which must be empty or short-lived
  * if an error is to leave nothing behind.  Bytes are hostile: see the head.
@@ -328,24 +447,13 @@ AdSketch *
 ad_sketch_read(const uint8 *bytes, Size len, MemoryContext mcxt,
 			   AdReader *extra)
 {
-	MemoryContext old = MemoryContextSwitchTo(mcxt);
-	AdEnvelope	e;
-	AdReader	r;
-	AdSketch   *s;
+	return read_sketch(bytes, len, mcxt, extra != NULL, extra);
+}
 
-	ad_envelope_open(&e, bytes, len, AD_MAGIC_SKETCH, "sketch",
-					 AD_SKETCH_VERSION, extra ? AD_FLAG_UNSEALED : 0);
-	if (extra)
-		ad_envelope_reader(&e, SECTION_EXTRA, "sketch", extra);
-	ad_envelope_reader(&e, SECTION_FEATURES, "sketch", &r);
-	s = read_features(&r, e.version, mcxt);
-	ad_envelope_reader(&e, SECTION_COUNTS, "sketch", &r);
-	read_counts(&r, e.version, s);
-	ad_envelope_reader(&e, SECTION_VALUES, "sketch", &r);
-	read_dictionaries(&r, s);
-	ad_envelope_reader(&e, SECTION_SAMPLE, "sketch", &r);
-	read_sample(&r, s, extra != NULL);
-	AssertSketchRows(s);
-	MemoryContextSwitchTo(old);
-	return s;
+/* The same of a state that another server may have sent. */
+AdSketch *
+ad_sketch_read_state(const uint8 *bytes, Size len, MemoryContext mcxt,
+					 AdReader *extra)
+{
+	return read_sketch(bytes, len, mcxt, false, extra);
 }
