@@ -29,7 +29,7 @@ SELECT proname || '(' || (SELECT coalesce(string_agg(CASE a WHEN 'model' THEN CA
                           FROM unnest(proargtypes::oid[], proargnames) WITH ORDINALITY u(t, a, o)
                           WHERE t <> '"any"'::regtype AND o < pronargs) ||
        'r)' || CASE prokind WHEN 'w' THEN ' OVER ()' ELSE '' END AS call,
-       prokind = 'f' AS has_model
+       prokind = 'f' AND proname <> 'ad_row' AS has_model
 FROM pg_proc
 WHERE provariadic = '"any"'::regtype AND proname LIKE 'ad\_%' AND proname NOT LIKE 'ad\_try\_%' AND
       oid IN (SELECT objid FROM pg_depend
