@@ -508,3 +508,105 @@ SET plan_cache_mode = force_generic_plan -- see ad_label
 AS $$ SELECT * FROM _anomaly._ad_drift(_anomaly._ad_model($1, NULL), $2, $3) $$;
 COMMENT ON FUNCTION @extschema@.ad_drift(text, bytea, jsonb) IS
 'the same for the active version of a named model; needs the privilege read';
+
+CREATE FUNCTION @extschema@.ad_drift(
+    reference bytea,
+    current @extschema@.ad_sketch_state,
+    options jsonb DEFAULT '{}',
+    OUT part text,
+    OUT "position" integer,
+    OUT feature text,
+    OUT psi double precision,
+    OUT psi_noise double precision,
+    OUT ks double precision,
+    OUT js double precision,
+    OUT missing_reference double precision,
+    OUT missing_current double precision,
+    OUT missing_change double precision,
+    OUT new_categories text[],
+    OUT new_share double precision,
+    OUT vanished_categories text[],
+    OUT verdict text,
+    OUT reason text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'ad_drift_rows'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.ad_drift(bytea, @extschema@.ad_sketch_state, jsonb) IS
+'the same of a sketch as ad_sketch_state';
+
+CREATE FUNCTION @extschema@.ad_drift(
+    reference @extschema@.ad_sketch_state,
+    current bytea,
+    options jsonb DEFAULT '{}',
+    OUT part text,
+    OUT "position" integer,
+    OUT feature text,
+    OUT psi double precision,
+    OUT psi_noise double precision,
+    OUT ks double precision,
+    OUT js double precision,
+    OUT missing_reference double precision,
+    OUT missing_current double precision,
+    OUT missing_change double precision,
+    OUT new_categories text[],
+    OUT new_share double precision,
+    OUT vanished_categories text[],
+    OUT verdict text,
+    OUT reason text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'ad_drift_rows'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.ad_drift(@extschema@.ad_sketch_state, bytea, jsonb) IS
+'the same of a sketch as ad_sketch_state';
+
+CREATE FUNCTION @extschema@.ad_drift(
+    reference @extschema@.ad_sketch_state,
+    current @extschema@.ad_sketch_state,
+    options jsonb DEFAULT '{}',
+    OUT part text,
+    OUT "position" integer,
+    OUT feature text,
+    OUT psi double precision,
+    OUT psi_noise double precision,
+    OUT ks double precision,
+    OUT js double precision,
+    OUT missing_reference double precision,
+    OUT missing_current double precision,
+    OUT missing_change double precision,
+    OUT new_categories text[],
+    OUT new_share double precision,
+    OUT vanished_categories text[],
+    OUT verdict text,
+    OUT reason text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'ad_drift_rows'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.ad_drift(@extschema@.ad_sketch_state, @extschema@.ad_sketch_state, jsonb) IS
+'the same of a sketch as ad_sketch_state';
+
+CREATE FUNCTION @extschema@.ad_drift(
+    reference text,
+    current @extschema@.ad_sketch_state,
+    options jsonb DEFAULT '{}',
+    OUT part text,
+    OUT "position" integer,
+    OUT feature text,
+    OUT psi double precision,
+    OUT psi_noise double precision,
+    OUT ks double precision,
+    OUT js double precision,
+    OUT missing_reference double precision,
+    OUT missing_current double precision,
+    OUT missing_change double precision,
+    OUT new_categories text[],
+    OUT new_share double precision,
+    OUT vanished_categories text[],
+    OUT verdict text,
+    OUT reason text)
+RETURNS SETOF record
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100000 ROWS 10
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan -- see ad_label
+AS $$ SELECT * FROM _anomaly._ad_drift(_anomaly._ad_model($1, NULL), _anomaly._ad_sketch_bytes($2), $3) $$;
+COMMENT ON FUNCTION @extschema@.ad_drift(text, @extschema@.ad_sketch_state, jsonb) IS
+'the same of a sketch as ad_sketch_state, for the active version of a named model; needs the privilege read';

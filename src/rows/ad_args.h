@@ -76,6 +76,7 @@ extern void ad_args_init(AdArgs *a, FunctionCallInfo fcinfo, int first,
 						 MemoryContext mcxt);
 extern void ad_args_init_packed(AdArgs *a, bool is_keyed, MemoryContext mcxt);
 extern bool ad_args_is_packed(Oid type);
+extern bool ad_args_is_sketch(Oid type);
 extern void ad_args_next_packed(AdArgs *a, Datum value, const AdModel *m);
 extern bool ad_args_packed_fits(const AdArgs *a, Datum value);
 extern void ad_args_allocate(AdArgs *a, int n, MemoryContext mcxt);

@@ -30,6 +30,7 @@ extern int	ad_query_find(const AdQuery *q, const char *name,
 extern int	ad_query_key(const AdQuery *q, const char *name);
 extern void ad_query_features(AdQuery *q, int key);
 extern char *ad_query_of_features(const AdQuery *q);
+extern char *ad_query_sketch(const AdQuery *q, int column);
 extern char *ad_query_from(const AdQuery *q);
 extern bytea *ad_query_fit(const char *sql, Oid spec_type, Datum spec);
 extern void ad_query_read_only(const char *sql, int nargs, Oid *types,

@@ -1,11 +1,48 @@
 /*-------------------------------------------------------------------------
  *
  * args_match.c
- *		What a model expects of features, in whichever form they come.
+ *		What a model expects of features, in whichever form they come; and
+ *		which types are ours.
  *
  *-------------------------------------------------------------------------
  */
 #include "rows/ad_args.h"
+
+#include "access/transam.h"
+#include "catalog/pg_type.h"
+#include "utils/lsyscache.h"
+
+extern Datum ad_row_in(PG_FUNCTION_ARGS);
+extern Datum ad_sketch_state_in(PG_FUNCTION_ARGS);
+
+/* Whether a type has that function of ours for its input. */
+static bool
+has_input(Oid type, PGFunction function)
+{
+	Oid			input;
+	Oid			ioparam;
+	FmgrInfo	flinfo;
+
+	if (type < FirstNormalObjectId || get_typtype(type) != TYPTYPE_BASE)
+		return false;
+	getTypeInputInfo(type, &input, &ioparam);
+	fmgr_info(input, &flinfo);
+	return flinfo.fn_addr == function;
+}
+
+/* Whether a type is ad_row. */
+bool
+ad_args_is_packed(Oid type)
+{
+	return has_input(type, ad_row_in);
+}
+
+/* Whether a type is ad_sketch_state. */
+bool
+ad_args_is_sketch(Oid type)
+{
+	return has_input(type, ad_sketch_state_in);
+}
 
 /* Room for a row of n features, in the given context. */
 void

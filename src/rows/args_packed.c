@@ -12,27 +12,7 @@
 #include "rows/ad_args.h"
 #include "rows/ad_packed.h"
 
-#include "access/transam.h"
-#include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
-#include "utils/lsyscache.h"
-
-extern Datum ad_row_in(PG_FUNCTION_ARGS);
-
-/* Whether a type is ad_row. */
-bool
-ad_args_is_packed(Oid type)
-{
-	Oid			input;
-	Oid			ioparam;
-	FmgrInfo	flinfo;
-
-	if (type < FirstNormalObjectId || get_typtype(type) != TYPTYPE_BASE)
-		return false;
-	getTypeInputInfo(type, &input, &ioparam);
-	fmgr_info(input, &flinfo);
-	return flinfo.fn_addr == ad_row_in;
-}
 
 /* Arguments that are a packed row, of a caller who knows without asking. */
 void

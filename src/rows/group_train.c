@@ -188,6 +188,7 @@ group_query(const AdGroupTask *t, const AdQuery *q)
 {
 	const char *internal = ad_internal_schema();
 	StringInfoData sql;
+	char	   *sketch;
 	int			last = -1;
 	int			n = 0;
 
@@ -204,8 +205,9 @@ group_query(const AdGroupTask *t, const AdQuery *q)
 						 t->by_column[i] + 1);
 	appendStringInfo(&sql, ") COLLATE pg_catalog.\"C\", pg_catalog.count(*), %s._ad_fingerprint(_f.*), ",
 					 internal);
-	if (n == 1 && TupleDescAttr(q->columns, last)->atttypid == BYTEAOID)
-		appendStringInfo(&sql, "%s._ad_merge(_q._c%d)", internal, last + 1);
+	sketch = n == 1 ? ad_query_sketch(q, last) : NULL;
+	if (sketch)
+		appendStringInfoString(&sql, sketch);
 	else
 		appendStringInfo(&sql, "%s._ad_sketch($1, %s)", internal, q->features);
 	appendStringInfo(&sql, "%s GROUP BY 1 ORDER BY 1", ad_query_from(q));

@@ -13,6 +13,8 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "operate/ad_own.h"
+#include "rows/ad_args.h"
 #include "rows/ad_query.h"
 #include "sketch/ad_sketch.h"
 #include "sql/ad_text.h"
@@ -306,6 +308,24 @@ ad_query_of_features(const AdQuery *q)
 	/* a comment may end the query, so a line ends it too */
 	appendStringInfo(&sql, " FROM (\n%s\n) AS q", q->text);
 	return sql.data;
+}
+
+/*
+ * The expression that merges a column of sketches, of either type; NULL if it
+ * is none.
+ */
+char *
+ad_query_sketch(const AdQuery *q, int column)
+{
+	const char *internal = ad_internal_schema();
+	Oid			type = getBaseType(TupleDescAttr(q->columns, column)->atttypid);
+
+	if (type == BYTEAOID)
+		return psprintf("%s._ad_merge(_q._c%d)", internal, column + 1);
+	if (ad_args_is_sketch(type))
+		return psprintf("%s._ad_merge(%s._ad_sketch_bytes(_q._c%d))",
+						internal, internal, column + 1);
+	return NULL;
 }
 
 /* The FROM clause over a query's rows; see the file's head. */

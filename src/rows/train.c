@@ -101,6 +101,7 @@ fit_rows(const char *name, const char *sql, Datum spec, Oid spec_type,
 {
 	const char *internal = ad_internal_schema();
 	ErrorContextCallback callback;
+	char	   *sketch;
 	char	   *fit;
 	bytea	   *model;
 
@@ -110,17 +111,17 @@ fit_rows(const char *name, const char *sql, Datum spec, Oid spec_type,
 	error_context_stack = &callback;
 
 	ad_query_read(sql, "training query", query);
-	if (query->columns->natts == 1 &&
-		TupleDescAttr(query->columns, 0)->atttypid == BYTEAOID)
+	sketch = query->columns->natts == 1 ? ad_query_sketch(query, 0) : NULL;
+	if (sketch)
 	{
 		if (labels)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("training query has no column \"%s\" of labels, as it returns sketches",
 							ad_quote_clip(labels))));
-		/* sketches; a comment may end the query, so a line ends it too */
-		fit = psprintf("SELECT %s._ad_fit_sketch($1, %s._ad_merge(_q._c1)) FROM (\n%s\n) _q(_c1)",
-					   internal, internal, query->text);
+		/* a comment may end the query, so a line ends it too */
+		fit = psprintf("SELECT %s._ad_fit_sketch($1, %s) FROM (\n%s\n) _q(_c1)",
+					   internal, sketch, query->text);
 	}
 	else
 	{
