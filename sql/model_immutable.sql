@@ -21,7 +21,7 @@ ORDER BY p.oid::regprocedure::text;
 SELECT proname, prokind, pronargs, provariadic <> 0 AS variadic, proisstrict AS strict, provolatile, proparallel
 FROM pg_proc WHERE proname IN ('ad_iforest', 'ad_prepare', 'ad_sampling', 'ad_sketch', 'ad_merge', 'ad_fit',
                                'ad_fit_sketch', 'ad_score', 'ad_info', 'ad_features')
-ORDER BY proname, pronargs, provolatile;
+ORDER BY proname, pronargs, provariadic, provolatile;
 -- every object has a comment, and a name that is the extension's; from 17 on row and array types, which come with others, are objects too
 SELECT pg_describe_object(d.classid, d.objid, 0) AS without_comment
 FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
@@ -33,7 +33,7 @@ ORDER BY 1;
 SELECT pg_describe_object(d.classid, d.objid, 0) AS misnamed
 FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass,
      pg_identify_object_as_address(d.classid, d.objid, 0) a
-WHERE e.extname = 'anomaly' AND d.deptype = 'e' AND d.classid <> 'pg_namespace'::regclass
+WHERE e.extname = 'anomaly' AND d.deptype = 'e' AND d.classid NOT IN ('pg_namespace'::regclass, 'pg_cast'::regclass)
   AND a.object_names[array_upper(a.object_names, 1)] !~ '(^|\.)_?ad_'
 ORDER BY 1;
 -- every setting has its prefix, a default and a description

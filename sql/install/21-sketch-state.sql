@@ -63,9 +63,13 @@ COMMENT ON FUNCTION _anomaly._ad_sketch_bytes(@extschema@.ad_sketch_state) IS
 
 CREATE CAST (bytea AS @extschema@.ad_sketch_state)
 WITH FUNCTION _anomaly._ad_sketch_state(bytea) AS ASSIGNMENT;
+COMMENT ON CAST (bytea AS @extschema@.ad_sketch_state) IS
+'checks the bytes of a sketch, of earlier releases too';
 
 CREATE CAST (@extschema@.ad_sketch_state AS bytea)
 WITH FUNCTION _anomaly._ad_sketch_bytes(@extschema@.ad_sketch_state) AS ASSIGNMENT;
+COMMENT ON CAST (@extschema@.ad_sketch_state AS bytea) IS
+'the bytes of a sketch';
 
 CREATE FUNCTION _anomaly._ad_merge_state_transfn(@extschema@.ad_sketch_state, @extschema@.ad_sketch_state)
 RETURNS @extschema@.ad_sketch_state

@@ -66,9 +66,25 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION _anomaly._ad_row(bpchar) IS
 'the same of a char(n)';
 
+CREATE FUNCTION _anomaly._ad_row(name)
+RETURNS @extschema@.ad_row
+AS 'MODULE_PATHNAME', 'ad_row_of_name'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION _anomaly._ad_row(name) IS
+'the same of a name';
+
 CREATE CAST (text AS @extschema@.ad_row) WITH FUNCTION _anomaly._ad_row(text);
+COMMENT ON CAST (text AS @extschema@.ad_row) IS
+'reads the text of a packed row, as ad_row_in does';
 CREATE CAST (varchar AS @extschema@.ad_row) WITH FUNCTION _anomaly._ad_row(varchar);
+COMMENT ON CAST (varchar AS @extschema@.ad_row) IS
+'reads the text of a packed row, as ad_row_in does';
 CREATE CAST (bpchar AS @extschema@.ad_row) WITH FUNCTION _anomaly._ad_row(bpchar);
+COMMENT ON CAST (bpchar AS @extschema@.ad_row) IS
+'reads the text of a packed row, as ad_row_in does';
+CREATE CAST (name AS @extschema@.ad_row) WITH FUNCTION _anomaly._ad_row(name);
+COMMENT ON CAST (name AS @extschema@.ad_row) IS
+'reads the text of a packed row, as ad_row_in does';
 
 CREATE FUNCTION _anomaly._ad_row_support(internal)
 RETURNS internal

@@ -223,38 +223,29 @@ bits_of(double number)
 	return bits;
 }
 
-/*
- * Read the value of a field that has one into slot or category; true: it is
- * missing all the same.
- */
-static inline bool
+/* Read the value of a field that has one into slot or category. */
+static inline void
 set_field(RowCall *call, int j, AdSource *s, Datum value)
 {
-	double		number;
-
 	switch (s->kind)
 	{
 		case AD_SRC_INT2:
 			call->slot[j] = (uint64) (int64) DatumGetInt16(value);
-			return false;
+			return;
 		case AD_SRC_INT4:
 			call->slot[j] = (uint64) (int64) DatumGetInt32(value);
-			return false;
+			return;
 		case AD_SRC_INT8:
 		case AD_SRC_MONEY:
 			call->slot[j] = (uint64) DatumGetInt64(value);
-			return false;
+			return;
 		default:
 			break;
 	}
 	if (s->class == AD_CLASS_CATEGORY)
-	{
 		call->category[j] = ad_source_category(s, value);
-		return false;
-	}
-	number = ad_source_number(s, value);
-	call->slot[j] = bits_of(number);
-	return isnan(number);
+	else
+		call->slot[j] = bits_of(ad_source_number(s, value));
 }
 
 /* The bytes of a row, but for its strings. */
@@ -341,20 +332,26 @@ ad_row(PG_FUNCTION_ARGS)
 		null = ad_palloc_array(bool, call->nfields);
 	for (int j = 0; j < call->nfields; j++)
 	{
-		const NullableDatum *arg = &fcinfo->args[a->first + j];
+		AdSource   *source = source_of(a, j);
 
 		if (a->form == AD_FORM_ARRAY)
 		{
 			null[j] = isnan(a->x[j]);
 			call->slot[j] = bits_of(a->x[j]);
+			continue;
 		}
-		else if (a->form == AD_FORM_ROW)
-			null[j] = a->nulls[a->attribute[j]] ||
-				set_field(call, j, &a->sources[j],
-						  a->values[a->attribute[j]]);
-		else
-			null[j] = arg->isnull ||
-				set_field(call, j, &a->sources[j], arg->value);
+		if (a->form == AD_FORM_ROW)
+		{
+			int			i = a->attribute[j];
+
+			null[j] = a->nulls[i];
+			if (!null[j])
+				set_field(call, j, source, a->values[i]);
+			continue;
+		}
+		null[j] = fcinfo->args[a->first + j].isnull;
+		if (!null[j])
+			set_field(call, j, source, fcinfo->args[a->first + j].value);
 	}
 	PG_RETURN_BYTEA_P(pack(call, null));
 }

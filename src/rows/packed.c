@@ -45,6 +45,7 @@
 
 PG_FUNCTION_INFO_V1(ad_row_in);
 PG_FUNCTION_INFO_V1(ad_row_of_text);
+PG_FUNCTION_INFO_V1(ad_row_of_name);
 PG_FUNCTION_INFO_V1(ad_row_out);
 PG_FUNCTION_INFO_V1(ad_row_recv);
 PG_FUNCTION_INFO_V1(ad_row_send);
@@ -225,8 +226,9 @@ check_value(AdReader *r, const AdPackedHead *head, const AdPackedValues *v,
 	switch (head->fields[i].kind)
 	{
 		case AD_PACKED_NUMBER:
-			if (isnan(ad_packed_number(v, AD_PACKED_NUMBER, i)) != missing)
-				ad_rd_corrupt(r, "a number contradicts whether it is missing");
+			/* NaN is missing too, but as a key it is not NULL */
+			if (missing && !isnan(ad_packed_number(v, AD_PACKED_NUMBER, i)))
+				ad_rd_corrupt(r, "a missing number is not NaN");
 			return c;
 		case AD_PACKED_WHOLE:
 			if (missing && slot != 0)
@@ -349,6 +351,13 @@ Datum
 ad_row_of_text(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BYTEA_P(row_of_text(text_to_cstring(PG_GETARG_TEXT_PP(0))));
+}
+
+/* The same of a name. */
+Datum
+ad_row_of_name(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BYTEA_P(row_of_text(NameStr(*PG_GETARG_NAME(0))));
 }
 
 /* Output: the same. */
