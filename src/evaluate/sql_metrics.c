@@ -171,6 +171,7 @@ ad_ranking_serialfn(PG_FUNCTION_ARGS)
 	(void) ad_aggregate_context(fcinfo);
 	initStringInfo(&buf);
 	ad_wr_u32(&buf, 0);			/* place of the varlena header */
+	ad_aggregate_write_release(&buf);
 	ad_ranking_write((AdRanking *) PG_GETARG_POINTER(0), &buf);
 	SET_VARSIZE(buf.data, buf.len);
 	PG_RETURN_BYTEA_P(buf.data);
@@ -186,6 +187,7 @@ ad_ranking_deserialfn(PG_FUNCTION_ARGS)
 	(void) ad_aggregate_context(fcinfo);
 	bytes = PG_GETARG_BYTEA_PP(0);
 	ad_rd_init(&in, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), "ranking");
+	ad_aggregate_check_release(&in);
 	PG_RETURN_POINTER(ad_ranking_read(&in, CurrentMemoryContext));
 }
 

@@ -432,8 +432,8 @@ ad_fit_combinefn(PG_FUNCTION_ARGS)
 
 /*
  * A state for the exchange between workers: its sketch, and as extra bytes
- * whether the spec is text, then the spec as it was given.  A state that
- * saw no row (all of them NULL) is an empty bytea.
+ * the release, whether the spec is text, then the spec as it was given.  A
+ * state that saw no row (all of them NULL) is an empty bytea.
  */
 Datum
 ad_fit_serialfn(PG_FUNCTION_ARGS)
@@ -446,6 +446,7 @@ ad_fit_serialfn(PG_FUNCTION_ARGS)
 	if (state->sketch == NULL)
 		PG_RETURN_BYTEA_P(cstring_to_text_with_len("", 0));
 	initStringInfo(&extra);
+	ad_aggregate_write_release(&extra);
 	ad_wr_u8(&extra, state->spec_is_text);
 	if (state->spec_value)
 		ad_wr_bytes(&extra, state->spec_value, VARSIZE_ANY(state->spec_value));
@@ -465,6 +466,7 @@ ad_fit_deserialfn(PG_FUNCTION_ARGS)
 	if (VARSIZE_ANY_EXHDR(bytes) == 0)
 		PG_RETURN_NULL();
 	state = read_state(bytes, &extra);
+	ad_aggregate_check_release(&extra);
 	state->spec_is_text = ad_rd_u8(&extra) != 0;
 	if (extra.pos < extra.len)
 	{

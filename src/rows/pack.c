@@ -372,7 +372,7 @@ ad_row_support(PG_FUNCTION_ARGS)
 	call = ((SupportRequestSimplify *) request)->fcall;
 	if (!OidIsValid(call->inputcollid))
 		PG_RETURN_POINTER(NULL);
-	call = (FuncExpr *) copyObjectImpl(call);
+	call = copyObject(call);
 	call->inputcollid = InvalidOid;
 	PG_RETURN_POINTER(call);
 }

@@ -29,8 +29,6 @@
 #include "utils/builtins.h"
 #include "utils/expandeddatum.h"
 
-#define STATE_FORMAT	1
-#define MAX_VERSION_LENGTH 31	/* bytes of a release's number */
 #define MAX_SPEC_TEXT	(4 * AD_MAX_OPTIONS_LENGTH)
 
 typedef struct StateObject
@@ -62,8 +60,7 @@ write_extra(const AdFitState *state, StringInfo buf)
 {
 	char	   *spec = NULL;
 
-	ad_wr_u8(buf, STATE_FORMAT);
-	ad_wr_string(buf, AD_RELEASE, strlen(AD_RELEASE));
+	ad_aggregate_write_release(buf);
 	if (state->spec_value && state->spec_is_text)
 		spec = text_to_cstring((text *) state->spec_value);
 	else if (state->spec_value)
@@ -93,25 +90,6 @@ write_state(AdFitState *state)
 	return bytes;
 }
 
-/* Raise an error unless a state was made by this release. */
-static void
-check_release(AdReader *r)
-{
-	uint8		format = ad_rd_u8(r);
-	Size		len;
-	const char *release = ad_rd_string(r, MAX_VERSION_LENGTH, &len);
-
-	ad_rd_text_check(r, release, len);
-	if (len != strlen(AD_RELEASE) || memcmp(release, AD_RELEASE, len) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("aggregate state was made by version %s of the anomaly extension, this server has %s",
-						ad_quote_clip_len(release, len), AD_RELEASE),
-				 errhint("Install the same version on all servers.")));
-	if (format != STATE_FORMAT)
-		ad_rd_corrupt(r, "its state has an unknown format");
-}
-
 /* Read what goes with the sketch of a state, in the current context. */
 static void
 read_extra(AdFitState *state, AdReader *r, uint32 encoding)
@@ -122,7 +100,7 @@ read_extra(AdFitState *state, AdReader *r, uint32 encoding)
 
 	if (r->len == 0)
 		return;
-	check_release(r);
+	ad_aggregate_check_release(r);
 	if (ad_rd_u8(r) == 0)
 	{
 		ad_rd_end(r);

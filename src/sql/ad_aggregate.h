@@ -10,8 +10,11 @@
 
 #include "postgres.h"
 
+#include "core/ad_bytes.h"
 #include "fmgr.h"
 
 extern MemoryContext ad_aggregate_context(FunctionCallInfo fcinfo);
+extern void ad_aggregate_write_release(StringInfo buf);
+extern void ad_aggregate_check_release(AdReader *r);
 
 #endif							/* AD_AGGREGATE_H */
