@@ -155,6 +155,10 @@ CREATE TABLE events AS
 	FROM generate_series(1, 60) i;
 INSERT INTO subject (kind, name, value)
 SELECT 'event', 'event ' || i, ad_order_event_send(e) FROM events WHERE i <= 12;
+-- packed rows: of all types that a feature can have here, with names and without
+INSERT INTO subject (kind, name, value)
+SELECT 'row', 'row ' || i, ad_row_send(CASE i % 3 WHEN 0 THEN ad_row(t) WHEN 1 THEN ad_row(i, x, n, ts, colour, who, flag) ELSE ad_row(ARRAY[x, n]) END)
+FROM training t WHERE i <= 12;
 SQL
 
 	# Models of every detector and of every word that an option may be; ensembles

@@ -79,17 +79,17 @@ BEGIN
 	slowest := 0;
 	FOR i IN first .. last LOOP
 		-- every kind of damage in turn, on five models, two sketches, and on a
-		-- stream, an event or a stream of p-values
+		-- stream, an event, a stream of p-values or a packed row
 		turn := i / kinds;
 		what := (ARRAY['model', 'sketch', 'model', 'model', 'sketch', 'model', 'model',
-			(ARRAY['stream', 'event', 'p-values'])[1 + turn / 8 % 3]])[1 + turn % 8];
+			(ARRAY['stream', 'event', 'p-values', 'row'])[1 + turn / 8 % 4]])[1 + turn % 8];
 		nth := CASE what WHEN 'model' THEN turn / 8 * 5 + turn % 8 - (turn % 8 > 1)::int - (turn % 8 > 4)::int
-			WHEN 'sketch' THEN turn / 8 * 2 + (turn % 8) / 4 ELSE turn / 24 END;
+			WHEN 'sketch' THEN turn / 8 * 2 + (turn % 8) / 4 ELSE turn / 32 END;
 		SELECT * INTO STRICT one FROM subject
 			WHERE id = (ids -> what ->> (nth * 31 % jsonb_array_length(ids -> what)))::int;
 		SELECT * INTO STRICT two FROM subject s
 			WHERE s.kind = one.kind ORDER BY (s.id * 7919 + i) % 31 LIMIT 1;
-		damaged := CASE what WHEN 'event' THEN ad_test_damage(one.value, seed + i)
+		damaged := CASE WHEN what IN ('event', 'row') THEN ad_test_damage(one.value, seed + i)
 			ELSE ad_test_mutate(one.value, two.value, seed + i, i % kinds) END;
 		-- each call as the SQL, after the name that it is counted under
 		calls := CASE what WHEN 'model' THEN ARRAY[
@@ -127,7 +127,15 @@ BEGIN
 				format('ad_fit_sketch: SELECT ad_info(ad_fit_sketch(%L, \$1))', detectors[1 + i % cardinality(detectors)]),
 				'ad_drift: SELECT count(*) FROM ad_drift(\$1, \$2)',
 				'ad_drift: SELECT count(*) FROM ad_drift(\$2, \$1)',
+				'receive: SELECT ad_info(ad_fit_sketch(ad_iforest(trees => 2, sample_size => 8), ad_merge(s)))
+					FROM (SELECT ad_test_receive(\$1, NULL::ad_sketch_state) UNION ALL SELECT \$2::ad_sketch_state) v(s)',
 				'ad_info: SELECT ad_info(\$1)']
+			WHEN 'row' THEN ARRAY[
+				'receive: SELECT 1 / (ad_row_send(r) = ad_row_send(r::text::ad_row))::int FROM ad_test_receive(\$1, NULL::ad_row) r',
+				'ad_fit: SELECT ad_info(ad_fit(ad_zscore(), r)) FROM ad_test_receive(\$1, NULL::ad_row) r',
+				'ad_sketch: SELECT ad_merge(s) FROM (SELECT ad_sketch(ad_sampling(keyed => true), r) FROM (SELECT ad_test_receive(\$1, NULL::ad_row)
+					UNION ALL SELECT ad_test_receive(\$2, NULL::ad_row)) v(r)) u(s)',
+				'ad_score: SELECT count(1 / (ad_score(m, ad_test_receive(\$1, NULL::ad_row)) <> ''NaN'')::int) FROM (SELECT ad_fit(ad_zscore(), t) FROM training t) u(m)']
 			WHEN 'stream' THEN ARRAY[
 				'ad_stream_info: SELECT ad_stream_info(\$1)',
 				-- goes on, with a late time, a long gap and the ends of time; and on from there
@@ -271,6 +279,9 @@ reached('stream', 'ok', 100, qw(ad_stream_info ad_stream_update));
 reached('stream', '22P03', 300, qw(ad_stream_info ad_stream_update));
 reached('p-values', 'ok', 100, 'ad_fdr_level_array');
 reached('p-values', '22P03', 300, 'ad_fdr_level_array');
+reached('row', 'ok', 20, qw(receive ad_fit ad_sketch ad_score));
+reached('row', '22P03', 200, qw(receive ad_fit ad_sketch ad_score));
+reached('sketch', 'ok', 200, 'receive');
 reached('event', 'ok', 100, qw(receive ad_layering ad_wash_trade ad_layering_timeline));
 
 SKIP:
