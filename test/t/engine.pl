@@ -144,6 +144,28 @@ for my $call ([ 'ad_fit(jsonb,"any")', 'ad_zscore(), score' ], [ 'ad_sketch("any
 	like($error, qr/could not confirm type correctness/, "$name is refused by an exact check");
 }
 
+# postgres_fdw sends the whole aggregate, names included; EXPLAIN does not
+# connect.
+SKIP:
+{
+	skip 'postgres_fdw is not installed', 5
+	  unless sql_value($node, q{SELECT count(*) FROM pg_available_extensions WHERE name = 'postgres_fdw'});
+	$node->safe_psql('postgres', <<'SQL');
+CREATE EXTENSION postgres_fdw;
+CREATE SERVER shard FOREIGN DATA WRAPPER postgres_fdw OPTIONS (extensions 'anomaly');
+CREATE USER MAPPING FOR postgres SERVER shard;
+CREATE FOREIGN TABLE far (id bigint, amount numeric, country text, ts timestamptz) SERVER shard;
+SQL
+	my %ships = (
+		"SELECT ad_fit(ad_iforest(), ad_row(ARRAY['amount', 'country'], amount, country)) FROM far" => qr/Relations: Aggregate on/,
+		"SELECT ad_sketch('{}', ad_row(ARRAY['amount'], amount)) FROM far GROUP BY id" => qr/Relations: Aggregate on/,
+		"SELECT ad_sketch('{}', ad_row(amount, country, 'constant'::text)) FROM far" => qr/Relations: Aggregate on/,
+		"SELECT id FROM far WHERE ad_score((SELECT NULL::bytea), ad_row(ARRAY['amount'], amount)) > 0.5" => qr/Remote SQL: .*ad_row\('\{amount\}'::text\[\], amount\)/,
+		'SELECT ad_fit(ad_iforest(), f) FROM (SELECT amount, country FROM far) f' => qr/Remote SQL: SELECT amount, country FROM/);
+
+	like($node->safe_psql('postgres', "EXPLAIN (VERBOSE, COSTS OFF) $_"), $ships{$_}, "what is sent of $_") for sort keys %ships;
+}
+
 # One state, with a name for what was done to it.
 sub combined
 {

@@ -54,7 +54,7 @@ FROM object LEFT JOIN LATERAL (
 	       t.typcategory, t.typacl)
 	FROM pg_type t WHERE classid = 'pg_type'::regclass AND t.oid = objid
 	UNION ALL
-	SELECT concat_ws(' | ', castfunc, castcontext, castmethod) FROM pg_cast c WHERE classid = 'pg_cast'::regclass AND c.oid = objid
+	SELECT concat_ws(' | ', castfunc::regprocedure, castcontext, castmethod) FROM pg_cast c WHERE classid = 'pg_cast'::regclass AND c.oid = objid
 ) d ON true
 ORDER BY 1
 SQL
