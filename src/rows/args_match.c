@@ -8,40 +8,56 @@
  */
 #include "rows/ad_args.h"
 
+#include "access/htup_details.h"
 #include "access/transam.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
-extern Datum ad_row_in(PG_FUNCTION_ARGS);
-extern Datum ad_sketch_state_in(PG_FUNCTION_ARGS);
-
-/* Whether a type has that function of ours for its input. */
+/*
+ * Whether the input of a type is that function of ours.  By name, which nobody
+ * can use but who may create base types, a superuser.
+ */
 static bool
-has_input(Oid type, PGFunction function)
+has_input(Oid type, const char *function)
 {
 	Oid			input;
 	Oid			ioparam;
-	FmgrInfo	flinfo;
+	HeapTuple	tuple;
+	Form_pg_proc proc;
+	Datum		source;
+	bool		isnull;
+	bool		same;
 
 	if (type < FirstNormalObjectId || get_typtype(type) != TYPTYPE_BASE)
 		return false;
 	getTypeInputInfo(type, &input, &ioparam);
-	fmgr_info(input, &flinfo);
-	return flinfo.fn_addr == function;
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(input));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", input);
+	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
+	same = proc->prolang == ClanguageId && !isnull &&
+		strcmp(TextDatumGetCString(source), function) == 0;
+	ReleaseSysCache(tuple);
+	return same;
 }
 
 /* Whether a type is ad_row. */
 bool
 ad_args_is_packed(Oid type)
 {
-	return has_input(type, ad_row_in);
+	return has_input(type, "ad_row_in");
 }
 
 /* Whether a type is ad_sketch_state. */
 bool
 ad_args_is_sketch(Oid type)
 {
-	return has_input(type, ad_sketch_state_in);
+	return has_input(type, "ad_sketch_state_in");
 }
 
 /* Room for a row of n features, in the given context. */
