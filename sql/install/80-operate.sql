@@ -265,9 +265,9 @@ COMMENT ON COLUMN @extschema@.ad_models.features IS 'names and types of the feat
 COMMENT ON COLUMN @extschema@.ad_models.privilege IS 'the most the current user may do with it';
 COMMENT ON COLUMN @extschema@.ad_models.groups IS
 'of a model per entity: the columns that name one, min_rows, fallback, how many entities there are, how many have no model; else NULL';
-COMMENT ON COLUMN @extschema@.ad_models.query IS 'the training query; NULL without the privilege read';
-COMMENT ON COLUMN @extschema@.ad_models.fit_ms IS 'milliseconds that reading the rows and fitting took; NULL if it was trained before 0.3.0';
-COMMENT ON COLUMN @extschema@.ad_models.fit_bytes IS 'memory of the fit at its most: the sample of the rows and what the detector made of it; NULL if it was trained before 0.3.0';
+COMMENT ON COLUMN @extschema@.ad_models.query IS 'the training query, empty if the bytes came by ad_import_model(); NULL without the privilege read';
+COMMENT ON COLUMN @extschema@.ad_models.fit_ms IS 'milliseconds that reading the rows and fitting took; NULL if it was trained before 0.3.0, or imported';
+COMMENT ON COLUMN @extschema@.ad_models.fit_bytes IS 'memory of the fit at its most: the sample of the rows and what the detector made of it; NULL if it was trained before 0.3.0, or imported';
 COMMENT ON COLUMN @extschema@.ad_models.labels IS 'where the labels are that it was trained with: the column, and the query that it is one of; NULL: there were none, or without the privilege read';
 GRANT SELECT ON @extschema@.ad_models TO PUBLIC;
 

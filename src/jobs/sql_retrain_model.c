@@ -145,6 +145,13 @@ train(const char *model, const Version *champion, const char *notes)
 		labelled ? champion->labels : CStringGetTextDatum(""),
 	CStringGetTextDatum(notes)};
 
+	if (champion->query != (Datum) 0 &&
+		VARSIZE_ANY_EXHDR(DatumGetPointer(champion->query)) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model \"%s\" has no training query", model),
+				 errdetail("Its bytes came by ad_import_model()."),
+				 errhint("Train it where it was trained, and publish it again with ad_publish_model().")));
 	(void) select_one("SELECT _anomaly._ad_train($1, $2, $3, $5, NULL, false, CASE WHEN $4 OPERATOR(pg_catalog.<>) '' THEN $4 END)",
 					  lengthof(types), types, values);
 	return DatumGetInt32(column(1, NULL));

@@ -25,7 +25,7 @@ typedef struct AdStored
 	Datum		notes;			/* text; 0: none */
 	Datum		groups;			/* jsonb; 0: it is one model */
 	Datum		labels;			/* jsonb: column and query; 0: none */
-	double		fit_ms;			/* reading and fitting took, */
+	double		fit_ms;			/* reading and fitting took (NaN: not known), */
 	int64		fit_bytes;		/* and so much memory at most */
 	int32		keep;			/* versions; 0: as many as before */
 	bool		activate;

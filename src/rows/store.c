@@ -150,6 +150,7 @@ ad_store_version(const AdStored *s)
 	nulls[STORE_GROUPS] = s->groups == (Datum) 0 ? 'n' : ' ';
 	values[STORE_FIT_MS] = Float8GetDatum(s->fit_ms);
 	values[STORE_FIT_BYTES] = Int64GetDatum(s->fit_bytes);
+	nulls[STORE_FIT_MS] = nulls[STORE_FIT_BYTES] = isnan(s->fit_ms) ? 'n' : ' ';
 	(void) ad_own_run(ad_store_has_groups() ?
 					  "INSERT INTO %s._ad_model_version (name, version, model, spec, query, rows, "
 					  "features, digest, trained_at, trained_by, notes, groups, fit_ms, fit_bytes) "
