@@ -30,3 +30,16 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_publish_model(text, text[], boolean, boolean) IS
 'brings the active version of a named model to foreign servers, where it becomes the next version of the same name: runs ad_import_model() there by dblink, if that is installed, and returns the version that it has there; else, or with run => false, returns the statement to run there; run => true without dblink: error; each server commits by itself; needs the privilege read';
 
+CREATE FUNCTION @extschema@.ad_ships(
+    query text,
+    OUT scan text,
+    OUT server text,
+    OUT ships text,
+    OUT reason text,
+    OUT hint text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 10000 ROWS 10;
+COMMENT ON FUNCTION @extschema@.ad_ships(text) IS
+'what the plan of a query, which must be one SELECT and is not run, fetches from foreign servers, a row a scan: tables, server, what comes (aggregate, joined rows, filtered rows, rows), why not less and what to do about it (both NULL where there is nothing to say); no row: it reads no foreign table; NULL query: no row';
+

@@ -78,4 +78,11 @@ extern void pg_sha256_final(pg_sha256_ctx *ctx, uint8 *dest);
 #define ad_current_timeline()	((void) RecoveryInProgress(), ThisTimeLineID)
 #endif
 
+/* 14 names the owner of a cached plan; that of one that is not saved is none. */
+#if PG_VERSION_NUM >= 140000
+#define ad_release_plan(plan)	ReleaseCachedPlan(plan, NULL)
+#else
+#define ad_release_plan(plan)	ReleaseCachedPlan(plan, false)
+#endif
+
 #endif							/* AD_COMPAT_H */

@@ -20,6 +20,7 @@
 #include "operate/ad_progress.h"
 #include "rows/ad_query.h"
 #include "rows/ad_registry.h"
+#include "rows/ad_ships.h"
 #include "rows/ad_spec_value.h"
 #include "rows/ad_store.h"
 #include "sql/ad_result.h"
@@ -93,17 +94,19 @@ find_labels(AdQuery *query, const char *labels, bool keyed)
 
 /*
  * Fit the rows of a query; the model's bytes, or NULL if there are no rows.
- * labels: the column that is no feature; NULL: none.
+ * labels: the column that is no feature; NULL: none.  Where it reads foreign
+ * tables, sketches are fetched if shards lets them.
  */
 static bytea *
 fit_rows(const char *name, const char *sql, Datum spec, Oid spec_type,
-		 bool keyed, const char *labels, AdQuery *query)
+		 bool keyed, const char *labels, AdShards shards, AdQuery *query)
 {
 	const char *internal = ad_internal_schema();
 	ErrorContextCallback callback;
 	char	   *sketch;
 	char	   *fit;
-	bytea	   *model;
+	bytea	   *model = NULL;
+	bool		done = false;
 
 	callback.callback = error_context;
 	callback.arg = (void *) name;
@@ -133,12 +136,15 @@ fit_rows(const char *name, const char *sql, Datum spec, Oid spec_type,
 		if (labels)
 			find_labels(query, labels, keyed);
 		ad_query_features(query, keyed ? 0 : -1);
+		if (shards != AD_SHARDS_OFF)
+			model = ad_shards_fit(name, query, shards, spec, spec_type, &done);
 		fit = psprintf("SELECT %s._ad_fit($1, %s%s)%s", internal,
 					   keyed ? "_q._c1, " : "", query->features,
 					   ad_query_from(query));
 	}
 
-	model = ad_query_fit(fit, spec_type, spec);
+	if (!done)
+		model = ad_query_fit(fit, spec_type, spec);
 	error_context_stack = callback.previous;
 	return model;
 }
@@ -195,9 +201,11 @@ weighted_spec(const char *name, const AdQuery *query, const char *labels,
 /* As fit_rows(), with members that the labels, if there are some, weigh. */
 static bytea *
 fit_weighed(const char *name, const char *sql, Datum spec, Oid spec_type,
-			bool keyed, const char *labels, AdQuery *query, int progress)
+			bool keyed, const char *labels, AdShards shards, AdQuery *query,
+			int progress)
 {
-	bytea	   *bytes = fit_rows(name, sql, spec, spec_type, keyed, labels, query);
+	bytea	   *bytes = fit_rows(name, sql, spec, spec_type, keyed, labels,
+								 shards, query);
 	Datum		weighted;
 
 	if (labels == NULL || bytes == NULL)
@@ -206,7 +214,8 @@ fit_weighed(const char *name, const char *sql, Datum spec, Oid spec_type,
 	weighted = weighted_spec(name, query, labels, bytes);
 	if (weighted == (Datum) 0)
 		return bytes;
-	return fit_rows(name, sql, weighted, JSONBOID, keyed, labels, query);
+	return fit_rows(name, sql, weighted, JSONBOID, keyed, labels, shards,
+					query);
 }
 
 /* Raise an error for a training query that gives nothing to fit to. */
@@ -239,9 +248,19 @@ store_labels(const AdQuery *query, const char *labels, AdStored *out)
 	out->query = ad_query_of_features(query);
 }
 
+/* The argument shards, if the function has it. */
+static AdShards
+shards_argument(FunctionCallInfo fcinfo)
+{
+	if (PG_NARGS() <= 7 || PG_ARGISNULL(7))
+		return AD_SHARDS_AUTO;
+	return ad_shards_by_name(ad_text_argument(PG_GETARG_DATUM(7), "shards",
+											  AD_MAX_WORD_LENGTH));
+}
+
 /*
- * ad_train(name, query, spec or detector, notes, keep, activate, labels) ->
- * version; that of 0.2.0 has no labels
+ * ad_train(name, query, spec or detector, notes, keep, activate, labels,
+ * shards) -> version; that of 0.2.0 has neither labels nor shards
  */
 static Datum
 run_train(FunctionCallInfo fcinfo)
@@ -296,7 +315,8 @@ run_train(FunctionCallInfo fcinfo)
 	INSTR_TIME_SET_CURRENT(start);
 	bytes = fit_weighed(text_to_cstring(name), sql,
 						PointerGetDatum(spec_value), types[2],
-						spec.sampling.keyed, labels, &query, progress);
+						spec.sampling.keyed, labels, shards_argument(fcinfo),
+						&query, progress);
 	INSTR_TIME_SET_CURRENT(took);
 	INSTR_TIME_SUBTRACT(took, start);
 	ad_progress_around_fit = -1;

@@ -1,0 +1,638 @@
+/*-------------------------------------------------------------------------
+ *
+ * shards.c
+ *		A training query over foreign tables, as one that sends sketches.
+ *
+ * postgres_fdw fetches the rows of a query over a partitioned table, unless it
+ * groups by the partition key and a setting is on; and a key that is as good as
+ * unique (PARTITION BY HASH (id)) cannot be grouped by.  So the query is taken
+ * apart, one part for each partition,
+ *
+ *		SELECT ad_sketch(spec, _q._c1, ...)
+ *		FROM (SELECT a, b FROM (SELECT <columns> FROM ONLY part) t WHERE ...) _q
+ *		UNION ALL ...
+ *
+ * of which postgres_fdw sends each to its server.  That is the same rows if the
+ * query reads one table and does no more with its rows than choose them and
+ * compute from them.  Where the caller may read the table, but not its
+ * partitions, or row security is on, a LIST partitioned table is asked as a
+ * whole, by groups of its key.
+ *
+ * Whether it would be so is read off the plan, which is then run: see ships.c.
+ * What comes are sketches without names; the query knows them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/ad_compat.h"
+#include "operate/ad_own.h"
+#include "rows/ad_ships.h"
+#include "sketch/ad_sketch.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/parsenodes.h"
+#include "parser/scanner.h"
+#include "tcop/tcopprot.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/partcache.h"
+#include "utils/rel.h"
+#include "utils/resowner.h"
+#include "utils/rls.h"
+
+/* A training query that is to be taken apart. */
+typedef struct Shards
+{
+	const AdQuery *query;
+	const char *text;			/* of the query, TABLE written as SELECT */
+	const char *spec;			/* an SQL literal */
+	Oid			table;
+	List	   *parts;			/* OIDs of what has its rows */
+	int			foreign;		/* of them foreign tables */
+	const char *alias;			/* of the table in the query, quoted */
+	bool		is_named;		/* the query names it so */
+	int			first;			/* where its first column begins, */
+	int			start;			/* where the name of the table does, */
+	int			end;			/* and what follows that */
+	SPIPlanPtr	plan;			/* NULL: none */
+	char	   *sql;
+	const char *reason;			/* why it does not ship */
+	const char *hint;
+} Shards;
+
+/* The word of ad_train() for it. */
+AdShards
+ad_shards_by_name(const char *word)
+{
+	if (strcmp(word, "auto") == 0)
+		return AD_SHARDS_AUTO;
+	if (strcmp(word, "only") == 0)
+		return AD_SHARDS_ONLY;
+	if (strcmp(word, "off") == 0)
+		return AD_SHARDS_OFF;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown value \"%s\" of shards", ad_quote_clip(word)),
+			 errdetail("Expected one of \"auto\", \"only\", \"off\".")));
+}
+
+/* Note the tables that have the rows of a table. */
+static void
+find_parts(Shards *s)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(s->table, AccessShareLock, NULL))
+	{
+		char		kind = get_rel_relkind(lfirst_oid(lc));
+
+		if (kind == RELKIND_PARTITIONED_TABLE)
+			continue;
+		s->parts = lappend_oid(s->parts, lfirst_oid(lc));
+		if (kind == RELKIND_FOREIGN_TABLE)
+			s->foreign++;
+	}
+}
+
+/* Whether a query, or one in it, reads a foreign table. */
+static bool
+reads_foreign(Node *node, void *unused)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeTblEntry))
+	{
+		RangeTblEntry *rte = (RangeTblEntry *) node;
+		Shards		s = {0};
+
+		if (rte->rtekind != RTE_RELATION)
+			return false;
+		s.table = rte->relid;
+		find_parts(&s);
+		return s.foreign > 0;
+	}
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, reads_foreign, unused,
+								 QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, reads_foreign, unused);
+}
+
+/* What a query does with rows beyond choosing and computing, or NULL. */
+static const char *
+not_simple(const SelectStmt *stmt, const Query *query)
+{
+	Node	   *from = list_length(stmt->fromClause) == 1 ?
+		linitial(stmt->fromClause) : NULL;
+
+	if (stmt->op != SETOP_NONE)
+		return "it is a UNION, INTERSECT or EXCEPT";
+	if (stmt->withClause != NULL)
+		return "it has a WITH clause";
+	if (stmt->distinctClause != NIL)
+		return "it has DISTINCT";
+	if (stmt->groupClause != NIL || stmt->havingClause != NULL || query->hasAggs)
+		return "it has groups or aggregates";
+	if (stmt->windowClause != NIL || query->hasWindowFuncs)
+		return "it has window functions";
+	if (query->hasTargetSRFs)
+		return "it has a set-returning function among its columns";
+	if (stmt->sortClause != NIL)
+		return "it has ORDER BY";
+	if (stmt->limitCount != NULL || stmt->limitOffset != NULL)
+		return "it has LIMIT or OFFSET";
+	if (list_length(stmt->fromClause) > 1 || (from && IsA(from, JoinExpr)))
+		return "it joins tables";
+	if (from && IsA(from, RangeTableSample))
+		return "it has TABLESAMPLE";
+	if (from == NULL || !IsA(from, RangeVar))
+		return "it reads from something else than a table";
+	if (!((RangeVar *) from)->inh)
+		return "it has ONLY";
+	return NULL;
+}
+
+/*
+ * Find the name of the table in the text of the query.  False if it is not
+ * where the parser says.
+ */
+static bool
+find_name(Shards *s, const RangeVar *from)
+{
+	int			words = 1 + (from->schemaname ? 2 : 0) + (from->catalogname ? 2 : 0);
+	core_yy_extra_type extra;
+	core_YYSTYPE value;
+	YYLTYPE		at = 0;
+	core_yyscan_t scanner = scanner_init(s->text, &extra, &ScanKeywords,
+										 ScanKeywordTokens);
+	int			token;
+
+	s->start = from->location;
+	s->end = -1;
+	while ((token = core_yylex(&value, &at, scanner)) != 0 && at < s->start)
+		CHECK_FOR_INTERRUPTS();
+	if (token != 0 && at == s->start)
+	{
+		while (token != 0 && words-- > 0)
+			token = core_yylex(&value, &at, scanner);
+		/* as FROM tx *, of old */
+		if (token == '*')
+			token = core_yylex(&value, &at, scanner);
+		s->end = token == 0 ? (int) strlen(s->text) : at;
+	}
+	scanner_finish(scanner);
+	return s->end >= 0;
+}
+
+/* The columns that are sketched, the row key first if there is one. */
+static void
+append_columns(StringInfo sql, const AdQuery *q)
+{
+	if (q->key >= 0)
+		appendStringInfo(sql, ", _q._c%d", q->key + 1);
+	if (strcmp(q->features, "_f.*") != 0)
+	{
+		appendStringInfo(sql, ", %s", q->features);
+		return;
+	}
+	for (int i = 0; i < q->columns->natts; i++)
+		if (i != q->key && (q->by == NULL || !q->by[i]))
+			appendStringInfo(sql, ", _q._c%d", i + 1);
+}
+
+/* The names of the columns of a subquery _q, after one that is no column of the query. */
+static void
+append_names(StringInfo sql, const AdQuery *q, const char *before)
+{
+	appendStringInfo(sql, " _q(%s", before);
+	for (int i = 0; i < q->columns->natts; i++)
+		appendStringInfo(sql, "%s_c%d", i > 0 ? ", " : "", i + 1);
+}
+
+/* Add the columns of the whole table, from a part of it, in its place. */
+static void
+append_part(StringInfo sql, const Shards *s, Oid part)
+{
+	Relation	rel = table_open(s->table, NoLock);
+	TupleDesc	columns = RelationGetDescr(rel);
+	const char *comma = "";
+
+	appendStringInfoString(sql, "(SELECT ");
+	for (int i = 0; i < columns->natts; i++)
+	{
+		if (TupleDescAttr(columns, i)->attisdropped)
+			continue;
+		appendStringInfo(sql, "%s%s", comma,
+						 quote_identifier(NameStr(TupleDescAttr(columns, i)->attname)));
+		comma = ", ";
+	}
+	appendStringInfo(sql, " FROM ONLY %s)",
+					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(part)),
+												get_rel_name(part)));
+	if (!s->is_named)
+		appendStringInfo(sql, " AS %s", s->alias);
+	appendStringInfoChar(sql, ' ');
+	table_close(rel, NoLock);
+}
+
+/* What begins and ends the query over the sketches. */
+static void
+begin_merge(StringInfo sql)
+{
+	initStringInfo(sql);
+	appendStringInfo(sql, "SELECT %s._ad_merge(_s._c1), pg_catalog.count(_s._c1) FILTER (WHERE _s._c2), "
+					 "pg_catalog.sum(pg_catalog.octet_length(_s._c1)) FILTER (WHERE _s._c2) FROM (",
+					 ad_internal_schema());
+}
+
+/* The query that takes the table apart. */
+static void
+write_parts(Shards *s)
+{
+	const char *text = s->text;
+	StringInfoData sql;
+	ListCell   *lc;
+
+	begin_merge(&sql);
+	foreach(lc, s->parts)
+	{
+		bool		foreign = get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE;
+
+		if (lc != list_head(s->parts))
+			appendStringInfoString(&sql, " UNION ALL ");
+		appendStringInfo(&sql, "SELECT %s._ad_sketch(%s", ad_internal_schema(),
+						 s->spec);
+		append_columns(&sql, s->query);
+		appendStringInfo(&sql, ") AS _c1, %s AS _c2 FROM (\n%.*s",
+						 foreign ? "true" : "false", s->start, text);
+		append_part(&sql, s, lfirst_oid(lc));
+		/* a comment may end the query, so a line ends it too */
+		appendStringInfo(&sql, "%s\n)", text +s->end);
+		append_names(&sql, s->query, "");
+		appendStringInfoChar(&sql, ')');
+	}
+	appendStringInfoString(&sql, ") _s");
+	s->sql = sql.data;
+}
+
+/* Plan the query, and keep the plan if all that it fetches are sketches. */
+static void
+plan_query(void *arg)
+{
+	Shards	   *s = arg;
+	ListCell   *lc;
+	bool		ships = true;
+
+	s->plan = SPI_prepare_cursor(s->sql, 0, NULL, CURSOR_OPT_PARALLEL_OK);
+	if (s->plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s",
+			 SPI_result_code_string(SPI_result));
+	foreach(lc, ad_ships_of_plan(s->plan))
+	{
+		const AdShip *ship = lfirst(lc);
+
+		if (ship->aggregate || !ships)
+			continue;
+		ships = false;
+		s->reason = psprintf("of %s on server \"%s\" %s would come, as %s",
+							 ship->scan, ship->server, ship->ships,
+							 ship->reason ? ship->reason : "nothing is aggregated");
+		s->hint = ship->hint;
+	}
+	if (!ships)
+		s->plan = NULL;
+}
+
+/*
+ * The same; a query of ours that cannot be planned is none that ships.  In a
+ * subtransaction, since an error may leave locks and open tables behind.
+ */
+static void
+try_plan(Shards *s)
+{
+	MemoryContext mcxt = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(mcxt);
+	PG_TRY();
+	{
+		plan_query(s);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(mcxt);
+		error = CopyErrorData();
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+			error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		s->plan = NULL;
+		s->reason = psprintf("it could not be planned by parts: %s",
+							 error->message);
+		s->hint = NULL;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(mcxt);
+	CurrentResourceOwner = owner;
+}
+
+/* Whether the caller may read the parts of a table as he may read the table. */
+static bool
+may_read_parts(Shards *s)
+{
+	ListCell   *lc;
+
+	if (check_enable_rls(s->table, InvalidOid, true) == RLS_ENABLED)
+	{
+		s->reason = psprintf("row security is on for table \"%s\"",
+							 get_rel_name(s->table));
+		s->hint = NULL;
+		return false;
+	}
+	foreach(lc, s->parts)
+	{
+		if (lfirst_oid(lc) == s->table)
+			continue;
+		if (pg_class_aclcheck(lfirst_oid(lc), GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
+			check_enable_rls(lfirst_oid(lc), InvalidOid, true) != RLS_ENABLED)
+			continue;
+		s->reason = psprintf("role \"%s\" may not read partition \"%s\" by itself",
+							 GetUserNameFromId(GetUserId(), false),
+							 get_rel_name(lfirst_oid(lc)));
+		s->hint = psprintf("GRANT SELECT ON %s TO %s.",
+						   quote_qualified_identifier(get_namespace_name(get_rel_namespace(lfirst_oid(lc))),
+													  get_rel_name(lfirst_oid(lc))),
+						   quote_identifier(GetUserNameFromId(GetUserId(), false)));
+		return false;
+	}
+	return true;
+}
+
+/*
+ * The query that asks for groups of the partition key; false if that is not one
+ * column of a LIST.
+ */
+static bool
+write_groups(Shards *s)
+{
+	const char *text = s->text;
+	Relation	rel = table_open(s->table, NoLock);
+	PartitionKey key = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ?
+		RelationGetPartitionKey(rel) : NULL;
+	bool		is_list = key != NULL &&
+		get_partition_strategy(key) == PARTITION_STRATEGY_LIST &&
+		get_partition_col_attnum(key, 0) > 0;
+	StringInfoData sql;
+
+	if (is_list)
+	{
+		begin_merge(&sql);
+		appendStringInfo(&sql, "SELECT %s._ad_sketch(%s", ad_internal_schema(),
+						 s->spec);
+		append_columns(&sql, s->query);
+		appendStringInfo(&sql, ") AS _c1, true AS _c2 FROM (\n%.*s%s.%s, %s\n)",
+						 s->first, text, s->alias,
+						 quote_identifier(get_attname(s->table, get_partition_col_attnum(key, 0), false)),
+						 text +s->first);
+		append_names(&sql, s->query, "_key, ");
+		appendStringInfoString(&sql, ") GROUP BY _q._key) _s");
+		s->sql = sql.data;
+	}
+	table_close(rel, NoLock);
+	return is_list;
+}
+
+/*
+ * Look at a training query, and plan it as one that fetches sketches: the plan
+ * is NULL if that cannot be.  Within SPI, in settings of its own.
+ */
+static void
+plan_shards(Shards *s)
+{
+	RawStmt    *raw = linitial_node(RawStmt, pg_parse_query(s->query->text));
+	SelectStmt *stmt = (SelectStmt *) raw->stmt;
+	SPIPlanPtr	plan = SPI_prepare(s->query->text, 0, NULL);
+	const Query *query;
+	const char *reason;
+	const char *hint;
+	RangeVar   *from;
+
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	query = ad_ships_query(plan);
+	s->foreign = reads_foreign((Node *) query, NULL);
+	s->reason = s->foreign ? not_simple(stmt, query) : "it reads no foreign table";
+	if (s->reason != NULL)
+	{
+		s->hint = s->foreign ? "Put it into a view on the servers, and let a foreign table read that." : NULL;
+		return;
+	}
+	from = linitial_node(RangeVar, stmt->fromClause);
+	s->table = RangeVarGetRelid(from, AccessShareLock, true);
+	if (!OidIsValid(s->table) || get_rel_relkind(s->table) == RELKIND_VIEW)
+	{
+		s->reason = psprintf("\"%s\" is not a table", from->relname);
+		s->hint = "Read the foreign table, or the partitioned one, itself.";
+		return;
+	}
+	s->foreign = 0;
+	find_parts(s);
+	if (s->foreign == 0)
+	{
+		s->reason = "the foreign table is in a subquery";
+		return;
+	}
+	s->is_named = from->alias != NULL;
+	s->alias = quote_identifier(s->is_named ? from->alias->aliasname : from->relname);
+	s->text = s->query->text;
+	s->first = linitial_node(ResTarget, stmt->targetList)->location;
+	if (s->first < 0)
+	{
+		s->text = psprintf("SELECT * FROM %s", s->text +from->location);
+		s->first = (int) strlen("SELECT ");
+		from->location = (int) strlen("SELECT * FROM ");
+	}
+	if (!find_name(s, from))
+		elog(ERROR, "table of training query not found");
+	if (may_read_parts(s))
+	{
+		write_parts(s);
+		try_plan(s);
+	}
+	reason = s->reason;
+	hint = s->hint;
+	if (s->plan == NULL && write_groups(s))
+	{
+		(void) set_config_option("enable_partitionwise_aggregate", "on",
+								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, 0, false);
+		try_plan(s);
+	}
+	/* what hinders the parts is what can be mended */
+	s->reason = reason;
+	s->hint = hint;
+}
+
+/* A spec as an SQL literal of type jsonb. */
+static char *
+spec_literal(Datum spec, Oid type)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	if (type == JSONBOID)
+		(void) JsonbToCString(&json, &DatumGetJsonbP(spec)->root, -1);
+	else
+	{
+		appendStringInfoString(&json, "{\"detector\": ");
+		escape_json(&json, TextDatumGetCString(spec));
+		appendStringInfoChar(&json, '}');
+	}
+	return psprintf("%s::pg_catalog.jsonb", quote_literal_cstr(json.data));
+}
+
+/*
+ * Give a sketch the names and types of the query's columns.  NULL, with a
+ * reason, if on the servers a column is of another kind, so that rows would
+ * have made another model.
+ */
+static bytea *
+name_features(Shards *s, bytea *bytes)
+{
+	AdSketch   *sketch = ad_sketch_read((const uint8 *) VARDATA_ANY(bytes),
+										VARSIZE_ANY_EXHDR(bytes),
+										CurrentMemoryContext, NULL);
+	const AdQuery *q = s->query;
+	int			j = 0;
+
+	if (strcmp(q->features, "_f.*") != 0)
+		return bytes;
+	for (int i = 0; i < q->columns->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(q->columns, i);
+		AdSource	source;
+
+		if (i == q->key || (q->by != NULL && q->by[i]))
+			continue;
+		if (!ad_source_init(&source, att->atttypid, CurrentMemoryContext) ||
+			j >= sketch->nfeatures ||
+			sketch->features[j].class != source.class)
+		{
+			s->reason = psprintf("column \"%s\" is of type %s here, and of another kind on the servers",
+								 NameStr(att->attname),
+								 format_type_be(att->atttypid));
+			s->hint = NULL;
+			return NULL;
+		}
+		sketch->features[j].name = pstrdup(NameStr(att->attname));
+		sketch->features[j].type = source.name;
+		j++;
+	}
+	return ad_sketch_write(sketch, NULL, 0);
+}
+
+/* Run the plan: the sketch of all rows, or NULL; says what came. */
+static bytea *
+run_shards(Shards *s, const char *name)
+{
+	bool		was_read_only = XactReadOnly;
+	HeapTuple	row;
+	TupleDesc	desc;
+	bytea	   *sketch = NULL;
+	int64		n;
+	int64		bytes = 0;
+	Datum		value;
+	bool		isnull;
+
+	XactReadOnly = true;
+	if (SPI_execute_plan(s->plan, NULL, NULL, true, 0) != SPI_OK_SELECT ||
+		SPI_processed != 1)
+		elog(ERROR, "SPI_execute_plan failed: %s",
+			 SPI_result_code_string(SPI_result));
+	XactReadOnly = was_read_only;
+	row = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	value = SPI_getbinval(row, desc, 1, &isnull);
+	if (!isnull)
+		sketch = DatumGetByteaP(value);
+	n = DatumGetInt64(SPI_getbinval(row, desc, 2, &isnull));
+	value = SPI_getbinval(row, desc, 3, &isnull);
+	if (!isnull)
+		bytes = DatumGetInt64(value);
+	ereport(NOTICE,
+			(errmsg_plural("model \"%s\": %lld sketch of %lld bytes came from foreign servers, and no rows",
+						   "model \"%s\": %lld sketches of %lld bytes came from foreign servers, and no rows",
+						   (unsigned long) n, name, (long long) n,
+						   (long long) bytes)));
+	return sketch;
+}
+
+/*
+ * Fit the rows of a training query from sketches of its foreign tables, if they
+ * ship: then *done is set, and the model's bytes are returned, or NULL if there
+ * were no rows.  Within SPI.
+ */
+bytea *
+ad_shards_fit(const char *name, const AdQuery *query, AdShards shards,
+			  Datum spec, Oid spec_type, bool *done)
+{
+	Shards		s = {.query = query};
+	int			nestlevel = NewGUCNestLevel();
+	bytea	   *sketch = NULL;
+	bool		isnull;
+
+	*done = false;
+	s.spec = spec_literal(spec, spec_type);
+	plan_shards(&s);
+	if (s.plan != NULL)
+	{
+		sketch = run_shards(&s, name);
+		*done = sketch == NULL;
+		if (sketch != NULL)
+			sketch = name_features(&s, sketch);
+	}
+	AtEOXact_GUC(true, nestlevel);
+	if (sketch != NULL)
+	{
+		Oid			types[] = {spec_type, BYTEAOID};
+		Datum		values[] = {spec, PointerGetDatum(sketch)};
+		Datum		model;
+
+		*done = true;
+		if (SPI_execute_with_args(psprintf("SELECT %s._ad_fit_sketch($1, $2)",
+										   ad_internal_schema()),
+								  lengthof(types), types, values, NULL, true, 1) != SPI_OK_SELECT)
+			elog(ERROR, "SPI_execute_with_args failed");
+		model = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+							  &isnull);
+		return isnull ? NULL : DatumGetByteaP(model);
+	}
+	if (!*done && shards == AD_SHARDS_ONLY)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("training query of model \"%s\" cannot be run as sketches of foreign servers",
+						name),
+				 errdetail("It does not ship: %s.", s.reason),
+				 s.hint ? errhint("%s", s.hint) : 0));
+	if (!*done && s.foreign > 0)
+		ereport(NOTICE,
+				(errmsg("training query of model \"%s\" fetches rows from foreign servers, and not sketches",
+						name),
+				 errdetail("It does not ship: %s.", s.reason),
+				 s.hint ? errhint("%s", s.hint) : 0));
+	return NULL;
+}
