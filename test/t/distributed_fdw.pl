@@ -1,0 +1,286 @@
+# Three servers with a third of the rows each, and one that has them as foreign
+# tables: what ships is one sketch of each, the model is that of the rows on one
+# server, and bytes are counted on the wire. A model goes to the servers by
+# name, or with the query by its bytes. Then a standby.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+
+use AnomalyTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Wire;
+
+my $rows = 60_000;
+my $columns = 'id bigint, shard int, amount numeric(12,2), qty int, fee float8, flag bool, ts timestamptz, country text';
+my $row = <<'SQL';
+SELECT i, (i % 3)::int, round(exp(3 + ad_random(1, i, 'normal'))::numeric, 2), nullif(i % 50, 0)::int, ad_random(2, i), i % 7 = 0,
+       timestamptz '2026-01-01' + i * interval '43 s', (ARRAY['AT', 'CH', 'DE', 'FR', 'Öl'])[1 + i % 5]
+SQL
+my $spec = 'ad_iforest() || ad_sampling(keyed => true)';
+my $features = 'id, amount, qty, fee, flag, ts, country';
+
+my $one = start_server('coordinator');
+if (!$one->safe_psql('postgres',
+	"SELECT count(*) = 2 FROM pg_available_extensions WHERE name IN ('postgres_fdw', 'dblink')") =~ /t/)
+{
+	$one->stop;
+	plan skip_all => 'the server has no contrib: postgres_fdw, dblink';
+}
+
+my @shards = map { start_server("shard$_") } 0 .. 2;
+my @wires = map { Wire->new($_) } @shards;
+
+for my $i (0 .. 2)
+{
+	$shards[$i]->safe_psql('postgres',
+		"CREATE TABLE tx ($columns); INSERT INTO tx $row FROM generate_series(1, $rows) i WHERE i % 3 = $i");
+}
+# one of them has another encoding in another database
+$shards[2]->safe_psql('postgres', "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+$shards[2]->safe_psql('latin',
+	"CREATE EXTENSION anomaly; CREATE TABLE tx ($columns);
+	 SET client_encoding = 'UTF8'; INSERT INTO tx $row FROM generate_series(1, 3000) i WHERE i % 3 = 2");
+
+# Statements that make the tables of the three servers, in databases of these
+# names there, the partitions of one. A prefix tells such tables apart.
+sub foreign_tables
+{
+	my ($prefix, @databases) = @_;
+	my $sql = "CREATE TABLE ${prefix}tx ($columns) PARTITION BY LIST (shard);\n";
+
+	for my $i (0 .. $#databases)
+	{
+		my $options = sprintf "host '%s', port '%s', dbname '%s'", $wires[$i]->host, $shards[$i]->port,
+		  $databases[$i];
+
+		$sql .= <<"SQL";
+CREATE SERVER ${prefix}s$i FOREIGN DATA WRAPPER postgres_fdw OPTIONS ($options, extensions 'anomaly', fetch_size '10000');
+CREATE USER MAPPING FOR PUBLIC SERVER ${prefix}s$i OPTIONS (user 'postgres');
+CREATE FOREIGN TABLE ${prefix}tx$i PARTITION OF ${prefix}tx FOR VALUES IN ($i) SERVER ${prefix}s$i OPTIONS (table_name 'tx');
+SQL
+	}
+	return $sql;
+}
+
+# Bytes that came from the servers since it was asked last, and that went there.
+my ($sent_before, $came_before) = (0, 0);
+
+sub traffic
+{
+	my ($sent, $came) = (0, 0);
+
+	for my $wire (@wires)
+	{
+		my ($s, $c) = $wire->counts;
+		$sent += $s;
+		$came += $c;
+	}
+	my @since = ($came - $came_before, $sent - $sent_before);
+	($sent_before, $came_before) = ($sent, $came);
+	return @since;
+}
+
+# One session of the coordinator, so that connections to the servers stay; what
+# a statement says, with its notices.
+my $database = 'postgres';
+
+sub say_of
+{
+	my ($sql) = @_;
+	my ($status, $out, $err) = $one->psql($database, $sql);
+
+	return ($out, $err);
+}
+
+sub md5 { return "SELECT md5(ad_model('$_[0]'))"; }
+
+$one->safe_psql('postgres', 'CREATE EXTENSION postgres_fdw');
+$one->safe_psql('postgres', foreign_tables('', ('postgres') x 3));
+$one->safe_psql('postgres', "CREATE TABLE all_tx ($columns); INSERT INTO all_tx $row FROM generate_series(1, $rows) i; ANALYZE all_tx");
+
+# the query that ships by hand
+my $by_hand = "SELECT ad_fit_sketch($spec, ad_merge(s)) FROM (SELECT ad_sketch($spec, $features) AS s FROM tx GROUP BY shard) q";
+$one->safe_psql('postgres', 'ANALYZE tx0; ANALYZE tx1; ANALYZE tx2');
+my $plan = $one->safe_psql('postgres', "SET enable_partitionwise_aggregate = on; EXPLAIN (VERBOSE, COSTS OFF) $by_hand");
+is(() = $plan =~ /Relations: Aggregate on/g, 3, 'three sketches are made on three servers') or diag($plan);
+like($one->safe_psql('postgres', "EXPLAIN (VERBOSE, COSTS OFF) $by_hand"), qr/SELECT id, shard, /, 'and none without the setting');
+is($one->safe_psql('postgres', "SET enable_partitionwise_aggregate = on; SELECT string_agg(ships, ' ') FROM ad_ships('" . $by_hand . "')"),
+	'aggregate aggregate aggregate', 'ad_ships() says so');
+
+# ad_train() writes it
+for my $case ([ 'keyed', $spec, $features, '' ],
+	[ 'calibrated', "ad_hbos() || ad_calibrate() || ad_sampling(keyed => true)", $features, '' ],
+	[ 'a few rows', 'ad_iforest()', 'amount, qty, country', 'WHERE id <= 9000' ],
+	[ 'expressions', $spec, 'id, amount * 2 AS twice, qty + fee AS "Some ""thing"', 'AS t WHERE t.qty IS NOT NULL -- all' ])
+{
+	my ($what, $of, $list, $rest) = @$case;
+
+	traffic();
+	my ($out, $notice) = say_of("SELECT ad_train('m', 'SELECT $list FROM tx $rest', $of, shards => 'only')");
+	my ($came) = traffic();
+	my ($n, $bytes) = $notice =~ /NOTICE:  model "m": (\d+) sketches of (\d+) bytes came from foreign servers, and no rows/;
+	is($n, 3, "$what: three sketches came") or diag($notice);
+	cmp_ok($came, '>', 2 * ($bytes // 0), "$what: $came bytes on the wire are the sketches as text, ");
+	cmp_ok($came, '<', 2 * ($bytes // 0) + 20_000, 'and little more');
+	my $shipped = sql_value($one, md5('m'));
+	$one->safe_psql('postgres', "SELECT ad_train('local', 'SELECT $list FROM all_tx $rest', $of)");
+	is($shipped, sql_value($one, md5('local')), "$what: the model is that of one server");
+	is(sql_value($one, "SELECT string_agg(name, ',') FROM ad_features('m')"),
+		sql_value($one, "SELECT string_agg(name, ',') FROM ad_features('local')"), "$what: names too");
+}
+traffic();
+$one->safe_psql('postgres', "SELECT ad_train('m', 'SELECT $features FROM tx', $spec, shards => 'off')");
+my ($of_rows) = traffic();
+cmp_ok($of_rows, '>', $rows * 50, "$of_rows bytes are the rows");
+$one->safe_psql('postgres', "SELECT ad_train('local', 'SELECT $features FROM all_tx', $spec)");
+is(sql_value($one, md5('m')), sql_value($one, md5('local')), 'of which the model is the same');
+
+# what does not ship is said
+for my $case ([ "(ts AT TIME ZONE ''UTC'')::time AS at, amount FROM tx", qr/takes its collation from no foreign column/, qr/in a view that the foreign table reads/ ],
+	[ 'amount, qty FROM tx LIMIT 10', qr/it has LIMIT or OFFSET/, qr/view on the servers/ ],
+	[ 'amount, qty FROM tx JOIN all_tx USING (id, amount, qty)', qr/it joins tables/, qr/view on the servers/ ],
+	[ 'amount, qty FROM tx WHERE random() < 2', qr/function random\(\) is not IMMUTABLE/, qr/view/ ],
+	[ 'amount, qty FROM all_tx', qr/it reads no foreign table/, qr/^/ ])
+{
+	my ($query, $reason, $hint) = @$case;
+	my (undef, $error) = say_of("SELECT ad_train('m', 'SELECT $query', 'hbos', shards => 'only')");
+
+	like($error, qr/ERROR:  training query of model "m" cannot be run as sketches of foreign servers.*DETAIL:  It does not ship: .*$reason/s, "only: $query");
+	like($error, $hint, '... with a hint');
+}
+my ($version, $notice) = say_of("SELECT ad_train('m', 'SELECT amount FROM tx LIMIT 100', 'hbos')");
+like($notice, qr/NOTICE:  training query of model "m" fetches rows from foreign servers, and not sketches/, 'auto fetches rows, and says so');
+(undef, $notice) = say_of("SELECT ad_train('m', 'SELECT amount FROM all_tx', 'hbos')");
+is($notice, '', 'and says nothing of a table of its own');
+$one->safe_psql('postgres', "ALTER SERVER s1 OPTIONS (DROP extensions)");
+(undef, $notice) = say_of("SELECT ad_train('m', 'SELECT amount FROM tx', 'hbos', shards => 'only')");
+like($notice, qr/HINT:  If it is: ALTER SERVER s1 OPTIONS \(ADD extensions 'anomaly'\)\./, 'the option of the server is asked for');
+$one->safe_psql('postgres', "ALTER SERVER s1 OPTIONS (ADD extensions 'anomaly')");
+
+# a key that nobody could group by, a column elsewhere, a partition of its own
+$one->safe_psql('postgres', <<'SQL');
+CREATE TABLE "by ""id" (gone int, id bigint, amount numeric, country text) PARTITION BY HASH (id);
+ALTER TABLE "by ""id" DROP COLUMN gone;
+CREATE FOREIGN TABLE h0 (country text, amount numeric, id bigint) SERVER s0 OPTIONS (table_name 'tx');
+CREATE TABLE h1 (amount numeric, country text, id bigint);
+ALTER TABLE "by ""id" ATTACH PARTITION h0 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+ALTER TABLE "by ""id" ATTACH PARTITION h1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+INSERT INTO h1 SELECT amount, country, id FROM all_tx WHERE id > 40000 AND satisfies_hash_partition('"by ""id"'::regclass, 2, 1, id);
+SQL
+(undef, $notice) = say_of(qq{SELECT ad_train('h', 'TABLE "by ""id"', $spec, shards => 'only')});
+like($notice, qr/1 sketch of \d+ bytes/, 'of a table partitioned by hash one sketch came, one was made here');
+$one->safe_psql('postgres', qq{SELECT ad_train('local', 'SELECT * FROM "by ""id"', $spec, shards => 'off')});
+is(sql_value($one, md5('h')), sql_value($one, md5('local')), 'and the model is the same');
+
+# rights: of the table but not of its partitions, and row security
+$one->safe_psql('postgres', 'CREATE ROLE clerk; GRANT SELECT ON tx, "by ""id" TO clerk; CREATE POLICY few ON tx TO clerk USING (qty > 10)');
+$one->safe_psql('postgres', "ALTER USER MAPPING FOR PUBLIC SERVER s$_ OPTIONS (ADD password_required 'false')") for 0 .. 2;
+(undef, $notice) = say_of("SET ROLE clerk; SELECT ad_train('clerk', 'SELECT id, amount FROM tx', $spec, shards => 'only')");
+like($notice, qr/3 sketches/, 'who may read no partition gets groups of the key');
+(undef, $notice) = say_of(qq{SET ROLE clerk; SELECT ad_train('clerk', 'SELECT id, amount FROM "by ""id"', $spec, shards => 'only')});
+like($notice, qr/role "clerk" may not read partition "h[01]" by itself.*HINT:  GRANT SELECT ON public.h[01] TO clerk/s, 'or, of a hash, is told why not');
+$one->safe_psql('postgres', 'ALTER TABLE tx ENABLE ROW LEVEL SECURITY');
+(undef, $notice) = say_of("SET ROLE clerk; SELECT ad_train('clerk', 'SELECT id, amount FROM tx', $spec, shards => 'only')");
+like($notice, qr/3 sketches/, 'row security ships');
+$one->safe_psql('postgres', "SELECT ad_train('local', 'SELECT id, amount FROM all_tx WHERE qty > 10', $spec)");
+is(sql_value($one, md5('clerk')), sql_value($one, md5('local')), 'and shows what it should');
+$one->safe_psql('postgres', 'ALTER TABLE tx DISABLE ROW LEVEL SECURITY');
+
+# by name: where the model is, and where it is brought
+$one->safe_psql('postgres', "SELECT ad_train('m', 'SELECT amount, qty, country FROM all_tx', ad_iforest())");
+my $model_bytes = sql_value($one, "SELECT octet_length(ad_model('m'))");
+my $expected = sql_value($one, "SELECT count(*) FROM all_tx WHERE ad_score('m', amount, qty, country) > 0.6");
+my %forms = (
+	'by name' => "ad_score('m', amount, qty, country)",
+	'by bytes' => "ad_score((SELECT ad_model('m')), amount, qty, country)");
+my %came;
+for my $form (sort keys %forms)
+{
+	traffic();
+	is(sql_value($one, "SELECT count(*) FROM tx WHERE $forms{$form} > 0.6"), $expected, "scores $form are the same");
+	my ($came, $sent) = traffic();
+	note "$form: $sent bytes there, $came back";
+	$came{$form} = $came;
+	cmp_ok($sent, '<', 3 * (2 * $model_bytes + 20_000), "$form: no more than the model goes there");
+}
+cmp_ok($came{'by bytes'} * 10, '<', $came{'by name'}, 'what is asked by the bytes comes back as few rows');
+like($one->safe_psql('postgres', "SELECT DISTINCT hint FROM ad_ships('SELECT id FROM tx WHERE $forms{'by name'} > 0.6')" =~ s/'m'/''m''/r),
+	qr/\(SELECT ad_model\('name'\)\)/, 'which ad_ships() tells');
+# a prepared statement sees the version that is active
+is($one->safe_psql('postgres', <<"SQL"), "$expected\nt", 'also a prepared statement, after another version');
+SET plan_cache_mode = force_generic_plan;
+PREPARE q AS SELECT count(*) FROM tx WHERE $forms{'by bytes'} > 0.6;
+EXECUTE q;
+DO \$\$ BEGIN PERFORM ad_train('m', 'SELECT fee, qty, country FROM all_tx', ad_iforest(trees => 10)); END \$\$;
+CREATE TEMP TABLE after (n) AS EXECUTE q;
+SELECT n = (SELECT count(*) FROM all_tx WHERE ad_score('m', amount, qty, country) > 0.6) FROM after;
+SQL
+
+my ($out, $error) = say_of("SELECT * FROM ad_publish_model('m', ARRAY['s0'], run => true)");
+like($error, qr/ERROR:  extension "dblink" is not installed/, 'without dblink nothing can be run');
+my $statement = $one->safe_psql('postgres', "SELECT statement FROM ad_publish_model('m', ARRAY['s0'])");
+is($shards[0]->safe_psql('postgres', $statement), '1', 'but the statement is there for psql');
+$one->safe_psql('postgres', 'CREATE SCHEMA "Other"; CREATE EXTENSION dblink SCHEMA "Other"');
+is($one->safe_psql('postgres', "SELECT server, version, statement IS NULL FROM ad_publish_model('m', ARRAY['s0', 's1', 's2'])"),
+	"s0|2|t\ns1|1|t\ns2|1|t", 'with dblink it is run');
+is($shards[1]->safe_psql('postgres', md5('m')), sql_value($one, md5('m')), 'and the model is there');
+$shards[1]->safe_psql('postgres', "CREATE VIEW scored AS SELECT id, shard, ad_score('m', amount, qty, country) AS score FROM tx");
+$one->safe_psql('postgres', "CREATE FOREIGN TABLE scored (id bigint, shard int, score float8) SERVER s1");
+is(sql_value($one, 'SELECT sum(score) FROM scored'),
+	sql_value($one, "SELECT sum(ad_score('m', amount, qty, country)) FROM (SELECT * FROM tx WHERE shard = 1) t"), 'a view there scores by name');
+my $odd = q{it''s "m" \\};
+$one->safe_psql('postgres', "SELECT ad_import_model('$odd', ad_model('m'))");
+is($one->safe_psql('postgres', "SELECT version FROM ad_publish_model('$odd', ARRAY['s0'])"), '1', 'a name may have quotes');
+is($shards[0]->safe_psql('postgres', "SELECT count(*) FROM ad_models WHERE name = '$odd'"), '1', 'and keeps them');
+(undef, $error) = say_of("SELECT * FROM ad_publish_model('m', ARRAY['s0', 'nowhere'])");
+like($error, qr/server "nowhere" does not exist/, 'a server that is not there is none');
+$shards[2]->safe_psql('postgres', 'DROP EXTENSION anomaly CASCADE');
+(undef, $error) = say_of("SELECT * FROM ad_publish_model('m', ARRAY['s0', 's2'])");
+like($error, qr/ERROR:  could not publish model "m" on server "s2"\nDETAIL:  schema "_anomaly" does not exist/, 'nor is one without the extension');
+$shards[2]->safe_psql('postgres', 'CREATE EXTENSION anomaly');
+
+# another encoding
+$one->safe_psql('postgres', foreign_tables('latin_', 'postgres', 'postgres', 'latin'));
+(undef, $error) = say_of("SELECT ad_train('latin', 'SELECT amount, country FROM latin_tx WHERE id <= 3000', ad_hbos(), shards => 'only')");
+if ($error =~ /ERROR/)
+{
+	like($error, qr/encoding/, 'a sketch of another encoding is refused');
+}
+else
+{
+	$one->safe_psql('postgres', "SELECT ad_train('local', 'SELECT amount, country FROM all_tx WHERE id <= 3000', ad_hbos())");
+	is(sql_value($one, md5('latin')), sql_value($one, md5('local')), 'a sketch of another encoding is converted');
+}
+
+# a standby scores, fits and asks the servers, and does not train
+$one->backup('standby');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($one, 'standby', has_streaming => 1);
+$standby->start;
+$one->wait_for_catchup($standby, 'replay', $one->lsn('insert'));
+for my $query ("SELECT sum(ad_score('m', fee, qty, country)) FROM all_tx", "SELECT sum(ad_score((SELECT ad_model('m')), fee, qty, country)) FROM all_tx",
+	"SELECT md5(ad_fit($spec, $features)) FROM all_tx", "SET enable_partitionwise_aggregate = on; SELECT md5(q.m) FROM ($by_hand) q(m)",
+	"SELECT string_agg(ships, ' ') FROM ad_ships('SELECT ad_sketch(ad_zscore(), amount) FROM tx0')")
+{
+	is(sql_value($standby, $query), sql_value($one, $query), "standby: $query");
+}
+for my $call ("ad_train('m', 'SELECT amount FROM all_tx')", "ad_train('m', 'SELECT amount FROM tx', shards => 'only')", "ad_import_model('m', ad_model('m'))")
+{
+	my ($name) = $call =~ /^(\w+)/;
+	my (undef, undef, $refused) = $standby->psql('postgres', "SELECT $call");
+
+	like($refused, qr/ERROR:  cannot execute \Q$name\E\(\) in a read-only transaction/, "standby: $call is refused");
+}
+$one->safe_psql('postgres', "SELECT ad_train('m', 'SELECT fee FROM all_tx', 'hbos')");
+$one->wait_for_catchup($standby, 'replay', $one->lsn('insert'));
+is(sql_value($standby, "SELECT ad_score('m', 0.5) IS NOT NULL"), 't', 'a version that was made active is so there');
+$standby->stop;
+
+$one->stop;
+$_->stop for @shards;
+done_testing();
