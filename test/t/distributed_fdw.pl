@@ -257,6 +257,23 @@ else
 	is(sql_value($one, md5('latin')), sql_value($one, md5('local')), 'a sketch of another encoding is converted');
 }
 
+# and the other way round, where no byte would be wrong by itself
+$one->safe_psql('postgres', "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+$database = 'latin';
+$one->safe_psql('latin', "CREATE EXTENSION anomaly; CREATE EXTENSION postgres_fdw; " . foreign_tables('', ('postgres') x 3)
+	  . "SET client_encoding = 'UTF8'; CREATE TABLE all_tx ($columns); INSERT INTO all_tx $row FROM generate_series(1, 3000) i");
+(undef, $error) = say_of("SELECT ad_train('m', 'SELECT amount, country FROM tx WHERE id <= 3000', ad_hbos(), shards => 'only')");
+if ($error =~ /ERROR/)
+{
+	like($error, qr/encoding/, 'so is one that comes to another encoding');
+}
+else
+{
+	$one->safe_psql('latin', "SELECT ad_train('local', 'SELECT amount, country FROM all_tx', ad_hbos())");
+	is($one->safe_psql('latin', md5('m')), $one->safe_psql('latin', md5('local')), 'so is one that comes to another encoding');
+}
+$database = 'postgres';
+
 # a standby scores, fits and asks the servers, and does not train
 $one->backup('standby');
 my $standby = PostgreSQL::Test::Cluster->new('standby');

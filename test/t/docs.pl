@@ -1,7 +1,9 @@
 # Every SQL block of README.md and docs/*.md runs: the blocks of a document in
 # order, in a database of its own. A block marked "sql error" must fail, and
 # one that ends in a query from tables must return rows, unless it is marked
-# "sql none": a reader who gets none thinks that nothing was found.
+# "sql none": a reader who gets none thinks that nothing was found. A block
+# marked "sql servers" runs on each of the servers s0.example, s1.example that
+# the document connects to, which are databases here.
 #
 # And every detector of the library stands in the tables that list them all.
 
@@ -48,7 +50,7 @@ sub blocks
 		{
 			$block->{sql} .= $line;
 		}
-		elsif ($line =~ /^```sql(?:\s+(error|none))?\s*$/)
+		elsif ($line =~ /^```sql(?:\s+(error|none|servers))?\s*$/)
 		{
 			$block = { line => $., mark => $1 // '', sql => '' };
 		}
@@ -73,6 +75,8 @@ sub contents
 my $node = start_server('docs', "shared_preload_libraries = 'anomaly'");
 my $cron = $node->safe_psql('postgres',
 	"SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_cron'");
+my $contrib = $node->safe_psql('postgres',
+	"SELECT count(*) = 2 FROM pg_available_extensions WHERE name IN ('postgres_fdw', 'dblink')") eq 't';
 my $databases = 0;
 
 foreach my $path (glob("$root/README.md $root/docs/*.md"))
@@ -96,8 +100,30 @@ CONF
 		$node->restart;
 	}
 
+	# the servers that it connects to
+	my %servers = map { $_ => 1 } map { $_->{sql} =~ /host '(\w+)\.example'/g } @blocks;
+	my @servers = sort keys %servers;
+
+	if (@servers && !$contrib)
+	{
+		note "$document: not run without postgres_fdw and dblink";
+		next;
+	}
+	$node->safe_psql('postgres', "CREATE DATABASE $_") for @servers;
+
 	foreach my $block (@blocks)
 	{
+		$block->{sql} =~ s/host '(\w+)\.example', dbname '\w+'/"host '" . $node->host . "', port '" . $node->port . "', dbname '$1'"/ge;
+		if ($block->{mark} eq 'servers')
+		{
+			foreach my $server (@servers)
+			{
+				my ($status, undef, $err) = $node->psql($server, $block->{sql}, on_error_stop => 1);
+
+				is($status, 0, "$document, block at line $block->{line} runs on $server") or diag($err);
+			}
+			next;
+		}
 		next if !$cron && $block->{sql} =~ /pg_cron|ad_(un)?schedule_job/;
 
 		my ($status, $out, $err) = $node->psql($database, $block->{sql},
