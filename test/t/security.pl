@@ -305,7 +305,7 @@ SQL
 
 	# what is forbidden by the public function is by the private one
 	super('REVOKE EXECUTE ON FUNCTION ad_train(text, text, jsonb, text, integer, boolean, text, text), ad_activate(text, integer) FROM PUBLIC');
-	like(as('mallory', q{SELECT _anomaly._ad_train('own', 'SELECT 1 AS a', '{"detector": "zscore"}', NULL, NULL, true)}), qr/permission denied for function ad_train/, "$db: who may not train does not by the private function");
+	like(as('mallory', q{SELECT _anomaly._ad_train('own', 'SELECT 1 AS a', '{"detector": "zscore"}'::jsonb, NULL, NULL, true)}), qr/permission denied for function ad_train/, "$db: who may not train does not by the private function");
 	like(as('mallory', q{SELECT _anomaly._ad_activate('al', 1)}), qr/permission denied for function ad_activate/, "$db: nor activate");
 	super('GRANT EXECUTE ON FUNCTION ad_train(text, text, jsonb, text, integer, boolean, text, text), ad_activate(text, integer) TO PUBLIC');
 
