@@ -42,5 +42,7 @@ extern AdShards ad_shards_by_name(const char *word);
 extern bytea *ad_shards_fit(const char *name, const AdQuery *query,
 							AdShards shards, Datum spec, Oid spec_type,
 							bool *done);
+extern bytea *ad_shards_merge(const char *name, const char *fit,
+							  AdShards shards, Datum spec, Oid spec_type);
 
 #endif							/* AD_SHIPS_H */

@@ -25,6 +25,7 @@
  */
 #include "core/ad_compat.h"
 #include "operate/ad_own.h"
+#include "operate/ad_progress.h"
 #include "rows/ad_ships.h"
 #include "sketch/ad_sketch.h"
 
@@ -49,6 +50,8 @@
 #include "utils/rel.h"
 #include "utils/resowner.h"
 #include "utils/rls.h"
+
+#define NOT_FOREIGN		"it reads no foreign table"
 
 /* A training query that is to be taken apart. */
 typedef struct Shards
@@ -284,6 +287,38 @@ write_parts(Shards *s)
 	s->sql = sql.data;
 }
 
+/* Prepare a query, which is not planned yet.  Within SPI. */
+static SPIPlanPtr
+prepare(const char *sql, int nargs, Oid *types)
+{
+	SPIPlanPtr	plan = SPI_prepare_cursor(sql, nargs, types,
+										  CURSOR_OPT_PARALLEL_OK);
+
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare_cursor failed: %s",
+			 SPI_result_code_string(SPI_result));
+	return plan;
+}
+
+/* Let aggregates be of partitions, until the nest level of settings ends. */
+static void
+set_partitionwise(void)
+{
+	(void) set_config_option("enable_partitionwise_aggregate", "on",
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
+}
+
+/* Note that a scan brings rows. */
+static void
+note_rows(Shards *s, const AdShip *ship)
+{
+	s->reason = psprintf("of %s on server \"%s\" %s would come, as %s",
+						 ship->scan, ship->server, ship->ships,
+						 ship->reason ? ship->reason : "nothing is aggregated");
+	s->hint = ship->hint;
+}
+
 /* Plan the query, and keep the plan if all that it fetches are sketches. */
 static void
 plan_query(void *arg)
@@ -292,10 +327,7 @@ plan_query(void *arg)
 	ListCell   *lc;
 	bool		ships = true;
 
-	s->plan = SPI_prepare_cursor(s->sql, 0, NULL, CURSOR_OPT_PARALLEL_OK);
-	if (s->plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s",
-			 SPI_result_code_string(SPI_result));
+	s->plan = prepare(s->sql, 0, NULL);
 	foreach(lc, ad_ships_of_plan(s->plan))
 	{
 		const AdShip *ship = lfirst(lc);
@@ -303,10 +335,7 @@ plan_query(void *arg)
 		if (ship->aggregate || !ships)
 			continue;
 		ships = false;
-		s->reason = psprintf("of %s on server \"%s\" %s would come, as %s",
-							 ship->scan, ship->server, ship->ships,
-							 ship->reason ? ship->reason : "nothing is aggregated");
-		s->hint = ship->hint;
+		note_rows(s, ship);
 	}
 	if (!ships)
 		s->plan = NULL;
@@ -425,17 +454,13 @@ plan_shards(Shards *s)
 {
 	RawStmt    *raw = linitial_node(RawStmt, pg_parse_query(s->query->text));
 	SelectStmt *stmt = (SelectStmt *) raw->stmt;
-	SPIPlanPtr	plan = SPI_prepare(s->query->text, 0, NULL);
-	const Query *query;
+	const Query *query = ad_ships_query(prepare(s->query->text, 0, NULL));
 	const char *reason;
 	const char *hint;
 	RangeVar   *from;
 
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	query = ad_ships_query(plan);
 	s->foreign = reads_foreign((Node *) query, NULL);
-	s->reason = s->foreign ? not_simple(stmt, query) : "it reads no foreign table";
+	s->reason = s->foreign ? not_simple(stmt, query) : NOT_FOREIGN;
 	if (s->reason != NULL)
 	{
 		s->hint = s->foreign ? "Put it into a view on the servers, and let a foreign table read that." : NULL;
@@ -477,9 +502,7 @@ plan_shards(Shards *s)
 	hint = s->hint;
 	if (s->plan == NULL && write_groups(s))
 	{
-		(void) set_config_option("enable_partitionwise_aggregate", "on",
-								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-								 true, 0, false);
+		set_partitionwise();
 		try_plan(s);
 	}
 	/* what hinders the parts is what can be mended */
@@ -558,6 +581,7 @@ run_shards(Shards *s, const char *name)
 	Datum		value;
 	bool		isnull;
 
+	ad_progress_phase(ad_progress_around_fit, "reading rows");
 	XactReadOnly = true;
 	if (SPI_execute_plan(s->plan, NULL, NULL, true, 0) != SPI_OK_SELECT ||
 		SPI_processed != 1)
@@ -579,6 +603,61 @@ run_shards(Shards *s, const char *name)
 						   (unsigned long) n, name, (long long) n,
 						   (long long) bytes)));
 	return sketch;
+}
+
+/* Raise, or say, that rows come, and why. */
+static void
+say_rows(const Shards *s, const char *name, AdShards shards)
+{
+	if (shards == AD_SHARDS_ONLY)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("training query of model \"%s\" cannot be run as sketches of foreign servers",
+						name),
+				 errdetail("It does not ship: %s.", s->reason),
+				 s->hint ? errhint("%s", s->hint) : 0));
+	if (s->foreign > 0)
+		ereport(NOTICE,
+				(errmsg("training query of model \"%s\" fetches rows from foreign servers, and not sketches",
+						name),
+				 errdetail("It does not ship: %s.", s->reason),
+				 s->hint ? errhint("%s", s->hint) : 0));
+}
+
+/*
+ * Run a query that fits sketches of a training query, which may be made where
+ * the rows are: with the setting on that lets them be.  Within SPI.
+ */
+bytea *
+ad_shards_merge(const char *name, const char *fit, AdShards shards, Datum spec,
+				Oid spec_type)
+{
+	Shards		s = {.reason = NOT_FOREIGN};
+	int			nestlevel = NewGUCNestLevel();
+	SPIPlanPtr	plan = prepare(fit, 1, &spec_type);
+	bytea	   *model;
+	ListCell   *lc;
+
+	if (reads_foreign((Node *) ad_ships_query(plan), NULL))
+	{
+		s.foreign = 1;
+		s.reason = NULL;
+		set_partitionwise();
+		foreach(lc, ad_ships_of_plan(plan))
+		{
+			const AdShip *ship = lfirst(lc);
+
+			/* a table of sketches ships as it is */
+			if (!ship->aggregate && ship->reason && s.reason == NULL)
+				note_rows(&s, ship);
+		}
+	}
+	SPI_freeplan(plan);
+	if (s.reason != NULL)
+		say_rows(&s, name, shards);
+	model = ad_query_fit(fit, spec_type, spec);
+	AtEOXact_GUC(true, nestlevel);
+	return model;
 }
 
 /*
@@ -613,6 +692,7 @@ ad_shards_fit(const char *name, const AdQuery *query, AdShards shards,
 		Datum		model;
 
 		*done = true;
+		ad_progress_phase(ad_progress_around_fit, "fitting");
 		if (SPI_execute_with_args(psprintf("SELECT %s._ad_fit_sketch($1, $2)",
 										   ad_internal_schema()),
 								  lengthof(types), types, values, NULL, true, 1) != SPI_OK_SELECT)
@@ -621,18 +701,7 @@ ad_shards_fit(const char *name, const AdQuery *query, AdShards shards,
 							  &isnull);
 		return isnull ? NULL : DatumGetByteaP(model);
 	}
-	if (!*done && shards == AD_SHARDS_ONLY)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("training query of model \"%s\" cannot be run as sketches of foreign servers",
-						name),
-				 errdetail("It does not ship: %s.", s.reason),
-				 s.hint ? errhint("%s", s.hint) : 0));
-	if (!*done && s.foreign > 0)
-		ereport(NOTICE,
-				(errmsg("training query of model \"%s\" fetches rows from foreign servers, and not sketches",
-						name),
-				 errdetail("It does not ship: %s.", s.reason),
-				 s.hint ? errhint("%s", s.hint) : 0));
+	if (!*done)
+		say_rows(&s, name, shards);
 	return NULL;
 }

@@ -125,6 +125,11 @@ fit_rows(const char *name, const char *sql, Datum spec, Oid spec_type,
 		/* a comment may end the query, so a line ends it too */
 		fit = psprintf("SELECT %s._ad_fit_sketch($1, %s) FROM (\n%s\n) _q(_c1)",
 					   internal, sketch, query->text);
+		if (shards != AD_SHARDS_OFF)
+		{
+			model = ad_shards_merge(name, fit, shards, spec, spec_type);
+			done = true;
+		}
 	}
 	else
 	{

@@ -162,6 +162,18 @@ $one->safe_psql('postgres', "ALTER SERVER s1 OPTIONS (DROP extensions)");
 like($notice, qr/HINT:  If it is: ALTER SERVER s1 OPTIONS \(ADD extensions 'anomaly'\)\./, 'the option of the server is asked for');
 $one->safe_psql('postgres', "ALTER SERVER s1 OPTIONS (ADD extensions 'anomaly')");
 
+# sketches, made by hand
+traffic();
+(undef, $notice) = say_of("SELECT ad_train('m', 'SELECT ad_sketch($spec, $features) FROM tx GROUP BY shard', $spec, shards => 'only')");
+is($notice, '', 'sketches of groups of the key ship, with the setting off');
+my ($of_sketches) = traffic();
+cmp_ok($of_sketches, '<', 8_000_000, "$of_sketches bytes");
+is(sql_value($one, "SELECT md5(ad_fit_sketch($spec, ad_merge(s))) FROM (SELECT ad_sketch($spec, $features) AS s FROM all_tx) q"),
+	sql_value($one, md5('m')), 'to the same model');
+(undef, $notice) = say_of("SELECT ad_train('m', 'SELECT ad_sketch($spec, $features) FROM tx GROUP BY country', $spec, shards => 'only')");
+like($notice, qr/cannot be run as sketches.*groups are not those of the partitions/s, 'others do not');
+is(sql_value($one, 'SHOW enable_partitionwise_aggregate'), 'off', 'the setting is as it was');
+
 # a key that nobody could group by, a column elsewhere, a partition of its own
 $one->safe_psql('postgres', <<'SQL');
 CREATE TABLE "by ""id" (gone int, id bigint, amount numeric, country text) PARTITION BY HASH (id);
