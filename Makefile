@@ -113,6 +113,8 @@ src/math/simd_neighbors.o src/math/neighbors_scan.o: CFLAGS += -O3
 src/math/simd_forest.o src/math/simd_hyper.o: CFLAGS += -O3 -fno-tree-slp-vectorize
 # So are these, compiled for several instruction sets.
 src/math/simd_linear.o: CFLAGS += -O3
+# A root of a negative number sets no errno here: vectors have none.
+src/math/simd_dense.o src/math/dense.o: CFLAGS += -O3 -fno-trapping-math -fno-math-errno
 src/series/stream_shape.o: CFLAGS += -O3
 src/series/periods_fold.o: CFLAGS += -O3 -fno-trapping-math
 

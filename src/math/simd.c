@@ -5,6 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "math/ad_dense.h"
 #include "math/ad_kernel.h"
 #include "math/ad_simd.h"
 #include "math/ad_linalg.h"
@@ -69,6 +70,7 @@ assign_simd(int newval, void *extra pg_attribute_unused())
 	ad_neighbors_choose(level_of(newval));
 	ad_linear_choose(level_of(newval));
 	ad_draws_choose(level_of(newval));
+	ad_dense_choose(level_of(newval));
 }
 
 /* Define the setting and choose. */
