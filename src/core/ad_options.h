@@ -25,6 +25,7 @@ typedef enum AdOptionType
 	AD_OPT_TEXT,				/* the same as STRING, of at most max bytes; a
 								 * number counts as its text */
 	AD_OPT_WORDS,				/* char **, NULL after the last; NULL allowed */
+	AD_OPT_INTS,				/* AdIntList */
 	AD_OPT_JSON					/* Jsonb *; NULL allowed */
 } AdOptionType;
 
@@ -38,9 +39,19 @@ typedef struct AdOption
 	double		min;
 	double		max;			/* inclusive; text, words, JSON: bytes */
 	const char *const *values;	/* enum: names, NULL-terminated */
-	const char *string_dflt;	/* string: default or NULL */
+	const char *string_dflt;	/* string: default or NULL; ints: default, as
+								 * it is printed */
 	bool		min_open;		/* float: min itself is refused */
 } AdOption;
+
+/* At least one whole number. */
+#define AD_MAX_INTS		8
+
+typedef struct AdIntList
+{
+	int			n;
+	int			v[AD_MAX_INTS];
+} AdIntList;
 
 /* What becomes of data that cannot be used: option "on_error", everywhere. */
 typedef enum AdOnError
@@ -84,6 +95,8 @@ extern const char *const ad_on_error_names[];
 	AD_OPTION(type, member, AD_OPT_TEXT, 0, 0, max_bytes, NULL, dflt, false)
 #define AD_WORDS(type, member, max_bytes) \
 	AD_OPTION(type, member, AD_OPT_WORDS, 0, 0, max_bytes, NULL, NULL, false)
+#define AD_INTS(type, member, dflt, min, max) \
+	AD_OPTION(type, member, AD_OPT_INTS, 0, min, max, NULL, dflt, false)
 #define AD_JSON(type, member, max_bytes) \
 	AD_OPTION(type, member, AD_OPT_JSON, 0, 0, max_bytes, NULL, NULL, false)
 /* the greatest seed: JSON readers know whole numbers to there */

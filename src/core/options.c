@@ -31,6 +31,7 @@ const char *const ad_on_error_names[] = {"error", "null", NULL};
 #define STRING_AT(out, o)	(*(char **) ((char *) (out) + (o)->offset))
 #define SEED_AT(out, o)		(*(uint64 *) ((char *) (out) + (o)->offset))
 #define WORDS_AT(out, o)	(*(char ***) ((char *) (out) + (o)->offset))
+#define INTS_AT(out, o)		(*(AdIntList *) ((char *) (out) + (o)->offset))
 #define JSON_AT(out, o)		(*(Jsonb **) ((char *) (out) + (o)->offset))
 
 /*
@@ -72,6 +73,17 @@ ad_quoted_list(const char *const *words, int n)
 	return list.data;
 }
 
+/* Whole numbers from how they are printed: "[64, 16]". */
+static void
+set_ints_default(const AdOption *o, AdIntList *list)
+{
+	const char *p = o->string_dflt;
+
+	list->n = 0;
+	while ((p = strpbrk(p, "0123456789")) != NULL && list->n < AD_MAX_INTS)
+		list->v[list->n++] = (int) strtol(p, (char **) &p, 10);
+}
+
 static void
 set_default(const AdOption *o, void *out)
 {
@@ -94,6 +106,9 @@ set_default(const AdOption *o, void *out)
 			break;
 		case AD_OPT_WORDS:
 			WORDS_AT(out, o) = NULL;
+			break;
+		case AD_OPT_INTS:
+			set_ints_default(o, &INTS_AT(out, o));
 			break;
 		case AD_OPT_JSON:
 			JSON_AT(out, o) = NULL;
@@ -264,6 +279,39 @@ words_value(const AdOption *o, const JsonbValue *v)
 	return words;
 }
 
+/* Set whole numbers from an array of them. */
+static void
+set_ints(const AdOption *o, const JsonbValue *v, AdIntList *list)
+{
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	item;
+
+	if (v->type != jbvBinary || !JsonContainerIsArray(v->val.binary.data) ||
+		JsonContainerSize(v->val.binary.data) == 0)
+		wrong_type(o, v, "an array of whole numbers");
+	if (JsonContainerSize(v->val.binary.data) > AD_MAX_INTS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" has %u numbers, limit is %d", o->name,
+						JsonContainerSize(v->val.binary.data), AD_MAX_INTS)));
+	list->n = 0;
+	it = JsonbIteratorInit(v->val.binary.data);
+	while ((token = JsonbIteratorNext(&it, &item, true)) != WJB_DONE)
+	{
+		double		d;
+
+		if (token != WJB_ELEM)
+			continue;
+		d = item.type == jbvNumeric ? number_value(&item) : NAN;
+		if (d != floor(d))
+			wrong_type(o, &item, "an array of whole numbers");
+		if (!(d >= o->min && d <= o->max))
+			out_of_range(o, &item);
+		list->v[list->n++] = (int) d;
+	}
+}
+
 /* The index of a word among those allowed. */
 static int
 enum_value(const AdOption *o, const JsonbValue *v)
@@ -342,6 +390,9 @@ set_option(const AdOption *o, const JsonbValue *v, void *out)
 			break;
 		case AD_OPT_WORDS:
 			WORDS_AT(out, o) = words_value(o, v);
+			break;
+		case AD_OPT_INTS:
+			set_ints(o, v, &INTS_AT(out, o));
 			break;
 		case AD_OPT_JSON:
 			JSON_AT(out, o) = JsonbValueToJsonb((JsonbValue *) v);
@@ -463,6 +514,15 @@ print_words(StringInfo buf, char *const *words)
 	appendStringInfoChar(buf, ']');
 }
 
+/* Append an array of whole numbers. */
+static void
+print_ints(StringInfo buf, const AdIntList *list)
+{
+	for (int i = 0; i < list->n; i++)
+		appendStringInfo(buf, "%s%d", i == 0 ? "[" : ", ", list->v[i]);
+	appendStringInfoChar(buf, ']');
+}
+
 /*
  * Append the options to buf as JSON members in table order, each preceded
  * by a comma if the buffer does not end in "{".  Numbers are printed with
@@ -511,6 +571,9 @@ ad_options_print(StringInfo buf, const AdOption *table, int n,
 				break;
 			case AD_OPT_WORDS:
 				print_words(buf, WORDS_AT(options, o));
+				break;
+			case AD_OPT_INTS:
+				print_ints(buf, &INTS_AT(options, o));
 				break;
 			case AD_OPT_JSON:
 				if (JSON_AT(options, o))

@@ -146,12 +146,13 @@ ad_json_append(StringInfo buf, Oid type, Datum value)
 					if (nulls[i])
 						appendStringInfoString(buf, "null");
 					else
-						append_argument(buf, FLOAT8OID, elements[i]);
+						ad_json_append(buf, FLOAT8OID, elements[i]);
 				}
 				appendStringInfoChar(buf, ']');
 			}
 			break;
 		case JSONBARRAYOID:
+		case INT4ARRAYOID:
 			value = DirectFunctionCall1(array_to_json, value);
 			appendStringInfoString(buf, TextDatumGetCString(value));
 			break;
