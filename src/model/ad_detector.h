@@ -169,6 +169,12 @@ typedef struct AdDetector
  */
 extern bool ad_scorer_grew;
 
+/*
+ * What a fit that takes long calls to say how far it is, in few words; NULL:
+ * nobody looks on.
+ */
+extern void (*ad_detector_phase) (const char *phase);
+
 /* detector.c */
 extern const AdDetector *ad_detector_by_name(const char *name);
 

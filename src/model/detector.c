@@ -10,6 +10,7 @@
 #include "core/ad_random.h"
 
 bool		ad_scorer_grew = false;
+void		(*ad_detector_phase) (const char *phase) = NULL;
 
 #define CASE(NAME, id, name) case AD_DET_##NAME: return ad_detectors[AD_AT_##NAME];
 

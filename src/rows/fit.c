@@ -506,6 +506,38 @@ model_or_null(FunctionCallInfo fcinfo, bytea *model, const char *fault)
 	PG_RETURN_NULL();
 }
 
+static int	fitting_slot = -1;	/* that the fit under way reports to */
+
+/* Show how far a fit is. */
+static void
+show_phase(const char *phase)
+{
+	ad_progress_phase(fitting_slot, phase);
+}
+
+/* As ad_model_fit(), whose progress is shown in a slot. */
+static bytea *
+fit_shown(AdFitState *state, int slot, char **fault)
+{
+	bytea	   *model;
+
+	ad_progress_phase(slot, "fitting");
+	fitting_slot = slot;
+	ad_detector_phase = show_phase;
+	PG_TRY();
+	{
+		model = ad_model_fit(state->sketch, &state->spec, fault);
+	}
+	PG_FINALLY();
+	{
+		ad_detector_phase = NULL;
+	}
+	PG_END_TRY();
+	/* other groups may have rows to come */
+	ad_progress_phase(slot, "reading rows");
+	return model;
+}
+
 /* Fit the model of a state that has a sketch; see model_or_null(). */
 Datum
 ad_fit_state_model(AdFitState *state, FunctionCallInfo fcinfo)
@@ -516,14 +548,8 @@ ad_fit_state_model(AdFitState *state, FunctionCallInfo fcinfo)
 
 	progress = fit_progress(fcinfo, state->spec.detector->name);
 	if (progress)
-	{
 		ad_progress_rows(progress->slot, progress->rows);
-		ad_progress_phase(progress->slot, "fitting");
-	}
-	model = ad_model_fit(state->sketch, &state->spec, &fault);
-	/* other groups may have rows to come */
-	if (progress)
-		ad_progress_phase(progress->slot, "reading rows");
+	model = fit_shown(state, progress ? progress->slot : -1, &fault);
 	return model_or_null(fcinfo, model, fault);
 }
 
