@@ -33,7 +33,8 @@
 	DETECTOR(INNE, 15, inne) \
 	DETECTOR(FAIR_FOREST, 16, fair_forest) \
 	DETECTOR(ENSEMBLE, 17, ensemble) \
-	DETECTOR(SUBKNN, 18, subknn)
+	DETECTOR(SUBKNN, 18, subknn) \
+	DETECTOR(AUTOENCODER, 19, autoencoder)
 
 #define AD_DETECTOR_ID(NAME, id, name) AD_DET_##NAME = id,
 

@@ -1,0 +1,15 @@
+-- since 0.3.0
+-- Detectors: networks.
+
+CREATE FUNCTION @extschema@.ad_autoencoder(
+    hidden integer[] DEFAULT '{64,16}',
+    epochs integer DEFAULT 10,
+    "trim" double precision DEFAULT 0.2,
+    members integer DEFAULT 1,
+    learning_rate double precision DEFAULT 0.001,
+    batch integer DEFAULT 256)
+RETURNS jsonb
+AS 'MODULE_PATHNAME', 'ad_spec_constructor'
+LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.ad_autoencoder(integer[], integer, double precision, integer, double precision, integer) IS
+'spec of an autoencoder (Hawkins et al. 2002): squared length of what a network does not reconstruct of a row through a narrow layer; hidden: sizes of the layers up to that, which others mirror; epochs: at most 2,560 steps in all; trim: share of each batch, the worst rows, that teaches nothing; members: networks whose scores are averaged; batch: rows of a step';
