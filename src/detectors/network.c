@@ -21,6 +21,8 @@
 
 #define ROW_BITS		24		/* of a sort key: more than AD_MAX_SAMPLE */
 #define CHECK_ROWS		64		/* put in a batch between looks for a cancel */
+#define AHEAD			8		/* rows that are asked for before their turn */
+#define LINE			8		/* doubles of a line of the cache */
 
 /*
  * The columns of a matrix as inputs: numbers standardised, however they are
@@ -175,6 +177,8 @@ fill_batch(const AdTraining *t, const uint64 *order, int rows, AdTrainingBatch *
 
 		if (i % CHECK_ROWS == 0)
 			CHECK_FOR_INTERRUPTS();
+		for (int j = 0; i + AHEAD < rows && j < in->cols; j += LINE)
+			ad_prefetch(t->m->x + order[i + AHEAD] * in->cols + j);
 		row[i] = order[i];
 		for (int j = 0; j < in->cols; j++)
 			to[j] = (float) standardise(in, j, from[j], AD_NETWORK_CLIP);

@@ -141,6 +141,7 @@ ad_dense_backward(AdDense *l, const float *x, Size x_row, int rows, float *dx)
 	Size		n = rows * l->width;
 	Size		width = AD_PAD_DENSE(l->inputs);
 	float	   *bias = l->p.gradient + l->inputs * l->width;
+	const float one = 1;
 
 	if (l->activation == AD_ACTIVATION_TANH)
 		for (Size i = 0; i < n; i++)
@@ -152,9 +153,7 @@ ad_dense_backward(AdDense *l, const float *x, Size x_row, int rows, float *dx)
 	memset(l->p.gradient, 0, l->p.n * sizeof(float));
 	multiply(x, 1, x_row, l->dy, l->width, l->p.gradient, l->width,
 			 l->inputs, rows, l->width);
-	for (int i = 0; i < rows; i++)
-		for (Size o = 0; o < l->width; o++)
-			bias[o] += l->dy[i * l->width + o];
+	multiply(&one, 0, 0, l->dy, l->width, bias, l->width, 1, rows, l->width);
 	if (dx == NULL)
 		return;
 	transpose(l);
