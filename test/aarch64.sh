@@ -1,7 +1,7 @@
 #!/bin/bash
 #
-# Compares the kernels that walk forests and search draws on a 64-bit ARM with
-# those on this processor, bit for bit: test/aarch64.sh [SEED]
+# Compares the kernels that walk forests, search draws and train networks on a
+# 64-bit ARM with those on this processor, bit for bit: test/aarch64.sh [SEED]
 #
 # The program test/oracle/walk_kernels.c is built for both, and that for ARM
 # runs under qemu-user. It needs no server, only the headers of one
@@ -27,7 +27,7 @@ build() {
 	"$1" -O3 -std=gnu11 -Wall -Wextra -Werror -ffp-contract=off -o "$2" \
 		-I"$ad_root/src" -isystem "$("$PG_CONFIG" --includedir-server)" \
 		"$ad_root"/test/oracle/walk_kernels.c \
-		"$ad_root"/src/math/simd_{forest,hyper,draws}.c \
+		"$ad_root"/src/math/simd_{forest,hyper,draws,dense}.c \
 		"$ad_root"/src/core/elementary.c -lm
 }
 build "${CC:-gcc}" "$work/here"

@@ -103,7 +103,7 @@ const AdDenseKernels *ad_dense_kernels = &kernels_scalar;
 
 /* Use the variants of a level. */
 void
-ad_dense_choose(AdSimdLevel level)
+ad_dense_choose(AdSimdLevel level pg_attribute_unused())
 {
 	ad_dense_kernels = &kernels_scalar;
 #ifdef AD_HAVE_X86

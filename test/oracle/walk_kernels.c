@@ -1,18 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * walk_kernels.c
- *		The kernels that walk forests and search draws, without a server.
+ *		The kernels that walk forests, search draws and train layers, without
+ *		a server.
  *
  * Walks random forests with every kind of instructions that the processor
  * has, compares the leaves with those of a plain walk, does the same with the
- * distances to the nearest rows of draws, and prints a sum of all, and of
- * many powers of two.  test/aarch64.sh compares what builds for two kinds of
+ * distances to the nearest rows of draws and with what a layer is trained and
+ * scored by, and prints a sum of all, and of many powers of two.  test/aarch64.sh compares what builds for two kinds of
  * processors print.
  *
  *-------------------------------------------------------------------------
  */
 #include "core/ad_elementary.h"
-#include "math/ad_simd.h"
+#include "math/ad_dense.h"
 
 #undef printf				/* the C library's: no server is linked */
 
@@ -266,6 +267,76 @@ try_draws(int rows, int columns)
 	}
 }
 
+/* Bits of floats, for the sum. */
+static void
+add_floats(const float *v, Size n)
+{
+	for (Size i = 0; i < n; i++)
+	{
+		uint32		bits;
+
+		memcpy(&bits, &v[i], sizeof(bits));
+		add(bits);
+	}
+}
+
+/* A number about 0, of either sign. */
+static float
+number(float scale)
+{
+	return ((int) draw(200001) - 100000) / 99991.3f * scale;
+}
+
+/* Product, tangent, step and outputs of a layer, by every level. */
+static void
+try_layer(int rows, int inputs, int outputs)
+{
+	static float a[64 * 80], b[80 * 80], c[2][64 * 80], p[3][4][80 * 80];
+	static double w[80 * 80], bias[80], x[80], y[2][80];
+	int			width = AD_PAD_DENSE(outputs);
+	Size		n = inputs * width;
+	AdAdam		adam = {.rate = 0.001f,.epsilon = 1e-8f};
+	AdDenseMap	map = {.inputs = inputs,.outputs = outputs,.width = width,.w = w,.bias = bias};
+
+	for (int i = 0; i < rows * inputs; i++)
+		a[i] = number(5);
+	for (Size i = 0; i < n; i++)
+	{
+		w[i] = b[i] = number(1);
+		p[2][0][i] = number(1);
+		p[2][1][i] = number(1e-3f);
+		p[2][2][i] = draw(3) ? number(1e-3f) : number(1e-32f);
+		p[2][3][i] = draw(3) ? fabsf(number(1e-6f)) : 0;
+	}
+	for (int i = 0; i < width; i++)
+		bias[i] = number(1);
+	for (int i = 0; i < inputs; i++)
+		x[i] = number(20);
+	map.activation = (AdActivation) draw(3);
+	for (int level = AD_SIMD_SCALAR; level <= AD_SIMD_AVX512; level++)
+	{
+		int			out = level != AD_SIMD_SCALAR;
+		AdParameters parameters = {n, p[out][0], p[out][1], p[out][2], p[out][3]};
+
+		if (!has(level))
+			continue;
+		ad_dense_choose(level);
+		memset(c[out], 0, sizeof(c[out]));
+		ad_dense_kernels->multiply(a, inputs, 1, b, width, c[out], width, rows, inputs, width);
+		ad_dense_kernels->tanh(c[out], rows * width);
+		memcpy(p[out], p[2], sizeof(p[2]));
+		ad_dense_kernels->adam(&parameters, &adam);
+		map.y = y[out];
+		ad_dense_kernels->apply(&map, x);
+		wrong += memcmp(c[0], c[out], sizeof(c[0])) != 0;
+		wrong += memcmp(y[0], y[out], width * sizeof(double)) != 0;
+		wrong += memcmp(p[0], p[out], sizeof(p[0])) != 0;
+	}
+	add_floats(c[0], rows * width);
+	add_floats(p[0][0], n);
+	add_floats((float *) y[0], 2 * width);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -283,6 +354,13 @@ main(int argc, char **argv)
 	}
 	for (int rows = 1; rows <= 64; rows += 7)
 		try_draws(rows, 1 + (int) draw(64));
+	for (int i = 0; i < 200; i++)
+	{
+		int			rows = 1 + (int) draw(64);
+		int			inputs = 1 + (int) draw(80);
+
+		try_layer(rows, inputs, 1 + (int) draw(80));
+	}
 	for (int i = 0; i < 1000000; i++)
 	{
 		double		p = ad_exp2(i % 2 ? -(double) draw(1000003) / 1000003 :
