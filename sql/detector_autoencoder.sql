@@ -46,10 +46,12 @@ FROM (SELECT ad_score(m, x) AS score, total, least
 SELECT members, round((ad_info(m) #>> '{autoencoder,weights}')::numeric / members) AS weights_each
 FROM (SELECT members, ad_fit(ad_autoencoder(members => members), x) AS m FROM rows, unnest('{1,3}'::int[]) members WHERE dataset = 'glass' GROUP BY 1) f ORDER BY 1;
 
--- values beyond twenty standard deviations are as far as that; infinity too
+-- values beyond twenty standard deviations are as far as that; infinity is beyond them
 CREATE TABLE line AS SELECT i, sin(i) AS a, sin(i) + 0.1 * cos(7 * i) AS b, 5 AS c FROM generate_series(1, 1000) i;
 SELECT v, ad_score(m, v, 0, 5) = ad_score(m, 1000, 0, 5) AS clipped, ad_score(m, v, 0, 5) > ad_score(m, 1, 1, 5) AS far
-FROM (SELECT ad_fit('autoencoder', a, b, c) AS m FROM line) f, unnest('{20, 1e308, Infinity}'::float8[]) v;
+FROM (SELECT ad_fit('autoencoder', a, b, c) AS m FROM line) f, unnest('{20, 1e308, -Infinity}'::float8[]) v;
+SELECT abs(sum(contribution) / ad_score(m, 'Infinity'::float8, 0, 5) - 1) < 1e-9 AS adds_up, max(contribution) > 1e308 AS its_own
+FROM (SELECT ad_fit('autoencoder', a, b, c) AS m FROM line) f, LATERAL ad_explain(m, 'Infinity'::float8, 0, 5) GROUP BY m;
 -- what is odd in combination alone
 SELECT ad_score(m, 0.9, -0.9, 5) > max(ad_score(m, a, b, c)) AS combination, ad_score(m, 0, 0, 6) > max(ad_score(m, a, b, c)) AS constant
 FROM line, (SELECT ad_fit('autoencoder', a, b, c) AS m FROM line) f GROUP BY m;

@@ -301,7 +301,8 @@ autoencoder_load(AdReader *r, int cols)
 
 /*
  * The sum over the columns of squared residuals, mean over the members; 0 or
- * more, and finite.  An infinite value is one at the clip.
+ * more, and finite.  DBL_MAX for a row with an infinite value, whose terms are
+ * those of one at the clip.
  */
 static double
 autoencoder_score(void *scorer, const double *x)
@@ -310,8 +311,8 @@ autoencoder_score(void *scorer, const double *x)
 	int			cols = a->inputs->cols;
 	AdDenseMap **layer = a->layer;
 	double		sum = 0;
+	bool		infinite = ad_network_input(a->inputs, x, a->input);
 
-	ad_network_input(a->inputs, x, a->input);
 	for (int k = 0; k < a->members; k++)
 	{
 		const double *y = a->input;
@@ -329,7 +330,7 @@ autoencoder_score(void *scorer, const double *x)
 	for (int j = 0; j < cols; j++)
 		sum += a->term[j] /= a->members;
 	/* weights that no fit makes may give a residual no number has */
-	return sum <= DBL_MAX ? sum : DBL_MAX;
+	return sum <= DBL_MAX && !infinite ? sum : DBL_MAX;
 }
 
 /* The terms of the score. */

@@ -89,12 +89,21 @@ standardise(const AdNetworkInputs *in, int j, double x, double clip)
 	return v > clip ? clip : v < -clip ? -clip : v;
 }
 
-/* Fill in the inputs of a row to be scored, which may be infinite. */
-void
+/*
+ * Fill in the inputs of a row to be scored.  Returns whether one of its values
+ * is infinite, whose input is as far as any.
+ */
+bool
 ad_network_input(const AdNetworkInputs *in, const double *x, double *out)
 {
+	bool		infinite = false;
+
 	for (int j = 0; j < in->cols; j++)
+	{
+		infinite |= !(fabs(x[j]) <= DBL_MAX);
 		out[j] = standardise(in, j, x[j], AD_NETWORK_CLIP_SCORE);
+	}
+	return infinite;
 }
 
 /*

@@ -74,8 +74,7 @@ extern AdNetworkInputs *ad_network_inputs(const AdMatrix *m);
 extern void ad_network_inputs_write(StringInfo payload, const AdNetworkInputs *in);
 extern AdNetworkInputs *ad_network_inputs_read(AdReader *r, int cols);
 
-/* Standardise and clip a row to be scored: in->cols doubles; infinite: the clip. */
-extern void ad_network_input(const AdNetworkInputs *in, const double *x, double *out);
+extern bool ad_network_input(const AdNetworkInputs *in, const double *x, double *out);
 extern void ad_network_train(AdTraining *t);
 
 /* Rows that a fit can use: AdDetector's rows(). */
