@@ -136,6 +136,9 @@ DETECTORS = {
     "loda": Detector(
         rate=MILLION, fit_cost="n projections √d",
         score_cost="projections √d", size="projections bins"),
+    "autoencoder": Detector(
+        rate=500_000, fit_cost="n d, times epochs and 3 weights a column",
+        score_cost="weights", size="weights"),
     "inne": Detector(
         fit_cost="sets ψ² d", score_cost="sets ψ d", size="sets ψ d"),
     "subknn": Detector(

@@ -35,6 +35,7 @@ SELECT a.detector, a.mean_auc, a.mean_ap, c.fit_ms::float8[], c.score_us::float8
 -- figures: bench/figures.py
 FROM (VALUES
     ('auto', 0.8859, 0.5962),
+    ('autoencoder', 0.8735, 0.5357),
     ('copod', 0.8364, 0.4333),
     ('dbscan', 0.8113, 0.4696),
     ('ecod', 0.8471, 0.5001),
@@ -55,6 +56,7 @@ FROM (VALUES
     ) a(detector, mean_auc, mean_ap)
 JOIN (VALUES
     ('auto', '{56.8, 116, 194}', '{3.01, 3.83, 3.94}', '{1975192, 2695192, 5895192}', '{0.52, 0.72, 0.48}'),
+    ('autoencoder', '{9.18, 76.5, 341}', '{1.01, 0.968, 0.945}', '{18816, 18816, 18816}', '{0.38, 0.39, 0.55}'),
     ('copod', '{1.31, 9.49, 53}', '{0.199, 0.234, 0.511}', '{84520, 804520, 3281320}', '{1.16, 1.23, 1.00}'),
     ('dbscan', '{5.23, 151, 141}', '{1, 7.2, 6.18}', '{76712, 724712, 724712}', '{0.69, 0.87, 1.00}'),
     ('ecod', '{1.46, 9.57, 53.6}', '{0.203, 0.276, 0.51}', '{84536, 804536, 3281336}', '{1.20, 1.21, 1.00}'),
@@ -76,6 +78,7 @@ JOIN (VALUES
 -- end of figures
 JOIN (VALUES
     ('auto', '3'),
+    ('autoencoder', '2'),
     ('copod', '2'),
     ('dbscan', 'features'),
     ('ecod', '2'),
@@ -127,6 +130,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 VALUES
     ('auto', false, 'fair_forest, subknn and ecod, of which the two that find a row strangest count: what one is blind to another sees'),
+    ('autoencoder', false, 'what a network cannot reconstruct of a row: sees values that do not go together, of many correlated columns; slow to fit'),
     ('copod', false, 'how far out each value is in its column, by the side that is skewed; blind to combinations'),
     ('dbscan', true, 'distance from the nearest dense group; a natural threshold, but normal rows are all alike'),
     ('ecod', false, 'how far out each value is in its column, by rank: units and spreads do not matter; blind to combinations'),
