@@ -28,8 +28,6 @@
 #define MAX_LAYERS		(2 * AD_MAX_INTS)
 #define MAX_WIDTH		1024	/* of a hidden layer */
 #define MAX_MEMBERS		100
-#define MAX_MEMORY		((Size) 256 * 1024 * 1024)
-#define COPIES			5		/* of a layer's weights, in a training */
 
 typedef struct AutoencoderOptions
 {
@@ -98,26 +96,15 @@ count_weights(const Shape *s)
 	return n;
 }
 
-/* Raise an error for a network that would take too much memory. */
-static void
-check_memory(const Shape *s, int batch, int members)
+/* Padded outputs of all layers for a row. */
+static Size
+count_outputs(const Shape *s)
 {
-	Size		weights = ad_mul_size(count_weights(s), sizeof(float));
-	Size		rows = 0;
-	Size		need;
+	Size		n = 0;
 
 	for (int i = 0; i < s->n; i++)
-		rows = ad_add_size(rows, AD_PAD_DENSE(s->size[i + 1]));
-	/* outputs and their gradients */
-	rows = ad_mul_size(ad_mul_size(rows, batch), 2 * sizeof(float));
-	need = ad_add_size(ad_mul_size(weights, COPIES + members), rows);
-	if (need > MAX_MEMORY)
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("detector \"%s\" needs %zu MB, limit is %zu MB",
-						"autoencoder", ad_megabytes(need),
-						MAX_MEMORY / (1024 * 1024)),
-				 errhint("Lower hidden, members or batch in ad_autoencoder(), or give fewer features.")));
+		n += AD_PAD_DENSE(s->size[i + 1]);
+	return n;
 }
 
 /* Put a batch through the network; a row's loss is its squared residual. */
@@ -141,6 +128,7 @@ net_forward(void *arg, const AdTrainingBatch *b, double *loss)
 		const float *output = last->y + i * last->width;
 		float	   *residual = last->dy + i * last->width;
 
+		AD_CHECK_EVERY_1024(i);
 		loss[i] = 0;
 		for (int j = 0; j < last->outputs; j++)
 		{
@@ -160,12 +148,13 @@ net_backward(void *arg, const AdTrainingBatch *b)
 	float		factor = 2.0f / b->nkept;
 
 	for (int i = 0; i < b->rows; i++)
-		for (int j = 0; j < last->outputs; j++)
-		{
-			float	   *residual = last->dy + i * last->width + j;
+	{
+		float	   *residual = last->dy + i * last->width;
 
-			*residual = b->kept[i] ? *residual * factor : 0;
-		}
+		AD_CHECK_EVERY_1024(i);
+		for (int j = 0; j < last->outputs; j++)
+			residual[j] = b->kept[i] ? residual[j] * factor : 0;
+	}
 	for (int i = n - 1; i > 0; i--)
 	{
 		AdDense    *below = net->layer[i - 1];
@@ -227,7 +216,8 @@ autoencoder_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 	StringInfoData networks;
 	double		loss = 0;
 
-	check_memory(&shape, (int) Min((Size) o->batch, m->rows), o->members);
+	ad_network_check_memory(&t, "autoencoder", count_weights(&shape),
+							count_outputs(&shape));
 	initStringInfo(&networks);
 	for (t.member = 0; t.member < o->members; t.member++)
 	{
@@ -240,7 +230,10 @@ autoencoder_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 		MemoryContextSwitchTo(outer);
 		loss += t.loss / o->members;
 		for (int i = 0; i < shape.n; i++)
+		{
+			ad_network_check(net->layer[i], "autoencoder");
 			ad_dense_write(&networks, net->layer[i]);
+		}
 		MemoryContextReset(own);
 	}
 	MemoryContextDelete(own);

@@ -19,7 +19,9 @@
 
 #include <float.h>
 
-#define ROW_BITS		24		/* of a sort key: more than AD_MAX_SAMPLE */
+#define ROW_BITS		24		/* of a sort key, as many as a sample needs */
+#define MAX_MEMORY		((Size) 256 * 1024 * 1024)
+#define COPIES			5		/* of a layer's weights: the transposed, too */
 #define CHECK_ROWS		64		/* put in a batch between looks for a cancel */
 #define AHEAD			8		/* rows that are asked for before their turn */
 #define LINE			8		/* doubles of a line of the cache */
@@ -108,14 +110,19 @@ ad_network_input(const AdNetworkInputs *in, const double *x, double *out)
 
 /*
  * Put the rows of an epoch in their order: by the upper 40 bits of a hash,
- * equal ones by their place in the sample.  Leaves the rows in the lower bits.
+ * equal ones by their place in the sample, which a key has in the others.  A
+ * partition may have more rows than a sample: then it has more of them.
  */
 static void
 order_rows(const AdTraining *t, int epoch, uint64 *order, uint64 *scratch)
 {
-	const uint64 row_mask = (UINT64CONST(1) << ROW_BITS) - 1;
 	Size		n = t->m->rows;
+	int			bits = ROW_BITS;
+	uint64		row_mask;
 
+	while (n >> bits > 0)
+		bits++;
+	row_mask = (UINT64CONST(1) << bits) - 1;
 	for (Size i = 0; i < n; i++)
 	{
 		AD_CHECK_EVERY_1024(i);
@@ -196,30 +203,32 @@ fill_batch(const AdTraining *t, const uint64 *order, int rows, AdTrainingBatch *
 	b->nkept = Max(rows - (int) (t->trim * rows), 1);
 }
 
-/* Say how far training is, to who looks on. */
+/* Say how far training is, to who looks on: of all members' epochs. */
 static void
-report(const AdTraining *t, int epoch)
+report(const AdTraining *t, int epoch, int epochs)
 {
 	char		phase[64];
-	int			done = t->member * t->epochs + epoch;
+	int			done = t->member * epochs + epoch;
 
 	if (ad_detector_phase == NULL)
 		return;
 	if (done == 0)
-		snprintf(phase, sizeof(phase), "epoch 1 of %d", t->members * t->epochs);
+		snprintf(phase, sizeof(phase), "epoch 1 of %d", t->members * epochs);
 	else
 		snprintf(phase, sizeof(phase), "epoch %d of %d, loss %.4g", done + 1,
-				 t->members * t->epochs, t->loss);
+				 t->members * epochs, t->loss);
 	ad_detector_phase(phase);
 }
 
-/* The number of steps that a training takes. */
+/* The number of steps that a training takes, and of epochs that they begin. */
 static int
-count_steps(const AdTraining *t)
+count_steps(const AdTraining *t, int *epochs)
 {
 	Size		batches = (t->m->rows + t->batch - 1) / t->batch;
+	Size		steps = Min(ad_mul_size(batches, t->epochs), AD_NETWORK_STEPS);
 
-	return (int) Min(ad_mul_size(batches, t->epochs), AD_NETWORK_STEPS);
+	*epochs = (int) ((steps + batches - 1) / batches);
+	return (int) steps;
 }
 
 /*
@@ -230,7 +239,8 @@ void
 ad_network_train(AdTraining *t)
 {
 	Size		n = t->m->rows;
-	int			total = count_steps(t);
+	int			epochs;
+	int			total = count_steps(t, &epochs);
 	uint64	   *order = ad_palloc_array(uint64, n);
 	uint64	   *scratch = ad_palloc_array(uint64, n);
 	int			most = (int) Min((Size) t->batch, n);
@@ -243,12 +253,12 @@ ad_network_train(AdTraining *t)
 
 	b.kept = ad_palloc_array(bool, most);
 	t->steps = 0;
-	for (b.epoch = 0; b.epoch < t->epochs && t->steps < total; b.epoch++)
+	for (b.epoch = 0; b.epoch < epochs; b.epoch++)
 	{
 		double		sum = 0;
 		double		kept = 0;
 
-		report(t, b.epoch);
+		report(t, b.epoch, epochs);
 		order_rows(t, b.epoch, order, scratch);
 		for (Size i = 0; i < n && t->steps < total; i += t->batch)
 		{
@@ -271,6 +281,46 @@ ad_network_train(AdTraining *t)
 	}
 	pfree(order);
 	pfree(scratch);
+}
+
+/*
+ * Raise an error for a network that would take too much memory: a training
+ * has its weights, their gradients and two moments, and of each row of a batch
+ * the outputs and their gradients; a model has those of all members.
+ */
+void
+ad_network_check_memory(const AdTraining *t, const char *detector,
+						Size weights, Size outputs)
+{
+	Size		batch = Min((Size) t->batch, t->m->rows);
+	Size		need = ad_mul_size(weights, COPIES + t->members);
+
+	need = ad_add_size(need, ad_mul_size(2 * batch, outputs));
+	need = ad_mul_size(need, sizeof(float));
+	if (need > MAX_MEMORY)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("detector \"%s\" needs %zu MB, limit is %zu MB",
+						detector, ad_megabytes(need),
+						MAX_MEMORY / (1024 * 1024)),
+				 errhint("Lower hidden, members or batch in ad_%s(), or give fewer features.",
+						 detector)));
+}
+
+/* Raise an error unless a layer has learnt numbers. */
+void
+ad_network_check(const AdDense *l, const char *detector)
+{
+	for (Size i = 0; i < l->p.n; i++)
+	{
+		AD_CHECK_EVERY_1024(i);
+		if (!isfinite(l->p.value[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("training of detector \"%s\" does not converge",
+							detector),
+					 errhint("Lower learning_rate in ad_%s().", detector)));
+	}
 }
 
 /* The rows that a fit can use, as all steps see. */

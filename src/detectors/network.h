@@ -76,6 +76,9 @@ extern AdNetworkInputs *ad_network_inputs_read(AdReader *r, int cols);
 
 extern bool ad_network_input(const AdNetworkInputs *in, const double *x, double *out);
 extern void ad_network_train(AdTraining *t);
+extern void ad_network_check_memory(const AdTraining *t, const char *detector,
+									Size weights, Size outputs);
+extern void ad_network_check(const AdDense *l, const char *detector);
 
 /* Rows that a fit can use: AdDetector's rows(). */
 extern Size ad_network_rows(int epochs, int batch);

@@ -88,6 +88,7 @@ other_name(const char *folded)
 		{"nearestneighbours", "ad_knn()"},
 		{"oneclasssvm", "ad_ocsvm()"},
 		{"principalcomponentanalysis", "ad_pca()"},
+		{"replicatorneuralnetwork", "ad_autoencoder()"},
 		{"robustcovariance", "ad_mahalanobis(robust => true)"},
 		{"sampling", "ad_subknn()"},
 		{"sgdoneclasssvm", "ad_ocsvm()"},

@@ -64,13 +64,14 @@ sub cancelled
 }
 
 # What another session sees of a training: its epochs go by, and its loss falls.
+# 2,560 steps of 20 batches an epoch are 128 epochs a member.
 my $fit = background('SELECT length(ad_fit(ad_autoencoder(epochs => 1000, members => 100), a, b, c, d)) FROM rows');
 my (@epochs, @losses, $last);
 for (1 .. 400)
 {
 	my $seen = sql_value($node, 'SELECT kind, name, phase FROM ad_progress');
 
-	if ($seen =~ /^fit\|autoencoder\|epoch (\d+) of 100000(?:, loss ([\d.e-]+))?$/)
+	if ($seen =~ /^fit\|autoencoder\|epoch (\d+) of 12800(?:, loss ([\d.e-]+))?$/)
 	{
 		push @epochs, $1;
 		push @losses, $2 if defined $2;
