@@ -377,7 +377,7 @@ autoencoder_scale(const void *options pg_attribute_unused())
 const AdDetector ad_detector_autoencoder = {
 	.id = AD_DET_AUTOENCODER,
 	.name = "autoencoder",
-	.time = 0.5,
+	.time = 0.85,
 	.options = autoencoder_options,
 	.noptions = lengthof(autoencoder_options),
 	.options_size = sizeof(AutoencoderOptions),
