@@ -85,4 +85,11 @@ extern void pg_sha256_final(pg_sha256_ctx *ctx, uint8 *dest);
 #define ad_release_plan(plan)	ReleaseCachedPlan(plan, false)
 #endif
 
+/* 14 began to tell this of which query the expression is. */
+#if PG_VERSION_NUM >= 140000
+#define ad_pull_varnos(root, node)	pull_varnos(root, node)
+#else
+#define ad_pull_varnos(root, node)	pull_varnos(node)
+#endif
+
 #endif							/* AD_COMPAT_H */

@@ -17,6 +17,7 @@
 struct PlannerInfo;
 
 extern Node *ad_model_origin(struct PlannerInfo *root, FuncExpr *call);
+extern Node *ad_score_early(struct PlannerInfo *root, FuncExpr *call);
 extern AdTrust ad_model_origin_trust(const FmgrInfo *flinfo);
 
 /* The addresses by which the planner knows what makes models. */

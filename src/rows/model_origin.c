@@ -242,7 +242,7 @@ ad_model_origin(PlannerInfo *root, FuncExpr *call)
 	marked->args = lcons(makeRelabelType((Expr *) arg, BYTEAOID, mark,
 										 InvalidOid, COERCE_IMPLICIT_CAST),
 						 list_copy_tail(call->args, 1));
-	return (Node *) marked;
+	return mark == MARK_MADE ? ad_score_early(root, marked) : (Node *) marked;
 }
 
 /* What proves that a call's first argument is the value it was before. */

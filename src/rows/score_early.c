@@ -1,0 +1,206 @@
+/*-------------------------------------------------------------------------
+ *
+ * score_early.c
+ *		Scores before the sort that a GROUP BY or a window needs.
+ *
+ * In a query like
+ *
+ *		SELECT d, g, avg(s)
+ *		FROM (SELECT d, g, ad_score(m, f) AS s
+ *			  FROM t, (SELECT d, ad_fit(d, f) AS m FROM ... GROUP BY d) q) r
+ *		GROUP BY d, g
+ *
+ * the planner pulls the inner SELECT up and computes what an aggregate is
+ * given above the sort.  So the sort carries the model with every row: not a
+ * pointer to it, as it would of one in a table, but all of its bytes.  A
+ * subquery of which it knows that it must not be computed there is, to it, a
+ * PlaceHolderVar: an expression that is evaluated as soon as all tables are
+ * joined that it needs.  The score becomes one.
+ *
+ * Not that of a row that the query would not have scored, which might raise
+ * an error or take time for nothing.  So all tables of the query are needed
+ * for it, there are no outer joins, and the score is an argument that an
+ * aggregate or window function evaluates for every row, wherever it occurs
+ * outside of WHERE: not in CASE and its like, nor under FILTER.  Then it is
+ * also not beside an expression of GROUP BY that would have to equal it:
+ * no two PlaceHolderVars do.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core/ad_compat.h"
+#include "rows/ad_origin.h"
+
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/placeholder.h"
+#include "optimizer/tlist.h"
+
+/* A search for the places of a call. */
+typedef struct Places
+{
+	Oid			function;
+	const Node *model;			/* a column */
+	bool		always;			/* what is looked at is evaluated for each row */
+	int			good;			/* places found that are */
+	int			other;			/* places found that may be not */
+} Places;
+
+/* An expression without what relabels it. */
+static const Node *
+plain(const Node *node)
+{
+	while (node && IsA(node, RelabelType))
+		node = (const Node *) ((const RelabelType *) node)->arg;
+	return node;
+}
+
+static bool find_places(Node *node, Places *p);
+
+/* Look into an expression that is evaluated for each row, or may not be. */
+static void
+look(void *node, bool always, Places *p)
+{
+	bool		before = p->always;
+
+	p->always = always;
+	(void) find_places(node, p);
+	p->always = before;
+}
+
+/* Count the places of the call in an expression; a walker. */
+static bool
+find_places(Node *node, Places *p)
+{
+	bool		before = p->always;
+
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_Aggref:
+			{
+				Aggref	   *agg = (Aggref *) node;
+
+				look(agg->args, agg->aggfilter == NULL, p);
+				look(agg->aggdirectargs, false, p);
+				look(agg->aggfilter, false, p);
+				return false;
+			}
+		case T_WindowFunc:
+			{
+				WindowFunc *f = (WindowFunc *) node;
+
+				look(f->args, f->aggfilter == NULL, p);
+				look(f->aggfilter, false, p);
+				return false;
+			}
+		case T_FuncExpr:
+			{
+				FuncExpr   *f = (FuncExpr *) node;
+
+				if (f->funcid != p->function || f->args == NIL ||
+					!equal(plain(linitial(f->args)), p->model))
+					break;
+				if (p->always)
+					p->good++;
+				else
+					p->other++;
+				break;
+			}
+			/* what evaluates all that it is given */
+		case T_List:
+		case T_TargetEntry:
+		case T_OpExpr:
+		case T_RelabelType:
+		case T_CoerceViaIO:
+		case T_PlaceHolderVar:
+			break;
+		default:
+			p->always = false;
+	}
+	(void) expression_tree_walker(node, find_places, (void *) p);
+	p->always = before;
+	return false;
+}
+
+/* Whether a query wants a call evaluated for each of its rows. */
+static bool
+is_for_each_row(const Query *query, const FuncExpr *call, const Node *model)
+{
+	Places		p = {call->funcid, model, false, 0, 0};
+	bool		grouped = query->hasAggs || query->groupClause != NIL ||
+		query->groupingSets != NIL;
+	ListCell   *lc;
+
+	if (!grouped && !query->hasWindowFuncs)
+		return false;
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *entry = lfirst_node(TargetEntry, lc);
+		bool		always = grouped ?
+			get_sortgroupref_clause_noerr(entry->ressortgroupref,
+										  query->groupClause) != NULL :
+			query->limitCount == NULL;
+
+		look(entry->expr, always, &p);
+	}
+	look(query->havingQual, false, &p);
+	return p.good > 0 && p.other == 0;
+}
+
+/*
+ * Add the tables of a FROM to a set.  Returns whether a row of the FROM is
+ * one of each: there is nothing but inner joins.
+ */
+static bool
+add_tables(Node *from, Relids *tables)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	switch (nodeTag(from))
+	{
+		case T_RangeTblRef:
+			*tables = bms_add_member(*tables, ((RangeTblRef *) from)->rtindex);
+			return true;
+		case T_FromExpr:
+			foreach(lc, ((FromExpr *) from)->fromlist)
+				if (!add_tables(lfirst(lc), tables))
+				return false;
+			return true;
+		case T_JoinExpr:
+			return ((JoinExpr *) from)->jointype == JOIN_INNER &&
+				add_tables(((JoinExpr *) from)->larg, tables) &&
+				add_tables(((JoinExpr *) from)->rarg, tables);
+		default:
+			return false;
+	}
+}
+
+/*
+ * A call over a model that the query makes, itself or as it is to be planned.
+ */
+Node *
+ad_score_early(PlannerInfo *root, FuncExpr *call)
+{
+	const Query *query = root->parse;
+	const Node *model = plain(linitial(call->args));
+	Relids		tables = NULL;
+	Relids		used;
+	Node	   *result = (Node *) call;
+
+	if (query->commandType != CMD_SELECT || !IsA(model, Var) ||
+		((const Var *) model)->varlevelsup != 0 ||
+		!is_for_each_row(query, call, model) ||
+		contain_agg_clause(result) || contain_window_function(result) ||
+		contain_subplans(result) || contain_volatile_functions(result))
+		return result;
+	used = ad_pull_varnos(root, result);
+	if (add_tables((Node *) query->jointree, &tables) &&
+		bms_equal(tables, used))
+		result = (Node *) make_placeholder_expr(root, (Expr *) call, used);
+	return result;
+}
