@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * ad_args.h
- *		Arguments that are features: columns, an array or a row, packed or not.
+ *		Arguments that are features: columns, an array, a row, packed or not, or a
+ *		JSON object.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,7 +21,8 @@ typedef enum AdForm
 	AD_FORM_COLUMNS,			/* one argument a feature */
 	AD_FORM_ARRAY,				/* one array, an element a feature */
 	AD_FORM_ROW,				/* one row, an attribute a feature */
-	AD_FORM_PACKED				/* one packed row, a field a feature */
+	AD_FORM_PACKED,				/* one packed row, a field a feature */
+	AD_FORM_JSON				/* one jsonb, a key a feature; scores only */
 } AdForm;
 
 struct AdPackedHead;			/* ad_packed.h */
@@ -90,6 +92,22 @@ extern bool ad_args_next_mixed(AdArgs *a, FunctionCallInfo fcinfo,
 							   const AdModel *m);
 extern void ad_args_match(AdArgs *a, const AdModel *m);
 extern AdFeature *ad_args_features(const AdArgs *a);
+extern void ad_args_allocate(AdArgs *a, int n, MemoryContext mcxt);
+extern void ad_args_check_class(const AdModel *m, AdSource *s, int j);
+extern void ad_args_check_names(const AdModel *m, int j);
+extern void ad_args_wrong_number(const AdModel *m, int given);
+
+/* json_row.c */
+extern void ad_json_init(AdArgs *a, int first, MemoryContext mcxt);
+extern void ad_json_match(AdArgs *a, const AdModel *m);
+extern bool ad_json_next(AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m);
+extern NullableDatum ad_json_entity(FunctionCallInfo fcinfo, int arg,
+									const char *name, Oid *type);
+
+/* json_time.c */
+extern bool ad_iso_timestamp(const char *s, int len, bool *is_date,
+							 Datum *value);
+extern bool ad_iso_time(const char *s, int len, Datum *value);
 
 /*
  * Read the features of one call into x and category.  m is the model they

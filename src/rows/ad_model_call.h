@@ -91,11 +91,14 @@ typedef struct AdModelCall
 	MemoryContext args_mcxt;	/* of them, if they were resolved anew */
 	AdStatSite	stat;			/* counts of the call site */
 	bool		ready;			/* the arguments are resolved */
+	bool		json;			/* the row is a jsonb */
 	void	   *extra;			/* the function's own; NULL at first */
 } AdModelCall;
 
 extern AdModel *ad_model_call_row(FunctionCallInfo fcinfo, int first,
 								  AdModelCall **call);
+extern AdModel *ad_model_call_json(FunctionCallInfo fcinfo,
+								   AdModelCall **call);
 extern AdModelCall *ad_model_call_new(FunctionCallInfo fcinfo);
 extern void ad_model_call_resolve(FunctionCallInfo fcinfo, int first,
 								  AdModelCall *call);

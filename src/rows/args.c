@@ -189,6 +189,11 @@ ad_args_match(AdArgs *a, const AdModel *m)
 		a->head = NULL;
 		return;
 	}
+	if (a->form == AD_FORM_JSON)
+	{
+		ad_json_match(a, m);
+		return;
+	}
 	if (a->form == AD_FORM_ARRAY)
 	{
 		if (a->nfeatures == 0)
@@ -513,6 +518,8 @@ ad_args_next_mixed(AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
 				return false;
 			ad_args_next_packed(a, PG_GETARG_DATUM(a->first), m);
 			return true;
+		case AD_FORM_JSON:
+			return ad_json_next(a, fcinfo, m);
 		case AD_FORM_COLUMNS:
 			break;
 	}

@@ -11,9 +11,11 @@
 #include "utils/float.h"
 
 PG_FUNCTION_INFO_V1(ad_pvalue);
+PG_FUNCTION_INFO_V1(ad_pvalue_row);
 PG_FUNCTION_INFO_V1(ad_pvalue_randomized);
 PG_FUNCTION_INFO_V1(ad_probability);
 PG_FUNCTION_INFO_V1(ad_is_anomaly);
+PG_FUNCTION_INFO_V1(ad_is_anomaly_row);
 PG_FUNCTION_INFO_V1(ad_threshold);
 
 /* Raise an error unless a model remembers scores of its fit. */
@@ -49,15 +51,10 @@ score_row(AdModelCall *call, AdModel *m)
 	return score;
 }
 
-/*
- * ad_pvalue(model, VARIADIC "any") -> float8.  NULL as ad_score() is;
- * 55000 without calibration rows.
- */
-Datum
-ad_pvalue(PG_FUNCTION_ARGS)
+/* The p-value of a call's row; NULL: there is no model. */
+static inline Datum
+pvalue(FunctionCallInfo fcinfo, AdModelCall *call, AdModel *m)
 {
-	AdModelCall *call;
-	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
 	double		score;
 
 	if (m == NULL)
@@ -65,6 +62,29 @@ ad_pvalue(PG_FUNCTION_ARGS)
 	need_held_out(m);
 	score = score_row(call, m);
 	PG_RETURN_FLOAT8(ad_scores_pvalue(&m->calibration.held_out, score));
+}
+
+/*
+ * ad_pvalue(model, VARIADIC "any") -> float8.  NULL as ad_score() is;
+ * 55000 without calibration rows.
+ */
+Datum
+ad_pvalue(PG_FUNCTION_ARGS)
+{
+	AdModelCall *call = NULL;
+	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
+
+	return pvalue(fcinfo, call, m);
+}
+
+/* ad_pvalue_row(model, row jsonb) -> float8: the same of a JSON row. */
+Datum
+ad_pvalue_row(PG_FUNCTION_ARGS)
+{
+	AdModelCall *call = NULL;
+	AdModel    *m = ad_model_call_json(fcinfo, &call);
+
+	return pvalue(fcinfo, call, m);
 }
 
 /*
@@ -109,12 +129,10 @@ ad_probability(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(ad_scores_probability(&m->calibration.training, score));
 }
 
-/* ad_is_anomaly(model, VARIADIC "any") -> boolean.  NULL as ad_score(). */
-Datum
-ad_is_anomaly(PG_FUNCTION_ARGS)
+/* Whether a call's row is an anomaly; NULL: there is no model. */
+static inline Datum
+is_anomaly(FunctionCallInfo fcinfo, AdModelCall *call, AdModel *m)
 {
-	AdModelCall *call;
-	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
 	double		score;
 
 	if (m == NULL)
@@ -122,6 +140,26 @@ ad_is_anomaly(PG_FUNCTION_ARGS)
 	need_scores(m);
 	score = score_row(call, m);
 	PG_RETURN_BOOL(score > m->calibration.threshold);
+}
+
+/* ad_is_anomaly(model, VARIADIC "any") -> boolean.  NULL as ad_score(). */
+Datum
+ad_is_anomaly(PG_FUNCTION_ARGS)
+{
+	AdModelCall *call = NULL;
+	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
+
+	return is_anomaly(fcinfo, call, m);
+}
+
+/* ad_is_anomaly_row(model, row jsonb) -> boolean: the same of a JSON row. */
+Datum
+ad_is_anomaly_row(PG_FUNCTION_ARGS)
+{
+	AdModelCall *call = NULL;
+	AdModel    *m = ad_model_call_json(fcinfo, &call);
+
+	return is_anomaly(fcinfo, call, m);
 }
 
 /*

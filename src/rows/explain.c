@@ -78,7 +78,9 @@ typedef struct ExplainCall
 } ExplainCall;
 
 PG_FUNCTION_INFO_V1(ad_explain);
+PG_FUNCTION_INFO_V1(ad_explain_row);
 PG_FUNCTION_INFO_V1(ad_why);
+PG_FUNCTION_INFO_V1(ad_why_row);
 
 /* Greater contributions first, of equal ones the earlier feature. */
 static int
@@ -202,14 +204,14 @@ typical_text(ExplainCall *e, const AdModel *m, int feature, double v)
 	return PointerGetDatum(e->seen.data);
 }
 
-/* Read the options of a call; NULL: the defaults. */
+/* Read the options of a call in an argument; NULL: the defaults. */
 static void
-read_options(FunctionCallInfo fcinfo, ExplainCall *e)
+read_options(FunctionCallInfo fcinfo, int argument, ExplainCall *e)
 {
 	struct varlena *given = NULL;
 
-	if (!PG_ARGISNULL(1))
-		given = (struct varlena *) ad_jsonb_argument(PG_GETARG_DATUM(1),
+	if (!PG_ARGISNULL(argument))
+		given = (struct varlena *) ad_jsonb_argument(PG_GETARG_DATUM(argument),
 													 "options");
 	if (given == NULL ? e->given == NULL :
 		e->given != NULL && VARSIZE(given) == VARSIZE(e->given) &&
@@ -259,29 +261,22 @@ begin_result(FunctionCallInfo fcinfo, ExplainCall *e)
 }
 
 /*
- * ad_explain(model bytea [, options jsonb], VARIADIC "any") -> a row a
- * feature, greatest contribution first.  NULL model, or NULL in place of the
- * one array or row: no rows.
+ * Return the rows that explain a call's row; none without a model.  options
+ * are in that argument, if it is not 0.
  */
-Datum
-ad_explain(PG_FUNCTION_ARGS)
+static Datum
+explain(FunctionCallInfo fcinfo, AdModelCall *call, AdModel *m, int options)
 {
-	bool		options = PG_NARGS() > 1 &&
-		get_fn_expr_argtype(fcinfo->flinfo, 1) == JSONBOID;
-	AdModelCall *call;
-	AdModel    *m;
 	ExplainCall *e;
 	Tuplestorestate *store;
 	Datum		values[EXPLAIN_COLUMNS];
 	bool		nulls[EXPLAIN_COLUMNS] = {false};
 
-	ad_result_info(fcinfo)->returnMode = SFRM_Materialize;
-	m = ad_model_call_row(fcinfo, options ? 2 : 1, &call);
 	if (m == NULL)
 		return (Datum) 0;
 	e = explain_call(fcinfo, call, m);
-	if (options)
-		read_options(fcinfo, e);
+	if (options > 0)
+		read_options(fcinfo, options, e);
 	explain_row(e, m, call->args.x);
 	ad_stat_none(&call->stat, true);
 
@@ -314,6 +309,36 @@ ad_explain(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(store, e->desc, values, nulls);
 	}
 	return (Datum) 0;
+}
+
+/*
+ * ad_explain(model bytea [, options jsonb], VARIADIC "any") -> a row a
+ * feature, greatest contribution first.  NULL model, or NULL in place of the
+ * one array or row: no rows.
+ */
+Datum
+ad_explain(PG_FUNCTION_ARGS)
+{
+	bool		options = PG_NARGS() > 1 &&
+		get_fn_expr_argtype(fcinfo->flinfo, 1) == JSONBOID;
+	AdModelCall *call = NULL;
+	AdModel    *m;
+
+	ad_result_info(fcinfo)->returnMode = SFRM_Materialize;
+	m = ad_model_call_row(fcinfo, options ? 2 : 1, &call);
+	return explain(fcinfo, call, m, options ? 1 : 0);
+}
+
+/* ad_explain_row(model, row jsonb, options jsonb): the same of a JSON row. */
+Datum
+ad_explain_row(PG_FUNCTION_ARGS)
+{
+	AdModelCall *call = NULL;
+	AdModel    *m;
+
+	ad_result_info(fcinfo)->returnMode = SFRM_Materialize;
+	m = ad_model_call_json(fcinfo, &call);
+	return explain(fcinfo, call, m, 2);
 }
 
 /* Say of a feature of the row what is to be said. */
@@ -391,15 +416,12 @@ append_beyond(ExplainCall *e, AdModelCall *call, const AdModel *m)
 }
 
 /*
- * ad_why(model bytea, VARIADIC "any") -> text: what raises a row's score most,
- * and what is beyond all that the fit saw.  NULL model, or NULL in place of
- * the one array or row: NULL.
+ * Say what raises a call's row's score most, and what is beyond all that the
+ * fit saw; NULL without a model.
  */
-Datum
-ad_why(PG_FUNCTION_ARGS)
+static Datum
+why(FunctionCallInfo fcinfo, AdModelCall *call, AdModel *m)
 {
-	AdModelCall *call;
-	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
 	ExplainCall *e;
 	int			usual;
 
@@ -419,4 +441,27 @@ ad_why(PG_FUNCTION_ARGS)
 	else if (e->text.len == 0)
 		appendStringInfoString(&e->text, "nothing is unusual");
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(e->text.data, e->text.len));
+}
+
+/*
+ * ad_why(model bytea, VARIADIC "any") -> text.  NULL model, or NULL in place of
+ * the one array or row: NULL.
+ */
+Datum
+ad_why(PG_FUNCTION_ARGS)
+{
+	AdModelCall *call = NULL;
+	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
+
+	return why(fcinfo, call, m);
+}
+
+/* ad_why_row(model, row jsonb) -> text: the same of a JSON row. */
+Datum
+ad_why_row(PG_FUNCTION_ARGS)
+{
+	AdModelCall *call = NULL;
+	AdModel    *m = ad_model_call_json(fcinfo, &call);
+
+	return why(fcinfo, call, m);
 }

@@ -5,6 +5,7 @@
  *
  *		ad_score('g', merchant, amount, hour)	the entity comes first
  *		ad_score('g', t)						it is an attribute of the row
+ *		ad_score_row('g', jsonb)				it is a key
  *
  * A row costs making the entity's name, a look into a hash table and the hold
  * of its model, unless the model is not loaded: then it costs one look into an
@@ -50,6 +51,7 @@ typedef struct AdGroupCall
 	/* where the entity stands in a call; once per call site, if ready */
 	bool		ready;
 	bool		by_row;			/* the one argument is a row */
+	bool		by_json;		/* it is a jsonb */
 	AdEntityColumn columns[AD_MAX_GROUP_COLUMNS];
 	Oid			row_type;		/* InvalidOid: not looked at yet */
 	int32		row_typmod;
@@ -151,21 +153,24 @@ prepare_entity(FunctionCallInfo fcinfo, int first, AdModelCall *call)
 	MemoryContext old;
 
 	c->by_row = false;
+	c->by_json = call->json;
 	c->row_type = InvalidOid;
-	if (n == 1)
+	if (n == 1 && !c->by_json)
 	{
 		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, first);
 
 		c->by_row = type == RECORDOID ||
 			get_typtype(getBaseType(type)) == TYPTYPE_COMPOSITE;
 	}
-	if (!c->by_row && n <= c->groups->nby)
+	if (!c->by_row && !c->by_json && n <= c->groups->nby)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("no features are given"),
 				 errdetail("Model \"%s\" has a model per \"%s\": its value comes first, then the features.",
 						   model_name(call), c->groups->by[0])));
-	if (!c->by_row)
+	for (int i = 0; i < c->groups->nby; i++)
+		c->columns[i].type = InvalidOid;
+	if (!c->by_row && !c->by_json)
 		for (int i = 0; i < c->groups->nby; i++)
 			ad_entity_column(&c->columns[i],
 							 get_fn_expr_argtype(fcinfo->flinfo, first + i),
@@ -187,7 +192,7 @@ ad_group_call_columns(FunctionCallInfo fcinfo, int first, AdModelCall *call)
 
 	if (!c->ready)
 		prepare_entity(fcinfo, first, call);
-	return c->by_row ? 0 : c->groups->nby;
+	return c->by_row || c->by_json ? 0 : c->groups->nby;
 }
 
 /* Find the attributes of a row that name the entity. */
@@ -238,7 +243,26 @@ prepare_row(AdGroupCall *c, HeapTupleHeader row)
 	c->row_typmod = typmod;
 }
 
-/* Write the name of a call's entity to c->name; false: it has none. */
+/* Write the name of a JSON row's entity to c->name; false: it has none. */
+static bool
+entity_of_json(FunctionCallInfo fcinfo, int first, AdGroupCall *c)
+{
+	NullableDatum values[AD_MAX_GROUP_COLUMNS];
+
+	if (PG_ARGISNULL(first))
+		return false;
+	for (int i = 0; i < c->groups->nby; i++)
+	{
+		Oid			type;
+
+		values[i] = ad_json_entity(fcinfo, first, c->groups->by[i], &type);
+		if (!values[i].isnull && type != c->columns[i].type)
+			ad_entity_column(&c->columns[i], type, c->groups->by[i], c->owner);
+	}
+	return ad_entity_name(c->columns, c->groups->nby, values, &c->name);
+}
+
+/* The same of any call. */
 static bool
 entity_of_call(FunctionCallInfo fcinfo, int first, AdGroupCall *c)
 {
@@ -246,6 +270,8 @@ entity_of_call(FunctionCallInfo fcinfo, int first, AdGroupCall *c)
 	HeapTupleHeader row;
 	HeapTupleData tuple;
 
+	if (c->by_json)
+		return entity_of_json(fcinfo, first, c);
 	if (!c->by_row)
 		return ad_entity_name(c->columns, c->groups->nby, fcinfo->args + first,
 							  &c->name);

@@ -202,7 +202,10 @@ ad_model_call_resolve(FunctionCallInfo fcinfo, int first, AdModelCall *call)
 		MemoryContextReset(call->args_mcxt);
 		mcxt = call->args_mcxt;
 	}
-	ad_args_init(&call->args, fcinfo, first, mcxt);
+	if (call->json)
+		ad_json_init(&call->args, first, mcxt);
+	else
+		ad_args_init(&call->args, fcinfo, first, mcxt);
 	call->ready = true;
 }
 
@@ -342,4 +345,16 @@ AdModel *
 ad_model_call_any(FunctionCallInfo fcinfo, int first, AdModelCall **call)
 {
 	return call_row(fcinfo, first, true, call);
+}
+
+/*
+ * The same of a call f(model bytea or text, row jsonb, ...): features, and what
+ * names the entity, are read from the keys of the row.
+ */
+AdModel *
+ad_model_call_json(FunctionCallInfo fcinfo, AdModelCall **call)
+{
+	if (fcinfo->flinfo->fn_extra == NULL)
+		ad_model_call_new(fcinfo)->json = true;
+	return call_row(fcinfo, 1, false, call);
 }

@@ -12,7 +12,21 @@
 #include "rows/ad_model_call.h"
 
 PG_FUNCTION_INFO_V1(ad_score);
+PG_FUNCTION_INFO_V1(ad_score_row);
 PG_FUNCTION_INFO_V1(ad_fits);
+
+/* The score of a call's row, counted; NULL: there is no model. */
+static inline Datum
+score(FunctionCallInfo fcinfo, AdModelCall *call, AdModel *m)
+{
+	double		score;
+
+	if (m == NULL)
+		PG_RETURN_NULL();
+	score = ad_model_score(m, call->args.x);
+	ad_stat_score(&call->stat, score);
+	PG_RETURN_FLOAT8(score);
+}
 
 /*
  * ad_score(model bytea or text, VARIADIC "any") -> float8.  NULL model, or NULL in
@@ -21,15 +35,20 @@ PG_FUNCTION_INFO_V1(ad_fits);
 Datum
 ad_score(PG_FUNCTION_ARGS)
 {
-	AdModelCall *call;
+	AdModelCall *call = NULL;
 	AdModel    *m = ad_model_call_row(fcinfo, 1, &call);
-	double		score;
 
-	if (m == NULL)
-		PG_RETURN_NULL();
-	score = ad_model_score(m, call->args.x);
-	ad_stat_score(&call->stat, score);
-	PG_RETURN_FLOAT8(score);
+	return score(fcinfo, call, m);
+}
+
+/* ad_score_row(model bytea or text, row jsonb) -> float8. */
+Datum
+ad_score_row(PG_FUNCTION_ARGS)
+{
+	AdModelCall *call = NULL;
+	AdModel    *m = ad_model_call_json(fcinfo, &call);
+
+	return score(fcinfo, call, m);
 }
 
 /*
