@@ -202,7 +202,7 @@ COMMENT ON FUNCTION @extschema@.ad_stat_reset() IS
 'forget what ad_stat_models, ad_stat_intervals and ad_stat_histograms counted; for superusers and whom they grant it to';
 REVOKE ALL ON FUNCTION @extschema@.ad_stat_reset() FROM PUBLIC;
 
-CREATE FUNCTION _anomaly._ad_progress(
+CREATE FUNCTION _anomaly._ad_running(
     OUT pid integer,
     OUT database_id oid,
     OUT role_id oid,
@@ -212,22 +212,23 @@ CREATE FUNCTION _anomaly._ad_progress(
     OUT rows_done bigint,
     OUT rows_expected bigint,
     OUT percent double precision,
-    OUT started timestamptz)
+    OUT started timestamptz,
+    OUT fits bigint)
 RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'ad_progress_rows_running'
+AS 'MODULE_PATHNAME', 'ad_running'
 LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 100 ROWS 10;
-COMMENT ON FUNCTION _anomaly._ad_progress() IS
+COMMENT ON FUNCTION _anomaly._ad_running() IS
 'what runs, behind ad_progress';
 
 CREATE VIEW @extschema@.ad_progress AS
 SELECT p.pid, d.datname AS database, r.rolname AS role, p.kind, p.name, p.phase,
        p.rows_done, p.rows_expected,
-       pg_catalog.round(p.percent::pg_catalog.numeric, 1) AS percent, p.started
-FROM _anomaly._ad_progress() p
+       pg_catalog.round(p.percent::pg_catalog.numeric, 1) AS percent, p.started, p.fits
+FROM _anomaly._ad_running() p
      LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) p.database_id
      LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) p.role_id;
 COMMENT ON VIEW @extschema@.ad_progress IS
-'every running fit, sketch, detection, training and job: phase, rows done, rows expected (the planner''s estimate); one''s own, or with pg_monitor everybody''s; needs shared_preload_libraries';
+'every running fit, sketch, detection, training and job: phase, rows done, rows expected (the planner''s estimate), fits: models that the statement has made; one''s own, or with pg_monitor everybody''s; needs shared_preload_libraries';
 GRANT SELECT ON @extschema@.ad_progress TO PUBLIC;
 
 CREATE FUNCTION _anomaly._ad_progress_set(

@@ -35,6 +35,7 @@ typedef struct AdProgress
 	char		name[64];
 	char		phase[32];
 	uint64		rows;
+	uint64		fits;			/* made by then, of a statement */
 	double		expected;		/* NaN: not known */
 	TimestampTz started;
 } AdProgress;
@@ -54,6 +55,7 @@ extern int	ad_progress_begin_in(MemoryContext mcxt, const char *kind,
 								 const char *name, double expected);
 extern void ad_progress_phase(int slot, const char *phase);
 extern void ad_progress_rows(int slot, uint64 rows);
+extern void ad_progress_fits(int slot, uint64 fits);
 extern void ad_progress_expect(int slot, double expected);
 extern void ad_progress_end(int slot);
 extern int	ad_progress_find(const char *kind, const char *name);

@@ -238,6 +238,19 @@ ad_progress_rows(int handle, uint64 rows)
 		pg_atomic_write_u64(&s->rows, rows);
 }
 
+/* Show how many fits are made. */
+void
+ad_progress_fits(int handle, uint64 fits)
+{
+	Slot	   *s = slot_of(handle);
+
+	if (s == NULL)
+		return;
+	SpinLockAcquire(&s->mutex);
+	s->shown.fits = fits;
+	SpinLockRelease(&s->mutex);
+}
+
 /* Show how many rows there will be; NaN if it is not known. */
 void
 ad_progress_expect(int handle, double expected)

@@ -42,6 +42,7 @@ typedef struct FitProgress
 	int			slot;			/* of ad_progress_begin() */
 	bool		lent;			/* by a training or detection around it */
 	uint64		rows;			/* read by this process */
+	uint64		fits;			/* made by it */
 } FitProgress;
 
 /* Of queries that run within each other, the innermost first. */
@@ -550,6 +551,8 @@ ad_fit_state_model(AdFitState *state, FunctionCallInfo fcinfo)
 	if (progress)
 		ad_progress_rows(progress->slot, progress->rows);
 	model = fit_shown(state, progress ? progress->slot : -1, &fault);
+	if (progress)
+		ad_progress_fits(progress->slot, ++progress->fits);
 	return model_or_null(fcinfo, model, fault);
 }
 

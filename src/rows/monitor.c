@@ -23,10 +23,11 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#define PROGRESS_COLUMNS	10
+#define PROGRESS_COLUMNS	11
 
 PG_FUNCTION_INFO_V1(ad_preloaded);
 PG_FUNCTION_INFO_V1(ad_progress_rows_running);
+PG_FUNCTION_INFO_V1(ad_running);
 
 /* Whether the current user may see what another role did. */
 bool
@@ -126,6 +127,7 @@ merge_processes(AdProgress *p, int n)
 		else
 			workers++;
 		p->rows += other->rows;
+		p->fits += other->fits;
 		p->started = Min(p->started, other->started);
 		if (!isnan(other->expected))
 			p->expected = isnan(p->expected) ? other->expected :
@@ -136,9 +138,9 @@ merge_processes(AdProgress *p, int n)
 		p->expected *= led ? parallel_divisor(workers) : workers;
 }
 
-/* _ad_progress(): a row for each running thing; a parallel query is one. */
-Datum
-ad_progress_rows_running(PG_FUNCTION_ARGS)
+/* Return a row for each running thing; a parallel query is one. */
+static Datum
+running(FunctionCallInfo fcinfo, int columns)
 {
 	Tuplestorestate *store;
 	TupleDesc	desc;
@@ -146,7 +148,7 @@ ad_progress_rows_running(PG_FUNCTION_ARGS)
 	int			n;
 
 	ad_shared_require("ad_progress");
-	store = ad_result_begin(fcinfo, PROGRESS_COLUMNS, &desc);
+	store = ad_result_begin(fcinfo, columns, &desc);
 	p = ad_progress_read(&n);
 	rename_workers(p, n);
 	for (int i = 0; i < n; i++)
@@ -179,8 +181,23 @@ ad_progress_rows_running(PG_FUNCTION_ARGS)
 									   s->expected));
 		c++;
 		values[c++] = TimestampTzGetDatum(s->started);
-		Assert(c == PROGRESS_COLUMNS);
+		values[c++] = Int64GetDatum((int64) s->fits);
+		Assert(c == PROGRESS_COLUMNS && columns <= c);
 		tuplestore_putvalues(store, desc, values, nulls);
 	}
 	return (Datum) 0;
+}
+
+/* _ad_progress(): what ad_progress was made of in 0.2.0, without fits. */
+Datum
+ad_progress_rows_running(PG_FUNCTION_ARGS)
+{
+	return running(fcinfo, PROGRESS_COLUMNS - 1);
+}
+
+/* _ad_running(): what it is made of. */
+Datum
+ad_running(PG_FUNCTION_ARGS)
+{
+	return running(fcinfo, PROGRESS_COLUMNS);
 }

@@ -325,6 +325,15 @@ hold('SELECT pg_advisory_unlock(1)');
 $fit->finish;
 becomes($node, $progress, '', '... until the end');
 
+# A model that is fitted again for every row shows in their number.
+hold('SELECT pg_advisory_lock(1)');
+$fit = background("$serial SELECT count(ad_score((SELECT ad_fit(ad_zscore() || ad_sampling(seed => s), x) FROM rows WHERE i <= 100),
+	s + CASE WHEN s = 30 THEN wait_for(1) ELSE 0 END)) FROM generate_series(1, 40) s");
+becomes($node, 'SELECT count(*), min(kind), min(fits) FROM ad_progress', '1|fit|30', 'fits of a statement are counted');
+hold('SELECT pg_advisory_unlock(1)');
+$fit->finish;
+becomes($node, $progress, '', '... until the end');
+
 # A training and a detection are one each, whose fit reports as theirs; by name.
 my $slow = 'SELECT x + CASE WHEN i = 150000 THEN wait_for(1) ELSE 0 END AS x, y FROM rows';
 hold('SELECT pg_advisory_lock(1)');
