@@ -69,5 +69,40 @@ FROM drops, (SELECT d, ad_fit(jsonb_build_object('detector', d) || ad_prepare(im
              FROM drops, unnest(ARRAY['zscore']) d WHERE b IS NOT NULL GROUP BY d) f
 WHERE g < 2 GROUP BY d, g;
 
-DROP TABLE drops, checked;
-DROP FUNCTION carries;
+-- a model that a correlated subquery fits, in a subquery that is pulled up: how often
+CREATE SEQUENCE ticks;
+CREATE FUNCTION tick(seed bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM nextval('ticks'); RETURN seed; END $$;
+CREATE FUNCTION fits(query text, OUT fits numeric, OUT same boolean) LANGUAGE plpgsql AS $$
+DECLARE
+	rows text[];
+BEGIN
+	PERFORM setval('ticks', 1, false);
+	EXECUTE format('SELECT array_agg(q::text ORDER BY q::text) FROM (%s) q', query) INTO rows;
+	fits := (SELECT last_value / 20.0 FROM ticks);
+	PERFORM set_config('anomaly.planner_support', 'off', false);
+	EXECUTE format('SELECT array_agg(q::text ORDER BY q::text) IS NOT DISTINCT FROM $1 FROM (%s) q', query) INTO same USING rows;
+	PERFORM set_config('anomaly.planner_support', 'on', false);
+END $$;
+CREATE TABLE few AS SELECT * FROM drops WHERE id <= 20;
+ANALYZE few;
+CREATE TABLE kept (s int, score float8);
+SELECT q, round(fits) AS fits, same
+FROM (VALUES
+	('s, id, ad_score(m, a, b) FROM $q, few'),
+	('s, id, ad_score(m, a, b) FROM $q JOIN few ON s < id'),
+	('s, g, max(ad_score(m, a, b)) FROM $q, few GROUP BY s, g'),
+	('s, id, rank() OVER (PARTITION BY s ORDER BY ad_score(m, a, b)) FROM $q, few'),
+	-- each row has a model of its own, may need none, or is not of all tables
+	('s, id, ad_score(m, a, s) FROM $q, few'),
+	('s, id, CASE WHEN id % 2 = 0 THEN ad_score(m, a, b) END FROM $q, few'),
+	('s, id, ad_score(m, a, b) FROM $q LEFT JOIN few ON id % 2 = 0')) v(q),
+	LATERAL fits(format('SELECT %s', replace(q, '$q',
+	'(SELECT s, (SELECT ad_fit(ad_zscore() || ad_sampling(seed => tick(s)), a, b) FROM few) AS m FROM generate_series(1, 3) s) q'))) c;
+SELECT setval('ticks', 1, false);
+INSERT INTO kept SELECT s, ad_score(m, a, b)
+FROM (SELECT s, (SELECT ad_fit(ad_zscore() || ad_sampling(seed => tick(s)), a, b) FROM few) AS m FROM generate_series(1, 3) s) q, few;
+SELECT count(*), (SELECT last_value / 20 FROM ticks) AS fits FROM kept;
+
+DROP TABLE drops, checked, few, kept;
+DROP SEQUENCE ticks;
+DROP FUNCTION carries, fits, tick;

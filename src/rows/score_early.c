@@ -17,6 +17,14 @@
  * PlaceHolderVar: an expression that is evaluated as soon as all tables are
  * joined that it needs.  The score becomes one.
  *
+ * So does a model that a correlated subquery fits, as in
+ *
+ *		SELECT s, ad_score(m, f)
+ *		FROM (SELECT s, (SELECT ad_fit(..., f) FROM t) AS m
+ *			  FROM generate_series(1, 20) s) q, t
+ *
+ * where it would be fitted again for each row of the join.
+ *
  * Not that of a row that the query would not have scored, which might raise
  * an error or take time for nothing.  So all tables of the query are needed
  * for it, there are no outer joins, and the score is an argument that an
@@ -31,6 +39,7 @@
 #include "rows/ad_origin.h"
 
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/clauses.h"
@@ -114,6 +123,10 @@ find_places(Node *node, Places *p)
 		case T_List:
 		case T_TargetEntry:
 		case T_OpExpr:
+		case T_DistinctExpr:
+		case T_NullTest:
+		case T_RowExpr:
+		case T_ArrayExpr:
 		case T_RelabelType:
 		case T_CoerceViaIO:
 		case T_PlaceHolderVar:
@@ -126,17 +139,22 @@ find_places(Node *node, Places *p)
 	return false;
 }
 
+/* Whether a query groups its rows. */
+static bool
+is_grouped(const Query *query)
+{
+	return query->hasAggs || query->groupClause != NIL ||
+		query->groupingSets != NIL;
+}
+
 /* Whether a query wants a call evaluated for each of its rows. */
 static bool
 is_for_each_row(const Query *query, const FuncExpr *call, const Node *model)
 {
 	Places		p = {call->funcid, model, false, 0, 0};
-	bool		grouped = query->hasAggs || query->groupClause != NIL ||
-		query->groupingSets != NIL;
+	bool		grouped = is_grouped(query);
 	ListCell   *lc;
 
-	if (!grouped && !query->hasWindowFuncs)
-		return false;
 	foreach(lc, query->targetList)
 	{
 		TargetEntry *entry = lfirst_node(TargetEntry, lc);
@@ -181,26 +199,58 @@ add_tables(Node *from, Relids *tables)
 }
 
 /*
- * A call over a model that the query makes, itself or as it is to be planned.
+ * Let a call take the model of a correlated subquery from where the tables are
+ * read that the subquery depends on, if the features are of others: else it
+ * would be fitted anew for each row that these are joined with.
+ */
+static void
+fit_early(PlannerInfo *root, FuncExpr *call, Node *features, Relids tables)
+{
+	Node	   *arg = linitial(call->args);
+	Node	   *model = (Node *) plain(arg);
+	RelabelType *marked;
+	Relids		used;
+
+	if (!IsA(model, SubLink) || contain_volatile_functions(model))
+		return;
+	used = ad_pull_varnos(root, model);
+	if (bms_is_empty(used) || !bms_is_subset(used, tables) ||
+		bms_overlap(used, ad_pull_varnos(root, features)) ||
+		!is_for_each_row(root->parse, call, model))
+		return;
+	marked = makeNode(RelabelType);
+	*marked = *castNode(RelabelType, arg);
+	marked->arg = (Expr *) make_placeholder_expr(root, (Expr *) model, used);
+	linitial(call->args) = marked;
+}
+
+/*
+ * A call over a model that the query makes, marked as such; itself, or as it is
+ * to be planned.  It may be changed.
  */
 Node *
 ad_score_early(PlannerInfo *root, FuncExpr *call)
 {
 	const Query *query = root->parse;
 	const Node *model = plain(linitial(call->args));
-	Relids		tables = NULL;
-	Relids		used;
+	Node	   *features = (Node *) list_copy_tail(call->args, 1);
 	Node	   *result = (Node *) call;
+	Relids		tables = NULL;
 
-	if (query->commandType != CMD_SELECT || !IsA(model, Var) ||
-		((const Var *) model)->varlevelsup != 0 ||
-		!is_for_each_row(query, call, model) ||
-		contain_agg_clause(result) || contain_window_function(result) ||
-		contain_subplans(result) || contain_volatile_functions(result))
+	/* of what is in no SubLink yet: others must not be looked into */
+	if ((query->commandType != CMD_SELECT &&
+		 query->commandType != CMD_INSERT) ||
+		contain_subplans(features) || contain_agg_clause(features) ||
+		contain_window_function(features) ||
+		contain_volatile_functions(features) ||
+		!add_tables((Node *) query->jointree, &tables))
 		return result;
-	used = ad_pull_varnos(root, result);
-	if (add_tables((Node *) query->jointree, &tables) &&
-		bms_equal(tables, used))
-		result = (Node *) make_placeholder_expr(root, (Expr *) call, used);
+	fit_early(root, call, features, tables);
+	if ((is_grouped(query) || query->hasWindowFuncs) &&
+		!(IsA(model, Var) && ((const Var *) model)->varlevelsup != 0) &&
+		(IsA(model, Var) || model != plain(linitial(call->args))) &&
+		is_for_each_row(query, call, model) &&
+		bms_equal(tables, ad_pull_varnos(root, result)))
+		result = (Node *) make_placeholder_expr(root, (Expr *) call, tables);
 	return result;
 }
