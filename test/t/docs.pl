@@ -5,7 +5,9 @@
 # marked "sql servers" runs on each of the servers s0.example, s1.example that
 # the document connects to, which are databases here.
 #
-# And every detector of the library stands in the tables that list them all.
+# Every detector of the library stands in the tables that list them all. And no
+# block makes a model in the SELECT list of a subquery in FROM, which may be
+# fitted again for every row that is scored (docs/model.md).
 
 use strict;
 use warnings;
@@ -30,6 +32,34 @@ my @numbers = qw(Ten Eleven Twelve Thirteen Fourteen Fifteen Sixteen Seventeen
 
 # What ends in a query from something.
 my $query = qr/(?:^|;)\s*(?:WITH\b|SELECT\b)[^;]*\bFROM\b[^;]*;\s*$/;
+
+# What SQL has of fits in the SELECT list of a subquery in FROM, but for WITH
+# queries that are materialized.
+sub refits
+{
+	my ($sql) = @_;
+	my @open;
+	my @found;
+
+	while ($sql =~ /\G(?:'[^']*'|--[^\n]*|([()])|.)/gs)
+	{
+		next if !defined $1;
+		if ($1 eq ')')
+		{
+			pop @open;
+			next;
+		}
+		my $at = pos $sql;
+		push @open, $at;
+		next if @open < 2 || substr($sql, $at) !~ /^\s*SELECT\b[^;]*?\bad_fit\s*\(/s;
+		my ($before, $inside) = (substr($sql, 0, $open[-2] - 1), substr($sql, $open[-2], $at - 1 - $open[-2]));
+		# up to its own FROM it is a value of the SELECT list
+		push @found, substr($sql, $at - 1, 60)
+		  if $before =~ /\b(?:FROM|JOIN|LATERAL)\s*$|,\s*$|\bAS\s+NOT\s+MATERIALIZED\s*$/i
+		  && $inside =~ /^\s*SELECT\b/i && $inside !~ /\bFROM\b/i;
+	}
+	return @found;
+}
 
 # The SQL blocks of a Markdown file: line, mark and text.
 sub blocks
@@ -70,6 +100,16 @@ sub contents
 	return scalar <$in>;
 }
 
+my $refit = '(SELECT ad_fit(ad_iforest() || ad_sampling(seed => s), a) FROM t)';
+is(scalar refits($_), 1, "found: $_")
+  for "SELECT ad_score(m, a) FROM (SELECT s, $refit AS m FROM generate_series(1, 20) s) q, t",
+  "SELECT 1 FROM t JOIN (SELECT $refit AS m) q ON true", "SELECT 1 FROM t, (SELECT $refit AS m) q",
+  "WITH q AS NOT MATERIALIZED (SELECT s, $refit AS m FROM generate_series(1, 20) s) SELECT ad_score(m, a) FROM q, t";
+is(scalar refits($_), 0, "no fault: $_")
+  for "WITH q AS MATERIALIZED (SELECT s, $refit AS m FROM generate_series(1, 20) s) SELECT ad_score(m, a) FROM q, t",
+  "SELECT ad_score($refit, a) FROM t", "SELECT ad_score(m, a) FROM t, (SELECT ad_fit('knn', a) AS m FROM t) f",
+  "SELECT * FROM ad_features((SELECT ad_fit('iforest', o) FROM (SELECT amount FROM orders) o))";
+
 # docs/monitor.md needs anomaly preloaded, and the others do not mind. What
 # needs pg_cron runs where that is installed.
 my $node = start_server('docs', "shared_preload_libraries = 'anomaly'");
@@ -100,6 +140,7 @@ CONF
 		$node->restart;
 	}
 
+	is_deeply([ map { refits($_->{sql}) } @blocks ], [], "$document fits no model for every row");
 	# the servers that it connects to
 	my %servers = map { $_ => 1 } map { $_->{sql} =~ /host '(\w+)\.example'/g } @blocks;
 	my @servers = sort keys %servers;
