@@ -78,6 +78,8 @@ typedef struct AdCompareRows
 	int			nfolds;			/* of those */
 	int64	   *fold_values;	/* what they are, ascending */
 	Size		count[3];		/* normal rows, anomalies, unlabelled */
+	int			progress;		/* slot that scoring reports to, or -1 */
+	uint64		scored;			/* rows, before the trial that runs */
 } AdCompareRows;
 
 /* The values of a row. */

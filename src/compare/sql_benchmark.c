@@ -74,7 +74,6 @@ typedef struct Run
 	int			ntrials;		/* of a spec */
 	AdCompareTrial *trials;		/* nspecs x ntrials */
 	uint64		fingerprint;	/* of all splits */
-	uint64		scored;			/* rows, by all specs */
 } Run;
 
 /* The arguments, checked as far as they can be without the rows. */
@@ -193,8 +192,8 @@ try_fold(Run *run, AdCompareSplit *split, int repeat, int fold)
 			trial->error = MemoryContextStrdup(old, trial->error);
 			scores[s] = NULL;
 		}
-		run->scored += n;
-		ad_progress_rows(run->query.progress, run->scored);
+		run->rows->scored += n;
+		ad_progress_rows(run->query.progress, run->rows->scored);
 	}
 	ad_compare_agreement(scores, run->nspecs, n, agreement);
 	for (int s = 0; s < run->nspecs; s++)
@@ -390,6 +389,7 @@ run_benchmark(FunctionCallInfo fcinfo)
 	ad_progress_phase(run.query.progress, "reading rows");
 	run.rows = ad_compare_read(&run.query);
 	check_rows(&run);
+	run.rows->progress = run.query.progress;
 	ad_progress_rows(run.query.progress, 0);
 	ad_progress_expect(run.query.progress, (double) run.rows->n * run.nspecs *
 					   run.design.repeats * (isnan(run.design.holdout) ? 1 : run.design.holdout));

@@ -494,6 +494,7 @@ ad_compare_read(const AdCompareQuery *query)
 	uint64		seen;
 
 	rows->mcxt = mcxt;
+	rows->progress = -1;
 	rows->max_bytes = (Size) query->memory_mb * 1024 * 1024;
 	callback.callback = error_context;
 	callback.arg = NULL;

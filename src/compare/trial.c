@@ -11,6 +11,7 @@
 #include "compare/ad_compare.h"
 #include "evaluate/ad_ranking.h"
 #include "model/ad_model.h"
+#include "operate/ad_progress.h"
 
 const char *const ad_compare_metrics[AD_COMPARE_METRICS] = {
 	"roc_auc", "average_precision", "precision_at_n", "f1",
@@ -94,6 +95,8 @@ score(const AdCompareSplit *s, AdModel *m, double *scores)
 				*v = codes[r->categories[c]][(uint32) *v];
 		}
 		scores[i] = ad_model_score(m, raw);
+		if (((i + 1) & (AD_PROGRESS_EVERY - 1)) == 0)
+			ad_progress_rows(r->progress, r->scored + i + 1);
 	}
 }
 

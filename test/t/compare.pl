@@ -150,6 +150,10 @@ $bob->end;
 
 # --- seen while it runs, stopped soon
 
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE large AS SELECT i, sin(i) AS a, cos(i * 0.7) AS b, ad_random(1, i, 'normal') AS c, 'c' || i % 30 AS d, i % 100 = 0 AS y
+FROM generate_series(1, 240000) i;
+SQL
 my $session = Session->new($node, verbosity => 'verbose');
 my $long = "SELECT count(*) FROM ad_benchmark('satellite', ARRAY(SELECT ad_iforest(trees => 300 + s) FROM generate_series(1, 50) s), label => 'label', key => 'i', repeats => 100)";
 my %phases;
@@ -169,6 +173,25 @@ for (1 .. 600)
 	sleep 0.02;
 }
 cmp_ok(scalar keys %phases, '>', 2, 'and how far it is');
+sql_value($node, "SELECT pg_cancel_backend($session->{pid})");
+$session->answer;
+
+# within a fold too
+my $slow = "SELECT count(*) FROM ad_benchmark('SELECT a, b, c FROM large', ARRAY[ad_iforest(trees => 1000, sample_size => 4096)], folds => 2)";
+my $within;
+for (1 .. 5)
+{
+	$session->say($slow);
+	until ($within || $session->ends)
+	{
+		$within = sql_value($node, "SELECT rows_done FROM ad_progress WHERE kind = 'benchmark' AND phase LIKE 'fold%' AND rows_done % 120000 > 0");
+		sleep 0.01;
+	}
+	sql_value($node, "SELECT pg_cancel_backend($session->{pid})");
+	$session->answer;
+	last if $within;
+}
+ok($within && ($within == 65536 || $within == 185536), 'within a large fold too');
 
 SKIP:
 {
@@ -200,11 +223,6 @@ SKIP:
 is(sql_value($node, "SELECT count(*) FROM ad_progress WHERE kind = 'benchmark'"), 0, 'then nobody sees it any more');
 
 # --- linear
-
-$node->safe_psql('postgres', <<'SQL');
-CREATE TABLE large AS SELECT i, sin(i) AS a, cos(i * 0.7) AS b, ad_random(1, i, 'normal') AS c, 'c' || i % 30 AS d, i % 100 = 0 AS y
-FROM generate_series(1, 240000) i;
-SQL
 
 # Seconds of processor time that a call takes, the best of three.
 sub takes
