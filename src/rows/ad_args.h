@@ -55,7 +55,7 @@ typedef struct AdArgs
 	bool		is_cast;		/* the row's: cast_value is it */
 	Datum		cast_value;
 
-	/* packed form; row_mcxt: of what follows */
+	/* packed form; row_mcxt: of what follows, but for the first row's */
 	bool		is_keyed;		/* the first field is the key, no feature */
 	uint64		key;			/* its hash, of the last row */
 	struct AdPackedHead *head;	/* description of the last row; NULL: none */

@@ -128,6 +128,7 @@ static void
 resolve(AdArgs *a, const char *data, Size len, const AdModel *m)
 {
 	MemoryContext old;
+	MemoryContext mcxt;
 	AdReader	r;
 	AdPackedHead *head = palloc(sizeof(AdPackedHead));
 	int			n;
@@ -146,12 +147,19 @@ resolve(AdArgs *a, const char *data, Size len, const AdModel *m)
 	if (m == NULL && a->head != NULL)
 		check_same(a->head, head);
 
+	/* the first lives as long as the arguments: most groups have but one */
+	mcxt = a->head_bytes == NULL ? a->mcxt : a->row_mcxt;
 	a->head = NULL;
-	if (a->row_mcxt == NULL)
-		a->row_mcxt = AllocSetContextCreate(a->mcxt, "anomaly packed row",
-											ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(a->row_mcxt);
-	old = MemoryContextSwitchTo(a->row_mcxt);
+	if (mcxt == NULL)
+		mcxt = a->row_mcxt = AllocSetContextCreate(a->mcxt,
+												   "anomaly packed row",
+												   ALLOCSET_SMALL_SIZES);
+	if (mcxt != a->mcxt)
+		MemoryContextReset(mcxt);
+	old = MemoryContextSwitchTo(mcxt);
+	a->head_len = head->len;
+	a->head_bytes = palloc(head->len);
+	memcpy(a->head_bytes, data, head->len);
 	head = palloc(sizeof(AdPackedHead));
 	r.pos = 0;
 	ad_packed_read_head(&r, head);
@@ -161,14 +169,11 @@ resolve(AdArgs *a, const char *data, Size len, const AdModel *m)
 		a->feature[i] = -1;
 	a->sources = ad_palloc0_array(AdSource, n);
 	a->names = ad_palloc0_array(char *, n);
-	ad_args_allocate(a, n, a->row_mcxt);
+	ad_args_allocate(a, n, mcxt);
 	if (m)
 		match_model(a, head, m);
 	else
 		take_all(a, head);
-	a->head_len = head->len;
-	a->head_bytes = palloc(head->len);
-	memcpy(a->head_bytes, data, head->len);
 	MemoryContextSwitchTo(old);
 	a->head = head;
 }

@@ -29,6 +29,7 @@
 #include "utils/builtins.h"
 #include "utils/expandeddatum.h"
 
+#define STATES_CONTEXT	"anomaly sketch states"
 #define MAX_SPEC_TEXT	(4 * AD_MAX_OPTIONS_LENGTH)
 
 typedef struct StateObject
@@ -162,12 +163,27 @@ flatten_into(ExpandedObjectHeader *header, void *result, Size allocated)
 
 static const ExpandedObjectMethods methods = {flat_size, flatten_into};
 
-/* A new object without rows, in a context of its own under the given one. */
-static StateObject *
-create_object(MemoryContext parent)
+/*
+ * The context of all states of an aggregate's context, made with the first.
+ * The executor wants an object to be in a child of its own context, and after
+ * each new group of a hash table looks at all children; so there is but one.
+ * Nothing deletes it with one of its objects, since a transition returns the
+ * object that it was given.
+ */
+static MemoryContext
+context_of_states(MemoryContext aggregate)
 {
-	MemoryContext mcxt = AllocSetContextCreate(parent, "anomaly sketch state",
-											   ALLOCSET_START_SMALL_SIZES);
+	for (MemoryContext c = aggregate->firstchild; c; c = c->nextchild)
+		if (strcmp(c->name, STATES_CONTEXT) == 0)
+			return c;
+	return AllocSetContextCreate(aggregate, STATES_CONTEXT,
+								 ALLOCSET_DEFAULT_SIZES);
+}
+
+/* A new object without rows, in the given context. */
+static StateObject *
+create_object(MemoryContext mcxt)
+{
 	StateObject *o = MemoryContextAllocZero(mcxt, sizeof(StateObject));
 
 	EOH_init_header(&o->hdr, &methods, mcxt);
@@ -186,31 +202,44 @@ object_of(Datum value)
 	return header->eoh_methods == &methods ? (StateObject *) header : NULL;
 }
 
-/* A value read into a new object. */
+/* A value read into a new object in the given context. */
 static StateObject *
-read_object(Datum value, MemoryContext parent)
+read_object(Datum value, MemoryContext mcxt)
 {
 	StateObject *o;
 	bytea	   *bytes;
 
 	ad_check_length(value, "sketch", AD_MAX_BYTES);
 	bytes = DatumGetByteaPP(value);
-	o = create_object(parent);
+	o = create_object(mcxt);
 	read_state(&o->state, bytes, o->hdr.eoh_context);
 	if ((Pointer) bytes != DatumGetPointer(value))
 		pfree(bytes);
 	return o;
 }
 
+/*
+ * The same, in a context of its own, which is to be deleted with it; what fails
+ * leaves it to its parent, the current context.
+ */
+static StateObject *
+read_temporary(Datum value)
+{
+	return read_object(value,
+					   AllocSetContextCreate(CurrentMemoryContext,
+											 "anomaly sketch",
+											 ALLOCSET_DEFAULT_SIZES));
+}
+
 /* An object that may be changed: the value itself, or read from it. */
 static StateObject *
-writable(Datum value, MemoryContext parent)
+writable(Datum value, MemoryContext aggregate)
 {
 	StateObject *o = object_of(value);
 
 	if (o && VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(value)))
 		return o;
-	return read_object(value, parent);
+	return read_object(value, context_of_states(aggregate));
 }
 
 /* --- input and output --- */
@@ -222,7 +251,7 @@ writable(Datum value, MemoryContext parent)
 static bytea *
 check_state(bytea *bytes)
 {
-	StateObject *o = read_object(PointerGetDatum(bytes), CurrentMemoryContext);
+	StateObject *o = read_temporary(PointerGetDatum(bytes));
 
 	/* only where they are not: bytes that come again should be the same */
 	if (o->state.sketch->is_foreign)
@@ -354,7 +383,7 @@ accumulate(FunctionCallInfo fcinfo, bool is_text, bool need_detector)
 	spec = spec_argument(PG_GETARG_DATUM(1));
 	if (PG_ARGISNULL(0))
 	{
-		o = create_object(mcxt);
+		o = create_object(context_of_states(mcxt));
 		begin(o, fcinfo, spec, is_text, need_detector);
 	}
 	else
@@ -414,7 +443,7 @@ merge(FunctionCallInfo fcinfo, bool with_spec)
 	}
 	if (PG_ARGISNULL(0))
 	{
-		a = read_object(PG_GETARG_DATUM(1), mcxt);
+		a = read_object(PG_GETARG_DATUM(1), context_of_states(mcxt));
 		if (!with_spec)
 			a->state.spec_value = NULL;
 		PG_RETURN_DATUM(EOHPGetRWDatum(&a->hdr));
@@ -425,7 +454,7 @@ merge(FunctionCallInfo fcinfo, bool with_spec)
 		ad_fit_state_merge(&a->state, &b->state);
 	else
 	{
-		b = read_object(PG_GETARG_DATUM(1), CurrentMemoryContext);
+		b = read_temporary(PG_GETARG_DATUM(1));
 		if (!with_spec)
 			b->state.spec_value = NULL;
 		ad_fit_state_merge(&a->state, &b->state);
@@ -456,7 +485,7 @@ final_object(FunctionCallInfo fcinfo)
 
 	(void) ad_aggregate_context(fcinfo);
 	o = object_of(PG_GETARG_DATUM(0));
-	return o ? o : read_object(PG_GETARG_DATUM(0), CurrentMemoryContext);
+	return o ? o : read_temporary(PG_GETARG_DATUM(0));
 }
 
 /* The sketch of a state; strict. */
