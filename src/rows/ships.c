@@ -39,6 +39,7 @@
 PG_FUNCTION_INFO_V1(ad_ships);
 
 #define WRAPPER		"postgres_fdw"
+#define HINT_VIEW	"Compute it on the servers, in a view that the foreign table reads."
 
 /* The columns of ad_ships(). */
 enum
@@ -125,7 +126,7 @@ is_call_kept(Oid function, Oid collation, List *args, Culprit *c)
 		if (by_name)
 			c->hint = "Give the bytes of the model: (SELECT ad_model('name')) in place of its name.";
 		else
-			c->hint = "Compute it on the servers, in a view that the foreign table reads.";
+			c->hint = HINT_VIEW;
 		return true;
 	}
 	if (OidIsValid(collation) &&
@@ -134,10 +135,35 @@ is_call_kept(Oid function, Oid collation, List *args, Culprit *c)
 		c->reason = psprintf("function %s takes its collation from no foreign column, but from a text constant",
 							 format_procedure(function));
 		c->hint = ours ? "Give a spec as jsonb, such as ad_iforest()." :
-			"Compute it on the servers, in a view that the foreign table reads.";
+			HINT_VIEW;
 		return true;
 	}
 	return false;
+}
+
+/* What an expression is called that postgres_fdw does not know. */
+static const char *
+kept_word(const Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_CoalesceExpr:
+			return "COALESCE";
+		case T_CaseExpr:
+			return "CASE";
+		case T_NullIfExpr:
+			return "NULLIF";
+		case T_MinMaxExpr:
+			return "GREATEST or LEAST";
+		case T_BooleanTest:
+			return "IS TRUE or FALSE";
+		case T_CoerceViaIO:
+			return "a conversion through text";
+		case T_SQLValueFunction:
+			return "the time or role of the statement";
+		default:
+			return "an expression of this kind";
+	}
 }
 
 /* Find what cannot be sent in an expression; true: found. */
@@ -187,15 +213,25 @@ find_culprit(Node *node, void *context)
 		case T_SubPlan:
 			c->reason = "a subquery that depends on the row is not sent";
 			return true;
-		case T_CoerceViaIO:
-			c->reason = "a conversion through text is not sent";
-			c->hint = "Compute it on the servers, in a view that the foreign table reads.";
-			return true;
-		case T_SQLValueFunction:
-			c->reason = "the time or role of the statement is not sent";
-			return true;
-		default:
+		case T_Const:
+		case T_Param:
+		case T_SubscriptingRef:
+		case T_RelabelType:
+		case T_BoolExpr:
+		case T_NullTest:
+		case T_ArrayExpr:
+		case T_List:
+		case T_TargetEntry:
+#if PG_VERSION_NUM >= 150000
+		case T_CaseExpr:
+		case T_CaseWhen:
+		case T_CaseTestExpr:
+#endif
 			break;
+		default:
+			c->reason = psprintf("%s is not sent", kept_word(node));
+			c->hint = HINT_VIEW;
+			return true;
 	}
 	if (found)
 	{
@@ -204,6 +240,17 @@ find_culprit(Node *node, void *context)
 		return true;
 	}
 	return expression_tree_walker(node, find_culprit, context);
+}
+
+/* Find what cannot be sent in the aggregates of an expression; true: found. */
+static bool
+find_in_aggregates(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Aggref))
+		return find_culprit(node, context);
+	return expression_tree_walker(node, find_in_aggregates, context);
 }
 
 /* Begin to look at what a server could be sent. */
@@ -266,8 +313,8 @@ why_no_aggregate(const Walk *w, const ForeignScan *scan, int relation,
 	Oid			table = rt_fetch(relation, w->stmt->rtable)->relid;
 	Oid			root = root_table(w->stmt, relation);
 
-	if (find_culprit((Node *) w->agg->plan.targetlist, &c) ||
-		find_culprit((Node *) w->agg->plan.qual, &c) ||
+	if (find_in_aggregates((Node *) w->agg->plan.targetlist, &c) ||
+		find_in_aggregates((Node *) w->agg->plan.qual, &c) ||
 		find_culprit((Node *) scan->scan.plan.targetlist, &c))
 	{
 		ship->reason = c.reason;

@@ -145,6 +145,8 @@ for my $case ([ "(ts AT TIME ZONE ''UTC'')::time AS at, amount FROM tx", qr/take
 	[ 'amount, qty FROM tx LIMIT 10', qr/it has LIMIT or OFFSET/, qr/view on the servers/ ],
 	[ 'amount, qty FROM tx JOIN all_tx USING (id, amount, qty)', qr/it joins tables/, qr/view on the servers/ ],
 	[ 'amount, qty FROM tx WHERE random() < 2', qr/function random\(\) is not IMMUTABLE/, qr/view/ ],
+	[ 'coalesce(amount, 0) AS a FROM tx', qr/COALESCE is not sent/, qr/view/ ],
+	[ 'amount, qty FROM tx WHERE EXISTS (SELECT FROM all_tx a WHERE a.id = tx.id)', qr/its rows are joined here/, qr/view/ ],
 	[ 'amount, qty FROM all_tx', qr/it reads no foreign table/, qr/^/ ])
 {
 	my ($query, $reason, $hint) = @$case;
@@ -188,6 +190,23 @@ SQL
 like($notice, qr/1 sketch of \d+ bytes/, 'of a table partitioned by hash one sketch came, one was made here');
 $one->safe_psql('postgres', qq{SELECT ad_train('local', 'SELECT * FROM "by ""id"', $spec, shards => 'off')});
 is(sql_value($one, md5('h')), sql_value($one, md5('local')), 'and the model is the same');
+
+# names that have to be quoted, and text that looks like the query's
+$one->safe_psql('postgres', <<'SQL');
+CREATE SCHEMA "Sch ""e.ma";
+CREATE TABLE "Sch ""e.ma"."a.b" (id bigint, "sh'ard" int, amount numeric, _c1 text) PARTITION BY LIST ("sh'ard");
+CREATE FOREIGN TABLE "Sch ""e.ma"."p;0" PARTITION OF "Sch ""e.ma"."a.b" FOR VALUES IN (0) SERVER s0 OPTIONS (schema_name 'public', table_name 'tx');
+ALTER FOREIGN TABLE "Sch ""e.ma"."p;0" ALTER "sh'ard" OPTIONS (column_name 'shard'), ALTER _c1 OPTIONS (column_name 'country');
+SQL
+my $odd_query = <<'SQL';
+/* FROM x */ (SELECT id -- ,
+, amount AS "FROM tx", "Y ""y"._c1 /* ; */ FROM /* hi */ "Sch ""e.ma" /* . */ . "a.b" /* FROM */ AS "Y ""y" WHERE "Y ""y"._c1 <> 'FROM ''tx' -- end
+)
+SQL
+(undef, $notice) = say_of("SELECT ad_train('odd', \$q\$$odd_query\$q\$, $spec, shards => 'only')");
+like($notice, qr/1 sketch of/, 'a query with odd names ships');
+$one->safe_psql('postgres', "SELECT ad_train('local', \$q\$$odd_query\$q\$, $spec, shards => 'off')");
+is(sql_value($one, md5('odd')), sql_value($one, md5('local')), 'to the same model');
 
 # rights: of the table but not of its partitions, and row security
 $one->safe_psql('postgres', 'CREATE ROLE clerk; GRANT SELECT ON tx, "by ""id" TO clerk; CREATE POLICY few ON tx TO clerk USING (qty > 10)');
