@@ -34,7 +34,8 @@
 	DETECTOR(FAIR_FOREST, 16, fair_forest) \
 	DETECTOR(ENSEMBLE, 17, ensemble) \
 	DETECTOR(SUBKNN, 18, subknn) \
-	DETECTOR(AUTOENCODER, 19, autoencoder)
+	DETECTOR(AUTOENCODER, 19, autoencoder) \
+	DETECTOR(VAE, 20, vae)
 
 #define AD_DETECTOR_ID(NAME, id, name) AD_DET_##NAME = id,
 

@@ -93,6 +93,7 @@ other_name(const char *folded)
 		{"sampling", "ad_subknn()"},
 		{"sgdoneclasssvm", "ad_ocsvm()"},
 		{"svm", "ad_ocsvm()"},
+		{"variationalautoencoder", "ad_vae()"},
 	};
 
 	for (int i = 0; i < (int) lengthof(names); i++)
