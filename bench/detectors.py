@@ -139,6 +139,9 @@ DETECTORS = {
     "autoencoder": Detector(
         rate=500_000, fit_cost="n d, times epochs and 3 weights a column",
         score_cost="weights", size="weights"),
+    "vae": Detector(
+        rate=500_000, fit_cost="n d, times epochs and 3 weights a column",
+        score_cost="weights", size="weights"),
     "inne": Detector(
         fit_cost="sets ψ² d", score_cost="sets ψ d", size="sets ψ d"),
     "subknn": Detector(

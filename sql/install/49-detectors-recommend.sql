@@ -52,6 +52,7 @@ FROM (VALUES
     ('ocsvm', 0.8565, 0.5004),
     ('pca', 0.8550, 0.4789),
     ('subknn', 0.8786, 0.5643),
+    ('vae', 0.8553, 0.5139),
     ('zscore', 0.8304, 0.4611)
     ) a(detector, mean_auc, mean_ap)
 JOIN (VALUES
@@ -73,6 +74,7 @@ JOIN (VALUES
     ('ocsvm', '{4.15, 359, 154}', '{0.659, 6.01, 0.928}', '{29104, 245056, 31440}', '{0.55, 0.71, 0.90}'),
     ('pca', '{0.878, 4.03, 13.9}', '{0.148, 0.141, 0.156}', '{5536, 5536, 5536}', '{0.97, 0.85, 1.04}'),
     ('subknn', '{1.56, 8.69, 19.2}', '{0.606, 0.597, 0.59}', '{43288, 43288, 43288}', '{0.91, 0.88, 0.96}'),
+    ('vae', '{29.5, 273, 567}', '{0.44, 0.44, 0.44}', '{9392, 9392, 9392}', '{0.29, 0.41, 0.66}'),
     ('zscore', '{0.891, 3.96, 13.1}', '{0.164, 0.158, 0.159}', '{4752, 4752, 4752}', '{0.80, 0.79, 0.59}')
     ) c(detector, fit_ms, score_us, model_bytes, column_exponents) USING (detector)
 -- end of figures
@@ -95,6 +97,7 @@ JOIN (VALUES
     ('ocsvm', '2'),
     ('pca', 'features'),
     ('subknn', '3'),
+    ('vae', '2'),
     ('zscore', '3')
     ) l(detector, least_rows) USING (detector)
 $$;
@@ -147,6 +150,7 @@ VALUES
     ('ocsvm', true, 'a boundary around the rows: for a curved region of few thousand rows; slow with many'),
     ('pca', false, 'distance from the centre along all principal axes: for correlated columns; ranks as mahalanobis and gmm do by default'),
     ('subknn', true, 'distance from the nearest of a few rows, many times over: neighbours without a search; keeps those rows'),
+    ('vae', false, 'how improbable a row is under a small network: about a squared distance weighted by variances; no rows kept, slow to fit'),
     ('zscore', false, 'the value farthest from the middle of its column: one extreme value; blind to combinations')
 $$;
 COMMENT ON FUNCTION _anomaly._ad_reasons() IS

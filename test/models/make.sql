@@ -26,7 +26,7 @@ INSERT INTO spec VALUES
 	('mahalanobis', ad_mahalanobis()), ('mahalanobis, robust', ad_mahalanobis(true)), ('knn', ad_knn()), ('lof', ad_lof()),
 	('kmeans', ad_kmeans()), ('cblof', ad_kmeans(method => 'cblof')), ('dbscan', ad_dbscan()), ('ocsvm', ad_ocsvm()),
 	('ocsvm, random features', ad_ocsvm(exact_rows => 10, features => 30)), ('gmm', ad_gmm(2)), ('loda', ad_loda(10)),
-	('inne', ad_inne(5, 8)), ('subknn', ad_subknn(5, 8)), ('autoencoder', ad_autoencoder(ARRAY[6, 2], members => 2)), ('fair_forest', ad_fair_forest(5, 32)),
+	('inne', ad_inne(5, 8)), ('subknn', ad_subknn(5, 8)), ('autoencoder', ad_autoencoder(ARRAY[6, 2], members => 2)), ('vae', ad_vae(ARRAY[6], 2, members => 2)), ('fair_forest', ad_fair_forest(5, 32)),
 	('ensemble', ad_ensemble(ARRAY[ad_iforest(5, 32), ad_zscore(), ad_knn()])),
 	('ensemble, weighted', ad_ensemble(ARRAY[ad_iforest(5, 32), ad_zscore(), ad_knn()], 'top', weights => '{1,2,3}'));
 UPDATE spec SET spec = spec || ad_calibrate(share => 0.3, contamination => 0.05);
