@@ -217,7 +217,7 @@ put_spec(const AdTune *t, int rank, Tuplestorestate *store, TupleDesc desc)
 	values[TUNE_CHOSEN] = BoolGetDatum(spec == t->chosen);
 	values[TUNE_MEAN] = ad_float_or_null(s->mean, &nulls[TUNE_MEAN]);
 	values[TUNE_DEVIATION] = ad_float_or_null(s->deviation, &nulls[TUNE_DEVIATION]);
-	values[TUNE_DIFFERENCE] = ad_float_or_null(is_best ? 0 : -s->against.mean,
+	values[TUNE_DIFFERENCE] = ad_float_or_null(is_best ? 0 : 0 - s->against.mean,
 											   &nulls[TUNE_DIFFERENCE]);
 	values[TUNE_P_VALUE] = ad_float_or_null(s->against.p_value, &nulls[TUNE_P_VALUE]);
 	nulls[TUNE_ROWS] = s->rung < 0;
