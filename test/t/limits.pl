@@ -71,7 +71,7 @@ SQL
 # values of the other arguments
 my %value = (
 	text => "'x'", jsonb => "'{}'", bytea => "''", integer => '1', bigint => '1', 'double precision' => '1', boolean => 'true',
-	'double precision[]' => "'{1,2}'", 'boolean[]' => "'{t,f}'", 'text[]' => "'{x}'", 'jsonb[]' => 'ARRAY[ad_zscore()]', interval => "'1 s'",
+	'double precision[]' => "'{1,2}'", 'numeric[]' => "'{1,2}'", 'boolean[]' => "'{t,f}'", 'text[]' => "'{x}'", 'jsonb[]' => 'ARRAY[ad_zscore()]', interval => "'1 s'",
 	'timestamp with time zone' => 'now()', 'timestamp without time zone' => 'localtimestamp', 'timestamp with time zone[]' => 'ARRAY[now(),now()]',
 	'timestamp without time zone[]' => 'ARRAY[localtimestamp,localtimestamp]', 'bigint[]' => "'{1,2}'",
 	anyelement => '1', anyarray => 'ARRAY[1,2]', anycompatible => '1', '"any"' => '1', 'ad_order_event' => "ad_order_event('NEW','BUY',1,1,now())", 'ad_order_event[]' => 'NULL');
