@@ -277,6 +277,8 @@ $shards[2]->safe_psql('postgres', 'CREATE EXTENSION anomaly');
 
 # another encoding
 $one->safe_psql('postgres', foreign_tables('latin_', 'postgres', 'postgres', 'latin'));
+(undef, $error) = say_of("SELECT * FROM ad_publish_model('m', ARRAY['latin_s0', 'latin_s2'])");
+like($error, qr/server "latin_s2"\nDETAIL:  model was made in a database with encoding UTF8, this one has LATIN1/, 'a database of another encoding refuses a model');
 (undef, $error) = say_of("SELECT ad_train('latin', 'SELECT amount, country FROM latin_tx WHERE id <= 3000', ad_hbos(), shards => 'only')");
 if ($error =~ /ERROR/)
 {
