@@ -48,7 +48,7 @@ FROM (VALUES
 	('d, g, max(ad_score(m, a, b)) FROM drops, $f WHERE ad_score(m, a, b) > 0.5 OR y GROUP BY d, g')) v(q),
 	LATERAL carries(format('SELECT %s', replace(q, '$f', :'models'))) c;
 
--- what is left as it is: rows that would not be scored, and what the sort does not hold
+-- what is left as it is: rows that might not be scored
 SELECT q, c.*
 FROM (VALUES
 	('d, g, max(CASE WHEN b IS NOT NULL THEN ad_score(m, a, b) END) FROM drops, $f GROUP BY d, g'),
@@ -56,8 +56,7 @@ FROM (VALUES
 	('d, g, max(coalesce(b, ad_score(m, a, b))), min(ad_score(m, a, b)) FROM drops, $f GROUP BY d, g'),
 	('d, g, bool_or(y AND ad_score(m, a, b) > 0.5) FROM drops, $f GROUP BY d, g'),
 	('d, g, max(ad_score(m, a, b)) FROM drops LEFT JOIN $f ON y GROUP BY d, g'),
-	('d, g, max(ad_score(m, a, b)) FROM drops JOIN checked USING (id), $f GROUP BY d, g'),
-	('ad_score(m, a, b) + 1, count(*) FROM drops, $f GROUP BY ad_score(m, a, b)')) v(q),
+	('d, g, max(ad_score(m, a, b)) FROM drops JOIN checked USING (id), $f GROUP BY d, g')) v(q),
 	LATERAL carries(format('SELECT %s', replace(q, '$f', :'models'))) c;
 
 -- OFFSET 0 keeps the planner from it

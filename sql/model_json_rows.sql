@@ -113,6 +113,7 @@ SELECT try(r) FROM unnest(ARRAY['{"amount": 1, "country": "DE"}', '{}', '[]', '1
 SELECT try('{}', 'no such model');
 SELECT try(repeat('[', 3000) || repeat(']', 3000)), try('{"amount": ' || repeat('[', 500) || repeat(']', 500) || ', "country": "DE", "at": null}');
 SELECT left(try(format('{"amount": "%s", "country": "DE", "at": null}', repeat('9', 100000))), 80);
+SELECT ad_score_row(m, jsonb_build_object('inet', repeat('1', 100000))) FROM models WHERE what = 'inet';
 SELECT ad_score_row('json_pay', '{"amount": 1, "at": null, "country": "DE"}'::jsonb || jsonb_object_agg('k' || i, i)) IS NOT NULL AS wide FROM generate_series(1, 5000) i;
 SELECT ad_score_row('\x00'::bytea, '{}');
 SELECT ad_score_row(m, '{"amount": 1}') FROM (SELECT ad_fit('zscore', amount) m FROM pay) f;

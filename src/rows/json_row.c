@@ -28,8 +28,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
-#define MAX_NUMBER		2000	/* bytes of a number or an interval in a
-								 * string */
+#define MAX_NUMBER		2000	/* bytes of a string that is no text */
 
 /* The types whose values are not read as all of their class. */
 static const struct
@@ -153,11 +152,15 @@ say_feature(void *arg)
 static Datum
 input(PGFunction function, const Value *value)
 {
-	char	   *s = pnstrdup(value->v->val.string.val, value->v->val.string.len);
+	char	   *s;
 	ErrorContextCallback context = {error_context_stack, say_feature,
 	(void *) value};
 	Datum		result;
 
+	/* its errors repeat all of it */
+	if (value->v->val.string.len > MAX_NUMBER)
+		wrong_string(value);
+	s = pnstrdup(value->v->val.string.val, value->v->val.string.len);
 	error_context_stack = &context;
 	result = DirectFunctionCall3(function, CStringGetDatum(s),
 								 ObjectIdGetDatum(InvalidOid),
@@ -184,8 +187,6 @@ read_interval(const Value *value)
 	const int	before = IntervalStyle;
 	volatile Datum result = 0;
 
-	if (value->v->val.string.len > MAX_NUMBER)
-		wrong_string(value);
 	PG_TRY();
 	{
 		IntervalStyle = interval_style(value->v);

@@ -97,6 +97,8 @@ BEGIN
 				'ad_score: SELECT count(1 / (ad_score(\$1, ARGS) <> ''NaN'')::int) FROM ROWS',
 				'ad_score: SELECT count(ad_score(\$1, p)) FROM probe p',
 				'ad_score: SELECT count(ad_score(\$1, v)) FROM probe_many',
+				'ad_score_row: SELECT count(1 / (ad_score_row(\$1, to_jsonb(p)) <> ''NaN'')::int) FROM probe p',
+				'ad_why_row: SELECT count(length(ad_why_row(\$1, to_jsonb(p)))) FROM probe p',
 				'ad_score: SELECT count(ad_score(\$1, x, n)) FROM probe',
 				-- so is every contribution, and finite
 				'ad_explain: SELECT count((SELECT count(1 / (abs(contribution) < ''Infinity'')::int)
