@@ -52,8 +52,8 @@ SELECT ad_fit('ecod', ARRAY[float8, float4]) = ad_fit('ecod', ad_row(ARRAY[float
 SELECT ad_info(ad_fit('ecod', ad_row(ARRAY['x', 'y'], ARRAY[int4, int8]))) ->> 'features' AS features, count(ad_row(ARRAY[int4, int8])) FROM kind;
 
 -- scores: by position; by name in any order, with fields that the model has not
-CREATE TABLE model AS SELECT ad_fit(ad_iforest() || ad_calibrate(), k) AS m FROM (SELECT float8, "numeric", text, timestamptz FROM kind) k;
-SELECT ad_train('packed', 'SELECT float8, "numeric", text, timestamptz FROM kind', ad_iforest() || ad_calibrate()) AS version;
+CREATE TABLE model AS SELECT ad_fit(ad_iforest(trees => 20) || ad_calibrate(), k) AS m FROM (SELECT float8, "numeric", text, timestamptz FROM kind) k;
+SELECT ad_train('packed', 'SELECT float8, "numeric", text, timestamptz FROM kind', ad_iforest(trees => 20) || ad_calibrate()) AS version;
 DO $$
 DECLARE
 	f text; model text; call text; differ int8;
@@ -63,7 +63,7 @@ BEGIN
 		FOREACH model IN ARRAY ARRAY['m', '''packed'''] LOOP
 			FOR call IN SELECT format(f, model, r) FROM unnest(ARRAY['ad_row(float8, "numeric", text, timestamptz)', 'ad_row(kind)',
 					'ad_row(ARRAY[''timestamptz'', ''other'', ''text'', ''numeric'', ''float8''], timestamptz, id, text, "numeric", float8)']) r LOOP
-				EXECUTE format('SELECT count(*) FROM kind, model WHERE (%s)::text IS DISTINCT FROM (%s)::text', call,
+				EXECUTE format('SELECT count(*) FROM kind, model WHERE id %% 7 = 0 AND (%s)::text IS DISTINCT FROM (%s)::text', call,
 					format(f, model, 'float8, "numeric", text, timestamptz')) INTO differ;
 				IF differ > 0 THEN
 					RAISE NOTICE '%: % differ', call, differ;
@@ -80,6 +80,12 @@ SELECT count(*), sum(ad_score(m, r) - ad_score(m, float8, "numeric", text, times
 FROM model, kind, LATERAL (SELECT CASE id % 3 WHEN 0 THEN ad_row(kind) WHEN 1 THEN ad_row(float8, "numeric", text, timestamptz)
                                   ELSE ad_row(ARRAY['text', 'numeric', 'timestamptz', 'float8'], text, "numeric"::float8, timestamptz, float8) END AS r OFFSET 0) l
 WHERE id % 10 <> 3;
+
+-- rows whose type changes from one to the next; a row too large for a page
+SELECT length(ad_row(r)::text) AS length FROM (SELECT ROW(1) UNION ALL SELECT ROW(1, 2) UNION ALL SELECT ROW('a'::text) UNION ALL SELECT NULL UNION ALL SELECT ROW(5)) x(r);
+CREATE TABLE wide AS SELECT i, ad_row(array_agg(sin(i * j) ORDER BY j)) AS r, array_agg(sin(i * j) ORDER BY j) AS v FROM generate_series(1, 30) i, generate_series(1, 200) j GROUP BY i;
+SELECT ad_fit('zscore', r) = ad_fit('zscore', v) AS same FROM wide;
+SELECT count(*) FROM wide, (SELECT ad_fit('zscore', r) AS m FROM wide) f WHERE ad_score(m, r) = ad_score(m, v);
 
 -- NULL is no row: what is NULL of an array, or a row, is
 SELECT ad_row(NULL::float8[]) IS NULL AS array, ad_row(NULL::kind) IS NULL AS row, ad_row(NULL::int) IS NULL AS field, ad_score(m, NULL::ad_row) AS score,
@@ -126,7 +132,7 @@ SET max_parallel_workers_per_gather = 0;
 SELECT m = ad_fit(ad_iforest() || ad_sampling(rows => 1000, keyed => true), id, r) AS same FROM parts, many, LATERAL (SELECT a, b) r GROUP BY m;
 SELECT g, part.m = (SELECT ad_fit(ad_iforest() || ad_sampling(rows => 1000, keyed => true), id, r) FROM many, LATERAL (SELECT a, b) r WHERE many.g = part.g) AS same FROM part ORDER BY g;
 SELECT count(DISTINCT m) FROM (SELECT ad_fit('zscore', ad_row(a)) OVER (PARTITION BY g ORDER BY id ROWS 2 PRECEDING) AS m FROM many WHERE id <= 100) w;
-DROP TABLE kind, model, many, parts, part;
+DROP TABLE kind, model, wide, many, parts, part;
 DROP TYPE mood;
 DROP DOMAIN euros;
 SELECT ad_drop_model('packed');

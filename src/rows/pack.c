@@ -16,6 +16,7 @@
 #include "rows/ad_args.h"
 #include "rows/ad_packed.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "nodes/primnodes.h"
 #include "nodes/supportnodes.h"
@@ -29,6 +30,7 @@ PG_FUNCTION_INFO_V1(ad_row_support);
 typedef struct RowCall
 {
 	AdArgs		args;
+	MemoryContext args_mcxt;	/* of them */
 	bool		takes_names;	/* argument 0 is the names */
 	ArrayType  *names;			/* those of the last row */
 	MemoryContext mcxt;			/* of what follows, while they stay */
@@ -204,13 +206,35 @@ create_call(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("no fields are given after the names of a row")));
-	ad_args_init(&call->args, fcinfo, call->takes_names ? 1 : 0, mcxt);
+	call->args_mcxt = AllocSetContextCreate(mcxt, "anomaly arguments",
+											ALLOCSET_SMALL_SIZES);
+	ad_args_init(&call->args, fcinfo, call->takes_names ? 1 : 0,
+				 call->args_mcxt);
 	if (call->args.form == AD_FORM_PACKED)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("row is packed already")));
 	fcinfo->flinfo->fn_extra = call;
 	return call;
+}
+
+/* Forget the type of the rows of a call site if this one is of another. */
+static void
+check_row_type(FunctionCallInfo fcinfo, RowCall *call)
+{
+	AdArgs	   *a = &call->args;
+	int			first = a->first;
+	HeapTupleHeader row;
+
+	if (!OidIsValid(a->row_type) || PG_ARGISNULL(first))
+		return;
+	row = PG_GETARG_HEAPTUPLEHEADER(first);
+	if (HeapTupleHeaderGetTypeId(row) == a->row_type &&
+		HeapTupleHeaderGetTypMod(row) == a->row_typmod)
+		return;
+	call->nfields = 0;
+	MemoryContextReset(call->args_mcxt);
+	ad_args_init(a, fcinfo, first, call->args_mcxt);
 }
 
 /* The bits of a number. */
@@ -323,6 +347,8 @@ ad_row(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("names of a row cannot be NULL")));
+	if (a->form == AD_FORM_ROW)
+		check_row_type(fcinfo, call);
 	if (a->form != AD_FORM_COLUMNS && !ad_args_next(a, fcinfo, NULL))
 		PG_RETURN_NULL();
 	if (unlikely(call->nfields != a->nfeatures || !same_names(fcinfo, call)))
