@@ -188,6 +188,7 @@ draw_latent(Net *net, const AdTrainingBatch *b, double *loss)
 		const float *raw = mean + latent;
 		Size		at = i * net->width;
 
+		AD_CHECK_EVERY_1024(i);
 		loss[i] = 0;
 		for (int k = 0; k < latent; k++)
 		{
@@ -295,6 +296,7 @@ latent_gradients(Net *net, const AdTrainingBatch *b)
 		Size		at = i * net->width;
 		float		factor = b->kept[i] ? 1.0f / b->nkept : 0;
 
+		AD_CHECK_EVERY_1024(i);
 		for (int k = 0; k < latent; k++)
 		{
 			float		dz = net->dz[at + k];

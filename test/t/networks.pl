@@ -70,7 +70,8 @@ my %long = (
 	'many columns' => 'SELECT length(ad_fit(ad_autoencoder(epochs => 1000), x)) FROM wide',
 	'large layers' => 'SELECT length(ad_fit(ad_autoencoder(ARRAY[1024,1024,1024], batch => 3000, epochs => 100), a, b, c, d)) FROM rows',
 	'all of these' => 'SELECT length(ad_fit(ad_autoencoder(ARRAY[1024,512,1024], batch => 2000), x)) FROM wide',
-	'many rows' => 'SELECT length(ad_fit(ad_autoencoder(ARRAY[1], batch => 8192, epochs => 30) || ad_sampling(rows => 700000), i)) FROM generate_series(1, 700000) i');
+	'many rows' => 'SELECT length(ad_fit(ad_autoencoder(ARRAY[1], batch => 8192, epochs => 30) || ad_sampling(rows => 700000), i)) FROM generate_series(1, 700000) i',
+	'many draws' => 'SELECT length(ad_fit(ad_vae(ARRAY[1024], 512, batch => 8192, epochs => 100), a, b, c, d)) FROM rows');
 for my $level ('auto', 'off')
 {
 	for my $name (sort keys %long)
