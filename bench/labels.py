@@ -77,12 +77,13 @@ class Set:
         session.run("CREATE TABLE fitted AS SELECT ad_fit(ad_auto(), x) AS "
                     "model FROM labelled")
         # a member that has all the weight says its score in deviations
+        spec = session.value("SELECT ad_info(model) -> 'spec' FROM fitted")
         for k in range(3):
+            weights = [int(k == j) for j in range(3)]
             session.run(f"ALTER TABLE fitted ADD model{k} bytea")
             session.run(
-                f"UPDATE fitted SET model{k} = (SELECT ad_fit(ad_info(model) "
-                "-> 'spec' || '{\"weights\": "
-                f"{[int(k == j) for j in range(3)]}}}', x) FROM labelled)")
+                f"UPDATE fitted SET model{k} = (SELECT ad_fit('{spec}'::jsonb "
+                f"|| '{{\"weights\": {weights}}}', x) FROM labelled)")
         session.run("CREATE TABLE scored AS SELECT i, is_anomaly, "
                     "_anomaly._ad_member_scores((SELECT model FROM fitted), x)"
                     " AS members, ARRAY[" + ", ".join(
@@ -278,7 +279,8 @@ def main():
     report = Report("Members weighed by labels", session, [
         f"Means over the sets of BENCH_SETS; {DRAWS} draws each. Change of "
         "ROC AUC / average precision on the rows that were not drawn, against "
-        "no labels on the same rows"])
+        "no labels on the same rows"],
+        how="by `bench/labels.py`, which takes no times.")
     gains, choices, bounds, off = {}, {}, {}, []
     for number, path in enumerate(sorted(glob.glob(
             os.path.join(SETS, "*.csv.gz")))):
@@ -321,7 +323,8 @@ def write(report, gains, choices, bounds, off):
                   for choice, g in each.items()])
     report.section("Models", "ad_train(…, labels => …) of 100 labels, half "
                    "and half, against what is computed here: at most "
-                   f"{np.abs(off).max():.4f} off.")
+                   f"{np.abs(off).max():.4f} off, of sets of more rows than "
+                   "a sample has, of which another was drawn.")
     report.write()
 
 
