@@ -59,6 +59,6 @@ SELECT ad_grid(ad_ensemble(array_agg(ad_iforest())), trees => ARRAY[1]) FROM gen
 SELECT DISTINCT c.proname || ' has ' || option
 FROM pg_proc c, unnest(c.proargnames) option
 WHERE c.proname IN (SELECT 'ad_' || d FROM unnest(_anomaly._ad_detectors() || ARRAY['auto', 'ensemble']) d)
-  AND c.prosrc = 'ad_spec_constructor' AND option <> 'specs'
+  AND c.prosrc = 'ad_spec_constructor' AND option NOT IN ('specs', 'weights')
   AND option <> ALL ((SELECT proargnames FROM pg_proc WHERE proname = 'ad_grid')::text[])
 ORDER BY 1;
