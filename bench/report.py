@@ -422,7 +422,8 @@ FROM (SELECT detector, is_anomaly, ad_score(model, features) AS score
 GROUP BY detector ORDER BY roc_auc DESC;
 ```
 
-What the metrics mean and how they treat ties: [evaluation](evaluate.md). Which detector suits what: [detectors](detectors.md)."""
+Here every row is scored by a model that has seen it. [`ad_benchmark`](compare.md) holds rows out, in folds, and says how sure a figure is;
+[`ad_tune`](tune.md) looks for the options. What the metrics mean and how they treat ties: [evaluation](evaluate.md). Which detector suits what: [detectors](detectors.md)."""
 
 
 def row(name, result):
