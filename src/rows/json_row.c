@@ -49,12 +49,12 @@ static const struct
 };
 
 /* A value that is read. */
-typedef struct Value
+typedef struct JsonCell
 {
 	const AdModel *m;
 	int			j;				/* its feature */
 	const JsonbValue *v;
-} Value;
+} JsonCell;
 
 /* The type that values of a feature are read as. */
 static Oid
@@ -106,12 +106,12 @@ kind_of(const JsonbValue *v)
 	}
 }
 
-static void wrong_kind(const Value *value) pg_attribute_noreturn();
-static void wrong_string(const Value *value) pg_attribute_noreturn();
+static void wrong_kind(const JsonCell *value) pg_attribute_noreturn();
+static void wrong_string(const JsonCell *value) pg_attribute_noreturn();
 
 /* The one error for a value of a kind that the feature has not. */
 static void
-wrong_kind(const Value *value)
+wrong_kind(const JsonCell *value)
 {
 	const AdModelFeature *f = &value->m->features[value->j];
 
@@ -123,7 +123,7 @@ wrong_kind(const Value *value)
 
 /* The one error for a string that is no value of the feature's type. */
 static void
-wrong_string(const Value *value)
+wrong_string(const JsonCell *value)
 {
 	const AdModelFeature *f = &value->m->features[value->j];
 	char	   *s = pnstrdup(value->v->val.string.val, value->v->val.string.len);
@@ -142,7 +142,7 @@ wrong_string(const Value *value)
 static void
 say_feature(void *arg)
 {
-	const Value *value = arg;
+	const JsonCell *value = arg;
 
 	errcontext("feature %d (\"%s\") of a JSON row", value->j + 1,
 			   value->m->features[value->j].name);
@@ -150,7 +150,7 @@ say_feature(void *arg)
 
 /* Call an input function of the server, which no setting affects. */
 static Datum
-input(PGFunction function, const Value *value)
+input(PGFunction function, const JsonCell *value)
 {
 	char	   *s;
 	ErrorContextCallback context = {error_context_stack, say_feature,
@@ -182,7 +182,7 @@ interval_style(const JsonbValue *v)
 
 /* Read an interval.  How its signs are read is a setting, so that is set. */
 static Datum
-read_interval(const Value *value)
+read_interval(const JsonCell *value)
 {
 	const int	before = IntervalStyle;
 	volatile Datum result = 0;
@@ -245,7 +245,7 @@ read_money(const JsonbValue *v, bool letters, double *x)
 
 /* Read a number that is in a string. */
 static double
-number_in_string(AdSource *s, const Value *value)
+number_in_string(AdSource *s, const JsonCell *value)
 {
 	const JsonbValue *v = value->v;
 	int			len = v->val.string.len;
@@ -283,7 +283,7 @@ number_in_string(AdSource *s, const Value *value)
 
 /* The value of a feature that is a number or a time. */
 static double
-read_number(AdSource *s, const Value *value)
+read_number(AdSource *s, const JsonCell *value)
 {
 	const JsonbValue *v = value->v;
 	double		x;
@@ -321,7 +321,7 @@ read_number(AdSource *s, const Value *value)
 
 /* The value of a feature that is a category. */
 static AdCategory
-read_category(AdSource *s, const Value *value)
+read_category(AdSource *s, const JsonCell *value)
 {
 	const JsonbValue *v = value->v;
 	const AdDict *dict = &value->m->features[value->j].dict;
@@ -434,7 +434,7 @@ ad_json_next(AdArgs *a, FunctionCallInfo fcinfo, const AdModel *m)
 	for (int j = 0; j < m->nfeatures; j++)
 	{
 		JsonbValue	buf;
-		Value		value = {m, j, &buf};
+		JsonCell	value = {m, j, &buf};
 
 		if (getKeyJsonValueFromContainer(row, m->features[j].name,
 										 a->attribute[j], &buf) == NULL)
