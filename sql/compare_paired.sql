@@ -9,7 +9,7 @@ WITH d(i, d, ratio) AS (VALUES
   (3, '{1,-2}', NULL),
   (4, '{0.2,0.25,0.3}', NULL),
   (5, '{0.0501,0.05,0.0502,0.0499,0.05,0.05,0.05,0.0501,0.05,0.05}', 0.25),
-  (6, ARRAY[0.001] || array_fill(1, ARRAY[500])::float8[] || array_fill(-1, ARRAY[500])::float8[], 0))
+  (6, ARRAY[0.001]::float8[] || array_fill(1, ARRAY[500])::float8[] || array_fill(-1, ARRAY[500])::float8[], 0))
 SELECT i, t.* FROM d, ad_paired_test(d, array_fill(0, ARRAY[cardinality(d)])::float8[], ratio) t ORDER BY i;
 
 -- the other way about; what both have in common does not count

@@ -54,7 +54,7 @@ FROM ad_tune('pairs', 'y', '{zscore,ecod}'::text[], key => 'id', budget => '1 mi
 
 -- extreme values, constant columns, missing values, texts
 SELECT rank, spec->>'detector' AS detector, mean IS NOT NULL AS has_mean, status
-FROM ad_tune($$SELECT CASE i % 5 WHEN 0 THEN 'Infinity' WHEN 1 THEN 'NaN' WHEN 2 THEN 1e308 WHEN 3 THEN -1e-308 END::float8 AS a,
+FROM ad_tune($$SELECT CASE i % 5 WHEN 0 THEN float8 'Infinity' WHEN 1 THEN 'NaN' WHEN 2 THEN 1e308 WHEN 3 THEN -1e-308 END AS a,
                7 AS b, NULL::float8 AS c, 'x' || i % 3 AS d, i % 9 = 0 AS y FROM generate_series(1, 90) i$$,
              'y', '{zscore,iforest}'::text[], budget => NULL) ORDER BY detector;
 
