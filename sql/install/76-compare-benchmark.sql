@@ -3,7 +3,7 @@
 
 CREATE FUNCTION @extschema@.ad_benchmark(
     query text,
-    specs jsonb[] DEFAULT NULL,
+    specs text DEFAULT NULL,
     label text DEFAULT NULL,
     key text DEFAULT NULL,
     fold text DEFAULT NULL,
@@ -49,12 +49,12 @@ CREATE FUNCTION @extschema@.ad_benchmark(
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20;
-COMMENT ON FUNCTION @extschema@.ad_benchmark(text, jsonb[], text, text, text, integer, integer, double precision, bigint, integer) IS
-'compares detectors on the rows of a query, or of a table or view by its name, which is read once as the caller, read-only: each spec is fitted without a fold of the rows and scores that fold, in turn; a row a spec, in their order. specs NULL: every detector with its defaults. label: the column that is true or 1 for an anomaly, false or 0 for a normal row, NULL where it is not known, and no feature; without labels there are costs and agreement alone. key: a column that tells rows apart and is no feature. fold: an integer column that gives the fold of a row, NULL: fitted always; else folds are drawn, each with its share of anomalies: "folds" of them, "repeats" times, or holdout: a share drawn "repeats" times. Figures have a mean over the folds, their standard deviation, and a 95 % interval of the mean by the corrected resampled t (Nadeau and Bengio 2003); F1, balanced accuracy and false positive rate are at the threshold of the model; agreement is Spearman''s correlation with the mean rank of the other specs; rates are rows a second of processor time, model_bytes a mean, peak_memory the most bytes of a fit or its model; split tells which rows were in which fold, fold_results has the figures fold by fold, for ad_benchmark_compare(); error: of the first fit that failed, whose fold does not count. Raises 53400 where all takes more than memory_mb.';
+COMMENT ON FUNCTION @extschema@.ad_benchmark(text, text, text, text, text, integer, integer, double precision, bigint, integer) IS
+'compares detectors on the rows of a query, or of a table or view by its name, which is read once as the caller, read-only: each spec is fitted without a fold of the rows and scores that fold, in turn; a row a spec, in their order. specs: the name of a detector, the text of a spec, or the text of an array of these; NULL: every detector with its defaults. label: the column that is true or 1 for an anomaly, false or 0 for a normal row, NULL where it is not known, and no feature; without labels there are costs and agreement alone. key: a column that tells rows apart and is no feature. fold: an integer column that gives the fold of a row, NULL: fitted always; else folds are drawn, each with its share of anomalies: "folds" of them, "repeats" times, or holdout: a share drawn "repeats" times. Figures have a mean over the folds, their standard deviation, and a 95 % interval of the mean by the corrected resampled t (Nadeau and Bengio 2003); F1, balanced accuracy and false positive rate are at the threshold of the model; agreement is Spearman''s correlation with the mean rank of the other specs; rates are rows a second of processor time, model_bytes a mean, peak_memory the most bytes of a fit or its model; split tells which rows were in which fold, fold_results has the figures fold by fold, for ad_benchmark_compare(); error: of the first fit that failed, whose fold does not count. Raises 42804 for specs of another type, 53400 where all takes more than memory_mb.';
 
 CREATE FUNCTION @extschema@.ad_benchmark(
     query text,
-    specs text[],
+    specs "any",
     label text DEFAULT NULL,
     key text DEFAULT NULL,
     fold text DEFAULT NULL,
@@ -100,8 +100,8 @@ CREATE FUNCTION @extschema@.ad_benchmark(
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20;
-COMMENT ON FUNCTION @extschema@.ad_benchmark(text, text[], text, text, text, integer, integer, double precision, bigint, integer) IS
-'compares detectors on the rows of a query, or of a table or view by its name, which is read once as the caller, read-only: each spec is fitted without a fold of the rows and scores that fold, in turn; a row a spec, in their order. specs are names of detectors, or texts of specs. label: the column that is true or 1 for an anomaly, false or 0 for a normal row, NULL where it is not known, and no feature; without labels there are costs and agreement alone. key: a column that tells rows apart and is no feature. fold: an integer column that gives the fold of a row, NULL: fitted always; else folds are drawn, each with its share of anomalies: "folds" of them, "repeats" times, or holdout: a share drawn "repeats" times. Figures have a mean over the folds, their standard deviation, and a 95 % interval of the mean by the corrected resampled t (Nadeau and Bengio 2003); F1, balanced accuracy and false positive rate are at the threshold of the model; agreement is Spearman''s correlation with the mean rank of the other specs; rates are rows a second of processor time, model_bytes a mean, peak_memory the most bytes of a fit or its model; split tells which rows were in which fold, fold_results has the figures fold by fold, for ad_benchmark_compare(); error: of the first fit that failed, whose fold does not count. Raises 53400 where all takes more than memory_mb.';
+COMMENT ON FUNCTION @extschema@.ad_benchmark(text, "any", text, text, text, integer, integer, double precision, bigint, integer) IS
+'compares detectors on the rows of a query, or of a table or view by its name, which is read once as the caller, read-only: each spec is fitted without a fold of the rows and scores that fold, in turn; a row a spec, in their order. specs: one or an array of specs as jsonb, such as ad_grid() returns, or of names of detectors or texts of specs. label: the column that is true or 1 for an anomaly, false or 0 for a normal row, NULL where it is not known, and no feature; without labels there are costs and agreement alone. key: a column that tells rows apart and is no feature. fold: an integer column that gives the fold of a row, NULL: fitted always; else folds are drawn, each with its share of anomalies: "folds" of them, "repeats" times, or holdout: a share drawn "repeats" times. Figures have a mean over the folds, their standard deviation, and a 95 % interval of the mean by the corrected resampled t (Nadeau and Bengio 2003); F1, balanced accuracy and false positive rate are at the threshold of the model; agreement is Spearman''s correlation with the mean rank of the other specs; rates are rows a second of processor time, model_bytes a mean, peak_memory the most bytes of a fit or its model; split tells which rows were in which fold, fold_results has the figures fold by fold, for ad_benchmark_compare(); error: of the first fit that failed, whose fold does not count. Raises 42804 for specs of another type, 53400 where all takes more than memory_mb.';
 
 CREATE FUNCTION @extschema@.ad_benchmark_compare(
     a text,

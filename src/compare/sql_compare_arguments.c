@@ -13,7 +13,9 @@
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/json.h"
+#include "utils/lsyscache.h"
 
 #define MAX_SPECS_LENGTH	((Size) 16 * 1024 * 1024)
 
@@ -61,33 +63,88 @@ all_detectors(int *n)
 	return names;
 }
 
+/* Whether a text is that of an array: a brace, but no JSON object's. */
+static bool
+is_array_text(const char *text)
+{
+	static const char *const blanks = " \t\r\n";
+
+	text	  +=strspn(text, blanks);
+
+	if (*text ++!= '{')
+		return false;
+	text	  +=strspn(text, blanks);
+
+	if (*text ++!= '"')
+		return true;
+	for (; *text !='\0' && *text !='"'; text ++)
+		if (*text == '\\' && text[1] != '\0')
+			text	  ++;
+
+	if (*text !='\0')
+		text	  ++;
+	return text[strspn(text, blanks)] != ':';
+}
+
+/* The elements of the argument specs, whatever it is; in *is_text, what they are. */
+static Datum *
+spec_elements(FunctionCallInfo fcinfo, int arg, bool **nulls, int *n, bool *is_text)
+{
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, arg);
+	Oid			element;
+	Datum		value;
+	Datum	   *values;
+	bool		is_array;
+
+	*is_text = true;
+	if (PG_ARGISNULL(arg))
+		return all_detectors(n);
+	value = PG_GETARG_DATUM(arg);
+	type = getBaseType(type);
+	element = get_element_type(type);
+	is_array = OidIsValid(element);
+	element = getBaseType(is_array ? element : type);
+	if (element != TEXTOID && element != VARCHAROID && element != JSONBOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("specs cannot be of type %s", format_type_be(type)),
+				 errdetail("Expected specs as jsonb or names of detectors as text, or an array of either.")));
+	*is_text = element != JSONBOID;
+	ad_check_length(value, "specs", MAX_SPECS_LENGTH);
+	if (!is_array && *is_text)
+	{
+		char	   *text = ad_text_argument(value, "specs", MAX_SPECS_LENGTH);
+
+		if ((is_array = is_array_text(text)))
+			value = OidInputFunctionCall(F_ARRAY_IN, text, TEXTOID, -1);
+	}
+	if (!is_array)
+	{
+		values = ad_palloc_array(Datum, 1);
+		values[0] = value;
+		*n = 1;
+		return values;
+	}
+	deconstruct_array(DatumGetArrayTypeP(value), element, -1, false, TYPALIGN_INT,
+					  &values, nulls, n);
+	return values;
+}
+
 /*
- * The specs of an argument, jsonb[] or text[], checked; NULL: all detectors.
- * What is wrong with one says which it is.
+ * The specs of an argument, checked: jsonb or text, one or an array; NULL: all
+ * detectors.  What is wrong with one says which it is.
  */
 AdCompareSpec *
 ad_compare_specs(FunctionCallInfo fcinfo, int arg, int *count)
 {
 	ErrorContextCallback callback;
-	bool		is_text = true;
+	bool		is_text;
 	bool	   *nulls = NULL;
-	Datum	   *values;
-	AdCompareSpec *specs;
 	int			n;
+	Datum	   *values = spec_elements(fcinfo, arg, &nulls, &n, &is_text);
+	AdCompareSpec *specs;
 	int			i;
 
-	if (PG_ARGISNULL(arg))
-		values = all_detectors(&n);
-	else
-	{
-		ArrayType  *array;
-
-		ad_check_length(PG_GETARG_DATUM(arg), "specs", MAX_SPECS_LENGTH);
-		array = PG_GETARG_ARRAYTYPE_P(arg);
-		is_text = ARR_ELEMTYPE(array) == TEXTOID;
-		deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT,
-						  &values, &nulls, &n);
-	}
 	if (n < 1 || n > AD_MAX_COMPARED_SPECS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
