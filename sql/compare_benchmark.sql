@@ -124,6 +124,23 @@ FROM ad_benchmark('SELECT nullif(id, 7) AS id, amount, is_fraud FROM payment',
 SELECT count(*) = (SELECT count(*) + 1 FROM unnest(_anomaly._ad_detectors())) AS all_of_them, count(error) AS errors
 FROM ad_benchmark('SELECT amount, balance, is_fraud FROM payment', label => 'is_fraud', folds => 2);
 
+-- specs in whatever form: a literal, NULL and a parameter are read as text
+PREPARE try AS SELECT string_agg(spec->>'detector', ' ' ORDER BY n) FROM ad_benchmark('payment', $1, label => 'is_fraud', folds => 2);
+EXECUTE try('knn');
+EXECUTE try(' {zscore, "ecod"}');
+EXECUTE try(' { "detector\"" : "knn"}');
+EXECUTE try(' { "detector" : "knn"}');
+EXECUTE try('{"{\"detector\": \"knn\"}"}');
+EXECUTE try('{}');
+EXECUTE try('{');
+EXECUTE try('{"\');
+CREATE DOMAIN words AS varchar[];
+SELECT string_agg(spec->>'detector', ' ' ORDER BY n) FROM ad_benchmark('payment', ad_zscore(), label => 'is_fraud', folds => 2);
+SELECT string_agg(spec->>'detector', ' ' ORDER BY n) FROM ad_benchmark('payment', '{zscore,ecod}'::words, label => 'is_fraud', folds => 2);
+SELECT string_agg(spec->>'detector', ' ' ORDER BY n) FROM ad_benchmark('payment', label => 'is_fraud', folds => 2, specs => ARRAY[ad_zscore(), ad_ecod()]);
+SELECT count(*) > 10 AS all_of_them FROM ad_benchmark('payment', NULL, label => 'is_fraud', folds => 2);
+SELECT count(*) > 10 AS all_of_them FROM ad_benchmark('payment', NULL::jsonb[], label => 'is_fraud', folds => 2);
+
 -- two runs: the same, and one with less to go by
 CREATE TABLE less AS
 SELECT * FROM ad_benchmark('SELECT id, id * 7919 % 1000 AS noise, part, is_fraud FROM payment',
@@ -161,7 +178,10 @@ SELECT pg_temp.expect_error('SELECT ad_benchmark(' || arguments || ')') FROM (VA
 	('NULL'), ($$'nowhere'$$), ($$'SELECT 1; SELECT 2'$$), ($$'DELETE FROM payment'$$), ($$'payment', ARRAY[]::jsonb[]$$),
 	($$'payment', ARRAY[NULL]::jsonb[]$$), ($$'payment', ARRAY['iforrest']$$),
 	($$'payment', ARRAY['{"detector": "knn", "k": 0}']$$),
-	($$'payment', label => 'fraud'$$), ($$'payment', label => 'amount'$$), ($$'payment', label => 'shop'$$),
+	($$'payment', 5$$), ($$'payment', ARRAY[5]$$), ($$'payment', '{"detector": "knn"}'::json$$), ($$'payment', 'is_fraud'$$),
+	($$'payment', label => 'fraud'$$), ($$'payment', label => 'IS_FRAUD'$$), ($$'payment', label => 'whatever it is'$$),
+	($$'payment', label => 'amount'$$), ($$'payment', label => 'shop'$$), ($$'SELECT ''x''::name AS "Mix", 1 AS a', label => 'Mix'$$),
+	($$'SELECT now() AS at, 1 AS a', label => 'at'$$),
 	($$'payment', key => 'nokey'$$), ($$'payment', fold => 'amount'$$), ($$'payment', label => 'id', key => 'id'$$),
 	($$'payment', folds => 1$$), ($$'payment', folds => NULL$$), ($$'payment', repeats => 0$$),
 	($$'payment', holdout => 1$$),

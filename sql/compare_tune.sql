@@ -19,7 +19,7 @@ FROM ad_tune('SELECT a, b, y FROM pairs', 'y', ARRAY[ad_zscore(), ad_mahalanobis
 -- a query or a table's name, labels as numbers, names of detectors, a key, any order of the rows
 CREATE VIEW numbered AS SELECT id, a, b, y::int AS label FROM pairs;
 CREATE TABLE runs AS
-SELECT 1 AS run, t.* FROM ad_tune('compare_tune.numbered', 'label', '{zscore,mahalanobis}'::text[], key => 'id', budget => NULL) t
+SELECT 1 AS run, t.* FROM ad_tune('compare_tune.numbered', 'label', '{zscore,mahalanobis}', key => 'id', budget => NULL) t
 UNION ALL
 SELECT 2, t.* FROM ad_tune('SELECT * FROM numbered ORDER BY a', 'label', ARRAY['mahalanobis', 'zscore'], key => 'id', budget => '1 day') t;
 SELECT count(*), count(DISTINCT (spec->>'detector', rank, chosen, mean, deviation, difference, p_value, rows, folds, model_bytes, status))
@@ -72,7 +72,9 @@ SELECT * FROM ad_tune('SELECT * FROM pairs WHERE false', 'y');
 SELECT * FROM ad_tune('nowhere', 'y');
 SELECT * FROM ad_tune('DELETE FROM pairs', 'y');
 SELECT * FROM ad_tune('SELECT a, b, y FROM pairs; DROP TABLE pairs', 'y');
-SELECT * FROM ad_tune('pairs', 'y', '{}'::jsonb[]);
+SELECT * FROM ad_tune('pairs', 'y', '{}');
+SELECT * FROM ad_tune('pairs', 'y', 7);
+SELECT * FROM ad_tune('pairs', 'y', NULL, folds => 1);
 SELECT * FROM ad_tune('pairs', 'y', ARRAY[ad_zscore(), NULL]);
 SELECT * FROM ad_tune('pairs', 'y', ARRAY[ad_prepare()]);
 SELECT * FROM ad_tune('pairs', 'y', '{zscroe}'::text[]);

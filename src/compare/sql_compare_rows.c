@@ -76,25 +76,7 @@ find_column(const AdQuery *q, const char *what, const char *name, Column *out)
 {
 	out->what = what;
 	out->name = name;
-	out->at = -1;
-	if (name == NULL)
-		return;
-	for (int i = 0; i < q->columns->natts; i++)
-	{
-		if (strcmp(NameStr(TupleDescAttr(q->columns, i)->attname), name) != 0)
-			continue;
-		if (out->at >= 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_AMBIGUOUS_COLUMN),
-					 errmsg("query has two columns \"%s\"", name),
-					 errhint("Name them with AS.")));
-		out->at = i;
-	}
-	if (out->at < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("query has no column \"%s\" to be the %s",
-						ad_quote_clip(name), what)));
+	out->at = name ? ad_query_find(q, name, what) : -1;
 }
 
 /* Raise an error: a column's type is not what it must be. */
@@ -131,7 +113,7 @@ resolve_columns(Reader *r, const AdQuery *q)
 		type = TupleDescAttr(q->columns, c->at)->atttypid;
 		known = ad_source_init(&c->source, type, r->rows->mcxt);
 		if (c == &r->label && !(known && c->source.class == AD_CLASS_NUMBER))
-			wrong_type(c, type, "Expected boolean, or a number that is 1 for an anomaly and 0 for a normal row.");
+			ad_query_wrong_label(c->name, type);
 		if (c == &r->key && !known)
 			wrong_type(c, type, "Expected a type that a feature may have.");
 		if (c == &r->fold && !(known && c->source.kind <= AD_SRC_INT8))

@@ -43,7 +43,7 @@ ad_nearest(const char *word, const char *const *words, int n)
 {
 	const char *best = NULL;
 	int			len = (int) strlen(word);
-	int			max_distance = Max(len / 2, 2);
+	int			max_distance = len < 3 ? len - 1 : Max(len / 2, 2);
 
 	for (int i = 0; i < n && max_distance >= 0; i++)
 	{
@@ -141,6 +141,9 @@ ad_option_text(const JsonbValue *v)
 			return ad_quote_clip(numeric_normalize(v->val.numeric));
 		case jbvString:
 			return ad_quote_clip_len(v->val.string.val, v->val.string.len);
+		case jbvBinary:
+			return ad_quote_clip(JsonbToCString(NULL, v->val.binary.data,
+												v->val.binary.len));
 		default:
 			return pstrdup("(array or object)");
 	}

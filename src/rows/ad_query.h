@@ -27,6 +27,7 @@ extern char *ad_query_source(char *text);
 extern void ad_query_read(const char *sql, const char *what, AdQuery *out);
 extern int	ad_query_find(const AdQuery *q, const char *name,
 						  const char *role);
+extern void ad_query_wrong_label(const char *name, Oid type);
 extern int	ad_query_key(const AdQuery *q, const char *name);
 extern void ad_query_features(AdQuery *q, int key);
 extern char *ad_query_of_features(const AdQuery *q);

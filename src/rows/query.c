@@ -13,6 +13,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_options.h"
 #include "operate/ad_own.h"
 #include "rows/ad_args.h"
 #include "rows/ad_query.h"
@@ -24,6 +25,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "parser/parse_coerce.h"
 #include "parser/scansup.h"
 #include "miscadmin.h"
 #include "tcop/pquery.h"
@@ -33,6 +35,8 @@
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
 #include "utils/varlena.h"
+
+#define MAX_LISTED	20			/* columns that an error names */
 
 PG_FUNCTION_INFO_V1(ad_query);
 
@@ -202,6 +206,31 @@ ad_query_read(const char *sql, const char *what, AdQuery *out)
 	SPI_freeplan(plan);
 }
 
+/* Raise an error: no column of a query has a name; say which it may have meant. */
+static void
+no_column(const AdQuery *q, const char *name, const char *role)
+{
+	int			n = q->columns->natts;
+	const char **names = ad_palloc_array(const char *, n);
+	const char *nearest = NULL;
+
+	name = ad_quote_clip(name);
+	for (int i = 0; i < n; i++)
+	{
+		names[i] = NameStr(TupleDescAttr(q->columns, i)->attname);
+		if (pg_strcasecmp(names[i], name) == 0)
+			nearest = names[i];
+	}
+	if (nearest == NULL)
+		nearest = ad_nearest(name, names, n);
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("query has no column \"%s\" to be the %s", name, role),
+			 nearest ? errhint("Did you mean \"%s\"?", nearest) :
+			 n <= MAX_LISTED ?
+			 errhint("Its columns are %s.", ad_quoted_list(names, n)) : 0));
+}
+
 /*
  * The column of a query that has a name; "role" says in an error what it was
  * to be.
@@ -222,11 +251,24 @@ ad_query_find(const AdQuery *q, const char *name, const char *role)
 			found = i;
 		}
 	if (found < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("query has no column \"%s\" to be the %s",
-						ad_quote_clip(name), role)));
+		no_column(q, name, role);
 	return found;
+}
+
+/* Raise an error: a column cannot be the label, because of its type. */
+void
+ad_query_wrong_label(const char *name, Oid type)
+{
+	const char *column = quote_identifier(name);
+	bool		is_word = TypeCategory(type) == TYPCATEGORY_STRING ||
+		TypeCategory(type) == TYPCATEGORY_ENUM;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("label column \"%s\" is of type %s", name, format_type_be(type)),
+			 errdetail("Expected boolean, or a number that is 1 for an anomaly and 0 for a normal row."),
+			 is_word ? errhint("Compare it in the query: SELECT ..., %s = 'fraud' AS %s FROM ...",
+							   column, column) : 0));
 }
 
 /* The column of a query that is its key, by name; -1 if there is no name (NULL). */
@@ -275,7 +317,8 @@ ad_query_features(AdQuery *q, int key)
 	if (n == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s has no column besides the key", q->what)));
+				 errmsg("%s has no column that is a feature", q->what),
+				 errdetail("A key, a label, a fold or an entity is none.")));
 	/* with the star, since a column may have that name too */
 	q->features = "_f.*";
 	if (n == 1)

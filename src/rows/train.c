@@ -78,11 +78,7 @@ find_labels(AdQuery *query, const char *labels, bool keyed)
 	bool	   *by = ad_palloc0_array(bool, query->columns->natts);
 
 	if (label_expression(query, column) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of labels is of type %s, must be boolean or a number",
-						ad_quote_clip(labels),
-						format_type_be(TupleDescAttr(query->columns, column)->atttypid))));
+		ad_query_wrong_label(labels, TupleDescAttr(query->columns, column)->atttypid);
 	if (keyed && column == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
