@@ -91,19 +91,20 @@ find_labels(AdQuery *query, const char *labels, bool keyed)
 /*
  * Fit the rows of a query; the model's bytes, or NULL if there are no rows.
  * labels: the column that is no feature; NULL: none.  Where it reads foreign
- * tables, sketches are fetched if shards lets them.
+ * tables, sketches are fetched if shards lets them; *done: they were.
  */
 static bytea *
 fit_rows(const char *name, const char *sql, Datum spec, Oid spec_type,
-		 bool keyed, const char *labels, AdShards shards, AdQuery *query)
+		 bool keyed, const char *labels, AdShards shards, AdQuery *query,
+		 bool *done)
 {
 	const char *internal = ad_internal_schema();
 	ErrorContextCallback callback;
 	char	   *sketch;
 	char	   *fit;
 	bytea	   *model = NULL;
-	bool		done = false;
 
+	*done = false;
 	callback.callback = error_context;
 	callback.arg = (void *) name;
 	callback.previous = error_context_stack;
@@ -124,7 +125,7 @@ fit_rows(const char *name, const char *sql, Datum spec, Oid spec_type,
 		if (shards != AD_SHARDS_OFF)
 		{
 			model = ad_shards_merge(name, fit, shards, spec, spec_type);
-			done = true;
+			*done = true;
 		}
 	}
 	else
@@ -136,15 +137,22 @@ fit_rows(const char *name, const char *sql, Datum spec, Oid spec_type,
 					 errhint("The first column of the training query is the key.")));
 		if (labels)
 			find_labels(query, labels, keyed);
+		if (labels && shards == AD_SHARDS_ONLY)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("training query of model \"%s\" cannot be run as sketches of foreign servers",
+							name),
+					 errdetail("It does not ship: rows with a label are scored here, to weigh members by."),
+					 errhint("Leave out labels, or shards.")));
 		ad_query_features(query, keyed ? 0 : -1);
 		if (shards != AD_SHARDS_OFF)
-			model = ad_shards_fit(name, query, shards, spec, spec_type, &done);
+			model = ad_shards_fit(name, query, shards, spec, spec_type, done);
 		fit = psprintf("SELECT %s._ad_fit($1, %s%s)%s", internal,
 					   keyed ? "_q._c1, " : "", query->features,
 					   ad_query_from(query));
 	}
 
-	if (!done)
+	if (!*done)
 		model = ad_query_fit(fit, spec_type, spec);
 	error_context_stack = callback.previous;
 	return model;
@@ -156,7 +164,7 @@ fit_rows(const char *name, const char *sql, Datum spec, Oid spec_type,
  */
 static Datum
 weighted_spec(const char *name, const AdQuery *query, const char *labels,
-			  bytea *bytes)
+			  bytea *bytes, bool by_sketches)
 {
 	const char *internal = ad_internal_schema();
 	const AdModel *m = ad_model_read((const uint8 *) VARDATA_ANY(bytes),
@@ -176,6 +184,10 @@ weighted_spec(const char *name, const AdQuery *query, const char *labels,
 				 errhint("ad_auto() and ad_ensemble() have some.")));
 		return (Datum) 0;
 	}
+	if (by_sketches)
+		ereport(NOTICE,
+				(errmsg("rows of model \"%s\" with a label come from foreign servers, to weigh its members by",
+						name)));
 	callback.callback = error_context;
 	callback.arg = (void *) name;
 	callback.previous = error_context_stack;
@@ -205,18 +217,19 @@ fit_weighed(const char *name, const char *sql, Datum spec, Oid spec_type,
 			bool keyed, const char *labels, AdShards shards, AdQuery *query,
 			int progress)
 {
+	bool		by_sketches;
 	bytea	   *bytes = fit_rows(name, sql, spec, spec_type, keyed, labels,
-								 shards, query);
+								 shards, query, &by_sketches);
 	Datum		weighted;
 
 	if (labels == NULL || bytes == NULL)
 		return bytes;
 	ad_progress_phase(progress, "weighing");
-	weighted = weighted_spec(name, query, labels, bytes);
+	weighted = weighted_spec(name, query, labels, bytes, by_sketches);
 	if (weighted == (Datum) 0)
 		return bytes;
 	return fit_rows(name, sql, weighted, JSONBOID, keyed, labels, shards,
-					query);
+					query, &by_sketches);
 }
 
 /* Raise an error for a training query that gives nothing to fit to. */

@@ -159,6 +159,10 @@ my ($version, $notice) = say_of("SELECT ad_train('m', 'SELECT amount FROM tx LIM
 like($notice, qr/NOTICE:  training query of model "m" fetches rows from foreign servers, and not sketches/, 'auto fetches rows, and says so');
 (undef, $notice) = say_of("SELECT ad_train('m', 'SELECT amount FROM all_tx', 'hbos')");
 is($notice, '', 'and says nothing of a table of its own');
+(undef, $notice) = say_of("SELECT ad_train('w', 'SELECT amount, qty, amount > 20 AS told FROM tx WHERE id <= 900', labels => 'told')");
+like($notice, qr/rows of model "w" with a label come from foreign servers, to weigh its members by/, 'rows with a label come, which is said');
+(undef, $notice) = say_of("SELECT ad_train('w', 'SELECT amount, qty, amount > 20 AS told FROM tx', labels => 'told', shards => 'only')");
+like($notice, qr/ERROR:  training query of model "w" cannot be run.*rows with a label are scored here/s, '... or refused');
 $one->safe_psql('postgres', "ALTER SERVER s1 OPTIONS (DROP extensions)");
 (undef, $notice) = say_of("SELECT ad_train('m', 'SELECT amount FROM tx', 'hbos', shards => 'only')");
 like($notice, qr/HINT:  If it is: ALTER SERVER s1 OPTIONS \(ADD extensions 'anomaly'\)\./, 'the option of the server is asked for');
