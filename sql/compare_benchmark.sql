@@ -199,6 +199,15 @@ SELECT pg_temp.expect_error('SELECT ad_benchmark_compare(' || arguments || ')') 
 	('''SELECT spec, split, ''''[1, {}]''''::jsonb AS fold_results FROM run'', ''run'''),
 	('''SELECT spec, split::name, fold_results FROM run'', ''run''')) v(arguments);
 
+-- tables of any name, written as SQL has it
+CREATE TABLE "my ""own"" table.x" AS SELECT amount, is_fraud AS "a ""label""" FROM payment;
+SELECT name, count(*), sum(labelled) AS labelled
+FROM (VALUES ('"my ""own"" table.x"'), (E' compare_benchmark\t. "my ""own"" table.x" ')) v(name),
+     ad_benchmark(name, ARRAY['zscore'], label => 'a "label"', folds => 2)
+GROUP BY name ORDER BY name;
+SELECT pg_temp.expect_error(format('SELECT ad_benchmark(%L)', name))
+FROM unnest('{"\"\"\"",payment.,.payment,payment..x,payment x}'::text[]) name;
+
 -- labels of one class
 SELECT folds, roc_auc, false_positive_rate IS NOT NULL AS false_positive_rate
 FROM ad_benchmark('SELECT amount, false AS y FROM payment', ARRAY['zscore'], label => 'y');

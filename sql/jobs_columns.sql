@@ -44,6 +44,7 @@ SELECT id AS "ke""y.1", at AS "w.m", a AS _q, a AS _q_, id AS _k, at AS _w, id %
 SELECT ad_train('o', 'SELECT _q, _q_, _s, _t, t FROM odd WHERE _q < 50', ad_zscore() || ad_calibrate(share => 0.5));
 SELECT ad_create_job('odd', 'o', 'odd', 'ke"y.1', 'w.m', rule => '{"fdr": 0.5}', entity => '_n');
 CALL ad_run_job('odd');
+SELECT ad_create_job('spaced', 'o', ' public . odd ', 'ke"y.1', 'w.m', rule => '{"fdr": 0.5}', features => '{_q,_q_,_s,_t,t}');
 SELECT ad_create_job('odder', 'o', 'SELECT * FROM odd -- all', 'ke"y.1', 'w.m', rule => '{"score": 20}', entity => 'place', features => '{_q,_q_,_s,_t,t}');
 CALL ad_run_job('odder');
 SELECT job, rows, alerts FROM ad_job_run WHERE job LIKE 'odd%' ORDER BY job;

@@ -56,8 +56,14 @@ is_name(const char *source)
 	while (scanner_isspace(*p))
 		p++;
 	p = skip_identifier(p);
+	while (p != NULL && scanner_isspace(*p))
+		p++;
 	if (p != NULL && *p == '.')
-		p = skip_identifier(p + 1);
+	{
+		for (p++; scanner_isspace(*p);)
+			p++;
+		p = skip_identifier(p);
+	}
 	if (p == NULL)
 		return false;
 	while (scanner_isspace(*p))

@@ -59,7 +59,11 @@ not_a_query(const char *what, const char *detail)
 			 errdetail_internal("%s", detail)));
 }
 
-/* Return whether a text is but the name of a table, with or without a schema. */
+/*
+ * Return whether a text is but the name of a table, with or without a schema,
+ * written as SQL has it: a quote within quotes is doubled, and a dot may have
+ * spaces beside it.
+ */
 static bool
 is_name(const char *sql)
 {
@@ -67,11 +71,14 @@ is_name(const char *sql)
 
 	for (;; p++)
 	{
-		const char *start = p;
+		const char *start;
 
+		while (p > sql && scanner_isspace(*p))
+			p++;
+		start = p;
 		if (*p == '"')
 		{
-			for (p++; *p != '"'; p++)
+			for (p++; *p != '"' || p[1] == '"'; p += *p == '"' ? 2 : 1)
 				if (*p == '\0')
 					return false;
 			p++;
@@ -82,12 +89,11 @@ is_name(const char *sql)
 				p++;
 		if (p == start)
 			return false;
+		while (scanner_isspace(*p))
+			p++;
 		if (*p != '.')
-			break;
+			return *p == '\0';
 	}
-	while (scanner_isspace(*p))
-		p++;
-	return *p == '\0';
 }
 
 /*
