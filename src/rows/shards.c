@@ -19,7 +19,8 @@
  * whole, by groups of its key.
  *
  * Whether it would be so is read off the plan, which is then run: see ships.c.
- * What comes are sketches without names; the query knows them.
+ * What comes are sketches without names, and with the types that columns have
+ * on their servers; the query knows them.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,6 +29,7 @@
 #include "operate/ad_progress.h"
 #include "rows/ad_ships.h"
 #include "sketch/ad_sketch.h"
+#include "sql/ad_receiver.h"
 
 #include "access/table.h"
 #include "access/xact.h"
@@ -35,6 +37,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
@@ -69,9 +72,21 @@ typedef struct Shards
 	int			end;			/* and what follows that */
 	SPIPlanPtr	plan;			/* NULL: none */
 	char	   *sql;
+	MemoryContext mcxt;			/* of this and what it points to */
 	const char *reason;			/* why it does not ship */
 	const char *hint;
 } Shards;
+
+/* Where the sketches go that come. */
+typedef struct Merge
+{
+	DestReceiver pub;
+	Shards	   *shards;
+	AdSketch   *sketch;			/* of those so far; NULL: none */
+	bool		fits;			/* none has other types than the query */
+	int64		n;				/* that came from servers */
+	int64		bytes;			/* of these */
+} Merge;
 
 /* The word of ad_train() for it. */
 AdShards
@@ -247,16 +262,6 @@ append_part(StringInfo sql, const Shards *s, Oid part)
 	table_close(rel, NoLock);
 }
 
-/* What begins and ends the query over the sketches. */
-static void
-begin_merge(StringInfo sql)
-{
-	initStringInfo(sql);
-	appendStringInfo(sql, "SELECT %s._ad_merge(_s._c1), pg_catalog.count(_s._c1) FILTER (WHERE _s._c2), "
-					 "pg_catalog.sum(pg_catalog.octet_length(_s._c1)) FILTER (WHERE _s._c2) FROM (",
-					 ad_internal_schema());
-}
-
 /* The query that takes the table apart. */
 static void
 write_parts(Shards *s)
@@ -265,7 +270,7 @@ write_parts(Shards *s)
 	StringInfoData sql;
 	ListCell   *lc;
 
-	begin_merge(&sql);
+	initStringInfo(&sql);
 	foreach(lc, s->parts)
 	{
 		bool		foreign = get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE;
@@ -283,7 +288,6 @@ write_parts(Shards *s)
 		append_names(&sql, s->query, "");
 		appendStringInfoChar(&sql, ')');
 	}
-	appendStringInfoString(&sql, ") _s");
 	s->sql = sql.data;
 }
 
@@ -429,7 +433,7 @@ write_groups(Shards *s)
 
 	if (is_list)
 	{
-		begin_merge(&sql);
+		initStringInfo(&sql);
 		appendStringInfo(&sql, "SELECT %s._ad_sketch(%s", ad_internal_schema(),
 						 s->spec);
 		append_columns(&sql, s->query);
@@ -438,7 +442,7 @@ write_groups(Shards *s)
 						 quote_identifier(get_attname(s->table, get_partition_col_attnum(key, 0), false)),
 						 text +s->first);
 		append_names(&sql, s->query, "_key, ");
-		appendStringInfoString(&sql, ") GROUP BY _q._key) _s");
+		appendStringInfoString(&sql, ") GROUP BY _q._key");
 		s->sql = sql.data;
 	}
 	table_close(rel, NoLock);
@@ -529,21 +533,49 @@ spec_literal(Datum spec, Oid type)
 }
 
 /*
- * Give a sketch the names and types of the query's columns.  NULL, with a
- * reason, if on the servers a column is of another kind, so that rows would
- * have made another model.
+ * Whether values of a type on a server are those that postgres_fdw would make
+ * values of the type that the foreign table has.
  */
-static bytea *
-name_features(Shards *s, bytea *bytes)
+static bool
+same_values(const AdFeature *there, const AdSource *here)
 {
-	AdSketch   *sketch = ad_sketch_read((const uint8 *) VARDATA_ANY(bytes),
-										VARSIZE_ANY_EXHDR(bytes),
-										CurrentMemoryContext, NULL);
+	static const char *const exact[] = {
+		"smallint", "integer", "bigint", "numeric", "double precision"
+	};
+	bool		known = false;
+	bool		wanted = false;
+
+	if (there->class != here->class)
+		return false;
+	if (strcmp(there->type, here->name) == 0)
+		return true;
+	/* char(n) is a category without the spaces at its end */
+	if (here->class == AD_CLASS_CATEGORY)
+		return strcmp(there->type, "character") != 0 &&
+			here->kind != AD_SRC_BPCHAR;
+	if (here->class != AD_CLASS_NUMBER)
+		return false;
+	for (int i = 0; i < (int) lengthof(exact); i++)
+	{
+		known |= strcmp(there->type, exact[i]) == 0;
+		wanted |= strcmp(here->name, exact[i]) == 0;
+	}
+	return known && wanted;
+}
+
+/*
+ * Give a sketch the names and types of the query's columns.  False, with a
+ * reason, if a column is of another type on its server, so that rows would have
+ * made another model.
+ */
+static bool
+name_features(Shards *s, AdSketch *sketch)
+{
 	const AdQuery *q = s->query;
 	int			j = 0;
 
 	if (strcmp(q->features, "_f.*") != 0)
-		return bytes;
+		return true;
 	for (int i = 0; i < q->columns->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(q->columns, i);
@@ -551,58 +583,92 @@ name_features(Shards *s, bytea *bytes)
 
 		if (i == q->key || (q->by != NULL && q->by[i]))
 			continue;
-		if (!ad_source_init(&source, att->atttypid, CurrentMemoryContext) ||
-			j >= sketch->nfeatures ||
-			sketch->features[j].class != source.class)
+		if (j >= sketch->nfeatures ||
+			!ad_source_init(&source, att->atttypid, sketch->mcxt) ||
+			!same_values(&sketch->features[j], &source))
 		{
-			s->reason = psprintf("column \"%s\" is of type %s here, and of another kind on the servers",
-								 NameStr(att->attname),
-								 format_type_be(att->atttypid));
-			s->hint = NULL;
-			return NULL;
+			s->reason = MemoryContextStrdup(s->mcxt,
+											psprintf("column \"%s\" is of type %s here, and of type %s on a server",
+													 NameStr(att->attname),
+													 format_type_be(att->atttypid),
+													 j < sketch->nfeatures ? sketch->features[j].type : "unknown"));
+			s->hint = "Give the columns of the foreign tables the types that they have on the servers, or let them read views there that cast them.";
+			return false;
 		}
-		sketch->features[j].name = pstrdup(NameStr(att->attname));
+		sketch->features[j].name = MemoryContextStrdup(sketch->mcxt,
+													   NameStr(att->attname));
 		sketch->features[j].type = source.name;
 		j++;
 	}
-	return ad_sketch_write(sketch, NULL, 0);
+	return true;
 }
 
-/* Run the plan: the sketch of all rows, or NULL; says what came. */
-static bytea *
-run_shards(Shards *s, const char *name)
+/* Merge a sketch that came, unless it is of other types. */
+static bool
+take_sketch(TupleTableSlot *slot, DestReceiver *self)
+{
+	Merge	   *m = (Merge *) self;
+	MemoryContext mcxt;
+	MemoryContext old;
+	AdSketch   *sketch;
+	bytea	   *bytes;
+
+	slot_getallattrs(slot);
+	if (slot->tts_isnull[0])
+		return true;
+	mcxt = AllocSetContextCreate(m->shards->mcxt, "anomaly sketch",
+								 ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(mcxt);
+	bytes = DatumGetByteaPP(slot->tts_values[0]);
+	if (DatumGetBool(slot->tts_values[1]))
+	{
+		m->n++;
+		m->bytes += VARSIZE_ANY_EXHDR(bytes);
+	}
+	sketch = ad_sketch_read((const uint8 *) VARDATA_ANY(bytes),
+							VARSIZE_ANY_EXHDR(bytes), mcxt, NULL);
+	if ((Pointer) bytes != DatumGetPointer(slot->tts_values[0]))
+		pfree(bytes);
+	m->fits = name_features(m->shards, sketch);
+	if (m->fits && m->sketch == NULL)
+		m->sketch = sketch;
+	else
+	{
+		if (m->fits)
+			ad_sketch_merge(m->sketch, sketch);
+		MemoryContextDelete(mcxt);
+	}
+	MemoryContextSwitchTo(old);
+	return m->fits;
+}
+
+/*
+ * Run the plan: the sketch of all rows, or NULL; says what came.  False, with a
+ * reason, if those are not to be merged.
+ */
+static bool
+run_shards(Shards *s, const char *name, bytea **sketch)
 {
 	bool		was_read_only = XactReadOnly;
-	HeapTuple	row;
-	TupleDesc	desc;
-	bytea	   *sketch = NULL;
-	int64		n;
-	int64		bytes = 0;
-	Datum		value;
-	bool		isnull;
+	Merge		m = {.shards = s,.fits = true};
 
+	ad_receiver_init(&m.pub, take_sketch);
+	m.pub.mydest = DestTuplestore;	/* the rows are not discarded */
 	ad_progress_phase(ad_progress_around_fit, "reading rows");
 	XactReadOnly = true;
-	if (SPI_execute_plan(s->plan, NULL, NULL, true, 0) != SPI_OK_SELECT ||
-		SPI_processed != 1)
-		elog(ERROR, "SPI_execute_plan failed: %s",
-			 SPI_result_code_string(SPI_result));
+	ad_query_stream(s->plan, 0, NULL, NULL, &m.pub);
 	XactReadOnly = was_read_only;
-	row = SPI_tuptable->vals[0];
-	desc = SPI_tuptable->tupdesc;
-	value = SPI_getbinval(row, desc, 1, &isnull);
-	if (!isnull)
-		sketch = DatumGetByteaP(value);
-	n = DatumGetInt64(SPI_getbinval(row, desc, 2, &isnull));
-	value = SPI_getbinval(row, desc, 3, &isnull);
-	if (!isnull)
-		bytes = DatumGetInt64(value);
+	*sketch = NULL;
+	if (!m.fits)
+		return false;
+	if (m.sketch != NULL)
+		*sketch = ad_sketch_write(m.sketch, NULL, 0);
 	ereport(NOTICE,
 			(errmsg_plural("model \"%s\": %lld sketch of %lld bytes came from foreign servers, and no rows",
 						   "model \"%s\": %lld sketches of %lld bytes came from foreign servers, and no rows",
-						   (unsigned long) n, name, (long long) n,
-						   (long long) bytes)));
-	return sketch;
+						   (unsigned long) m.n, name, (long long) m.n,
+						   (long long) m.bytes)));
+	return true;
 }
 
 /* Raise, or say, that rows come, and why. */
@@ -669,7 +735,7 @@ bytea *
 ad_shards_fit(const char *name, const AdQuery *query, AdShards shards,
 			  Datum spec, Oid spec_type, bool *done)
 {
-	Shards		s = {.query = query};
+	Shards		s = {.query = query,.mcxt = CurrentMemoryContext};
 	int			nestlevel = NewGUCNestLevel();
 	bytea	   *sketch = NULL;
 	bool		isnull;
@@ -678,12 +744,7 @@ ad_shards_fit(const char *name, const AdQuery *query, AdShards shards,
 	s.spec = spec_literal(spec, spec_type);
 	plan_shards(&s);
 	if (s.plan != NULL)
-	{
-		sketch = run_shards(&s, name);
-		*done = sketch == NULL;
-		if (sketch != NULL)
-			sketch = name_features(&s, sketch);
-	}
+		*done = run_shards(&s, name, &sketch);
 	AtEOXact_GUC(true, nestlevel);
 	if (sketch != NULL)
 	{
@@ -691,7 +752,6 @@ ad_shards_fit(const char *name, const AdQuery *query, AdShards shards,
 		Datum		values[] = {spec, PointerGetDatum(sketch)};
 		Datum		model;
 
-		*done = true;
 		ad_progress_phase(ad_progress_around_fit, "fitting");
 		if (SPI_execute_with_args(psprintf("SELECT %s._ad_fit_sketch($1, $2)",
 										   ad_internal_schema()),

@@ -195,6 +195,39 @@ like($notice, qr/1 sketch of \d+ bytes/, 'of a table partitioned by hash one ske
 $one->safe_psql('postgres', qq{SELECT ad_train('local', 'SELECT * FROM "by ""id"', $spec, shards => 'off')});
 is(sql_value($one, md5('h')), sql_value($one, md5('local')), 'and the model is the same');
 
+# columns of other types on a server than in the foreign table: what rows would
+# have said, or no sketches
+$_->safe_psql('postgres', <<'SQL') for @shards[0, 1];
+CREATE VIEW typed AS
+SELECT id::numeric AS id, shard, amount, qty::float8 AS qty, amount::text AS amount_text, country::name AS country,
+       ts, ts AT TIME ZONE 'UTC' AS stamp, ts::date AS day, country::char(4) AS padded FROM tx WHERE id <= 3000;
+SQL
+for my $case ([ 'qty', 'qty' ], [ 'country', 'country' ], [ 'amount', 'amount_text' ], [ 'ts', 'stamp' ], [ 'ts', 'day' ],
+	[ 'country', 'padded' ])
+{
+	my ($column, $there) = @$case;
+	my $ships = $column eq $there;
+
+	$one->safe_psql('postgres', <<"SQL");
+DROP TABLE IF EXISTS typed;
+CREATE TABLE typed (id bigint, shard int, amount numeric, qty int, ts timestamptz, country text) PARTITION BY LIST (shard);
+CREATE FOREIGN TABLE t0 (id bigint, shard int, amount numeric, qty int, ts timestamptz, country text) SERVER s0 OPTIONS (table_name 'typed');
+CREATE FOREIGN TABLE t1 (id bigint, shard int, amount numeric, qty int, ts timestamptz, country text) SERVER s1 OPTIONS (table_name 'typed');
+ALTER FOREIGN TABLE t1 ALTER $column OPTIONS (ADD column_name '$there');
+ALTER TABLE typed ATTACH PARTITION t0 FOR VALUES IN (0);
+ALTER TABLE typed ATTACH PARTITION t1 FOR VALUES IN (1);
+SQL
+	my $train = "SET timezone = 'Asia/Kolkata'; SELECT ad_train";
+	(undef, $notice) = say_of("$train('t', 'SELECT id, $column FROM typed', $spec)");
+	like($notice, $ships ? qr/2 sketches of/ : qr/column "$column" is of type .* here, and of type .* on a server/,
+		"$column from $there " . ($ships ? 'ships' : 'does not ship'));
+	$one->safe_psql('postgres', "$train('local', 'SELECT id, $column FROM typed', $spec, shards => 'off')");
+	is(sql_value($one, md5('t')), sql_value($one, md5('local')), 'the model is that of the rows');
+	next if $ships;
+	(undef, $notice) = say_of("$train('t', 'SELECT id, $column FROM t1', $spec, shards => 'only')");
+	like($notice, qr/cannot be run as sketches.*on a server.*HINT: /s, 'of one server alone it does not either');
+}
+
 # names that have to be quoted, and text that looks like the query's
 $one->safe_psql('postgres', <<'SQL');
 CREATE SCHEMA "Sch ""e.ma";
