@@ -50,6 +50,10 @@ SELECT ad_model('stated', 1) = ad_model('stated', 2) AS same, ad_score('stated',
 SELECT part, feature, verdict FROM state, ad_drift('stated', s) WHERE day = 0;
 SELECT ad_train_groups('stated_days', 'SELECT day, s FROM state', 'day', ad_zscore(), min_rows => 1) IS NOT NULL AS groups;
 SELECT ad_score('stated_days', 1, ad_row(ARRAY['a', 'b'], 500, 'k1'::text)) = ad_score('stated_days', 1, 500, 'k1') AS of_a_group;
+-- NULL without a type is a category that is missing, and counts once
+SELECT ad_merge(s)::bytea = ad_merge(s::bytea) AS merged, (SELECT ad_sketch(ad_knn(), ad_row(i, NULL))::bytea = ad_sketch(ad_knn(), i, NULL) FROM generate_series(1, 6) i) AS as_columns,
+       ad_fit_sketch(ad_knn(), ad_merge(s)) = (SELECT ad_fit(ad_knn(), ad_row(i, NULL)) FROM generate_series(1, 6) i) AS fitted
+FROM (SELECT ad_sketch(ad_knn(), ad_row(i, NULL)) AS s FROM generate_series(1, 6) i GROUP BY i % 2) q;
 -- what is none
 SELECT left(call, 90) AS call, regexp_replace(pg_temp.said(call), 'function [0-9]+', 'function N') AS said FROM unnest(ARRAY[
 '''\x00''::bytea::ad_sketch_state', '''x''::ad_sketch_state', 'ad_model(''stated'')::ad_sketch_state', 'ad_merge(ad_model(''stated'')::ad_sketch_state)',

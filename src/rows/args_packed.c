@@ -249,7 +249,8 @@ ad_args_next_packed(AdArgs *a, Datum value, const AdModel *m)
 		{
 			if (!ad_packed_missing(&v, i))
 				untyped_value(&v, i);
-			a->x[j] = NAN;
+			/* of a category it is the latter that says it is missing */
+			a->x[j] = a->sources[j].class == AD_CLASS_CATEGORY ? 0 : NAN;
 			a->category[j].s = NULL;
 		}
 		else if (a->sources[j].class != AD_CLASS_CATEGORY)
