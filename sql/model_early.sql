@@ -8,6 +8,8 @@ ANALYZE drops, checked;
 SET enable_hashagg = off;
 SET max_parallel_workers_per_gather = 0;
 
+CREATE FUNCTION inlined(model bytea, a float8, b float8) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT ad_score(model, a, b)';
+
 -- FROM t, the models of the query
 \set models '(SELECT d, ad_fit(d, a, b) AS m FROM drops, unnest(ARRAY[\'zscore\', \'knn\']) d GROUP BY d) f'
 
@@ -56,14 +58,22 @@ FROM (VALUES
 	('d, g, max(coalesce(b, ad_score(m, a, b))), min(ad_score(m, a, b)) FROM drops, $f GROUP BY d, g'),
 	('d, g, bool_or(y AND ad_score(m, a, b) > 0.5) FROM drops, $f GROUP BY d, g'),
 	('d, g, max(ad_score(m, a, b)) FROM drops LEFT JOIN $f ON y GROUP BY d, g'),
-	('d, g, max(ad_score(m, a, b)) FROM drops JOIN checked USING (id), $f GROUP BY d, g')) v(q),
+	('d, g, max(ad_score(m, a, b)) FROM drops JOIN checked USING (id), $f GROUP BY d, g'),
+	-- above groups, whose sets make columns NULL
+	('d, g, sum(ad_score(m, a, b)) OVER (PARTITION BY g) FROM drops, $f WHERE id < 30 GROUP BY ROLLUP (d, g, (m, a, b))'),
+	('d, g, first_value(ad_score(m, a, b)) OVER (PARTITION BY d, g ORDER BY a, b) FROM drops, $f WHERE id < 30 GROUP BY GROUPING SETS ((d, g, m, a, b), (d, g), ())'),
+	-- sets
+	('id, ad_score(m, a, generate_series(1, 2)::float8), rank() OVER (ORDER BY id) FROM drops, $f'),
+	('d, g, ad_score(m, a, generate_series(1, 2)::float8) AS s, count(*) FROM drops, $f GROUP BY d, g, s'),
+	-- functions that are inlined, where another call is of rows that have a score
+	('d, g, max(ad_score(m, a, a)), max(CASE WHEN b IS NOT NULL THEN inlined(m, a, b) END) FROM drops, $f GROUP BY d, g')) v(q),
 	LATERAL carries(format('SELECT %s', replace(q, '$f', :'models'))) c;
 
 -- OFFSET 0 keeps the planner from it
 SELECT c.* FROM carries(format('SELECT d, g, max(s) FROM (SELECT d, g, ad_score(m, a, b) AS s FROM drops JOIN checked USING (id), %s OFFSET 0) q GROUP BY d, g', :'models')) c;
 
 -- a row that the query does not score raises no error
-SELECT d, g, count(CASE WHEN b IS NOT NULL THEN ad_score(m, a, b) END) > 0 AS scored
+SELECT d, g, count(CASE WHEN b IS NOT NULL THEN ad_score(m, a, b) END) > 0 AS scored, count(CASE WHEN b IS NOT NULL THEN inlined(m, b, a) END) < count(ad_score(m, a, a)) AS inlined
 FROM drops, (SELECT d, ad_fit(jsonb_build_object('detector', d) || ad_prepare(impute => 'error'), a, b) AS m
              FROM drops, unnest(ARRAY['zscore']) d WHERE b IS NOT NULL GROUP BY d) f
 WHERE g < 2 GROUP BY d, g;
@@ -88,11 +98,14 @@ CREATE TABLE kept (s int, score float8);
 SELECT q, round(fits) AS fits, same
 FROM (VALUES
 	('s, id, ad_score(m, a, b) FROM $q, few'),
-	('s, id, ad_score(m, a, b) FROM $q JOIN few ON s < id'),
+	('s, id, ad_score(m, a, b) FROM $q, few WHERE s < 3 AND id < 10'),
 	('s, g, max(ad_score(m, a, b)) FROM $q, few GROUP BY s, g'),
 	('s, id, rank() OVER (PARTITION BY s ORDER BY ad_score(m, a, b)) FROM $q, few'),
 	-- each row has a model of its own, may need none, or is not of all tables
 	('s, id, ad_score(m, a, s) FROM $q, few'),
+	('s, id, ad_score(m, a, b) FROM $q JOIN few ON s = id - 18'),
+	('s, id, ad_score(m, a, b) FROM $q, few WHERE s = id - 18 AND y'),
+	('s, id, ad_score(m, a, generate_series(1, 2)::float8) FROM $q, few WHERE id < 3'),
 	('s, id, CASE WHEN id % 2 = 0 THEN ad_score(m, a, b) END FROM $q, few'),
 	('s, id, ad_score(m, a, b) FROM $q LEFT JOIN few ON id % 2 = 0')) v(q),
 	LATERAL fits(format('SELECT %s', replace(q, '$q',
@@ -104,4 +117,4 @@ SELECT count(*), (SELECT last_value / 20 FROM ticks) AS fits FROM kept;
 
 DROP TABLE drops, checked, few, kept;
 DROP SEQUENCE ticks;
-DROP FUNCTION carries, fits, tick;
+DROP FUNCTION carries, fits, tick, inlined;

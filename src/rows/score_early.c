@@ -23,15 +23,20 @@
  *		FROM (SELECT s, (SELECT ad_fit(..., f) FROM t) AS m
  *			  FROM generate_series(1, 20) s) q, t
  *
- * where it would be fitted again for each row of the join.
+ * where it would be fitted again for each row of the join; unless a condition
+ * chooses which rows are joined, for then some might need no model at all.
  *
  * Not that of a row that the query would not have scored, which might raise
  * an error or take time for nothing.  So all tables of the query are needed
  * for it, there are no outer joins, and the score is an argument that an
  * aggregate or window function evaluates for every row, wherever it occurs
- * outside of WHERE: not in CASE and its like, nor under FILTER.  Then it is
+ * outside of WHERE: not in CASE and its like, nor under FILTER, nor above
+ * groups, whose grouping sets may have made its columns NULL.  Then it is
  * also not beside an expression of GROUP BY that would have to equal it:
- * no two PlaceHolderVars do.
+ * no two PlaceHolderVars do.  Nor is the model seen elsewhere, where a
+ * function that will be inlined may hide another call; the sort carries it
+ * then anyhow.  And nothing in the call returns a set: that is for a node of
+ * the plan that looks at no PlaceHolderVar.
  *
  *-------------------------------------------------------------------------
  */
@@ -46,12 +51,16 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/placeholder.h"
 #include "optimizer/tlist.h"
+#include "utils/lsyscache.h"
 
 /* A search for the places of a call. */
 typedef struct Places
 {
 	Oid			function;
-	const Node *model;			/* a column */
+	Oid			support;		/* of functions over a model */
+	const Node *model;
+	bool		alone;			/* the model may not be elsewhere */
+	bool		grouped;		/* window functions see groups, not rows */
 	bool		always;			/* what is looked at is evaluated for each row */
 	int			good;			/* places found that are */
 	int			other;			/* places found that may be not */
@@ -87,6 +96,11 @@ find_places(Node *node, Places *p)
 
 	if (node == NULL)
 		return false;
+	if (p->alone && equal(plain(node), p->model))
+	{
+		p->other++;
+		return false;
+	}
 	switch (nodeTag(node))
 	{
 		case T_Aggref:
@@ -102,7 +116,7 @@ find_places(Node *node, Places *p)
 			{
 				WindowFunc *f = (WindowFunc *) node;
 
-				look(f->args, f->aggfilter == NULL, p);
+				look(f->args, !p->grouped && f->aggfilter == NULL, p);
 				look(f->aggfilter, false, p);
 				return false;
 			}
@@ -110,14 +124,18 @@ find_places(Node *node, Places *p)
 			{
 				FuncExpr   *f = (FuncExpr *) node;
 
-				if (f->funcid != p->function || f->args == NIL ||
-					!equal(plain(linitial(f->args)), p->model))
+				if (f->args == NIL ||
+					!equal(plain(linitial(f->args)), p->model) ||
+					get_func_support(f->funcid) != p->support)
 					break;
-				if (p->always)
+				if (f->funcid != p->function)
+					 /* it does as it likes */ ;
+				else if (p->always)
 					p->good++;
 				else
 					p->other++;
-				break;
+				look(list_copy_tail(f->args, 1), p->always, p);
+				return false;
 			}
 			/* what evaluates all that it is given */
 		case T_List:
@@ -147,12 +165,22 @@ is_grouped(const Query *query)
 		query->groupingSets != NIL;
 }
 
-/* Whether a query wants a call evaluated for each of its rows. */
+/*
+ * Whether a query wants a call evaluated for each of its rows; and, if it must
+ * be alone, has no other use for the model.
+ */
 static bool
-is_for_each_row(const Query *query, const FuncExpr *call, const Node *model)
+is_for_each_row(const Query *query, const FuncExpr *call, const Node *model,
+				bool alone)
 {
-	Places		p = {call->funcid, model, false, 0, 0};
 	bool		grouped = is_grouped(query);
+	Places		p = {
+		.function = call->funcid,
+		.support = get_func_support(call->funcid),
+		.model = model,
+		.alone = alone,
+		.grouped = grouped
+	};
 	ListCell   *lc;
 
 	foreach(lc, query->targetList)
@@ -198,6 +226,55 @@ add_tables(Node *from, Relids *tables)
 	}
 }
 
+/* Whether one of the conditions that are ANDed is of given tables and others. */
+static bool
+is_of_both(PlannerInfo *root, Node *quals, Relids given)
+{
+	List	   *each;
+	ListCell   *lc;
+	Relids		used;
+
+	check_stack_depth();
+	if (quals != NULL && (IsA(quals, List) || is_andclause(quals)))
+	{
+		each = IsA(quals, List) ? (List *) quals : ((BoolExpr *) quals)->args;
+		foreach(lc, each)
+			if (is_of_both(root, lfirst(lc), given))
+			return true;
+		return false;
+	}
+	used = ad_pull_varnos(root, quals);
+	return bms_overlap(used, given) && !bms_is_subset(used, given);
+}
+
+/*
+ * Whether conditions of a FROM with inner joins choose which rows of the given
+ * tables are joined with those of others.
+ */
+static bool
+are_chosen(PlannerInfo *root, Node *from, Relids given)
+{
+	Node	   *quals = NULL;
+	ListCell   *lc;
+
+	check_stack_depth();
+	if (IsA(from, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) from)->fromlist)
+			if (are_chosen(root, lfirst(lc), given))
+			return true;
+		quals = ((FromExpr *) from)->quals;
+	}
+	else if (IsA(from, JoinExpr))
+	{
+		if (are_chosen(root, ((JoinExpr *) from)->larg, given) ||
+			are_chosen(root, ((JoinExpr *) from)->rarg, given))
+			return true;
+		quals = ((JoinExpr *) from)->quals;
+	}
+	return is_of_both(root, quals, given);
+}
+
 /*
  * Let a call take the model of a correlated subquery from where the tables are
  * read that the subquery depends on, if the features are of others: else it
@@ -216,7 +293,8 @@ fit_early(PlannerInfo *root, FuncExpr *call, Node *features, Relids tables)
 	used = ad_pull_varnos(root, model);
 	if (bms_is_empty(used) || !bms_is_subset(used, tables) ||
 		bms_overlap(used, ad_pull_varnos(root, features)) ||
-		!is_for_each_row(root->parse, call, model))
+		are_chosen(root, (Node *) root->parse->jointree, used) ||
+		!is_for_each_row(root->parse, call, model, false))
 		return;
 	marked = makeNode(RelabelType);
 	*marked = *castNode(RelabelType, arg);
@@ -243,13 +321,14 @@ ad_score_early(PlannerInfo *root, FuncExpr *call)
 		contain_subplans(features) || contain_agg_clause(features) ||
 		contain_window_function(features) ||
 		contain_volatile_functions(features) ||
+		expression_returns_set(features) ||
 		!add_tables((Node *) query->jointree, &tables))
 		return result;
 	fit_early(root, call, features, tables);
 	if ((is_grouped(query) || query->hasWindowFuncs) &&
 		!(IsA(model, Var) && ((const Var *) model)->varlevelsup != 0) &&
 		(IsA(model, Var) || model != plain(linitial(call->args))) &&
-		is_for_each_row(query, call, model) &&
+		is_for_each_row(query, call, model, true) &&
 		bms_equal(tables, ad_pull_varnos(root, result)))
 		result = (Node *) make_placeholder_expr(root, (Expr *) call, tables);
 	return result;
