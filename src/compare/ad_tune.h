@@ -60,6 +60,7 @@ typedef struct AdTune
 	bool		(*is_over) (const struct AdTune *t);
 	double		(*elapsed) (const struct AdTune *t);
 	int			progress;		/* slot, or -1 */
+	uint64		fits;			/* made by then */
 	const void *clock;			/* of these two functions */
 
 	/* what comes of it, in the context of the call */

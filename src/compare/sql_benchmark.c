@@ -74,6 +74,7 @@ typedef struct Run
 	int			ntrials;		/* of a spec */
 	AdCompareTrial *trials;		/* nspecs x ntrials */
 	uint64		fingerprint;	/* of all splits */
+	uint64		fits;			/* made by then */
 } Run;
 
 /* The arguments, checked as far as they can be without the rows. */
@@ -192,6 +193,8 @@ try_fold(Run *run, AdCompareSplit *split, int repeat, int fold)
 			trial->error = MemoryContextStrdup(old, trial->error);
 			scores[s] = NULL;
 		}
+		else
+			ad_progress_fits(run->query.progress, ++run->fits);
 		run->rows->scored += n;
 		ad_progress_rows(run->query.progress, run->rows->scored);
 	}

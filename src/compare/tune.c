@@ -68,6 +68,7 @@ try_spec(AdTune *t, AdTuneRung *rung, const AdCompareSplit *split, int spec,
 		t->tuned[spec].status = AD_TUNE_FAILED;
 		return;
 	}
+	ad_progress_fits(t->progress, ++t->fits);
 	rung->figures[spec * t->ntrials + trial] = result.metrics[t->metric];
 	rung->model_bytes[spec] += (double) result.model_bytes;
 	rung->fit_seconds[spec] += result.fit_seconds;

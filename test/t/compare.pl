@@ -157,22 +157,25 @@ SQL
 my $session = Session->new($node, verbosity => 'verbose');
 my $long = "SELECT count(*) FROM ad_benchmark('satellite', ARRAY(SELECT ad_iforest(trees => 300 + s) FROM generate_series(1, 50) s), label => 'label', key => 'i', repeats => 100)";
 my %phases;
+my $most = 0;
 
 $session->say($long);
 for (1 .. 600)
 {
-	my ($kind, $name, $phase, $rows, $expected) = map { @$_ } rows_of($node,
-		"SELECT kind, name, phase, rows_done, rows_expected FROM ad_progress WHERE kind = 'benchmark'");
+	my ($kind, $name, $phase, $rows, $expected, $fits) = map { @$_ } rows_of($node,
+		"SELECT kind, name, phase, rows_done, rows_expected, fits FROM ad_progress WHERE kind = 'benchmark'");
 
 	if (defined $phase && $phase =~ /^fold (\d+) of 500, spec (\d+) of 50$/ && $rows > 0)
 	{
 		$phases{$phase} = 1;
 		is("$name|$expected", '50 specs|' . 50 * 100 * 6435, 'progress tells how much there is to do') if keys %phases == 1;
 	}
+	$most = $fits if defined $fits && $fits > $most;
 	last if keys %phases > 2 || $session->ends;
 	sleep 0.02;
 }
 cmp_ok(scalar keys %phases, '>', 2, 'and how far it is');
+cmp_ok($most, '>', 0, 'and how many models were made');
 sql_value($node, "SELECT pg_cancel_backend($session->{pid})");
 $session->answer;
 

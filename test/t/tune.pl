@@ -89,7 +89,7 @@ $session->say("SELECT count(*) FROM ad_tune('large', 'y', ARRAY[ad_lof(), ad_inn
 my $seen = '';
 for (1 .. 600)
 {
-	$seen = $node->safe_psql('postgres', "SELECT kind, name, phase FROM ad_progress WHERE kind = 'tune' AND phase LIKE 'rung%'");
+	$seen = $node->safe_psql('postgres', "SELECT kind, name, phase FROM ad_progress WHERE kind = 'tune' AND phase LIKE 'rung%' AND fits > 0");
 	last if $seen;
 	sleep 0.1;
 }
