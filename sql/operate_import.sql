@@ -72,6 +72,10 @@ SELECT * FROM ad_ships(NULL);
 SELECT * FROM ad_ships('SELECT 1; SELECT 2');
 SELECT * FROM ad_ships('DELETE FROM import_rows');
 SELECT * FROM ad_ships('import_rows');
+SET ROLE import_other;
+SELECT * FROM ad_ships('SELECT count(*) FROM import_rows');
+SELECT * FROM ad_ships('SELECT 1 WHERE EXISTS (SELECT FROM import_rows)');
+RESET ROLE;
 
 -- names travel, however the rows are read
 CREATE TABLE import_parts (LIKE import_rows) PARTITION BY LIST (country);

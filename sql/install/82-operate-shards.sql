@@ -41,5 +41,5 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 10000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_ships(text) IS
-'what the plan of a query, which must be one SELECT and is not run, fetches from foreign servers, a row a scan: tables, server, what comes (aggregate, joined rows, filtered rows, rows), why not less and what to do about it (both NULL where there is nothing to say); no row: it reads no foreign table; NULL query: no row';
+'what the plan of a query, which must be one SELECT and is not run, fetches from foreign servers, a row a scan: tables, server, what comes (aggregate, joined rows, filtered rows, rows), why not less and what to do about it (both NULL where there is nothing to say); no row: it reads no foreign table; NULL query: no row; needs the rights that the query does';
 

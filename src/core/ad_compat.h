@@ -85,6 +85,14 @@ extern void pg_sha256_final(pg_sha256_ctx *ctx, uint8 *dest);
 #define ad_release_plan(plan)	ReleaseCachedPlan(plan, false)
 #endif
 
+/* 16 keeps the privileges that a plan needs in a list of their own. */
+#if PG_VERSION_NUM >= 160000
+#define ad_check_plan_rights(stmt) \
+	ExecCheckPermissions((stmt)->rtable, (stmt)->permInfos, true)
+#else
+#define ad_check_plan_rights(stmt)	ExecCheckRTPerms((stmt)->rtable, true)
+#endif
+
 /* 14 began to tell this of which query the expression is. */
 #if PG_VERSION_NUM >= 140000
 #define ad_pull_varnos(root, node)	pull_varnos(root, node)

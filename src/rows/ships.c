@@ -25,6 +25,7 @@
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "commands/extension.h"
+#include "executor/executor.h"
 #include "foreign/foreign.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
@@ -467,6 +468,8 @@ ad_ships_of_plan(SPIPlanPtr plan)
 		ListCell   *sub;
 
 		w.stmt = lfirst_node(PlannedStmt, lc);
+		/* as EXPLAIN, say nothing of what the caller may not read */
+		(void) ad_check_plan_rights(w.stmt);
 		walk_plan(&w, w.stmt->planTree);
 		foreach(sub, w.stmt->subplans)
 			walk_plan(&w, lfirst(sub));
