@@ -460,7 +460,8 @@ ad_query_stream(SPIPlanPtr plan, int nargs, const Oid *types, Datum *values,
 {
 #if PG_VERSION_NUM >= 140000
 	SPIExecuteOptions options;
-	ParamListInfo params = makeParamList(nargs);
+	/* an empty list crashes Citus */
+	ParamListInfo params = nargs > 0 ? makeParamList(nargs) : NULL;
 	int			result;
 
 	for (int i = 0; i < nargs; i++)
