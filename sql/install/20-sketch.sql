@@ -7,17 +7,26 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION _anomaly._ad_combine_support(internal) IS
 'planner support: what it costs to send and merge the samples of parallel workers';
 
+CREATE FUNCTION _anomaly._ad_columns_support(internal)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'ad_columns_support'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION _anomaly._ad_columns_support(internal) IS
+'planner support: raises an error for columns of a distributed table where Citus would raise one of its own';
+
 CREATE FUNCTION _anomaly._ad_sketch_transfn(internal, VARIADIC "any")
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_sketch_transfn'
-LANGUAGE C IMMUTABLE PARALLEL SAFE COST 4;
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 4
+SUPPORT _anomaly._ad_columns_support;
 COMMENT ON FUNCTION _anomaly._ad_sketch_transfn(internal, VARIADIC "any") IS
 'transition of ad_sketch(VARIADIC "any")';
 
 CREATE FUNCTION _anomaly._ad_sketch_spec_transfn(internal, jsonb, VARIADIC "any")
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_sketch_spec_transfn'
-LANGUAGE C IMMUTABLE PARALLEL SAFE COST 4;
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 4
+SUPPORT _anomaly._ad_columns_support;
 COMMENT ON FUNCTION _anomaly._ad_sketch_spec_transfn(internal, jsonb, VARIADIC "any") IS
 'transition of ad_sketch(jsonb, VARIADIC "any")';
 

@@ -3,14 +3,16 @@
 CREATE FUNCTION _anomaly._ad_fit_transfn(internal, jsonb, VARIADIC "any")
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_fit_transfn'
-LANGUAGE C IMMUTABLE PARALLEL SAFE COST 4;
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 4
+SUPPORT _anomaly._ad_columns_support;
 COMMENT ON FUNCTION _anomaly._ad_fit_transfn(internal, jsonb, VARIADIC "any") IS
 'transition of ad_fit(jsonb, VARIADIC "any")';
 
 CREATE FUNCTION _anomaly._ad_fit_transfn(internal, text, VARIADIC "any")
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_fit_transfn'
-LANGUAGE C IMMUTABLE PARALLEL SAFE COST 4;
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 4
+SUPPORT _anomaly._ad_columns_support;
 COMMENT ON FUNCTION _anomaly._ad_fit_transfn(internal, text, VARIADIC "any") IS
 'transition of ad_fit(text, VARIADIC "any")';
 

@@ -137,7 +137,7 @@ RETURNS integer
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION @extschema@.ad_train(text, text, jsonb, text, integer, boolean, text, text) IS
-'fits a model, of ad_auto() and calibrated unless a spec is given, to the rows of a query, run read-only as the caller, and stores it as the next version of a name; returns the version; keep: how many versions remain, from now on; labels: a column of the query that is no feature, boolean or 0 and 1, NULL where there is none, by which the members of an ensemble are weighed; without both kinds they stay as the spec says, with a notice; shards: of a query over foreign tables fetch sketches and no rows, said in a NOTICE, if it can be (auto), or raise an error with the reason (only), or fetch rows (off)';
+'fits a model, of ad_auto() and calibrated unless a spec is given, to the rows of a query, run read-only as the caller, and stores it as the next version of a name; returns the version; keep: how many versions remain, from now on; labels: a column of the query that is no feature, boolean or 0 and 1, NULL where there is none, by which the members of an ensemble are weighed; without both kinds they stay as the spec says, with a notice; shards: of a query over foreign tables fetch sketches and no rows, said in a NOTICE, if it can be (auto), or raise an error with the reason (only), or fetch rows (off); over a distributed table of Citus sketches are made on the shards if Citus can, a NOTICE says if not (auto), an error (only), or nothing (off)';
 
 CREATE FUNCTION @extschema@.ad_train(
     name text,

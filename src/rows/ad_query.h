@@ -21,6 +21,8 @@ typedef struct AdQuery
 	int			key;			/* the column that is no feature, or -1 */
 	const bool *by;				/* columns that are none either; NULL: none */
 	const char *features;		/* an SQL expression: the row of features */
+	bool		distributed;	/* it reads a table with shards, of Citus */
+	bool		gathered;		/* whose rows must come here */
 } AdQuery;
 
 extern char *ad_query_source(char *text);
@@ -33,6 +35,7 @@ extern void ad_query_features(AdQuery *q, int key);
 extern char *ad_query_of_features(const AdQuery *q);
 extern char *ad_query_sketch(const AdQuery *q, int column);
 extern char *ad_query_from(const AdQuery *q);
+extern char *ad_query_rows(const AdQuery *q, bool keyed);
 extern bytea *ad_query_fit(const char *sql, Oid spec_type, Datum spec);
 extern void ad_query_read_only(const char *sql, int nargs, Oid *types,
 							   Datum *values);

@@ -42,6 +42,8 @@ extern AdShards ad_shards_by_name(const char *word);
 extern bytea *ad_shards_fit(const char *name, const AdQuery *query,
 							AdShards shards, Datum spec, Oid spec_type,
 							bool *done);
+extern void ad_shards_check(const char *name, const AdQuery *query,
+							const char *fit, AdShards shards, Oid spec_type);
 extern bytea *ad_shards_merge(const char *name, const char *fit,
 							  AdShards shards, Datum spec, Oid spec_type);
 

@@ -82,9 +82,8 @@ calibrated(Jsonb *spec, double contamination)
 static bytea *
 fit_rows(const char *schema, const AdQuery *q, Jsonb *spec, bool keyed)
 {
-	char	   *key = keyed ? psprintf("_q._c%d, ", q->key + 1) : "";
-	char	   *sql = psprintf("SELECT %s._ad_fit($1, %s%s)%s", schema, key,
-							   q->features, ad_query_from(q));
+	char	   *sql = psprintf("SELECT %s._ad_fit($1, %s)%s", schema,
+							   ad_query_rows(q, keyed), ad_query_from(q));
 
 	return ad_query_fit(sql, JSONBOID, JsonbPGetDatum(spec));
 }

@@ -287,6 +287,9 @@ train(AdGroupTask *t, AdGroupFit *f)
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
 	ad_query_read(t->query, "training query", &query);
+	/* what is made of a group cannot be made in parts: its rows come here */
+	query.gathered = query.distributed;
+	query.distributed = false;
 	query.by = find_by(t, &query);
 	ad_query_features(&query, -1);
 	check_fallback(t, &query);

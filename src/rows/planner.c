@@ -23,6 +23,7 @@
  *-------------------------------------------------------------------------
  */
 #include "model/ad_glance.h"
+#include "rows/ad_citus.h"
 #include "rows/ad_origin.h"
 #include "rows/ad_planner.h"
 
@@ -42,6 +43,7 @@
 
 PG_FUNCTION_INFO_V1(ad_model_support);
 PG_FUNCTION_INFO_V1(ad_combine_support);
+PG_FUNCTION_INFO_V1(ad_columns_support);
 
 static bool planner_support = true;
 
@@ -141,6 +143,20 @@ ad_combine_support(PG_FUNCTION_ARGS)
 	r->per_tuple = LOADING * parallel_setup_cost +
 		rows * parallel_tuple_cost * Max(width / USUAL_WIDTH, 1);
 	PG_RETURN_POINTER(r);
+}
+
+/*
+ * The support function of the transitions that read columns.  It has nothing to
+ * say of what they cost, but is asked before Citus takes the query apart.
+ */
+Datum
+ad_columns_support(PG_FUNCTION_ARGS)
+{
+	Node	   *request = (Node *) PG_GETARG_POINTER(0);
+
+	if (IsA(request, SupportRequestCost))
+		ad_citus_check_columns(((SupportRequestCost *) request)->root);
+	PG_RETURN_POINTER(NULL);
 }
 
 /* Define the setting; at load. */

@@ -9,13 +9,16 @@
  *		… FROM (<query>) _q(_c1, _c2, …), LATERAL (SELECT _q._c2 AS b, …) _f
  *
  * so that its columns have names that cannot be ambiguous, and _f is the row
- * of features with the names that a model keeps.
+ * of features with the names that a model keeps.  Of tables with shards it is a
+ * packed row that brings the names, _anomaly._ad_pack('{b,…}', _q._c2, …), since
+ * rows lose theirs on the way and would all come here.
  *
  *-------------------------------------------------------------------------
  */
 #include "core/ad_options.h"
 #include "operate/ad_own.h"
 #include "rows/ad_args.h"
+#include "rows/ad_citus.h"
 #include "rows/ad_query.h"
 #include "sketch/ad_sketch.h"
 #include "sql/ad_text.h"
@@ -209,6 +212,7 @@ ad_query_read(const char *sql, const char *what, AdQuery *out)
 	if (source->resultDesc == NULL || source->resultDesc->natts == 0)
 		not_a_query(what, "It has no columns.");
 	out->columns = CreateTupleDescCopy(source->resultDesc);
+	out->distributed = ad_citus_reads(query);
 	SPI_freeplan(plan);
 }
 
@@ -291,6 +295,29 @@ is_key(const AdQuery *q, int column)
 	return column == q->key || (q->by != NULL && q->by[column]);
 }
 
+/* The features as a packed row, with the key as its first field if it is to be. */
+static char *
+packed(const AdQuery *q, bool keyed)
+{
+	StringInfoData names;
+	StringInfoData fields;
+
+	initStringInfo(&names);
+	initStringInfo(&fields);
+	for (int i = keyed ? -1 : 0; i < q->columns->natts; i++)
+	{
+		int			column = i < 0 ? q->key : i;
+
+		if (i >= 0 && is_key(q, i))
+			continue;
+		appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
+						 quote_literal_cstr(NameStr(TupleDescAttr(q->columns, column)->attname)));
+		appendStringInfo(&fields, ", _q._c%d", column + 1);
+	}
+	return psprintf("%s._ad_pack(ARRAY[%s]::pg_catalog.text[]%s)",
+					ad_internal_schema(), names.data, fields.data);
+}
+
 /*
  * Say which column of a query is no feature but a key, or -1.  The other
  * columns must have names of their own; a single one may be an array or a
@@ -326,14 +353,23 @@ ad_query_features(AdQuery *q, int key)
 				 errmsg("%s has no column that is a feature", q->what),
 				 errdetail("A key, a label, a fold or an entity is none.")));
 	/* with the star, since a column may have that name too */
-	q->features = "_f.*";
+	q->features = q->distributed ? packed(q, false) : "_f.*";
 	if (n == 1)
 	{
 		AdSource	source;
 
 		if (!ad_source_init(&source, TupleDescAttr(columns, last)->atttypid,
 							CurrentMemoryContext))
+		{
+			Oid			type = TupleDescAttr(columns, last)->atttypid;
+
 			q->features = psprintf("_q._c%d", last + 1);
+			if (q->distributed && type_is_array_domain(type))
+				q->features = psprintf("%s._ad_pack(%s)", ad_internal_schema(),
+									   q->features);
+			/* no shard can add a key to it, nor keep the names of a row */
+			q->gathered = q->distributed && (key >= 0 || type_is_rowtype(type));
+		}
 	}
 }
 
@@ -377,6 +413,17 @@ ad_query_sketch(const AdQuery *q, int column)
 	return NULL;
 }
 
+/* What an aggregate takes after the spec: the key, if it is to be, and features. */
+char *
+ad_query_rows(const AdQuery *q, bool keyed)
+{
+	if (!keyed)
+		return pstrdup(q->features);
+	if (q->distributed && !q->gathered)
+		return packed(q, true);
+	return psprintf("_q._c%d, %s", q->key + 1, q->features);
+}
+
 /* The FROM clause over a query's rows; see the file's head. */
 char *
 ad_query_from(const AdQuery *q)
@@ -386,10 +433,16 @@ ad_query_from(const AdQuery *q)
 
 	initStringInfo(&sql);
 	/* a comment may end the query, so a line ends it too */
-	appendStringInfo(&sql, " FROM (\n%s\n) _q(", q->text);
+	if (q->gathered)
+		appendStringInfo(&sql, " FROM (SELECT _o.* FROM (\n%s\n) _o OFFSET 0) _q(", q->text);
+	else
+		appendStringInfo(&sql, " FROM (\n%s\n) _q(", q->text);
 	for (int i = 0; i < q->columns->natts; i++)
 		appendStringInfo(&sql, "%s_c%d", i > 0 ? ", " : "", i + 1);
-	appendStringInfoString(&sql, "), LATERAL (SELECT ");
+	appendStringInfoChar(&sql, ')');
+	if (q->distributed)
+		return sql.data;
+	appendStringInfoString(&sql, ", LATERAL (SELECT ");
 	for (int i = 0; i < q->columns->natts; i++)
 	{
 		const char *name = NameStr(TupleDescAttr(q->columns, i)->attname);
@@ -460,6 +513,7 @@ ad_query_stream(SPIPlanPtr plan, int nargs, const Oid *types, Datum *values,
 {
 #if PG_VERSION_NUM >= 140000
 	SPIExecuteOptions options;
+
 	/* an empty list crashes Citus */
 	ParamListInfo params = nargs > 0 ? makeParamList(nargs) : NULL;
 	int			result;

@@ -27,6 +27,7 @@
 #include "core/ad_compat.h"
 #include "operate/ad_own.h"
 #include "operate/ad_progress.h"
+#include "rows/ad_citus.h"
 #include "rows/ad_ships.h"
 #include "sketch/ad_sketch.h"
 #include "sql/ad_receiver.h"
@@ -688,6 +689,49 @@ say_rows(const Shards *s, const char *name, AdShards shards)
 						name),
 				 errdetail("It does not ship: %s.", s->reason),
 				 s->hint ? errhint("%s", s->hint) : 0));
+}
+
+/* Why a query over a distributed table fetches rows, not sketches; or NULL. */
+static const char *
+why_citus_fetches(const AdQuery *query, SPIPlanPtr plan)
+{
+	AdCitusFit	fit = ad_citus_fit_of(plan);
+	RawStmt    *raw;
+
+	if (fit == AD_CITUS_IN_PARTS)
+		return NULL;
+	if (query->gathered)
+		return "a key and an array, or a row, are not packed on the shards";
+	if (fit == AD_CITUS_HERE)
+		return "Citus aggregates its rows here";
+	/* it is one task: all on one shard, or over rows that have come before */
+	raw = linitial_node(RawStmt, pg_parse_query(query->text));
+	return not_simple((SelectStmt *) raw->stmt,
+					  ad_ships_query(prepare(query->text, 0, NULL)));
+}
+
+/*
+ * Say, or raise, that the rows of a query over a distributed table come here,
+ * and not sketches of its shards: Citus decides that.  Within SPI.
+ */
+void
+ad_shards_check(const char *name, const AdQuery *query, const char *fit,
+				AdShards shards, Oid spec_type)
+{
+	SPIPlanPtr	plan;
+	const char *reason;
+
+	if (shards == AD_SHARDS_OFF)
+		return;
+	plan = prepare(fit, 1, &spec_type);
+	reason = why_citus_fetches(query, plan);
+	SPI_freeplan(plan);
+	if (reason != NULL)
+		ereport(shards == AD_SHARDS_ONLY ? ERROR : NOTICE,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("training query of model \"%s\" fetches rows from shards, and not sketches",
+						name),
+				 errdetail("It does not ship: %s.", reason)));
 }
 
 /*

@@ -145,11 +145,12 @@ fit_rows(const char *name, const char *sql, Datum spec, Oid spec_type,
 					 errdetail("It does not ship: rows with a label are scored here, to weigh members by."),
 					 errhint("Leave out labels, or shards.")));
 		ad_query_features(query, keyed ? 0 : -1);
-		if (shards != AD_SHARDS_OFF)
+		if (shards != AD_SHARDS_OFF && !query->distributed)
 			model = ad_shards_fit(name, query, shards, spec, spec_type, done);
-		fit = psprintf("SELECT %s._ad_fit($1, %s%s)%s", internal,
-					   keyed ? "_q._c1, " : "", query->features,
-					   ad_query_from(query));
+		fit = psprintf("SELECT %s._ad_fit($1, %s)%s", internal,
+					   ad_query_rows(query, keyed), ad_query_from(query));
+		if (query->distributed)
+			ad_shards_check(name, query, fit, shards, spec_type);
 	}
 
 	if (!*done)
@@ -194,9 +195,12 @@ weighted_spec(const char *name, const AdQuery *query, const char *labels,
 	error_context_stack = &callback;
 	ad_query_read_only(psprintf("SELECT $2 OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('weights', _w.w OPERATOR(pg_catalog.->) 'weights'), "
 								"(_w.w OPERATOR(pg_catalog.->>) 'roc_auc') IS NOT NULL "
-								"FROM (SELECT %s._ad_weigh($1, %s._ad_member_scores($1, %s), %s) AS w%s WHERE %s IS NOT NULL) _w",
+								"FROM (SELECT %s._ad_weigh($1, _m.s, _m.l) AS w FROM ("
+								"SELECT %s._ad_member_scores($1, %s) AS s, %s AS l%s WHERE %s IS NOT NULL%s) _m) _w",
 								internal, internal, query->features, label,
-								ad_query_from(query), label),
+								ad_query_from(query), label,
+	/* or a server of shards would send the model with each row */
+								query->distributed ? " OFFSET 0" : ""),
 					   lengthof(types), types, values);
 	error_context_stack = callback.previous;
 	if (!DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0],

@@ -1,0 +1,154 @@
+# A coordinator and two workers of Citus, where it is installed: fits and
+# detection are computed on the shards, and are those of one server; of what
+# Citus cannot compute there, an error of ours says what to do.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+
+use AnomalyTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $pg_config = $ENV{PG_CONFIG} // 'pg_config';
+chomp(my $share = `$pg_config --sharedir`);
+plan skip_all => 'Citus is not installed' if !-e "$share/extension/citus.control";
+
+# Nodes find each other by TCP.
+my @nodes = map {
+	my $node = PostgreSQL::Test::Cluster->new($_);
+
+	init_server($node, allows_streaming => 1);
+	$node->append_conf('postgresql.conf', "$_\n")
+	  for 'fsync = off', "shared_preload_libraries = 'citus'", "listen_addresses = '127.0.0.1'",
+	  'max_prepared_transactions = 20', "citus.node_conninfo = 'sslmode=disable'";
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION citus');
+	$node;
+} qw(coordinator worker1 worker2);
+my ($one, @workers) = @nodes;
+my $spec = 'ad_iforest() || ad_sampling(keyed => true)';
+my $features = 'id, amount, qty, fee, ts, country';
+my $shards = 4;
+
+note $one->safe_psql('postgres', 'SELECT citus_version()');
+$one->safe_psql('postgres', "SELECT citus_set_coordinator_host('127.0.0.1', " . $one->port . ')');
+$one->safe_psql('postgres', "SELECT citus_add_node('127.0.0.1', " . $_->port . ')') for @workers;
+$one->safe_psql('postgres', 'CREATE EXTENSION anomaly');
+is(sql_value($_, "SELECT extname FROM pg_extension WHERE extname = 'anomaly'"), 'anomaly', 'CREATE EXTENSION makes it on ' . $_->name)
+  for @workers;
+
+$one->safe_psql('postgres', <<"SQL");
+CREATE TABLE all_tx AS
+SELECT i::bigint AS id, (i % 30)::int AS shop, round(exp(3 + ad_random(1, i, 'normal'))::numeric, 2) AS amount,
+       nullif(i % 50, 0)::int AS qty, ad_random(2, i) AS fee, timestamptz '2026-01-01' + i * interval '43 s' AS ts,
+       (ARRAY['AT', 'CH', 'DE', 'FR', 'Öl'])[1 + i % 5] AS country
+FROM generate_series(1, 20000) i;
+CREATE TABLE tx (LIKE all_tx);
+SELECT create_distributed_table('tx', 'id', shard_count => $shards);
+INSERT INTO tx TABLE all_tx;
+SQL
+
+# What a statement says, and its notices.
+sub say_of
+{
+	my ($sql) = @_;
+	my ($status, $out, $err) = $one->psql('postgres', $sql);
+
+	return ($out, $err);
+}
+
+# The value of a query over the distributed table, and over the other.
+sub same
+{
+	my ($query, $what) = @_;
+	(my $of_one = $query) =~ s/\btx\b/all_tx/g;
+
+	is(sql_value($one, $query), sql_value($one, $of_one), $what);
+	return;
+}
+
+my $row = "ad_row(ARRAY['id', 'amount', 'qty', 'fee', 'ts', 'country'], $features)";
+
+for my $call ("ad_fit($spec, $row)", "ad_sketch($spec, $row)")
+{
+	my $plan = $one->safe_psql('postgres', "EXPLAIN (VERBOSE, COSTS OFF) SELECT $call FROM tx");
+
+	like($plan, qr/worker_(binary_)?partial_agg/, "$call is computed on the shards") or diag($plan);
+	like($plan, qr/Task Count: $shards\b/, 'one of each');
+	my $model = $call =~ /sketch/ ? "ad_fit_sketch($spec, $call)" : $call;
+	same("SELECT md5($model) FROM tx", 'and the model is that of one server');
+}
+same("SELECT md5(ad_fit_sketch($spec, ad_merge(s))) FROM (SELECT shop, ad_sketch($spec, $row) AS s FROM tx GROUP BY shop) q",
+	'sketches of groups merge');
+same("SELECT md5(string_agg(md5(m), '' ORDER BY shop)) FROM (SELECT shop, ad_fit(ad_zscore(), ad_row(ARRAY['a'], amount)) AS m FROM tx GROUP BY shop) q",
+	'GROUP BY another column');
+same("SELECT count(m) FROM (SELECT id, ad_fit(ad_zscore(), ad_row(ARRAY['a'], amount)) AS m FROM tx WHERE id < 50 GROUP BY id) q",
+	'GROUP BY the column of the shards');
+
+# ad_train() writes it
+for my $case ([ 'keyed', $spec, $features, '' ],
+	[ 'calibrated', 'ad_hbos() || ad_calibrate() || ad_sampling(keyed => true)', $features, '' ],
+	[ 'a few rows', 'ad_iforest()', 'amount, qty, country', 'WHERE id <= 9000' ],
+	[ 'an array', 'ad_zscore()', 'ARRAY[amount, fee]::float8[]', 'WHERE id <= 9000' ],
+	[ 'expressions', $spec, 'id, amount * 2 AS twice, qty + fee AS "Some ""thing"', 'AS t WHERE t.qty IS NOT NULL -- all' ])
+{
+	my ($what, $of, $list, $rest) = @$case;
+	my ($out, $notice) = say_of("SELECT ad_train('m', 'SELECT $list FROM tx $rest', $of, shards => 'only')");
+
+	is($notice, '', "$what: sketches came");
+	$one->safe_psql('postgres', "SELECT ad_train('local', 'SELECT $list FROM all_tx $rest', $of)");
+	is(sql_value($one, "SELECT md5(ad_model('m'))"), sql_value($one, "SELECT md5(ad_model('local'))"), "$what: the model is that of one server");
+	is(sql_value($one, "SELECT string_agg(name, ',') FROM ad_features('m')"),
+		sql_value($one, "SELECT string_agg(name, ',') FROM ad_features('local')"), "$what: names too");
+}
+my ($out, $notice) = say_of("SELECT ad_train('m', 'SELECT $features FROM tx LIMIT 1000', $spec)");
+like($notice, qr/NOTICE:  training query of model "m" fetches rows from shards.*It does not ship: it has LIMIT or OFFSET\./s,
+	'rows that come are said');
+($out, $notice) = say_of("SELECT ad_train('m', 'SELECT $features FROM tx LIMIT 1000', $spec, shards => 'only')");
+like($notice, qr/ERROR:  training query of model "m" fetches rows from shards/, 'or refused');
+($out, $notice) = say_of("SELECT ad_train('m', 'SELECT id, ARRAY[amount, fee]::float8[] FROM tx', $spec)");
+like($notice, qr/a key and an array, or a row, are not packed on the shards/, 'a key and an array come');
+($out, $notice) = say_of("SELECT ad_train('m', 'SELECT amount, fee, qty > 40 AS is_anomaly FROM tx', ad_auto(), labels => 'is_anomaly')");
+is($notice, '', 'labels weigh members');
+
+# what reads rows by other ways
+my $scored = "md5(string_agg(key || ' ' || score || ' ' || p_value || ' ' || is_anomaly || coalesce(explanation::text, ''), ',' ORDER BY key::int))";
+same("SELECT $scored FROM ad_detect('SELECT $features FROM tx', $spec, key => 'id')", 'ad_detect() finds the same');
+same("SELECT string_agg(key, ' ') FROM (SELECT key FROM ad_detect('SELECT id, amount FROM tx ORDER BY id LIMIT 9', ad_zscore(), key => 'id')) q",
+	'in the order of the query');
+for my $table (qw(tx all_tx))
+{
+	$one->safe_psql('postgres', "SELECT ad_train_groups('$table', 'SELECT shop, amount, fee FROM $table', 'shop', ad_zscore())");
+}
+is(sql_value($one, "SELECT md5(string_agg(md5(ad_group_model('tx', entity)), '' ORDER BY entity)) FROM ad_model_groups('tx')"),
+	sql_value($one, "SELECT md5(string_agg(md5(ad_group_model('all_tx', entity)), '' ORDER BY entity)) FROM ad_model_groups('all_tx')"),
+	'a model per entity is the same');
+same("SELECT count(*) FROM ad_recommend('SELECT amount, fee FROM tx')", 'ad_recommend() reads it');
+same("SELECT count(*) FROM ad_benchmark('SELECT amount, fee FROM tx', ARRAY[ad_zscore()])", 'ad_benchmark() reads it');
+
+# columns one by one: an error of ours where Citus would raise one
+for my $call ('ad_fit(ad_zscore(), amount, fee)', "ad_fit('zscore', amount, fee)", 'ad_sketch(amount, fee)',
+	"ad_sketch(ad_sampling(), amount, fee)")
+{
+	my ($name) = $call =~ /^(\w+)/;
+	my ($value, $error) = say_of("SELECT $call IS NOT NULL FROM tx");
+
+	if ($error eq '')
+	{
+		is($value, 't', "$call takes rows that come");
+	}
+	else
+	{
+		like($error, qr/ERROR:  columns of distributed table "tx" cannot be given to $name\(\) one by one\n.*HINT:  Give them as one row: $name\(spec, ad_row/s,
+			"$call says how to write it");
+	}
+	is(sql_value($one, "SELECT count(m) FROM (SELECT $call AS m FROM tx WHERE id < 20 GROUP BY id) q"), 19, 'a group on one shard can be fitted');
+	is(sql_value($one, "SELECT $call IS NOT NULL FROM (SELECT * FROM tx OFFSET 0) q"), 't', 'and rows that were fetched');
+}
+
+done_testing();
+$_->stop for @nodes;
