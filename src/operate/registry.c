@@ -19,6 +19,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "operate/ad_copy.h"
 #include "operate/ad_groups.h"
 #include "operate/ad_operate.h"
 #include "operate/ad_own.h"
@@ -50,29 +51,6 @@
 #define GRANT_NAME			1
 #define GRANT_ROLE			2
 #define GRANT_PRIVILEGE		3
-
-static const char *const privilege_names[] = {"none", "score", "label", "read",
-"own"};
-
-/* The word for a privilege. */
-const char *
-ad_privilege_name(AdPrivilege privilege)
-{
-	return privilege_names[privilege];
-}
-
-/* The privilege of a word; an error if there is none. */
-AdPrivilege
-ad_privilege_by_name(const char *name)
-{
-	for (int i = AD_PRIVILEGE_SCORE; i <= AD_PRIVILEGE_OWN; i++)
-		if (strcmp(name, privilege_names[i]) == 0)
-			return (AdPrivilege) i;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown privilege \"%s\"", ad_quote_clip(name)),
-			 errhint("Privileges of a model are \"score\", \"label\", \"read\" and \"own\".")));
-}
 
 /*
  * Begin a scan of the rows of a name, by primary key; *rel is to be closed
@@ -125,7 +103,7 @@ ad_registry_name(const text *name, Snapshot snapshot,
 									   RelationGetDescr(rel), &isnull));
 	}
 	end_scan(scan, rel);
-	return found;
+	return found || ad_copy_name(name, snapshot, out);
 }
 
 /* The most a user may do with a model; O(grants of the model). */
@@ -163,7 +141,8 @@ ad_registry_privilege(const text *name, Snapshot snapshot,
 		result = Max(result, privilege);
 	}
 	end_scan(scan, rel);
-	return result;
+	return result != AD_PRIVILEGE_NONE ? result :
+		ad_copy_privilege(name, snapshot, user);
 }
 
 /* Raise an error for a model that is not there; name is clipped already. */
@@ -174,7 +153,9 @@ ad_registry_no_model(const char *name)
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("model \"%s\" does not exist", name),
 			 strncmp(name, "\\x", 2) == 0 ?
-			 errhint("A string without a type is the name of a model. Cast the bytes of one to bytea.") : 0));
+			 errhint("A string without a type is the name of a model. Cast the bytes of one to bytea.") :
+			 OidIsValid(ad_citus_catalog("pg_dist_shard")) && !OidIsValid(ad_copy_shard()) ?
+			 errhint("If it was trained on the coordinator of this cluster of Citus, say there: SELECT ad_share_models().") : 0));
 }
 
 /*
@@ -232,6 +213,12 @@ ad_registry_version(const text *name, int32 version,
 	if (found && groups)
 		*groups = ad_groups_of(tuple, RelationGetDescr(rel), VERSION_DIGEST);
 	end_scan(scan, rel);
+	if (!found && ad_copy_version(name, version, snapshot, model))
+	{
+		if (groups)
+			*groups = NULL;
+		return true;
+	}
 	return found;
 }
 

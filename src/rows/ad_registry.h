@@ -20,4 +20,7 @@ extern text *ad_model_name_argument(Datum value);
 extern text *ad_registry_new_name(Datum value);
 extern void ad_registry_lock_name(const text *name);
 
+/* share.c */
+extern void ad_share(text *name);
+
 #endif							/* AD_REGISTRY_H */

@@ -11,14 +11,13 @@
  *-------------------------------------------------------------------------
  */
 #include "core/ad_compat.h"
+#include "operate/ad_copy.h"
 #include "rows/ad_citus.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
-#include "commands/extension.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
 #include "optimizer/optimizer.h"
@@ -30,15 +29,6 @@
 #include "utils/plancache.h"
 #include "utils/rel.h"
 
-/* The catalog of tables with shards or copies; InvalidOid: there is no Citus. */
-static Oid
-catalog_of_tables(void)
-{
-	return OidIsValid(get_extension_oid("citus", true)) ?
-		get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE) :
-		InvalidOid;
-}
-
 /*
  * Whether a table's rows are spread over shards; then the column that says
  * which.
@@ -46,7 +36,7 @@ catalog_of_tables(void)
 static bool
 is_distributed(Oid table, AttrNumber *by)
 {
-	Oid			catalog = catalog_of_tables();
+	Oid			catalog = ad_citus_catalog("pg_dist_partition");
 	AttrNumber	columns[3] = {InvalidAttrNumber};
 	Relation	rel;
 	SysScanDesc scan;
@@ -110,7 +100,7 @@ reads_distributed(Node *node, void *unused)
 bool
 ad_citus_reads(Query *query)
 {
-	return OidIsValid(catalog_of_tables()) &&
+	return OidIsValid(ad_citus_catalog("pg_dist_partition")) &&
 		reads_distributed((Node *) query, NULL);
 }
 

@@ -129,6 +129,7 @@ ad_activate(PG_FUNCTION_ARGS)
 	if (version != row.active)
 		(void) ad_own_run("UPDATE %s._ad_model_name SET active = $2 WHERE name = $1",
 						  2, types, values, NULL);
+	ad_share(name);
 	SPI_finish();
 	if (row.active == 0)
 		PG_RETURN_NULL();
@@ -220,6 +221,7 @@ drop_model(FunctionCallInfo fcinfo, bool jobs)
 			no_version(name, version);
 	}
 	ad_store_sweep(sets);
+	ad_share(name);
 	SPI_finish();
 	PG_RETURN_INT32((int32) n);
 }
@@ -285,6 +287,8 @@ rename_model(FunctionCallInfo fcinfo)
 	if (get_attnum(ad_own_relation(AD_REL_MODEL_VERSION), "groups") != InvalidAttrNumber)
 		(void) ad_own_run("UPDATE %s._ad_model_version SET groups = groups || jsonb_build_object('fallback', $2) WHERE groups ->> 'fallback' = $1",
 						  2, types, values, NULL);
+	ad_share(name);
+	ad_share(new_name);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
@@ -331,6 +335,7 @@ change_grant(FunctionCallInfo fcinfo, const char *statement)
 				 errhint("Grant \"own\" to another role first.")));
 	if (get_attnum(ad_own_relation(AD_REL_JOB), "model") == InvalidAttrNumber)
 		move_schedules(name, NULL, values[1]);
+	ad_share(name);
 	SPI_finish();
 }
 

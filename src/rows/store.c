@@ -6,6 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include "rows/ad_spec_value.h"
+#include "rows/ad_registry.h"
 #include "rows/ad_store.h"
 
 #include "catalog/pg_type.h"
@@ -178,5 +179,6 @@ ad_store_version(const AdStored *s)
 					  "WHERE w.name = $1 ORDER BY w.version DESC LIMIT n.keep)",
 					  STORE_NAME + 1, types, values, NULL);
 	ad_store_sweep(sets);
+	ad_share(s->name);
 	return version;
 }

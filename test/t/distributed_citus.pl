@@ -1,6 +1,7 @@
 # A coordinator and two workers of Citus, where it is installed: fits and
 # detection are computed on the shards, and are those of one server; of what
-# Citus cannot compute there, an error of ours says what to do.
+# Citus cannot compute there, an error of ours says what to do. Models that are
+# shared are known by name on the servers of the rows.
 
 use strict;
 use warnings;
@@ -149,6 +150,62 @@ for my $call ('ad_fit(ad_zscore(), amount, fee)', "ad_fit('zscore', amount, fee)
 	is(sql_value($one, "SELECT count(m) FROM (SELECT $call AS m FROM tx WHERE id < 20 GROUP BY id) q"), 19, 'a group on one shard can be fitted');
 	is(sql_value($one, "SELECT $call IS NOT NULL FROM (SELECT * FROM tx OFFSET 0) q"), 't', 'and rows that were fetched');
 }
+
+# by name, on the servers of the rows
+$one->safe_psql('postgres', "SELECT ad_train('fraud', 'SELECT amount, qty, fee, ts, country FROM all_tx', ad_iforest() || ad_calibrate())");
+my $columns = 'amount, qty, fee, ts, country';
+my $count = "SELECT count(*) FROM tx WHERE ad_score('fraud', $columns) > 0.6";
+($out, $notice) = say_of($count);
+like($notice, qr/ERROR:  model "fraud" does not exist\n.*HINT:  .*SELECT ad_share_models\(\)\./s, 'a model that no worker knows');
+$one->safe_psql('postgres', 'CREATE ROLE clerk LOGIN; GRANT SELECT ON tx, all_tx TO clerk; GRANT ALL ON SCHEMA public TO clerk');
+($out, $notice) = say_of('SET ROLE clerk; SELECT ad_share_models()');
+like($notice, qr/ERROR:  permission denied to share models/, 'not everybody shares models');
+is(sql_value($one, 'SELECT ad_share_models() > 0'), 't', 'they are shared');
+for my $query ($count, "$count AND id = 7",
+	"SELECT sum(ad_pvalue('fraud', $columns)) > 0, min(ad_pvalue('fraud', $columns)) FROM tx",
+	"SELECT count(*) FROM tx WHERE ad_is_anomaly('fraud', $columns)",
+	"SELECT count(*), max(contribution) FROM tx, LATERAL ad_explain('fraud', $columns) e WHERE id < 10",
+	"SELECT count(*) FROM tx WHERE ad_score('fraud', ad_row(ARRAY['amount', 'qty', 'fee', 'ts', 'country'], $columns)) > 0.6",
+	"SELECT count(*) FROM tx WHERE id = 7 AND ad_score((SELECT ad_model('fraud')), $columns) > 0")
+{
+	same($query, $query);
+}
+like($one->safe_psql('postgres', "EXPLAIN (VERBOSE, COSTS OFF) $count"), qr/Filter: \(ad_score\('fraud'/, 'scored on the shards');
+$one->safe_psql('postgres', "ALTER TABLE tx ADD score float8; ALTER TABLE all_tx ADD score float8");
+$one->safe_psql('postgres', "UPDATE $_ SET score = ad_score((SELECT ad_model('fraud')), $columns)") for qw(tx all_tx);
+same('SELECT md5(string_agg(score::text, \' \' ORDER BY id)) FROM tx', 'UPDATE writes the same scores');
+# a change of a model is seen when it is committed, by who made it before
+my $zscore = "SELECT ad_train('fraud', 'SELECT $columns FROM all_tx', ad_zscore())";
+my $before = sql_value($one, $count);
+like(sql_value($one, "BEGIN; $zscore; $count; ROLLBACK"), qr/\A2\n(?!$before\n)\d+\Z/, 'a transaction sees its version');
+is(sql_value($one, $count), $before, 'which is gone with it');
+$one->safe_psql('postgres', $zscore);
+isnt(sql_value($one, $count), $before, 'and is there after a commit');
+$one->safe_psql('postgres', "SELECT ad_activate('fraud', 1)");
+is(sql_value($one, $count), $before, 'ad_activate()');
+$one->safe_psql('postgres', "SELECT ad_rename_model('fraud', 'theft')");
+($out, $notice) = say_of($count);
+like($notice, qr/ERROR:  model "fraud" does not exist/, 'ad_rename_model()');
+(my $as_clerk = "SET ROLE clerk; $count") =~ s/fraud/theft/;
+($out, $notice) = say_of($as_clerk);
+like($notice, qr/ERROR:  permission denied for model "theft"/, 'grants count on workers');
+$one->safe_psql('postgres', "SELECT ad_grant_model('theft', 'clerk', 'score')");
+is(sql_value($one, $as_clerk), $before, 'ad_grant_model()');
+$one->safe_psql('postgres', "SELECT ad_revoke_model('theft', 'clerk', 'score')");
+($out, $notice) = say_of($as_clerk);
+like($notice, qr/ERROR:  permission denied for model "theft"/, 'ad_revoke_model()');
+is(sql_value($one, "SET ROLE clerk; SELECT ad_train('own', 'SELECT amount FROM tx', ad_zscore()); SELECT count(*) > 0 FROM tx WHERE ad_score('own', amount) > 3"),
+	"1\nt", 'a role without rights trains, and scores by name');
+$one->safe_psql('postgres', "SELECT ad_drop_model('theft')");
+($out, $notice) = say_of("SELECT count(*) FROM tx WHERE ad_score('theft', $columns) > 0.6");
+like($notice, qr/ERROR:  model "theft" does not exist/, 'ad_drop_model()');
+
+# the extension goes from all servers
+$one->safe_psql('postgres', 'DROP EXTENSION anomaly CASCADE');
+is(sql_value($_, "SELECT count(*) FROM pg_extension WHERE extname = 'anomaly'"), '0', 'DROP EXTENSION drops it on ' . $_->name)
+  for @workers;
+$one->safe_psql('postgres', 'CREATE EXTENSION anomaly');
+is(sql_value($one, "SELECT ad_train('m', 'SELECT amount FROM tx', ad_zscore()); SELECT ad_share_models()"), "1\n1", 'and comes again');
 
 done_testing();
 $_->stop for @nodes;
