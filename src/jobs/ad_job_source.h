@@ -28,6 +28,7 @@ typedef struct AdJobSource
 	List	   *origins;		/* OIDs: of those, whose column the watermark
 								 * is, or a column of whose children */
 	bool		local;			/* writers' locks on all tables are here */
+	bool		distributed;	/* it is on shards, of Citus */
 } AdJobSource;
 
 extern void ad_job_source(const AdJob *j, AdJobSource *out);

@@ -85,6 +85,7 @@ extern AdSeen *ad_seen_stored(const AdJob *j, const AdJobState *s);
 /* and asked for by the query of a batch */
 extern void ad_takes_begin(const AdSeen *not, const AdSeen *only);
 extern void ad_takes_end(void);
+extern bool ad_takes(const AdVersion *v);
 
 /* sql_batch.c */
 extern bool ad_model_batch(AdBatch *b);

@@ -74,18 +74,24 @@ feature_names(Measured *m, int *n)
 
 /*
  * The columns of the source to look at, as a select list: the features by
- * name, or as a job names them; all, where they have no names.
+ * name, or as a job names them; all, where they have no names.  *row is the row
+ * of them, packed, so that it can be read on shards, or NULL: all.
  */
 static char *
-select_list(Measured *m, const AdJobColumns *source)
+select_list(Measured *m, const AdJobColumns *source, char **row)
 {
 	StringInfoData list;
+	StringInfoData labels;
+	StringInfoData fields;
 	int			n;
 	char	  **names = feature_names(m, &n);
 
+	*row = NULL;
 	if (names == NULL)
 		return pstrdup("_q.*");
 	initStringInfo(&list);
+	initStringInfo(&labels);
+	initStringInfo(&fields);
 	for (int i = 0; i < n; i++)
 	{
 		const char *column = names[i];
@@ -103,7 +109,12 @@ select_list(Measured *m, const AdJobColumns *source)
 		(void) ad_job_column(source, column, "feature");
 		appendStringInfo(&list, "%s_q.%s AS %s", i > 0 ? ", " : "",
 						 quote_identifier(column), quote_identifier(names[i]));
+		appendStringInfo(&labels, "%s%s", i > 0 ? ", " : "",
+						 quote_literal_cstr(names[i]));
+		appendStringInfo(&fields, ", _f.%s", quote_identifier(names[i]));
 	}
+	*row = psprintf("_anomaly._ad_pack(ARRAY[%s]::pg_catalog.text[]%s)",
+					labels.data, fields.data);
 	return list.data;
 }
 
@@ -118,19 +129,20 @@ sketch_rows(Measured *m, int64 *rows)
 	bool		isnull;
 	Datum		sketch;
 	char	   *list;
+	char	   *row;
 	int			nestlevel;
 
 	ad_job_columns_read(&m->source, &source);
-	list = select_list(m, &source);
+	list = select_list(m, &source, &row);
 	initStringInfo(&sql);
 	/* a comment may end the query, so a line ends it too */
-	appendStringInfo(&sql, "SELECT pg_catalog.count(*), _anomaly._ad_sketch('{}'::pg_catalog.jsonb, _f) FROM (SELECT %s FROM (\n%s\n) _q",
-					 list, source.sql);
+	appendStringInfo(&sql, "SELECT pg_catalog.count(*), _anomaly._ad_sketch('{}'::pg_catalog.jsonb, %s) FROM (SELECT %s FROM (\n%s\n) _q",
+					 row ? row : "_f", list, source.sql);
 	if (m->newest)
 		appendStringInfo(&sql, " WHERE _q.%s IS NOT NULL ORDER BY _q.%s DESC LIMIT %d",
 						 quote_identifier(m->source.watermark),
 						 quote_identifier(m->source.watermark), NEWEST_ROWS);
-	appendStringInfoString(&sql, ") _f");
+	appendStringInfo(&sql, "%s) _f", row ? "" : " OFFSET 0");
 	nestlevel = NewGUCNestLevel();
 	(void) set_config_option("search_path", m->source.search_path, PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);

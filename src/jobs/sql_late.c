@@ -83,7 +83,7 @@ passed_versions(const AdJob *j, const AdJobState *s)
 	ad_job_source(j, &source);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	/* while all are, each row can be looked up, and the others only counted */
-	if (s->forgotten == 0)
+	if (s->forgotten == 0 && !source.distributed)
 	{
 		stored = ad_seen_stored(j, s);
 		ad_takes_begin(stored, NULL);

@@ -12,6 +12,8 @@
  *
  * with nothing around the source that a foreign table or a view could not
  * bear.  What was seen is left out by a function that asks the set in memory.
+ * On a shard that would be another server's memory, so there what was seen comes
+ * too, and the limit has room for it.
  *
  * A row that cannot be read or scored fails the query.  Then the batch is read
  * carefully: first which versions it has, without their other columns, then
@@ -101,10 +103,13 @@ add_keys(ReadQuery *q, const AdModelBatch *m, Datum keys)
 					 key, add_param(q, TEXTARRAYOID, keys), key, AD_MAX_KEY, key);
 }
 
-/* Make the query; whole: with the columns of the source, else key and watermark. */
+/*
+ * Make the query; whole: with the columns of the source, else key and watermark;
+ * some: it is for some versions alone, as keys, unless 0, say.
+ */
 static void
 make_query(ReadQuery *q, const AdModelBatch *m, bool whole, int64 least,
-		   int64 greatest, bool go_on, Datum keys)
+		   int64 greatest, bool go_on, bool some, Datum keys)
 {
 	const AdJob *j = m->b->job;
 	const AdJobSource *s = &m->source;
@@ -118,8 +123,12 @@ make_query(ReadQuery *q, const AdModelBatch *m, bool whole, int64 least,
 						 "NULL::pg_catalog.text" : s->entity_text);
 	else
 		appendStringInfo(&q->sql, "SELECT %s, _q.%s", s->key_text, watermark);
-	appendStringInfo(&q->sql, " FROM (\n%s\n) _q WHERE _anomaly._ad_job_takes(%s, _q.%s)",
-					 s->sql, s->key_text, watermark);
+	appendStringInfo(&q->sql, " FROM (\n%s\n) _q WHERE ", s->sql);
+	if (s->distributed)
+		appendStringInfoString(&q->sql, "true");
+	else
+		appendStringInfo(&q->sql, "_anomaly._ad_job_takes(%s, _q.%s)",
+						 s->key_text, watermark);
 	if (go_on && s->key_sorts)
 		add_end(q, m);
 	else if (go_on)
@@ -137,7 +146,11 @@ make_query(ReadQuery *q, const AdModelBatch *m, bool whole, int64 least,
 		appendStringInfo(&q->sql, "_q.%s", quote_identifier(j->key));
 	else
 		appendStringInfo(&q->sql, "%s COLLATE pg_catalog.\"C\"", s->key_text);
-	appendStringInfo(&q->sql, " LIMIT %d", j->batch_size);
+	if (!s->distributed)
+		appendStringInfo(&q->sql, " LIMIT %d", j->batch_size);
+	else if (!some)
+		appendStringInfo(&q->sql, " LIMIT " INT64_FORMAT,
+						 j->batch_size + ad_seen_count(m->run->seen));
 }
 
 /* Add a version that was read; the key is copied. */
@@ -293,8 +306,8 @@ score_row(AdModelBatch *m, HeapTuple row, const AdVersion *v)
 	add_version(&m->reading, v, p_value, false);
 }
 
-/* Take one row that the cursor brought. */
-static void
+/* Take one row that the cursor brought; false: it is none of the batch. */
+static bool
 take_row(AdModelBatch *m, HeapTuple row, TupleDesc desc)
 {
 	const AdJobSource *s = &m->source;
@@ -305,7 +318,6 @@ take_row(AdModelBatch *m, HeapTuple row, TupleDesc desc)
 	Datum		watermark = heap_getattr(row, s->watermark + 1, desc, &isnull);
 	AdVersion	v;
 
-	m->reading.met++;
 	v.key = NULL;
 	v.length = 0;
 	if (!no_key)
@@ -317,6 +329,9 @@ take_row(AdModelBatch *m, HeapTuple row, TupleDesc desc)
 	}
 	v.has_place = !isnull;
 	v.place = isnull ? 0 : ad_place_of(s->watermark_type, watermark);
+	if (s->distributed && !ad_takes(&v))
+		return false;
+	m->reading.met++;
 	if (no_key || v.length > AD_MAX_KEY)
 	{
 		int			length = v.length;
@@ -327,7 +342,7 @@ take_row(AdModelBatch *m, HeapTuple row, TupleDesc desc)
 			v.length = strlen(v.key);
 		}
 		if (is_last(&m->reading, &v))
-			return;
+			return true;
 		ad_bad_row(m, &v, no_key ? "key is NULL" :
 				   psprintf("key has %d bytes, allowed are 1 to %d", length, AD_MAX_KEY),
 				   no_key ? ERRCODE_NULL_VALUE_NOT_ALLOWED : ERRCODE_PROGRAM_LIMIT_EXCEEDED);
@@ -335,6 +350,7 @@ take_row(AdModelBatch *m, HeapTuple row, TupleDesc desc)
 	}
 	else if (!is_last(&m->reading, &v))
 		score_row(m, row, &v);
+	return true;
 }
 
 /* Keep where a batch ended, from its last row. */
@@ -369,6 +385,7 @@ read_query(AdModelBatch *m, ReadQuery *q)
 {
 	SPIPlanPtr	plan = SPI_prepare(q->sql.data, q->n, q->types);
 	Portal		portal;
+	bool		is_full = false;
 
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
@@ -387,12 +404,15 @@ read_query(AdModelBatch *m, ReadQuery *q)
 		n = SPI_processed;
 		if (n > 0)
 			ad_scorer_rows(m->scorer, rows->tupdesc);
-		for (uint64 i = 0; i < n; i++)
-			take_row(m, rows->vals[i], rows->tupdesc);
-		if (n > 0 && m->reading.met == m->b->job->batch_size)
-			keep_end(m, rows->vals[n - 1], rows->tupdesc);
+		for (uint64 i = 0; i < n && !is_full; i++)
+			if (take_row(m, rows->vals[i], rows->tupdesc) &&
+				m->reading.met == m->b->job->batch_size)
+			{
+				is_full = true;
+				keep_end(m, rows->vals[i], rows->tupdesc);
+			}
 		SPI_freetuptable(rows);
-		if (n < SLICE)
+		if (n < SLICE || is_full)
 			break;
 	}
 	SPI_cursor_close(portal);
@@ -516,7 +536,7 @@ read_rows(AdModelBatch *m, const AdSeen *only, Datum keys, int64 least,
 	Try			t;
 
 	t.only = only;
-	make_query(&t.query, m, true, least, greatest, only == NULL && m->run->in_pass, keys);
+	make_query(&t.query, m, true, least, greatest, only == NULL && m->run->in_pass, only != NULL, keys);
 	return try(m, try_rows, &t, error);
 }
 
@@ -559,6 +579,10 @@ try_versions(AdModelBatch *m, void *what)
 		v.length = no_key ? 0 : strlen(kept);
 		v.has_place = !isnull;
 		v.place = isnull ? 0 : ad_place_of(m->source.watermark_type, watermark);
+		if (m->source.distributed && !ad_takes(&v))
+			continue;
+		if (f->list.met == m->b->job->batch_size)
+			break;
 		if (!is_last(&f->list, &v))
 			add_version(&f->list, &v, NAN, false);
 		f->list.met++;
@@ -630,7 +654,7 @@ ad_read_carefully(AdModelBatch *m, ErrorData *error)
 
 	memset(&f, 0, sizeof(f));
 	make_query(&f.query, m, false, m->from,
-			   m->has_until ? m->until : AD_PLACE_GREATEST, run->in_pass, (Datum) 0);
+			   m->has_until ? m->until : AD_PLACE_GREATEST, run->in_pass, false, (Datum) 0);
 	if (!try(m, try_versions, &f, &another))
 		ReThrowError(error);
 	run->in_pass = false;
@@ -651,9 +675,11 @@ try_without(AdModelBatch *m, void *what)
 
 	(void) what;
 	ad_takes_begin(m->run->seen, NULL);
-	ad_execute_narrow(psprintf("SELECT %s FROM (\n%s\n) _q WHERE _q.%s IS NULL AND _anomaly._ad_job_takes(%s, _q.%s) LIMIT %d",
-							   s->key_text, s->sql, watermark, s->key_text,
-							   watermark, AD_MAX_BAD_ROWS + 1),
+	ad_execute_narrow(psprintf("SELECT %s FROM (\n%s\n) _q WHERE _q.%s IS NULL%s LIMIT " INT64_FORMAT,
+							   s->key_text, s->sql, watermark,
+							   s->distributed ? "" : psprintf(" AND _anomaly._ad_job_takes(%s, _q.%s)",
+															  s->key_text, watermark),
+							   AD_MAX_BAD_ROWS + 1 + (s->distributed ? ad_seen_count(m->run->seen) : 0)),
 					  0, NULL, NULL);
 	ad_takes_end();
 	rows = SPI_tuptable;

@@ -54,6 +54,26 @@ ad_takes_end(void)
 	not_these = only_these = NULL;
 }
 
+/* Whether the batch that is read takes a version; a long key is cut. */
+bool
+ad_takes(const AdVersion *v)
+{
+	AdVersion	cut = *v;
+	char	   *key = NULL;
+	bool		takes;
+
+	if (v->key != NULL && v->length > AD_MAX_KEY)
+	{
+		cut.key = key = ad_short_key(v->key, v->length);
+		cut.length = strlen(key);
+	}
+	takes = (not_these == NULL || !ad_seen_has(not_these, &cut)) &&
+		(only_these == NULL || ad_seen_has(only_these, &cut));
+	if (key != NULL)
+		pfree(key);
+	return takes;
+}
+
 /*
  * _ad_job_takes(key text, watermark "any") -> whether the batch that reads it
  * takes a version of a row.  An error but in the query of a batch.
@@ -65,7 +85,6 @@ ad_job_takes(PG_FUNCTION_ARGS)
 	AdPlaceType unused;
 	Oid		   *type = fcinfo->flinfo->fn_extra;
 	text	   *key = NULL;
-	char	   *cut = NULL;
 	bool		takes;
 
 	if (!is_reading)
@@ -87,18 +106,10 @@ ad_job_takes(PG_FUNCTION_ARGS)
 		key = PG_GETARG_TEXT_PP(0);
 		v.key = VARDATA_ANY(key);
 		v.length = VARSIZE_ANY_EXHDR(key);
-		if (v.length > AD_MAX_KEY)
-		{
-			v.key = cut = ad_short_key(v.key, v.length);
-			v.length = strlen(cut);
-		}
 	}
 	v.has_place = !PG_ARGISNULL(1);
 	v.place = v.has_place ? ad_place_of(*type, PG_GETARG_DATUM(1)) : 0;
-	takes = (not_these == NULL || !ad_seen_has(not_these, &v)) &&
-		(only_these == NULL || ad_seen_has(only_these, &v));
-	if (cut != NULL)
-		pfree(cut);
+	takes = ad_takes(&v);
 	if (key != NULL)
 		PG_FREE_IF_COPY(key, 0);
 	PG_RETURN_BOOL(takes);

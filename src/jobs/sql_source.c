@@ -11,6 +11,7 @@
  *-------------------------------------------------------------------------
  */
 #include "jobs/ad_job_source.h"
+#include "operate/ad_citus.h"
 #include "operate/ad_own.h"
 
 #include "catalog/namespace.h"
@@ -342,6 +343,7 @@ ad_job_source(const AdJob *j, AdJobSource *out)
 	trace_column(query, out->watermark + 1, 0, out);
 	(void) collect_tables((Node *) query, &out->tables);
 	expand_tables(out);
+	out->distributed = ad_citus_reads(query);
 	/* what the lists are made of must outlast the plan */
 	SPI_freeplan(plan);
 }

@@ -23,7 +23,7 @@
  *-------------------------------------------------------------------------
  */
 #include "model/ad_glance.h"
-#include "rows/ad_citus.h"
+#include "operate/ad_citus.h"
 #include "rows/ad_origin.h"
 #include "rows/ad_planner.h"
 

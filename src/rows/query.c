@@ -18,7 +18,7 @@
 #include "core/ad_options.h"
 #include "operate/ad_own.h"
 #include "rows/ad_args.h"
-#include "rows/ad_citus.h"
+#include "operate/ad_citus.h"
 #include "rows/ad_query.h"
 #include "sketch/ad_sketch.h"
 #include "sql/ad_text.h"

@@ -27,7 +27,7 @@
 #include "core/ad_compat.h"
 #include "operate/ad_own.h"
 #include "operate/ad_progress.h"
-#include "rows/ad_citus.h"
+#include "operate/ad_citus.h"
 #include "rows/ad_ships.h"
 #include "sketch/ad_sketch.h"
 #include "sql/ad_receiver.h"

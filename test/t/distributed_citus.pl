@@ -200,6 +200,43 @@ $one->safe_psql('postgres', "SELECT ad_drop_model('theft')");
 ($out, $notice) = say_of("SELECT count(*) FROM tx WHERE ad_score('theft', $columns) > 0.6");
 like($notice, qr/ERROR:  model "theft" does not exist/, 'ad_drop_model()');
 
+# jobs: batches, late rows, new ones, rows that cannot be scored
+$one->safe_psql('postgres', "SELECT ad_train('jobs', 'SELECT $columns FROM all_tx', ad_iforest() || ad_calibrate())");
+for my $table (qw(tx all_tx))
+{
+	$one->safe_psql('postgres', "SELECT ad_create_job('$table', model => 'jobs', source => 'SELECT *, 1 / (shop - 777) AS x FROM $table', key => 'id', watermark => 'ts', rule => '{\"p_value\": 0.01}', batch_size => 3000, lag => '1 hour')");
+}
+
+sub alerts_are_same
+{
+	my ($what) = @_;
+	my %alerts;
+
+	for my $table (qw(tx all_tx))
+	{
+		$one->safe_psql('postgres', "CALL ad_run_job('$table')");
+		$alerts{$table} = sql_value($one,
+			"SELECT count(*) || ' ' || md5(string_agg(key || ' ' || score || ' ' || explanation::text || \"row\"::text, ',' ORDER BY key::int)) FROM ad_alert WHERE job = '$table'");
+	}
+	is($alerts{tx}, $alerts{all_tx}, $what);
+	like($alerts{tx}, qr/^[1-9]/, 'there are some');
+	return $alerts{tx};
+}
+
+my $first = alerts_are_same('alerts of the rows there are');
+is(alerts_are_same('alerts of no new rows'), $first, 'none is there twice');
+$one->safe_psql('postgres', "INSERT INTO $_ SELECT 100000 + id, shop, 1000 * amount, qty, fee, ts + interval '1 hour', country FROM all_tx WHERE id > 19000 AND id <= 19950")
+  for qw(tx all_tx);
+isnt(alerts_are_same('alerts of new rows'), $first, 'which are more');
+$one->safe_psql('postgres', "UPDATE $_ SET shop = 777 WHERE id = 119900; UPDATE $_ SET ts = '2026-01-11 02:00+00' WHERE id IN (119800, 119900)")
+  for qw(tx all_tx);
+alerts_are_same('alerts of rows that are new again');
+is(sql_value($one, "SELECT string_agg(job || ' ' || key, ', ' ORDER BY job) FROM ad_job_errors"), 'all_tx 119900, tx 119900', 'a row that cannot be scored is noted');
+is(sql_value($one, "SELECT ad_check_drift('jobs', query => 'SELECT $columns FROM tx')"),
+	sql_value($one, "SELECT ad_check_drift('jobs', query => 'SELECT $columns FROM all_tx')"), 'ad_check_drift() measures the same');
+is(sql_value($one, "SELECT ad_check_drift('jobs', job => 'tx') IS NOT NULL"), 't', 'and a job');
+$one->safe_psql('postgres', "SELECT ad_drop_job('$_')") for qw(tx all_tx);
+
 # the extension goes from all servers
 $one->safe_psql('postgres', 'DROP EXTENSION anomaly CASCADE');
 is(sql_value($_, "SELECT count(*) FROM pg_extension WHERE extname = 'anomaly'"), '0', 'DROP EXTENSION drops it on ' . $_->name)

@@ -12,7 +12,7 @@
  */
 #include "core/ad_compat.h"
 #include "operate/ad_copy.h"
-#include "rows/ad_citus.h"
+#include "operate/ad_citus.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"
