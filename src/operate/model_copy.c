@@ -97,6 +97,7 @@ static HeapTuple
 find_row(const text *name, Snapshot snapshot, TupleDesc *desc)
 {
 	Oid			shard = ad_copy_shard();
+	Oid			index;
 	Relation	rel;
 	SysScanDesc scan;
 	ScanKeyData key;
@@ -107,8 +108,11 @@ find_row(const text *name, Snapshot snapshot, TupleDesc *desc)
 	rel = table_open(shard, AccessShareLock);
 	ScanKeyInit(&key, COPY_NAME, BTEqualStrategyNumber, F_TEXTEQ,
 				PointerGetDatum(name));
-	scan = systable_beginscan(rel, RelationGetPrimaryKeyIndex(rel), true,
-							  snapshot, 1, &key);
+	/* its index has the number too */
+	index = get_relname_relid(psprintf("%s_pkey%s", AD_COPY_TABLE,
+									   RelationGetRelationName(rel) + strlen(AD_COPY_TABLE)),
+							  RelationGetNamespace(rel));
+	scan = systable_beginscan(rel, index, OidIsValid(index), snapshot, 1, &key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 		tuple = heap_copytuple(tuple);

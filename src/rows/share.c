@@ -13,6 +13,7 @@
 #include "rows/ad_registry.h"
 #include "sql/ad_text.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"

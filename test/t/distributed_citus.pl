@@ -249,7 +249,10 @@ sub document
 $one->safe_psql('postgres', 'DROP EXTENSION anomaly CASCADE');
 is(sql_value($_, "SELECT count(*) FROM pg_extension WHERE extname = 'anomaly'"), '0', 'DROP EXTENSION drops it on ' . $_->name)
   for @workers;
-$one->safe_psql('postgres', 'CREATE EXTENSION anomaly');
+$one->safe_psql('postgres', "CREATE EXTENSION anomaly VERSION '0.2.0'");
+$one->safe_psql('postgres', 'ALTER EXTENSION anomaly UPDATE');
+my $version = "SELECT extversion FROM pg_extension WHERE extname = 'anomaly'";
+is(sql_value($_, $version), sql_value($one, $version), 'ALTER EXTENSION updates it on ' . $_->name) for @workers;
 is(sql_value($one, "SELECT ad_train('m', 'SELECT amount FROM tx', ad_zscore()); SELECT ad_share_models()"), "1\n1", 'and comes again');
 
 
