@@ -13,6 +13,7 @@
 #include "compare/ad_compare.h"
 #include "operate/ad_own.h"
 #include "rows/ad_query.h"
+#include "sql/ad_result.h"
 #include "sql/ad_text.h"
 
 #include "access/xact.h"
@@ -121,7 +122,6 @@ report(FunctionCallInfo fcinfo)
 	MemoryContext caller = CurrentMemoryContext;
 	bool		was_read_only = XactReadOnly;
 	AdQuery		query;
-	Datum		result;
 	bool		isnull;
 
 	check_arguments(fcinfo);
@@ -148,17 +148,7 @@ report(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("run has no rows")));
-	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull);
-	if (!isnull)
-	{
-		MemoryContext old = MemoryContextSwitchTo(caller);
-
-		result = PointerGetDatum(PG_DETOAST_DATUM_COPY(result));
-		MemoryContextSwitchTo(old);
-	}
-	SPI_finish();
-	fcinfo->isnull = isnull;
-	return isnull ? (Datum) 0 : result;
+	return ad_spi_finish_with(fcinfo, 2, caller);
 }
 
 /*

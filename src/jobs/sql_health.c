@@ -10,6 +10,7 @@
 #include "model/ad_model.h"
 #include "operate/ad_operate.h"
 #include "operate/ad_own.h"
+#include "sql/ad_result.h"
 #include "sql/ad_text.h"
 
 #include "catalog/pg_type.h"
@@ -271,26 +272,16 @@ model_health(FunctionCallInfo fcinfo)
 	Datum		values[] = {PG_GETARG_DATUM(0)};
 	MemoryContext caller = CurrentMemoryContext;
 	const char *schema = ad_internal_schema();
-	Datum		result = (Datum) 0;
 
-	fcinfo->isnull = true;
 	if (ad_raw_length(values[0]) > AD_MAX_MODEL_NAME)
-		return result;
+		PG_RETURN_NULL();
 	SPI_connect();
 	if (SPI_execute_with_args(psprintf("SELECT %s._ad_health_limits(coalesce((SELECT l.health FROM %s._ad_model_limits l WHERE l.name = $1), '{}')) "
 									   "WHERE EXISTS (SELECT FROM %s._ad_visible_model v WHERE v.name = $1)",
 									   schema, schema, schema),
 							  1, types, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_with_args failed");
-	if (SPI_processed > 0)
-	{
-		result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
-							   &fcinfo->isnull);
-		MemoryContextSwitchTo(caller);
-		result = PointerGetDatum(PG_DETOAST_DATUM_COPY(result));
-	}
-	SPI_finish();
-	return result;
+	return ad_spi_finish_with(fcinfo, 1, caller);
 }
 
 /*

@@ -13,6 +13,7 @@
 
 #include "core/ad_core.h"
 #include "operate/ad_own.h"
+#include "sql/ad_result.h"
 #include "sql/ad_text.h"
 
 #include "catalog/pg_type.h"
@@ -80,8 +81,6 @@ report(FunctionCallInfo fcinfo)
 	char		nulls[ARGS + 1] = "     ";
 	char	   *name;
 	const char *what = NULL;
-	bool		isnull;
-	Datum		result;
 	MemoryContext caller = CurrentMemoryContext;
 
 	if (PG_ARGISNULL(ARG_NAME) || PG_ARGISNULL(ARG_FORMAT) || PG_ARGISNULL(ARG_TOP))
@@ -116,17 +115,7 @@ report(FunctionCallInfo fcinfo)
 									   ad_internal_schema()),
 							  ARGS, types, values, nulls, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_with_args failed");
-	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	if (!isnull)
-	{
-		MemoryContext old = MemoryContextSwitchTo(caller);
-
-		result = PointerGetDatum(PG_DETOAST_DATUM_COPY(result));
-		MemoryContextSwitchTo(old);
-	}
-	SPI_finish();
-	fcinfo->isnull = isnull;
-	return isnull ? (Datum) 0 : result;
+	return ad_spi_finish_with(fcinfo, 1, caller);
 }
 
 /*

@@ -9,6 +9,7 @@
 #include "core/ad_core.h"
 #include "sql/ad_result.h"
 
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/float.h"
 #include "utils/fmgrprotos.h"
@@ -98,4 +99,28 @@ ad_budget_seconds(const Interval *budget)
 															IntervalPGetDatum(budget)))),
 				 errdetail("Allowed: longer than 0 seconds.")));
 	return seconds;
+}
+
+/*
+ * End SPI with a varlena of the first row of its last result, copied to a
+ * context; NULL if it is, or if there is no row.
+ */
+Datum
+ad_spi_finish_with(FunctionCallInfo fcinfo, int column, MemoryContext caller)
+{
+	Datum		result = (Datum) 0;
+
+	fcinfo->isnull = true;
+	if (SPI_processed > 0)
+		result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
+							   column, &fcinfo->isnull);
+	if (!fcinfo->isnull)
+	{
+		MemoryContext old = MemoryContextSwitchTo(caller);
+
+		result = PointerGetDatum(PG_DETOAST_DATUM_COPY(result));
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	return fcinfo->isnull ? (Datum) 0 : result;
 }
