@@ -120,6 +120,11 @@ SELECT (SELECT array_agg(d) FROM ad_drift('drifting', s) d) = (SELECT array_agg(
 FROM (SELECT ad_sketch(f) AS s FROM (SELECT i * 37 % 101 + 50 AS a FROM generate_series(1, 500) i) f) q;
 SELECT ad_drift('drifted', ad_sketch(1));
 SELECT ad_drop_model('drifting');
+-- and more features than a function has arguments
+SELECT 'SELECT ' || string_agg(format('i %% %s AS c%s', k + 1, k), ', ') || ' FROM generate_series(1, 300) i' AS wide FROM generate_series(1, 120) k \gset
+SELECT ad_train('wide', :'wide', ad_zscore());
+SELECT ad_check_drift('wide', query => :'wide');
+SELECT ad_drop_model('wide');
 
 DROP VIEW ours;
 DROP TABLE golden_rows, golden, sides, days, joint;

@@ -75,7 +75,8 @@ feature_names(Measured *m, int *n)
 /*
  * The columns of the source to look at, as a select list: the features by
  * name, or as a job names them; all, where they have no names.  *row is the row
- * of them, packed, so that it can be read on shards, or NULL: all.
+ * of them, packed, so that it can be read on shards, or NULL: all, or more than
+ * can be packed.
  */
 static char *
 select_list(Measured *m, const AdJobColumns *source, char **row)
@@ -113,8 +114,9 @@ select_list(Measured *m, const AdJobColumns *source, char **row)
 						 quote_literal_cstr(names[i]));
 		appendStringInfo(&fields, ", _f.%s", quote_identifier(names[i]));
 	}
-	*row = psprintf("_anomaly._ad_pack(ARRAY[%s]::pg_catalog.text[]%s)",
-					labels.data, fields.data);
+	if (n < FUNC_MAX_ARGS)
+		*row = psprintf("_anomaly._ad_pack(ARRAY[%s]::pg_catalog.text[]%s)",
+						labels.data, fields.data);
 	return list.data;
 }
 

@@ -13,12 +13,13 @@
 #define AD_COPY_TABLE	"_ad_model_copy"
 
 extern Oid	ad_citus_catalog(const char *name);
+extern bool ad_citus_is_worker(void);
 extern Oid	ad_copy_shard(void);
 extern bool ad_copy_name(const text *name, Snapshot snapshot,
 						 AdRegistryName *out);
-extern AdPrivilege ad_copy_privilege(const text *name, Snapshot snapshot,
-									 Oid user);
+extern bool ad_copy_privilege(const text *name, Snapshot snapshot, Oid user,
+							  AdPrivilege *out);
 extern bool ad_copy_version(const text *name, int32 version,
-							Snapshot snapshot, Datum *model);
+							Snapshot snapshot, bool *is_it, Datum *model);
 
 #endif							/* AD_COPY_H */

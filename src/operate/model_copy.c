@@ -7,8 +7,9 @@
  * server where models are trained.  _ad_model_copy is to be a reference table,
  * a copy of which Citus keeps on every server, written in the transaction that
  * changes the registry: a row a name, with the active version and the grants
- * (rows/share.c writes it).  It is asked for names that the registry of this
- * server does not have.
+ * (rows/share.c writes it).  A worker asks it before its own registry, and for
+ * all of a name: else who makes a name there, where anybody may who can log in,
+ * would own what the coordinator has under it.
  *
  * A reference table is empty itself: its rows are in its one shard, a table
  * beside it with the number of the shard in its name.  So that is what is read,
@@ -46,8 +47,40 @@
 Oid
 ad_citus_catalog(const char *name)
 {
-	return OidIsValid(get_extension_oid("citus", true)) ?
-		get_relname_relid(name, PG_CATALOG_NAMESPACE) : InvalidOid;
+	/* this is remembered, the extension is looked up */
+	Oid			result = get_relname_relid(name, PG_CATALOG_NAMESPACE);
+
+	return OidIsValid(result) && OidIsValid(get_extension_oid("citus", true)) ?
+		result : InvalidOid;
+}
+
+/* Whether this is a worker of a cluster, and not its coordinator. */
+bool
+ad_citus_is_worker(void)
+{
+	Oid			catalog = ad_citus_catalog("pg_dist_local_group");
+	AttrNumber	group = OidIsValid(catalog) ?
+		get_attnum(catalog, "groupid") : InvalidAttrNumber;
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		result = false;
+
+	if (group == InvalidAttrNumber)
+		return false;
+	rel = table_open(catalog, AccessShareLock);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+
+		result = DatumGetInt32(heap_getattr(tuple, group, RelationGetDescr(rel),
+											&isnull)) != 0;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return result;
 }
 
 /* The shard of the table of copies; InvalidOid: there is none here. */
@@ -60,6 +93,7 @@ ad_copy_shard(void)
 		get_relname_relid(AD_COPY_TABLE, schema) : InvalidOid;
 	AttrNumber	relation;
 	AttrNumber	shard;
+	Oid			index;
 	Relation	rel;
 	SysScanDesc scan;
 	ScanKeyData key;
@@ -75,8 +109,8 @@ ad_copy_shard(void)
 	rel = table_open(catalog, AccessShareLock);
 	ScanKeyInit(&key, relation, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(table));
-	scan = systable_beginscan(rel, get_relname_relid("pg_dist_shard_logical_relid_index", PG_CATALOG_NAMESPACE),
-							  true, NULL, 1, &key);
+	index = get_relname_relid("pg_dist_shard_logical_relid_index", PG_CATALOG_NAMESPACE);
+	scan = systable_beginscan(rel, index, OidIsValid(index), NULL, 1, &key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
 	{
@@ -92,11 +126,14 @@ ad_copy_shard(void)
 	return result;
 }
 
-/* The row of a name, palloc'd; NULL: there is none.  The lock stays. */
+/*
+ * The row of a name, palloc'd; NULL: there is none, or the registry is here.
+ * The lock stays.
+ */
 static HeapTuple
 find_row(const text *name, Snapshot snapshot, TupleDesc *desc)
 {
-	Oid			shard = ad_copy_shard();
+	Oid			shard = ad_citus_is_worker() ? ad_copy_shard() : InvalidOid;
 	Oid			index;
 	Relation	rel;
 	SysScanDesc scan;
@@ -137,9 +174,9 @@ ad_copy_name(const text *name, Snapshot snapshot, AdRegistryName *out)
 	return true;
 }
 
-/* The most a user may do with a copy: no more than read. */
-AdPrivilege
-ad_copy_privilege(const text *name, Snapshot snapshot, Oid user)
+/* The most a user may do with a copy, no more than read; false: there is none. */
+bool
+ad_copy_privilege(const text *name, Snapshot snapshot, Oid user, AdPrivilege *out)
 {
 	TupleDesc	desc;
 	HeapTuple	tuple = find_row(name, snapshot, &desc);
@@ -149,7 +186,7 @@ ad_copy_privilege(const text *name, Snapshot snapshot, Oid user)
 	int			n;
 
 	if (tuple == NULL)
-		return result;
+		return false;
 	/* pairs of a role and a privilege */
 	deconstruct_array(DatumGetArrayTypeP(heap_getattr(tuple, COPY_GRANTS, desc, &isnull)),
 					  TEXTOID, -1, false, TYPALIGN_INT, &grants, NULL, &n);
@@ -162,22 +199,26 @@ ad_copy_privilege(const text *name, Snapshot snapshot, Oid user)
 			(OidIsValid(oid) && has_privs_of_role(user, oid)))
 			result = Max(result, ad_privilege_by_name(TextDatumGetCString(grants[i + 1])));
 	}
-	return Min(result, AD_PRIVILEGE_READ);
+	*out = Min(result, AD_PRIVILEGE_READ);
+	return true;
 }
 
-/* Whether a version is there; then its model as stored, palloc'd, unless NULL. */
+/*
+ * Whether there is a copy of a name; then whether it is of a version, and its
+ * model as stored, palloc'd, unless NULL.
+ */
 bool
 ad_copy_version(const text *name, int32 version, Snapshot snapshot,
-				Datum *model)
+				bool *is_it, Datum *model)
 {
 	TupleDesc	desc;
 	HeapTuple	tuple = find_row(name, snapshot, &desc);
 	bool		isnull;
 
-	if (tuple == NULL ||
-		DatumGetInt32(heap_getattr(tuple, COPY_VERSION, desc, &isnull)) != version)
+	if (tuple == NULL)
 		return false;
-	if (model != NULL)
+	*is_it = DatumGetInt32(heap_getattr(tuple, COPY_VERSION, desc, &isnull)) == version;
+	if (*is_it && model != NULL)
 		*model = datumCopy(heap_getattr(tuple, COPY_MODEL, desc, &isnull),
 						   false, -1);
 	return true;

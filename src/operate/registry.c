@@ -86,11 +86,16 @@ ad_registry_name(const text *name, Snapshot snapshot,
 				 AdRegistryName *out)
 {
 	Relation	rel;
-	SysScanDesc scan = begin_scan(AD_REL_MODEL_NAME, AD_REL_MODEL_NAME_KEY,
-								  name, 0, snapshot, &rel);
-	HeapTuple	tuple = systable_getnext(scan);
-	bool		found = HeapTupleIsValid(tuple);
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found;
 
+	if (ad_copy_name(name, snapshot, out))
+		return true;
+	scan = begin_scan(AD_REL_MODEL_NAME, AD_REL_MODEL_NAME_KEY, name, 0,
+					  snapshot, &rel);
+	tuple = systable_getnext(scan);
+	found = HeapTupleIsValid(tuple);
 	if (found)
 	{
 		bool		isnull;
@@ -103,7 +108,7 @@ ad_registry_name(const text *name, Snapshot snapshot,
 									   RelationGetDescr(rel), &isnull));
 	}
 	end_scan(scan, rel);
-	return found || ad_copy_name(name, snapshot, out);
+	return found;
 }
 
 /* The most a user may do with a model; O(grants of the model). */
@@ -118,6 +123,8 @@ ad_registry_privilege(const text *name, Snapshot snapshot,
 
 	if (superuser_arg(user))
 		return AD_PRIVILEGE_OWN;
+	if (ad_copy_privilege(name, snapshot, user, &result))
+		return result;
 	scan = begin_scan(AD_REL_MODEL_GRANT, AD_REL_MODEL_GRANT_KEY,
 					  name, 0, snapshot, &rel);
 	while (result != AD_PRIVILEGE_OWN &&
@@ -141,8 +148,7 @@ ad_registry_privilege(const text *name, Snapshot snapshot,
 		result = Max(result, privilege);
 	}
 	end_scan(scan, rel);
-	return result != AD_PRIVILEGE_NONE ? result :
-		ad_copy_privilege(name, snapshot, user);
+	return result;
 }
 
 /* Raise an error for a model that is not there; name is clipped already. */
@@ -198,6 +204,12 @@ ad_registry_version(const text *name, int32 version,
 
 	if (version <= 0)
 		return false;
+	if (ad_copy_version(name, version, snapshot, &found, model))
+	{
+		if (groups)
+			*groups = NULL;
+		return found;
+	}
 	scan = begin_scan(AD_REL_MODEL_VERSION, AD_REL_MODEL_VERSION_KEY,
 					  name, version, snapshot, &rel);
 	tuple = systable_getnext(scan);
@@ -213,12 +225,6 @@ ad_registry_version(const text *name, int32 version,
 	if (found && groups)
 		*groups = ad_groups_of(tuple, RelationGetDescr(rel), VERSION_DIGEST);
 	end_scan(scan, rel);
-	if (!found && ad_copy_version(name, version, snapshot, model))
-	{
-		if (groups)
-			*groups = NULL;
-		return true;
-	}
 	return found;
 }
 

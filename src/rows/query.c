@@ -352,8 +352,10 @@ ad_query_features(AdQuery *q, int key)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s has no column that is a feature", q->what),
 				 errdetail("A key, a label, a fold or an entity is none.")));
+	/* a packed row is made of its names, the key and the features */
+	q->gathered |= q->distributed && n + (key >= 0) + 1 > FUNC_MAX_ARGS;
 	/* with the star, since a column may have that name too */
-	q->features = q->distributed ? packed(q, false) : "_f.*";
+	q->features = q->distributed && !q->gathered ? packed(q, false) : "_f.*";
 	if (n == 1)
 	{
 		AdSource	source;
@@ -368,7 +370,7 @@ ad_query_features(AdQuery *q, int key)
 				q->features = psprintf("%s._ad_pack(%s)", ad_internal_schema(),
 									   q->features);
 			/* no shard can add a key to it, nor keep the names of a row */
-			q->gathered = q->distributed && (key >= 0 || type_is_rowtype(type));
+			q->gathered |= q->distributed && (key >= 0 || type_is_rowtype(type));
 		}
 	}
 }
@@ -440,7 +442,7 @@ ad_query_from(const AdQuery *q)
 	for (int i = 0; i < q->columns->natts; i++)
 		appendStringInfo(&sql, "%s_c%d", i > 0 ? ", " : "", i + 1);
 	appendStringInfoChar(&sql, ')');
-	if (q->distributed)
+	if (strcmp(q->features, "_f.*") != 0 && q->distributed)
 		return sql.data;
 	appendStringInfoString(&sql, ", LATERAL (SELECT ");
 	for (int i = 0; i < q->columns->natts; i++)

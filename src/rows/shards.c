@@ -701,7 +701,7 @@ why_citus_fetches(const AdQuery *query, SPIPlanPtr plan)
 	if (fit == AD_CITUS_IN_PARTS)
 		return NULL;
 	if (query->gathered)
-		return "a key and an array, or a row, are not packed on the shards";
+		return "a key and an array, a row, or more than 98 columns, are not packed on the shards";
 	if (fit == AD_CITUS_HERE)
 		return "Citus aggregates its rows here";
 	/* it is one task: all on one shard, or over rows that have come before */

@@ -23,17 +23,31 @@
 
 PG_FUNCTION_INFO_V1(ad_share_models);
 
-/* Write the copy of a name, if models are shared.  Within SPI. */
+/*
+ * Write the copy of a name, if models are shared.  A worker may have names of its
+ * own, which no other server knows.  Within SPI.
+ */
 void
 ad_share(text *name)
 {
 	Oid			types[] = {TEXTOID, INT4OID, BYTEAOID, TEXTARRAYOID};
 	Datum		values[lengthof(types)] = {PointerGetDatum(name)};
+	AdRegistryName row;
 	uint64		n;
 	bool		isnull;
 
 	if (!OidIsValid(ad_copy_shard()))
 		return;
+	if (ad_citus_is_worker())
+	{
+		if (ad_copy_name(name, NULL, &row))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("model \"%s\" is a copy of the one of the coordinator of this cluster",
+							text_to_cstring(name)),
+					 errhint("Change it there.")));
+		return;
+	}
 	(void) ad_own_run("DELETE FROM %s." AD_COPY_TABLE " WHERE name = $1", 1,
 					  types, values, NULL);
 	n = ad_own_run("SELECT v.version, v.model, ARRAY(SELECT unnest(ARRAY[g.role::text, g.privilege]) FROM %s._ad_model_grant g "
@@ -66,6 +80,11 @@ share_models(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("extension \"citus\" is not installed"),
 				 errhint("ad_publish_model() brings models to foreign servers.")));
+	if (ad_citus_is_worker())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("this server is a worker of its cluster"),
+				 errhint("Models are shared from the coordinator.")));
 	SPI_connect();
 	if (!OidIsValid(ad_copy_shard()) &&
 		SPI_execute(psprintf("SELECT pg_catalog.create_reference_table('%s." AD_COPY_TABLE "'::pg_catalog.regclass)",
@@ -77,6 +96,8 @@ share_models(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("this server of the cluster has no copies of reference tables"),
 				 errhint("Add the coordinator: SELECT citus_set_coordinator_host('...').")));
+	/* of names that are gone without our knowledge, too */
+	(void) ad_own_run("DELETE FROM %s." AD_COPY_TABLE, 0, NULL, NULL, NULL);
 	n = ad_own_run("SELECT name FROM %s._ad_model_name ORDER BY name", 0, NULL, NULL, NULL);
 	names = SPI_tuptable;
 	for (uint64 i = 0; i < n; i++)
