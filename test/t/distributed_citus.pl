@@ -200,6 +200,29 @@ $one->safe_psql('postgres', "SELECT ad_drop_model('theft')");
 ($out, $notice) = say_of("SELECT count(*) FROM tx WHERE ad_score('theft', $columns) > 0.6");
 like($notice, qr/ERROR:  model "theft" does not exist/, 'ad_drop_model()');
 
+# a worker has names of its own, but none that the coordinator has
+sub say_there
+{
+	my ($sql) = @_;
+	my ($status, $said, $err) = $workers[0]->psql('postgres', $sql);
+
+	return $err;
+}
+is(say_there("SET ROLE clerk; SELECT ad_train('mine', 'SELECT i AS amount FROM generate_series(1, 300) i', ad_zscore())"), '',
+	'a worker trains a name of its own');
+is(say_there("SET ROLE clerk; SELECT ad_score('mine', 3), ad_activate('mine', 1)"), '', 'and uses it');
+$one->safe_psql('postgres', "SELECT ad_train('mine', 'SELECT amount FROM all_tx', ad_zscore())") for 1 .. 2;
+for my $change ("ad_model('mine')", "ad_model('mine', 1)", "ad_model('mine', 2)", "ad_activate('mine', 1)", "ad_drop_model('mine')")
+{
+	like(say_there("SET ROLE clerk; SELECT $change"), qr/ERROR:  permission denied for model "mine"/, "it is then the coordinator's: $change");
+}
+for my $change ("ad_activate('mine', 2)", "ad_drop_model('mine')", "ad_rename_model('mine', 'other')")
+{
+	like(say_there("SELECT $change"), qr/ERROR:  model "mine" is a copy of the one of the coordinator.*HINT:  Change it there\./s, "nor is it changed there: $change");
+}
+like(say_there('SELECT ad_share_models()'), qr/ERROR:  this server is a worker of its cluster/, 'a worker shares nothing');
+$one->safe_psql('postgres', "SELECT ad_drop_model('mine')");
+
 # jobs: batches, late rows, new ones, rows that cannot be scored
 $one->safe_psql('postgres', "SELECT ad_train('jobs', 'SELECT $columns FROM all_tx', ad_iforest() || ad_calibrate())");
 for my $table (qw(tx all_tx))
