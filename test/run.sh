@@ -9,6 +9,7 @@
 #
 #   ANOMALY_BESIDE=NAME  the regression tests only, in a database with that
 #                        extension as well
+#   ANOMALY_JOBS=N       TAP tests at a time, instead of one per processor
 #   ANOMALY_CONF=LINES   for postgresql.conf of the regression tests' server
 
 set -euo pipefail
@@ -67,53 +68,86 @@ run_regress() {
 
 # What PGXS's prove_installcheck does, one file at a time so that the
 # assertions of each can be counted. Servers made by the tests live in the
-# temporary directory and stop with them.
-run_tap() {
-	local file name log pgxs ok not_ok status
+# temporary directory and stop with them. Leaves the output in tap/NAME/log, and
+# prove's status and the seconds it took in tap/NAME/status.
+run_tap_file() {
+	local name=$1 dir=$ad_work/tap/$1 pgxs status=0 started=$SECONDS
 
 	pgxs=$(dirname "$("$PG_CONFIG" --pgxs)")/../..
+	ad_as_user mkdir -p "$dir/tmp_check"
+	(
+		cd "$ad_work/src/test"
+		ad_as_user env -u PGHOST -u PGPORT -u PGUSER -u PGDATABASE \
+			PATH="$ad_bindir:$PATH" PGPORT=65432 \
+			PG_TEST_PORT_DIR="$ad_work" TESTDIR="$dir" \
+			TESTDATADIR="$dir/tmp_check" TESTLOGDIR="$dir/tmp_check/log" \
+			top_builddir="$pgxs" \
+			PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
+			prove --verbose --merge -I "$pgxs/src/test/perl" -I t "t/$name"
+	) >"$dir/log" 2>&1 || status=$?
+	echo "$status $((SECONDS - started))" >"$dir/status"
+}
+
+# Counts what a TAP test printed, and shows what went wrong.
+report_tap_file() {
+	local name=$1 dir=$ad_work/tap/$1 ok not_ok status seconds
+
+	read -r status seconds <"$dir/status"
+	ok=$(grep -cE '^ok [0-9]+' "$dir/log" || true)
+	not_ok=$(grep -E '^not ok [0-9]+' "$dir/log" | grep -cv '# TODO' || true)
+	# It died, or did not plan what it ran: that is a failure too.
+	if [ "$status" -ne 0 ] && [ "$not_ok" -eq 0 ]; then
+		not_ok=1
+	fi
+	passed=$((passed + ok))
+	failed=$((failed + not_ok))
+	printf '%-36s %4d s %5d ok%s\n' "$name" "$seconds" "$ok" \
+		"$([ "$not_ok" -eq 0 ] || echo ", $not_ok FAILED")"
+	if [ "$not_ok" -gt 0 ]; then
+		grep -vE '^ok [0-9]+' "$dir/log" | tail -n 60
+		grep -hE 'PANIC|terminated by signal|TRAP' "$dir"/tmp_check/log/*.log 2>/dev/null |
+			tail -n 20 || true
+	else
+		grep -iE '^# .*seed' "$dir/log" || true
+		grep -oiE '# skip .*' "$dir/log" | sort -u || true
+	fi
+	rm -rf "$dir/tmp_check"
+}
+
+# As many at a time as there are processors, four at most; each has servers and
+# directories of its own. Results are shown as tests end.
+run_tap() {
+	local file name jobs alive running=() left=() tests=()
+
 	for file in "$ad_work"/src/test/t/*.pl; do
 		[ -f "$file" ] || continue
 		name=$(basename "$file")
-		[[ -z $only || $name == *$only* ]] || continue
-		[ -n "${tap_started:-}" ] || echo "== TAP tests"
-		tap_started=yes
+		[[ -z $only || $name == *$only* ]] && tests+=("$name")
+	done
+	[ ${#tests[@]} -gt 0 ] || return 0
 
-		log=$ad_work/tap.log
-		status=0
-		(
-			cd "$ad_work/src/test"
-			rm -rf tmp_check
-			ad_as_user env -u PGHOST -u PGPORT -u PGUSER -u PGDATABASE \
-				PATH="$ad_bindir:$PATH" PGPORT=65432 \
-				PG_TEST_PORT_DIR="$ad_work" \
-				TESTDIR="$ad_work/src/test" \
-				TESTDATADIR="$ad_work/src/test/tmp_check" \
-				TESTLOGDIR="$ad_work/src/test/tmp_check/log" \
-				top_builddir="$pgxs" \
-				PG_REGRESS="$pgxs/src/test/regress/pg_regress" \
-				prove --verbose --merge -I "$pgxs/src/test/perl" -I t "t/$name"
-		) >"$log" 2>&1 || status=$?
-
-		ok=$(grep -cE '^ok [0-9]+' "$log" || true)
-		not_ok=$(grep -E '^not ok [0-9]+' "$log" | grep -cv '# TODO' || true)
-		# It died, or did not plan what it ran: that is a failure too.
-		if [ "$status" -ne 0 ] && [ "$not_ok" -eq 0 ]; then
-			not_ok=1
-		fi
-		passed=$((passed + ok))
-		failed=$((failed + not_ok))
-		printf '%-44s %4d ok%s\n' "$name" "$ok" \
-			"$([ "$not_ok" -eq 0 ] || echo ", $not_ok FAILED")"
-		if [ "$not_ok" -gt 0 ]; then
-			grep -vE '^ok [0-9]+' "$log" | tail -n 60
-			grep -hE 'PANIC|terminated by signal|TRAP' \
-				"$ad_work"/src/test/tmp_check/log/*.log 2>/dev/null |
-				tail -n 20 || true
-		else
-			grep -iE '^# .*seed' "$log" || true
-			grep -oiE '# skip .*' "$log" | sort -u || true
-		fi
+	echo "== TAP tests"
+	jobs=${ANOMALY_JOBS:-$(nproc)}
+	while [ ${#tests[@]} -gt 0 ] || [ ${#running[@]} -gt 0 ]; do
+		while [ ${#tests[@]} -gt 0 ] && [ ${#running[@]} -lt $((jobs < 4 ? jobs : 4)) ]; do
+			run_tap_file "${tests[0]}" &
+			running+=("${tests[0]}")
+			tests=("${tests[@]:1}")
+		done
+		wait -n || true
+		alive=$(jobs -r)
+		left=()
+		for name in "${running[@]}"; do
+			# none is left that could still write it
+			[ -n "$alive" ] || [ -f "$ad_work/tap/$name/status" ] ||
+				echo '1 0' >"$ad_work/tap/$name/status"
+			if [ -f "$ad_work/tap/$name/status" ]; then
+				report_tap_file "$name"
+			else
+				left+=("$name")
+			fi
+		done
+		running=(${left[@]+"${left[@]}"})
 	done
 }
 

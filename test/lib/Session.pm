@@ -101,6 +101,21 @@ sub cpu
 	return (split ' ', <$in>)[0] / 1e9;
 }
 
+# Cancel what it runs, and read the answer into {said}. Returns the seconds of
+# processor time from the signal on, undef where the kernel does not tell. The
+# signal is sent from here: a psql that calls pg_cancel_backend() takes longer to
+# start, on a busy machine, than a statement may take to stop.
+sub cancel
+{
+	my ($self) = @_;
+
+	kill 'INT', $self->{pid};
+	my $sent = $self->cpu;
+	$self->answer;
+	my $ended = $self->cpu;
+	return defined $sent && defined $ended ? $ended - $sent : undef;
+}
+
 # Megabytes of a line of /proc/PID/status.
 sub megabytes
 {

@@ -180,12 +180,9 @@ sub cancelled
 		return undef if $session->ends;
 		sleep 0.002;
 	}
-	sql_value($node, "SELECT pg_cancel_backend($session->{pid})");
-	my $sent = $session->cpu;
-	my $answer = $session->answer;
-	my $took = $session->cpu - $sent;
+	my $took = $session->cancel;
 
-	return $answer =~ /57014: / ? $took : undef;
+	return $session->answer =~ /57014: / ? $took : undef;
 }
 
 for my $case (@large)

@@ -1,9 +1,9 @@
-# Long fits, merges and scores stop when they are told to, by
-# pg_cancel_backend and by statement_timeout, within 100 ms.
+# Long fits, merges and scores stop when they are told to, by a cancel and by
+# statement_timeout, within 100 ms of processor time.
 #
 # Each is interrupted at several moments, each moment is tried until it goes
 # well, five times at most: a busy machine does not fail the test, a phase that
-# does not look for a cancel does. Times are the server's own.
+# does not look for a cancel does.
 
 use strict;
 use warnings;
@@ -12,8 +12,8 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 
 use AnomalyTest;
-use IPC::Run ();
 use List::Util qw(max min);
+use Session;
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -37,8 +37,10 @@ FROM generate_series(1, 290000) i;
 CREATE TABLE model AS
 SELECT ad_fit(ad_iforest(trees => 1000, sample_size => 4096, ndim => 3), random(), random(), random()) AS m
 FROM generate_series(1, 5000);
-CREATE TABLE stopped (try int, t timestamptz);
 SQL
+
+my $session = Session->new($node);
+plan skip_all => 'the kernel does not tell processor time' if !defined $session->cpu;
 
 my %long = (
 	'ad_fit_sketch, many large trees' =>
@@ -55,52 +57,39 @@ my %long = (
 	'ad_fit' => 'SELECT ad_fit(ad_iforest(), i, i * 2, i::text) FROM generate_series(1, 100000000) i',
 	'ad_score' => 'SELECT max(ad_score(m, i, i, i)) FROM model, generate_series(1, 100000000) i');
 
-# Milliseconds that a statement went on after its timeout; undef if it ended
-# by itself.
+# Milliseconds of processor time that a statement used beyond its timeout;
+# undef if it ended by itself.
 sub after_timeout
 {
 	my ($sql, $ms) = @_;
-	my ($out, $err);
 
-	$node->psql('postgres', <<"SQL", stdout => \$out, stderr => \$err, on_error_stop => 0);
-SET statement_timeout = $ms;
-SELECT extract(epoch FROM clock_timestamp()) * 1000;
-SELECT length(q::text) FROM ($sql) q;
-SET statement_timeout = 0;
-SELECT extract(epoch FROM clock_timestamp()) * 1000;
-SQL
-	return undef if $err !~ /canceling statement due to statement timeout/;
-	my ($started, $ended) = $out =~ /^(\d{10,}\.?\d*)$/mg;
-	return $ended - $started - $ms;
+	$session->do("SET statement_timeout = $ms");
+	my $start = $session->cpu;
+	my $answer = $session->ask("SELECT length(q::text) FROM ($sql) q");
+	my $used = 1000 * ($session->cpu - $start);
+	$session->do('SET statement_timeout = 0');
+	return $answer =~ /canceling statement due to statement timeout/ ? $used - $ms : undef;
 }
 
-# The same after pg_cancel_backend, called that long after the start.
-my $try = 0;
+# The same after a cancel, when it has used that much.
 sub after_cancel
 {
 	my ($sql, $ms) = @_;
-	my ($out, $err) = ('', '');
-	my $name = 'try ' . ++$try;
-	my $psql = IPC::Run::start(
-		[   'psql', '-XAtq', '-d', $node->connstr('postgres'),
-			'-c', "SET application_name = '$name'",
-			'-c', $sql,
-			'-c', "INSERT INTO stopped VALUES ($try, clock_timestamp())" ],
-		'<', \undef, '>', \$out, '2>', \$err);
+	my $start = $session->cpu;
 
-	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity
-		WHERE application_name = '$name' AND state = 'active' AND query NOT LIKE 'SET%'") or die 'did not start';
-	sleep $ms / 1000;
-	my ($sent) = split /\|/, sql_value($node,
-		"SELECT clock_timestamp(), pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = '$name'");
-	$psql->finish;
-	return undef if $err !~ /canceling statement due to user request/;
-	return sql_value($node, "SELECT extract(epoch FROM t - '$sent') * 1000 FROM stopped WHERE try = $try");
+	$session->say($sql);
+	while (1000 * ($session->cpu - $start) < $ms)
+	{
+		return undef if $session->ends;
+		sleep 0.002;
+	}
+	my $took = $session->cancel;
+	return $session->answer =~ /canceling statement due to user request/ ? 1000 * $took : undef;
 }
 
 for my $name (sort keys %long)
 {
-	for my $way ([ 'statement_timeout', \&after_timeout, @moments ], [ 'pg_cancel_backend', \&after_cancel, @moments[ 1, 3 ] ])
+	for my $way ([ 'statement_timeout', \&after_timeout, @moments ], [ 'a cancel', \&after_cancel, @moments[ 1, 3 ] ])
 	{
 		my ($how, $measure, @when) = @$way;
 		my @best;
@@ -132,5 +121,6 @@ my (undef, undef, $err) = $node->psql('postgres', "$parallel SELECT max(ad_score
 like($err, qr/canceling statement due to statement timeout/, 'a parallel score is cancelled');
 is(sql_value($node, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker'"), 0, 'and leaves no worker');
 
+$session->end;
 $node->stop;
 done_testing();

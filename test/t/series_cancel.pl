@@ -7,11 +7,11 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 
 use AnomalyTest;
+use Session;
 use Test::More;
-use Time::HiRes qw(time sleep);
+use Time::HiRes qw(sleep);
 
-my $node = start_server('series', "work_mem = '64MB'", 'max_parallel_workers_per_gather = 2',
-	"log_line_prefix = '%n [%p] '");
+my $node = start_server('series', "work_mem = '64MB'", 'max_parallel_workers_per_gather = 2');
 $node->safe_psql('postgres', q{
 	CREATE TABLE packed AS SELECT array_agg(sin(i / 100.0) + i % 7 ORDER BY i) AS v FROM generate_series(1, 2000000) i;
 	CREATE TABLE long AS SELECT i, sin(i / 100.0) + i % 7 AS v FROM generate_series(1, 300000) i;
@@ -19,44 +19,33 @@ $node->safe_psql('postgres', q{
 	ANALYZE;
 });
 
-# Run a query in the background, cancel it, and measure how soon it notices:
-# from just before the signal to the server's own message, by the server's log
-# (what follows, giving back temporary files and memory, is not ours).
+my $session = Session->new($node);
+my $allowed = 100;
+
+# Milliseconds of processor time that a query goes on after it is cancelled,
+# which happens when it has used so many seconds; the best of three, for what
+# another process does to the caches is none of ours.
 sub cancel_takes
 {
-	my ($query, $wait) = @_;
-	my $app = 'victim' . int(rand(1e9));
-	my $pid = fork();
-	if ($pid == 0)
+	my ($query, $seconds) = @_;
+	my $best = 'finished';
+
+	for (1 .. 3)
 	{
-		open(STDERR, '>', '/dev/null');
-		open(STDOUT, '>', '/dev/null');
-		$ENV{PGAPPNAME} = $app;
-		exec('psql', '-X', '-h', $node->host, '-p', $node->port, '-d', 'postgres', '-c', $query);
+		my $start = $session->cpu;
+
+		$session->say($query);
+		while ($session->cpu - $start < $seconds)
+		{
+			return 'finished' if $session->ends;
+			sleep 0.005;
+		}
+		my $took = sprintf '%.0f', 1000 * $session->cancel;
+		return 'finished' if $session->answer !~ /canceling statement due to user request/;
+		$best = $took if $best eq 'finished' || $took < $best;
+		last if $best < $allowed;
 	}
-	my $active = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '$app' AND state = 'active'";
-	for (1 .. 100)
-	{
-		last if $node->safe_psql('postgres', $active) eq '1';
-		sleep(0.05);
-	}
-	sleep($wait);
-	$node->safe_psql('postgres', qq{
-		DO \$\$
-		DECLARE victim int;
-		BEGIN
-			SELECT pid INTO victim FROM pg_stat_activity WHERE application_name = '$app' AND state = 'active';
-			IF victim IS NOT NULL THEN
-				RAISE LOG 'cancel $app % at %', victim, extract(epoch FROM clock_timestamp());
-				PERFORM pg_cancel_backend(victim);
-			END IF;
-		END \$\$});
-	waitpid($pid, 0);
-	my $log = do { local (@ARGV, $/) = ($node->logfile); <> };
-	return 'finished' unless $log =~ /cancel $app (\d+) at ([0-9.]+)/;
-	my ($backend, $sent) = ($1, $2);
-	return 'finished' unless $log =~ /cancel $app .*?^([0-9]+\.[0-9]+) \[$backend\] ERROR:  canceling statement/ms;
-	return sprintf('%.0f', ($1 - $sent) * 1000);
+	return $best;
 }
 
 my %queries = (
@@ -73,17 +62,16 @@ my %queries = (
 	'change points' => q{SELECT ad_changepoints(v, 'pelt', 1e12) FROM packed},
 	'sub-sequence PCA' => q{SELECT count(d) FROM (SELECT ad_subpca(v + random(), 250) OVER (PARTITION BY g ORDER BY i) d FROM long, generate_series(1, 10) g) s},
 );
-for my $name (sort keys %queries)
+SKIP:
 {
-	my $ms = cancel_takes($queries{$name}, 1.0);
-	# a loaded machine may stall anyone; the least of three is the code's own
-	for (1 .. 2)
+	skip 'the kernel does not tell processor time', scalar keys %queries if !defined $session->cpu;
+
+	for my $name (sort keys %queries)
 	{
-		last if $ms eq 'finished' || $ms < 100;
-		my $again = cancel_takes($queries{$name}, 1.0);
-		$ms = $again if $again ne 'finished' && $again < $ms;
+		my $ms = cancel_takes($queries{$name}, 1);
+
+		ok($ms ne 'finished' && $ms < $allowed, "$name: cancelled within $allowed ms ($ms ms)");
 	}
-	ok($ms ne 'finished' && $ms < 100, "$name: cancelled within 100 ms ($ms ms)");
 }
 
 # ten million rows in one partition: refused unless a superuser allows the memory, then cancelled as quickly
@@ -91,14 +79,16 @@ my ($rc, $out, $err) = $node->psql('postgres', q{SELECT count((d).trend) FROM (S
 like($err, qr/a series of 10000000 points needs \d+ MB, limit is 512 MB/, 'ten million rows: refused by default');
 my $allow = q{SET anomaly.series_memory = '1500MB'};
 $node->safe_psql('postgres', q{CREATE TABLE ten AS SELECT i, (i % 24)::float8 AS v FROM generate_series(1, 10000000) i; ANALYZE ten});
-my $ms = 1e9;
-for my $wait (12, 8, 16)
+SKIP:
 {
-	my $again = cancel_takes(qq{$allow; SELECT count(d) FROM (SELECT ad_stl(v, i::bigint, '{"period": 24, "robust": true, "outer_iterations": 100}') OVER (ORDER BY i) d FROM ten) s}, $wait);
-	$ms = $again if $again ne 'finished' && $again < $ms;
-	last if $ms < 100;
+	skip 'the kernel does not tell processor time', 1 if !defined $session->cpu;
+
+	$session->do($allow);
+	my $ms = cancel_takes(q{SELECT count(d) FROM (SELECT ad_stl(v, i::bigint, '{"period": 24, "robust": true, "outer_iterations": 100}') OVER (ORDER BY i) d FROM ten) s}, 10);
+
+	# giving back a gigabyte of memory and the temporary files is part of it here
+	ok($ms ne 'finished' && $ms < 4 * $allowed, "ten million rows: cancelled within ${\ (4 * $allowed)} ms ($ms ms)");
 }
-ok($ms < 100, "ten million rows: cancelled within 100 ms ($ms ms)");
 is($node->safe_psql('postgres', qq{$allow; SELECT count((d).trend) FROM (SELECT ad_stl(v, i::bigint, '{"period": 24}') OVER (ORDER BY i) d FROM ten) s}),
 	'10000000', 'ten million rows: decomposed');
 ($rc, $out, $err) = $node->psql('postgres', qq{$allow; } . q{SELECT count((d).trend) FROM (SELECT ad_stl(v, (2 * i)::bigint / 2, '{"period": [4000000, 3000000, 2000000, 1000000, 24, 48, 96, 168]}') OVER (ORDER BY i) d FROM ten) s});
@@ -137,5 +127,6 @@ for my $name (sort keys %grouped)
 	is(join("\n", sort split /\n/, $node->safe_psql('postgres', "$together $force $by_group")), join("\n", sort split /\n/, $alone), "$name: parallel equals serial");
 }
 
+$session->end;
 $node->stop;
 done_testing();
