@@ -10,6 +10,7 @@
  *-------------------------------------------------------------------------
  */
 #include "compare/ad_compare.h"
+#include "core/ad_fault.h"
 
 #include <time.h>
 
@@ -61,24 +62,5 @@ is_about_data(int code)
 char *
 ad_compare_catch(void (*work) (void *), void *arg)
 {
-	MemoryContext mcxt = CurrentMemoryContext;
-	char	   *volatile message = NULL;
-
-	PG_TRY();
-	{
-		work(arg);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		if (!is_about_data(geterrcode()))
-			PG_RE_THROW();
-		MemoryContextSwitchTo(mcxt);
-		error = CopyErrorData();
-		FlushErrorState();
-		message = error->message;
-	}
-	PG_END_TRY();
-	return message;
+	return ad_fault_catch_if(is_about_data, work, arg);
 }

@@ -18,6 +18,10 @@
  */
 extern char *ad_fault_catch(void (*work) (void *), void *arg);
 
+/* The same for errors whose SQLSTATE expected() returns true for. */
+extern char *ad_fault_catch_if(bool (*expected) (int code),
+							   void (*work) (void *), void *arg);
+
 /* Among the arguments of ereport(): it is the data that are at fault. */
 extern int	ad_errdata(void);
 

@@ -24,14 +24,28 @@ ad_errdata(void)
 	return 0;
 }
 
+/* Whether it is one of those that are marked. */
+static bool
+is_marked(int code pg_attribute_unused())
+{
+	return data_fault;
+}
+
 /* Run what may fail for its data; see ad_fault.h. */
 char *
 ad_fault_catch(void (*work) (void *), void *arg)
 {
+	data_fault = false;
+	return ad_fault_catch_if(is_marked, work, arg);
+}
+
+/* Run what may fail for reasons that are expected; see ad_fault.h. */
+char *
+ad_fault_catch_if(bool (*expected) (int code), void (*work) (void *), void *arg)
+{
 	MemoryContext mcxt = CurrentMemoryContext;
 	char	   *volatile message = NULL;
 
-	data_fault = false;
 	PG_TRY();
 	{
 		work(arg);
@@ -40,7 +54,7 @@ ad_fault_catch(void (*work) (void *), void *arg)
 	{
 		ErrorData  *error;
 
-		if (!data_fault)
+		if (!expected(geterrcode()))
 			PG_RE_THROW();
 		MemoryContextSwitchTo(mcxt);
 		error = CopyErrorData();

@@ -26,8 +26,6 @@
 #include <float.h>
 
 #define MAX_LAYERS		(2 * AD_MAX_INTS)
-#define MAX_WIDTH		1024	/* of a hidden layer */
-#define MAX_MEMBERS		100
 
 typedef struct AutoencoderOptions
 {
@@ -174,10 +172,10 @@ net_step(void *arg, const AdAdam *adam)
 		ad_dense_step(net->layer[i], adam);
 }
 
-/* Train a network, in the current context. */
-static Net *
-train(AdTraining *t, const Shape *shape)
+static void *
+net_create(const AdTraining *t)
 {
+	const Shape *shape = t->shape;
 	Net		   *net = palloc0(sizeof(Net));
 	int			batch = (int) Min((Size) t->batch, t->m->rows);
 
@@ -186,9 +184,19 @@ train(AdTraining *t, const Shape *shape)
 		net->layer[i] = ad_dense_create(shape->size[i], shape->size[i + 1],
 										activation_of(shape, i), batch,
 										t->seed, i);
-	t->net = net;
-	ad_network_train(t);
 	return net;
+}
+
+static void
+net_write(StringInfo buf, const void *arg)
+{
+	const Net  *net = arg;
+
+	for (int i = 0; i < net->shape.n; i++)
+	{
+		ad_network_check(net->layer[i], "autoencoder");
+		ad_dense_write(buf, net->layer[i]);
+	}
 }
 
 /* Fit and append the payload; see the file head. */
@@ -197,56 +205,26 @@ autoencoder_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 {
 	const AutoencoderOptions *o = opts;
 	Shape		shape = shape_of(&o->hidden, m->cols);
-	MemoryContext outer = CurrentMemoryContext;
-	MemoryContext own = AllocSetContextCreate(outer, "anomaly network",
-											  ALLOCSET_DEFAULT_SIZES);
-	AdNetworkInputs *inputs = ad_network_inputs(m);
 	AdTraining	t = {
 		.m = m,
-		.inputs = inputs,
 		.epochs = o->epochs,
 		.batch = o->batch,
 		.trim = o->trim,
 		.learning_rate = o->learning_rate,
 		.members = o->members,
+		.shape = &shape,
+		.create = net_create,
 		.forward = net_forward,
 		.backward = net_backward,
-		.step = net_step
+		.step = net_step,
+		.write = net_write
 	};
-	StringInfoData networks;
-	double		loss = 0;
 
 	ad_network_check_memory(&t, "autoencoder", count_weights(&shape),
 							count_outputs(&shape));
-	initStringInfo(&networks);
-	for (t.member = 0; t.member < o->members; t.member++)
-	{
-		Net		   *net;
-
-		MemoryContextSwitchTo(own);
-		t.seed = t.member == 0 ? m->seed :
-			ad_dense_hash(m->seed, AD_STREAM_NETWORKS, t.member);
-		net = train(&t, &shape);
-		MemoryContextSwitchTo(outer);
-		loss += t.loss / o->members;
-		for (int i = 0; i < shape.n; i++)
-		{
-			ad_network_check(net->layer[i], "autoencoder");
-			ad_dense_write(&networks, net->layer[i]);
-		}
-		MemoryContextReset(own);
-	}
-	MemoryContextDelete(own);
-
-	ad_wr_u32(payload, o->hidden.n);
-	for (int i = 0; i < o->hidden.n; i++)
-		ad_wr_u32(payload, o->hidden.v[i]);
-	ad_wr_u32(payload, o->members);
-	ad_wr_u32(payload, t.steps);
-	ad_wr_f64(payload, loss);
-	ad_network_inputs_write(payload, inputs);
-	ad_wr_bytes(payload, networks.data, networks.len);
-	pfree(networks.data);
+	t.inputs = ad_network_inputs(m);
+	ad_network_sizes_write(payload, &o->hidden);
+	ad_network_fit(&t, payload);
 }
 
 /* Check a payload and make a scorer of it. */
@@ -254,33 +232,16 @@ static void *
 autoencoder_load(AdReader *r, int cols)
 {
 	Autoencoder *a = palloc0(sizeof(Autoencoder));
-	uint32		hidden = ad_rd_u32(r);
-	uint32		members;
 
-	if (hidden < 1 || hidden > AD_MAX_INTS)
-		ad_rd_corrupt(r, "a number of layers is out of range");
-	a->hidden.n = (int) hidden;
-	for (uint32 i = 0; i < hidden; i++)
-	{
-		uint32		size = ad_rd_u32(r);
-
-		if (size < 1 || size > MAX_WIDTH)
-			ad_rd_corrupt(r, "the size of a layer is out of range");
-		a->hidden.v[i] = (int) size;
-	}
-	members = ad_rd_u32(r);
-	if (members < 1 || members > MAX_MEMBERS)
-		ad_rd_corrupt(r, "a number of members is out of range");
-	a->members = (int) members;
-	a->steps = ad_rd_u32(r);
-	a->loss = ad_rd_finite(r);
+	ad_network_sizes_read(r, &a->hidden);
+	ad_network_trained_read(r, &a->members, &a->steps, &a->loss);
 	a->shape = shape_of(&a->hidden, cols);
 	a->inputs = ad_network_inputs_read(r, cols);
 	a->input = ad_palloc_array(double, cols);
 	a->term = ad_palloc0_array(double, cols);
-	ad_rd_need(r, ad_mul_size(ad_mul_size(count_weights(&a->shape), members),
+	ad_rd_need(r, ad_mul_size(ad_mul_size(count_weights(&a->shape), a->members),
 							  sizeof(float)));
-	a->layer = ad_palloc_array(AdDenseMap *, members * a->shape.n);
+	a->layer = ad_palloc_array(AdDenseMap *, a->members * a->shape.n);
 	for (int i = 0; i < a->members * a->shape.n; i++)
 	{
 		int			l = i % a->shape.n;
@@ -351,10 +312,10 @@ autoencoder_describe(const void *scorer, StringInfo json)
 }
 
 static const AdOption autoencoder_options[] = {
-	AD_INTS(AutoencoderOptions, hidden, "[64, 16]", 1, MAX_WIDTH),
+	AD_INTS(AutoencoderOptions, hidden, "[64, 16]", 1, AD_NETWORK_MAX_WIDTH),
 	AD_INT(AutoencoderOptions, epochs, 10, 1, 1000),
 	AD_FLOAT(AutoencoderOptions, trim, 0.2, 0, 0.9),
-	AD_INT(AutoencoderOptions, members, 1, 1, MAX_MEMBERS),
+	AD_INT(AutoencoderOptions, members, 1, 1, AD_NETWORK_MAX_MEMBERS),
 	AD_FLOAT_ABOVE(AutoencoderOptions, learning_rate, 0.001, 0, 1),
 	AD_INT(AutoencoderOptions, batch, 256, 1, 8192),
 };
@@ -367,13 +328,6 @@ autoencoder_rows(const void *options)
 	return ad_network_rows(o->epochs, o->batch);
 }
 
-/* Weights start alike for all columns. */
-static AdScale
-autoencoder_scale(const void *options pg_attribute_unused())
-{
-	return AD_SCALE_STANDARD;
-}
-
 const AdDetector ad_detector_autoencoder = {
 	.id = AD_DET_AUTOENCODER,
 	.name = "autoencoder",
@@ -383,7 +337,7 @@ const AdDetector ad_detector_autoencoder = {
 	.options_size = sizeof(AutoencoderOptions),
 	.rows = autoencoder_rows,
 	.contains_rows = false,
-	.scale = autoencoder_scale,
+	.scale = ad_network_scale,
 	.fit = autoencoder_fit,
 	.load = autoencoder_load,
 	.score = autoencoder_score,

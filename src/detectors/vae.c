@@ -37,9 +37,7 @@
 #include <float.h>
 
 #define MAX_LAYERS		(2 * (AD_MAX_INTS + 1))
-#define MAX_WIDTH		1024	/* of a hidden layer */
 #define MAX_LATENT		512
-#define MAX_MEMBERS		100
 #define LATENT_LIMIT	10.0	/* log variances are between minus and plus
 								 * this: of latent numbers */
 #define COLUMN_LIMIT	8.0		/* and of columns */
@@ -344,10 +342,10 @@ net_step(void *arg, const AdAdam *adam)
 	ad_dense_kernels->adam(&net->log_variance, adam);
 }
 
-/* Make a network with its first weights, and train it, in the current context. */
-static Net *
-train(AdTraining *t, const Shape *shape)
+static void *
+net_create(const AdTraining *t)
 {
+	const Shape *shape = t->shape;
 	Net		   *net = palloc0(sizeof(Net));
 	int			batch = (int) Min((Size) t->batch, t->m->rows);
 	Size		cols = AD_PAD_DENSE(shape->inputs[0]);
@@ -366,15 +364,14 @@ train(AdTraining *t, const Shape *shape)
 	net->deviation = ad_dense_floats(drawn);
 	net->z = ad_dense_floats(drawn);
 	net->dz = ad_dense_floats(drawn);
-	t->net = net;
-	ad_network_train(t);
 	return net;
 }
 
-/* Append a trained network. */
 static void
-write_net(StringInfo buf, const Net *net)
+net_write(StringInfo buf, const void *arg)
 {
+	const Net  *net = arg;
+
 	for (int i = 0; i < 2 * net->shape.half; i++)
 	{
 		ad_network_check(net->layer[i], "vae");
@@ -390,9 +387,6 @@ vae_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 {
 	const VaeOptions *o = opts;
 	Shape		shape = shape_of(&o->hidden, o->latent, m->cols);
-	MemoryContext outer = CurrentMemoryContext;
-	MemoryContext own = AllocSetContextCreate(outer, "anomaly network",
-											  ALLOCSET_DEFAULT_SIZES);
 	AdTraining	t = {
 		.m = m,
 		.epochs = o->epochs,
@@ -400,53 +394,20 @@ vae_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 		.trim = o->trim,
 		.learning_rate = o->learning_rate,
 		.members = o->members,
+		.shape = &shape,
+		.create = net_create,
 		.forward = net_forward,
 		.backward = net_backward,
-		.step = net_step
+		.step = net_step,
+		.write = net_write
 	};
-	StringInfoData networks;
-	double		loss = 0;
 
 	ad_network_check_memory(&t, "vae", count_weights(&shape),
 							count_outputs(&shape));
 	t.inputs = ad_network_inputs(m);
-	initStringInfo(&networks);
-	for (t.member = 0; t.member < o->members; t.member++)
-	{
-		Net		   *net;
-
-		MemoryContextSwitchTo(own);
-		t.seed = t.member == 0 ? m->seed :
-			ad_dense_hash(m->seed, AD_STREAM_NETWORKS, t.member);
-		net = train(&t, &shape);
-		MemoryContextSwitchTo(outer);
-		loss += t.loss / o->members;
-		write_net(&networks, net);
-		MemoryContextReset(own);
-	}
-	MemoryContextDelete(own);
-
-	ad_wr_u32(payload, o->hidden.n);
-	for (int i = 0; i < o->hidden.n; i++)
-		ad_wr_u32(payload, o->hidden.v[i]);
+	ad_network_sizes_write(payload, &o->hidden);
 	ad_wr_u32(payload, o->latent);
-	ad_wr_u32(payload, o->members);
-	ad_wr_u32(payload, t.steps);
-	ad_wr_f64(payload, loss);
-	ad_network_inputs_write(payload, t.inputs);
-	ad_wr_bytes(payload, networks.data, networks.len);
-	pfree(networks.data);
-}
-
-/* Read a number from 1 to most. */
-static int
-read_size(AdReader *r, uint32 most, const char *wrong)
-{
-	uint32		n = ad_rd_u32(r);
-
-	if (n < 1 || n > most)
-		ad_rd_corrupt(r, wrong);
-	return (int) n;
+	ad_network_fit(&t, payload);
 }
 
 /* Read the layers of all members, and the variances of the columns. */
@@ -485,16 +446,10 @@ vae_load(AdReader *r, int cols)
 	AdIntList	hidden = {0};
 	int			latent;
 
-	hidden.n = read_size(r, AD_MAX_INTS, "a number of layers is out of range");
-	for (int i = 0; i < hidden.n; i++)
-		hidden.v[i] = read_size(r, MAX_WIDTH,
-								"the size of a layer is out of range");
-	latent = read_size(r, MAX_LATENT,
-					   "a number of latent numbers is out of range");
-	v->members = read_size(r, MAX_MEMBERS,
-						   "a number of members is out of range");
-	v->steps = ad_rd_u32(r);
-	v->loss = ad_rd_finite(r);
+	ad_network_sizes_read(r, &hidden);
+	latent = ad_network_size_read(r, MAX_LATENT,
+								  "a number of latent numbers is out of range");
+	ad_network_trained_read(r, &v->members, &v->steps, &v->loss);
 	v->cols = cols;
 	v->shape = shape_of(&hidden, latent, cols);
 	v->inputs = ad_network_inputs_read(r, cols);
@@ -592,11 +547,11 @@ vae_describe(const void *scorer, StringInfo json)
 }
 
 static const AdOption vae_options[] = {
-	AD_INTS(VaeOptions, hidden, "[32]", 1, MAX_WIDTH),
+	AD_INTS(VaeOptions, hidden, "[32]", 1, AD_NETWORK_MAX_WIDTH),
 	AD_INT(VaeOptions, latent, 4, 1, MAX_LATENT),
 	AD_INT(VaeOptions, epochs, 30, 1, 1000),
 	AD_FLOAT(VaeOptions, trim, 0.1, 0, 0.9),
-	AD_INT(VaeOptions, members, 1, 1, MAX_MEMBERS),
+	AD_INT(VaeOptions, members, 1, 1, AD_NETWORK_MAX_MEMBERS),
 	AD_FLOAT_ABOVE(VaeOptions, learning_rate, 0.001, 0, 1),
 	AD_INT(VaeOptions, batch, 256, 1, 8192),
 };
@@ -609,13 +564,6 @@ vae_rows(const void *options)
 	return ad_network_rows(o->epochs, o->batch);
 }
 
-/* Weights start alike for all columns. */
-static AdScale
-vae_scale(const void *options pg_attribute_unused())
-{
-	return AD_SCALE_STANDARD;
-}
-
 const AdDetector ad_detector_vae = {
 	.id = AD_DET_VAE,
 	.name = "vae",
@@ -625,7 +573,7 @@ const AdDetector ad_detector_vae = {
 	.options_size = sizeof(VaeOptions),
 	.rows = vae_rows,
 	.contains_rows = false,
-	.scale = vae_scale,
+	.scale = ad_network_scale,
 	.fit = vae_fit,
 	.load = vae_load,
 	.score = vae_score,

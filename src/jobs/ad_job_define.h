@@ -115,7 +115,6 @@ extern Oid	ad_job_column(const AdJobColumns *source, const char *name,
 extern bool ad_job_watermark_is_time(Oid type);
 
 /* try.c */
-extern ErrorData *ad_job_try(void (*function) (void *arg), void *arg);
 extern bool ad_job_reads_as(const char *given, Oid type, Datum *value);
 
 /* sql_check.c */

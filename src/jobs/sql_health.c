@@ -12,6 +12,7 @@
 #include "operate/ad_own.h"
 #include "sql/ad_result.h"
 #include "sql/ad_text.h"
+#include "sql/ad_try.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -126,7 +127,7 @@ ad_model_fault(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	b.version = row.active;
 	old = MemoryContextSwitchTo(mcxt);
-	error = ad_job_try(read_bytes, &b);
+	error = ad_try(read_bytes, &b);
 	MemoryContextSwitchTo(old);
 	if (error != NULL && is_interrupt(error))
 		ThrowErrorData(error);
@@ -174,7 +175,7 @@ ad_job_fault(PG_FUNCTION_ARGS)
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	SPI_connect();
-	error = ad_job_try(check_job, &id);
+	error = ad_try(check_job, &id);
 	if (error != NULL && is_interrupt(error))
 		ThrowErrorData(error);
 	/* what is wrong with the rule, another check says */

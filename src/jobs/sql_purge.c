@@ -13,6 +13,7 @@
 #include "jobs/ad_job_define.h"
 #include "operate/ad_own.h"
 #include "sql/ad_text.h"
+#include "sql/ad_try.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -68,7 +69,7 @@ entity_type(const AdJob *job)
 
 	if (job->entity == NULL || job->owner != GetUserId())
 		return InvalidOid;		/* only its owner reads the source */
-	error = ad_job_try(find_entity_type, &e);
+	error = ad_try(find_entity_type, &e);
 	if (error == NULL)
 		return e.type;
 	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION &&

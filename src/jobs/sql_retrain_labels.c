@@ -15,6 +15,7 @@
  */
 #include "jobs/ad_job_define.h"
 #include "jobs/ad_retrain.h"
+#include "sql/ad_try.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -200,7 +201,7 @@ find_unfit(Labels *l, const char *model)
 
 		l->values[LABELS_JOB] = CStringGetTextDatum(job);
 		l->values[LABELS_KEY] = CStringGetTextDatum(key);
-		error = ad_job_try(try_row, l);
+		error = ad_try(try_row, l);
 		only_data(error);
 		if (error == NULL)
 			continue;
@@ -250,7 +251,7 @@ look_at(Labels *l, const char *model, void (*look) (void *))
 		if (m->labels == 0 || m->anomalies == 0 ||
 			m->anomalies == m->labels || l->from == NULL)
 			break;
-		error = ad_job_try(look, l);
+		error = ad_try(look, l);
 		only_data(error);
 		if (error == NULL)
 			break;

@@ -31,6 +31,7 @@
 #include "rows/ad_ships.h"
 #include "sketch/ad_sketch.h"
 #include "sql/ad_receiver.h"
+#include "sql/ad_try.h"
 
 #include "access/table.h"
 #include "access/xact.h"
@@ -346,42 +347,17 @@ plan_query(void *arg)
 		s->plan = NULL;
 }
 
-/*
- * The same; a query of ours that cannot be planned is none that ships.  In a
- * subtransaction, since an error may leave locks and open tables behind.
- */
+/* The same; a query of ours that cannot be planned is none that ships. */
 static void
 try_plan(Shards *s)
 {
-	MemoryContext mcxt = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *error = ad_try(plan_query, s);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(mcxt);
-	PG_TRY();
-	{
-		plan_query(s);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(mcxt);
-		error = CopyErrorData();
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-			error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		s->plan = NULL;
-		s->reason = psprintf("it could not be planned by parts: %s",
-							 error->message);
-		s->hint = NULL;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(mcxt);
-	CurrentResourceOwner = owner;
+	if (error == NULL)
+		return;
+	s->plan = NULL;
+	s->reason = psprintf("it could not be planned by parts: %s", error->message);
+	s->hint = NULL;
 }
 
 /* Whether the caller may read the parts of a table as he may read the table. */

@@ -8,7 +8,10 @@ make_net(AdTraining *t, int cols)
 	AdIntList	hidden = {.n = 2,.v = {64, 16}};
 	Shape		shape = shape_of(&hidden, cols);
 
-	return train(t, &shape);
+	t->shape = &shape;
+	t->net = net_create(t);
+	ad_network_train(t);
+	return t->net;
 }
 
 static int

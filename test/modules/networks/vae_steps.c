@@ -10,7 +10,10 @@ make_net(AdTraining *t, int cols)
 	AdIntList	hidden = {.n = 1,.v = {32}};
 	Shape		shape = shape_of(&hidden, 4, cols);
 
-	return train(t, &shape);
+	t->shape = &shape;
+	t->net = net_create(t);
+	ad_network_train(t);
+	return t->net;
 }
 
 static int

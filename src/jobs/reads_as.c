@@ -1,49 +1,15 @@
 /*-------------------------------------------------------------------------
  *
- * try.c
- *		An error that is no end.
+ * reads_as.c
+ *		Texts that are values of a type.
  *
  *-------------------------------------------------------------------------
  */
 #include "jobs/ad_job_define.h"
+#include "sql/ad_try.h"
 
-#include "access/xact.h"
 #include "fmgr.h"
 #include "utils/lsyscache.h"
-#include "utils/resowner.h"
-
-/*
- * Call a function in a subtransaction; what it did is undone if it raises an
- * error, which is returned, without its context, in the current memory
- * context.  NULL: there was none.
- */
-ErrorData *
-ad_job_try(void (*function) (void *arg), void *arg)
-{
-	MemoryContext mcxt = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(mcxt);
-	PG_TRY();
-	{
-		function(arg);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(mcxt);
-		error = CopyErrorData();
-		error->context = NULL;
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(mcxt);
-	CurrentResourceOwner = owner;
-	return error;
-}
 
 /* A text that is read as a value of a type. */
 typedef struct Reading
@@ -73,7 +39,7 @@ bool
 ad_job_reads_as(const char *given, Oid type, Datum *value)
 {
 	Reading		r = {given, type, (Datum) 0};
-	ErrorData  *error = ad_job_try(read_value, &r);
+	ErrorData  *error = ad_try(read_value, &r);
 
 	if (error != NULL &&
 		ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
