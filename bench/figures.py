@@ -10,6 +10,7 @@ install script for ad_recommend(), each between two comments of BLOCKS.
 """
 import os
 import re
+import textwrap
 from statistics import mean
 
 import series_figures
@@ -460,11 +461,22 @@ BLOCKS = {
     "sql/install/49-detectors-recommend.sql": {"figures": recommend_figures}}
 
 
+def wrapped(lines, width=100):
+    """The lines of a document, its prose wrapped."""
+    for line in "\n".join(lines).split("\n"):
+        if len(line) <= width or line.startswith(("|", "#", "<!--", "!")):
+            yield line
+        else:
+            yield from textwrap.wrap(line, width, break_long_words=False,
+                                     break_on_hyphens=False)
+
+
 def block(file, name):
     """A block of a file, with the comments around it."""
     begin, end = (("-- ", "") if file.endswith(".sql") else ("<!-- ", " -->"))
     return [f"{begin}{name}: bench/figures.py{end}",
-            *BLOCKS[file][name](), f"{begin}end of {name}{end}"]
+            *(BLOCKS[file][name]() if file.endswith(".sql") else
+              wrapped(BLOCKS[file][name]())), f"{begin}end of {name}{end}"]
 
 
 def main():

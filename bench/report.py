@@ -32,7 +32,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 from sklearn.svm import OneClassSVM
 
-from figures import block
+from figures import block, wrapped
 from lib import (ONLY, PSQL, Report, Session, copy_doubles, detectors, number,
                  progress)
 
@@ -520,6 +520,7 @@ def main():
                                 peers[detector][name]))
         report.table(["detector"] + header, rows)
     session.close()
+    report.lines = [*wrapped(report.lines)]
     report.write()
 
 
