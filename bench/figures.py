@@ -49,9 +49,9 @@ FIGURES = [
     ("fit_zscore", "fit of zscore, 50,000 rows, ÷ ten sums", "<=", 2.5),
     ("fit_pca", "the same, pca", "<=", 2.5),
     ("fit_mahalanobis", "the same, mahalanobis", "<=", 2.5),
-    ("group_fit", "a model a group, 1,000 rows: ms a fit", "<=", 1),
-    ("group_kb_1000", "the same: kB a model", "<=", 60),
-    ("group_kb_100", "groups of 100 rows: kB a model", "<=", 40),
+    ("group_fit", "a model per group, 1,000 rows: ms per fit", "<=", 1),
+    ("group_kb_1000", "the same: kB per model", "<=", 60),
+    ("group_kb_100", "groups of 100 rows: kB per model", "<=", 40),
     ("group_sorted", "scored by a join in the order of groups, µs a row",
      "<=", 0.8),
     ("group_fits", "in mixed order, a cache that holds all, µs a row",
@@ -240,13 +240,13 @@ def about_accuracy():
     sets = next(iter(measured.values()))
     rows = [int(d.split("(")[1].split()[0].replace(",", "")) for d in sets]
     wide = [d for d in sets if is_wide(d)]
-    return (f"Means over {len(sets)} labelled sets of the outlier detection "
+    return (f"Means over {len(sets)} labeled sets of the outlier detection "
             f"literature ({min(rows):,} to {max(rows):,} rows); “wide” are the "
-            f"{len(wide)} of {WIDE} columns or more. Each is fitted to all rows "
-            "of a set, labels not used, and scores the same rows; what draws "
-            "random numbers does so with five seeds. Measured at "
+            f"{len(wide)} with {WIDE} columns or more. Each detector is fitted to "
+            "all rows of a set, without the labels, and scores the same rows; if "
+            "it uses random numbers, with five seeds. Measured at "
             f"{', '.join(sorted(set(commits.values())))} by "
-            "`bench/accuracy.py`; set by set in "
+            "`bench/accuracy.py`; the results of each set are in "
             "[bench/results/accuracy.md](../bench/results/accuracy.md).")
 
 
@@ -258,10 +258,10 @@ def accuracy_section():
     """The part of docs/benchmark.md."""
     detectors = read_cost()[0]
     measured, _ = read_accuracy()
-    return ["## Labelled sets of the literature", "", about_accuracy(), "",
+    return ["## Labeled sets of the literature", "", about_accuracy(), "",
             "Detectors with their defaults:",
             *table(HEADER, accuracy_rows(detectors)), "",
-            "Options, ensembles, and what was the default in 0.2.0 "
+            "Options, ensembles, and former defaults of 0.2.0 "
             "([UPGRADING.md](../UPGRADING.md)):",
             *table(HEADER, accuracy_rows(set(measured) - set(detectors))), ""]
 
@@ -272,7 +272,7 @@ def accuracy_page():
     sets = next(iter(measured.values()))
     return (["# Accuracy on labelled sets", "",
              "ROC AUC / average precision; see "
-             "[benchmark.md](../../docs/benchmark.md#labelled-sets-of-the-literature)."] +
+             "[benchmark.md](../../docs/benchmark.md#labeled-sets-of-the-literature)."] +
             table(["", "at"] + [d.replace(" (", "<br>(") for d in sets],
                   [[call(form), commits[form]] +
                    [pair(x[d]) if d in x else "" for d in sets]
@@ -307,11 +307,11 @@ def labels_curve():
             for how, share in dict.fromkeys(
                 (how, share) for how, share, _ in found if how != "limit")]
     return [f"Without labels the means are {none[0]} / {none[1]} (ROC AUC / "
-            "average precision). The best member of each set, which nobody "
-            f"knows, has {member[0]} / {member[1]}, the best weights "
-            f"{best[0]} / {best[1]}, the best of all detectors and options "
-            f"that were measured {all_of_them[0]:.3f} / {all_of_them[1]:.3f}. "
-            "Change by number of labels:",
+            "average precision). The best member of each set, which is unknown "
+            f"in practice, has {member[0]} / {member[1]}, the best weights have "
+            f"{best[0]} / {best[1]}, and the best of all measured detectors and "
+            f"options has {all_of_them[0]:.3f} / {all_of_them[1]:.3f}. "
+            "Changes by number of labels:",
             *table(["labels"] + [f"{number}" for number in shown], rows), ""]
 
 
@@ -337,7 +337,7 @@ def auto_cost():
     """What docs/auto.md says of cost."""
     names = ["auto", "fair_forest", "subknn", "ecod", "iforest"]
     rows = cost_rows(names)
-    return ["Of 50,000 rows of ten `float8` columns, scans included: " +
+    return ["Cost of 50,000 rows of ten `float8` columns, including scans: " +
             read_cost()[1],
             *table(["", "fit, ms", "score of a row, µs", "model"],
                    [[call(name)] + rows[name] for name in names]), ""]
@@ -351,7 +351,7 @@ def detector_figures():
     names = sorted((n for n in costs if n in measured),
                    key=lambda n: -means(measured[n])[0])
     return [about_accuracy() + " Cost of 50,000 rows of ten `float8` columns, "
-            "scans included: " + read_cost()[1],
+            "including scans: " + read_cost()[1],
             *table(["", "ROC AUC", "average precision", "fit, ms",
                     "score of a row, µs", "model"],
                    [[call(n), *(f"{x:.3f}" for x in means(measured[n]))] +
@@ -390,9 +390,9 @@ def section():
     here, about = read("speed.tsv")
     amd, amd_about = read("speed_amd_0.2.0.tsv")
     lines = ["## Speed on two processors", "",
-             "Written by `make bench-speed`; a million rows of ten columns, "
-             "100 trees of 256 rows, where nothing else is said. Tables with "
-             "more: [forests](../bench/results/iforest.md), "
+             "Written by `make bench-speed`. Unless noted otherwise, figures are for "
+             "a million rows of ten columns and 100 trees of 256 rows. More "
+             "tables: [forests](../bench/results/iforest.md), "
              "[one row](../bench/results/single.md), "
              "[groups](../bench/results/groups.md), "
              "[the automatic detector](../bench/results/auto.md).", ""]
@@ -431,22 +431,22 @@ def series_options():
 def sweep_section():
     """The part of docs/benchmark.md on bench/sweep.py."""
     measured, about = sweep_figures.read()
-    return ["## Figures published for such systems, and ours", "",
+    return ["## Comparison with figures published for such systems", "",
             sweep_figures.ABOUT, "", f"Measured on {about}",
             *table(*sweep_figures.published_table(measured)), "",
             sweep_figures.ABOUT_CLIENTS,
             *table(*sweep_figures.latency_table(measured)), "",
-            "Milliseconds of a fit, by rows of ten columns:",
+            "Milliseconds per fit, by number of rows, with ten columns:",
             *table(*sweep_figures.axis_table(measured, "rows", "fit_s", 1e3)),
-            "", "Rows scored a second, by columns, of models of 10,000 rows; less "
-            "than 10,000 is bold:",
+            "", "Rows scored per second, by number of columns, with models of 10,000 "
+            "rows; less than 10,000 is bold:",
             *table(*sweep_figures.axis_table(measured, "columns", "rows_s",
                                              least=10_000)),
             "", sweep_figures.ABOUT_CONTAMINATION,
             *table(*sweep_figures.axis_table(measured, "contamination",
                                              "ap")), "",
             "More in [bench/results/sweep.md](../bench/results/sweep.md). On "
-            "a table of your own: [ad_benchmark_report]"
+            "your own tables use [ad_benchmark_report]"
             "(compare.md#a-page-to-read).", ""]
 
 
@@ -467,8 +467,9 @@ def wrapped(lines, width=100):
         if len(line) <= width or line.startswith(("|", "#", "<!--", "!")):
             yield line
         else:
-            yield from textwrap.wrap(line, width, break_long_words=False,
-                                     break_on_hyphens=False)
+            yield from textwrap.wrap(
+                line, width, break_long_words=False, break_on_hyphens=False,
+                subsequent_indent="  " if line.startswith("- ") else "")
 
 
 def block(file, name):

@@ -248,7 +248,7 @@ LOAD = os.getloadavg()[0]
 def busy():
     """What is to be said of a machine that had other work when it began."""
     return (f"The machine was busy (load {LOAD:.1f} before it began): "
-            "processor time is somewhat too long, the clock's much."
+            "processor times are somewhat too long, elapsed times much too long."
             if LOAD > 0.7 else "")
 
 

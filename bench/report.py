@@ -376,23 +376,23 @@ def draw_scores(histograms, figures, data):
     save(figure, "benchmark_scores.svg")
 
 
-INTRO = """Every detector with its defaults, over the labelled sets of [test/data](../test/data/README.md): how well it
-ranks the anomalies, and how fast. Written by `make bench-report`, which measures everything again.
+INTRO = """This page compares every detector with its defaults over the labeled sets of [test/data](../test/data/README.md): how well it
+ranks the anomalies, and how fast it is. It is written by `make bench-report`, which measures everything again.
 
 A detector is fitted to all rows of a set without the labels and scores the same rows, as is usual for these sets. Figures
 of accuracy are means over {seeds} seeds (± their standard deviation where the seed makes a difference), times are medians of
-one process, scans included. scikit-learn's counterparts had the same parameters and, where the detector standardises, standardised
+one process, scans included. scikit-learn's counterparts had the same parameters and, where the detector standardizes, standardized
 values; they read arrays in memory. They are left out where a set has categories.
 
 - **ROC AUC**: share of pairs of an anomaly and a normal row in which the anomaly scores higher; 0.5 is chance.
 - **average precision**: precision over all thresholds; chance is the share of anomalies.
 - **precision at n**: share of anomalies among the n rows that score highest, n being the number of anomalies."""
 
-ONE_GROUP = """Figures that are published for such systems, of all events in one
-group, beside `ad_layering(event_type, side, price, quantity, ts, order_id)
-OVER (ORDER BY ts, id)` with the default rule, in one process, the sort
-included (27 November 2026, the Intel Xeon above, PostgreSQL 15, while another
-build ran; an order has an id, 3 % of the events begin a sequence).
+ONE_GROUP = """Figures published for such systems, with all events in one
+group, compared with `ad_layering(event_type, side, price, quantity, ts, order_id)
+OVER (ORDER BY ts, id)` with the default rule, in one process, including
+the sort (27 November 2026, the Intel Xeon above, PostgreSQL 15, while another
+build was running; orders have ids, 3 % of the events start a sequence).
 
 | events | published | here |
 |---:|---:|---:|
@@ -400,13 +400,13 @@ build ran; an order has an id, 3 % of the events begin a sequence).
 | 1,000,000 | 60 s | 0.8 to 1.4 s |
 | 10,000,000 | 10 min | 18 s |
 
-Naively, each order looks at all events of its windows, and each cancel at all
-open orders: n times the events of a window, and n times the open orders. The
-rules here keep one cursor per bound of a window, so that each event is passed
-by each cursor once, and the book finds an order by its id, or by side, price
-and size, in a table: O(1) per event, amortised, after the sort's O(n log n).
-Metrics read the events of a sequence again, within a credit that is paid by
-the events passed."""
+A naive implementation compares each order with all events of its windows, and
+each cancel with all open orders: n times the events of a window, and n times
+the open orders. The rules here keep one cursor per bound of a window, so that
+each cursor passes each event once, and find orders by id, or by side, price and
+size, in a hash table: amortized O(1) per event, after the sort's O(n log n).
+Metrics read the events of a sequence again, within a budget proportional to the
+events passed."""
 
 YOUR_OWN = """The figures rank detectors that know nothing about your data. With labels, even a few, measure there:
 
@@ -422,8 +422,8 @@ FROM (SELECT detector, is_anomaly, ad_score(model, features) AS score
 GROUP BY detector ORDER BY roc_auc DESC;
 ```
 
-Here every row is scored by a model that has seen it. [`ad_benchmark`](compare.md) holds rows out, in folds, and says how sure a figure is;
-[`ad_tune`](tune.md) looks for the options. What the metrics mean and how they treat ties: [evaluation](evaluate.md). Which detector suits what: [detectors](detectors.md)."""
+Here every row is scored by a model that has seen it. [`ad_benchmark`](compare.md) holds rows out, in folds, and returns error bars;
+[`ad_tune`](tune.md) searches for options. The metrics and their treatment of ties are described in [evaluation](evaluate.md), the uses of detectors in [detectors](detectors.md)."""
 
 
 def row(name, result):
@@ -488,17 +488,17 @@ def main():
     report.section("Means over the sets",
                    "Best mean ROC AUC first. Times are geometric means.")
     header = ["ROC AUC", "average precision", "precision at n", "fit, ms",
-              "rows scored a second"]
+              "rows scored per second"]
     report.table(["detector", "sets"] + header, summary_rows(means))
-    report.text(f"The same beside scikit-learn, over the {len(common)} sets "
-                "that all of them took: " + ", ".join(common) + ".")
+    report.text(f"The same compared with scikit-learn, over the {len(common)} sets "
+                "that all of them accept: " + ", ".join(common) + ".")
     report.table(["", "sets"] + header, summary_rows(
         {**{f"**{n}**" if n in peers else n: f for n, f in chosen[0].items()
             if n in peers}, **chosen[1]}))
     report.text("![accuracy against speed of every detector and of "
                 "scikit-learn's](img/benchmark_speed.svg)")
     report.section("Scores of normal rows and of anomalies",
-                   f"How far apart a detector puts them, in {SHOWN}. Each "
+                   f"How far apart a detector scores them, in {SHOWN}. Each "
                    "class is drawn to the same area; the outermost bins hold "
                    "what lies beyond them, half a percent of the rows below "
                    "and one percent above. Scores of different detectors are "

@@ -13,13 +13,13 @@ FIGURES = ["VUS-PR", "F1", "false alarms a day", "windows found", "of"]
 OF_VERDICT = ("threshold_method", "alarm_rate", "q", "penalty", "min_segment")
 
 ABOUT = (
-    "Means over the eight labelled series of the Numenta benchmark "
+    "Means over the eight labeled series of the Numenta benchmark "
     "(`test/data/series`). VUS-PR is the volume under the precision-recall "
-    "surface with buffers of up to 100 points, equal scores in an order by "
-    "chance. What is flagged is a method's verdict, or, without one, what a "
-    "rule as one would write it says. F1 is point by point; a false alarm is "
-    "an episode of consecutive flagged points of which none is in a labelled "
-    "window, and a window is found by one flagged point.")
+    "surface with buffers of up to 100 points, equal scores in random order. "
+    "Points are flagged by a method's verdict, or, if it has none, by a simple "
+    "rule. F1 is computed point by point; a false alarm is an episode of "
+    "consecutive flagged points of which none is in a labeled window, and a "
+    "window is found by one flagged point.")
 ABOUT_OPTIONS = (
     "The same figures with one option at a time away from its default, the "
     "first line of each; options of `ad_stream` with `period => '1 day'`. "
@@ -117,7 +117,7 @@ def option_rows(rows):
     return lines
 
 
-OPTIONS = ["option", "default", "neighbours"]
+OPTIONS = ["option", "default", "other values"]
 
 
 def write_methods(report, measured):

@@ -26,18 +26,18 @@ PUBLISHED = [
 
 
 ABOUT = (
-    "Every detector with its defaults, in one process, scan included. Seconds "
-    "are processor time, memory is the growth of a new process's private pages. "
-    "What does not reach a published figure is bold.")
+    "Every detector with its defaults, in one process, including the scan. "
+    "Seconds are processor time; memory is the growth of a new process's private "
+    "pages. Values that do not reach a published figure are bold.")
 ABOUT_CLIENTS = (
-    "One row a call, the model by its name, prepared statements, pgbench with 8 "
-    "clients on the same two processors. These are on the clock, and the machine "
-    "had other work meanwhile: the 95th and 99th percentiles are waits for a "
-    "processor, some 4 ms long. [Speed on two processors]"
-    "(#speed-on-two-processors) has the same of a forest.")
+    "One row per call, with a named model, prepared statements, and pgbench with "
+    "8 clients on the same two processors. These are elapsed times, and the "
+    "machine had other work: the 95th and 99th percentiles are waits for a "
+    "processor of about 4 ms. [Speed on two processors]"
+    "(#speed-on-two-processors) has the same figures for a forest.")
 ABOUT_CONTAMINATION = (
     "Average precision by contamination: 10,000 rows of two columns, anomalies "
-    "anywhere, also among the normal rows.")
+    "are anywhere, including among the normal rows.")
 
 
 def number(x):
