@@ -21,6 +21,9 @@ extern void ad_quantiles(double *v, Size n, const double *q, int nq,
 extern void ad_sort_doubles(double *v, Size n);
 extern void ad_sort_u64(uint64 *v, Size n);
 
+/* chi_square.c */
+extern double ad_chi_square_tail(double x, int degrees);
+
 /* beta.c */
 extern double ad_beta_distribution(double a, double b, double x);
 extern double ad_beta_quantile(double p, double a, double b);
