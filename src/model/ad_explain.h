@@ -32,6 +32,8 @@ extern void ad_words_seen(const AdModel *m, int feature, double v,
 						  StringInfo buf);
 extern void ad_words_value(const AdModel *m, int feature, double v,
 						   const AdCategory *category, StringInfo buf);
+extern void ad_words_usual(const AdModel *m, int feature, double v,
+						   const AdCategory *category, StringInfo buf);
 extern void ad_words_sentence(const AdModel *m, int feature, double v,
 							  const AdCategory *category, StringInfo buf);
 

@@ -491,6 +491,38 @@ append_beyond(const AdModel *m, int feature, double v, bool within,
 	}
 }
 
+/* Append a feature's name and, unless it is missing, its raw value. */
+static void
+append_named(const AdModel *m, int feature, double v,
+			 const AdCategory *category, StringInfo buf)
+{
+	const AdWords *w = &m->words[feature];
+
+	appendStringInfoString(buf, w->name);
+	if (isnan(v))
+		return;
+	appendStringInfoString(buf, w->kind == AD_VALUE_CATEGORY ? " \"" : " ");
+	ad_words_value(m, feature, v, category, buf);
+	if (w->kind == AD_VALUE_CATEGORY)
+		appendStringInfoChar(buf, '"');
+}
+
+/*
+ * Append a raw value that is usual in itself, with what is usual unless it is
+ * a category: amount 3 (usual 1-4).
+ */
+void
+ad_words_usual(const AdModel *m, int feature, double v,
+			   const AdCategory *category, StringInfo buf)
+{
+	const AdWords *w = &m->words[feature];
+
+	append_named(m, feature, v, category, buf);
+	if (w->typical && w->kind != AD_VALUE_CATEGORY &&
+		w->kind != AD_VALUE_BOOLEAN)
+		appendStringInfo(buf, " (usual %s)", w->typical);
+}
+
 /* Append what is to be said of a raw value: amount 5 is above the usual 1-4. */
 void
 ad_words_sentence(const AdModel *m, int feature, double v,
@@ -504,16 +536,8 @@ ad_words_sentence(const AdModel *m, int feature, double v,
 		"long before", "before", "within", "after", "long after"
 	};
 
-	appendStringInfo(buf, "%s ", w->name);
-	if (direction != AD_DIR_MISSING)
-	{
-		if (w->kind == AD_VALUE_CATEGORY)
-			appendStringInfoChar(buf, '"');
-		ad_words_value(m, feature, v, category, buf);
-		if (w->kind == AD_VALUE_CATEGORY)
-			appendStringInfoChar(buf, '"');
-		appendStringInfoChar(buf, ' ');
-	}
+	append_named(m, feature, v, category, buf);
+	appendStringInfoChar(buf, ' ');
 	switch (direction)
 	{
 		case AD_DIR_FAR_BELOW:

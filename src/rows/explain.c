@@ -144,15 +144,16 @@ explain_call(FunctionCallInfo fcinfo, AdModelCall *call, AdModel *m)
 	return e;
 }
 
-/* Explain a row into contribution and order. */
-static void
+/* Explain a row into contribution and order; returns its score. */
+static double
 explain_row(ExplainCall *e, AdModel *m, const double *x)
 {
 	bool		first = m->explain == NULL;
 	int		   *order = e->order;
+	double		score;
 
-	(void) ad_model_explain(m, x, e->options.method == METHOD_PATH,
-							e->contribution);
+	score = ad_model_explain(m, x, e->options.method == METHOD_PATH,
+							 e->contribution);
 	if (first)
 		ad_model_grown(m);
 	ad_model_count_growth(m);
@@ -162,7 +163,7 @@ explain_row(ExplainCall *e, AdModel *m, const double *x)
 			order[j] = j;
 		qsort_arg(order, m->nfeatures, sizeof(int), compare_contributions,
 				  e->contribution);
-		return;
+		return score;
 	}
 	for (int j = 0; j < m->nfeatures; j++)
 	{
@@ -173,6 +174,7 @@ explain_row(ExplainCall *e, AdModel *m, const double *x)
 			order[at] = order[at - 1];
 		order[at] = j;
 	}
+	return score;
 }
 
 /* Empty a buffer but for room for a varlena header. */
@@ -277,7 +279,7 @@ explain(FunctionCallInfo fcinfo, AdModelCall *call, AdModel *m, int options)
 	e = explain_call(fcinfo, call, m);
 	if (options > 0)
 		read_options(fcinfo, options, e);
-	explain_row(e, m, call->args.x);
+	(void) explain_row(e, m, call->args.x);
 	ad_stat_none(&call->stat, true);
 
 	store = begin_result(fcinfo, e);
@@ -352,17 +354,27 @@ append_sentence(ExplainCall *e, AdModelCall *call, const AdModel *m,
 					  &call->args.category[feature], &e->text);
 }
 
+/* What raises the score of a row though it is usual in itself. */
+typedef struct Usual
+{
+	int			features[SENTENCES];	/* greatest contribution first */
+	int			n;
+	bool		leads;			/* the first contributes most of all */
+} Usual;
+
 /*
  * Say what raises the row's score most, of what is not usual in itself.
- * Returns the feature that does of what is; -1: there is none.
+ * Fills in what is.
  */
-static int
-append_contributions(ExplainCall *e, AdModelCall *call, const AdModel *m)
+static void
+append_contributions(ExplainCall *e, AdModelCall *call, const AdModel *m,
+					 Usual *usual)
 {
 	double		greatest = 0;
-	int			usual = -1;
 	int			said = 0;
 
+	usual->n = 0;
+	usual->leads = false;
 	for (int i = 0; i < m->nfeatures && said < SENTENCES; i++)
 	{
 		int			j = e->order[i];
@@ -371,19 +383,52 @@ append_contributions(ExplainCall *e, AdModelCall *call, const AdModel *m)
 
 		if (!(c > 0) || c < greatest * MIN_PART)
 			continue;
-		greatest = Max(greatest, c);
 		if ((direction == AD_DIR_WITHIN || direction == AD_DIR_USUAL) &&
 			e->beyond[j] == 0)
 		{
-			if (usual < 0)
-				usual = j;
-			continue;
+			usual->leads |= greatest == 0;
+			if (usual->n < SENTENCES)
+				usual->features[usual->n++] = j;
 		}
-		append_sentence(e, call, m, j);
-		e->beyond[j] = 0;
-		said++;
+		else
+		{
+			append_sentence(e, call, m, j);
+			e->beyond[j] = 0;
+			said++;
+		}
+		greatest = Max(greatest, c);
 	}
-	return usual;
+}
+
+/*
+ * Say of an anomaly what raises its score most though it is usual in itself:
+ * where nothing else was said, or where that contributes more.
+ */
+static void
+append_usual(ExplainCall *e, AdModelCall *call, const AdModel *m,
+			 const Usual *usual)
+{
+	bool		alone = e->text.len == 0;
+
+	if (usual->n == 0 || (!alone && !usual->leads))
+		return;
+	if (alone && usual->n == 1)
+	{
+		append_sentence(e, call, m, usual->features[0]);
+		appendStringInfoString(&e->text, ", but rows like this are rare");
+		return;
+	}
+	appendStringInfoString(&e->text, alone ? "unusual together: " :
+						   "; unusual together with ");
+	for (int i = 0; i < usual->n; i++)
+	{
+		int			j = usual->features[i];
+
+		if (i > 0)
+			appendStringInfoString(&e->text, ", ");
+		ad_words_usual(m, j, call->args.x[j], &call->args.category[j],
+					   &e->text);
+	}
 }
 
 /*
@@ -416,30 +461,50 @@ append_beyond(ExplainCall *e, AdModelCall *call, const AdModel *m)
 }
 
 /*
- * Say what raises a call's row's score most, and what is beyond all that the
- * fit saw; NULL without a model.
+ * Say of a row of which nothing was said what can be.  A model of format 1 does not know which scores are high: what
+ * contributes most is named then.
+ */
+static void
+append_nothing(ExplainCall *e, AdModelCall *call, const AdModel *m,
+			   const Usual *usual, bool anomaly)
+{
+	if (!m->has_scores && usual->n > 0)
+		append_sentence(e, call, m, usual->features[0]);
+	else
+		appendStringInfoString(&e->text, anomaly ?
+							   "no value is unusual, but rows like this are rare" :
+							   "nothing is unusual");
+}
+
+/*
+ * Say what is unusual of a call's row, of what raises its score most and what
+ * is beyond all that the fit saw, and of an anomaly what is unusual together;
+ * NULL without a model.
  */
 static Datum
 why(FunctionCallInfo fcinfo, AdModelCall *call, AdModel *m)
 {
 	ExplainCall *e;
-	int			usual;
+	Usual		usual;
+	double		score;
+	bool		anomaly;
 
 	if (m == NULL)
 		PG_RETURN_NULL();
 	e = explain_call(fcinfo, call, m);
-	explain_row(e, m, call->args.x);
+	score = explain_row(e, m, call->args.x);
 	ad_stat_none(&call->stat, true);
 	for (int j = 0; j < m->nfeatures; j++)
 		e->beyond[j] = ad_words_beyond(m, j, call->args.x[j]);
 	resetStringInfo(&e->text);
-	usual = append_contributions(e, call, m);
+	append_contributions(e, call, m, &usual);
+	/* as ad_is_anomaly() has it */
+	anomaly = m->has_scores && score > m->calibration.threshold;
+	if (anomaly)
+		append_usual(e, call, m, &usual);
 	append_beyond(e, call, m);
-	/* what is usual in itself is worth a word if there is nothing else */
-	if (e->text.len == 0 && usual >= 0)
-		append_sentence(e, call, m, usual);
-	else if (e->text.len == 0)
-		appendStringInfoString(&e->text, "nothing is unusual");
+	if (e->text.len == 0)
+		append_nothing(e, call, m, &usual, anomaly);
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(e->text.data, e->text.len));
 }
 
