@@ -180,7 +180,7 @@ SELECT pg_temp.expect_error('SELECT ad_benchmark(' || arguments || ')') FROM (VA
 	($$'payment', ARRAY['{"detector": "knn", "k": 0}']$$),
 	($$'payment', 5$$), ($$'payment', ARRAY[5]$$), ($$'payment', '{"detector": "knn"}'::json$$), ($$'payment', 'is_fraud'$$),
 	($$'payment', label => 'fraud'$$), ($$'payment', label => 'IS_FRAUD'$$), ($$'payment', label => 'whatever it is'$$),
-	($$'payment', label => 'amount'$$), ($$'payment', label => 'shop'$$), ($$'SELECT ''x''::name AS "Mix", 1 AS a', label => 'Mix'$$),
+	($$'payment', label => 'amount'$$), ($$'SELECT id, amount, ''NaN''::real AS y FROM payment', label => 'y'$$), ($$'payment', label => 'shop'$$), ($$'SELECT ''x''::name AS "Mix", 1 AS a', label => 'Mix'$$),
 	($$'SELECT now() AS at, 1 AS a', label => 'at'$$),
 	($$'payment', key => 'nokey'$$), ($$'payment', fold => 'amount'$$), ($$'payment', label => 'id', key => 'id'$$),
 	($$'payment', folds => 1$$), ($$'payment', folds => NULL$$), ($$'payment', repeats => 0$$),

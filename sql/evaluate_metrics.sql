@@ -58,6 +58,47 @@ FROM ours o FULL JOIN golden g USING (name, metric);
 SELECT count(*), count(*) FILTER (WHERE same) AS same, count(DISTINCT name) AS sets FROM compared;
 SELECT * FROM compared WHERE same IS NOT TRUE;
 
+-- labels that are numbers, 0 or 1, of any type are the same
+SELECT bool_and(ad_is = ad_int AND ad_is = ad_small AND ad_is = ad_big AND ad_is = ad_real AND ad_is = ad_float AND ad_is = ad_num) AS same
+FROM (SELECT concat(ad_roc_auc(score, l), ad_average_precision(score, l), ad_precision_at(score, l, 10), ad_best_f1(score, l),
+                    ad_roc_curve(score, l), ad_roc_curve(score, l, 5), ad_pr_curve(score, l), ad_pr_curve(score, l, 5),
+                    ad_confusion(score >= 0.5, l)) AS ad_is,
+             concat(ad_roc_auc(score, i), ad_average_precision(score, i), ad_precision_at(score, i, 10), ad_best_f1(score, i),
+                    ad_roc_curve(score, i), ad_roc_curve(score, i, 5), ad_pr_curve(score, i), ad_pr_curve(score, i, 5),
+                    ad_confusion(score >= 0.5, i)) AS ad_int,
+             concat(ad_roc_auc(score, s), ad_average_precision(score, s), ad_precision_at(score, s, 10), ad_best_f1(score, s),
+                    ad_roc_curve(score, s), ad_roc_curve(score, s, 5), ad_pr_curve(score, s), ad_pr_curve(score, s, 5),
+                    ad_confusion((score >= 0.5)::int, s)) AS ad_small,
+             concat(ad_roc_auc(score, b), ad_average_precision(score, b), ad_precision_at(score, b, 10), ad_best_f1(score, b),
+                    ad_roc_curve(score, b), ad_roc_curve(score, b, 5), ad_pr_curve(score, b), ad_pr_curve(score, b, 5),
+                    ad_confusion((score >= 0.5)::int, l)) AS ad_big,
+             concat(ad_roc_auc(score, r), ad_average_precision(score, r), ad_precision_at(score, r, 10), ad_best_f1(score, r),
+                    ad_roc_curve(score, r), ad_roc_curve(score, r, 5), ad_pr_curve(score, r), ad_pr_curve(score, r, 5),
+                    ad_confusion(score >= 0.5, r)) AS ad_real,
+             concat(ad_roc_auc(score, f), ad_average_precision(score, f), ad_precision_at(score, f, 10), ad_best_f1(score, f),
+                    ad_roc_curve(score, f), ad_roc_curve(score, f, 5), ad_pr_curve(score, f), ad_pr_curve(score, f, 5),
+                    ad_confusion(score >= 0.5, f)) AS ad_float,
+             concat(ad_roc_auc(score, n), ad_average_precision(score, n), ad_precision_at(score, n, 10), ad_best_f1(score, n),
+                    ad_roc_curve(score, n), ad_roc_curve(score, n, 5), ad_pr_curve(score, n), ad_pr_curve(score, n, 5),
+                    ad_confusion(score >= 0.5, n)) AS ad_num
+      FROM (SELECT name, score, label = 1 AS l, label AS i, label::smallint AS s, label::bigint AS b,
+                   label::real AS r, label::float8 AS f, label::numeric AS n FROM labelled
+            UNION ALL SELECT name, 0.5, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM labelled) t
+      GROUP BY name) s;
+
+-- other numbers are none
+SELECT sql, pg_temp.expect_error(format('SELECT %s FROM (VALUES (0.1, 0), (0.2, 1)) t(score, x)', sql))
+FROM unnest(ARRAY['ad_roc_auc(score, x + 1)', 'ad_best_f1(score, x::bigint - 1)', 'ad_pr_curve(score, x::float8 / 2)',
+                  $$ad_roc_auc(score, 'NaN'::real)$$, 'ad_precision_at(score, x + 1e-30, 1)', 'ad_confusion(score > 0, x - 1)',
+                  'ad_average_precision(score, x::text)']) sql;
+
+-- what has no type is a boolean, as ever
+SELECT ad_roc_auc(score, 't'), ad_confusion(score > 0.1, 'f'), ad_confusion('t', 'f'), ad_precision_at(score, NULL, 1)
+FROM (VALUES (0.1), (0.2)) t(score);
+PREPARE untyped AS SELECT ad_roc_auc(score, $1), ad_precision_at(score, $2, $3), ad_confusion($4, $5) FROM scored;
+SELECT parameter_types FROM pg_prepared_statements WHERE name = 'untyped';
+DEALLOCATE untyped;
+
 -- the curves, point by point
 CREATE VIEW roc AS
 SELECT name, p.*

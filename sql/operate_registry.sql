@@ -146,6 +146,8 @@ SELECT count(*), round(corr(r1, r2)::numeric, 6) AS rank_correlation,
 FROM ranked;
 SELECT rows, rank_correlation, top_k_overlap, roc_auc1, feature_changes FROM ad_compare('c', 1, 1, 'TABLE payments', k => 9999);
 SELECT rows FROM ad_compare('x', 6, 6, 'SELECT fraud::int AS l, ARRAY[amount, id] FROM payments', label => 'l');
+SELECT rows FROM ad_compare('x', 6, 6, 'SELECT fraud::int::float8 AS l, ARRAY[amount, id] FROM payments', label => 'l');
+SELECT rows FROM ad_compare('x', 6, 6, 'SELECT fraud::int + 1 AS l, ARRAY[amount, id] FROM payments', label => 'l');
 SELECT * FROM ad_compare('c', 1, 3, 'TABLE payments');
 SELECT * FROM ad_compare('c', 1, 2, 'TABLE payments');
 SELECT * FROM ad_compare('c', 1, 1, 'SELECT * FROM payments WHERE false');

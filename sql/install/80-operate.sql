@@ -535,7 +535,11 @@ FROM (SELECT s1, s2, l,
 %s
             ) t) scored) ranked$q$,
 		metrics, given[1], given[2],
-		CASE WHEN $6 IS NULL THEN 'NULL::pg_catalog.bool' ELSE pg_catalog.format('t.%I::pg_catalog.bool', $6) END,
+		CASE WHEN $6 IS NULL THEN 'NULL::pg_catalog.bool' ELSE pg_catalog.format('t.%I%s::pg_catalog.bool', $6,
+			-- of numbers only 0 and 1 are labels
+			CASE WHEN (SELECT t.typcategory FROM pg_catalog.pg_type t
+					   WHERE t.oid OPERATOR(pg_catalog.=) (q.types[pg_catalog.array_position(q.columns, $6)])::pg_catalog.oid)
+					  OPERATOR(pg_catalog.=) 'N' THEN '::_anomaly._ad_flag' ELSE '' END) END,
 		q.sql)
 	INTO rows, rank_correlation, top_k_overlap, roc_auc1, roc_auc2, average_precision1, average_precision2
 	USING models[1], models[2], $5;

@@ -272,15 +272,16 @@ copy_features(Reader *r, double *x)
 static int8
 read_label(Column *c, Datum value, bool isnull)
 {
-	double		v = c->at < 0 || isnull ? NAN : ad_source_number(&c->source, value);
+	double		v;
 
-	if (isnan(v))
+	if (c->at < 0 || isnull)
 		return AD_UNLABELLED;
-	if (v != 0 && v != 1)
+	v = ad_source_number(&c->source, value);
+	if (!(v == 0 || v == 1))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("label column \"%s\" has the value %g", c->name, v),
-				 errdetail("A label is true or 1 for an anomaly, false or 0 for a normal row, NULL where it is not known.")));
+				 errdetail(AD_LABEL_EXPECTED)));
 	return v == 1;
 }
 

@@ -10,6 +10,7 @@
 #include "rows/ad_model_call.h"
 #include "rows/ad_spec_value.h"
 #include "sql/ad_aggregate.h"
+#include "sql/ad_text.h"
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
@@ -89,9 +90,8 @@ ad_weigh_transfn(PG_FUNCTION_ARGS)
 	if (label != 0 && label != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("label is %s, must be 0 or 1",
-						float8out_internal(label)),
-				 errhint("NULL says that a row has no label.")));
+				 errmsg("label is %s", float8out_internal(label)),
+				 errdetail(AD_LABEL_EXPECTED)));
 	if (state == NULL)
 		state = create_state(mcxt, PG_GETARG_BYTEA_PP(1));
 	scores = PG_GETARG_ARRAYTYPE_P(2);

@@ -17,6 +17,10 @@
 #define AD_MAX_KEY			1000	/* bytes of a text kept as a key, or
 									 * entity */
 
+/* What a label may be, wherever one is read; the detail of its error. */
+#define AD_LABEL_EXPECTED \
+	"A label is true or 1 for an anomaly, false or 0 for a normal row, NULL where it is not known."
+
 /* text.c */
 extern void ad_check_length(Datum value, const char *what, Size max);
 extern char *ad_text_argument(Datum value, const char *what, Size max);
