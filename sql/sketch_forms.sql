@@ -151,6 +151,14 @@ SELECT i::int2 AS int2, i AS int4, i::int8 AS int8, i::float4 AS float4, i::floa
 FROM generate_series(1, 20) i;
 SELECT position, name, type, "distinct", min, median, max, encoding
 FROM ad_features((SELECT ad_fit('iforest', t) FROM types t));
+-- the same to read, in the feature's own type
+SELECT name, distinct_values, min_text, median_text, max_text
+FROM ad_features((SELECT ad_fit('iforest', t) FROM types t));
+SELECT min_text::interval = interval '-1000 days -00:00:01.5' AS low, max_text::interval = interval '2 days 04:00' AS high
+FROM ad_features((SELECT ad_fit('iforest', v) FROM unnest('{-1000 days -00:00:01.5,2 days 04:00}'::interval[]) v));
+SELECT t.type, f.min_text::timestamptz = extremes.low AND f.max_text::timestamptz = extremes.high AS same
+FROM (VALUES (timestamptz '0044-03-15 12:00+00 BC', timestamptz '2345-06-07 08:09:10.125+00')) extremes(low, high), (VALUES ('UTC'), ('Asia/Kolkata')) t(type),
+     LATERAL (SELECT ad_fit(ad_iforest() || ad_prepare(timezone => t.type), v) AS m FROM unnest(ARRAY[low, high]) v) m, ad_features(m) f;
 -- columns and row agree on each
 WITH m AS (
     SELECT ad_fit('iforest', int2, int4, int8, float4, float8, "numeric", money, bool, date, time,

@@ -88,12 +88,35 @@ CREATE FUNCTION @extschema@.ad_features(
     OUT min double precision,
     OUT median double precision,
     OUT max double precision,
-    OUT encoding text)
+    OUT encoding text,
+    OUT distinct_values bigint,
+    OUT min_text text,
+    OUT median_text text,
+    OUT max_text text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_features(bytea) IS
-'the features of a model: one row each with counts, range, and how it enters the detector; distinct is NULL when there are more than are counted; temporal values are in seconds';
+'the features of a model: one row each with counts, range, and how it enters the detector; distinct_values, and distinct, which is the same, are NULL when there are more than are counted; min, median and max are numbers as the model sees them, of temporal features in seconds (since 1970, or midnight), of money in cents; min_text and the like are the same as text that the feature''s type reads; of categories they are NULL';
+
+-- What was ad_features() in 0.2.0, for what depends on it.
+CREATE FUNCTION _anomaly._ad_features(
+    model bytea,
+    OUT "position" integer,
+    OUT name text,
+    OUT type text,
+    OUT missing bigint,
+    OUT infinite bigint,
+    OUT "distinct" bigint,
+    OUT min double precision,
+    OUT median double precision,
+    OUT max double precision,
+    OUT encoding text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'ad_features'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
+COMMENT ON FUNCTION _anomaly._ad_features(bytea) IS
+'ad_features() of version 0.2.0, for objects that depend on it';
 
 CREATE FUNCTION @extschema@.ad_outlier(spec jsonb, VARIADIC "any")
 RETURNS double precision

@@ -426,12 +426,35 @@ CREATE FUNCTION @extschema@.ad_features(
     OUT min double precision,
     OUT median double precision,
     OUT max double precision,
-    OUT encoding text)
+    OUT encoding text,
+    OUT distinct_values bigint,
+    OUT min_text text,
+    OUT median_text text,
+    OUT max_text text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_features(text) IS
-'the features of the active version of a named model; needs the privilege read';
+'the features of the active version of a named model, as ad_features(bytea) has them; needs the privilege read';
+
+-- What was ad_features() in 0.2.0, for what depends on it, and for ad_report().
+CREATE FUNCTION _anomaly._ad_features(
+    model text,
+    OUT "position" integer,
+    OUT name text,
+    OUT type text,
+    OUT missing bigint,
+    OUT infinite bigint,
+    OUT "distinct" bigint,
+    OUT min double precision,
+    OUT median double precision,
+    OUT max double precision,
+    OUT encoding text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'ad_features'
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
+COMMENT ON FUNCTION _anomaly._ad_features(text) IS
+'ad_features() of version 0.2.0, for objects that depend on it, and for ad_report()';
 
 -- Comparing.
 

@@ -147,14 +147,25 @@ COMMENT ON FUNCTION _anomaly._ad_health_all() IS
 'the lines of ad_health(), of which those that are about no object in particular have an empty one, and a row for each object of a check';
 
 CREATE FUNCTION @extschema@.ad_health()
+RETURNS TABLE ("check" text, status text, detail text, hint text, check_name text)
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT h."check", h.status, h.detail, h.hint, h."check" FROM _anomaly._ad_health_all() h WHERE h.line
+$$;
+COMMENT ON FUNCTION @extschema@.ad_health() IS
+'what is wrong, if anything: one row per check with status ok, warning or critical, the facts, and what to do; check_name is the name of the check, as is check, which needs quotes; limits are the settings anomaly.health_*, and those of jobs and models';
+
+-- What was ad_health() in 0.2.0, for what depends on it.
+CREATE FUNCTION _anomaly._ad_health()
 RETURNS TABLE ("check" text, status text, detail text, hint text)
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT h."check", h.status, h.detail, h.hint FROM _anomaly._ad_health_all() h WHERE h.line
 $$;
-COMMENT ON FUNCTION @extschema@.ad_health() IS
-'what is wrong, if anything: one row per check with status ok, warning or critical, the facts, and what to do; limits are the settings anomaly.health_*, and those of jobs and models';
+COMMENT ON FUNCTION _anomaly._ad_health() IS
+'ad_health() of version 0.2.0, for objects that depend on it';
 
 CREATE PROCEDURE _anomaly._ad_check_health()
 AS 'MODULE_PATHNAME', 'ad_check_health'
@@ -169,7 +180,7 @@ COMMENT ON PROCEDURE @extschema@.ad_check_health() IS
 
 CREATE VIEW @extschema@.ad_health_log WITH (security_barrier) AS
 SELECT l.at, l.role::text AS role, l."check", nullif(l.object, '') AS object, l.from_status, l.to_status,
-       CASE WHEN pg_has_role(l.role, 'USAGE') THEN l.detail END AS detail
+       CASE WHEN pg_has_role(l.role, 'USAGE') THEN l.detail END AS detail, l."check" AS check_name
 FROM _anomaly._ad_health_log l
 WHERE l.role::text <> '' AND (pg_has_role(l.role, 'USAGE') OR pg_has_role('pg_monitor', 'USAGE'))
 ORDER BY l.id
@@ -178,7 +189,8 @@ COMMENT ON VIEW @extschema@.ad_health_log IS
 'changes of health that ad_check_health() found, of 90 days and at most 10,000 per role: what roles saw that the current user has the rights of, or with pg_monitor all, but for the details';
 COMMENT ON COLUMN @extschema@.ad_health_log.at IS 'when it was found';
 COMMENT ON COLUMN @extschema@.ad_health_log.role IS 'the role that called ad_check_health()';
-COMMENT ON COLUMN @extschema@.ad_health_log."check" IS 'as in ad_health()';
+COMMENT ON COLUMN @extschema@.ad_health_log."check" IS 'the same as check_name; it needs quotes';
+COMMENT ON COLUMN @extschema@.ad_health_log.check_name IS 'the name of the check, as in ad_health()';
 COMMENT ON COLUMN @extschema@.ad_health_log.object IS 'the job, the model, or the kind and name of the schedule; NULL: the check is about none in particular';
 COMMENT ON COLUMN @extschema@.ad_health_log.from_status IS 'what it was';
 COMMENT ON COLUMN @extschema@.ad_health_log.to_status IS 'what it became';

@@ -26,24 +26,6 @@ LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000 ROWS 100;
 COMMENT ON FUNCTION _anomaly._ad_pr_curve(double precision[], boolean[], bigint) IS
 'ad_pr_curve(double precision[], boolean[], bigint)';
 
-CREATE FUNCTION _anomaly._ad_features(
-    model text,
-    OUT "position" integer,
-    OUT name text,
-    OUT type text,
-    OUT missing bigint,
-    OUT infinite bigint,
-    OUT "distinct" bigint,
-    OUT min double precision,
-    OUT median double precision,
-    OUT max double precision,
-    OUT encoding text)
-RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'ad_features'
-LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
-COMMENT ON FUNCTION _anomaly._ad_features(text) IS
-'ad_features(text)';
-
 CREATE FUNCTION _anomaly._ad_report_scores(low double precision, high double precision, confirmed double precision[],
     unlabelled double precision[], refused double precision[], threshold double precision)
 RETURNS text

@@ -18,16 +18,16 @@ BEGIN
 	END IF;
 END $$;
 
--- Who may not train may not with labels.
+-- Who may not train may not with labels, nor look at what he was not to see.
 DO $$
 DECLARE
 	f record;
 	g record;
 BEGIN
 	FOR f IN SELECT new.oid::regprocedure AS new, old.proacl, old.proowner
-		FROM pg_proc old JOIN pg_proc new ON new.proname = 'ad_train' AND new.pronamespace = '@extschema@'::regnamespace
-			AND new.proargtypes[2] = old.proargtypes[2]
-		WHERE old.proname = '_ad_train' AND old.pronamespace = '_anomaly'::regnamespace AND old.proacl IS NOT NULL
+		FROM pg_proc old JOIN pg_proc new ON '_' || new.proname = old.proname AND new.pronamespace = '@extschema@'::regnamespace
+			AND CASE new.proname WHEN 'ad_train' THEN new.proargtypes[2] = old.proargtypes[2] ELSE new.proargtypes = old.proargtypes END
+		WHERE old.proname IN ('_ad_train', '_ad_features', '_ad_health') AND old.pronamespace = '_anomaly'::regnamespace AND old.proacl IS NOT NULL
 	LOOP
 		EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f.new);
 		FOR g IN SELECT a.grantee, a.is_grantable FROM aclexplode(f.proacl) a WHERE a.privilege_type = 'EXECUTE' AND a.grantee <> f.proowner LOOP

@@ -83,6 +83,14 @@ ALTER FUNCTION @extschema@._ad_fair_forest(integer, integer, integer, integer, d
 ALTER FUNCTION @extschema@.ad_ecod(text) RENAME TO _ad_ecod;
 ALTER FUNCTION @extschema@._ad_ecod(text) SET SCHEMA _anomaly;
 
+-- And of ad_features() and ad_health(), which have more columns.
+ALTER FUNCTION @extschema@.ad_features(bytea) RENAME TO _ad_features;
+ALTER FUNCTION @extschema@._ad_features(bytea) SET SCHEMA _anomaly;
+ALTER FUNCTION @extschema@.ad_features(text) RENAME TO _ad_features;
+ALTER FUNCTION @extschema@._ad_features(text) SET SCHEMA _anomaly;
+ALTER FUNCTION @extschema@.ad_health() RENAME TO _ad_health;
+ALTER FUNCTION @extschema@._ad_health() SET SCHEMA _anomaly;
+
 -- And of ad_layering_sequences().
 ALTER FUNCTION @extschema@.ad_layering_sequences(text, jsonb, text[], text, boolean) RENAME TO _ad_layering_sequences;
 ALTER FUNCTION @extschema@._ad_layering_sequences(text, jsonb, text[], text, boolean) SET SCHEMA _anomaly;

@@ -30,5 +30,7 @@ extern const double ad_powers_of_ten[AD_VALUE_DECIMALS + 1];
 extern AdValueKind ad_value_kind(const AdModelFeature *f);
 extern void ad_value_append(StringInfo buf, const AdModel *m, int feature,
 							AdValueKind kind, double v, int decimals);
+extern void ad_value_literal(StringInfo buf, const AdModel *m, int feature,
+							 double v);
 
 #endif							/* AD_VALUE_TEXT_H */

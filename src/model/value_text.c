@@ -12,6 +12,7 @@
 #include "model/ad_value_text.h"
 
 #include "datatype/timestamp.h"
+#include "utils/float.h"
 
 /* Return what a feature's values are. */
 AdValueKind
@@ -169,11 +170,15 @@ append_moment(const AdModel *m, StringInfo buf, double v, AdValueKind kind,
 	if (kind == AD_VALUE_TIMESTAMPTZ)
 	{
 		int			minutes = (int) (labs(tm->tm_gmtoff) / SECS_PER_MINUTE);
+		int			seconds = (int) (labs(tm->tm_gmtoff) % SECS_PER_MINUTE);
 
 		appendStringInfo(buf, "%c%02d", tm->tm_gmtoff < 0 ? '-' : '+',
 						 minutes / MINS_PER_HOUR);
-		if (minutes % MINS_PER_HOUR != 0)
+		if (minutes % MINS_PER_HOUR != 0 || seconds != 0)
 			appendStringInfo(buf, ":%02d", minutes % MINS_PER_HOUR);
+		/* local mean time, before there were zones */
+		if (seconds != 0)
+			appendStringInfo(buf, ":%02d", seconds);
 	}
 	if (tm->tm_year + 1900 <= 0)
 		appendStringInfoString(buf, " BC");
@@ -238,6 +243,63 @@ ad_value_append(StringInfo buf, const AdModel *m, int feature,
 			break;
 		default:
 			append_number(buf, v, decimals);
+			break;
+	}
+}
+
+/* Append seconds as an interval that reads back: each part has the sign. */
+static void
+append_interval(StringInfo buf, double v)
+{
+	int64		us;
+
+	if (!(fabs(v) < 1e11))
+	{
+		append_seconds(buf, v);
+		return;
+	}
+	us = (int64) rint(v * USECS_PER_SEC);
+	if (us / USECS_PER_DAY != 0)
+		appendStringInfo(buf, INT64_FORMAT " days%s", us / USECS_PER_DAY,
+						 us % USECS_PER_DAY != 0 ? " " : "");
+	if (us / USECS_PER_DAY == 0 || us % USECS_PER_DAY != 0)
+		append_span(buf, (double) (us % USECS_PER_DAY) / USECS_PER_SEC, false);
+}
+
+/*
+ * Append a number of a feature as a text that reads back in the feature's own
+ * type: no commas, no weekday, and of a number all its digits.
+ */
+void
+ad_value_literal(StringInfo buf, const AdModel *m, int feature, double v)
+{
+	AdValueKind kind = ad_value_kind(&m->features[feature]);
+
+	switch (kind)
+	{
+		case AD_VALUE_DATE:
+		case AD_VALUE_TIMESTAMP:
+		case AD_VALUE_TIMESTAMPTZ:
+			if (isinf(v))
+				appendStringInfoString(buf, v > 0 ? "infinity" : "-infinity");
+			else
+				append_moment(m, buf, v, kind, false);
+			break;
+		case AD_VALUE_TIME:
+			append_span(buf, v, false);
+			break;
+		case AD_VALUE_INTERVAL:
+			append_interval(buf, v);
+			break;
+		case AD_VALUE_BOOLEAN:
+			/* a median may lie between the two */
+			appendStringInfoString(buf, v > 0.5 ? "true" : "false");
+			break;
+		case AD_VALUE_MONEY:
+			appendStringInfo(buf, "%.2f", v / 100);
+			break;
+		default:
+			appendStringInfoString(buf, float8out_internal(v));
 			break;
 	}
 }

@@ -6,6 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include "model/ad_explain.h"
+#include "model/ad_value_text.h"
 #include "rows/ad_model_call.h"
 #include "rows/ad_spec_value.h"
 #include "sql/ad_result.h"
@@ -32,6 +33,10 @@ enum
 	FEATURE_MEDIAN,
 	FEATURE_MAX,
 	FEATURE_ENCODING,
+	FEATURE_DISTINCT_VALUES,
+	FEATURE_MIN_TEXT,
+	FEATURE_MEDIAN_TEXT,
+	FEATURE_MAX_TEXT,
 	FEATURE_COLUMNS
 };
 
@@ -76,9 +81,24 @@ ad_info(PG_FUNCTION_ARGS)
 	PG_RETURN_JSONB_P(ad_jsonb_from_text(buf.data));
 }
 
+/* A number of a feature as text that its type reads; NULL for none. */
+static Datum
+feature_text(const AdModel *m, int feature, double v, bool *isnull)
+{
+	StringInfoData buf;
+
+	*isnull = isnan(v) || m->features[feature].class == AD_CLASS_CATEGORY;
+	if (*isnull)
+		return (Datum) 0;
+	initStringInfo(&buf);
+	ad_value_literal(&buf, m, feature, v);
+	return PointerGetDatum(cstring_to_text_with_len(buf.data, buf.len));
+}
+
 /*
  * ad_features(model bytea or text) -> one row per feature.  Numbers of temporal
- * features are in seconds, as the model sees them.  Strict.
+ * features are in seconds, as the model sees them, and besides as text.  The
+ * function of 0.2.0 has no columns after the encoding.  Strict.
  */
 Datum
 ad_features(PG_FUNCTION_ARGS)
@@ -128,6 +148,14 @@ ad_features(PG_FUNCTION_ARGS)
 											  &nulls[FEATURE_MEDIAN]);
 	values[FEATURE_MAX] = ad_float_or_null(f->stats.max, &nulls[FEATURE_MAX]);
 	values[FEATURE_ENCODING] = CStringGetTextDatum(ad_encoding_text(m, j));
+	nulls[FEATURE_DISTINCT_VALUES] = nulls[FEATURE_DISTINCT];
+	values[FEATURE_DISTINCT_VALUES] = values[FEATURE_DISTINCT];
+	values[FEATURE_MIN_TEXT] = feature_text(m, j, f->stats.min,
+											&nulls[FEATURE_MIN_TEXT]);
+	values[FEATURE_MEDIAN_TEXT] = feature_text(m, j, f->stats.median,
+											   &nulls[FEATURE_MEDIAN_TEXT]);
+	values[FEATURE_MAX_TEXT] = feature_text(m, j, f->stats.max,
+											&nulls[FEATURE_MAX_TEXT]);
 	SRF_RETURN_NEXT(ctx, HeapTupleGetDatum(heap_form_tuple(ctx->tuple_desc,
 														   values, nulls)));
 }
