@@ -78,9 +78,9 @@ FROM (SELECT ad_fit('autoencoder', 7, 'a'::text) AS m FROM generate_series(1, 10
 -- what is trimmed is not learnt: a tenth of the rows in another place
 CREATE TABLE places AS
 SELECT i % 10 = 0 AS odd, sin(i) + 2 * (i % 10 = 0)::int AS a, sin(2 * i) - 2 * (i % 10 = 0)::int AS b, cos(3 * i) AS c FROM generate_series(1, 2000) i;
-SELECT "trim", ad_roc_auc(ad_score(m, a, b, c), odd) > 0.9 AS found
-FROM places, (SELECT "trim", ad_fit(ad_autoencoder('{16,2}', 50, "trim"), a, b, c) AS m FROM places, unnest('{0.2, 0}'::float8[]) "trim" GROUP BY "trim") f
-GROUP BY "trim" ORDER BY "trim" DESC;
+SELECT trim_share, ad_roc_auc(ad_score(m, a, b, c), odd) > 0.9 AS found
+FROM places, (SELECT trim_share, ad_fit(ad_autoencoder('{16,2}', 50, trim_share), a, b, c) AS m FROM places, unnest('{0.2, 0}'::float8[]) trim_share GROUP BY trim_share) f
+GROUP BY trim_share ORDER BY trim_share DESC;
 -- it finds what is known to be there
 SELECT dataset, round(avg(auc)::numeric, 2) >= least AS finds
 FROM (SELECT dataset, ad_roc_auc(ad_score(model, x), anomaly) AS auc
@@ -95,7 +95,7 @@ FROM (SELECT epochs, batch, ad_fit(ad_autoencoder(epochs => epochs, batch => bat
 -- options
 SELECT ad_autoencoder();
 SELECT ad_autoencoder(NULL, 20) - 'detector' AS options;
-SELECT ad_info(ad_fit('{"detector": "autoencoder", "hidden": [3], "trim": null}'::jsonb, a, b)) #> '{spec,hidden}' AS hidden FROM line;
+SELECT ad_info(ad_fit('{"detector": "autoencoder", "hidden": [3], "trim_share": null}'::jsonb, a, b)) #> '{spec,hidden}' AS hidden FROM line;
 SELECT ad_autoencoder('{}');
 SELECT ad_autoencoder('{64,0}');
 SELECT ad_autoencoder('{64,NULL}');
@@ -106,7 +106,7 @@ SELECT ad_fit('{"detector": "autoencoder", "hidden": 64}'::jsonb, 1);
 SELECT ad_fit('{"detector": "autoencoder", "hidden": [1.5]}'::jsonb, 1);
 SELECT ad_fit('{"detector": "autoencoder", "hidden": ["64"]}'::jsonb, 1);
 SELECT ad_autoencoder(epochs => 0);
-SELECT ad_autoencoder("trim" => 0.91);
+SELECT ad_autoencoder(trim_share => 0.91);
 SELECT ad_autoencoder(members => 101);
 SELECT ad_autoencoder(learning_rate => 0);
 SELECT ad_autoencoder(batch => 8193);

@@ -89,13 +89,13 @@ FROM (SELECT epochs, batch, rate, ad_fit(ad_vae(epochs => epochs, batch => batch
 -- options
 SELECT ad_vae();
 SELECT ad_vae(NULL, 2, 20) - 'detector' AS options;
-SELECT ad_info(ad_fit('{"detector": "vae", "hidden": [3], "trim": null}'::jsonb, a, b)) #> '{spec,hidden}' AS hidden FROM line;
+SELECT ad_info(ad_fit('{"detector": "vae", "hidden": [3], "trim_share": null}'::jsonb, a, b)) #> '{spec,hidden}' AS hidden FROM line;
 SELECT ad_vae('{}');
 SELECT ad_vae('{64,0}');
 SELECT ad_vae(latent => 0);
 SELECT ad_vae(latent => 513);
 SELECT ad_vae(epochs => 0);
-SELECT ad_vae("trim" => 0.91);
+SELECT ad_vae(trim_share => 0.91);
 SELECT ad_vae(members => 101);
 SELECT ad_vae(learning_rate => 0);
 SELECT ad_vae(batch => 8193);

@@ -57,7 +57,7 @@ FROM s;
 SELECT tz = ts AS timestamp, tz = old AS old, i8 = i4 AS int, i8 = i2 AS smallint, n AS numeric FROM state;
 SELECT ad_stream_info(tz), ad_stream_info(d), ad_stream_info(i8) FROM state;
 SELECT (ad_stream_array(i8, ARRAY[99], ARRAY[1001])).anomalies AS bigint,
-       (ad_stream_array(state => tz, times => '{2030-01-01}'::timestamptz[], "values" => '{99}')).anomalies AS named,
+       (ad_stream_array(state => tz, times => '{2030-01-01}'::timestamptz[], series => '{99}')).anomalies AS named,
        (ad_stream_update(tz, '{2030-01-01}', '{99}')).anomalies AS old,
        (ad_stream_update(state => tz, times => '{2030-01-01}', "values" => '{99}')).anomalies AS old_named
 FROM state;

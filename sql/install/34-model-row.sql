@@ -129,7 +129,7 @@ LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION _anomaly._ad_fit_state_finalfn(@extschema@.ad_sketch_state) IS
 'the model fitted to a state of packed rows';
 
-CREATE AGGREGATE @extschema@.ad_sketch(spec jsonb, "row" @extschema@.ad_row) (
+CREATE AGGREGATE @extschema@.ad_sketch(spec jsonb, features @extschema@.ad_row) (
     SFUNC = _anomaly._ad_sketch_row_transfn,
     STYPE = @extschema@.ad_sketch_state,
     SSPACE = 4194304,
@@ -140,7 +140,7 @@ CREATE AGGREGATE @extschema@.ad_sketch(spec jsonb, "row" @extschema@.ad_row) (
 COMMENT ON AGGREGATE @extschema@.ad_sketch(jsonb, @extschema@.ad_row) IS
 'sketch of packed rows, sampled as ad_sampling() in the spec says, or by default as a fit by that spec would; the same bytes as ad_sketch(jsonb, VARIADIC "any") has of the same features; a NULL row is passed over; no rows: NULL; NULL spec: 22004';
 
-CREATE AGGREGATE @extschema@.ad_fit(spec jsonb, "row" @extschema@.ad_row) (
+CREATE AGGREGATE @extschema@.ad_fit(spec jsonb, features @extschema@.ad_row) (
     SFUNC = _anomaly._ad_fit_row_transfn,
     STYPE = @extschema@.ad_sketch_state,
     SSPACE = 2097152,
@@ -151,7 +151,7 @@ CREATE AGGREGATE @extschema@.ad_fit(spec jsonb, "row" @extschema@.ad_row) (
 COMMENT ON AGGREGATE @extschema@.ad_fit(jsonb, @extschema@.ad_row) IS
 'model fitted to packed rows, whose names are kept: the form that other servers and distributed engines can compute in parts; a NULL row is passed over; no rows: NULL; NULL spec: 22004';
 
-CREATE AGGREGATE @extschema@.ad_fit(detector text, "row" @extschema@.ad_row) (
+CREATE AGGREGATE @extschema@.ad_fit(detector text, features @extschema@.ad_row) (
     SFUNC = _anomaly._ad_fit_row_transfn,
     STYPE = @extschema@.ad_sketch_state,
     SSPACE = 2097152,

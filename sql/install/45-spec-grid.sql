@@ -53,7 +53,7 @@ CREATE FUNCTION @extschema@.ad_grid(
     tol double precision[] DEFAULT NULL,
     tolerance double precision[] DEFAULT NULL,
     trees double precision[] DEFAULT NULL,
-    "trim" double precision[] DEFAULT NULL,
+    trim_share double precision[] DEFAULT NULL,
     use_weights boolean[] DEFAULT NULL,
     variant text[] DEFAULT NULL,
     widths text[] DEFAULT NULL,

@@ -263,7 +263,7 @@ AS 'MODULE_PATHNAME', 'ad_stream';
 COMMENT ON FUNCTION @extschema@.ad_stream(float8, text, jsonb)
 IS 'scores each row from the rows before it alone, at a time in quotes: a timestamp with time zone, as ever';
 
-CREATE FUNCTION @extschema@.ad_stream_array(state bytea, "values" float8[], times anyarray, options jsonb DEFAULT '{}',
+CREATE FUNCTION @extschema@.ad_stream_array(state bytea, series float8[], times anyarray, options jsonb DEFAULT '{}',
 	OUT new_state bytea, OUT scores float8[], OUT anomalies smallint[],
 	OUT window_scores float8[], OUT shape_scores float8[], OUT combined_scores float8[])
 RETURNS record

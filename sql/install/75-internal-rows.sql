@@ -9,7 +9,7 @@ SUPPORT _anomaly._ad_row_support;
 COMMENT ON FUNCTION _anomaly._ad_pack(VARIADIC "any") IS
 'ad_row(VARIADIC "any")';
 
-CREATE AGGREGATE _anomaly._ad_sketch(spec jsonb, "row" @extschema@.ad_row) (
+CREATE AGGREGATE _anomaly._ad_sketch(spec jsonb, features @extschema@.ad_row) (
     SFUNC = _anomaly._ad_sketch_row_transfn,
     STYPE = @extschema@.ad_sketch_state,
     SSPACE = 4194304,
@@ -20,7 +20,7 @@ CREATE AGGREGATE _anomaly._ad_sketch(spec jsonb, "row" @extschema@.ad_row) (
 COMMENT ON AGGREGATE _anomaly._ad_sketch(jsonb, @extschema@.ad_row) IS
 'ad_sketch(jsonb, ad_row)';
 
-CREATE AGGREGATE _anomaly._ad_fit(spec jsonb, "row" @extschema@.ad_row) (
+CREATE AGGREGATE _anomaly._ad_fit(spec jsonb, features @extschema@.ad_row) (
     SFUNC = _anomaly._ad_fit_row_transfn,
     STYPE = @extschema@.ad_sketch_state,
     SSPACE = 2097152,
@@ -31,7 +31,7 @@ CREATE AGGREGATE _anomaly._ad_fit(spec jsonb, "row" @extschema@.ad_row) (
 COMMENT ON AGGREGATE _anomaly._ad_fit(jsonb, @extschema@.ad_row) IS
 'ad_fit(jsonb, ad_row)';
 
-CREATE AGGREGATE _anomaly._ad_fit(detector text, "row" @extschema@.ad_row) (
+CREATE AGGREGATE _anomaly._ad_fit(detector text, features @extschema@.ad_row) (
     SFUNC = _anomaly._ad_fit_row_transfn,
     STYPE = @extschema@.ad_sketch_state,
     SSPACE = 2097152,

@@ -31,7 +31,7 @@ typedef struct AutoencoderOptions
 {
 	AdIntList	hidden;
 	int			epochs;
-	double		trim;
+	double		trim_share;
 	int			members;
 	double		learning_rate;
 	int			batch;
@@ -209,7 +209,7 @@ autoencoder_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 		.m = m,
 		.epochs = o->epochs,
 		.batch = o->batch,
-		.trim = o->trim,
+		.trim = o->trim_share,
 		.learning_rate = o->learning_rate,
 		.members = o->members,
 		.shape = &shape,
@@ -314,7 +314,7 @@ autoencoder_describe(const void *scorer, StringInfo json)
 static const AdOption autoencoder_options[] = {
 	AD_INTS(AutoencoderOptions, hidden, "[64, 16]", 1, AD_NETWORK_MAX_WIDTH),
 	AD_INT(AutoencoderOptions, epochs, 10, 1, 1000),
-	AD_FLOAT(AutoencoderOptions, trim, 0.2, 0, 0.9),
+	AD_FLOAT(AutoencoderOptions, trim_share, 0.2, 0, 0.9),
 	AD_INT(AutoencoderOptions, members, 1, 1, AD_NETWORK_MAX_MEMBERS),
 	AD_FLOAT_ABOVE(AutoencoderOptions, learning_rate, 0.001, 0, 1),
 	AD_INT(AutoencoderOptions, batch, 256, 1, 8192),

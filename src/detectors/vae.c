@@ -48,7 +48,7 @@ typedef struct VaeOptions
 	AdIntList	hidden;
 	int			latent;
 	int			epochs;
-	double		trim;
+	double		trim_share;
 	int			members;
 	double		learning_rate;
 	int			batch;
@@ -391,7 +391,7 @@ vae_fit(const AdMatrix *m, const void *opts, StringInfo payload)
 		.m = m,
 		.epochs = o->epochs,
 		.batch = o->batch,
-		.trim = o->trim,
+		.trim = o->trim_share,
 		.learning_rate = o->learning_rate,
 		.members = o->members,
 		.shape = &shape,
@@ -550,7 +550,7 @@ static const AdOption vae_options[] = {
 	AD_INTS(VaeOptions, hidden, "[32]", 1, AD_NETWORK_MAX_WIDTH),
 	AD_INT(VaeOptions, latent, 4, 1, MAX_LATENT),
 	AD_INT(VaeOptions, epochs, 30, 1, 1000),
-	AD_FLOAT(VaeOptions, trim, 0.1, 0, 0.9),
+	AD_FLOAT(VaeOptions, trim_share, 0.1, 0, 0.9),
 	AD_INT(VaeOptions, members, 1, 1, AD_NETWORK_MAX_MEMBERS),
 	AD_FLOAT_ABOVE(VaeOptions, learning_rate, 0.001, 0, 1),
 	AD_INT(VaeOptions, batch, 256, 1, 8192),
