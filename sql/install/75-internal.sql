@@ -37,6 +37,13 @@ SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION _anomaly._ad_pvalue(text, VARIADIC "any") IS
 'ad_pvalue(text, VARIADIC "any")';
 
+CREATE FUNCTION _anomaly._ad_why(model bytea, VARIADIC "any")
+RETURNS text
+AS 'MODULE_PATHNAME', 'ad_why'
+LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION _anomaly._ad_why(bytea, VARIADIC "any") IS
+'ad_why(bytea, VARIADIC "any")';
+
 CREATE FUNCTION _anomaly._ad_explain(
     model bytea,
     options jsonb,

@@ -41,6 +41,7 @@ extern void ad_query_read_only(const char *sql, int nargs, Oid *types,
 							   Datum *values);
 extern void ad_query_stream(SPIPlanPtr plan, int nargs, const Oid *types,
 							Datum *values, DestReceiver *dest);
+extern char *ad_query_key_text(const AdQuery *q);
 extern bool ad_query_has_rows(const AdQuery *q);
 
 #endif							/* AD_QUERY_H */

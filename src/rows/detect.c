@@ -112,26 +112,6 @@ set_columns(HeapTuple scored, TupleDesc desc, const AdCalibration *c,
 	values[DETECT_IS_ANOMALY] = BoolGetDatum(score > c->threshold);
 }
 
-/*
- * The key as an SQL expression, made text by nobody's code that has not the
- * rights of the caller; in SPI's memory.
- */
-static char *
-key_text(const char *schema, const AdQuery *q)
-{
-	Oid			types[2] = {TEXTOID, REGTYPEOID};
-	Datum		values[2];
-
-	if (q->key < 0)
-		return "NULL::pg_catalog.text";
-	values[0] = CStringGetTextDatum(psprintf("_q._c%d", q->key + 1));
-	values[1] = ObjectIdGetDatum(TupleDescAttr(q->columns, q->key)->atttypid);
-	if (SPI_execute_with_args(psprintf("SELECT %s._ad_text_of($1, $2)", schema),
-							  2, types, values, NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_with_args failed");
-	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-}
-
 /* Score the rows of a query into a tuplestore. */
 static void
 score_rows(const char *schema, const AdQuery *q, bytea *bytes,
@@ -151,7 +131,7 @@ score_rows(const char *schema, const AdQuery *q, bytea *bytes,
 					 "'feature', _e.feature, 'value', _e.value, 'contribution', _e.contribution, "
 					 "'direction', _e.direction, 'typical', _e.typical) ORDER BY _e.rank) "
 					 "FROM %s._ad_explain($1, '{\"top\": 5}'::pg_catalog.jsonb, %s) _e) END",
-					 key_text(schema, q),
+					 ad_query_key_text(q),
 					 schema, q->features);
 	/* OFFSET 0: score once */
 	appendStringInfo(&sql, "%s, LATERAL (SELECT %s._ad_score($1, %s) AS score OFFSET 0) _s",

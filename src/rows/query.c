@@ -547,6 +547,27 @@ ad_query_stream(SPIPlanPtr plan, int nargs, const Oid *types, Datum *values,
 }
 
 /*
+ * The key as an SQL expression, made text by nobody's code that has not the
+ * rights of the caller; in SPI's memory.  NULL as text without a key.
+ */
+char *
+ad_query_key_text(const AdQuery *q)
+{
+	Oid			types[2] = {TEXTOID, REGTYPEOID};
+	Datum		values[2];
+
+	if (q->key < 0)
+		return "NULL::pg_catalog.text";
+	values[0] = CStringGetTextDatum(psprintf("_q._c%d", q->key + 1));
+	values[1] = ObjectIdGetDatum(TupleDescAttr(q->columns, q->key)->atttypid);
+	if (SPI_execute_with_args(psprintf("SELECT %s._ad_text_of($1, $2)",
+									   ad_internal_schema()),
+							  2, types, values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_with_args failed");
+	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+}
+
+/*
  * Return whether a query has a row: one that had nothing to fit to may have
  * rows that are NULL.  Read-only as in ad_query_fit().  Within SPI.
  */
