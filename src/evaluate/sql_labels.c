@@ -3,7 +3,7 @@
  * sql_labels.c
  *		Labels that are numbers: the type _ad_flag, and the casts to it.
  *
- * The aggregates over labelled scores exist for boolean and for this type,
+ * The aggregates over labeled scores exist for boolean and for this type,
  * which is a boolean with implicit casts from all numbers.  Overloads for
  * each type of number would make a label without a type ambiguous; this type
  * is in the category of booleans, where boolean is preferred.
