@@ -32,7 +32,20 @@ typedef struct AdTicks
 	char		period[AD_TICK_LENGTH]; /* that the axis begins in */
 } AdTicks;
 
+/* A round step: once, twice or five times a power of ten. */
+typedef struct AdStep
+{
+	int			multiple;
+	int			exponent;		/* of ten */
+	double		length;
+} AdStep;
+
 /* ticks.c */
+extern bool ad_step_choose(double low, double high, int most, bool whole,
+						   AdStep *step);
+extern double ad_step_times(const AdStep *step, double k);
+extern void ad_step_label(const AdStep *step, double k, double largest,
+						  char label[AD_TICK_LENGTH]);
 extern void ad_ticks_number(double low, double high, int most, bool whole,
 							AdTicks *ticks);
 

@@ -48,6 +48,10 @@ static const char style[] =
 ".ad .v{fill:#1f6fb4;stroke:#fff}\n"
 ".ad .z{fill:#cf222e;stroke:#fff}\n"
 ".ad .s{fill:#f2cc60;fill-opacity:.35;stroke:none}\n"
+".ad .h{fill:#1f6fb4;fill-opacity:.55;stroke:none}\n"
+".ad .a{fill:#cf222e;fill-opacity:.6;stroke:none}\n"
+".ad .b{fill:#57606a;fill-opacity:.5;stroke:none}\n"
+".ad .c{fill:#d4a017;stroke:#fff}\n"
 "@media (prefers-color-scheme:dark){\n"
 ".ad text{fill:#c9d1d9}\n"
 ".ad .t{fill:#f0f3f6}\n"
@@ -67,6 +71,10 @@ static const char style[] =
 ".ad .v{fill:#58a6ff;stroke:#0d1117}\n"
 ".ad .z{fill:#ff7b72;stroke:#0d1117}\n"
 ".ad .s{fill-opacity:.18}\n"
+".ad .h{fill:#58a6ff}\n"
+".ad .a{fill:#ff7b72}\n"
+".ad .b{fill:#9198a1}\n"
+".ad .c{fill:#e3b341;stroke:#0d1117}\n"
 "}\n"
 "</style>\n";
 

@@ -68,19 +68,29 @@ add(AdTicks *ticks, double at)
 	return tick;
 }
 
-/* Write a label: a number with so many decimals, of a common exponent. */
-static void
-write_label(AdTick *tick, double whole, int exponent, int common)
+/*
+ * Write a number of steps, with the decimals that tell steps apart; largest
+ * is that of all that are written, whose exponent they have if it is long.
+ */
+void
+ad_step_label(const AdStep *step, double k, double largest,
+			  char label[AD_TICK_LENGTH])
 {
+	double		whole = k * step->multiple + 0.0;	/* and no zero with a sign */
+	int			common = 0;
+
+	if (exponent_of(Max(largest, LEAST_STEP)) >= LONG_NUMBER ||
+		step->exponent < -LONG_FRACTION)
+		common = exponent_of(Max(largest, step->length));
 	if (common == 0)
-		snprintf(tick->label, AD_TICK_LENGTH, "%.*f", Max(-exponent, 0),
-				 scaled(whole, exponent));
+		snprintf(label, AD_TICK_LENGTH, "%.*f", Max(-step->exponent, 0),
+				 scaled(whole, step->exponent));
 	else if (whole == 0)
-		strlcpy(tick->label, "0", AD_TICK_LENGTH);
+		strlcpy(label, "0", AD_TICK_LENGTH);
 	else
-		snprintf(tick->label, AD_TICK_LENGTH, "%.*fe%d",
-				 Max(common - exponent, 0), scaled(whole, exponent - common),
-				 common);
+		snprintf(label, AD_TICK_LENGTH, "%.*fe%d",
+				 Max(common - step->exponent, 0),
+				 scaled(whole, step->exponent - common), common);
 }
 
 /* Set ticks at the ends of an axis on which no step can be told. */
@@ -93,23 +103,19 @@ only_ends(double low, double high, AdTicks *ticks)
 }
 
 /*
- * Set at most about so many ticks between two finite numbers, low <= high.
- * "whole": the numbers count something, and have no parts.
+ * Choose a round step of which at most so many are between two finite numbers,
+ * low <= high; false if none can be told.  "whole": the numbers count
+ * something, and have no parts.
  */
-void
-ad_ticks_number(double low, double high, int most, bool whole, AdTicks *ticks)
+bool
+ad_step_choose(double low, double high, int most, bool whole, AdStep *step)
 {
 	static const int multiples[] = {1, 2, 5, 10};
 	double		largest = Max(fabs(low), fabs(high));
 	double		raw;
-	int			exponent;
-	int			multiple = 0;
-	int			common = 0;
-	double		step;
+	int			i = 0;
 
-	ticks->n = 0;
-	ticks->period[0] = '\0';
-	most = Max(Min(most, AD_MAX_TICKS - 2), 1);
+	most = Max(most, 1);
 	/* the range may be longer than the greatest number */
 	raw = high / most - low / most;
 	if (whole)
@@ -117,32 +123,59 @@ ad_ticks_number(double low, double high, int most, bool whole, AdTicks *ticks)
 	/* steps that a double cannot count are no steps */
 	raw = Max(raw, largest / EXACT);
 	if (raw < LEAST_STEP)
+		return false;
+	step->exponent = exponent_of(raw);
+	while (i < 3 &&
+		   scaled(multiples[i], step->exponent) < raw * (1 - 1e-9))
+		i++;
+	step->length = Min(scaled(multiples[i], step->exponent), DBL_MAX);
+	step->multiple = multiples[i];
+	if (step->multiple == 10)
+	{
+		step->exponent++;
+		step->multiple = 1;
+	}
+	return true;
+}
+
+/* Return a whole number of steps: what it is in decimals, rounded once. */
+double
+ad_step_times(const AdStep *step, double k)
+{
+	/* and no zero with a sign */
+	double		v = scaled(k * step->multiple + 0.0, step->exponent);
+
+	return Max(Min(v, DBL_MAX), -DBL_MAX);
+}
+
+/*
+ * Set at most about so many ticks between two finite numbers, low <= high.
+ * "whole": the numbers count something, and have no parts.
+ */
+void
+ad_ticks_number(double low, double high, int most, bool whole, AdTicks *ticks)
+{
+	double		largest = Max(fabs(low), fabs(high));
+	AdStep		step;
+
+	ticks->n = 0;
+	ticks->period[0] = '\0';
+	most = Max(Min(most, AD_MAX_TICKS - 2), 1);
+	if (!ad_step_choose(low, high, most, whole, &step))
 	{
 		only_ends(low, high, ticks);
 		return;
 	}
-	exponent = exponent_of(raw);
-	while (multiple < 3 &&
-		   scaled(multiples[multiple], exponent) < raw * (1 - 1e-9))
-		multiple++;
-	step = Min(scaled(multiples[multiple], exponent), DBL_MAX);
-	if (multiples[multiple] == 10)
-		exponent++;
-	if (exponent_of(Max(largest, LEAST_STEP)) >= LONG_NUMBER ||
-		exponent < -LONG_FRACTION)
-		common = exponent_of(Max(largest, step));
-	for (double k = ceil(low / step - 1e-9); k <= high / step + 1e-9; k++)
+	for (double k = ceil(low / step.length - 1e-9);
+		 k <= high / step.length + 1e-9; k++)
 	{
-		/* and no zero with a sign */
-		double		number = k * (multiples[multiple] % 10 == 0 ? 1 :
-								  multiples[multiple]) + 0.0;
-		double		value = scaled(number, exponent);
+		double		value = ad_step_times(&step, k);
 		AdTick	   *tick;
 
 		tick = add(ticks, high > low ?
 				   (value / 2 - low / 2) / (high / 2 - low / 2) : 0.5);
 		if (tick)
-			write_label(tick, number, exponent, common);
+			ad_step_label(&step, k, largest, tick->label);
 	}
 	if (ticks->n == 0)
 		only_ends(low, high, ticks);

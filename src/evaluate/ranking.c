@@ -220,7 +220,7 @@ ad_ranking_write(AdRanking *r, StringInfo w)
 }
 
 /*
- * Read what ad_ranking_write() wrote, in mcxt.  The keys must ascend and
+ * Read what ad_ranking_write() wrote, in mcxt; more may follow.  The keys must ascend and
  * none may be that of a NaN or of the zero that is not used.
  */
 AdRanking *
@@ -261,7 +261,6 @@ ad_ranking_read(AdReader *in, MemoryContext mcxt)
 			before = keys->v[i];
 		}
 	}
-	ad_rd_end(in);
 	return r;
 }
 

@@ -183,12 +183,15 @@ ad_ranking_deserialfn(PG_FUNCTION_ARGS)
 {
 	bytea	   *bytes;
 	AdReader	in;
+	AdRanking  *r;
 
 	(void) ad_aggregate_context(fcinfo);
 	bytes = PG_GETARG_BYTEA_PP(0);
 	ad_rd_init(&in, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), "ranking");
 	ad_aggregate_check_release(&in);
-	PG_RETURN_POINTER(ad_ranking_read(&in, CurrentMemoryContext));
+	r = ad_ranking_read(&in, CurrentMemoryContext);
+	ad_rd_end(&in);
+	PG_RETURN_POINTER(r);
 }
 
 /* The ranking of a final function, or NULL if it lacks a class. */

@@ -27,7 +27,9 @@ typedef enum AdValueKind
 extern const double ad_powers_of_ten[AD_VALUE_DECIMALS + 1];
 
 /* value_text.c */
-extern AdValueKind ad_value_kind(const AdModelFeature *f);
+extern AdValueKind ad_value_kind(AdClass class, const char *type);
+extern void ad_value_write(StringInfo buf, AdValueKind kind, double v,
+						   int decimals, pg_tz *zone, bool weekday);
 extern void ad_value_append(StringInfo buf, const AdModel *m, int feature,
 							AdValueKind kind, double v, int decimals);
 extern void ad_value_literal(StringInfo buf, const AdModel *m, int feature,

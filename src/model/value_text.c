@@ -16,9 +16,9 @@
 
 /* Return what a feature's values are. */
 AdValueKind
-ad_value_kind(const AdModelFeature *f)
+ad_value_kind(AdClass class, const char *type)
 {
-	switch (f->class)
+	switch (class)
 	{
 		case AD_CLASS_CATEGORY:
 			return AD_VALUE_CATEGORY;
@@ -27,15 +27,15 @@ ad_value_kind(const AdModelFeature *f)
 		case AD_CLASS_INTERVAL:
 			return AD_VALUE_INTERVAL;
 		case AD_CLASS_TIMESTAMP:
-			if (strcmp(f->type, "date") == 0)
+			if (strcmp(type, "date") == 0)
 				return AD_VALUE_DATE;
-			if (strcmp(f->type, "timestamp with time zone") == 0)
+			if (strcmp(type, "timestamp with time zone") == 0)
 				return AD_VALUE_TIMESTAMPTZ;
 			return AD_VALUE_TIMESTAMP;
 		default:
-			if (strcmp(f->type, "money") == 0)
+			if (strcmp(type, "money") == 0)
 				return AD_VALUE_MONEY;
-			if (strcmp(f->type, "boolean") == 0)
+			if (strcmp(type, "boolean") == 0)
 				return AD_VALUE_BOOLEAN;
 			return AD_VALUE_NUMBER;
 	}
@@ -123,9 +123,12 @@ append_seconds(StringInfo buf, double v)
 		appendStringInfoString(buf, " s");
 }
 
-/* Append seconds since 1970 as a date, with the time of day if wanted. */
+/*
+ * Append seconds since 1970 as a date, with the time of day if wanted, in a
+ * zone; NULL: UTC.
+ */
 static void
-append_moment(const AdModel *m, StringInfo buf, double v, AdValueKind kind,
+append_moment(StringInfo buf, double v, AdValueKind kind, pg_tz *zone,
 			  bool weekday)
 {
 	static const char *const days[] = {
@@ -148,8 +151,8 @@ append_moment(const AdModel *m, StringInfo buf, double v, AdValueKind kind,
 		t++;
 		microseconds = 0;
 	}
-	tm = kind == AD_VALUE_TIMESTAMPTZ && m->timezone ?
-		pg_localtime(&t, m->timezone) : pg_gmtime(&t);
+	tm = kind == AD_VALUE_TIMESTAMPTZ && zone ?
+		pg_localtime(&t, zone) : pg_gmtime(&t);
 	if (tm == NULL)
 	{
 		append_seconds(buf, v);
@@ -218,10 +221,13 @@ append_span(StringInfo buf, double v, bool interval)
 	append_microseconds(buf, (int) (us % USECS_PER_SEC));
 }
 
-/* Append a number of a feature of a kind, in the model's own units. */
+/*
+ * Append a number of a kind; moments in a zone (NULL: UTC), after their weekday
+ * if wanted.
+ */
 void
-ad_value_append(StringInfo buf, const AdModel *m, int feature,
-				AdValueKind kind, double v, int decimals)
+ad_value_write(StringInfo buf, AdValueKind kind, double v, int decimals,
+			   pg_tz *zone, bool weekday)
 {
 	switch (kind)
 	{
@@ -234,8 +240,7 @@ ad_value_append(StringInfo buf, const AdModel *m, int feature,
 		case AD_VALUE_DATE:
 		case AD_VALUE_TIMESTAMP:
 		case AD_VALUE_TIMESTAMPTZ:
-			append_moment(m, buf, v, kind, m->features[feature].encoding ==
-						  AD_ENC_CALENDAR);
+			append_moment(buf, v, kind, zone, weekday);
 			break;
 		case AD_VALUE_TIME:
 		case AD_VALUE_INTERVAL:
@@ -283,7 +288,7 @@ ad_value_literal(StringInfo buf, const AdModel *m, int feature, double v)
 			if (isinf(v))
 				appendStringInfoString(buf, v > 0 ? "infinity" : "-infinity");
 			else
-				append_moment(m, buf, v, kind, false);
+				append_moment(buf, v, kind, m->timezone, false);
 			break;
 		case AD_VALUE_TIME:
 			append_span(buf, v, false);
@@ -302,4 +307,13 @@ ad_value_literal(StringInfo buf, const AdModel *m, int feature, double v)
 			appendStringInfoString(buf, float8out_internal(v));
 			break;
 	}
+}
+
+/* Append a number of a feature of a kind, in the model's own units. */
+void
+ad_value_append(StringInfo buf, const AdModel *m, int feature,
+				AdValueKind kind, double v, int decimals)
+{
+	ad_value_write(buf, kind, v, decimals, m->timezone,
+				   m->features[feature].encoding == AD_ENC_CALENDAR);
 }

@@ -279,7 +279,8 @@ ad_model_words(AdModel *m)
 		{
 			AdWords    *w = &m->words[j];
 
-			w->kind = ad_value_kind(&m->features[j]);
+			w->kind = ad_value_kind(m->features[j].class,
+									m->features[j].type);
 			w->name = m->features[j].name[0] ? m->features[j].name :
 				psprintf("feature %d", j + 1);
 			if (w->kind == AD_VALUE_CATEGORY)

@@ -37,6 +37,19 @@ typedef enum AdDriftVerdict
 	AD_DRIFT_STABLE, AD_DRIFT_MODERATE, AD_DRIFT_SIGNIFICANT
 } AdDriftVerdict;
 
+/* Shares of rows in bins, side by side. */
+typedef struct AdDriftBins
+{
+	int			n;
+	double	   *p;				/* of the reference */
+	double	   *q;				/* of the current */
+	double	   *above;			/* numbers in the bin are above this */
+	double	   *upto;			/* ... and at most that; either is NULL of
+								 * categories */
+	const AdCategory *values;	/* that bins are of; one more is all others */
+	int			nvalues;
+} AdDriftBins;
+
 /* What has changed of one feature, of the scores, or over all. */
 typedef struct AdDriftRow
 {
@@ -57,6 +70,9 @@ typedef struct AdDriftRow
 	AdCategory	vanished[AD_DRIFT_LISTED];
 	AdDriftVerdict verdict;
 	char	   *reason;			/* of the verdict, or NULL */
+	AdClass		class;			/* of the feature */
+	const char *type;			/* of it, for people */
+	AdDriftBins bins;			/* that psi is of; none: it is NaN */
 } AdDriftRow;
 
 extern void ad_drift_options(JsonbContainer *object, AdDriftOptions *o);

@@ -29,14 +29,6 @@ typedef struct AdDriftSide
 	bool		named;			/* every feature has a name */
 } AdDriftSide;
 
-/* Shares of rows in bins, side by side. */
-typedef struct AdDriftBins
-{
-	int			n;
-	double	   *p;				/* of the reference */
-	double	   *q;				/* of the current */
-} AdDriftBins;
-
 /* The distinct values of both sides, and how many rows have each. */
 typedef struct AdDriftValues
 {

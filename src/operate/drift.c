@@ -321,6 +321,8 @@ compare_feature(AdDriftRow *row, const AdDriftSide *reference, int j,
 	init_row(row, AD_DRIFT_FEATURE);
 	row->position = j + 1;
 	row->name = name_of(reference, j);
+	row->class = class;
+	row->type = type_of(reference, j);
 	row->missing_reference = missing_share(reference, j);
 	row->missing_current = missing_share(current, k);
 	if (class == AD_CLASS_CATEGORY)

@@ -50,6 +50,7 @@ ad_drift_bins(AdDriftRow *row, const AdDriftBins *b, double n, double m,
 		if (b->q[i] > 0)
 			js += b->q[i] / 2 * ad_log(b->q[i] / middle);
 	}
+	row->bins = *b;
 	row->psi = psi;
 	row->js = sqrt(Max(js, 0) / 0.69314718055994530942);
 	row->psi_noise = 0;
@@ -82,15 +83,18 @@ at_most(const double *v, Size n, double x)
 }
 
 /*
- * Shares between edges from the shares up to each; bins that neither side
- * has rows in are left out.
+ * Shares between edges, which ascend, from the shares up to each; bins that
+ * neither side has rows in are left out.
  */
 static void
-bins_of_cumulative(AdDriftBins *b, const double *p, const double *q, int nedges)
+bins_of_cumulative(AdDriftBins *b, const double *p, const double *q,
+				   const double *edges, int nedges)
 {
-	b->n = 0;
+	memset(b, 0, sizeof(*b));
 	b->p = ad_palloc_array(double, nedges + 1);
 	b->q = ad_palloc_array(double, nedges + 1);
+	b->above = ad_palloc_array(double, nedges + 1);
+	b->upto = ad_palloc_array(double, nedges + 1);
 	for (int i = 0; i <= nedges; i++)
 	{
 		double		ps = (i == nedges ? 1 : p[i]) - (i == 0 ? 0 : p[i - 1]);
@@ -98,6 +102,8 @@ bins_of_cumulative(AdDriftBins *b, const double *p, const double *q, int nedges)
 
 		if (!(ps > 0) && !(qs > 0))
 			continue;
+		b->above[b->n] = i == 0 ? -INFINITY : edges[i - 1];
+		b->upto[b->n] = i == nedges ? INFINITY : edges[i];
 		b->p[b->n] = Max(ps, 0);
 		b->q[b->n++] = Max(qs, 0);
 	}
@@ -206,7 +212,7 @@ ad_drift_numbers(AdDriftRow *row, const double *x, Size n, const double *y,
 		p[i] = (double) at_most(x, n, edges[i]) / (double) n;
 		q[i] = (double) at_most(y, m, edges[i]) / (double) m;
 	}
-	bins_of_cumulative(&b, p, q, k);
+	bins_of_cumulative(&b, p, q, edges, k);
 	ad_drift_bins(row, &b, (double) n, (double) m, o);
 	if (ad_drift_is_rare(row, &b, (double) n, (double) m))
 		numbers_by_chance(row, &b, k > 0 && edges[k - 1] == x[n - 1],
@@ -225,6 +231,7 @@ ad_drift_quantiles(AdDriftRow *row, const AdModel *model, int feature,
 	static const double levels[AD_MODEL_SHARES] = {0.05, 0.25, 0.5, 0.75, 0.95};
 	double		p[2 * AD_MODEL_SHARES];
 	double		q[2 * AD_MODEL_SHARES];
+	double		ends[2 * AD_MODEL_SHARES];
 	int			last = 0;
 	int			k = 0;
 	AdDriftBins b;
@@ -253,6 +260,7 @@ ad_drift_quantiles(AdDriftRow *row, const AdModel *model, int feature,
 			double		q_rise = (double) at_most(y, m, edges[i]) / (double) m -
 				q_before;
 
+			ends[k] = ad_drift_below(edges[i]);
 			q[k] = Max(q_before, (double) at_most(y, m, ad_drift_below(edges[i])) /
 					   (double) m);
 			row->ks = Max(row->ks, fabs(Max(before, Min(q[k], most)) - q[k]));
@@ -260,12 +268,13 @@ ad_drift_quantiles(AdDriftRow *row, const AdModel *model, int feature,
 									(q[k] - q_before) / q_rise, most) : before;
 			k++;
 		}
+		ends[k] = edges[i];
 		p[k] = share;
 		q[k] = (double) at_most(y, m, edges[i]) / (double) m;
 		row->ks = Max(row->ks, fabs(p[k] - q[k]));
 		k++;
 	}
-	bins_of_cumulative(&b, p, q, k);
+	bins_of_cumulative(&b, p, q, ends, k);
 	ad_drift_bins(row, &b, n, (double) m, o);
 	if (ad_drift_is_rare(row, &b, n, (double) m))
 		ad_drift_urn(row, &b, n, (double) m, o);
@@ -307,6 +316,7 @@ ad_drift_scores(AdDriftRow *row, const AdScores *s, const double *y, Size m,
 {
 	double	   *p = ad_palloc_array(double, 2 * o->bins);
 	double	   *q = ad_palloc_array(double, 2 * o->bins);
+	double	   *ends = ad_palloc_array(double, 2 * o->bins);
 	double		last = 0;
 	int			k = 0;
 	AdDriftBins b;
@@ -324,13 +334,14 @@ ad_drift_scores(AdDriftRow *row, const AdScores *s, const double *y, Size m,
 		{
 			double		v = at == 0 ? ad_drift_below(e) : e;
 
+			ends[k] = v;
 			q[k] = (double) at_most(y, m, v) / (double) m;
 			p[k] = scores_at_most(s, v, q[k]);
 			row->ks = Max(row->ks, fabs(p[k] - q[k]));
 			k++;
 		}
 	}
-	bins_of_cumulative(&b, p, q, k);
+	bins_of_cumulative(&b, p, q, ends, k);
 	ad_drift_bins(row, &b, (double) s->n, (double) m, o);
 	if (ad_drift_is_rare(row, &b, (double) s->n, (double) m))
 		ad_drift_urn(row, &b, (double) s->n, (double) m, o);

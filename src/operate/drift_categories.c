@@ -180,7 +180,9 @@ ad_drift_categories(AdDriftRow *row, const AdDriftSide *reference, int j,
 			row->nvanished++;
 		}
 
-	b.n = Min(r.n, o->categories);
+	memset(&b, 0, sizeof(b));
+	b.n = b.nvalues = Min(r.n, o->categories);
+	b.values = r.values;
 	b.p = ad_palloc_array(double, b.n + 1);
 	b.q = ad_palloc_array(double, b.n + 1);
 	p_rest = r.total;

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "operate/ad_drift.h"
+#include "operate/ad_drift_plot.h"
 #include "rows/ad_model_call.h"
 #include "sql/ad_result.h"
 #include "sql/ad_text.h"
@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(ad_drift_rows);
+PG_FUNCTION_INFO_V1(ad_plot_drift);
 
 #define DRIFT_COLUMNS	15
 
@@ -87,6 +88,28 @@ set_columns(const AdDriftRow *r, Datum *values, bool *nulls)
 }
 
 /*
+ * Compare what arguments 0 and 1 are by the options in argument 2; in the
+ * current context.  *zone is that of the reference, if it is a model.
+ */
+static AdDriftRow *
+compare(FunctionCallInfo fcinfo, const AdDriftOptions *options, int *n,
+		pg_tz **zone)
+{
+	bytea	   *reference = PG_GETARG_BYTEA_PP(0);
+	AdModel    *model = NULL;
+	AdSketch   *sketch = NULL;
+
+	if (VARSIZE_ANY_EXHDR(reference) >= AD_MAGIC_LENGTH &&
+		memcmp(VARDATA_ANY(reference), AD_MAGIC_MODEL, AD_MAGIC_LENGTH) == 0)
+		model = ad_model_read((const uint8 *) VARDATA_ANY(reference),
+							  VARSIZE_ANY_EXHDR(reference));
+	else
+		sketch = read_sketch(reference);
+	*zone = model ? model->timezone : NULL;
+	return ad_drift(model, sketch, read_sketch(PG_GETARG_BYTEA_PP(1)), options, n);
+}
+
+/*
  * ad_drift(reference bytea, current bytea, options jsonb) -> a row a
  * feature, one for the scores (of a model), one over all.  Strict.
  */
@@ -97,11 +120,9 @@ ad_drift_rows(PG_FUNCTION_ARGS)
 	MemoryContext old;
 	TupleDesc	desc;
 	Tuplestorestate *store;
-	bytea	   *reference;
 	AdDriftOptions options;
-	AdModel    *model = NULL;
-	AdSketch   *sketch = NULL;
 	AdDriftRow *rows;
+	pg_tz	   *zone;
 	int			n;
 
 	store = ad_result_begin(fcinfo, DRIFT_COLUMNS, &desc);
@@ -111,15 +132,7 @@ ad_drift_rows(PG_FUNCTION_ARGS)
 
 	ad_drift_options(&ad_jsonb_argument(PG_GETARG_DATUM(2), "options")->root,
 					 &options);
-	reference = PG_GETARG_BYTEA_PP(0);
-	if (VARSIZE_ANY_EXHDR(reference) >= AD_MAGIC_LENGTH &&
-		memcmp(VARDATA_ANY(reference), AD_MAGIC_MODEL, AD_MAGIC_LENGTH) == 0)
-		model = ad_model_read((const uint8 *) VARDATA_ANY(reference),
-							  VARSIZE_ANY_EXHDR(reference));
-	else
-		sketch = read_sketch(reference);
-	rows = ad_drift(model, sketch, read_sketch(PG_GETARG_BYTEA_PP(1)),
-					&options, &n);
+	rows = compare(fcinfo, &options, &n, &zone);
 
 	for (int i = 0; i < n; i++)
 	{
@@ -132,4 +145,57 @@ ad_drift_rows(PG_FUNCTION_ARGS)
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
 	return (Datum) 0;
+}
+
+static const AdOption plot_options[] = {
+	AD_TEXT(AdDriftPlot, title, NULL, AD_MAX_TITLE_LENGTH),
+	AD_INT(AdDriftPlot, width, 720, 200, 10000),
+	AD_INT(AdDriftPlot, top, 20, 1, 50),
+};
+
+/* Raise an error if a picture has no room for so many bins of a feature. */
+static void
+check_bins(const char *option, int bins)
+{
+	if (bins > AD_DRIFT_PLOT_BINS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" is out of range: %d", option, bins),
+				 errdetail("Allowed in a picture: at most %d.",
+						   AD_DRIFT_PLOT_BINS)));
+}
+
+/*
+ * ad_plot_drift(reference bytea, current bytea, options jsonb, picture jsonb)
+ * -> text: SVG.  Strict.
+ */
+Datum
+ad_plot_drift(PG_FUNCTION_ARGS)
+{
+	AdDriftOptions options;
+	AdDriftPlot plot = {0};
+	AdDriftRow *rows;
+	StringInfoData out;
+	MemoryContext scratch;
+	MemoryContext old;
+	text	   *result;
+	int			n;
+
+	scratch = AllocSetContextCreate(CurrentMemoryContext, "anomaly drift",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(scratch);
+	ad_drift_options(&ad_jsonb_argument(PG_GETARG_DATUM(2), "options")->root,
+					 &options);
+	check_bins("bins", options.bins);
+	check_bins("categories", options.categories);
+	ad_options_parse(&ad_jsonb_argument(PG_GETARG_DATUM(3), "picture")->root,
+					 "ad_plot_drift", plot_options, lengthof(plot_options),
+					 NULL, &plot);
+	rows = compare(fcinfo, &options, &n, &plot.zone);
+	initStringInfo(&out);
+	ad_drift_plot(&out, rows, n, &plot);
+	MemoryContextSwitchTo(old);
+	result = cstring_to_text_with_len(out.data, out.len);
+	MemoryContextDelete(scratch);
+	PG_RETURN_TEXT_P(result);
 }

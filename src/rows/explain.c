@@ -11,6 +11,7 @@
  *-------------------------------------------------------------------------
  */
 #include "model/ad_explain.h"
+#include "rows/ad_explain_row.h"
 #include "rows/ad_model_call.h"
 #include "sql/ad_result.h"
 #include "sql/ad_text.h"
@@ -144,16 +145,17 @@ explain_call(FunctionCallInfo fcinfo, AdModelCall *call, AdModel *m)
 	return e;
 }
 
-/* Explain a row into contribution and order; returns its score. */
-static double
-explain_row(ExplainCall *e, AdModel *m, const double *x)
+/*
+ * Explain a row into contribution and order: the features, greatest
+ * contribution first.  Returns the score.
+ */
+double
+ad_explain_in_order(AdModel *m, const double *x, bool path,
+					double *contribution, int *order)
 {
 	bool		first = m->explain == NULL;
-	int		   *order = e->order;
-	double		score;
+	double		score = ad_model_explain(m, x, path, contribution);
 
-	score = ad_model_explain(m, x, e->options.method == METHOD_PATH,
-							 e->contribution);
 	if (first)
 		ad_model_grown(m);
 	ad_model_count_growth(m);
@@ -162,19 +164,27 @@ explain_row(ExplainCall *e, AdModel *m, const double *x)
 		for (int j = 0; j < m->nfeatures; j++)
 			order[j] = j;
 		qsort_arg(order, m->nfeatures, sizeof(int), compare_contributions,
-				  e->contribution);
+				  contribution);
 		return score;
 	}
 	for (int j = 0; j < m->nfeatures; j++)
 	{
-		double		size = fabs(e->contribution[j]);
+		double		size = fabs(contribution[j]);
 		int			at = j;
 
-		for (; at > 0 && fabs(e->contribution[order[at - 1]]) < size; at--)
+		for (; at > 0 && fabs(contribution[order[at - 1]]) < size; at--)
 			order[at] = order[at - 1];
 		order[at] = j;
 	}
 	return score;
+}
+
+/* The same into what is kept of a call site. */
+static double
+explain_row(ExplainCall *e, AdModel *m, const double *x)
+{
+	return ad_explain_in_order(m, x, e->options.method == METHOD_PATH,
+							   e->contribution, e->order);
 }
 
 /* Empty a buffer but for room for a varlena header. */

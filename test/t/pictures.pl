@@ -57,6 +57,7 @@ sub faults
 
 	push @faults, 'a number that is none' if $svg =~ /[" >](-?nan|-?inf)/;
 	push @faults, 'a character that XML does not allow' if $svg =~ /[\x00-\x08\x0b\x0c\x0e-\x1f]/;
+	push @faults, 'a direction turned' if $svg =~ /\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]|[\x{202a}-\x{202e}\x{2066}-\x{2069}]/;
 	push @faults, 'no dark colours' unless $svg =~ /prefers-color-scheme:dark/;
 	while ($svg =~ /\G(?:<(\/?)(\w+)((?:\s+[\w:-]+="[^"<]*")*)\s*(\/?)>|([^<]+))/gc)
 	{
@@ -114,8 +115,32 @@ SELECT ad_create_series_job('watched', 'watched', 'v', 'ts', '{host}', ad_stream
 CALL ad_run_job('watched');
 SQL
 
+# scores, a model and sketches of rows whose names and values are hostile
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE scored AS SELECT i, (i * 7919 % 1000) / 2000.0 AS score, i % 90 = 0 AS is_fraud FROM generate_series(1, 3000) i;
+CREATE VIEW hostile AS
+SELECT i, i % 3 = 0 AS now, (i * 7919 % 1009) / (1 + i % 3) AS "</text><script>alert('a')</script>", repeat(U&'\202Eevil\2066<b>" ', CASE i % 5 WHEN 0 THEN 1 WHEN 1 THEN 100 ELSE 2000 END) || i % 3 AS "a ""quoted"" & name",
+	CASE WHEN i % 7 > 0 THEN U&'\05E9\05DC\05D5\05DD ' || chr(1 + i % 31) || i % 4 END AS U&"\05E9\05DC\05D5\05DD\202E", timestamptz '2026-01-01' + i * interval '1 hour' AS ts, i * 1e300::float8 AS huge, i % 2 = 0 AS flag,
+	time '23:00' + i * interval '3 minutes' AS at, CASE WHEN i > 1500 THEN 'new ' || i % 9 ELSE 'old' END AS word
+FROM generate_series(1, 3000) i;
+CREATE TABLE drifted AS SELECT ad_sketch(h) FILTER (WHERE NOT now) AS a, ad_sketch(h) FILTER (WHERE now) AS b, ad_fit(ad_iforest() || ad_calibrate(), h) FILTER (WHERE NOT now) AS m FROM hostile h;
+CREATE TABLE wide AS SELECT ad_fit('zscore', x) AS m FROM (SELECT array_agg(i * j % 17 + 0.5) AS x FROM generate_series(1, 300) i, generate_series(1, 300) j GROUP BY i) r;
+CREATE TABLE named AS SELECT ad_fit('zscore', ad_row(ARRAY[repeat('<name> ', 30), E'\x01\x02"'], i, i % 7)) AS m FROM generate_series(1, 100) i;
+SQL
+
+my $options = 'ad_plot_options(title => TITLE, width => WIDTH';
 my $series = "array_agg(v ORDER BY i)";
 my %calls = (
+	scores => "SELECT ad_plot_scores(score, is_fraud, $options, height => HEIGHT, threshold => 0.4)) FROM scored",
+	'scores of many kinds' => "SELECT ad_plot_scores(CASE i % 500 WHEN 0 THEN 1e300 WHEN 1 THEN -1e9 WHEN 2 THEN 'NaN' WHEN 3 THEN 'infinity' ELSE score END, nullif(is_fraud, i % 2 = 0), $options, height => HEIGHT, threshold => 77, scale => 'log', bins => 200)) FROM scored",
+	'one score' => "SELECT ad_plot_scores(1e-9, NULL, $options, height => HEIGHT)) FROM scored",
+	'scores at the ends' => "SELECT ad_plot_scores(v, v > 0, $options, height => HEIGHT, low => -1e300, high => 1e300)) FROM unnest('{-1.7e308, -1e300, 0, 5e-324, 1.7e308}'::float8[]) v",
+	'a row' => "SELECT ad_plot_explain(m, $options, threshold => 0.6), h) FROM drifted, hostile h WHERE i = 21",
+	'a JSON row' => "SELECT ad_plot_explain_row(m, to_jsonb(h) || '{\"huge\": null, \"word\": \"<never> \\u001f seen\"}', $options, top => 2)) FROM drifted, hostile h WHERE i = 22",
+	'a row of many numbers' => "SELECT ad_plot_explain(m, $options, top => 50), array_fill('infinity'::float8, '{300}')) FROM wide",
+	'a row with long names' => "SELECT ad_plot_explain(m, $options), ad_row(ARRAY[repeat('<name> ', 30), E'\\x01\\x02\"'], -5, NULL::int)) FROM named",
+	drift => "SELECT ad_plot_drift(a, b, '{\"bins\": 40, \"categories\": 40}', $options)) FROM drifted",
+	'drift of a model' => "SELECT ad_plot_drift(m, b, '{}', $options, top => 3)) FROM drifted",
 	alert => "SELECT ad_alert_plot('watched', key, watermark, 200, TITLE, WIDTH, HEIGHT) FROM ad_alerts ORDER BY score DESC LIMIT 1",
 	numbered => "SELECT ad_stl_plot($series, '{\"period\": 24}', TITLE, WIDTH, HEIGHT) FROM s",
 	labels => "SELECT ad_stl_plot($series, '{\"period\": 24}', TITLE, WIDTH, HEIGHT, repeat('<first> ', 20), repeat('last ', 100)) FROM s",
@@ -151,7 +176,7 @@ for my $call (sort keys %calls)
 
 # what every function draws is looked at
 my $drawn = $node->safe_psql('postgres', q{SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc WHERE proname ~ '^ad_' AND obj_description(oid) ~ 'SVG'});
-is($drawn, 'ad_alert_plot ad_layering_case ad_layering_timeline ad_stl_plot', 'no other function draws');
+is($drawn, 'ad_alert_plot ad_layering_case ad_layering_timeline ad_plot_drift ad_plot_explain ad_plot_explain_row ad_plot_scores ad_stl_plot', 'no other function draws');
 
 # as long as the picture is wide
 my $plot = q{SELECT length(ad_stl_plot(array_agg(sin(i * i::float8) + CASE WHEN i % 5 = 0 THEN 20 * cos(i) ELSE 0 END ORDER BY i), '{"period": 24}'%s)) FROM generate_series(1, %d) i};
