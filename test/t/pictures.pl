@@ -55,7 +55,7 @@ sub faults
 	my (@open, @faults, @texts);
 	my ($dx, $dy) = (0, 0);
 
-	push @faults, 'a number that is none' if $svg =~ /[" >](-?nan|-?inf)/;
+	push @faults, 'a number that is none' if $svg =~ /[" >]-?(nan|inf)\b/;
 	push @faults, 'a character that XML does not allow' if $svg =~ /[\x00-\x08\x0b\x0c\x0e-\x1f]/;
 	push @faults, 'a direction turned' if $svg =~ /\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]|[\x{202a}-\x{202e}\x{2066}-\x{2069}]/;
 	push @faults, 'no dark colours' unless $svg =~ /prefers-color-scheme:dark/;
@@ -125,7 +125,7 @@ SELECT i, i % 3 = 0 AS now, (i * 7919 % 1009) / (1 + i % 3) AS "</text><script>a
 FROM generate_series(1, 3000) i;
 CREATE TABLE drifted AS SELECT ad_sketch(h) FILTER (WHERE NOT now) AS a, ad_sketch(h) FILTER (WHERE now) AS b, ad_fit(ad_iforest() || ad_calibrate(), h) FILTER (WHERE NOT now) AS m FROM hostile h;
 CREATE TABLE wide AS SELECT ad_fit('zscore', x) AS m FROM (SELECT array_agg(i * j % 17 + 0.5) AS x FROM generate_series(1, 300) i, generate_series(1, 300) j GROUP BY i) r;
-CREATE TABLE named AS SELECT ad_fit('zscore', ad_row(ARRAY[repeat('<name> ', 30), E'\x01\x02"'], i, i % 7)) AS m FROM generate_series(1, 100) i;
+CREATE TABLE named AS SELECT ad_fit('zscore', ad_row(ARRAY[left(repeat('<name> ', 30), 63), E'\x01\x02"'], i, i % 7)) AS m FROM generate_series(1, 100) i;
 SQL
 
 my $options = 'ad_plot_options(title => TITLE, width => WIDTH';
@@ -138,7 +138,7 @@ my %calls = (
 	'a row' => "SELECT ad_plot_explain(m, $options, threshold => 0.6), h) FROM drifted, hostile h WHERE i = 21",
 	'a JSON row' => "SELECT ad_plot_explain_row(m, to_jsonb(h) || '{\"huge\": null, \"word\": \"<never> \\u001f seen\"}', $options, top => 2)) FROM drifted, hostile h WHERE i = 22",
 	'a row of many numbers' => "SELECT ad_plot_explain(m, $options, top => 50), array_fill('infinity'::float8, '{300}')) FROM wide",
-	'a row with long names' => "SELECT ad_plot_explain(m, $options), ad_row(ARRAY[repeat('<name> ', 30), E'\\x01\\x02\"'], -5, NULL::int)) FROM named",
+	'a row with long names' => "SELECT ad_plot_explain(m, $options), ad_row(ARRAY[left(repeat('<name> ', 30), 63), E'\\x01\\x02\"'], -5, NULL::int)) FROM named",
 	drift => "SELECT ad_plot_drift(a, b, '{\"bins\": 40, \"categories\": 40}', $options)) FROM drifted",
 	'drift of a model' => "SELECT ad_plot_drift(m, b, '{}', $options, top => 3)) FROM drifted",
 	alert => "SELECT ad_alert_plot('watched', key, watermark, 200, TITLE, WIDTH, HEIGHT) FROM ad_alerts ORDER BY score DESC LIMIT 1",
@@ -158,19 +158,24 @@ my %calls = (
 	'one spec' => "SELECT _anomaly._ad_benchmark_picture(coalesce(TITLE, 'spec'), '{knn}', '{0}', '{0}', '{0}')",
 	'a moment' => "SELECT ad_layering_timeline(ARRAY[e], NULL, NULL, TITLE, WIDTH, HEIGHT) FROM ticks WHERE i = 7");
 
+my @sizes = ([ 200, 200 ], [ 360, 500 ], [ 900, 560 ], [ 1600, 300 ], [ 10000, 10000 ]);
+my @titles = ('NULL', q{E'<b onload="x">&\001 ' || repeat('Wide ', 60)});
+
 for my $call (sort keys %calls)
 {
+	my $sql = "SET client_min_messages = warning;\n";
 	my @faults;
 
-	for my $size ([ 200, 200 ], [ 360, 500 ], [ 900, 560 ], [ 1600, 300 ], [ 10000, 10000 ])
+	for my $size (@sizes)
 	{
-		for my $title ('NULL', q{E'<b onload="x">&\001 ' || repeat('Wide ', 60)})
-		{
-			my $sql = "SET client_min_messages = warning; $calls{$call}" =~ s/TITLE/$title/r =~ s/WIDTH/$size->[0]/r =~ s/HEIGHT/$size->[1]/r;
-
-			push @faults, map { "$size->[0] by $size->[1]: $_" } faults($node->safe_psql('postgres', $sql));
-		}
+		$sql .= ($calls{$call} =~ s/TITLE/$_/r =~ s/WIDTH/$size->[0]/r =~ s/HEIGHT/$size->[1]/r) . ";\n\\echo next\n" for @titles;
 	}
+	my @pictures = split /^next$/m, $node->safe_psql('postgres', $sql);
+	for my $i (0 .. $#pictures)
+	{
+		push @faults, map { "$sizes[$i / @titles]->[0] by $sizes[$i / @titles]->[1]: $_" } faults($pictures[$i] =~ s/^\n|\n$//gr);
+	}
+	is(@pictures, @sizes * @titles, "$call: drawn in every size");
 	ok(!@faults, "$call: well-formed, all of it inside") or diag(join("\n", @faults[ 0 .. ($#faults > 9 ? 9 : $#faults) ]));
 }
 
