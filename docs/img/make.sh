@@ -1,5 +1,5 @@
 #!/bin/bash
-# Draws the pictures of series.md and market.md anew, with the extension of the
+# Draws the pictures of series.md, market.md and pictures.md anew, with the extension of the
 # database that psql reaches (PGHOST, PGDATABASE, ...); it leaves nothing there.
 # Those of benchmark.md are bench/run.sh's.
 set -euo pipefail
@@ -22,3 +22,12 @@ $(block docs/market.md "CREATE TABLE order_events" | sed '/^SELECT id, (l)/,$d')
 $(block docs/market.md ad_layering_timeline)
 ROLLBACK;
 SQL
+for picture in scores explain drift; do
+	psql -XqAt -v ON_ERROR_STOP=1 -o "docs/img/plot_$picture.svg" <<SQL
+BEGIN;
+SET LOCAL search_path = pg_temp, public;
+$(block docs/pictures.md "CREATE TABLE payments" | sed 's/^SELECT ad_train.*;/DO $$ BEGIN PERFORM & END $$;/; s/PERFORM SELECT/PERFORM/')
+$(block docs/pictures.md "ad_plot_$picture(")
+ROLLBACK;
+SQL
+done

@@ -21,7 +21,7 @@
 
 #define TITLE_ROW		34
 #define NARROW			520		/* pixels, below which texts are above bars */
-#define TEXT_SHARE		0.36	/* of the width, for texts */
+#define TEXT_SHARE		0.38	/* of the width, for texts */
 #define MOST_TEXT		330.0	/* pixels for them */
 #define BARS			44.0	/* height of the bars */
 #define AXIS			18.0	/* of what is below them */

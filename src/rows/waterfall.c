@@ -23,7 +23,7 @@
 #define BAR				16.0	/* height of a bar */
 #define FIGURE			62.0	/* room of how much it is */
 #define TICK_WIDTH		64
-#define TEXT_SHARE		0.38	/* of the width, for names */
+#define TEXT_SHARE		0.42	/* of the width, for names */
 #define MOST_TEXT		320.0	/* pixels for them */
 #define TEXT_SIZE		12.0
 #define LINE_BELOW		14.0	/* from a name to its value */
