@@ -11,8 +11,8 @@
 #include "core/ad_ticks.h"
 #include "evaluate/ad_ranking.h"
 
-#define AD_MAX_BINS			200
-#define AD_TEXT_BINS		20	/* lines of a text, unless said */
+#define AD_MAX_SCORE_BINS			200
+#define AD_TEXT_SCORE_BINS		20	/* lines of a text, unless said */
 #define AD_MIN_TEXT_WIDTH	40	/* characters */
 #define AD_MAX_TEXT_WIDTH	1000
 
@@ -31,10 +31,10 @@ typedef struct AdScoreSet
 } AdScoreSet;
 
 /* What the height of a bar is. */
-typedef enum AdScoreScale
+typedef enum AdScoreHeight
 {
-	AD_SCALE_ROWS, AD_SCALE_SHARE, AD_SCALE_LOG, AD_SCALE_AUTO
-} AdScoreScale;
+	AD_HEIGHT_ROWS, AD_HEIGHT_SHARE, AD_HEIGHT_LOG, AD_HEIGHT_AUTO
+} AdScoreHeight;
 
 /* How a histogram is wanted; NaN: not said. */
 typedef struct AdScorePlotOptions
@@ -43,7 +43,7 @@ typedef struct AdScorePlotOptions
 	double		low;			/* scores at the ends */
 	double		high;
 	double		threshold;
-	int			scale;			/* AdScoreScale */
+	int			scale;			/* AdScoreHeight */
 	char	   *title;			/* or NULL */
 	int			width;			/* pixels, or characters */
 	int			height;			/* pixels */
@@ -71,12 +71,12 @@ extern void ad_score_set_add(AdScoreSet *set, MemoryContext mcxt, double score,
 							 AdScoreClass class);
 extern bool ad_score_bins_build(AdScoreBins *h, AdScoreSet *set,
 								const AdScorePlotOptions *o);
-extern AdScoreScale ad_score_bins_scale(const AdScoreBins *h,
+extern AdScoreHeight ad_score_bins_scale(const AdScoreBins *h,
 										const AdScorePlotOptions *o);
 extern double ad_score_bar(const AdScoreBins *h, AdScoreClass class,
-						   uint64 count, AdScoreScale scale);
+						   uint64 count, AdScoreHeight scale);
 extern double ad_score_bins_highest(const AdScoreBins *h,
-									AdScoreScale scale);
+									AdScoreHeight scale);
 extern void ad_score_bins_edge(const AdScoreBins *h, int i,
 							   char label[AD_TICK_LENGTH]);
 extern void ad_append_count(StringInfo out, uint64 count);

@@ -253,13 +253,13 @@ ad_score_bins_build(AdScoreBins *h, AdScoreSet *set,
 }
 
 /* Return what heights are: shares if there are two classes, unless said. */
-AdScoreScale
+AdScoreHeight
 ad_score_bins_scale(const AdScoreBins *h, const AdScorePlotOptions *o)
 {
-	if (o->scale != AD_SCALE_AUTO)
+	if (o->scale != AD_HEIGHT_AUTO)
 		return o->scale;
 	return h->total[AD_SCORE_NORMAL] > 0 && h->total[AD_SCORE_ANOMALY] > 0 ?
-		AD_SCALE_SHARE : AD_SCALE_ROWS;
+		AD_HEIGHT_SHARE : AD_HEIGHT_ROWS;
 }
 
 /*
@@ -268,15 +268,15 @@ ad_score_bins_scale(const AdScoreBins *h, const AdScorePlotOptions *o)
  */
 double
 ad_score_bar(const AdScoreBins *h, AdScoreClass class, uint64 count,
-			 AdScoreScale scale)
+			 AdScoreHeight scale)
 {
 	if (count == 0)
 		return 0;
 	switch (scale)
 	{
-		case AD_SCALE_SHARE:
+		case AD_HEIGHT_SHARE:
 			return (double) count / (double) h->total[class];
-		case AD_SCALE_LOG:
+		case AD_HEIGHT_LOG:
 			return ad_log((double) count * 2) / LN10;
 		default:
 			return (double) count;
@@ -285,7 +285,7 @@ ad_score_bar(const AdScoreBins *h, AdScoreClass class, uint64 count,
 
 /* Return the height of the highest bar. */
 double
-ad_score_bins_highest(const AdScoreBins *h, AdScoreScale scale)
+ad_score_bins_highest(const AdScoreBins *h, AdScoreHeight scale)
 {
 	double		highest = 0;
 

@@ -36,7 +36,7 @@ typedef struct Drawing
 	StringInfo	out;
 	AdArea		area;			/* of the bins */
 	AdArea		frame;			/* the same with what is beside them */
-	AdScoreScale scale;
+	AdScoreHeight scale;
 	bool		labelled;		/* there is a class other than the unlabelled */
 } Drawing;
 
@@ -47,10 +47,10 @@ ticks_up(const Drawing *d, AdTicks *up)
 	int			most = (int) (d->area.height / TICK_HEIGHT);
 	double		count = 1;
 
-	if (d->scale != AD_SCALE_LOG)
+	if (d->scale != AD_HEIGHT_LOG)
 	{
 		ad_ticks_number(d->area.low, d->area.high, most,
-						d->scale == AD_SCALE_ROWS, up);
+						d->scale == AD_HEIGHT_ROWS, up);
 		return;
 	}
 	up->n = 0;

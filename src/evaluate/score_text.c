@@ -86,12 +86,12 @@ padded(StringInfo out, const char *text, int width, bool right)
 /* Return what stands beside a bar. */
 static const char *
 figure(const AdScoreBins *h, AdScoreClass class, uint64 count,
-	   AdScoreScale scale)
+	   AdScoreHeight scale)
 {
 	StringInfoData text;
 
 	initStringInfo(&text);
-	if (scale == AD_SCALE_SHARE)
+	if (scale == AD_HEIGHT_SHARE)
 		appendStringInfo(&text, "%.1f %%",
 						 100 * (double) count / Max((double) h->total[class], 1));
 	else
@@ -105,7 +105,7 @@ typedef struct Layout
 	int			label;			/* characters of an edge */
 	int			figure;			/* of what stands beside a bar */
 	int			bar;			/* of the longest bar */
-	AdScoreScale scale;
+	AdScoreHeight scale;
 	double		highest;
 	int			classes;
 } Layout;

@@ -37,11 +37,11 @@ static const char *const scales[] = {"rows", "share", "log", "auto", NULL};
 	AD_FLOAT(AdScorePlotOptions, low, NAN, -1e300, 1e300), \
 	AD_FLOAT(AdScorePlotOptions, high, NAN, -1e300, 1e300), \
 	AD_FLOAT(AdScorePlotOptions, threshold, NAN, -1e300, 1e300), \
-	AD_ENUM(AdScorePlotOptions, scale, AD_SCALE_AUTO, scales)
+	AD_ENUM(AdScorePlotOptions, scale, AD_HEIGHT_AUTO, scales)
 
 static const AdOption plot_options[] = {
 	COMMON_OPTIONS,
-	AD_INT(AdScorePlotOptions, bins, 40, 1, AD_MAX_BINS),
+	AD_INT(AdScorePlotOptions, bins, 40, 1, AD_MAX_SCORE_BINS),
 	AD_TEXT(AdScorePlotOptions, title, NULL, AD_MAX_TITLE_LENGTH),
 	AD_INT(AdScorePlotOptions, width, 720, 200, 10000),
 	AD_INT(AdScorePlotOptions, height, 300, 200, 10000),
@@ -49,7 +49,7 @@ static const AdOption plot_options[] = {
 
 static const AdOption text_options[] = {
 	COMMON_OPTIONS,
-	AD_INT(AdScorePlotOptions, bins, AD_TEXT_BINS, 1, AD_MAX_BINS),
+	AD_INT(AdScorePlotOptions, bins, AD_TEXT_SCORE_BINS, 1, AD_MAX_SCORE_BINS),
 	AD_INT(AdScorePlotOptions, width, 78, AD_MIN_TEXT_WIDTH, AD_MAX_TEXT_WIDTH),
 };
 
