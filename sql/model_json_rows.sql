@@ -141,6 +141,11 @@ SELECT ad_score_row('json_groups', to_jsonb(p)) = ad_score('json_groups', p) AS 
 SELECT try('{"amount": 1, "id": 1}', 'json_groups'), try('{"amount": 1, "id": 1, "country": null}', 'json_groups'),
        try('{"amount": 1, "id": 1, "country": ["DE"]}', 'json_groups');
 
+-- a row that another function takes, or none
+SELECT ad_score('json_pay', '{"amount": 1}'::jsonb);
+SELECT ad_score('json_pay', ROW(1::numeric, 'DE'::text, timestamptz '2026-01-01'));
+SELECT ad_score('json_pay', p) FROM (SELECT 1::numeric AS f1, 'DE'::text AS country) p;
+
 -- who may not score
 CREATE ROLE regress_json_nobody;
 SET ROLE regress_json_nobody;

@@ -46,6 +46,8 @@ unsupported_type(int position, const char *name, Oid type)
 			 array ? errhint("An array must be of numbers and the only feature argument.") :
 			 row || ad_args_is_packed(base) ?
 			 errhint("A row must be the only feature argument.") :
+			 position == 1 && !name[0] && (base == JSONBOID || base == JSONOID) ?
+			 errhint("Cast it to one of these types. A row that is a JSON object is scored by ad_score_row() and explained by ad_explain_row().") :
 			 errhint("Cast it to one of these types.")));
 }
 
@@ -247,6 +249,23 @@ check_attributes(TupleDesc desc)
 	}
 }
 
+/* Whether all attributes are called as ROW() calls them, f1 and so on. */
+static bool
+is_row_constructor(TupleDesc desc)
+{
+	char		name[NAMEDATALEN];
+
+	if (desc->tdtypeid != RECORDOID || desc->natts == 0)
+		return false;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		snprintf(name, sizeof(name), "f%d", i + 1);
+		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) != 0)
+			return false;
+	}
+	return true;
+}
+
 /*
  * Find the one attribute of a name; an error if there is none, or another.
  * Attributes that no model asks for may share their names.
@@ -269,7 +288,9 @@ find_attribute(TupleDesc desc, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("row has no attribute \"%s\", which the model expects",
-						name)));
+						name),
+				 is_row_constructor(desc) ?
+				 errhint("ROW() gives its values no names. Pass them as arguments, in the order of the features, or cast the row to a type that has names.") : 0));
 	return found;
 }
 
