@@ -47,7 +47,7 @@ postgres_version() {
 
 # Looks at all that is needed, with the server that is there or that will be.
 find_missing() {
-	local version lib
+	local version lib module
 
 	missing=() wished=()
 	links || missing+=(gcc libc6-dev)
@@ -74,7 +74,11 @@ find_missing() {
 	command -v prometheus-postgres-exporter >/dev/null ||
 		wished+=(prometheus-postgres-exporter)
 	command -v promtool >/dev/null || wished+=(prometheus)
-	/usr/bin/python3 -c "import psycopg2" 2>/dev/null || wished+=(python3-psycopg2)
+	# of the clients of docs/clients.md the small ones
+	for module in psycopg2 psycopg asyncpg sqlalchemy; do
+		/usr/bin/python3 -c "import $module" 2>/dev/null || wished+=("python3-$module")
+	done
+	[ -x /usr/sbin/pgbouncer ] || wished+=(pgbouncer)
 	command -v curl >/dev/null || wished+=(curl)
 	# pg_cron and hypopg for a server of Debian's; others go without
 	case $lib in
