@@ -5,7 +5,14 @@
 # marked "sql servers" runs on each of the servers s0.example, s1.example that
 # the document connects to, which are databases here.
 #
-# Every detector of the library stands in the tables that list them all. And no
+# What a document shows after a block, in a block of no language or of "text", or
+# indented, is what psql prints for it; README.md shows it for every block that
+# prints something. Numbers agree to a thousandth or to their last digit, "…"
+# stands for anything, and columns named after "text varies:" hold any numbers.
+# No block prints the bytes of a model. ANOMALY_DOCS=jobs runs the documents whose
+# names match.
+#
+# Links lead to files and headings that are there. Every detector of the library stands in the tables that list them all. And no
 # block makes a model in the SELECT list of a subquery in FROM, which may be
 # fitted again for every row that is scored (docs/model.md).
 
@@ -16,7 +23,9 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 
 use AnomalyTest;
+use Document;
 use Test::More;
+use utf8;
 
 my $root = "$FindBin::RealBin/../..";
 
@@ -29,6 +38,12 @@ my @lists = (
 	[ 'docs/security.md', 'a row of the table', '^\|.*`DETECTOR`' ]);
 my @numbers = qw(Ten Eleven Twelve Thirteen Fourteen Fifteen Sixteen Seventeen
   Eighteen Nineteen Twenty);
+
+# What psql prints for a block: as a reader would see it.
+my $as_printed = "\\pset format aligned\n\\pset tuples_only off\n";
+
+# More hexadecimal digits than anybody reads.
+my $hex = qr/\\x[0-9a-f]{65}/;
 
 # What ends in a query from something.
 my $query = qr/(?:^|;)\s*(?:WITH\b|SELECT\b)[^;]*\bFROM\b[^;]*;\s*$/;
@@ -61,45 +76,6 @@ sub refits
 	return @found;
 }
 
-# The SQL blocks of a Markdown file: line, mark and text.
-sub blocks
-{
-	my ($path) = @_;
-	my @blocks;
-	my $block;
-
-	open(my $in, '<:encoding(UTF-8)', $path) or die "$path: $!";
-	while (my $line = <$in>)
-	{
-		if ($block && $line =~ /^```\s*$/)
-		{
-			push @blocks, $block;
-			$block = undef;
-		}
-		elsif ($block)
-		{
-			$block->{sql} .= $line;
-		}
-		elsif ($line =~ /^```sql(?:\s+(error|none|servers))?\s*$/)
-		{
-			$block = { line => $., mark => $1 // '', sql => '' };
-		}
-	}
-	close $in;
-	die "$path: the block at line $block->{line} has no end" if $block;
-	return @blocks;
-}
-
-# The whole of a document.
-sub contents
-{
-	my ($path) = @_;
-
-	open(my $in, '<:encoding(UTF-8)', $path) or die "$path: $!";
-	local $/;
-	return scalar <$in>;
-}
-
 my $refit = '(SELECT ad_fit(ad_iforest() || ad_sampling(seed => s), a) FROM t)';
 is(scalar refits($_), 1, "found: $_")
   for "SELECT ad_score(m, a) FROM (SELECT s, $refit AS m FROM generate_series(1, 20) s) q, t",
@@ -109,6 +85,20 @@ is(scalar refits($_), 0, "no fault: $_")
   for "WITH q AS MATERIALIZED (SELECT s, $refit AS m FROM generate_series(1, 20) s) SELECT ad_score(m, a) FROM q, t",
   "SELECT ad_score($refit, a) FROM t", "SELECT ad_score(m, a) FROM t, (SELECT ad_fit('knn', a) AS m FROM t) f",
   "SELECT * FROM ad_features((SELECT ad_fit('iforest', o) FROM (SELECT amount FROM orders) o))";
+
+# what a comparison finds, and what not
+my $table = " id | score | what \n----+-------+------\n  1 | 0.702 | a b\n(1 row)\n";
+is(output_differs(@$_), undef, 'agree')
+  for [ $table, $table ], [ $table =~ s/\(1 row\)\n//r, $table ], [ $table, $table =~ s/0\.702/0.7017/r ],
+  [ $table =~ s/----\+-/---------+--/r, $table ], [ $table =~ s/a b/a …/r, $table ],
+  [ $table =~ s/^\s+1.*\n/…\n/mr, $table ], [ $table, $table =~ s/0\.702/1234.5/r, { score => 1 } ],
+  [ "x\n…\n", "x\ny\nz\n" ];
+ok(defined output_differs(@$_), 'differ')
+  for [ $table, $table =~ s/0\.702/0.705/r ], [ $table, $table =~ s/ 1 / 2 /r ], [ $table, $table =~ s/a b/a c/r ],
+  [ $table, "$table more\n" ], [ "$table more\n", $table ], [ $table, $table =~ s/1 row/2 rows/r ],
+  [ $table, $table =~ s/ 1 / 2 /r, { score => 1 } ], [ $table, '' ], [ "1\n", "11\n" ], [ "0.5\n", "0.52\n" ],
+  [ "0.5 a\n", "-0.5 a\n" ];
+like("\\x" . 'ab' x 40, $hex, 'bytes are seen');
 
 # docs/monitor.md needs anomaly preloaded, and the others do not mind. What
 # needs pg_cron runs where that is installed.
@@ -122,6 +112,7 @@ my $databases = 0;
 foreach my $path (glob("$root/README.md $root/docs/*.md"))
 {
 	(my $document = $path) =~ s/^\Q$root\E\///;
+	next if $document !~ ($ENV{ANOMALY_DOCS} // '.');
 	my @blocks = blocks($path);
 
 	my $database = 'docs' . ++$databases;
@@ -167,22 +158,74 @@ CONF
 		}
 		next if !$cron && $block->{sql} =~ /pg_cron|ad_(un)?schedule_job/;
 
-		my ($status, $out, $err) = $node->psql($database, $block->{sql},
-			on_error_stop => 1);
+		utf8::encode(my $sql = $as_printed . $block->{sql});
+		my ($status, $out, $err) = $node->psql($database, $sql, on_error_stop => 1);
+		utf8::decode($_) for $out, $err;
 		my $name = "$document, block at line $block->{line}";
 
+		my $message = join "\n", message_lines($err);
 		if ($block->{mark} eq 'error')
 		{
 			is($status, 3, "$name is refused");
+			$out = $message;
 		}
 		else
 		{
 			is($status, 0, "$name runs") or diag($err);
-			isnt($out, '', "$name returns rows")
+			unlike($out, qr/^\(0 rows\)\s*\z/m, "$name returns rows")
 			  if $status == 0 && $block->{mark} ne 'none' && $block->{sql} =~ $query;
+			is($message, '', "$name has no notices") if $document eq 'README.md';
+		}
+		unlike($out, $hex, "$name prints no bytes");
+		if (defined $block->{output})
+		{
+			my $differs = output_differs($block->{output}, $out, $block->{varies});
+
+			utf8::encode($_) for grep { defined } $differs, $out;
+			is($differs, undef, "$name prints what is shown") or diag($out);
+		}
+		elsif ($document eq 'README.md')
+		{
+			is($out, '', "$name shows what it prints");
 		}
 	}
 }
+
+foreach my $path (glob("$root/*.md $root/docs/*.md"))
+{
+	(my $document = $path) =~ s/^\Q$root\E\///;
+	my $folder = $path =~ s/[^\/]*$//r;
+	my @broken;
+
+	foreach my $link (links($path))
+	{
+		my ($line, $file, $anchor) = @$link;
+		my $target = $file eq '' ? $path : $folder . $file;
+
+		push @broken, "line $line: $file#$anchor"
+		  if !-e $target || $anchor ne '' && $target =~ /\.md$/ && !anchors($target)->{$anchor};
+	}
+	is_deeply(\@broken, [], "$document has no broken link");
+}
+
+# figures are written by the program that reads what was measured
+SKIP:
+{
+	skip 'no python3', 1 if system('python3 -c 0 2>/dev/null') != 0;
+	my $wrong = qx(cd '$root' && python3 -B bench/figures.py --check 2>&1);
+
+	is($wrong, '', 'the figures of documents are those of bench/results');
+}
+
+# a table's definition is read by people, and a dump holds it
+my @long = map { $node->safe_psql("docs$_", q{
+	SELECT c.oid::regclass || ': ' || n || ' bytes' FROM pg_class c, LATERAL (SELECT coalesce(sum(length(x)), 0) AS n FROM
+		(SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = c.oid
+		 UNION ALL SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = c.oid
+		 UNION ALL SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = c.oid
+		 UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = c.oid) d(x)) s
+	WHERE n > 5000 AND relnamespace <> '_anomaly'::regnamespace}) } 1 .. $databases;
+is(join("\n", grep { $_ ne '' } @long), '', 'no table of a document has a model in its definition');
 
 my @detectors = detectors($node);
 foreach my $list (@lists)
@@ -194,7 +237,7 @@ foreach my $list (@lists)
 	@missing = grep { !-f "$root/docs/$_.md" } @missing if $what =~ /page/;
 	is("@missing", '', "$document has $what for every detector");
 }
-like(contents("$root/README.md"), qr/^## $numbers[@detectors - 10] detectors$/m,
+like(contents("$root/README.md"), qr/^##+ $numbers[@detectors - 10] detectors$/m,
 	'README.md says how many detectors there are');
 
 $node->stop;
