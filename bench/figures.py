@@ -6,18 +6,23 @@ detectors, options and ensembles on labelled sets (bench/accuracy.py);
 cost.tsv what a fit, a score and a model of every detector cost
 (bench/detectors.py); those of labelled series are in bench/series_figures.py.
 As a program this writes them into the documents, and into the
-install script for ad_recommend(), each between two comments of BLOCKS.
+install script for ad_recommend(), each between two comments of BLOCKS; with
+--check it writes nothing, and fails if something else stands there.
 """
 import os
 import re
+import sys
 import textwrap
 from statistics import mean
 
+import readme_figures
 import series_figures
 import sweep_figures
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 RESULTS = os.path.join(ROOT, "bench", "results")
+
+CHECK = sys.argv[1:] == ["--check"]
 
 # Sets of so many columns are wide.
 WIDE = 20
@@ -450,7 +455,21 @@ def sweep_section():
             "(compare.md#a-page-to-read).", ""]
 
 
+def readme(block_):
+    """A block of README.md."""
+    def lines():
+        speed = {key: float(x) for key, x in read("speed.tsv")[0].items()}
+        measured, _ = read_accuracy()
+        accuracy = {form: means(measured[form])[0] for form in ("auto", "iforest")}
+        accuracy["sets"] = len(measured["auto"])
+        return block_(speed, accuracy)
+    return lines
+
+
 BLOCKS = {
+    "README.md": {"headline": readme(readme_figures.headline),
+                  "why": readme(readme_figures.why),
+                  "speed": readme(readme_figures.speed_table)},
     "docs/benchmark.md": {"speed": section, "accuracy": accuracy_section,
                           "sweep": sweep_section},
     "docs/auto.md": {"accuracy": auto_accuracy, "labels": labels_curve,
@@ -481,6 +500,7 @@ def block(file, name):
 
 
 def main():
+    wrong = []
     for file, blocks in BLOCKS.items():
         path = os.path.join(ROOT, file)
         with open(path, encoding="utf-8") as page:
@@ -492,9 +512,14 @@ def main():
                                lambda _: "\n".join(lines), after, flags=re.S)
             if n != 1:
                 raise SystemExit(f"{file} has no place for {name}")
-        if after != before:
+        if after != before and CHECK:
+            wrong.append(file)
+        elif after != before:
             with open(path, "w", encoding="utf-8") as page:
                 page.write(after)
+    if wrong:
+        raise SystemExit("figures are not those of bench/results: " +
+                         ", ".join(wrong))
 
 
 if __name__ == "__main__":
