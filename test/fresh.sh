@@ -107,7 +107,7 @@ part_demo() {
 part_install() {
 	local readme with_server apt='apt-get -qq -y --no-install-recommends install'
 
-	readme=$(sed -n 's/^    apt-get install //p' "$ad_root/README.md" | head -n 1)
+	readme=$(sed -n 's/^sudo apt-get install //p' "$ad_root/README.md" | head -n 1)
 	with_server='pg_createcluster --start $(ls /usr/lib/postgresql) main >/dev/null && { "$@"; s=$?
 		pg_dropcluster --stop $(ls /usr/lib/postgresql) main; exit $s; }'
 
