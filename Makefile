@@ -7,7 +7,7 @@
 #                        a superuser
 #   make uninstall, make clean
 #
-#   make demo            shows it on real data, in two minutes
+#   make demo            shows what it is for, in a minute once it is built
 #   make test            runs every test
 #   make debug           builds for a debugger, with the extension's assertions
 #   make style           checks the layout of the C files (pg_bsd_indent)

@@ -22,7 +22,7 @@ sub contents
 }
 
 # The SQL blocks of a Markdown file: line, mark, text, and the output shown
-# right after it, if any: a block of no language or "text", or an indented one.
+# right after it, if any: a block of no language or "text", or an indented table.
 # "text varies: a, b" names columns whose numbers are other ones each time.
 sub blocks
 {
@@ -65,6 +65,8 @@ sub blocks
 			$block->{output} .= $lines[ $j++ ] =~ s/^    //r . "\n" while $j < @lines && $lines[$j] =~ /^    |^$/;
 			$j-- while $lines[ $j - 1 ] eq '';
 			$block->{shown_at}[1] = $j;
+			# a command, not a table
+			delete @$block{qw(output shown_at indented)} if $block->{output} !~ /^-+(?:\+-+)*\s*$/m;
 			$i = $j - 1;
 		}
 	}
@@ -152,15 +154,17 @@ sub same_line
 
 # What psql printed that a document does not show, or the other way round: the
 # first pair of lines that differ, or nothing. A line "…" stands for any lines,
-# and "(3 rows)" need not be shown.
+# and "(3 rows)" need not be shown. With $last_only the end of what was printed
+# need be shown, of several statements the last one's rows.
 sub output_differs
 {
-	my ($shown, $printed, $varies) = @_;
+	my ($shown, $printed, $varies, $last_only) = @_;
 	my @shown = lines_of($shown, $varies // {});
 	my @printed = lines_of($printed, $varies // {});
 	my $rows = qr/^\(\d+ rows?\)$/;
 
 	@printed = grep { !/$rows/ } @printed unless grep { /$rows/ } @shown;
+	@printed = splice @printed, -@shown if $last_only && @shown < @printed && !grep { $_ eq '…' } @shown;
 	while (@shown)
 	{
 		if ($shown[0] eq '…')
