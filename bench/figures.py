@@ -83,6 +83,10 @@ FIGURES = [
      150_000),
     ("job_ten", "10 new rows of 10 M, a warm session, no alerts, ms", "<=", 20),
     ("job_ten_alerts", "the same, ten alerts explained", "<=", 20),
+    ("export_out", "a million rows out of the database into numpy, s", None, 0),
+    ("export_csv", "the same as CSV into pandas, s", None, 0),
+    ("export_back", "their scores back into a table, s", None, 0),
+    ("export_here", "fitted, scored and stored in the database, s", None, 0),
     ("job_dates", "a date as watermark: twice the rows, × time", "<=", 2.5),
 ]
 WHAT = {key: (sign, target) for key, _, sign, target in FIGURES}

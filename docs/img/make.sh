@@ -1,5 +1,5 @@
 #!/bin/bash
-# Draws the pictures of series.md, market.md and pictures.md anew, with the extension of the
+# Draws the pictures of README.md, series.md, market.md and pictures.md anew, with the extension of the
 # database that psql reaches (PGHOST, PGDATABASE, ...); it leaves nothing there.
 # Those of benchmark.md are bench/run.sh's.
 set -euo pipefail
@@ -31,3 +31,16 @@ $(block docs/pictures.md "ad_plot_$picture(")
 ROLLBACK;
 SQL
 done
+psql -XqAt -v ON_ERROR_STOP=1 <<SQL
+CREATE TABLE taxi_passengers (ts timestamp, passengers float8, label int);
+\copy taxi_passengers FROM PROGRAM 'gunzip -c test/data/series/nab_nyc_taxi.csv.gz' CSV HEADER
+SELECT ad_create_series_job('taxi passengers', 'taxi_passengers', value_column => 'passengers', time_column => 'ts',
+	options => ad_stream_options(period => ARRAY['1 day', '1 week'])) AS job \gset
+CALL ad_run_job('taxi passengers');
+\o docs/img/alert.svg
+SELECT ad_alert_plot('taxi passengers', key, watermark, points => 480, title => 'Taxi passengers in New York, every half hour', height => 280)
+FROM ad_alerts WHERE job = 'taxi passengers' ORDER BY score DESC LIMIT 1;
+\o
+SELECT ad_drop_job('taxi passengers') AS job \gset
+DROP TABLE taxi_passengers;
+SQL
