@@ -220,6 +220,13 @@ SKIP:
 	is($wrong, '', 'the figures of documents are those of bench/results');
 }
 
+# what is measured stands between the comments of that program
+my $readme = contents("$root/README.md");
+my $prose = $readme =~ s/<!-- (\w+): .*?<!-- end of \1 -->//sgr;
+is(join("\n", $prose =~ /^.*\d[\d.,]* ?(?:rows\/s|µs|ns|ms|×|million rows).*$/mg), '', 'README.md has no figures by hand');
+cmp_ok(scalar(my @lines = split /\n/, $readme), '<=', 450, 'README.md can be read in one go');
+is(join("\n", grep { length > 100 && !/^\||^!?\[/ } @lines), '', '... in lines of 100 columns');
+
 # a table's definition is read by people, and a dump holds it
 my @long = map { $node->safe_psql("docs$_", q{
 	SELECT c.oid::regclass || ': ' || n || ' bytes' FROM pg_class c, LATERAL (SELECT coalesce(sum(length(x)), 0) AS n FROM
@@ -240,7 +247,7 @@ foreach my $list (@lists)
 	@missing = grep { !-f "$root/docs/$_.md" } @missing if $what =~ /page/;
 	is("@missing", '', "$document has $what for every detector");
 }
-like(contents("$root/README.md"), qr/^##+ $numbers[@detectors - 10] detectors$/m,
+like($readme, qr/^##+ $numbers[@detectors - 10] detectors$/m,
 	'README.md says how many detectors there are');
 
 $node->stop;
