@@ -16,6 +16,9 @@
  * one row has one such ball in each estimator.  An infinite row lies in none.
  *
  * Balls are kept smallest first, so the first that holds a row is the one.
+ * In memory, samples of up to 16 rows stand side by side, largest ball first,
+ * so the last one is (math/simd_balls.c); the balls of greater ones do, of
+ * which few have to be looked at.
  *
  * Payload: u32 estimators, u32 sample size, then per estimator the squared
  * radii and the isolations of its balls and their centres, all f64.
@@ -35,6 +38,9 @@
 #define MAX_FITTED		((Size) 256 * 1024 * 1024)	/* bytes of a model fitted */
 #define MAX_LOADED		((Size) 1 << 30)	/* of one that was stored earlier */
 
+StaticAssertDecl(AD_BLOCK_LANES == AD_BALL_LANES,
+				 "blocks and balls have other lanes");
+
 typedef struct InneOptions
 {
 	int			estimators;
@@ -46,6 +52,12 @@ typedef struct Inne
 	uint32		estimators;
 	uint32		sample;
 	int			cols;
+
+	/* samples of up to LANES rows, as math/ad_simd.h says; or NULL */
+	double	   *balls;
+	Size		stride;			/* numbers of LANES samples */
+
+	/* others */
 	Size		blocks;			/* of an estimator */
 	double	   *centers;		/* in blocks of LANES, column by column */
 	double	   *radius;			/* squared; -1 in lanes without a ball */
@@ -175,11 +187,76 @@ inne_fit(const AdMatrix *m, const void *options, StringInfo payload)
 	}
 }
 
+/* Make room for the balls of a model, none of which holds anything. */
+static void
+make_room(Inne *inne)
+{
+	Size		groups = (inne->estimators + LANES - 1) / LANES;
+	Size		lanes;
+
+	inne->blocks = (inne->sample + LANES - 1) / LANES;
+	if (inne->blocks == 1)
+	{
+		Size		values = ad_mul_size(groups * inne->sample * LANES,
+										 inne->cols + 2);
+
+		check_loaded(ad_mul_size(values, sizeof(double)), MAX_LOADED);
+		inne->stride = (Size) inne->sample * LANES * (inne->cols + 2);
+		inne->balls = (double *)
+			TYPEALIGN(LANES * sizeof(double),
+					  ad_palloc0_array(double, values + LANES));
+		for (Size i = 0; i < groups * inne->sample; i++)
+			for (int l = 0; l < LANES; l++)
+				inne->balls[i * LANES * (inne->cols + 2) + l] = -1;
+		return;
+	}
+	lanes = inne->estimators * inne->blocks * LANES;
+	check_loaded(ad_mul_size(lanes, inne->cols * sizeof(double)), MAX_LOADED);
+	inne->centers = ad_palloc0_array(double, ad_mul_size(lanes, inne->cols));
+	inne->radius = ad_palloc_array(double, lanes);
+	inne->isolation = ad_palloc0_array(double, lanes);
+	for (Size i = 0; i < lanes; i++)
+		inne->radius[i] = -1;
+}
+
+/* Where a ball's numbers are; they are LANES apart in "center". */
+typedef struct BallPlace
+{
+	double	   *radius;
+	double	   *isolation;
+	double	   *center;
+} BallPlace;
+
+static BallPlace
+place_of(const Inne *inne, uint32 estimator, uint32 i)
+{
+	BallPlace	to;
+
+	if (inne->balls)
+	{
+		double	   *ball = inne->balls + estimator / LANES * inne->stride +
+			(Size) (inne->sample - 1 - i) * LANES * (inne->cols + 2) +
+			estimator % LANES;
+
+		to.radius = ball;
+		to.isolation = ball + LANES;
+		to.center = ball + 2 * LANES;
+	}
+	else
+	{
+		Size		block = estimator * inne->blocks + i / LANES;
+
+		to.radius = inne->radius + block * LANES + i % LANES;
+		to.isolation = inne->isolation + block * LANES + i % LANES;
+		to.center = inne->centers + block * LANES * inne->cols + i % LANES;
+	}
+	return to;
+}
+
 static void *
 inne_load(AdReader *r, int cols)
 {
 	Inne	   *inne = palloc0(sizeof(Inne));
-	Size		lanes;
 
 	inne->estimators = ad_rd_u32(r);
 	inne->sample = ad_rd_u32(r);
@@ -190,69 +267,73 @@ inne_load(AdReader *r, int cols)
 	ad_rd_need(r, ad_mul_size((Size) inne->estimators * inne->sample,
 							  (cols + 2) * sizeof(double)));
 	inne->cols = cols;
-	inne->blocks = (inne->sample + LANES - 1) / LANES;
-	lanes = inne->estimators * inne->blocks * LANES;
-	check_loaded(ad_mul_size(lanes, cols * sizeof(double)), MAX_LOADED);
-	inne->centers = ad_palloc0_array(double, ad_mul_size(lanes, cols));
-	inne->radius = ad_palloc_array(double, lanes);
-	inne->isolation = ad_palloc0_array(double, lanes);
+	make_room(inne);
 	inne->q = ad_palloc_array(double, cols);
-	for (Size i = 0; i < lanes; i++)
-		inne->radius[i] = -1;
 	for (uint32 e = 0; e < inne->estimators; e++)
 	{
-		double	   *radius = inne->radius + e * inne->blocks * LANES;
-		double	   *isolation = inne->isolation + e * inne->blocks * LANES;
-
 		CHECK_FOR_INTERRUPTS();
-		ad_rd_f64_array(r, radius, inne->sample);
-		ad_rd_f64_array(r, isolation, inne->sample);
+		for (uint32 i = 0; i < inne->sample; i++)
+			*place_of(inne, e, i).radius = ad_rd_f64(r);
+		for (uint32 i = 0; i < inne->sample; i++)
+			*place_of(inne, e, i).isolation = ad_rd_f64(r);
 		for (uint32 i = 0; i < inne->sample; i++)
 		{
-			double	   *block = inne->centers +
-				(e * inne->blocks + i / LANES) * LANES * cols + i % LANES;
+			BallPlace	to = place_of(inne, e, i);
 
-			if (!(radius[i] >= 0 && radius[i] <= DBL_MAX) ||
-				!(isolation[i] >= 0 && isolation[i] <= 1))
+			if (!(*to.radius >= 0 && *to.radius <= DBL_MAX) ||
+				!(*to.isolation >= 0 && *to.isolation <= 1))
 				ad_rd_corrupt(r, "a ball is out of range");
 			for (int c = 0; c < cols; c++)
-				block[c * LANES] = ad_rd_finite(r);
+				to.center[c * LANES] = ad_rd_finite(r);
 		}
 	}
 	ad_rd_end(r);
 	return inne;
 }
 
+/* The isolation of inne->q in a sample whose balls stand side by side. */
+static double
+isolation_of(const Inne *inne, uint32 estimator)
+{
+	AdBlockKernel kernel = ad_block_kernel[AD_NORM_2];
+	Size		end = (estimator + 1) * inne->blocks;
+
+	for (Size b = estimator * inne->blocks; b < end; b++)
+	{
+		double		d[LANES];
+
+		kernel(inne->centers + b * LANES * inne->cols, inne->cols,
+			   inne->q, INFINITY, d);
+		for (int l = 0; l < LANES; l++)
+			if (d[l] <= inne->radius[b * LANES + l])
+				return inne->isolation[b * LANES + l];
+	}
+	return 1;
+}
+
 static double
 inne_score(void *scorer, const double *x)
 {
 	Inne	   *inne = scorer;
-	AdBlockKernel kernel = ad_block_kernel[AD_NORM_2];
 	double		sum = 0;
 
 	for (int c = 0; c < inne->cols; c++)
 		inne->q[c] = isnan(x[c]) ? INFINITY : x[c];
-	for (uint32 e = 0; e < inne->estimators; e++)
+	for (uint32 e = 0; e < inne->estimators && inne->balls; e += LANES)
 	{
-		double		isolation = 1;
+		double		isolation[LANES];
+		uint32		n = Min(inne->estimators - e, LANES);
 
 		AD_CHECK_EVERY_1024(e);
-		for (Size b = e * inne->blocks; b < (e + 1) * inne->blocks; b++)
-		{
-			double		d[LANES];
-			int			l = 0;
-
-			kernel(inne->centers + b * LANES * inne->cols, inne->cols,
-				   inne->q, INFINITY, d);
-			while (l < LANES && !(d[l] <= inne->radius[b * LANES + l]))
-				l++;
-			if (l < LANES)
-			{
-				isolation = inne->isolation[b * LANES + l];
-				break;
-			}
-		}
-		sum += isolation;
+		ad_ball_kernel(inne->balls + e / LANES * inne->stride, inne->sample,
+					   inne->cols, inne->q, isolation);
+		for (uint32 l = 0; l < n; l++)
+			sum += isolation[l];
+	}
+	for (uint32 e = 0; e < inne->estimators && !inne->balls; e++)
+	{
+		AD_CHECK_EVERY_1024(e);
+		sum += isolation_of(inne, e);
 	}
 	return sum / inne->estimators;
 }

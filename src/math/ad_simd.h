@@ -174,4 +174,21 @@ typedef void (*AdDrawKernel) (const float *block, int tiles, int cols,
 extern AdDrawKernel ad_draw_kernel;
 extern void ad_draws_choose(AdSimdLevel level);
 
+/*
+ * simd_balls.c: the ball that holds a row, in each of many small samples.
+ *
+ * The balls of AD_BALL_LANES samples stand side by side: of the first ball of
+ * each the squared radii, the values, and column by column the centers; then
+ * of the second, and so on.  value[] receives, per sample, the value of the
+ * last ball that q is in or on, 1 if there is none; a negative radius holds
+ * nothing.
+ */
+#define AD_BALL_LANES		16
+
+typedef void (*AdBallKernel) (const double *balls, int n, int cols,
+							  const double *q, double *value);
+
+extern AdBallKernel ad_ball_kernel;
+extern void ad_balls_choose(AdSimdLevel level);
+
 #endif							/* AD_SIMD_H */
