@@ -109,7 +109,7 @@ src/detectors/iforest_hyper.o: CFLAGS += -O3
 # Kernels: the loops over points become vector instructions, which the
 # server's compiler does only if nobody looks at the floating-point flags.
 src/math/simd_kernel.o: CFLAGS += -O3 -fno-trapping-math
-src/math/simd_neighbors.o src/math/simd_balls.o src/math/neighbors_scan.o: CFLAGS += -O3
+src/math/simd_neighbors.o src/math/simd_tree.o src/math/simd_balls.o src/math/neighbors_scan.o: CFLAGS += -O3
 src/math/simd_forest.o src/math/simd_hyper.o: CFLAGS += -O3 -fno-tree-slp-vectorize
 # So are these, compiled for several instruction sets.
 src/math/simd_linear.o: CFLAGS += -O3

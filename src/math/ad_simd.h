@@ -155,6 +155,9 @@ extern AdBlockKernel ad_block_kernel[AD_NORMS];
 extern AdScanKernel ad_scan_kernel[AD_NORMS];
 extern void ad_neighbors_choose(AdSimdLevel level);
 
+/* simd_tree.c: the walk through the tree of a neighbour search. */
+extern void ad_tree_choose(AdSimdLevel level);
+
 /*
  * simd_draws.c: the nearest row of each of many small samples.
  *

@@ -35,9 +35,9 @@
  * of 1,000 to 100,000 rows, 20 neighbours.  They need not be right, only in
  * proportion.
  */
-#define TREE_QUERY		500.0
-#define TREE_BLOCK		220.0
-#define TREE_BLOCK_DIM	14.0
+#define TREE_QUERY		300.0
+#define TREE_BLOCK		30.0	/* or node */
+#define TREE_BLOCK_DIM	3.0
 #define SCAN_QUERY		3500.0
 #define SCAN_BLOCK		5.0
 #define SCAN_BLOCK_GROUP 2.2
@@ -146,6 +146,12 @@ ad_neighbors_offer(const AdNeighbors *nb, AdNeighborScratch *s,
 			s->within += nb->counts ? nb->counts[index] : 1;
 		return;
 	}
+	if (s->list)
+	{
+		if (reduced <= s->worst)
+			ad_list_insert(s, reduced, index);
+		return;
+	}
 	if (s->found < s->k)
 	{
 		int			at = s->found++;
@@ -207,7 +213,7 @@ search(const AdNeighbors *nb, AdNeighborScratch *s)
 {
 	CHECK_FOR_INTERRUPTS();
 	if (nb->tree)
-		ad_tree_search(nb, s);
+		ad_tree_walk[nb->metric == AD_METRIC_MINKOWSKI ? AD_NORMS : nb->norm] (nb, s);
 	else if (nb->scan)
 		ad_scan_search(nb, s);
 	else
@@ -223,13 +229,37 @@ begin_nearest(AdNeighborScratch *s, int k, uint32 self)
 	s->self = self;
 	s->find_self = false;
 	s->worst = INFINITY;
+	s->list = k <= AD_LIST_MAX;
+	if (!s->list)
+		return;
+	s->list_size = TYPEALIGN(8, k);
+	for (int i = 0; i < s->list_size; i++)
+	{
+		s->list_d[i] = INFINITY;
+		s->list_i[i] = AD_NO_SELF;
+	}
 }
 
-/* Take the rows found, nearest first, out of the heap; see nearest(). */
+/* The reduced distance of the worst of the rows found. */
+static inline double
+worst_found(const AdNeighborScratch *s)
+{
+	return s->list ? s->list_d[s->found - 1] : s->d[0];
+}
+
+/* Take the rows found, nearest first, out of list or heap; see nearest(). */
 static int
 sort_found(const AdNeighbors *nb, AdNeighborScratch *s, double *distance,
 		   uint32 *index)
 {
+	if (s->list)
+	{
+		for (int at = 0; at < s->found; at++)
+			distance[at] = ad_neighbors_real(nb, s->list_d[at]);
+		for (int at = 0; at < s->found && index; at++)
+			index[at] = (uint32) s->list_i[at];
+		return s->found;
+	}
 	for (int at = s->found - 1; at >= 0; at--)
 	{
 		double		d = s->d[0];
@@ -279,7 +309,7 @@ choose(AdNeighbors *nb, int k, AdNeighborPlan plan)
 		search(nb, s);
 		if (s->found > 0)
 			typical = nb->norm == AD_NORM_2 && nb->metric != AD_METRIC_MINKOWSKI ?
-				sqrt(s->d[0]) : s->d[0] * nb->widen;
+				sqrt(worst_found(s)) : worst_found(s) * nb->widen;
 		if (typical > 0 && isfinite(typical))
 			distance[nonzero++] = typical;
 	}
@@ -377,6 +407,9 @@ ad_neighbors_scratch(const AdNeighbors *nb, int k)
 	s->q = ad_palloc_array(double, nb->dims);
 	s->d = ad_palloc_array(double, s->maxk);
 	s->i = ad_palloc_array(uint32, s->maxk);
+	s->list_d = (double *)
+		TYPEALIGN(64, ad_palloc_array(double, 2 * AD_LIST_MAX + 8));
+	s->list_i = (int64 *) (s->list_d + AD_LIST_MAX);
 	if (nb->scan)
 		ad_scan_scratch(nb, s);
 	return s;
@@ -445,6 +478,7 @@ ad_neighbors_within(const AdNeighbors *nb, AdNeighborScratch *s,
 		return 0;
 	search_row(nb, q, s->q);
 	s->k = 0;
+	s->list = false;
 	s->self = self;
 	s->find_self = false;
 	s->found = max_found;

@@ -15,7 +15,29 @@
 #include "math/ad_neighbors.h"
 #include "math/ad_simd.h"
 
-typedef struct AdNeighborTree AdNeighborTree;
+/* A node of a tree: its children are nodes or, all of them, blocks of rows. */
+typedef struct AdTreeNode
+{
+	uint32		first;			/* of its children, which follow each other */
+	uint16		children;
+	bool		leaves;			/* they are blocks */
+} AdTreeNode;
+
+#define AD_TREE_DEPTH	8		/* more than log16 of any number of blocks */
+
+typedef struct AdNeighborTree
+{
+	AdTreeNode *nodes;
+	double	   *boxes;			/* per node and column: least values of its
+								 * children, then greatest */
+	double	   *blocks;			/* of AD_BLOCK_LANES rows, column by column */
+	uint32	   *ids;			/* per lane of each block: the row */
+	Size		n;
+	uint32		nnodes;
+	uint32		max_nodes;
+	void	   *memory[2];		/* of boxes and blocks, as allocated */
+} AdNeighborTree;
+
 typedef struct AdNeighborScan AdNeighborScan;
 
 struct AdNeighbors
@@ -34,6 +56,8 @@ struct AdNeighbors
 	AdNeighborScan *scan;
 };
 
+#define AD_LIST_MAX		64
+
 struct AdNeighborScratch
 {
 	double	   *q;				/* the row asked for, as searched */
@@ -47,6 +71,12 @@ struct AdNeighborScratch
 	double	   *d;				/* reduced */
 	uint32	   *i;
 
+	/* but up to AD_LIST_MAX of them are a list, nearest first */
+	bool		list;
+	int			list_size;		/* k and some more, a multiple of 8 */
+	double	   *list_d;			/* INFINITY: not found yet */
+	int64	   *list_i;			/* then AD_NO_SELF */
+
 	/* within: a count; k is 0 */
 	double		radius;
 	int			within;
@@ -57,12 +87,20 @@ struct AdNeighborScratch
 	/* scan */
 	uint8	   *code;			/* of q */
 	uint32	   *sums;			/* per row */
-	uint32	   *lane_min;			/* per lane of each chunk of blocks */
+	uint32	   *lane_min;		/* per lane of each chunk of blocks */
 	double	   *select;			/* to find the k-th least in */
 	uint32	   *candidates;
 
-	Size		work;			/* blocks (tree), candidates (scan) read */
+	Size		work;			/* nodes and blocks (tree), candidates (scan) read */
 };
+
+/* simd_tree.c: search a tree; put a row not beyond the worst into the list. */
+typedef void (*AdTreeWalk) (const AdNeighbors *nb, AdNeighborScratch *s);
+typedef void (*AdListInsert) (AdNeighborScratch *s, double reduced,
+							  uint32 index);
+
+extern AdTreeWalk ad_tree_walk[AD_NORMS + 1];	/* the last: minkowski */
+extern AdListInsert ad_list_insert;
 
 /* A distance from its reduced form. */
 static inline double
@@ -84,7 +122,6 @@ extern double ad_neighbors_minkowski(const double *a, const double *b,
 /* neighbors_tree.c */
 extern AdNeighborTree *ad_tree_build(const AdNeighbors *nb);
 extern void ad_tree_free(AdNeighborTree *t);
-extern void ad_tree_search(const AdNeighbors *nb, AdNeighborScratch *s);
 extern Size ad_tree_row(const AdNeighborTree *t, Size i);
 
 /* neighbors_scan.c */

@@ -68,6 +68,7 @@ assign_simd(int newval, void *extra pg_attribute_unused())
 	ad_hyper_choose(level_of(newval));
 	ad_kernel_choose(level_of(newval));
 	ad_neighbors_choose(level_of(newval));
+	ad_tree_choose(level_of(newval));
 	ad_linear_choose(level_of(newval));
 	ad_draws_choose(level_of(newval));
 	ad_balls_choose(level_of(newval));

@@ -1,0 +1,268 @@
+/*-------------------------------------------------------------------------
+ *
+ * simd_tree.c
+ *		Walking a k-d tree, and the list of the nearest rows found.
+ *
+ * Nodes have up to 16 children, whose boxes are compared at a time, and
+ * leaves 16 rows; so one body serves every level.  Each lane adds its columns
+ * in order and without fused operations: every variant gives the same bits.
+ *
+ * The nearest rows so far are a sorted list.  A new one is put into it by
+ * comparing it with all of them: what is greater moves on by one place.  For
+ * so few that is less work than a heap, whose branches nobody can predict,
+ * and they need no sorting in the end.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "math/neighbors_impl.h"
+
+#include "port/pg_bitutils.h"
+
+#ifdef AD_HAVE_X86
+#include <immintrin.h>
+#endif
+
+AdTreeWalk	ad_tree_walk[AD_NORMS + 1];
+AdListInsert ad_list_insert;
+
+/* Count rows that were put into the list. */
+static inline void
+count_found(AdNeighborScratch *s, int taken)
+{
+	s->found = Min(s->found + taken, s->k);
+	if (s->list_d[s->k - 1] < s->worst)
+		s->worst = s->list_d[s->k - 1];
+}
+
+/* Offer the rows of a block that are in the mask, one by one. */
+static void
+offer_each(const AdNeighbors *nb, AdNeighborScratch *s, const double *d,
+		   const uint32 *ids, uint32 mask)
+{
+	for (; mask != 0; mask &= mask - 1)
+	{
+		int			l = pg_rightmost_one_pos32(mask);
+
+		if (d[l] <= s->worst)
+			ad_neighbors_offer(nb, s, d[l], ids[l]);
+	}
+}
+
+/* Return whether a row at a distance may be the one to leave out. */
+static inline bool
+may_be_self(const AdNeighborScratch *s, double d, uint32 id)
+{
+	return (d == 0 && s->find_self) || id == s->self;
+}
+
+/* Put a row that is not beyond the worst into the list, one by one. */
+static void
+list_insert_base(AdNeighborScratch *s, double x, uint32 id)
+{
+	double	   *d = s->list_d;
+	int64	   *i = s->list_i;
+	int			at = s->list_size - 1;
+
+	if (!(x < d[at] || (x == d[at] && id < i[at])))
+		return;
+	while (at > 0 && (x < d[at - 1] || (x == d[at - 1] && id < i[at - 1])))
+	{
+		d[at] = d[at - 1];
+		i[at] = i[at - 1];
+		at--;
+	}
+	d[at] = x;
+	i[at] = id;
+	count_found(s, 1);
+}
+
+/* portable */
+typedef double ad_v2 __attribute__((vector_size(16), aligned(8), may_alias));
+typedef int64 ad_i2 __attribute__((vector_size(16), aligned(8), may_alias));
+
+static inline ad_v2
+select_2(ad_i2 mask, ad_v2 a, ad_v2 b)
+{
+	return (ad_v2) ((mask & (ad_i2) a) | (~mask & (ad_i2) b));
+}
+
+/* The bits of two lanes that are all ones or zeros. */
+static inline uint32
+bits_2(ad_i2 mask)
+{
+	return (uint32) (mask[0] & 1) | (uint32) (mask[1] & 2);
+}
+
+/* The least lane that is left. */
+static inline double
+least_base(const ad_v2 * d, uint32 left)
+{
+	double		least = INFINITY;
+
+	for (; left != 0; left &= left - 1)
+	{
+		int			l = pg_rightmost_one_pos32(left);
+
+		if (d[l / 2][l % 2] < least)
+			least = d[l / 2][l % 2];
+	}
+	return least;
+}
+
+static void
+list_take_base(const AdNeighbors *nb, AdNeighborScratch *s, const double *d,
+			   const uint32 *ids, uint32 mask)
+{
+	for (; mask != 0; mask &= mask - 1)
+	{
+		int			l = pg_rightmost_one_pos32(mask);
+
+		if (unlikely(may_be_self(s, d[l], ids[l])))
+			ad_neighbors_offer(nb, s, d[l], ids[l]);
+		else
+			list_insert_base(s, d[l], ids[l]);
+	}
+}
+
+/* The greatest of the lesser ones of pairs. */
+static inline double
+farthest_base(const ad_v2 * d)
+{
+	double		farthest = 0;
+
+	for (int v = 0; v < AD_BLOCK_LANES / 2; v++)
+	{
+		double		lesser = d[v][0] < d[v][1] ? d[v][0] : d[v][1];
+
+		farthest = lesser > farthest ? lesser : farthest;
+	}
+	return farthest;
+}
+
+#define KERNEL(name)	name##_base
+#define TARGET
+#define VT				ad_v2
+#define WIDTH			2
+#define MIN(a, b)		select_2((a) < (b), a, b)
+#define MAX(a, b)		select_2((a) > (b), a, b)
+#define SQRT(a)			((ad_v2) {sqrt((a)[0]), sqrt((a)[1])})
+#define AT_MOST(a, b)	bits_2((a) <= (b))
+#define EQUAL(a, b)		bits_2((a) == (b))
+#define LEAST(d, left)	least_base(d, left)
+#define FARTHEST_OF_PAIRS(d) farthest_base(d)
+#define SPLAT(x)		((ad_v2) {x, x})
+#include "math/simd_tree_impl.h"
+
+#ifdef AD_HAVE_X86
+
+#define FOR_AVX2	__attribute__((target("avx2")))
+#define FOR_AVX512	__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq")))
+
+typedef double ad_v4 __attribute__((vector_size(32), aligned(8), may_alias));
+typedef double ad_v8 __attribute__((vector_size(64), aligned(8), may_alias));
+
+/* What is in a list one place before "at", where "low" comes before it. */
+static FOR_AVX2 inline __m256d
+before_4(__m256d low, __m256d at)
+{
+	return _mm256_shuffle_pd(_mm256_permute2f128_pd(low, at, 0x21), at, 5);
+}
+
+static FOR_AVX2 inline double
+least_avx2(const ad_v4 * d, uint32 left)
+{
+	const __m256i bit = _mm256_setr_epi64x(1, 2, 4, 8);
+	__m256d		least = _mm256_set1_pd(INFINITY);
+	__m128d		two;
+
+	for (int v = 0; v < 4; v++, left >>= 4)
+	{
+		__m256i		mask = _mm256_and_si256(_mm256_set1_epi64x(left), bit);
+
+		mask = _mm256_cmpeq_epi64(mask, bit);
+		least = _mm256_min_pd(least, _mm256_blendv_pd(_mm256_set1_pd(INFINITY),
+													  (__m256d) d[v],
+													  _mm256_castsi256_pd(mask)));
+	}
+	two = _mm_min_pd(_mm256_castpd256_pd128(least),
+					 _mm256_extractf128_pd(least, 1));
+	return _mm_cvtsd_f64(_mm_min_sd(two, _mm_unpackhi_pd(two, two)));
+}
+
+static FOR_AVX2 inline double
+farthest_avx2(const ad_v4 * d)
+{
+	__m256d		far = _mm256_max_pd(_mm256_min_pd((__m256d) d[0], (__m256d) d[1]),
+									_mm256_min_pd((__m256d) d[2], (__m256d) d[3]));
+	__m128d		two = _mm_max_pd(_mm256_castpd256_pd128(far),
+								 _mm256_extractf128_pd(far, 1));
+
+	return _mm_cvtsd_f64(_mm_max_sd(two, _mm_unpackhi_pd(two, two)));
+}
+
+#define KERNEL(name)	name##_avx2
+#define TARGET			FOR_AVX2
+#define VT				ad_v4
+#define WIDTH			4
+#define MIN(a, b)		((ad_v4) _mm256_min_pd((__m256d) (a), (__m256d) (b)))
+#define MAX(a, b)		((ad_v4) _mm256_max_pd((__m256d) (a), (__m256d) (b)))
+#define SQRT(a)			((ad_v4) _mm256_sqrt_pd((__m256d) (a)))
+#define AT_MOST(a, b)	_mm256_movemask_pd(_mm256_cmp_pd((__m256d) (a), (__m256d) (b), _CMP_LE_OQ))
+#define EQUAL(a, b)		_mm256_movemask_pd(_mm256_cmp_pd((__m256d) (a), (__m256d) (b), _CMP_EQ_OQ))
+#define LEAST(d, left)	least_avx2(d, left)
+#define FARTHEST_OF_PAIRS(d) farthest_avx2(d)
+#define BEYOND(a, b)	_mm256_cmp_pd((__m256d) (a), (__m256d) (b), _CMP_GT_OQ)
+#define BLEND(m, a, b)	((ad_v4) _mm256_blendv_pd((__m256d) (b), (__m256d) (a), m))
+#define BEFORE(low, at) ((ad_v4) before_4((__m256d) (low), (__m256d) (at)))
+#define SPLAT(x)		((ad_v4) _mm256_set1_pd(x))
+#define SPLAT_ID(x)		((ad_v4) _mm256_set1_epi64x(x))
+#include "math/simd_tree_impl.h"
+
+static FOR_AVX512 inline double
+least_avx512(const ad_v8 * d, uint32 left)
+{
+	const __m512d infinite = _mm512_set1_pd(INFINITY);
+
+	return _mm512_reduce_min_pd(_mm512_min_pd(
+											  _mm512_mask_mov_pd(infinite, (__mmask8) left, (__m512d) d[0]),
+											  _mm512_mask_mov_pd(infinite, (__mmask8) (left >> 8), (__m512d) d[1])));
+}
+
+static FOR_AVX512 inline double
+farthest_avx512(const ad_v8 * d)
+{
+	return _mm512_reduce_max_pd(_mm512_min_pd((__m512d) d[0], (__m512d) d[1]));
+}
+
+#define KERNEL(name)	name##_avx512
+#define TARGET			FOR_AVX512
+#define VT				ad_v8
+#define WIDTH			8
+#define MIN(a, b)		((ad_v8) _mm512_min_pd((__m512d) (a), (__m512d) (b)))
+#define MAX(a, b)		((ad_v8) _mm512_max_pd((__m512d) (a), (__m512d) (b)))
+#define SQRT(a)			((ad_v8) _mm512_sqrt_pd((__m512d) (a)))
+#define AT_MOST(a, b)	_mm512_cmp_pd_mask((__m512d) (a), (__m512d) (b), _CMP_LE_OQ)
+#define EQUAL(a, b)		_mm512_cmp_pd_mask((__m512d) (a), (__m512d) (b), _CMP_EQ_OQ)
+#define LEAST(d, left)	least_avx512(d, left)
+#define FARTHEST_OF_PAIRS(d) farthest_avx512(d)
+#define BEYOND(a, b)	_mm512_cmp_pd_mask((__m512d) (a), (__m512d) (b), _CMP_GT_OQ)
+#define BLEND(m, a, b)	((ad_v8) _mm512_mask_mov_pd((__m512d) (b), m, (__m512d) (a)))
+#define BEFORE(low, at) ((ad_v8) _mm512_alignr_epi64((__m512i) (at), (__m512i) (low), 7))
+#define SPLAT(x)		((ad_v8) _mm512_set1_pd(x))
+#define SPLAT_ID(x)		((ad_v8) _mm512_set1_epi64(x))
+#include "math/simd_tree_impl.h"
+
+#endif							/* AD_HAVE_X86 */
+
+/* Use the variant of a level. */
+void
+ad_tree_choose(AdSimdLevel level)
+{
+	choose_base();
+#ifdef AD_HAVE_X86
+	if (level == AD_SIMD_AVX2)
+		choose_avx2();
+	else if (level == AD_SIMD_AVX512)
+		choose_avx512();
+#endif
+}

@@ -1,0 +1,410 @@
+/*-------------------------------------------------------------------------
+ *
+ * simd_tree_impl.h
+ *		The body of the walk through a k-d tree, included once per SIMD level.
+ *
+ * Defined for it: KERNEL(name), TARGET, VT (a vector of WIDTH doubles), MIN,
+ * MAX, SQRT, AT_MOST(a, b) and EQUAL(a, b): bits of the lanes, LEAST(v, left):
+ * the least of the lanes whose bits are set, INFINITY if there is none;
+ * FARTHEST_OF_PAIRS(v), the greatest of the lesser ones of pairs of lanes;
+ * SPLAT(x); and for lists, unless KERNEL(list_take) and KERNEL(list_insert)
+ * are: BEYOND(a, b), a mask of the lanes where a > b, BLEND(mask, a, b),
+ * BEFORE(low, at), the lanes of both moved on by one, SPLAT_ID(i).
+ *
+ *-------------------------------------------------------------------------
+ */
+#define NV				(AD_BLOCK_LANES / WIDTH)
+#define LOAD(p)			(*(const VT *) (p))
+#define STORE(p, v)		(*(VT *) (p) = (v))
+#define UNROLL			_Pragma("GCC unroll 16")
+
+/*
+ * The least reduced distances that rows in the boxes of a node's children can
+ * have, each added up as that of a row is, from parts that are no greater.
+ */
+static TARGET pg_attribute_always_inline void
+KERNEL(boxes) (const AdNeighbors *nb, const double *box, const double *q,
+			   AdNorm norm, bool minkowski, VT *out)
+{
+	const VT	zero = {0};
+	int			dims = nb->dims;
+	VT			sum[NV];
+	VT			largest[NV];
+
+	UNROLL
+	for (int v = 0; v < NV; v++)
+		sum[v] = largest[v] = zero;
+	for (int c = 0; c < dims; c++, box += 2 * AD_BLOCK_LANES)
+	{
+		VT			x = SPLAT(q[c]);
+
+		UNROLL
+		for (int v = 0; v < NV; v++)
+		{
+			VT			below = LOAD(box + v * WIDTH) - x;
+			VT			above = x - LOAD(box + AD_BLOCK_LANES + v * WIDTH);
+			VT			gap = MAX(MAX(below, above), zero);
+
+			if (norm == AD_NORM_2)
+				sum[v] += gap * gap;
+			else if (norm == AD_NORM_1)
+				sum[v] += gap;
+			if (norm == AD_NORM_MAX || minkowski)
+				largest[v] = MAX(gap, largest[v]);
+		}
+	}
+	UNROLL
+	for (int v = 0; v < NV; v++)
+	{
+		if (minkowski)
+			/* no less than the greatest gap, nor than the 2-norm narrowed */
+			out[v] = MAX(SQRT(sum[v]) / SPLAT(nb->widen), largest[v]) *
+				SPLAT(1 - 1e-9);
+		else
+			out[v] = norm == AD_NORM_MAX ? largest[v] : sum[v];
+	}
+}
+
+/* The reduced distances to the rows of a block, as block_body() has them. */
+static TARGET pg_attribute_always_inline void
+KERNEL(rows) (const double *block, int dims, const double *q, AdNorm norm,
+			  VT *out)
+{
+	const VT	zero = {0};
+	VT			sum[NV];
+
+	UNROLL
+	for (int v = 0; v < NV; v++)
+		sum[v] = zero;
+	for (int c = 0; c < dims; c++, block += AD_BLOCK_LANES)
+	{
+		VT			x = SPLAT(q[c]);
+
+		UNROLL
+		for (int v = 0; v < NV; v++)
+		{
+			VT			d = x - LOAD(block + v * WIDTH);
+
+			if (norm == AD_NORM_2)
+				sum[v] += d * d;
+			else
+			{
+				d = MAX(d, -d);
+				if (norm == AD_NORM_1)
+					sum[v] += d;
+				else
+					sum[v] = MAX(d, sum[v]);
+			}
+		}
+	}
+	UNROLL
+	for (int v = 0; v < NV; v++)
+		out[v] = sum[v];
+}
+
+/* Bits of the lanes that are at most a number. */
+static TARGET pg_attribute_always_inline uint32
+KERNEL(at_most) (const VT *d, double limit)
+{
+	uint32		mask = 0;
+
+	UNROLL
+	for (int v = 0; v < NV; v++)
+		mask |= (uint32) AT_MOST(d[v], SPLAT(limit)) << (v * WIDTH);
+	return mask;
+}
+
+/* Bits of the lanes that equal a number. */
+static TARGET pg_attribute_always_inline uint32
+KERNEL(equal) (const VT *d, double x)
+{
+	uint32		mask = 0;
+
+	UNROLL
+	for (int v = 0; v < NV; v++)
+		mask |= (uint32) EQUAL(d[v], SPLAT(x)) << (v * WIDTH);
+	return mask;
+}
+
+#ifdef BEFORE
+
+/*
+ * Put a row into a list of nv vectors: what is beyond it moves on by one
+ * place.  It is at no distance that is in the list.
+ */
+static TARGET pg_attribute_always_inline void
+KERNEL(insert) (VT *list_d, VT *list_i, int nv, VT d, VT i)
+{
+	UNROLL
+	for (int v = nv - 1; v >= 0; v--)
+	{
+		VT			before_d = BEFORE(v > 0 ? list_d[v - 1] : SPLAT(-INFINITY),
+									  list_d[v]);
+		VT			before_i = BEFORE(v > 0 ? list_i[v - 1] : i, list_i[v]);
+
+		list_i[v] = BLEND(BEYOND(list_d[v], d),
+						  BLEND(BEYOND(before_d, d), before_i, i), list_i[v]);
+		list_d[v] = MAX(before_d, MIN(list_d[v], d));
+	}
+}
+
+/* Return whether a distance is in a list. */
+static TARGET pg_attribute_always_inline bool
+KERNEL(listed) (const VT *list_d, int nv, VT d)
+{
+	uint32		equal = 0;
+
+	UNROLL
+	for (int v = 0; v < nv; v++)
+		equal |= EQUAL(list_d[v], d);
+	return equal != 0;
+}
+
+static TARGET void
+KERNEL(list_insert) (AdNeighborScratch *s, double d, uint32 id)
+{
+	int			nv = s->list_size / WIDTH;
+
+	if (unlikely(KERNEL(listed) ((VT *) s->list_d, nv, SPLAT(d))))
+		list_insert_base(s, d, id);
+	else
+	{
+		KERNEL(insert) ((VT *) s->list_d, (VT *) s->list_i, nv, SPLAT(d),
+						SPLAT_ID(id));
+		count_found(s, 1);
+	}
+}
+
+/* Put rows of a block into a list of so few vectors that they stay here. */
+static TARGET pg_attribute_always_inline void
+KERNEL(take) (const AdNeighbors *nb, AdNeighborScratch *s, const double *d,
+			  const uint32 *ids, uint32 mask, int nv)
+{
+	VT			list_d[32 / WIDTH];
+	VT			list_i[32 / WIDTH];
+
+	UNROLL
+	for (int v = 0; v < nv; v++)
+	{
+		list_d[v] = LOAD(s->list_d + v * WIDTH);
+		list_i[v] = LOAD((double *) s->list_i + v * WIDTH);
+	}
+	while (mask != 0)
+	{
+		int			taken = 0;
+		int			l;
+
+		do
+		{
+			l = pg_rightmost_one_pos32(mask);
+			if (unlikely(may_be_self(s, d[l], ids[l]) ||
+						 KERNEL(listed) (list_d, nv, SPLAT(d[l]))))
+				break;
+			/* one that is beyond the worst by now falls off its end */
+			KERNEL(insert) (list_d, list_i, nv, SPLAT(d[l]), SPLAT_ID(ids[l]));
+			taken++;
+			mask &= mask - 1;
+		} while (mask != 0);
+		UNROLL
+		for (int v = 0; v < nv; v++)
+		{
+			STORE(s->list_d + v * WIDTH, list_d[v]);
+			STORE((double *) s->list_i + v * WIDTH, list_i[v]);
+		}
+		count_found(s, taken);
+		if (mask == 0)
+			break;
+		ad_neighbors_offer(nb, s, d[l], ids[l]);
+		mask &= mask - 1;
+		UNROLL
+		for (int v = 0; v < nv; v++)
+		{
+			list_d[v] = LOAD(s->list_d + v * WIDTH);
+			list_i[v] = LOAD((double *) s->list_i + v * WIDTH);
+		}
+	}
+}
+
+static TARGET pg_attribute_always_inline void
+KERNEL(list_take) (const AdNeighbors *nb, AdNeighborScratch *s,
+				   const double *d, const uint32 *ids, uint32 mask)
+{
+	switch (s->list_size)
+	{
+		case 8:
+			KERNEL(take) (nb, s, d, ids, mask, 8 / WIDTH);
+			break;
+		case 16:
+			KERNEL(take) (nb, s, d, ids, mask, 16 / WIDTH);
+			break;
+		case 24:
+			KERNEL(take) (nb, s, d, ids, mask, 24 / WIDTH);
+			break;
+		default:
+			for (; mask != 0; mask &= mask - 1)
+			{
+				int			l = pg_rightmost_one_pos32(mask);
+
+				if (unlikely(may_be_self(s, d[l], ids[l])))
+					ad_neighbors_offer(nb, s, d[l], ids[l]);
+				else if (d[l] <= s->worst)
+					KERNEL(list_insert) (s, d[l], ids[l]);
+			}
+	}
+}
+
+#endif							/* BEFORE */
+
+/* Offer the rows of a block. */
+static TARGET pg_attribute_always_inline void
+KERNEL(visit) (const AdNeighbors *nb, AdNeighborScratch *s, uint32 at,
+			   AdNorm norm, bool minkowski)
+{
+	const AdNeighborTree *t = nb->tree;
+	int			dims = nb->dims;
+	const double *block = t->blocks + (Size) at * AD_BLOCK_LANES * dims;
+	const uint32 *ids = t->ids + (Size) at * AD_BLOCK_LANES;
+	Size		lanes = Min(t->n - (Size) at * AD_BLOCK_LANES, AD_BLOCK_LANES);
+	double		d[AD_BLOCK_LANES];
+	uint32		mask;
+
+	if (minkowski)
+	{
+		mask = 0;
+		for (Size l = 0; l < lanes; l++)
+		{
+			d[l] = ad_neighbors_minkowski(s->q, block + l, AD_BLOCK_LANES,
+										  dims, nb->p);
+			mask |= (uint32) (d[l] <= s->worst) << l;
+		}
+	}
+	else
+	{
+		VT			v[NV];
+
+		KERNEL(rows) (block, dims, s->q, norm, v);
+		/* of each of eight pairs one is at most as far as the farthest such */
+		if (s->list && s->found == 0 && s->k < 8 && lanes == AD_BLOCK_LANES)
+			s->worst = FARTHEST_OF_PAIRS(v);
+		mask = KERNEL(at_most) (v, s->worst) & (((uint32) 1 << lanes) - 1);
+		if (mask == 0)
+			return;
+		UNROLL
+		for (int i = 0; i < NV; i++)
+			STORE(d + i * WIDTH, v[i]);
+	}
+	if (s->list)
+		KERNEL(list_take) (nb, s, d, ids, mask);
+	else
+		offer_each(nb, s, d, ids, mask);
+}
+
+/* Search the tree, the nearest child of each node first. */
+static TARGET pg_attribute_always_inline void
+KERNEL(walk) (const AdNeighbors *nb, AdNeighborScratch *s, AdNorm norm,
+			  bool minkowski)
+{
+	const AdNeighborTree *t = nb->tree;
+	struct
+	{
+		VT			d[NV];		/* of the children */
+		uint32		left;		/* those not visited yet */
+		const AdTreeNode *node;
+	}			stack[AD_TREE_DEPTH],
+			   *top = stack;
+	uint32		at = 0;
+
+	for (;;)
+	{
+		top->node = &t->nodes[at];
+		top->left = ((uint32) 1 << top->node->children) - 1;
+		KERNEL(boxes) (nb, t->boxes + (Size) at * 2 * AD_BLOCK_LANES * nb->dims,
+					   s->q, norm, minkowski, top->d);
+		if (unlikely((++s->work & 1023) == 0))
+			CHECK_FOR_INTERRUPTS();
+		for (;;)
+		{
+			double		least;
+			uint32		child;
+
+			top->left &= KERNEL(at_most) (top->d, s->worst);
+			if (top->left == 0)
+			{
+				if (top == stack)
+					return;
+				top--;
+				continue;
+			}
+			least = LEAST(top->d, top->left);
+			child = pg_rightmost_one_pos32(KERNEL(equal) (top->d, least) &
+										   top->left);
+			top->left &= ~((uint32) 1 << child);
+			at = top->node->first + child;
+			if (!top->node->leaves)
+			{
+				top++;
+				break;
+			}
+			s->work++;
+			KERNEL(visit) (nb, s, at, norm, minkowski);
+			if (s->k == 0 && s->within >= s->found)
+				return;
+		}
+	}
+}
+
+static TARGET void
+KERNEL(walk_2) (const AdNeighbors *nb, AdNeighborScratch *s)
+{
+	KERNEL(walk) (nb, s, AD_NORM_2, false);
+}
+
+static TARGET void
+KERNEL(walk_1) (const AdNeighbors *nb, AdNeighborScratch *s)
+{
+	KERNEL(walk) (nb, s, AD_NORM_1, false);
+}
+
+static TARGET void
+KERNEL(walk_max) (const AdNeighbors *nb, AdNeighborScratch *s)
+{
+	KERNEL(walk) (nb, s, AD_NORM_MAX, false);
+}
+
+static TARGET void
+KERNEL(walk_p) (const AdNeighbors *nb, AdNeighborScratch *s)
+{
+	KERNEL(walk) (nb, s, AD_NORM_2, true);
+}
+
+/* Use this level. */
+static void
+KERNEL(choose) (void)
+{
+	ad_tree_walk[AD_NORM_2] = KERNEL(walk_2);
+	ad_tree_walk[AD_NORM_1] = KERNEL(walk_1);
+	ad_tree_walk[AD_NORM_MAX] = KERNEL(walk_max);
+	ad_tree_walk[AD_NORMS] = KERNEL(walk_p);
+	ad_list_insert = KERNEL(list_insert);
+}
+
+#undef NV
+#undef LOAD
+#undef STORE
+#undef UNROLL
+#undef KERNEL
+#undef TARGET
+#undef VT
+#undef WIDTH
+#undef MIN
+#undef MAX
+#undef SQRT
+#undef AT_MOST
+#undef EQUAL
+#undef LEAST
+#undef FARTHEST_OF_PAIRS
+#undef BEYOND
+#undef BLEND
+#undef BEFORE
+#undef SPLAT
+#undef SPLAT_ID
