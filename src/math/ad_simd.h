@@ -132,9 +132,10 @@ extern void ad_hyper_choose(AdSimdLevel level);
  * gives the sum of squares, the sum of absolute values or the greatest of
  * the differences to q, per row and without the root, and returns which of
  * them are at most "worst" as bits.  A scan kernel does
- * the same over codes of one byte (squaring at most 127): groups of four
- * columns, in each group four bytes a row.  lane_min[] receives the least sum
- * of each lane.
+ * the same over codes of one byte: groups of four columns, in each group four
+ * bytes a row.  Codes of the sum of squares are at most 127, and squares[] has
+ * the sum of those of each row.  lane_min[] receives the least sum of each
+ * lane.
  */
 #define AD_BLOCK_LANES		16
 
@@ -147,9 +148,9 @@ typedef enum AdNorm
 
 typedef uint32 (*AdBlockKernel) (const double *block, int cols,
 								 const double *q, double worst, double *out);
-typedef void (*AdScanKernel) (const uint8 *codes, Size blocks, int groups,
-							  const uint8 *q, uint32 *sums,
-							  uint32 *lane_min);
+typedef void (*AdScanKernel) (const uint8 *codes, const uint32 *squares,
+							  Size blocks, int groups, const uint8 *q,
+							  uint32 *sums, uint32 *lane_min);
 
 extern AdBlockKernel ad_block_kernel[AD_NORMS];
 extern AdScanKernel ad_scan_kernel[AD_NORMS];

@@ -88,7 +88,8 @@ struct AdNeighborScratch
 	uint8	   *code;			/* of q */
 	uint32	   *sums;			/* per row */
 	uint32	   *lane_min;		/* per lane of each chunk of blocks */
-	double	   *select;			/* to find the k-th least in */
+	uint32	   *select;			/* to find the k-th least in */
+	uint32	   *lanes;			/* with rows of interest */
 	uint32	   *candidates;
 
 	Size		work;			/* nodes and blocks (tree), candidates (scan) read */

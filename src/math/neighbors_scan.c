@@ -5,17 +5,18 @@
  *
  * Where no tree helps, every row has to be looked at; what can be saved is
  * bytes.  Each value is rounded to one of 256 steps, of one width for all
- * columns.  The distance of two rows' codes, in steps, exceeds that of the
- * rows by no more than the rounding errors of both (the triangle
- * inequality); values beyond the last step are moved to it, and differences
- * cut at 127 before squaring, which only shortens distances.  So from an
- * upper limit of the distance follows one of the whole number that the
- * kernel adds up, and only rows under that limit are looked at in full.
+ * columns; of 128 where squares are added, so that the sum of two products
+ * fits in 16 bits.  The distance of two rows' codes, in steps, exceeds that
+ * of the rows by no more than the rounding errors of both (the triangle
+ * inequality); values beyond the last step are moved to it, which only
+ * shortens distances.  So from an upper limit of the distance follows one of
+ * the whole number that the kernel adds up, and only rows under that limit
+ * are looked at in full.
  *
  * For the k nearest, the k-th least among the least sums of each lane of
- * each chunk of rows is no less than the k-th least of all: rows up to it
- * come first, and the k-th distance among them limits the rest.  That is a
- * matter of speed; what is found is exact whatever the codes.
+ * each chunk of rows, or a little more, is no less than the k-th least of
+ * all: rows up to it come first, and the k-th distance among them limits the
+ * rest.  That is a matter of speed; what is found is exact whatever the codes.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,8 +40,10 @@ struct AdNeighborScan
 	Size		blocks;
 	double		step;
 	double		error;			/* greatest rounding error of a row, steps */
-	double	   *center;			/* per column: code 128 */
+	int			top;			/* greatest code */
+	double	   *center;			/* per column: the code in the middle */
 	uint8	   *codes;
+	uint32	   *squares;		/* per row: those of its codes; norm 2 only */
 };
 
 /*
@@ -50,12 +53,12 @@ struct AdNeighborScan
 static inline uint8
 encode(const AdNeighborScan * t, int column, double x, double *error)
 {
-	double		v = (x - t->center[column]) / t->step + 128;
+	double		v = (x - t->center[column]) / t->step + (t->top / 2 + 1);
 
 	if (!(v > 0))
 		v = 0;
-	if (v > 255)
-		v = 255;
+	if (v > t->top)
+		v = t->top;
 	*error = fabs(v - floor(v + 0.5));
 	return (uint8) (v + 0.5);
 }
@@ -97,6 +100,7 @@ ad_scan_build(const AdNeighbors *nb, double typical)
 
 	t->groups = (dims + 3) / 4;
 	t->blocks = (nb->n + LANES - 1) / LANES;
+	t->top = nb->norm == AD_NORM_2 ? 127 : 255;
 	t->center = ad_palloc_array(double, dims);
 	for (int c = 0; c < dims; c++)
 	{
@@ -118,21 +122,29 @@ ad_scan_build(const AdNeighbors *nb, double typical)
 		t->step = typical / ((double) STEPS_1 * dims);
 	else
 		t->step = typical / STEPS_MAX;
-	t->step = Max(t->step, spread / 255);
+	t->step = Max(t->step, spread / t->top);
 	if (!(t->step > DBL_MIN && t->step < DBL_MAX))
 		t->step = 1;
 
 	t->codes = ad_palloc0_array(uint8, ad_mul_size(t->blocks * LANES,
 												   4 * t->groups));
+	if (nb->norm == AD_NORM_2)
+		t->squares = ad_palloc0_array(uint32, t->blocks * LANES);
 	for (Size i = 0; i < nb->n; i++)
 	{
+		uint8	   *code = t->codes + (i / LANES) * LANES * 4 * t->groups +
+			(i % LANES) * 4;
 		double		error;
 
 		AD_CHECK_EVERY_1024(i);
-		error = encode_row(nb, t, nb->rows + i * dims,
-						   t->codes + (i / LANES) * LANES * 4 * t->groups +
-						   (i % LANES) * 4, LANES * 4);
+		error = encode_row(nb, t, nb->rows + i * dims, code, LANES * 4);
 		t->error = Max(t->error, error);
+		for (int c = 0; c < dims && t->squares; c++)
+		{
+			uint32		x = code[(c / 4) * LANES * 4 + c % 4];
+
+			t->squares[i] += x * x;
+		}
 	}
 	return t;
 }
@@ -142,6 +154,8 @@ ad_scan_free(AdNeighborScan * t)
 {
 	pfree(t->center);
 	pfree(t->codes);
+	if (t->squares)
+		pfree(t->squares);
 	pfree(t);
 }
 
@@ -154,7 +168,8 @@ ad_scan_scratch(const AdNeighbors *nb, AdNeighborScratch *s)
 	s->code = ad_palloc0_array(uint8, 4 * t->groups);
 	s->sums = ad_palloc_array(uint32, t->blocks * LANES);
 	s->lane_min = ad_palloc_array(uint32, t->blocks * LANES);
-	s->select = ad_palloc_array(double, t->blocks * LANES);
+	s->select = ad_palloc_array(uint32, t->blocks * LANES);
+	s->lanes = ad_palloc_array(uint32, t->blocks * LANES);
 	s->candidates = ad_palloc_array(uint32, t->blocks * LANES);
 }
 
@@ -252,6 +267,7 @@ sum_codes(const AdNeighbors *nb, AdNeighborScratch *s, Size first, Size end,
 
 	CHECK_FOR_INTERRUPTS();
 	ad_scan_kernel[nb->norm] (t->codes + first * LANES * 4 * t->groups,
+							  t->squares ? t->squares + first * LANES : NULL,
 							  end - first, t->groups, s->code, sums, lane_min);
 	if (end * LANES > nb->n)
 	{
@@ -323,6 +339,50 @@ sum_chunks(const AdNeighbors *nb, AdNeighborScratch *s)
 	return chunks;
 }
 
+/* Return how many of n numbers are at most a limit. */
+static inline Size
+count_at_most(const uint32 *v, Size n, uint32 limit)
+{
+	uint32		count = 0;
+
+	for (Size i = 0; i < n; i++)
+		count += v[i] <= limit;
+	return count;
+}
+
+/*
+ * A limit that at least "wanted" of n numbers do not exceed, and few more of
+ * them: counting has no branches, so halving what is left takes less time
+ * than a selection.
+ */
+static uint32
+limit_of(const uint32 *v, Size n, Size wanted)
+{
+	uint32		low = PG_UINT32_MAX;
+	uint32		high = 0;
+
+	for (Size i = 0; i < n; i++)
+	{
+		low = Min(low, v[i]);
+		high = Max(high, v[i]);
+	}
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+		Size		count = count_at_most(v, n, middle);
+
+		if (count < wanted)
+			low = middle + 1;
+		else
+		{
+			high = middle;
+			if (count <= wanted + wanted / 16)
+				break;
+		}
+	}
+	return high;
+}
+
 /* A sum of codes that at least "wanted" rows do not exceed. */
 static uint32
 likely_sum(const AdNeighbors *nb, AdNeighborScratch *s, Chunks chunks,
@@ -344,11 +404,7 @@ likely_sum(const AdNeighbors *nb, AdNeighborScratch *s, Chunks chunks,
 			s->select[groups + l] = lane_min[l];
 	}
 	if (wanted < groups && wanted < nb->n)
-	{
-		ad_select(s->select, groups, wanted - 1);
-		if (s->select[wanted - 1] < PG_UINT32_MAX - 1)
-			return (uint32) s->select[wanted - 1];
-	}
+		return Min(limit_of(s->select, groups, wanted), PG_UINT32_MAX - 1);
 	return PG_UINT32_MAX - 1;
 }
 
@@ -358,20 +414,26 @@ offer_between(const AdNeighbors *nb, AdNeighborScratch *s, Chunks chunks,
 			  uint32 low, uint32 high)
 {
 	Size		blocks = nb->scan->blocks;
+	Size		lanes = 0;
 	Size		n = 0;
 
 	for (Size c = 0; c < chunks.n * LANES; c++)
-		if (s->lane_min[c] <= high)
-		{
-			Size		i = (c / LANES) * chunks.length * LANES + c % LANES;
-			Size		end = Min(i + chunks.length * LANES, blocks * LANES);
+	{
+		s->lanes[lanes] = (uint32) c;
+		lanes += s->lane_min[c] <= high;
+	}
+	for (Size j = 0; j < lanes; j++)
+	{
+		Size		c = s->lanes[j];
+		Size		i = (c / LANES) * chunks.length * LANES + c % LANES;
+		Size		end = Min(i + chunks.length * LANES, blocks * LANES);
 
-			for (; i < end; i += LANES)
-			{
-				s->candidates[n] = (uint32) i;
-				n += s->sums[i] - low <= high - low;
-			}
+		for (; i < end; i += LANES)
+		{
+			s->candidates[n] = (uint32) i;
+			n += s->sums[i] - low <= high - low;
 		}
+	}
 	for (Size i = 0; i < n; i += BATCH)
 	{
 		AD_CHECK_EVERY_1024(i);
