@@ -278,7 +278,8 @@ append_interval(StringInfo buf, double v)
 void
 ad_value_literal(StringInfo buf, const AdModel *m, int feature, double v)
 {
-	AdValueKind kind = ad_value_kind(&m->features[feature]);
+	AdValueKind kind = ad_value_kind(m->features[feature].class,
+									 m->features[feature].type);
 
 	switch (kind)
 	{
