@@ -76,6 +76,18 @@ BEGIN
 	END LOOP;
 END $$;
 \set VERBOSITY default
+-- numbers of points may stand in quotes in windows, too
+CREATE TEMP TABLE w AS SELECT array_agg(sin(i / 4.0) + ad_random(5, i) ORDER BY i) AS v FROM generate_series(1, 400) i;
+SELECT ad_stl_array(v, '{"period": "25", "trend_window": "51", "lowpass_window": "27", "seasonal_window": "7", "score_window": "5"}')
+           = ad_stl_array(v, '{"period": 25, "trend_window": 51, "lowpass_window": 27, "seasonal_window": 7, "score_window": 5}') AS stl,
+       ad_series_score_array(v, '{"period": "25", "m": "30"}') = ad_series_score_array(v, '{"period": 25, "m": 30}') AS score,
+       ad_stream_array(NULL, v, array(SELECT generate_series(1, 400)), '{"period": "25", "score_window": "20", "warmup": "60", "memory": "500", "shape": "16"}')
+           = ad_stream_array(NULL, v, array(SELECT generate_series(1, 400)), '{"period": 25, "score_window": 20, "warmup": 60, "memory": 500, "shape": 16}') AS stream
+FROM w;
+SELECT ad_stl_array(v, '{"score_window": "5 h"}') FROM w;
+SELECT ad_stl_array(v, '{"score_window": "5.5"}') FROM w;
+SELECT ad_stl_array(v, '{"iterations": "5"}') FROM w;
+SELECT ad_stl_options(period => '1 dya');
 SELECT ad_stl_options(period => '-Infinity'::float4);
 SELECT ad_stl_options(period => ARRAY[24, 'NaN']::numeric[]);
 SELECT ad_stl_options(step => '5 minuets');

@@ -42,6 +42,7 @@ typedef struct AdOption
 	const char *string_dflt;	/* string: default or NULL; ints: default, as
 								 * it is printed */
 	bool		min_open;		/* float: min itself is refused */
+	bool		quoted;			/* int: may stand in quotes */
 } AdOption;
 
 /* At least one whole number. */
@@ -67,9 +68,12 @@ extern const char *const ad_on_error_names[];
 
 /* One line per option; its key is the name of the member. */
 #define AD_OPTION(type, member, kind, dflt, min, max, values, string, open) \
-	{#member, kind, offsetof(type, member), dflt, min, max, values, string, open}
+	{#member, kind, offsetof(type, member), dflt, min, max, values, string, open, false}
 #define AD_INT(type, member, dflt, min, max) \
 	AD_OPTION(type, member, AD_OPT_INT, dflt, min, max, NULL, NULL, false)
+/* A number of points, which may stand in quotes, as periods may. */
+#define AD_POINTS(type, member, dflt, min, max) \
+	{#member, AD_OPT_INT, offsetof(type, member), dflt, min, max, NULL, NULL, false, true}
 #define AD_FLOAT(type, member, dflt, min, max) \
 	AD_OPTION(type, member, AD_OPT_FLOAT, dflt, min, max, NULL, NULL, false)
 #define AD_FLOAT_ABOVE(type, member, dflt, min, max) \
@@ -106,6 +110,7 @@ extern const char *const ad_on_error_names[];
 
 extern void ad_options_defaults(const AdOption *table, int n, void *out);
 extern char *ad_option_text(const JsonbValue *v);
+extern bool ad_option_number(const JsonbValue *v, double *number);
 extern void ad_options_parse(JsonbContainer *object, const char *owner,
 							 const AdOption *table, int n,
 							 const char *const *also_allowed, void *out);

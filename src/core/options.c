@@ -211,6 +211,32 @@ number_value(const JsonbValue *v)
 											  NumericGetDatum(v->val.numeric)));
 }
 
+/*
+ * Read a number, which may stand in quotes; false if it is none.  One too
+ * great is infinite.
+ */
+bool
+ad_option_number(const JsonbValue *v, double *number)
+{
+	char	   *text;
+	char	   *end;
+
+	if (v->type == jbvNumeric)
+	{
+		*number = number_value(v);
+		return true;
+	}
+	if (v->type != jbvString || v->val.string.len > AD_MAX_QUOTED)
+		return false;
+	text = pnstrdup(v->val.string.val, v->val.string.len);
+
+	/* strtod() knows more forms: 0x1F, nan, infinity */
+	if (text[strspn(text, " +-.0123456789eE")] != '\0')
+		return false;
+	*number = strtod(text, &end);
+	return end != text &&end[strspn(end, " ")] == '\0';
+}
+
 /* Set an option that is a share or a whole number; see AD_PART. */
 static void
 set_part(const AdOption *o, const JsonbValue *v, void *out)
@@ -352,10 +378,9 @@ set_option(const AdOption *o, const JsonbValue *v, void *out)
 	{
 		case AD_OPT_INT:
 		case AD_OPT_SEED:
-			if (v->type != jbvNumeric)
+			if (v->type != jbvNumeric && !(o->quoted && v->type == jbvString))
 				wrong_type(o, v, "a whole number");
-			d = number_value(v);
-			if (d != floor(d))
+			if (!ad_option_number(v, &d) || d != floor(d))
 				wrong_type(o, v, "a whole number");
 			if (!(d >= o->min && d <= o->max))
 				out_of_range(o, v);

@@ -55,7 +55,7 @@ typedef struct AdJobDefinition
 
 /* An option whose member of AdJob has another name, or another form. */
 #define AD_OPTION_AT(name, type, member, dflt, min, max) \
-	{name, type, offsetof(AdJob, member), dflt, min, max, NULL, NULL, false}
+	{name, type, offsetof(AdJob, member), dflt, min, max, NULL, NULL, false, false}
 
 /* The options of every kind that say how its jobs are watched. */
 #define AD_JOB_WATCH_OPTIONS \

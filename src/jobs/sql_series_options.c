@@ -26,7 +26,7 @@ static const AdOption options[] = {
 	AD_JSON(AdJob, options, AD_MAX_OPTIONS_LENGTH),
 	AD_OPTION_AT("rule", AD_OPT_JSON, rule_option, 0, 0, 1024),
 	AD_ENUM(AdJob, method, AD_SERIES_STREAM, methods),
-	AD_INT(AdJob, window_points, 2688, 50, MAX_WINDOW),
+	AD_POINTS(AdJob, window_points, 2688, 50, MAX_WINDOW),
 	AD_TEXT(AdJob, lag, NULL, 64),
 	AD_OPTION_AT("cooldown", AD_OPT_TEXT, cooldown_option, 0, 0, 64),
 	AD_OPTION_AT("limit_per_hour", AD_OPT_INT, limit_option, NAN, 1, PG_INT32_MAX),

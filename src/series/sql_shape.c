@@ -25,7 +25,7 @@ typedef struct DiscordOptions
 } DiscordOptions;
 
 static const AdOption discord_table[] = {
-	AD_INT(DiscordOptions, exclusion, -1, 0, 16777215),
+	AD_POINTS(DiscordOptions, exclusion, -1, 0, 16777215),
 	AD_ENUM(DiscordOptions, on_error, AD_ON_ERROR_RAISE, ad_on_error_names),
 };
 
@@ -53,7 +53,7 @@ static const char *const changepoints_methods[] = {"pelt", NULL};
 static const AdOption changepoints_table[] = {
 	AD_ENUM(ChangepointsOptions, method, 0, changepoints_methods),
 	AD_FLOAT_ABOVE(ChangepointsOptions, penalty, NAN, 0, 1e300),
-	AD_INT(ChangepointsOptions, min_segment, 2, 1, PG_INT32_MAX),
+	AD_POINTS(ChangepointsOptions, min_segment, 2, 1, PG_INT32_MAX),
 	AD_ENUM(ChangepointsOptions, on_error, AD_ON_ERROR_RAISE, ad_on_error_names),
 };
 

@@ -28,10 +28,10 @@ static const char *const own_keys[] = {"period", "seasonal_window", "step", NULL
 #define DECOMPOSITION(is_robust) \
 	AD_INT(AdStlOptions, seasonal_degree, 0, 0, 1), \
 	AD_INT(AdStlOptions, seasonal_jump, 0, 1, MAX_WINDOW), \
-	AD_INT(AdStlOptions, trend_window, 0, 3, MAX_WINDOW), \
+	AD_POINTS(AdStlOptions, trend_window, 0, 3, MAX_WINDOW), \
 	AD_INT(AdStlOptions, trend_degree, 1, 0, 1), \
 	AD_INT(AdStlOptions, trend_jump, 0, 1, MAX_WINDOW), \
-	AD_INT(AdStlOptions, lowpass_window, 0, 3, MAX_WINDOW), \
+	AD_POINTS(AdStlOptions, lowpass_window, 0, 3, MAX_WINDOW), \
 	AD_INT(AdStlOptions, lowpass_degree, -1, 0, 1), \
 	AD_INT(AdStlOptions, lowpass_jump, 0, 1, MAX_WINDOW), \
 	AD_INT(AdStlOptions, inner_iterations, -1, 1, 100), \
@@ -41,7 +41,7 @@ static const char *const own_keys[] = {"period", "seasonal_window", "step", NULL
 	AD_FLOAT_ABOVE(AdStlOptions, threshold, NAN, 0, 1e6), \
 	AD_ENUM(AdStlOptions, threshold_method, -1, method_names), \
 	AD_FLOAT_ABOVE(AdStlOptions, alarm_rate, NAN, 0, 0.1), \
-	AD_INT(AdStlOptions, score_window, 0, 1, MAX_WINDOW), \
+	AD_POINTS(AdStlOptions, score_window, 0, 1, MAX_WINDOW), \
 	AD_ENUM(AdStlOptions, duplicates, 0, duplicate_names), \
 	AD_ENUM(AdStlOptions, on_error, AD_ON_ERROR_RAISE, ad_on_error_names), \
 	AD_STRING(AdStlOptions, timezone, NULL),
@@ -52,35 +52,8 @@ static const AdOption table[] = {
 
 static const AdOption score_table[] = {
 	DECOMPOSITION(true)
-	AD_INT(AdScoreOptions, m, 0, 2, AD_SUBPCA_MAX_WINDOW),
+	AD_POINTS(AdScoreOptions, m, 0, 2, AD_SUBPCA_MAX_WINDOW),
 };
-
-/*
- * Read a number, which may stand in quotes; false if it is none.  One too
- * great is infinite.
- */
-static bool
-number_of(const JsonbValue *v, double *number)
-{
-	char	   *text;
-	char	   *end;
-
-	if (v->type == jbvNumeric)
-	{
-		*number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
-													 NumericGetDatum(v->val.numeric)));
-		return true;
-	}
-	if (v->type != jbvString || v->val.string.len > AD_MAX_QUOTED)
-		return false;
-	text = pnstrdup(v->val.string.val, v->val.string.len);
-
-	/* strtod() knows more forms: 0x1F, nan, infinity */
-	if (text[strspn(text, " +-.0123456789eE")] != '\0')
-		return false;
-	*number = strtod(text, &end);
-	return end != text &&end[strspn(end, " ")] == '\0';
-}
 
 /*
  * Read one period, of two points or more, or one step, which may be long in
@@ -93,7 +66,7 @@ span_of(const char *key, const JsonbValue *v, double min, AdSpan *span)
 	double		d;
 
 	memset(span, 0, sizeof(AdSpan));
-	if (number_of(v, &d))
+	if (ad_option_number(v, &d))
 	{
 		if (!(d >= min && d <= max))
 			ereport(ERROR,
@@ -129,7 +102,7 @@ window_of(const JsonbValue *v)
 	if (v->type == jbvString && v->val.string.len == 8 &&
 		strncmp(v->val.string.val, "periodic", 8) == 0)
 		return 0;
-	if (!number_of(v, &d) ||
+	if (!ad_option_number(v, &d) ||
 		!(d >= 3 && d <= MAX_WINDOW && fmod(d, 2) == 1))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -18,13 +18,13 @@ static const AdOption table[] = {
 	AD_FLOAT_ABOVE(AdStreamOptions, season, 0.1, 0, 1),
 	AD_FLOAT(AdStreamOptions, clip, 3, 1, 100),
 	AD_FLOAT_ABOVE(AdStreamOptions, q, 1e-4, 0, 0.02),
-	AD_INT(AdStreamOptions, warmup, 0, 1, 100000000),
+	AD_POINTS(AdStreamOptions, warmup, 0, 1, 100000000),
 	AD_ENUM(AdStreamOptions, late, 0, late_names),
 	AD_ENUM(AdStreamOptions, on_error, AD_ON_ERROR_RAISE, ad_on_error_names),
 	AD_STRING(AdStreamOptions, timezone, NULL),
-	AD_INT(AdStreamOptions, memory, 10000, 100, 100000000),
-	AD_INT(AdStreamOptions, score_window, 50, 1, 100000),
-	AD_INT(AdStreamOptions, shape, 0, 0, AD_STREAM_MAX_SHAPE),
+	AD_POINTS(AdStreamOptions, memory, 10000, 100, 100000000),
+	AD_POINTS(AdStreamOptions, score_window, 50, 1, 100000),
+	AD_POINTS(AdStreamOptions, shape, 0, 0, AD_STREAM_MAX_SHAPE),
 };
 
 /* Check the length of a period in points. */
