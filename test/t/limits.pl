@@ -75,7 +75,7 @@ my %value = (
 	'timestamp with time zone' => 'now()', 'timestamp without time zone' => 'localtimestamp', 'timestamp with time zone[]' => 'ARRAY[now(),now()]',
 	'timestamp without time zone[]' => 'ARRAY[localtimestamp,localtimestamp]', 'bigint[]' => "'{1,2}'",
 	anyelement => '1', anyarray => 'ARRAY[1,2]', anycompatible => '1', '"any"' => '1', 'ad_order_event' => "ad_order_event('NEW','BUY',1,1,now())", 'ad_order_event[]' => 'NULL', ad_row => 'ad_row(1)',
-	ad_sketch_state => q{(SELECT ad_sketch('{}'::jsonb, ad_row(1)))});
+	ad_sketch_state => q{(SELECT ad_sketch('{}'::jsonb, ad_row(1)))}, ad_benford_result => '(SELECT ad_benford(1))');
 my %long = (text => 't', jsonb => 'j', bytea => 'b', '"any"' => 't');
 
 my $functions = $node->safe_psql('postgres', <<'SQL');
