@@ -10,6 +10,7 @@
 #   make demo            shows what it is for, in a minute once it is built
 #   make test            runs every test
 #   make debug           builds for a debugger, with the extension's assertions
+#   make site            makes a website of the documents, in the directory site
 #   make style           checks the layout of the C files (pg_bsd_indent)
 #   make bench           measures speed (bench/results)
 #   make bench-speed     of that, the figures that have a target
@@ -53,7 +54,7 @@ SHLIB_LINK  = -llapack -lblas -lm
 EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql $(UPGRADE) tmp_check log results \
 	$(OBJS:.o=.d)
 
-GOALS_WITHOUT_PG = help demo test style bench bench-speed bench-report
+GOALS_WITHOUT_PG = help demo test site style bench bench-speed bench-report
 PG_CONFIG ?= pg_config
 
 ifneq ($(filter $(GOALS_WITHOUT_PG),$(MAKECMDGOALS)),)
@@ -66,6 +67,9 @@ demo:
 test:
 	test/setup.sh test
 	test/run.sh
+site:
+	test/setup.sh site
+	docs/site/build.pl
 style:
 	test/setup.sh style
 	PG_CONFIG='$(PG_CONFIG)' test/style.pl

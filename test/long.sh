@@ -15,7 +15,7 @@
 set -euo pipefail
 
 seed=${1:-$((RANDOM * 32768 + RANDOM))}
-only=${2:-@(properties|jobs_torture|jobs_cost|market_oracle|market_order_log|clients)}
+only=${2:-@(properties|jobs_torture|jobs_cost|market_oracle|market_order_log|clients|site)}
 export ANOMALY_LONG=yes ANOMALY_TEST_SEED=$seed
 echo "seed $seed"
 exec "$(dirname "${BASH_SOURCE[0]}")/run.sh" "$only"

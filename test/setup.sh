@@ -4,6 +4,7 @@
 #
 #   demo     a compiler, LAPACK, PostgreSQL and its headers
 #   test     (the default) that, and what the tests use
+#   site     what makes a website of the documents, and no PostgreSQL
 #   style    demo's, and what lays out C files
 #   bench    that, and what the benchmarks compare with
 #
@@ -19,7 +20,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 what=${1:-test}
-case $what in demo | test | style | bench) ;; *) ad_die "expected demo, test, style or bench, not \"$what\"" ;; esac
+case $what in demo | test | site | style | bench) ;; *) ad_die "expected demo, test, site, style or bench, not \"$what\"" ;; esac
 
 missing=()           # packages to install
 wished=()            # those that Debian need not have: their tests are skipped
@@ -50,6 +51,11 @@ find_missing() {
 	local version lib module
 
 	missing=() wished=()
+	if [ "$what" = site ]; then
+		command -v perl >/dev/null || missing+=(perl)
+		command -v mkdocs >/dev/null || missing+=(mkdocs)
+		return 0
+	fi
 	links || missing+=(gcc libc6-dev)
 	links -llapack || missing+=(liblapack-dev)
 	command -v make >/dev/null || missing+=(make)
