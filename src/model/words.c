@@ -519,8 +519,10 @@ ad_words_usual(const AdModel *m, int feature, double v,
 	const AdWords *w = &m->words[feature];
 
 	append_named(m, feature, v, category, buf);
-	if (w->typical && w->kind != AD_VALUE_CATEGORY &&
-		w->kind != AD_VALUE_BOOLEAN)
+	if (m->features[feature].encoding == AD_ENC_CALENDAR)
+		appendStringInfoString(buf, " (counts by its hour or weekday)");
+	else if (w->typical && w->kind != AD_VALUE_CATEGORY &&
+			 w->kind != AD_VALUE_BOOLEAN)
 		appendStringInfo(buf, " (usual %s)", w->typical);
 }
 
