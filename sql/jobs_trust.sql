@@ -159,7 +159,7 @@ SELECT ad_retrain('typed', min_labels => 2) -> 'labels' AS labels;
 SELECT ad_purge_subject('typed amount', entity => '1') AS amount, ad_purge_subject('typed kind', entity => 'y') AS kind,
 	ad_purge_subject('typed places', entity => '{q1}') AS places, ad_purge_subject('typed span', entity => '[1,5)') AS span;
 SELECT ad_create_layering_job('typed layers', 'trust.events');
-SELECT min(key), max(key) FROM ad_detect('SELECT kind, amount FROM trust.typed', ad_zscore(), key => 'kind');
+SELECT min(key), max(key) FROM ad_detect('SELECT kind, amount FROM trust.typed', ad_zscore(), key => 'kind', top => 0);
 SELECT * FROM ran_as;
 SELECT count(ad_drop_job(name)) FROM ad_jobs WHERE name LIKE 'typed %';
 SELECT ad_drop_model('typed');

@@ -81,10 +81,6 @@ FROM (SELECT array_agg(sin(i * pi() / 6) + i % 5) AS v FROM generate_series(1, 1
 -- defaults that are specs
 SELECT proname, strpos(pg_get_expr(proargdefaults, 0), quote_literal(ad_auto() || ad_calibrate())) > 0 AS same
 FROM pg_proc WHERE proname IN ('ad_train', 'ad_detect') AND 'jsonb'::regtype = ANY (proargtypes::oid[]) ORDER BY 1;
-SELECT proname, count(*),
-       bool_and(substring(pg_get_function_arguments(oid) FROM 'contamination [a-z ]* DEFAULT ([0-9.]*)')
-                = ad_calibrate() #>> '{calibrate,contamination}') AS same
-FROM pg_proc WHERE proname = 'ad_detect' GROUP BY 1;
 -- so is that of ad_series_score_options; its "robust" is another than ad_stl's
 SELECT ad_series_score_options() AS in_sql, ad_series_score_array(v, ad_series_score_options()) = ad_series_score_array(v, '{"robust": true}') AS same
 FROM (SELECT array_agg(sin(i * pi() / 6) + i % 5) AS v FROM generate_series(1, 120) i) s;

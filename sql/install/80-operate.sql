@@ -132,12 +132,13 @@ CREATE FUNCTION @extschema@.ad_train(
     keep integer DEFAULT NULL,
     activate boolean DEFAULT true,
     labels text DEFAULT NULL,
-    shards text DEFAULT 'auto')
+    shards text DEFAULT 'auto',
+    exclude text[] DEFAULT NULL)
 RETURNS integer
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
-COMMENT ON FUNCTION @extschema@.ad_train(text, text, jsonb, text, integer, boolean, text, text) IS
-'fits a model, of ad_auto() and calibrated unless a spec is given, to the rows of a query, run read-only as the caller, and stores it as the next version of a name; returns the version; keep: how many versions remain, from now on; labels: a column of the query that is no feature, boolean or 0 and 1, NULL where there is none, by which the members of an ensemble are weighed; without both kinds they stay as the spec says, with a notice; shards: of a query over foreign tables fetch sketches and no rows, said in a NOTICE, if it can be (auto), or raise an error with the reason (only), or fetch rows (off); over a distributed table of Citus sketches are made on the shards if Citus can, a NOTICE says if not (auto), an error (only), or nothing (off)';
+COMMENT ON FUNCTION @extschema@.ad_train(text, text, jsonb, text, integer, boolean, text, text, text[]) IS
+'fits a model, of ad_auto() and calibrated unless a spec is given, to the rows of a query, or of a table or view by its name, run read-only as the caller, and stores it as the next version of a name; returns the version; keep: how many versions remain, from now on; labels: a column of the query that is no feature, boolean or 0 and 1, NULL where there is none, by which the members of an ensemble are weighed; without both kinds they stay as the spec says, with a notice; shards: of a query over foreign tables fetch sketches and no rows, said in a NOTICE, if it can be (auto), or raise an error with the reason (only), or fetch rows (off); over a distributed table of Citus sketches are made on the shards if Citus can, a NOTICE says if not (auto), an error (only), or nothing (off); exclude: columns of the query that are no features; an error (42703) if it has no such column; a NOTICE names features that are the same in all rows, or different in each';
 
 CREATE FUNCTION @extschema@.ad_train(
     name text,
@@ -147,11 +148,12 @@ CREATE FUNCTION @extschema@.ad_train(
     keep integer DEFAULT NULL,
     activate boolean DEFAULT true,
     labels text DEFAULT NULL,
-    shards text DEFAULT 'auto')
+    shards text DEFAULT 'auto',
+    exclude text[] DEFAULT NULL)
 RETURNS integer
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
-COMMENT ON FUNCTION @extschema@.ad_train(text, text, text, text, integer, boolean, text, text) IS
+COMMENT ON FUNCTION @extschema@.ad_train(text, text, text, text, integer, boolean, text, text, text[]) IS
 'the same with the default options of a detector';
 
 -- What was ad_train() in 0.2.0; see _ad_prepare().

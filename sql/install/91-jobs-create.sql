@@ -28,6 +28,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION _anomaly._ad_job_get(text) IS 'a job of one''s own; an error if there is none of that name';
 
+CREATE FUNCTION _anomaly._ad_source_name(source text)
+RETURNS text
+AS 'MODULE_PATHNAME', 'ad_table_name'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION _anomaly._ad_source_name(text) IS
+'the name of a table, view, ... that a source is, quoted where it must be, for to_regclass(); NULL: it is a query';
+
 CREATE FUNCTION _anomaly._ad_job_source(source text, search_path text, OUT sql text, OUT columns text[], OUT types regtype[], OUT relation regclass)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -35,11 +42,9 @@ AS $$
 DECLARE
 	given text := $1;
 BEGIN
-	-- one name, perhaps with a schema, is a table; any letter that is not ASCII
-	-- may be in it, whatever the locale calls a letter
-	IF given ~ '^\s*(([[:alpha:]_]|[^\x01-\x7f])([[:alnum:]_$]|[^\x01-\x7f])*|"([^"]|"")+")(\.(([[:alpha:]_]|[^\x01-\x7f])([[:alnum:]_$]|[^\x01-\x7f])*|"([^"]|"")+"))?\s*$' THEN
+	IF _anomaly._ad_source_name(given) IS NOT NULL THEN
 		PERFORM pg_catalog.set_config('search_path', $2, true);
-		relation := pg_catalog.to_regclass(given);
+		relation := pg_catalog.to_regclass(_anomaly._ad_source_name(given));
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		IF relation IS NULL THEN
 			RAISE EXCEPTION 'relation "%" does not exist', _anomaly._ad_quote(btrim(given))

@@ -18,7 +18,8 @@ BEGIN
 	END IF;
 END $$;
 
--- Who may not train may not with labels, nor look at what he was not to see.
+-- Who may not train may not with labels, nor detect in another form, nor look at
+-- what he was not to see.
 DO $$
 DECLARE
 	f record;
@@ -26,8 +27,10 @@ DECLARE
 BEGIN
 	FOR f IN SELECT new.oid::regprocedure AS new, old.proacl, old.proowner
 		FROM pg_proc old JOIN pg_proc new ON '_' || new.proname = old.proname AND new.pronamespace = '@extschema@'::regnamespace
-			AND CASE new.proname WHEN 'ad_train' THEN new.proargtypes[2] = old.proargtypes[2] ELSE new.proargtypes = old.proargtypes END
-		WHERE old.proname IN ('_ad_train', '_ad_features', '_ad_health') AND old.pronamespace = '_anomaly'::regnamespace AND old.proacl IS NOT NULL
+			AND CASE new.proname WHEN 'ad_train' THEN new.proargtypes[2] = old.proargtypes[2]
+				WHEN 'ad_detect' THEN new.proargtypes[1] = old.proargtypes[1]
+				ELSE new.proargtypes = old.proargtypes END
+		WHERE old.proname IN ('_ad_train', '_ad_detect', '_ad_features', '_ad_health') AND old.pronamespace = '_anomaly'::regnamespace AND old.proacl IS NOT NULL
 	LOOP
 		EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f.new);
 		FOR g IN SELECT a.grantee, a.is_grantable FROM aclexplode(f.proacl) a WHERE a.privilege_type = 'EXECUTE' AND a.grantee <> f.proowner LOOP

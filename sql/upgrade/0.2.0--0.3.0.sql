@@ -91,6 +91,12 @@ ALTER FUNCTION @extschema@._ad_features(text) SET SCHEMA _anomaly;
 ALTER FUNCTION @extschema@.ad_health() RENAME TO _ad_health;
 ALTER FUNCTION @extschema@._ad_health() SET SCHEMA _anomaly;
 
+-- And of ad_detect().
+ALTER FUNCTION @extschema@.ad_detect(text, jsonb, double precision, text) RENAME TO _ad_detect;
+ALTER FUNCTION @extschema@._ad_detect(text, jsonb, double precision, text) SET SCHEMA _anomaly;
+ALTER FUNCTION @extschema@.ad_detect(text, text, double precision, text) RENAME TO _ad_detect;
+ALTER FUNCTION @extschema@._ad_detect(text, text, double precision, text) SET SCHEMA _anomaly;
+
 -- And of ad_layering_sequences().
 ALTER FUNCTION @extschema@.ad_layering_sequences(text, jsonb, text[], text, boolean) RENAME TO _ad_layering_sequences;
 ALTER FUNCTION @extschema@._ad_layering_sequences(text, jsonb, text[], text, boolean) SET SCHEMA _anomaly;

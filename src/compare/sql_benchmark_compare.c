@@ -300,7 +300,7 @@ read_run(char *source, StoredRun *run)
 	callback.arg = unconstify(char *, run->what);
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
-	ad_query_read(ad_query_source(source), run->what, &query);
+	ad_query_read(source, run->what, &query);
 	find_columns(run, query.columns, at);
 	run->specs = ad_palloc0_array(Tried, AD_MAX_COMPARED_SPECS);
 	/* an error ends the (sub)transaction, which puts this back */

@@ -110,7 +110,7 @@ check_arguments(FunctionCallInfo fcinfo)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unknown metric \"%s\"", metric),
 			 nearest ? errhint("Did you mean \"%s\"?", nearest) :
-			 errhint("Known: %s.", ad_quoted_list(ad_compare_metrics, AD_COMPARE_METRICS))));
+			 errhint("The metrics are %s.", ad_quoted_list(ad_compare_metrics, AD_COMPARE_METRICS))));
 }
 
 static Datum
@@ -126,8 +126,8 @@ report(FunctionCallInfo fcinfo)
 
 	check_arguments(fcinfo);
 	SPI_connect();
-	ad_query_read(ad_query_source(ad_text_argument(PG_GETARG_DATUM(ARG_RUN), "run",
-												   AD_MAX_QUERY_LENGTH)), "run", &query);
+	ad_query_read(ad_text_argument(PG_GETARG_DATUM(ARG_RUN), "run",
+								   AD_MAX_QUERY_LENGTH), "run", &query);
 	for (int i = 0; i < (int) lengthof(types); i++)
 	{
 		values[i] = PG_GETARG_DATUM(ARG_METRIC + i);

@@ -489,7 +489,7 @@ ad_compare_read(const AdCompareQuery *query)
 	r->query = query;
 	r->row_mcxt = AllocSetContextCreate(CurrentMemoryContext, "anomaly compared row",
 										ALLOCSET_DEFAULT_SIZES);
-	ad_query_read(ad_query_source(query->query), "query", &q);
+	ad_query_read(query->query, "query", &q);
 	find_column(&q, "label", query->label, &r->label);
 	find_column(&q, "key", query->key, &r->key);
 	find_column(&q, "fold", query->fold, &r->fold);

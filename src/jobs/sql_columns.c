@@ -11,86 +11,26 @@
 #include "core/ad_options.h"
 #include "jobs/ad_job_define.h"
 #include "operate/ad_own.h"
+#include "sql/ad_source_text.h"
 #include "sql/ad_text.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "parser/scansup.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/varlena.h"
-
-/*
- * What follows an identifier, with or without quotes; NULL if there is none.
- * Any letter that is not ASCII may be in it, whatever the locale calls one.
- */
-static const char *
-skip_identifier(const char *p)
-{
-	const char *start = p;
-
-	if (*p == '"')
-	{
-		for (p++; *p != '\0' && (p[0] != '"' || p[1] == '"'); p++)
-			if (*p == '"')
-				p++;
-		return *p == '"' && p > start + 1 ? p + 1 : NULL;
-	}
-	if (!isalpha((unsigned char) *p) && *p != '_' && !IS_HIGHBIT_SET(*p))
-		return NULL;
-	while (isalnum((unsigned char) *p) || *p == '_' || *p == '$' ||
-		   IS_HIGHBIT_SET(*p))
-		p++;
-	return p;
-}
-
-/* Whether a source is but a name, perhaps with a schema. */
-static bool
-is_name(const char *source)
-{
-	const char *p = source;
-
-	while (scanner_isspace(*p))
-		p++;
-	p = skip_identifier(p);
-	while (p != NULL && scanner_isspace(*p))
-		p++;
-	if (p != NULL && *p == '.')
-	{
-		for (p++; scanner_isspace(*p);)
-			p++;
-		p = skip_identifier(p);
-	}
-	if (p == NULL)
-		return false;
-	while (scanner_isspace(*p))
-		p++;
-	return *p == '\0';
-}
 
 /* Find the relation that a source names, in the current search path. */
 static Oid
-relation_of(const AdJob *job)
+relation_of(const AdJob *job, const char *name)
 {
-	char	   *name = job->source;
-	Oid			relation;
-	int			n;
+	Oid			relation = ad_source_find(name);
 
-	while (scanner_isspace(*name))
-		name++;
-	n = (int) strlen(name);
-	while (n > 0 && scanner_isspace(name[n - 1]))
-		n--;
-	name = pnstrdup(name, n);
-	relation = RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(name))),
-								NoLock, true);
 	if (!OidIsValid(relation))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation \"%s\" does not exist", ad_quote_clip(name)),
+				 errmsg("relation \"%s\" does not exist", ad_source_typed(job->source)),
 				 errdetail("It is looked up with search_path %s, that of whoever gave the job its source.",
 						   job->search_path),
 				 errhint("A source is a table, a view, or a query. Write the schema before the name, or set search_path and give the source again with ad_alter_job().")));
@@ -111,14 +51,15 @@ ad_job_columns_read(const AdJob *job, AdJobColumns *out)
 	Datum		values[1];
 	Datum		columns[3];
 	Datum	   *items;
+	char	   *name = ad_source_name(sql);
 
 	(void) set_config_option("search_path", job->search_path,
 							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
 							 true, 0, false);
 	out->relation = InvalidOid;
-	if (is_name(sql))
+	if (name != NULL)
 	{
-		out->relation = relation_of(job);
+		out->relation = relation_of(job, name);
 		sql = psprintf("SELECT * FROM %s",
 					   quote_qualified_identifier(get_namespace_name(get_rel_namespace(out->relation)),
 												  get_rel_name(out->relation)));

@@ -16,6 +16,7 @@
  */
 #include "market/ad_query_reader.h"
 #include "sql/ad_result.h"
+#include "sql/ad_source_text.h"
 
 #include "executor/spi.h"
 #include "tcop/pquery.h"
@@ -108,7 +109,8 @@ run_layering_sequences(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("query cannot be null")));
-	query = ad_text_argument(PG_GETARG_DATUM(0), "query", AD_MAX_QUERY_LENGTH);
+	query = ad_source_query(ad_text_argument(PG_GETARG_DATUM(0), "query",
+											 AD_MAX_QUERY_LENGTH), "query");
 
 	r = ad_query_reader_create();
 	ad_market_options(PG_ARGISNULL(1) ? NULL :

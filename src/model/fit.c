@@ -10,6 +10,7 @@
 #include "math/ad_math.h"
 #include "model/ad_ensemble.h"
 #include "model/ad_fit.h"
+#include "model/ad_telling.h"
 
 Size		ad_fit_memory = 0;	/* see ad_model.h */
 
@@ -228,6 +229,7 @@ fit_model(void *arg)
 
 	ad_sketch_shrink(sketch, wanted);
 	view = ad_view_create(sketch);
+	ad_telling_look(view);
 	if (holds_out(task->spec))
 		seed = held_out_seed(view, seed);
 	ad_fit_prepare(&fit, view, task->spec, seed);

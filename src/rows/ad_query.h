@@ -25,14 +25,14 @@ typedef struct AdQuery
 	bool		gathered;		/* whose rows must come here */
 } AdQuery;
 
-extern char *ad_query_source(char *text);
 extern void ad_query_read(const char *sql, const char *what, AdQuery *out);
 extern int	ad_query_find(const AdQuery *q, const char *name,
 						  const char *role);
 extern void ad_query_wrong_label(const char *name, Oid type);
+extern void ad_query_exclude(AdQuery *q, char **names);
 extern int	ad_query_key(const AdQuery *q, const char *name);
 extern void ad_query_features(AdQuery *q, int key);
-extern char *ad_query_of_features(const AdQuery *q);
+extern char *ad_query_of_features(const AdQuery *q, int also);
 extern char *ad_query_sketch(const AdQuery *q, int column);
 extern char *ad_query_from(const AdQuery *q);
 extern char *ad_query_rows(const AdQuery *q, bool keyed);

@@ -21,6 +21,7 @@
 #include "operate/ad_citus.h"
 #include "rows/ad_query.h"
 #include "sketch/ad_sketch.h"
+#include "sql/ad_source_text.h"
 #include "sql/ad_text.h"
 
 #include "access/htup_details.h"
@@ -32,12 +33,10 @@
 #include "parser/scansup.h"
 #include "miscadmin.h"
 #include "tcop/pquery.h"
-#include "tcop/tcopprot.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/plancache.h"
-#include "utils/varlena.h"
 
 #define MAX_LISTED	20			/* columns that an error names */
 
@@ -63,118 +62,14 @@ not_a_query(const char *what, const char *detail)
 }
 
 /*
- * Return whether a text is but the name of a table, with or without a schema,
- * written as SQL has it: a quote within quotes is doubled, and a dot may have
- * spaces beside it.
- */
-static bool
-is_name(const char *sql)
-{
-	const char *p = sql;
-
-	for (;; p++)
-	{
-		const char *start;
-
-		while (p > sql && scanner_isspace(*p))
-			p++;
-		start = p;
-		if (*p == '"')
-		{
-			for (p++; *p != '"' || p[1] == '"'; p += *p == '"' ? 2 : 1)
-				if (*p == '\0')
-					return false;
-			p++;
-		}
-		else
-			while (*p == '_' || *p == '$' || IS_HIGHBIT_SET(*p) ||
-				   isalnum((unsigned char) *p))
-				p++;
-		if (p == start)
-			return false;
-		while (scanner_isspace(*p))
-			p++;
-		if (*p != '.')
-			return *p == '\0';
-	}
-}
-
-/*
- * A source of rows as a query: a text that is but the name of a table or view
- * is all of its rows.  palloc'd, or the text itself.
- */
-char *
-ad_query_source(char *text)
-{
-	List	   *names;
-	ListCell   *cell;
-	StringInfoData sql;
-	const char *separator = "SELECT * FROM ";
-	char	   *start = text;
-
-	while (scanner_isspace(*start))
-		start++;
-	if (!is_name(start) || !SplitIdentifierString(pstrdup(start), '.', &names))
-		return text;
-
-	initStringInfo(&sql);
-	foreach(cell, names)
-	{
-		appendStringInfo(&sql, "%s%s", separator, quote_identifier(lfirst(cell)));
-		separator = ".";
-	}
-	return sql.data;
-}
-
-/*
- * An error's position is one in the user's query, not in the one that runs; a
- * table's name for a query is a syntax error.
- */
-static void
-move_position(void *arg)
-{
-	int			position = geterrposition();
-	const char *name = arg;
-
-	while (scanner_isspace(*name))
-		name++;
-	/* at its end, it is a statement that lacks something: VALUES */
-	if (geterrcode() == ERRCODE_SYNTAX_ERROR && is_name(name) &&
-		position == name - (const char *) arg + 1)
-		errhint("It takes a query: SELECT * FROM %s", ad_quote_clip(name));
-	if (position > 0)
-	{
-		errposition(0);
-		internalerrposition(position);
-		internalerrquery(arg);
-	}
-}
-
-/* The statements of a text, as it is written. */
-static List *
-parse(const char *sql)
-{
-	ErrorContextCallback callback;
-	List	   *statements;
-
-	callback.callback = move_position;
-	callback.arg = (void *) sql;
-	callback.previous = error_context_stack;
-	error_context_stack = &callback;
-	statements = pg_parse_query(sql);
-	error_context_stack = callback.previous;
-	return statements;
-}
-
-/*
- * Parse text that must be one SELECT that does not write by itself; "what"
- * calls it by name in errors.  Within SPI.  All of its columns are features
+ * Parse text that must be one SELECT that does not write by itself, or the
+ * name of a table; "what" calls it by name in errors.  Within SPI.  All of its columns are features
  * until ad_query_features() says otherwise.
  */
 void
 ad_query_read(const char *sql, const char *what, AdQuery *out)
 {
-	List	   *statements = parse(sql);
+	List	   *statements;
 	RawStmt    *raw;
 	const char *start;
 	const char *end;
@@ -182,6 +77,8 @@ ad_query_read(const char *sql, const char *what, AdQuery *out)
 	CachedPlanSource *source;
 	Query	   *query;
 
+	sql = ad_source_query(unconstify(char *, sql), what);
+	statements = ad_source_parse(sql, what);
 	if (list_length(statements) != 1)
 		not_a_query(what, psprintf("It has %d statements.",
 								   list_length(statements)));
@@ -216,7 +113,10 @@ ad_query_read(const char *sql, const char *what, AdQuery *out)
 	SPI_freeplan(plan);
 }
 
-/* Raise an error: no column of a query has a name; say which it may have meant. */
+/*
+ * Raise an error: no column of a query has a name; say which it may have meant.
+ * No role: it was to be excluded.
+ */
 static void
 no_column(const AdQuery *q, const char *name, const char *role)
 {
@@ -235,7 +135,8 @@ no_column(const AdQuery *q, const char *name, const char *role)
 		nearest = ad_nearest(name, names, n);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
-			 errmsg("query has no column \"%s\" to be the %s", name, role),
+			 role ? errmsg("query has no column \"%s\" to be the %s", name, role) :
+			 errmsg("query has no column \"%s\" to exclude", name),
 			 nearest ? errhint("Did you mean \"%s\"?", nearest) :
 			 n <= MAX_LISTED ?
 			 errhint("Its columns are %s.", ad_quoted_list(names, n)) : 0));
@@ -279,6 +180,19 @@ ad_query_wrong_label(const char *name, Oid type)
 			 errdetail("Expected boolean, or a number that is 1 for an anomaly and 0 for a normal row."),
 			 is_word ? errhint("Compare it in the query: SELECT ..., %s = 'fraud' AS %s FROM ...",
 							   column, column) : 0));
+}
+
+/* Let columns be no features, by their names, NULL after the last. */
+void
+ad_query_exclude(AdQuery *q, char **names)
+{
+	bool	   *by = ad_palloc0_array(bool, q->columns->natts);
+
+	for (int i = 0; q->by != NULL && i < q->columns->natts; i++)
+		by[i] = q->by[i];
+	for (int n = 0; names[n] != NULL; n++)
+		by[ad_query_find(q, names[n], NULL)] = true;
+	q->by = by;
 }
 
 /* The column of a query that is its key, by name; -1 if there is no name (NULL). */
@@ -351,7 +265,7 @@ ad_query_features(AdQuery *q, int key)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s has no column that is a feature", q->what),
-				 errdetail("A key, a label, a fold or an entity is none.")));
+				 errdetail("A key, a label, a fold, an entity or what is excluded is none.")));
 	/* a packed row is made of its names, the key and the features */
 	q->gathered |= q->distributed && n + (key >= 0) + 1 > FUNC_MAX_ARGS;
 	/* with the star, since a column may have that name too */
@@ -375,9 +289,12 @@ ad_query_features(AdQuery *q, int key)
 	}
 }
 
-/* The key and the features of a query as a query of its own. */
+/*
+ * The key and the features of a query as a query of its own, with one more
+ * column; -1: none.
+ */
 char *
-ad_query_of_features(const AdQuery *q)
+ad_query_of_features(const AdQuery *q, int also)
 {
 	StringInfoData sql;
 	const char *comma = "";
@@ -386,7 +303,7 @@ ad_query_of_features(const AdQuery *q)
 	appendStringInfoString(&sql, "SELECT ");
 	for (int i = 0; i < q->columns->natts; i++)
 	{
-		if (i != q->key && is_key(q, i))
+		if (i != q->key && i != also && is_key(q, i))
 			continue;
 		appendStringInfo(&sql, "%s%s", comma,
 						 quote_identifier(NameStr(TupleDescAttr(q->columns, i)->attname)));

@@ -9,12 +9,16 @@
  */
 #include "series/ad_series_query.h"
 #include "series/ad_series_sql.h"
+#include "sql/ad_source_text.h"
 
 #include <ctype.h>
 
 #include "executor/spi.h"
 
-/* Return a query without what may not stand inside parentheses. */
+/*
+ * Return a query without what may not stand inside parentheses; of a table's
+ * name, the query of its rows.
+ */
 char *
 ad_series_bare_query(Datum query)
 {
@@ -23,7 +27,7 @@ ad_series_bare_query(Datum query)
 
 	while (len > 0 && (q[len - 1] == ';' || isspace((unsigned char) q[len - 1])))
 		q[--len] = '\0';
-	return q;
+	return ad_source_query(q, "query");
 }
 
 /*

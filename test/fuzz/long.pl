@@ -399,7 +399,7 @@ my %sound = (
 	ad_revoke_model => [ "'m1'", "'fuzzer'", "'score'" ],
 	ad_drop_model => [ "'m1'", 1 ],
 	ad_drift => [ "'m1'", '(SELECT ad_sketch(x, n) FROM training)', "'{}'::jsonb" ],
-	ad_detect => [ "'SELECT x, n FROM training'", "'zscore'", 0.1, 'NULL' ],
+	ad_detect => [ "'SELECT x, n FROM training'", "'zscore'", 0.1, 'NULL', "ARRAY['n']", 5, 0.05 ],
 	ad_decompose => [ "'SELECT ts AS \"time\", x AS value FROM training'", 'ad_stl_options(period => 24)' ],
 	ad_layering_sequences => [ $ticks, 'NULL', "ARRAY['account']", "'ts'", 'false', 'NULL' ],
 	ad_layering_timeline => [ 'ARRAY(SELECT e FROM ticks ORDER BY i)', 'NULL', 'NULL', "'title'", 900, 460 ],

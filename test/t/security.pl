@@ -304,10 +304,10 @@ SQL
 	as('alice', q{SELECT ad_drop_job('ej')});
 
 	# what is forbidden by the public function is by the private one
-	super('REVOKE EXECUTE ON FUNCTION ad_train(text, text, jsonb, text, integer, boolean, text, text), ad_activate(text, integer) FROM PUBLIC');
+	super('REVOKE EXECUTE ON FUNCTION ad_train(text, text, jsonb, text, integer, boolean, text, text, text[]), ad_activate(text, integer) FROM PUBLIC');
 	like(as('mallory', q{SELECT _anomaly._ad_train('own', 'SELECT 1 AS a', '{"detector": "zscore"}'::jsonb, NULL, NULL, true)}), qr/permission denied for function ad_train/, "$db: who may not train does not by the private function");
 	like(as('mallory', q{SELECT _anomaly._ad_activate('al', 1)}), qr/permission denied for function ad_activate/, "$db: nor activate");
-	super('GRANT EXECUTE ON FUNCTION ad_train(text, text, jsonb, text, integer, boolean, text, text), ad_activate(text, integer) TO PUBLIC');
+	super('GRANT EXECUTE ON FUNCTION ad_train(text, text, jsonb, text, integer, boolean, text, text, text[]), ad_activate(text, integer) TO PUBLIC');
 
 	# a rename onto a name that is taken meanwhile
 	as('alice', q{SELECT ad_train('r1', 'SELECT salary FROM data.ev', 'zscore'); SELECT ad_train('r2', 'SELECT salary FROM data.ev', 'zscore')});
