@@ -141,10 +141,10 @@ $$SELECT ad_pca(components => 1.5)$$,
 $$SELECT ad_prepare(reduce => 2049)$$
 ]) s;
 SELECT pg_temp.expect_error($$SELECT ad_fit('zzz', a) FROM rows$$) ~
-       '^22023: unknown detector "zzz" \| Known: "' AS lists_detectors;
+       '^22023: unknown detector "zzz" \| The detectors are "' AS lists_detectors;
 SELECT d, e FROM unnest(_anomaly._ad_detectors()) d, pg_temp.expect_error(format('SELECT ad_fit(%L::jsonb, a) FROM rows',
 	jsonb_build_object('detector', d, 'zzzzzzzzz', 1))) e
-WHERE e NOT LIKE '22023: unknown option "zzzzzzzzz" for ad_' || d || '() | Known: "%", "prepare", "sampling", "calibrate".';
+WHERE e NOT LIKE '22023: unknown option "zzzzzzzzz" for ad_' || d || '() | The options are "%", "prepare", "sampling", "calibrate".';
 
 -- not a spec at all
 SELECT pg_temp.expect_error(s) FROM unnest(ARRAY[

@@ -14,7 +14,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/json.h"
 #include "utils/lsyscache.h"
 
 #define MAX_SPECS_LENGTH	((Size) 16 * 1024 * 1024)
@@ -30,7 +29,6 @@ spec_context(void *arg)
 static Jsonb *
 read_spec(Datum value, bool is_text)
 {
-	StringInfoData json;
 	char	   *text;
 
 	if (!is_text)
@@ -39,11 +37,7 @@ read_spec(Datum value, bool is_text)
 
 	if (text[strspn(text, " \t\r\n")] == '{')
 		return ad_jsonb_from_text(text);
-	initStringInfo(&json);
-	appendStringInfoString(&json, "{\"detector\": ");
-	escape_json(&json, text);
-	appendStringInfoChar(&json, '}');
-	return ad_jsonb_from_text(json.data);
+	return ad_jsonb_from_text(ad_detector_spec(text));
 }
 
 /* All detectors with their defaults, but the ensemble, which needs members. */

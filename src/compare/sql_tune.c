@@ -101,7 +101,7 @@ metric_argument(FunctionCallInfo fcinfo)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unknown metric \"%s\"", name),
 			 nearest ? errhint("Did you mean \"%s\"?", nearest) :
-			 errhint("Known: %s.", ad_quoted_list(known, n))));
+			 errhint("The metrics are %s.", ad_quoted_list(known, n))));
 	return AD_COMPARE_METRICS;	/* keep the compiler quiet */
 }
 

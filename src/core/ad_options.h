@@ -114,6 +114,8 @@ extern bool ad_option_number(const JsonbValue *v, double *number);
 extern void ad_options_parse(JsonbContainer *object, const char *owner,
 							 const AdOption *table, int n,
 							 const char *const *also_allowed, void *out);
+extern void ad_option_set(const AdOption *table, int n, const char *name,
+						  const JsonbValue *v, void *out);
 extern void ad_options_print(StringInfo buf, const AdOption *table, int n,
 							 const void *options);
 extern const char *ad_nearest(const char *word, const char *const *words,

@@ -16,6 +16,7 @@
 #include "core/ad_options.h"
 
 #include "common/shortest_dec.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/numeric.h"
@@ -35,17 +36,18 @@ const char *const ad_on_error_names[] = {"error", "null", NULL};
 #define JSON_AT(out, o)		(*(Jsonb **) ((char *) (out) + (o)->offset))
 
 /*
- * The word nearest to the one given, or NULL if none is near.  Words are
- * short: a user's has been clipped by ad_quote_clip().
+ * The word nearest to the one given, or NULL if none is near: of its letters
+ * more than a third would have to change.  Words are short: a user's has been
+ * clipped by ad_quote_clip().
  */
 const char *
 ad_nearest(const char *word, const char *const *words, int n)
 {
 	const char *best = NULL;
 	int			len = (int) strlen(word);
-	int			max_distance = len < 3 ? len - 1 : Max(len / 2, 2);
+	int			max_distance = pg_mbstrlen_with_len(word, len) / 3;
 
-	for (int i = 0; i < n && max_distance >= 0; i++)
+	for (int i = 0; i < n && max_distance > 0; i++)
 	{
 		int			d = varstr_levenshtein_less_equal(word, len, words[i],
 													  (int) strlen(words[i]),
@@ -432,6 +434,16 @@ set_option(const AdOption *o, const JsonbValue *v, void *out)
 	}
 }
 
+/* Set the option of a name that is in a table, from a jsonb value. */
+void
+ad_option_set(const AdOption *table, int n, const char *name,
+			  const JsonbValue *v, void *out)
+{
+	for (int i = 0; i < n; i++)
+		if (strcmp(table[i].name, name) == 0)
+			set_option(&table[i], v, out);
+}
+
 static bool
 key_is(const JsonbValue *key, const char *name)
 {
@@ -460,7 +472,7 @@ unknown_option(const JsonbValue *key, const char *owner,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unknown option \"%s\" for %s", name, owner),
 			 nearest ? errhint("Did you mean \"%s\"?", nearest) :
-			 errhint("Known: %s.", ad_quoted_list(words, nwords))));
+			 errhint("The options are %s.", ad_quoted_list(words, nwords))));
 }
 
 /*

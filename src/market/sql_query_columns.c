@@ -120,7 +120,7 @@ ad_columns_check(Jsonb *columns)
 					 is_known(&value, known, nknown) ?
 					 errhint("It is the other way round: {\"%s\": \"%s\"}.",
 							 ad_option_text(&value), name) :
-					 errhint("Known: %s.", ad_quoted_list(known, nknown))));
+					 errhint("The columns that can be mapped are %s.", ad_quoted_list(known, nknown))));
 		}
 		if (value.type != jbvString && value.type != jbvNull)
 			ereport(ERROR,

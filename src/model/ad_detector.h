@@ -175,8 +175,24 @@ extern bool ad_scorer_grew;
  */
 extern void (*ad_detector_phase) (const char *phase);
 
-/* detector.c */
+/* An option that goes without saying with a detector's name, and its value. */
+typedef struct AdPreset
+{
+	const char *option;			/* NULL: there is none */
+	const char *word;			/* NULL: it is no word */
+	int			number;
+	bool		truth;			/* it is true, not a number */
+} AdPreset;
+
+/* detector_name.c */
 extern const AdDetector *ad_detector_by_name(const char *name);
+extern const AdDetector *ad_detector_named(const char *name,
+										   const AdPreset **preset);
+extern char *ad_detector_spec(const char *name);
+extern void ad_preset_value(const AdPreset *preset, JsonbValue *v);
+
+/* detector.c */
+extern const AdDetector *ad_detector_checked(const AdDetector *d);
 
 /* AD_ENOUGH_ROWS, for those that estimate what many rows have in common. */
 extern Size ad_detector_enough_rows(const void *options);

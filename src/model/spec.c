@@ -315,9 +315,10 @@ static bool
 names_auto(JsonbContainer *spec)
 {
 	JsonbValue *v = member(spec, "detector");
+	const AdPreset *preset;
 
-	return v->val.string.len == (int) strlen(AD_AUTO) &&
-		memcmp(v->val.string.val, AD_AUTO, strlen(AD_AUTO)) == 0;
+	return ad_detector_named(pnstrdup(v->val.string.val, v->val.string.len),
+							 &preset) == NULL;
 }
 
 /* Parse the members of an ensemble. */
@@ -429,6 +430,17 @@ set_detector(const AdDetector *d, AdSpec *out)
 	ad_options_defaults(d->options, d->noptions, out->options);
 }
 
+/* Set the option that goes without saying with a detector's name. */
+static void
+set_preset(const AdPreset *preset, AdSpec *out)
+{
+	JsonbValue	v;
+
+	ad_preset_value(preset, &v);
+	ad_option_set(out->detector->options, out->detector->noptions,
+				  preset->option, &v, out->options);
+}
+
 /*
  * Make a spec that names "auto" one of what that stands for: models keep the
  * latter, so that what it stands for can change.  Of the other parts it says
@@ -459,10 +471,12 @@ expand_auto(const AdAutoOptions *options, AdSpec *out)
 static void
 parse_detector(JsonbContainer *spec, const JsonbValue *v, AdSpec *out)
 {
-	char	   *name = pnstrdup(v->val.string.val, v->val.string.len);
-	const AdDetector *d;
+	const AdPreset *preset;
+	const AdDetector *d = ad_detector_named(pnstrdup(v->val.string.val,
+													 v->val.string.len), &preset);
+	char	   *owner;
 
-	if (strcmp(name, AD_AUTO) == 0)
+	if (d == NULL)
 	{
 		AdAutoOptions options;
 
@@ -472,13 +486,15 @@ parse_detector(JsonbContainer *spec, const JsonbValue *v, AdSpec *out)
 		expand_auto(&options, out);
 		return;
 	}
-	d = ad_detector_by_name(name);
 	out->detector = d;
 	out->options = palloc0(d->options_size);
-	check_others(spec, d, psprintf("ad_%s()", name));
-	ad_options_parse(spec, psprintf("ad_%s()", name), d->options, d->noptions,
+	owner = psprintf("ad_%s()", d->name);
+	check_others(spec, d, owner);
+	ad_options_parse(spec, owner, d->options, d->noptions,
 					 d == &ad_detector_ensemble ? ensemble_keys : spec_keys,
 					 out->options);
+	if (preset && member(spec, preset->option) == NULL)
+		set_preset(preset, out);
 }
 
 /*
@@ -551,6 +567,9 @@ ad_spec_parse(JsonbContainer *spec, bool need_detector, AdSpec *out)
 void
 ad_spec_defaults(const char *detector, AdSpec *out)
 {
+	const AdPreset *preset;
+	const AdDetector *d;
+
 	memset(out, 0, sizeof(*out));
 	ad_options_defaults(ad_prepare_options, ad_n_prepare_options,
 						&out->prepare);
@@ -559,7 +578,8 @@ ad_spec_defaults(const char *detector, AdSpec *out)
 	no_calibration(out);
 	if (detector == NULL)
 		return;
-	if (strcmp(detector, AD_AUTO) == 0)
+	d = ad_detector_named(detector, &preset);
+	if (d == NULL)
 	{
 		AdAutoOptions options;
 
@@ -568,8 +588,10 @@ ad_spec_defaults(const char *detector, AdSpec *out)
 		settle_members(out);
 		return;
 	}
-	set_detector(ad_detector_by_name(detector), out);
-	if (out->detector == &ad_detector_ensemble)
+	set_detector(d, out);
+	if (preset)
+		set_preset(preset, out);
+	if (d == &ad_detector_ensemble)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("ensemble has no members"),

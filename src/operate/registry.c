@@ -19,6 +19,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "core/ad_options.h"
 #include "operate/ad_copy.h"
 #include "operate/ad_groups.h"
 #include "operate/ad_operate.h"
@@ -51,6 +52,9 @@
 #define GRANT_NAME			1
 #define GRANT_ROLE			2
 #define GRANT_PRIVILEGE		3
+
+#define MAX_SEARCHED		10000	/* names, for one that is near */
+#define MAX_NEAR			100
 
 /*
  * Begin a scan of the rows of a name, by primary key; *rel is to be closed
@@ -151,17 +155,52 @@ ad_registry_privilege(const text *name, Snapshot snapshot,
 	return result;
 }
 
+/*
+ * The name nearest to one that no model has, of those that the current user may
+ * use; NULL if none is near.  No other is as much as looked at by its letters.
+ */
+static const char *
+nearest_model(const char *name)
+{
+	const char *near[MAX_NEAR];
+	int			n = 0;
+	Relation	rel = table_open(ad_own_relation(AD_REL_MODEL_NAME), AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple	tuple;
+
+	for (int i = 0; i < MAX_SEARCHED && n < MAX_NEAR &&
+		 HeapTupleIsValid(tuple = systable_getnext(scan)); i++)
+	{
+		bool		isnull;
+		text	   *other = DatumGetTextPP(heap_getattr(tuple, NAME_NAME,
+														RelationGetDescr(rel), &isnull));
+
+		CHECK_FOR_INTERRUPTS();
+		if (ad_registry_privilege(other, NULL, GetUserId()) == AD_PRIVILEGE_NONE)
+			continue;
+		near[n] = text_to_cstring(other);
+		if (ad_nearest(name, &near[n], 1) != NULL)
+			n++;
+	}
+	end_scan(scan, rel);
+	return ad_nearest(name, near, n);
+}
+
 /* Raise an error for a model that is not there; name is clipped already. */
 void
 ad_registry_no_model(const char *name)
 {
+	const char *nearest = nearest_model(name);
+
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("model \"%s\" does not exist", name),
+			 nearest ? errhint("Did you mean \"%s\"?", nearest) :
 			 strncmp(name, "\\x", 2) == 0 ?
 			 errhint("A string without a type is the name of a model. Cast the bytes of one to bytea.") :
 			 OidIsValid(ad_citus_catalog("pg_dist_shard")) && !OidIsValid(ad_copy_shard()) ?
-			 errhint("If it was trained on the coordinator of this cluster of Citus, say there: SELECT ad_share_models().") : 0));
+			 errhint("If it was trained on the coordinator of this cluster of Citus, say there: SELECT ad_share_models().") :
+			 errhint("The view ad_models has those that you may use.")));
 }
 
 /*

@@ -25,6 +25,7 @@
  *-------------------------------------------------------------------------
  */
 #include "core/ad_compat.h"
+#include "model/ad_spec.h"
 #include "operate/ad_own.h"
 #include "operate/ad_progress.h"
 #include "operate/ad_citus.h"
@@ -501,11 +502,7 @@ spec_literal(Datum spec, Oid type)
 	if (type == JSONBOID)
 		(void) JsonbToCString(&json, &DatumGetJsonbP(spec)->root, -1);
 	else
-	{
-		appendStringInfoString(&json, "{\"detector\": ");
-		escape_json(&json, TextDatumGetCString(spec));
-		appendStringInfoChar(&json, '}');
-	}
+		appendStringInfoString(&json, ad_detector_spec(TextDatumGetCString(spec)));
 	return psprintf("%s::pg_catalog.jsonb", quote_literal_cstr(json.data));
 }
 

@@ -286,7 +286,6 @@ ad_detector_names(PG_FUNCTION_ARGS)
 Jsonb *
 ad_spec_argument(FunctionCallInfo fcinfo, int arg)
 {
-	StringInfoData json;
 	Oid		   *types;
 	int			nargs;
 	char	   *name;
@@ -297,9 +296,5 @@ ad_spec_argument(FunctionCallInfo fcinfo, int arg)
 	name = ad_text_argument(PG_GETARG_DATUM(arg), "spec", AD_MAX_OPTIONS_LENGTH);
 	if (name[strspn(name, " \t\r\n")] == '{')
 		return ad_jsonb_from_text(name);
-	initStringInfo(&json);
-	appendStringInfoString(&json, "{\"detector\": ");
-	escape_json(&json, name);
-	appendStringInfoChar(&json, '}');
-	return ad_jsonb_from_text(json.data);
+	return ad_jsonb_from_text(ad_detector_spec(name));
 }
