@@ -6,6 +6,8 @@
 #   make installcheck    after it: the regression tests, on a running server, as
 #                        a superuser
 #   make uninstall, make clean
+#   make dist            writes the archive for PGXN (.zip) and the one for
+#                        packages (.tar.gz), with the generated SQL inside
 #
 #   make demo            shows what it is for, in a minute once it is built
 #   make test            runs every test
@@ -54,13 +56,15 @@ SHLIB_LINK  = -llapack -lblas -lm
 EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql $(UPGRADE) tmp_check log results \
 	$(OBJS:.o=.d)
 
-GOALS_WITHOUT_PG = help demo test site style bench bench-speed bench-report
+GOALS_WITHOUT_PG = help dist demo test site style bench bench-speed bench-report
 PG_CONFIG ?= pg_config
 
 ifneq ($(filter $(GOALS_WITHOUT_PG),$(MAKECMDGOALS)),)
 .PHONY: $(GOALS_WITHOUT_PG)
 help:
 	@sed -n '/^# Help begins/,/^# Help ends/{/^# Help/d;s/^# \{0,1\}//;p}' Makefile
+dist: $(DATA_built)
+	packaging/dist.sh $(EXTENSION) $(EXTVERSION) $(DATA_built)
 # These install what is missing first, then call make again.
 demo:
 	test/demo.sh
@@ -127,6 +131,7 @@ installcheck: installcheck-needs
 .PHONY: installcheck-needs
 installcheck-needs:
 	@$(srcdir)/test/needs.sh '$(bindir)/psql' '$(EXTENSION)' '$(EXTVERSION)' '$(MAJORVERSION)'
+endif
 
 # The install script: the topics in order.
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL)
@@ -135,4 +140,3 @@ sql/$(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL)
 $(UPGRADE): sql/upgrade/$(RELEASED)--$(EXTVERSION).sql sql/upgrade/replace.awk $(INSTALL_SQL) $(UPGRADE_AFTER)
 	awk -f sql/upgrade/replace.awk $< $(INSTALL_SQL) > $@
 	cat $(UPGRADE_AFTER) /dev/null >> $@
-endif

@@ -86,12 +86,16 @@ find_missing() {
 	done
 	[ -x /usr/sbin/pgbouncer ] || wished+=(pgbouncer)
 	command -v curl >/dev/null || wished+=(curl)
-	# pg_cron and hypopg for a server of Debian's; others go without
+	command -v zip >/dev/null || wished+=(zip)
+	command -v unzip >/dev/null || wished+=(unzip)
+	# other extensions for a server of Debian's; others go without
 	case $lib in
 		/usr/lib/postgresql/*/lib)
 			version=$(basename "${lib%/lib}")
 			[ -f "$lib/pg_cron.so" ] || wished+=("postgresql-$version-cron")
-			[ -f "$lib/hypopg.so" ] || wished+=("postgresql-$version-hypopg") ;;
+			[ -f "$lib/hypopg.so" ] || wished+=("postgresql-$version-hypopg")
+			# Debian has it since 13
+			[ "$version" -lt 17 ] || [ -f "$lib/vector.so" ] || wished+=("postgresql-$version-pgvector") ;;
 	esac
 	[ "$what" = bench ] || return 0
 
