@@ -46,11 +46,12 @@ DATA        = $(wildcard sql/released/*.sql)
 REGRESS      = $(sort $(basename $(notdir $(wildcard sql/*_*.sql))))
 REGRESS_OPTS = --inputdir=. --load-extension=anomaly
 
-# The server's headers are not ours to warn about.
-PG_CPPFLAGS = -I$(srcdir)/src -DAD_RELEASE='"$(EXTVERSION)"' -isystem $(shell $(PG_CONFIG) --includedir-server)
-# Models are stored, so scores must be the same on every machine: no fused
-# multiply-add.  The compiler writes which headers a file was made of.
-PG_CFLAGS   = -Wall -Wextra -ffp-contract=off -MMD -MP
+# The server's headers are not ours to warn about. Models are stored, so scores
+# must be the same on every machine: no fused multiply-add, of which clang would
+# make some in the bitcode, whose compiler has only these flags.
+PG_CPPFLAGS = -I$(srcdir)/src -DAD_RELEASE='"$(EXTVERSION)"' -isystem $(shell $(PG_CONFIG) --includedir-server) -ffp-contract=off
+# The compiler writes which headers a file was made of.
+PG_CFLAGS   = -Wall -Wextra -MMD -MP
 SHLIB_LINK  = -llapack -lblas -lm
 
 EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql $(UPGRADE) tmp_check log results \

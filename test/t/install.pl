@@ -50,6 +50,13 @@ is_deeply(
 	[ sort "$library/anomaly.so", $update // (), map { "$scripts/$_" } 'anomaly.control', "anomaly--$version.sql", @released ],
 	'the library, the control file and the scripts of all releases, and nothing else');
 
+# the same score on every machine, also in a function that the server inlines
+for my $made (qw(src/math/linalg.o src/math/linalg.bc))
+{
+	like(qx(make -C '$source' -n -W src/math/linalg.c PG_CONFIG='$pg_config' with_llvm=yes $made 2>&1),
+		qr/^\S.* -ffp-contract=off .*-o \Q$made\E/m, "$made is compiled without fused operations");
+}
+
 ok(run_make('uninstall'), 'make uninstall');
 is_deeply([ files() ], [], 'leaves nothing');
 
