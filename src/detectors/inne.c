@@ -295,15 +295,14 @@ inne_load(AdReader *r, int cols)
 static double
 isolation_of(const Inne *inne, uint32 estimator)
 {
-	AdBlockKernel kernel = ad_block_kernel[AD_NORM_2];
 	Size		end = (estimator + 1) * inne->blocks;
 
 	for (Size b = estimator * inne->blocks; b < end; b++)
 	{
 		double		d[LANES];
 
-		kernel(inne->centers + b * LANES * inne->cols, inne->cols,
-			   inne->q, INFINITY, d);
+		ad_block_kernel(inne->centers + b * LANES * inne->cols, inne->cols,
+						inne->q, d);
 		for (int l = 0; l < LANES; l++)
 			if (d[l] <= inne->radius[b * LANES + l])
 				return inne->isolation[b * LANES + l];
@@ -373,7 +372,7 @@ const AdDetector ad_detector_inne = {
 	.id = AD_DET_INNE,
 	.name = "inne",
 	.squares = true,
-	.time = 15,
+	.time = 1.6,
 	.options = inne_options,
 	.noptions = lengthof(inne_options),
 	.options_size = sizeof(InneOptions),

@@ -129,13 +129,11 @@ extern void ad_hyper_choose(AdSimdLevel level);
  * simd_neighbors.c: distances from a row to many.
  *
  * A block holds AD_BLOCK_LANES rows of doubles column by column; its kernel
- * gives the sum of squares, the sum of absolute values or the greatest of
- * the differences to q, per row and without the root, and returns which of
- * them are at most "worst" as bits.  A scan kernel does
- * the same over codes of one byte: groups of four columns, in each group four
- * bytes a row.  Codes of the sum of squares are at most 127, and squares[] has
- * the sum of those of each row.  lane_min[] receives the least sum of each
- * lane.
+ * gives the sums of squares of the differences to q.  A scan kernel gives
+ * these, the sum of absolute values or the greatest of the differences of
+ * codes of one byte: groups of four columns, in each group four bytes a row.
+ * Codes whose squares are added are at most 127, and squares[] has the sum of
+ * those of each row.  lane_min[] receives the least sum of each lane.
  */
 #define AD_BLOCK_LANES		16
 
@@ -146,13 +144,13 @@ typedef enum AdNorm
 
 #define AD_NORMS			3
 
-typedef uint32 (*AdBlockKernel) (const double *block, int cols,
-								 const double *q, double worst, double *out);
+typedef void (*AdBlockKernel) (const double *block, int cols,
+							   const double *q, double *out);
 typedef void (*AdScanKernel) (const uint8 *codes, const uint32 *squares,
 							  Size blocks, int groups, const uint8 *q,
 							  uint32 *sums, uint32 *lane_min);
 
-extern AdBlockKernel ad_block_kernel[AD_NORMS];
+extern AdBlockKernel ad_block_kernel;
 extern AdScanKernel ad_scan_kernel[AD_NORMS];
 extern void ad_neighbors_choose(AdSimdLevel level);
 

@@ -31,16 +31,19 @@
 #define MAX_TREE_DIMS	24		/* no tree beyond */
 
 /*
- * What things cost, ns of one core with AVX-512: fitted to 3 to 20 columns
- * of 1,000 to 100,000 rows, 20 neighbours.  They need not be right, only in
- * proportion.
+ * What things cost, ns of one core with AVX-512: fitted to 3 to 100 columns
+ * of 1,000 to 100,000 rows, 5 to 50 neighbours.  They need not be right, only
+ * in proportion.  A block is read number by number, from far where the rows
+ * are more than a processor has at hand.
  */
 #define TREE_QUERY		300.0
-#define TREE_BLOCK		30.0	/* or node */
-#define TREE_BLOCK_DIM	3.0
-#define SCAN_QUERY		3500.0
-#define SCAN_BLOCK		5.0
-#define SCAN_BLOCK_GROUP 2.2
+#define TREE_BLOCK		35.0	/* or node */
+#define TREE_BLOCK_DIM	1.5
+#define TREE_FAR_DIM	6.5		/* instead, from FAR_NUMBERS on */
+#define FAR_NUMBERS		((Size) 1 << 17)
+#define SCAN_QUERY		1500.0
+#define SCAN_BLOCK		3.0
+#define SCAN_BLOCK_GROUP 1.2
 #define SCAN_ROW		6.0
 #define SCAN_ROW_DIM	0.6
 
@@ -315,7 +318,9 @@ choose(AdNeighbors *nb, int k, AdNeighborPlan plan)
 	}
 	typical = nonzero > 0 ? ad_quantile(distance, nonzero, 0.5) : 0;
 	tree_cost = probes * TREE_QUERY +
-		s->work * (TREE_BLOCK + TREE_BLOCK_DIM * nb->dims);
+		s->work * (TREE_BLOCK + nb->dims *
+				   (nb->n * nb->dims < FAR_NUMBERS ? TREE_BLOCK_DIM :
+					TREE_FAR_DIM));
 
 	nb->scan = ad_scan_build(nb, typical);
 	if (nb->tree == NULL)

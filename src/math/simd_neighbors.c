@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * simd_neighbors.c
- *		Distances from one row to many: kernels of the neighbour search.
+ *		Distances from one row to many.
  *
  * Two kinds.  A block kernel gives the distances to the 16 rows of a block
  * of doubles, stored column by column; each lane adds its columns in order
@@ -21,53 +21,26 @@
 
 #define LANES		AD_BLOCK_LANES
 
-AdBlockKernel ad_block_kernel[AD_NORMS];
+AdBlockKernel ad_block_kernel;
 AdScanKernel ad_scan_kernel[AD_NORMS];
 
-/* The body of all block kernels; the norm is a constant where inlined. */
+/* The body of all block kernels. */
 static pg_attribute_always_inline void
-block_body(const double *block, int cols, const double *q, double *out,
-		   AdNorm norm)
+block_body(const double *block, int cols, const double *q, double *out)
 {
 	double		sum[LANES];
 
 	for (int l = 0; l < LANES; l++)
 		sum[l] = 0;
 	for (int c = 0; c < cols; c++, block += LANES)
-	{
-		double		x = q[c];
+		for (int l = 0; l < LANES; l++)
+		{
+			double		d = q[c] - block[l];
 
-		if (norm == AD_NORM_2)
-			for (int l = 0; l < LANES; l++)
-			{
-				double		d = x - block[l];
-
-				sum[l] += d * d;
-			}
-		else if (norm == AD_NORM_1)
-			for (int l = 0; l < LANES; l++)
-				sum[l] += fabs(x - block[l]);
-		else
-			for (int l = 0; l < LANES; l++)
-			{
-				double		d = fabs(x - block[l]);
-
-				sum[l] = d > sum[l] ? d : sum[l];
-			}
-	}
+			sum[l] += d * d;
+		}
 	for (int l = 0; l < LANES; l++)
 		out[l] = sum[l];
-}
-
-/* The lanes at most "worst", as bits. */
-static inline uint32
-mask_portable(const double *d, double worst)
-{
-	uint32		mask = 0;
-
-	for (int l = 0; l < LANES; l++)
-		mask |= (uint32) (d[l] <= worst) << l;
-	return mask;
 }
 
 /* The sum of the squares of a row's codes. */
@@ -118,13 +91,11 @@ scan_body(const uint8 *codes, const uint32 *squares, Size blocks, int groups,
 	}
 }
 
-#define BLOCK_KERNEL(name, norm, mask, attribute) \
-attribute static uint32 \
-name(const double *block, int cols, const double *q, double worst, \
-	 double *out) \
+#define BLOCK_KERNEL(name, attribute) \
+attribute static void \
+name(const double *block, int cols, const double *q, double *out) \
 { \
-	block_body(block, cols, q, out, norm); \
-	return mask(out, worst); \
+	block_body(block, cols, q, out); \
 }
 
 #define SCAN_KERNEL(name, body, norm, attribute) \
@@ -136,9 +107,7 @@ name(const uint8 *codes, const uint32 *squares, Size blocks, int groups, \
 }
 
 #define PORTABLE
-BLOCK_KERNEL(block_2, AD_NORM_2, mask_portable, PORTABLE)
-BLOCK_KERNEL(block_1, AD_NORM_1, mask_portable, PORTABLE)
-BLOCK_KERNEL(block_max, AD_NORM_MAX, mask_portable, PORTABLE)
+BLOCK_KERNEL(block_portable, PORTABLE)
 SCAN_KERNEL(scan_2, scan_body, AD_NORM_2, PORTABLE)
 SCAN_KERNEL(scan_1, scan_body, AD_NORM_1, PORTABLE)
 SCAN_KERNEL(scan_max, scan_body, AD_NORM_MAX, PORTABLE)
@@ -147,27 +116,6 @@ SCAN_KERNEL(scan_max, scan_body, AD_NORM_MAX, PORTABLE)
 
 #define FOR_AVX2	__attribute__((target("avx2")))
 #define FOR_AVX512	__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq")))
-
-FOR_AVX2 static inline uint32
-mask_avx2(const double *d, double worst)
-{
-	uint32		mask = 0;
-	__m256d		w = _mm256_set1_pd(worst);
-
-	for (int l = 0; l < LANES; l += 4)
-		mask |= (uint32) _mm256_movemask_pd(_mm256_cmp_pd(_mm256_loadu_pd(d + l),
-														  w, _CMP_LE_OQ)) << l;
-	return mask;
-}
-
-FOR_AVX512 static inline uint32
-mask_avx512(const double *d, double worst)
-{
-	__m512d		w = _mm512_set1_pd(worst);
-
-	return (uint32) _mm512_cmp_pd_mask(_mm512_loadu_pd(d), w, _CMP_LE_OQ) |
-		(uint32) _mm512_cmp_pd_mask(_mm512_loadu_pd(d + 8), w, _CMP_LE_OQ) << 8;
-}
 
 FOR_AVX2 static inline __m256i
 step_avx2(__m256i sum, __m256i a, __m256i b, AdNorm norm)
@@ -295,12 +243,8 @@ scan_body_avx512(const uint8 *codes, const uint32 *squares, Size blocks,
 	_mm512_storeu_si512(lane_min, lanes);
 }
 
-BLOCK_KERNEL(block_2_avx2, AD_NORM_2, mask_avx2, FOR_AVX2)
-BLOCK_KERNEL(block_1_avx2, AD_NORM_1, mask_avx2, FOR_AVX2)
-BLOCK_KERNEL(block_max_avx2, AD_NORM_MAX, mask_avx2, FOR_AVX2)
-BLOCK_KERNEL(block_2_avx512, AD_NORM_2, mask_avx512, FOR_AVX512)
-BLOCK_KERNEL(block_1_avx512, AD_NORM_1, mask_avx512, FOR_AVX512)
-BLOCK_KERNEL(block_max_avx512, AD_NORM_MAX, mask_avx512, FOR_AVX512)
+BLOCK_KERNEL(block_avx2, FOR_AVX2)
+BLOCK_KERNEL(block_avx512, FOR_AVX512)
 SCAN_KERNEL(scan_2_avx2, scan_body_avx2, AD_NORM_2, FOR_AVX2)
 SCAN_KERNEL(scan_1_avx2, scan_body_avx2, AD_NORM_1, FOR_AVX2)
 SCAN_KERNEL(scan_max_avx2, scan_body_avx2, AD_NORM_MAX, FOR_AVX2)
@@ -314,27 +258,21 @@ SCAN_KERNEL(scan_max_avx512, scan_body_avx512, AD_NORM_MAX, FOR_AVX512)
 void
 ad_neighbors_choose(AdSimdLevel level)
 {
-	ad_block_kernel[AD_NORM_2] = block_2;
-	ad_block_kernel[AD_NORM_1] = block_1;
-	ad_block_kernel[AD_NORM_MAX] = block_max;
+	ad_block_kernel = block_portable;
 	ad_scan_kernel[AD_NORM_2] = scan_2;
 	ad_scan_kernel[AD_NORM_1] = scan_1;
 	ad_scan_kernel[AD_NORM_MAX] = scan_max;
 #ifdef AD_HAVE_X86
 	if (level == AD_SIMD_AVX2)
 	{
-		ad_block_kernel[AD_NORM_2] = block_2_avx2;
-		ad_block_kernel[AD_NORM_1] = block_1_avx2;
-		ad_block_kernel[AD_NORM_MAX] = block_max_avx2;
+		ad_block_kernel = block_avx2;
 		ad_scan_kernel[AD_NORM_2] = scan_2_avx2;
 		ad_scan_kernel[AD_NORM_1] = scan_1_avx2;
 		ad_scan_kernel[AD_NORM_MAX] = scan_max_avx2;
 	}
 	else if (level == AD_SIMD_AVX512)
 	{
-		ad_block_kernel[AD_NORM_2] = block_2_avx512;
-		ad_block_kernel[AD_NORM_1] = block_1_avx512;
-		ad_block_kernel[AD_NORM_MAX] = block_max_avx512;
+		ad_block_kernel = block_avx512;
 		ad_scan_kernel[AD_NORM_2] = scan_2_avx512;
 		ad_scan_kernel[AD_NORM_1] = scan_1_avx512;
 		ad_scan_kernel[AD_NORM_MAX] = scan_max_avx512;

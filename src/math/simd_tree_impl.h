@@ -65,7 +65,7 @@ KERNEL(boxes) (const AdNeighbors *nb, const double *box, const double *q,
 	}
 }
 
-/* The reduced distances to the rows of a block, as block_body() has them. */
+/* The reduced distances to the rows of a block, column by column in order. */
 static TARGET pg_attribute_always_inline void
 KERNEL(rows) (const double *block, int dims, const double *q, AdNorm norm,
 			  VT *out)

@@ -46,7 +46,7 @@ typedef struct Pair
 
 enum
 {
-	NORMAL, WHOLE, CLUSTERS, HEAVY, CONSTANT, ZEROS, KINDS
+	NORMAL, WHOLE, CLUSTERS, HEAVY, CONSTANT, ZEROS, FAR, TINY, KINDS
 };
 
 static double
@@ -66,6 +66,10 @@ value(AdRandom *r, int kind, int64 row)
 			return 3;
 		case ZEROS:				/* rows of zeros among others */
 			return row % 3 == 0 ? 0 : x;
+		case FAR:				/* from zero */
+			return 1e9 + x;
+		case TINY:
+			return 1e-12 * x;
 	}
 	return x;
 }

@@ -32,9 +32,14 @@ CREATE FUNCTION ad_test_neighbors(rows int, columns int, kind int, metric int, p
 CREATE TABLE task AS
 SELECT n, columns, kind, metric, p, k
 FROM unnest(ARRAY[1, 2, 17, 100, 700]) n, unnest(ARRAY[1, 2, 3, 7, 20, 33]) columns,
-	generate_series(0, 5) kind, unnest(ARRAY[1, 5, 40]) k,
+	generate_series(0, 7) kind, unnest(ARRAY[1, 5, 40]) k,
 	(VALUES (0, 2), (1, 2), (2, 2), (4, 2), (3, 1), (3, 1.5), (3, 3), (3, 20)) m(metric, p)
 WHERE (n + columns + kind + metric + p::int + k) % 8 = $seed % 8;
+-- three levels of nodes; lists of every length, and what is too long for one
+INSERT INTO task
+SELECT 5000, columns, kind, 0, 2, k
+FROM unnest(ARRAY[1, 3, 8]) columns, generate_series(0, 7) kind, unnest(ARRAY[7, 8, 20, 30, 64, 65]) k
+WHERE (columns + kind + k) % 5 = $seed % 5;
 SQL
 
 for my $simd (qw(auto avx2 off))
