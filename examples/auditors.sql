@@ -4,8 +4,6 @@
 
 CREATE EXTENSION anomaly;  -- for ad_random(), which makes the data
 SET timezone = 'UTC';
-\pset format wrapped
-\pset columns 110
 
 -- 1. The data: invoices of forty vendors in a year. Amounts grow by percents, as prices do, so their
 --    first digits follow Benford's law. V-17 invents his: just below 5,000, where a second signature

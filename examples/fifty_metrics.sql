@@ -4,8 +4,6 @@
 
 CREATE EXTENSION anomaly;
 SET timezone = 'UTC';
-\pset format wrapped
-\pset columns 110
 
 -- 1. The data: processor load of fifty hosts for two weeks, every ten minutes and up to half a
 --    minute late. A tenth of the points never came, five hosts were silent for half a day, and

@@ -4,8 +4,6 @@
 
 CREATE EXTENSION anomaly;
 SET timezone = 'UTC';
-\pset format wrapped
-\pset columns 110
 
 -- 1. The data, as a gateway logs it: FIX execution types (0 new, 4 canceled, F trade) and sides (1 buy, 2 sell).
 --    Twenty accounts make markets in one product for an hour; ACC-13 also does something else, five

@@ -72,7 +72,7 @@ extern void ad_score_set_add(AdScoreSet *set, MemoryContext mcxt, double score,
 extern bool ad_score_bins_build(AdScoreBins *h, AdScoreSet *set,
 								const AdScorePlotOptions *o);
 extern AdScoreHeight ad_score_bins_scale(const AdScoreBins *h,
-										const AdScorePlotOptions *o);
+										 const AdScorePlotOptions *o);
 extern double ad_score_bar(const AdScoreBins *h, AdScoreClass class,
 						   uint64 count, AdScoreHeight scale);
 extern double ad_score_bins_highest(const AdScoreBins *h,
