@@ -9,7 +9,11 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_iforest(integer, numeric, integer, double precision) IS
-'spec of an isolation forest (Liu, Ting and Zhou 2008); ndim > 1: extended forest (Hariri et al. 2019); sample_size: rows, or a share of them such as 0.5; max_features: a share of the columns, or how many above 1';
+'Returns the spec of an isolation forest (Liu, Ting and Zhou 2008). trees: number of trees, 1 to 10000. '
+'sample_size: rows per tree, 2 to 65536, or a share of the rows above 0 and at most 1.0. ndim: columns '
+'combined in a cut, 1 to 4096; above 1 the extended forest (Hariri et al. 2019). max_features: share of '
+'the columns that a tree may use, or their number if above 1. NULL means the default. Raises 22023 for a '
+'value out of range.';
 
 -- What was ad_iforest() in 0.2.0, for what depends on it.
 CREATE FUNCTION _anomaly._ad_iforest(
@@ -37,7 +41,14 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_prepare(text, text, boolean, text, integer, double precision, text, boolean, double precision) IS
-'part of a spec: how features are imputed, encoded and scaled, whether a fit whose data are at fault raises an error or is NULL, whether values beyond all of the fit count by themselves, and to how many principal components the columns are reduced, or below 1 to how much of their variance; compose with ||';
+'Returns the part of a spec that sets how features become columns; combine it with ||. impute: median, '
+'mean, zero or error for missing values. scale: auto, none, standard, robust or minmax. calendar: whether '
+'times also become hour and weekday. timezone: zone of these. onehot_max: up to this number of values (0 '
+'to 1000) a category gets a column per value. drop_correlated: drops numbers whose absolute correlation '
+'is above this limit, above 0 to 1. on_error: error, or null for a NULL model if the data make a fit '
+'fail. beyond_range: whether values outside the range of the training data count by themselves. reduce: '
+'number of principal components, 1 to 2048, or below 1 the share of their variance. NULL means the '
+'default. Raises 22023 for a value out of range.';
 
 -- What was ad_prepare() in 0.2.0. Views, indexes and functions that were made
 -- of it depend on it still, wherever the update has moved it.
@@ -63,4 +74,7 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_sampling(integer, integer, bigint, boolean) IS
-'part of a spec: size and seed of the sample that a sketch keeps, of a fit by default as many rows as its detector can use; keyed: the first argument is a row key; compose with ||';
+'Returns the part of a spec that sets the sample; combine it with ||. rows: maximum number of rows, 1 to '
+'10000000; for a fit the default leaves it to the detector. memory_mb: maximum memory, 1 to 1024. seed: '
+'seed of the sample and of the detector''s random numbers, 0 to 2^53 - 1. keyed: whether the first '
+'argument is a row key. NULL means the default. Raises 22023 for a value out of range.';

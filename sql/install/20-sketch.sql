@@ -77,7 +77,10 @@ CREATE AGGREGATE @extschema@.ad_sketch(VARIADIC "any") (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_sketch(VARIADIC "any") IS
-'sketch of rows: features as columns, one array of numbers, or one row; NULL is missing; no rows: NULL';
+'Returns a sketch of the rows, a bounded summary from which models are fitted. The arguments are features '
+'as columns, one array of numbers, or one row, whose names are kept. NULL features are missing values; '
+'without rows the result is NULL. Raises 42804 for a type that cannot be a feature, 22023 if rows differ '
+'in their features.';
 
 CREATE AGGREGATE @extschema@.ad_sketch(spec jsonb, VARIADIC "any") (
     SFUNC = _anomaly._ad_sketch_spec_transfn,
@@ -90,7 +93,8 @@ CREATE AGGREGATE @extschema@.ad_sketch(spec jsonb, VARIADIC "any") (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_sketch(jsonb, VARIADIC "any") IS
-'sketch of rows, sampled as ad_sampling() in the spec says, or by default as a fit by that spec would';
+'Same as ad_sketch(VARIADIC "any"), sampled as set by ad_sampling() in spec, or by default as a fit by '
+'that spec would.';
 
 CREATE AGGREGATE @extschema@.ad_merge(sketch bytea) (
     SFUNC = _anomaly._ad_merge_transfn,
@@ -103,5 +107,7 @@ CREATE AGGREGATE @extschema@.ad_merge(sketch bytea) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_merge(bytea) IS
-'one sketch of many, the same as a sketch of all their rows, as large as the smallest; NULL is passed over';
+'Returns the sketch of all rows of many sketches, with the sample size of the smallest. sketch: a sketch; '
+'NULLs are ignored, and without sketches the result is NULL. Raises 22023 if the sketches differ in their '
+'features, seed or key, 22P03 if the bytes are not a sketch.';
 

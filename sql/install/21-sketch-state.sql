@@ -45,7 +45,8 @@ CREATE TYPE @extschema@.ad_sketch_state (
     PREFERRED = true
 );
 COMMENT ON TYPE @extschema@.ad_sketch_state IS
-'sketch of rows, or the state of an aggregate that makes one: its bytes are those of a sketch as bytea, checked, with the encoding of their text; stored uncompressed';
+'Sketch of rows, or the state of an aggregate that makes one: the bytes of a sketch, validated, with the '
+'encoding of their text; stored uncompressed.';
 
 CREATE FUNCTION _anomaly._ad_sketch_state(bytea)
 RETURNS @extschema@.ad_sketch_state
@@ -102,18 +103,19 @@ CREATE AGGREGATE @extschema@.ad_merge(sketch @extschema@.ad_sketch_state) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_merge(@extschema@.ad_sketch_state) IS
-'one sketch of many, the same as a sketch of all their rows, as large as the smallest; NULL is passed over; no sketches: NULL';
+'Same as ad_merge(bytea) for sketches as ad_sketch_state.';
 
 CREATE FUNCTION @extschema@.ad_fit_sketch(spec jsonb, sketch @extschema@.ad_sketch_state)
 RETURNS bytea
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION @extschema@.ad_fit_sketch(jsonb, @extschema@.ad_sketch_state) IS
-'model fitted to a sketch, the same as ad_fit() of its rows';
+'Same as ad_fit_sketch(jsonb, bytea) for a sketch as ad_sketch_state.';
 
 CREATE FUNCTION @extschema@.ad_fit_sketch(detector text, sketch @extschema@.ad_sketch_state)
 RETURNS bytea
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION @extschema@.ad_fit_sketch(text, @extschema@.ad_sketch_state) IS
-'model of a detector with its default options, fitted to a sketch';
+'Same as ad_fit_sketch(jsonb, bytea) for a sketch as ad_sketch_state, with the default options of a '
+'detector. detector: its name.';

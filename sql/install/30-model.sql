@@ -34,7 +34,11 @@ CREATE AGGREGATE @extschema@.ad_fit(spec jsonb, VARIADIC "any") (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_fit(jsonb, VARIADIC "any") IS
-'model fitted to rows: features as columns, one array of numbers, or one row (names are kept); NULL is missing; no rows: NULL';
+'Returns a model fitted to the rows. spec: the detector with its options. The other arguments are '
+'features as columns, one array of numbers, or one row, whose names are kept. NULL features are missing '
+'values; without rows the result is NULL. Raises 22004 if spec is NULL, 22023 for an invalid spec or rows '
+'that differ in their features, 42804 for a type that cannot be a feature, 22003 for values too large or '
+'too small for the detector.';
 
 CREATE AGGREGATE @extschema@.ad_fit(detector text, VARIADIC "any") (
     SFUNC = _anomaly._ad_fit_transfn,
@@ -47,35 +51,43 @@ CREATE AGGREGATE @extschema@.ad_fit(detector text, VARIADIC "any") (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_fit(text, VARIADIC "any") IS
-'model of a detector with its default options, fitted to rows';
+'Same as ad_fit(jsonb, VARIADIC "any") with the default options of a detector. detector: its name.';
 
 CREATE FUNCTION @extschema@.ad_fit_sketch(spec jsonb, sketch bytea)
 RETURNS bytea
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION @extschema@.ad_fit_sketch(jsonb, bytea) IS
-'model fitted to a stored sketch, the same as ad_fit() of its rows';
+'Returns a model fitted to a sketch, the same as ad_fit() of its rows. spec: the detector with its '
+'options. sketch: the bytes of a sketch. If an argument is NULL, the result is NULL. Raises 22023 for an '
+'invalid spec, 22P03 if the bytes are not a sketch.';
 
 CREATE FUNCTION @extschema@.ad_fit_sketch(detector text, sketch bytea)
 RETURNS bytea
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION @extschema@.ad_fit_sketch(text, bytea) IS
-'model of a detector with its default options, fitted to a stored sketch';
+'Same as ad_fit_sketch(jsonb, bytea) with the default options of a detector. detector: its name.';
 
 CREATE FUNCTION @extschema@.ad_score(model bytea, VARIADIC "any")
 RETURNS double precision
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION @extschema@.ad_score(bytea, VARIADIC "any") IS
-'score of a row under a model, higher is more anomalous; features as in the fit (a row by attribute names); a NULL feature is imputed; NULL model, array or row: NULL';
+'Returns the score of a row; a higher score is more anomalous. model: the bytes of a model. The other '
+'arguments are features as in the fit: columns, one array, or one row, matched by names. A NULL feature '
+'is imputed; a NULL model, array or row gives NULL. Raises 22P03 if the bytes are damaged or not a model, '
+'0A000 for a later format, 22023, 42703 or 42804 if the row does not match the model in number, names or '
+'types of features.';
 
 CREATE FUNCTION @extschema@.ad_info(model bytea)
 RETURNS jsonb
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION @extschema@.ad_info(bytea) IS
-'what a model is: detector, spec, rows seen and sampled, features, bytes, format version, whether it contains training rows';
+'Returns a JSON object that describes a model: detector, spec, rows seen and sampled, features, bytes, '
+'format version, whether it contains training rows. model: the bytes of a model. NULL gives NULL. Raises '
+'22P03 if the bytes are not a model.';
 
 CREATE FUNCTION @extschema@.ad_features(
     model bytea,
@@ -97,7 +109,10 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_features(bytea) IS
-'the features of a model: one row each with counts, range, and how it enters the detector; distinct_values, and distinct, which is the same, are NULL when there are more than are counted; min, median and max are numbers as the model sees them, of temporal features in seconds (since 1970, or midnight), of money in cents; min_text and the like are the same as text that the feature''s type reads; of categories they are NULL';
+'Returns one row per feature of a model: counts, range, and how it is encoded. min, median and max are numbers of the model; min_text, '
+'median_text and max_text are the same as values of the type of the feature. model: the bytes of a '
+'model. distinct_values, and distinct, the same, is NULL if there are more values than are counted. NULL gives no rows. Raises 22P03 if '
+'the bytes are not a model.';
 
 -- What was ad_features() in 0.2.0, for what depends on it.
 CREATE FUNCTION _anomaly._ad_features(
@@ -123,12 +138,15 @@ RETURNS double precision
 AS 'MODULE_PATHNAME'
 LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION @extschema@.ad_outlier(jsonb, VARIADIC "any") IS
-'score of a row under the detector fitted to its own window partition, in-sample (a row is not its own neighbour); NULL array or row: NULL; the frame is of no effect';
+'Returns the score of a row under a detector fitted to its window partition; a row is not its own '
+'neighbor, and the frame does not affect the result. spec: the detector with its options. The other '
+'arguments are features as in ad_fit(). A NULL array or row gives NULL. Raises the errors of ad_fit(), '
+'53400 if the partition does not fit into memory.';
 
 CREATE FUNCTION @extschema@.ad_outlier(detector text, VARIADIC "any")
 RETURNS double precision
 AS 'MODULE_PATHNAME'
 LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION @extschema@.ad_outlier(text, VARIADIC "any") IS
-'the same with the default options of a detector';
+'Same as ad_outlier(jsonb, VARIADIC "any") with the default options of a detector. detector: its name.';
 

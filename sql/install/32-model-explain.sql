@@ -13,7 +13,10 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_explain(bytea, VARIADIC "any") IS
-'what each feature contributes to a row''s score, greatest first; contributions add up to the score less a baseline that is the same for all rows of a model; features as in ad_score(); NULL model, array or row: no rows';
+'Returns one row per feature with its contribution to the score of a row, in descending order of size. '
+'Contributions add up to the score minus a baseline that is the same for all rows of a model. model: the '
+'bytes of a model. features: as in ad_score(). A NULL model, array or row gives no rows. Raises the '
+'errors of ad_score().';
 
 CREATE FUNCTION @extschema@.ad_explain(
     model bytea,
@@ -29,11 +32,15 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_explain(bytea, jsonb, VARIADIC "any") IS
-'the same with options: method ("shap", or "path": cheap, for forests) and top (number of features)';
+'Same as ad_explain(bytea, VARIADIC "any") with options: method (shap, or path, which is cheap, for '
+'forests), top (number of features) and beyond (whether features beyond the training data are added). '
+'Raises 22023 for an unknown option.';
 
 CREATE FUNCTION @extschema@.ad_why(model bytea, VARIADIC features "any")
 RETURNS text
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION @extschema@.ad_why(bytea, VARIADIC "any") IS
-'a sentence on what raises a row''s score most: up to three features with their values and what is usual; NULL model, array or row: NULL';
+'Returns a sentence on what raises the score of a row most: up to three features with their values and '
+'what is usual. model: the bytes of a model. features: as in ad_score(). A NULL model, array or row gives '
+'NULL. Raises the errors of ad_score().';

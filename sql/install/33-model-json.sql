@@ -9,7 +9,12 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 100
 SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION @extschema@.ad_score_row(text, jsonb) IS
-'score of a row, a JSON object whose keys are the features (and the entity''s columns), under the active version of a named model; other keys are ignored, null is missing, strings are read as the feature''s type; needs the privilege score; NULL name or row, or no model for the entity: NULL; 42703 without a key that the model expects, 42804 for another kind of value, 22P02 for a string that is no value of the type';
+'Returns the score of a row that is a JSON object whose keys are the features (and the columns of the '
+'entity), under the active version of a named model. model: its name. row: the object; other keys are '
+'ignored, null is a missing value, and strings are read as the type of the feature. A NULL model or row, '
+'or an entity without a model, gives NULL. Raises 42703 for a missing key, 42804 for another kind of '
+'value, 22P02 for a string that is not a value of the type, 42704 if there is no such model, 42501 '
+'without the privilege score on it.';
 
 CREATE FUNCTION @extschema@.ad_score_row(model bytea, features jsonb)
 RETURNS double precision
@@ -17,7 +22,8 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100
 SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION @extschema@.ad_score_row(bytea, jsonb) IS
-'the same under a model; of to_jsonb(t) what ad_score(model, t) is for the row t';
+'Same as ad_score_row(text, jsonb) with the bytes of a model; for to_jsonb(t) the result is that of '
+'ad_score(model, t).';
 
 CREATE FUNCTION @extschema@.ad_pvalue_row(model text, features jsonb)
 RETURNS double precision
@@ -25,7 +31,8 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 100
 SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION @extschema@.ad_pvalue_row(text, jsonb) IS
-'ad_pvalue() of a row that is a JSON object, as ad_score_row() reads it, under the active version of a named model; needs the privilege score; NULL as ad_score_row()';
+'Same as ad_score_row(text, jsonb), but returns the result of ad_pvalue(). Raises 55000 if the model has '
+'no calibration rows.';
 
 CREATE FUNCTION @extschema@.ad_pvalue_row(model bytea, features jsonb)
 RETURNS double precision
@@ -33,7 +40,7 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100
 SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION @extschema@.ad_pvalue_row(bytea, jsonb) IS
-'the same under a model';
+'Same as ad_pvalue_row(text, jsonb) with the bytes of a model.';
 
 CREATE FUNCTION @extschema@.ad_is_anomaly_row(model text, features jsonb)
 RETURNS boolean
@@ -41,7 +48,7 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 100
 SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION @extschema@.ad_is_anomaly_row(text, jsonb) IS
-'ad_is_anomaly() of a row that is a JSON object, as ad_score_row() reads it, under the active version of a named model; needs the privilege score; NULL as ad_score_row()';
+'Same as ad_score_row(text, jsonb), but returns the result of ad_is_anomaly().';
 
 CREATE FUNCTION @extschema@.ad_is_anomaly_row(model bytea, features jsonb)
 RETURNS boolean
@@ -49,21 +56,21 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100
 SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION @extschema@.ad_is_anomaly_row(bytea, jsonb) IS
-'the same under a model';
+'Same as ad_is_anomaly_row(text, jsonb) with the bytes of a model.';
 
 CREATE FUNCTION @extschema@.ad_why_row(model text, features jsonb)
 RETURNS text
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION @extschema@.ad_why_row(text, jsonb) IS
-'ad_why() of a row that is a JSON object, as ad_score_row() reads it, under the active version of a named model; needs the privilege score; NULL as ad_score_row()';
+'Same as ad_score_row(text, jsonb), but returns the sentence of ad_why().';
 
 CREATE FUNCTION @extschema@.ad_why_row(model bytea, features jsonb)
 RETURNS text
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION @extschema@.ad_why_row(bytea, jsonb) IS
-'the same under a model';
+'Same as ad_why_row(text, jsonb) with the bytes of a model.';
 
 CREATE FUNCTION @extschema@.ad_explain_row(
     model text,
@@ -79,7 +86,8 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_explain_row(text, jsonb, jsonb) IS
-'ad_explain() of a row that is a JSON object, as ad_score_row() reads it, under the active version of a named model, with the options of ad_explain(), NULL: its defaults; needs the privilege score; no rows where ad_score_row() is NULL';
+'Same as ad_score_row(text, jsonb), but returns the rows of ad_explain(), and no rows instead of NULL. '
+'options: as in ad_explain(); NULL means its defaults.';
 
 CREATE FUNCTION @extschema@.ad_explain_row(
     model bytea,
@@ -95,4 +103,4 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_explain_row(bytea, jsonb, jsonb) IS
-'the same under a model';
+'Same as ad_explain_row(text, jsonb, jsonb) with the bytes of a model.';

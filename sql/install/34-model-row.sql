@@ -41,7 +41,8 @@ CREATE TYPE @extschema@.ad_row (
     STORAGE = extended
 );
 COMMENT ON TYPE @extschema@.ad_row IS
-'features of one row with their types and names, made by ad_row(); what a function or aggregate takes features of, takes one in their place';
+'Features of one row with their types and names, made by ad_row(); functions and aggregates that accept '
+'features accept it instead of them.';
 
 -- The parser takes f(x) for a cast where f is a type and x a string, unless the
 -- cast has a function: these let ad_row(country) be a row of one field.
@@ -99,7 +100,11 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 4
 SUPPORT _anomaly._ad_row_support;
 COMMENT ON FUNCTION @extschema@.ad_row(VARIADIC "any") IS
-'packs fields into one value that any server and engine can pass on: columns, after their names as a text[] if they are to have names; or one array of numbers; or one row, whose names are kept; NULL is missing; NULL array or row: NULL; a fit with keyed sampling takes the first field for the key; errors: names that are NULL, empty, twice, longer than 63 bytes or of another number than the fields, and a field whose type no feature can have';
+'Returns fields packed into one value that any server and engine can pass on. The arguments are columns, '
+'optionally preceded by their names as a text[]; or one array of numbers; or one row, whose names are '
+'kept. NULL fields are missing values; a NULL array or row gives NULL. A fit with keyed sampling takes '
+'the first field as the key. Raises an error for names that are NULL, empty, repeated, longer than 63 '
+'bytes or of another number than the fields, and for a type that cannot be a feature.';
 
 CREATE FUNCTION _anomaly._ad_sketch_row_transfn(@extschema@.ad_sketch_state, jsonb, @extschema@.ad_row)
 RETURNS @extschema@.ad_sketch_state
@@ -138,7 +143,8 @@ CREATE AGGREGATE @extschema@.ad_sketch(spec jsonb, features @extschema@.ad_row) 
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_sketch(jsonb, @extschema@.ad_row) IS
-'sketch of packed rows, sampled as ad_sampling() in the spec says, or by default as a fit by that spec would; the same bytes as ad_sketch(jsonb, VARIADIC "any") has of the same features; a NULL row is passed over; no rows: NULL; NULL spec: 22004';
+'Same as ad_sketch(jsonb, VARIADIC "any") for packed rows, with the same bytes, as an ad_sketch_state. '
+'row: a packed row; NULLs are ignored. Raises 22004 if spec is NULL.';
 
 CREATE AGGREGATE @extschema@.ad_fit(spec jsonb, features @extschema@.ad_row) (
     SFUNC = _anomaly._ad_fit_row_transfn,
@@ -149,7 +155,8 @@ CREATE AGGREGATE @extschema@.ad_fit(spec jsonb, features @extschema@.ad_row) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_fit(jsonb, @extschema@.ad_row) IS
-'model fitted to packed rows, whose names are kept: the form that other servers and distributed engines can compute in parts; a NULL row is passed over; no rows: NULL; NULL spec: 22004';
+'Same as ad_fit(jsonb, VARIADIC "any") for packed rows, which other servers and distributed engines can '
+'compute in parts. row: a packed row; NULLs are ignored.';
 
 CREATE AGGREGATE @extschema@.ad_fit(detector text, features @extschema@.ad_row) (
     SFUNC = _anomaly._ad_fit_row_transfn,
@@ -160,4 +167,4 @@ CREATE AGGREGATE @extschema@.ad_fit(detector text, features @extschema@.ad_row) 
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_fit(text, @extschema@.ad_row) IS
-'model of a detector with its default options, fitted to packed rows';
+'Same as ad_fit(jsonb, ad_row) with the default options of a detector. detector: its name.';

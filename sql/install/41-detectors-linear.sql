@@ -7,7 +7,10 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_pca(double precision, text) IS
-'spec of principal components (Shyu et al. 2003): squared distance weighted by variance, or squared reconstruction error; components: how many, or below 1 the share of the variance; NULL: all, for reconstruction 0.9';
+'Returns the spec of principal components (Shyu et al. 2003). components: number of leading components, '
+'or below 1 the share of the variance that they explain; NULL means all, or 0.9 for reconstruction. '
+'method: weighted (squared distance weighted by variance) or reconstruction (squared reconstruction '
+'error). Raises 22023 for a value out of range.';
 
 CREATE FUNCTION @extschema@.ad_mahalanobis(
     robust boolean DEFAULT false)
@@ -15,7 +18,9 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_mahalanobis(boolean) IS
-'spec of the squared Mahalanobis distance; robust: minimum covariance determinant (Rousseeuw and Van Driessen 1999)';
+'Returns the spec of the squared Mahalanobis distance. robust: whether to use the minimum covariance '
+'determinant (Rousseeuw and Van Driessen 1999) instead of all rows; at most 512 columns then. NULL means '
+'the default. Raises 22023 for an invalid value.';
 
 CREATE FUNCTION @extschema@.ad_kmeans(
     clusters integer DEFAULT 8,
@@ -32,7 +37,13 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_kmeans(integer, integer, text, boolean, double precision, double precision, boolean, text, integer, double precision) IS
-'spec of k-means: distance to the nearest centre; method cblof: cluster-based local outlier factor (He, Xu and Deng 2003), which alpha, beta and use_weights are for; init first: from the least distinct rows';
+'Returns the spec of k-means: the distance to the nearest cluster center. clusters: 1 to 4096. restarts: '
+'number of runs, 1 to 1000. method: kmeans, or cblof, the cluster-based local outlier factor (He, Xu and '
+'Deng 2003). scale_by_spread: whether kmeans divides by the mean distance in the cluster. alpha: share of '
+'the rows in large clusters, 0.5 to 1. beta: size ratio between large and small clusters, at least 1. '
+'use_weights: whether cblof multiplies by the size of the cluster. init: kmeans++ or first (the first '
+'distinct rows). max_iter: maximum number of iterations, 1 to 1000000. tol: stop when the centers move '
+'less, 0 to 1. NULL means the default. Raises 22023 for a value out of range.';
 
 CREATE FUNCTION @extschema@.ad_gmm(
     components integer DEFAULT 1,
@@ -45,5 +56,9 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_gmm(integer, integer, double precision, integer, double precision, text) IS
-'spec of a Gaussian mixture with full covariances, fitted by EM: minus the log density';
+'Returns the spec of a Gaussian mixture with full covariances fitted by expectation-maximization; the '
+'score is minus the log density. components: 1 to 1000. restarts: number of runs, 1 to 100. reg_covar: '
+'added to each variance, 0 to 1e6. max_iter: maximum number of iterations, 1 to 100000. tol: stop when '
+'the mean log likelihood changes less, 0 to 1. init: kmeans++ or first. NULL means the default. Raises '
+'22023 for a value out of range.';
 

@@ -9,7 +9,12 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_ensemble(jsonb[], text, integer, double precision[]) IS
-'spec of several detectors fitted to the same sample and scored as one; combine: mean, max or median of their standardised scores, top (mean of the k highest of these, of all if there are fewer), vote (share above their thresholds, equal shares by the mean) or pvalue (mean of -ln p); weights: of the members in that, one each, of 0 to 1,000,000, of which only the ratios count; NULL: equal';
+'Returns the spec of several detectors that are fitted to the same sample and scored as one. specs: 1 to '
+'32 specs. combine: mean, max or median of the standardized scores, top (mean of the k highest), vote '
+'(share above their thresholds, ties by the mean) or pvalue (mean of -ln p). k: number of scores for top, '
+'1 to 32. weights: one per member, 0 to 1000000, of which only the ratios count. NULL means the default '
+'(equal weights). Raises 22023 without specs and for a value out of range, 54000 for more than 32 '
+'members.';
 
 -- What was ad_ensemble() in 0.2.0, as _ad_prepare() is.
 CREATE FUNCTION _anomaly._ad_ensemble(
@@ -27,4 +32,7 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_auto(text) IS
-'spec of what this version takes where nothing is known of the data; priority: accuracy (fair_forest, subknn and ecod, the two highest of whose standardised scores count) or speed (iforest); models keep what it stood for when they were fitted';
+'Returns the spec of the automatic detector, for data that nothing is known about. priority: accuracy '
+'(fair_forest, subknn and ecod, of whose standardized scores the two highest count) or speed (iforest). '
+'Models store what the spec stood for when they were fitted. NULL means the default. Raises 22023 for '
+'another priority.';

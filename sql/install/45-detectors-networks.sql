@@ -12,7 +12,12 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_autoencoder(integer[], integer, double precision, integer, double precision, integer) IS
-'spec of an autoencoder (Hawkins et al. 2002): squared length of what a network does not reconstruct of a row through a narrow layer; hidden: sizes of the layers up to that, which others mirror; epochs: at most 2,560 steps in all; trim_share: share of each batch, the worst rows, that teaches nothing; members: networks whose scores are averaged; batch: rows of a step';
+'Returns the spec of an autoencoder (Hawkins et al. 2002): the squared error with which a network '
+'reconstructs a row through a narrow layer. hidden: sizes of the layers up to the narrow one, 1 to 8 '
+'numbers of 1 to 1024; the others mirror them. epochs: passes over the sample, 1 to 1000, at most 2560 '
+'steps in total. trim_share: share of each batch, the worst rows, ignored in training, 0 to 0.9. members: '
+'networks whose scores are averaged, 1 to 100. learning_rate: above 0 to 1. batch: rows per step, 1 to '
+'8192. NULL means the default. Raises 22023 for a value out of range.';
 
 CREATE FUNCTION @extschema@.ad_vae(
     hidden integer[] DEFAULT '{32}',
@@ -26,4 +31,10 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_spec_constructor'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_vae(integer[], integer, integer, double precision, integer, double precision, integer) IS
-'spec of a variational autoencoder (Kingma and Welling 2014): sum of the squares of what a network does not reconstruct of a row, over twice the variance it has learnt of each column, and how far the row''s latent numbers are from a standard normal distribution; hidden: sizes of the encoder''s layers, which the decoder mirrors; latent: numbers between them; epochs: at most 2,560 steps in all; trim_share: share of each batch, the worst rows, that teaches nothing; members: networks whose scores are averaged; batch: rows of a step';
+'Returns the spec of a variational autoencoder (Kingma and Welling 2014): the squared reconstruction '
+'error of each column divided by twice its learned variance, plus the divergence of the latent numbers '
+'from a standard normal distribution. hidden: sizes of the encoder''s layers, 1 to 8 numbers of 1 to '
+'1024; the decoder mirrors them. latent: number of latent numbers, 1 to 512. epochs: passes over the '
+'sample, 1 to 1000, at most 2560 steps in total. trim_share: share of each batch, the worst rows, ignored in '
+'training, 0 to 0.9. members: networks whose scores are averaged, 1 to 100. learning_rate: above 0 to 1. '
+'batch: rows per step, 1 to 8192. NULL means the default. Raises 22023 for a value out of range.';

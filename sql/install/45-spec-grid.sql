@@ -73,4 +73,9 @@ COMMENT ON FUNCTION @extschema@.ad_grid(
     double precision[], double precision[], boolean[], boolean[], double precision[],
     numeric[], boolean[], double precision[], double precision[], double precision[],
     double precision[], boolean[], text[], text[], text[]) IS
-'all specs that a spec becomes with each value of the options given: an argument for each option of a detector, an array of values, and options, a JSON object of such arrays by name, with objects for prepare, sampling and calibrate; the last option changes fastest, in the order of the object, then of the arguments; the same spec comes once, NULL among the values is the default. 22004 if spec is NULL, 22023 for an option that the detector does not have, a value out of range, no value or an option given twice, 54000 for more than 1000 specs or 16 MB';
+'Returns all specs that result from a spec with each combination of values of options. spec: the spec to '
+'vary. options: a JSON object of arrays of values by name, with objects for prepare, sampling and '
+'calibrate. In addition there is one argument per option of a detector, an array of values. The last '
+'option changes fastest; equal specs are returned once; NULL among the values means the default. Raises '
+'22004 if spec is NULL, 22023 for an option that the detector does not have, a value out of range, no '
+'value or an option set twice, 54000 for more than 1000 specs or 16 MB.';

@@ -240,7 +240,9 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'ad_recommend_rows'
 LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 20;
 COMMENT ON FUNCTION @extschema@.ad_recommend(bigint, integer, text) IS
-'detectors for a number of rows and features, best first, by priority (accuracy, speed, memory or balanced), from measured accuracy and cost';
+'Returns the detectors for a number of rows and features, best first, based on measured accuracy and '
+'cost. rows: number of rows. features: number of features. priority: balanced, accuracy, speed or memory. '
+'Raises 22004 if an argument is NULL, 22023 for a value out of range.';
 
 CREATE FUNCTION @extschema@.ad_recommend(
     query text,
@@ -258,4 +260,8 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'ad_recommend_query'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 20;
 COMMENT ON FUNCTION @extschema@.ad_recommend(text, text, interval, text) IS
-'detectors for the rows of a query, best first, of which at most 100,000 are read, as the caller and read-only; budget: only those that read, fit and score all rows in half of it; key: the column that tells rows apart and is no feature';
+'Returns the detectors for the rows of a query, best first. query: one SELECT, of which at most 100000 '
+'rows are read, with the privileges of the caller and read-only. priority: balanced, accuracy, speed or '
+'memory. budget: only detectors that read, fit and score all rows within half of this time; NULL means no '
+'limit. key: the column that identifies rows and is not a feature, or NULL. Raises 22004 if query or '
+'priority is NULL, 22023 for a query that is not one SELECT.';

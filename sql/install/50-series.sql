@@ -12,7 +12,9 @@ CREATE TYPE @extschema@.ad_stl_point AS (
 	window_score float8,
 	anomaly smallint
 );
-COMMENT ON TYPE @extschema@.ad_stl_point IS 'one row of a decomposition: trend + seasonal + remainder is the value; anomaly is -1, 0 or +1 by threshold_method, where points depend on each other once per episode';
+COMMENT ON TYPE @extschema@.ad_stl_point IS
+'One row of a decomposition: trend + seasonal + remainder is the value; anomaly is -1, 0 or +1 by '
+'threshold_method, where points depend on each other once per episode.';
 
 CREATE TYPE @extschema@.ad_stl_arrays AS (
 	trend float8[],
@@ -26,7 +28,8 @@ CREATE TYPE @extschema@.ad_stl_arrays AS (
 	window_score float8[],
 	anomaly smallint[]
 );
-COMMENT ON TYPE @extschema@.ad_stl_arrays IS 'a whole decomposition: each array has one element a point, seasonals one row a season';
+COMMENT ON TYPE @extschema@.ad_stl_arrays IS
+'A whole decomposition: each array has one element per point, seasonals one row per season.';
 
 CREATE FUNCTION @extschema@.ad_stl_options(
 	period "any" DEFAULT 'auto'::text,
@@ -55,7 +58,15 @@ RETURNS jsonb
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ad_stl_options';
 COMMENT ON FUNCTION @extschema@.ad_stl_options("any", boolean, "any", int, int, int, int, int, int, int, int, int, int, int, float8, text, int, text, text, "any", text, float8)
-IS 'options of a decomposition, checked; a period is a number of points, an interval, auto, none, or an array';
+IS
+'Returns validated options of a decomposition. period: number of points, interval, auto, none, or an '
+'array of periods. robust: whether outliers get less weight. seasonal_window, seasonal_degree, '
+'seasonal_jump, trend_window, trend_degree, trend_jump, lowpass_window, lowpass_degree, lowpass_jump, '
+'inner_iterations, outer_iterations and iterations: parameters of STL, by default those of R. '
+'threshold_method: tail, mad, iqr, sigma or pot. threshold: threshold of the methods other than tail. '
+'alarm_rate: share of points that tail may flag. score_window: points on either side of window_score. '
+'duplicates: mean, last or error. timezone: zone whose local time the seasons follow. step: the step of '
+'the times. on_error: error or null. NULL means the default. Raises 22023 for an invalid value.';
 
 -- What was ad_stl_options() in 0.2.0; see _ad_prepare().
 CREATE FUNCTION _anomaly._ad_stl_options(
@@ -90,32 +101,43 @@ CREATE FUNCTION @extschema@.ad_stl(value float8, "time" timestamptz, options jso
 RETURNS @extschema@.ad_stl_point
 LANGUAGE c STABLE WINDOW PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'ad_stl';
-COMMENT ON FUNCTION @extschema@.ad_stl(float8, timestamptz, jsonb) IS 'decomposes a partition into trend, seasons and remainder; the row''s point';
+COMMENT ON FUNCTION @extschema@.ad_stl(float8, timestamptz, jsonb) IS
+'Decomposes a partition into trend, seasons and remainder, and returns the point of the row with the '
+'expected range and a verdict. value: a number; NULL and NaN are missing points. time: its time, in any '
+'order; a NULL time gives NULL. options: as returned by ad_stl_options(). Raises 22023 for an invalid '
+'option, 53400 or 54000 for a series that is too long.';
 
 CREATE FUNCTION @extschema@.ad_stl(value float8, "time" timestamp, options jsonb DEFAULT '{}')
 RETURNS @extschema@.ad_stl_point
 LANGUAGE c STABLE WINDOW PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'ad_stl';
-COMMENT ON FUNCTION @extschema@.ad_stl(float8, timestamp, jsonb) IS 'decomposes a partition into trend, seasons and remainder; the row''s point';
+COMMENT ON FUNCTION @extschema@.ad_stl(float8, timestamp, jsonb) IS
+'Same as ad_stl(double precision, timestamp with time zone, jsonb) for times without a time zone.';
 
 CREATE FUNCTION @extschema@.ad_stl(value float8, "time" bigint, options jsonb DEFAULT '{}')
 RETURNS @extschema@.ad_stl_point
 LANGUAGE c STABLE WINDOW PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'ad_stl';
-COMMENT ON FUNCTION @extschema@.ad_stl(float8, bigint, jsonb) IS 'decomposes a partition with numbered points; the row''s point';
+COMMENT ON FUNCTION @extschema@.ad_stl(float8, bigint, jsonb) IS
+'Same as ad_stl(double precision, timestamp with time zone, jsonb) for numbered points.';
 
 CREATE FUNCTION @extschema@.ad_stl_array(series float8[], options jsonb DEFAULT '{}')
 RETURNS @extschema@.ad_stl_arrays
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10000
 AS 'MODULE_PATHNAME', 'ad_stl_array';
-COMMENT ON FUNCTION @extschema@.ad_stl_array(float8[], jsonb) IS 'decomposes a packed series into trend, seasons and remainder';
+COMMENT ON FUNCTION @extschema@.ad_stl_array(float8[], jsonb) IS
+'Decomposes a series into trend, seasons and remainder, as arrays. series: the values in order; NULL '
+'elements are missing points. options: as returned by ad_stl_options(). A NULL argument or an empty '
+'series gives NULL. Raises 22023 for an invalid option, 2202E for an array with several dimensions, 53400 '
+'or 54000 for a series that is too long.';
 
 CREATE TYPE @extschema@.ad_period AS (
 	points bigint,
 	period interval,
 	strength float8
 );
-COMMENT ON TYPE @extschema@.ad_period IS 'a period of a series: its length and the autocorrelation there, 1 being perfect';
+COMMENT ON TYPE @extschema@.ad_period IS
+'A period of a series: its length and strength, 1 being perfect.';
 
 CREATE FUNCTION _anomaly._ad_periods_tz_transfn(internal, float8, timestamptz)
 RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE
@@ -138,17 +160,22 @@ CREATE AGGREGATE @extschema@.ad_periods(value float8, "time" timestamptz) (
 	SFUNC = _anomaly._ad_periods_tz_transfn, STYPE = internal, SSPACE = 65536,
 	FINALFUNC = _anomaly._ad_periods_finalfn, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE @extschema@.ad_periods(float8, timestamptz) IS 'the periods of a series, strongest first; none if it has none';
+COMMENT ON AGGREGATE @extschema@.ad_periods(float8, timestamptz) IS
+'Returns the periods of a series, strongest first, or an empty array. value: a number; NULL is a missing '
+'point. time: its time, in any order; rows with a NULL time are ignored. Raises 53400 or 54000 for a '
+'series that is too long.';
 CREATE AGGREGATE @extschema@.ad_periods(value float8, "time" timestamp) (
 	SFUNC = _anomaly._ad_periods_local_transfn, STYPE = internal, SSPACE = 65536,
 	FINALFUNC = _anomaly._ad_periods_finalfn, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE @extschema@.ad_periods(float8, timestamp) IS 'the periods of a series, strongest first; none if it has none';
+COMMENT ON AGGREGATE @extschema@.ad_periods(float8, timestamp) IS
+'Same as ad_periods(double precision, timestamp with time zone) for times without a time zone.';
 CREATE AGGREGATE @extschema@.ad_periods(value float8, "time" bigint) (
 	SFUNC = _anomaly._ad_periods_number_transfn, STYPE = internal, SSPACE = 65536,
 	FINALFUNC = _anomaly._ad_periods_finalfn, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE @extschema@.ad_periods(float8, bigint) IS 'the periods of a series with numbered points, strongest first';
+COMMENT ON AGGREGATE @extschema@.ad_periods(float8, bigint) IS
+'Same as ad_periods(double precision, timestamp with time zone) for numbered points.';
 
 CREATE FUNCTION @extschema@.ad_periods_options(
 	step "any" DEFAULT NULL::text,
@@ -158,7 +185,10 @@ RETURNS jsonb
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ad_periods_options';
 COMMENT ON FUNCTION @extschema@.ad_periods_options("any", text, text)
-IS 'options of ad_periods, checked; a step is an interval, or a number if the times are';
+IS
+'Returns validated options of ad_periods(). step: the step of the times, an interval, or a number if the '
+'times are numbers. timezone: zone whose local time the phase follows. on_error: error or null. NULL '
+'means the default. Raises 22023 for an invalid value.';
 
 CREATE FUNCTION _anomaly._ad_periods_tz_transfn(internal, float8, timestamptz, jsonb)
 RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE
@@ -177,17 +207,21 @@ CREATE AGGREGATE @extschema@.ad_periods(value float8, "time" timestamptz, option
 	SFUNC = _anomaly._ad_periods_tz_transfn, STYPE = internal, SSPACE = 65536,
 	FINALFUNC = _anomaly._ad_periods_finalfn, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE @extschema@.ad_periods(float8, timestamptz, jsonb) IS 'the periods of a series, strongest first, on the grid that the options say; none if it has none';
+COMMENT ON AGGREGATE @extschema@.ad_periods(float8, timestamptz, jsonb) IS
+'Same as ad_periods(double precision, timestamp with time zone) with options: as returned by '
+'ad_periods_options(). Raises 22023 for an invalid option.';
 CREATE AGGREGATE @extschema@.ad_periods(value float8, "time" timestamp, options jsonb) (
 	SFUNC = _anomaly._ad_periods_local_transfn, STYPE = internal, SSPACE = 65536,
 	FINALFUNC = _anomaly._ad_periods_finalfn, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE @extschema@.ad_periods(float8, timestamp, jsonb) IS 'the periods of a series, strongest first, on the grid that the options say; none if it has none';
+COMMENT ON AGGREGATE @extschema@.ad_periods(float8, timestamp, jsonb) IS
+'Same as ad_periods(double precision, timestamp with time zone, jsonb) for times without a time zone.';
 CREATE AGGREGATE @extschema@.ad_periods(value float8, "time" bigint, options jsonb) (
 	SFUNC = _anomaly._ad_periods_number_transfn, STYPE = internal, SSPACE = 65536,
 	FINALFUNC = _anomaly._ad_periods_finalfn, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE @extschema@.ad_periods(float8, bigint, jsonb) IS 'the periods of a series with numbered points, strongest first; the step as the options say';
+COMMENT ON AGGREGATE @extschema@.ad_periods(float8, bigint, jsonb) IS
+'Same as ad_periods(double precision, timestamp with time zone, jsonb) for numbered points.';
 
 CREATE TYPE @extschema@.ad_stream_point AS (
 	expected float8,
@@ -199,7 +233,9 @@ CREATE TYPE @extschema@.ad_stream_point AS (
 	shape_score float8,
 	combined_score float8
 );
-COMMENT ON TYPE @extschema@.ad_stream_point IS 'one row of a stream: what was expected before the row was seen, the verdict, and what the last rows say together';
+COMMENT ON TYPE @extschema@.ad_stream_point IS
+'One row of a stream: what was expected before the row was seen, the verdict, and scores of the last '
+'rows.';
 
 CREATE FUNCTION @extschema@.ad_stream_options(
 	period "any" DEFAULT NULL::text,
@@ -220,7 +256,14 @@ RETURNS jsonb
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ad_stream_options';
 COMMENT ON FUNCTION @extschema@.ad_stream_options("any", "any", float8, float8, float8, float8, float8, int, text, text, text, int, int, int)
-IS 'options of a stream, checked; q is the risk of flagging a normal point, shape the points of a shape score (16, 32; 0: none), on_error => ''null'' ends a stream whose data are at fault with NULLs';
+IS
+'Returns validated options of a stream. period: number of points, interval, an array of periods, or auto. '
+'step: the step of the times. q: share of normal points that may be flagged, above 0 to 0.02. level, '
+'trend, season: gains of the smoothing. clip: deviations by which one point may move the state. warmup: '
+'points before the first verdict. late: count or error for points that are not later than the last one. '
+'on_error: error or null. timezone: zone whose local time the seasons follow. memory: points in the past '
+'of window and shape scores. score_window: points in a window score. shape: points of a shape score, 0, '
+'16 or 32. NULL means the default. Raises 22023 for an invalid value.';
 
 -- What was ad_stream_options() in 0.2.0; see _ad_prepare().
 CREATE FUNCTION _anomaly._ad_stream_options(
@@ -243,25 +286,32 @@ CREATE FUNCTION @extschema@.ad_stream(value float8, "time" timestamptz, options 
 RETURNS @extschema@.ad_stream_point
 LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 10
 AS 'MODULE_PATHNAME', 'ad_stream';
-COMMENT ON FUNCTION @extschema@.ad_stream(float8, timestamptz, jsonb) IS 'scores each row from the rows before it alone';
+COMMENT ON FUNCTION @extschema@.ad_stream(float8, timestamptz, jsonb) IS
+'Scores each row based only on the rows before it in the window. value: a number; NULL is a missing '
+'point. time: its time, ascending. options: as returned by ad_stream_options(), read at the first row. A '
+'NULL time gives NULL. Raises 22023 for an invalid option, 54000 for a season with too many slots.';
 CREATE FUNCTION @extschema@.ad_stream(value float8, "time" timestamp, options jsonb DEFAULT '{}')
 RETURNS @extschema@.ad_stream_point
 LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 10
 AS 'MODULE_PATHNAME', 'ad_stream';
-COMMENT ON FUNCTION @extschema@.ad_stream(float8, timestamp, jsonb) IS 'scores each row from the rows before it alone';
+COMMENT ON FUNCTION @extschema@.ad_stream(float8, timestamp, jsonb) IS
+'Same as ad_stream(double precision, timestamp with time zone, jsonb) for times without a time zone.';
 CREATE FUNCTION @extschema@.ad_stream(value float8, "time" bigint, options jsonb DEFAULT '{}')
 RETURNS @extschema@.ad_stream_point
 LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 10
 AS 'MODULE_PATHNAME', 'ad_stream';
 COMMENT ON FUNCTION @extschema@.ad_stream(float8, bigint, jsonb)
-IS 'scores each row from the rows before it alone, with numbered points: period in points, step a number';
+IS
+'Same as ad_stream(double precision, timestamp with time zone, jsonb) for numbered points: the period is '
+'a number of points and the step a number.';
 -- An untyped constant, even NULL, could be a timestamp or a number: it is text.
 CREATE FUNCTION @extschema@.ad_stream(value float8, "time" text, options jsonb DEFAULT '{}')
 RETURNS @extschema@.ad_stream_point
 LANGUAGE c STABLE WINDOW PARALLEL SAFE COST 10
 AS 'MODULE_PATHNAME', 'ad_stream';
 COMMENT ON FUNCTION @extschema@.ad_stream(float8, text, jsonb)
-IS 'scores each row from the rows before it alone, at a time in quotes: a timestamp with time zone, as ever';
+IS
+'Same as ad_stream(double precision, timestamp with time zone, jsonb) for a time as an untyped literal.';
 
 CREATE FUNCTION @extschema@.ad_stream_array(state bytea, series float8[], times anyarray, options jsonb DEFAULT '{}',
 	OUT new_state bytea, OUT scores float8[], OUT anomalies smallint[],
@@ -270,7 +320,13 @@ RETURNS record
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME', 'ad_stream_array';
 COMMENT ON FUNCTION @extschema@.ad_stream_array(bytea, float8[], anyarray, jsonb)
-IS 'runs a batch through a stored stream; times are timestamps, dates or whole numbers; a NULL state starts a stream with the options; shape_scores is NULL if the option shape is 0; of a batch at fault, with on_error => ''null'', the state stays and the verdicts are NULL';
+IS
+'Runs a batch through a stored stream and returns its new state, scores and anomalies. state: the stored '
+'state; NULL starts a stream. values: numbers; NULL elements are missing points. times: their times, '
+'timestamps, dates or integers. options: as returned by ad_stream_options(), used when a stream is '
+'started. shape_scores is NULL if the option shape is 0; with on_error null an invalid batch returns the '
+'old state and NULLs. Raises 22004 if times, values or options is NULL, 22023 for an invalid option, '
+'22P03 for a damaged state.';
 
 CREATE FUNCTION @extschema@.ad_stream_update(state bytea, times timestamptz[], "values" float8[], options jsonb DEFAULT '{}',
 	OUT new_state bytea, OUT scores float8[], OUT anomalies smallint[])
@@ -278,66 +334,91 @@ RETURNS record
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME', 'ad_stream_update';
 COMMENT ON FUNCTION @extschema@.ad_stream_update(bytea, timestamptz[], float8[], jsonb)
-IS 'ad_stream_array() with times before values, as version 0.2.0 had it; a NULL state starts a stream with the options';
+IS
+'Same as ad_stream_array(bytea, double precision[], anyarray, jsonb) with the argument order and the '
+'columns of version 0.2.0.';
 
 CREATE FUNCTION @extschema@.ad_stream_info(state bytea)
 RETURNS jsonb
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ad_stream_info';
-COMMENT ON FUNCTION @extschema@.ad_stream_info(bytea) IS 'counters of a stored stream: points, late, missing, anomalies';
+COMMENT ON FUNCTION @extschema@.ad_stream_info(bytea) IS
+'Returns the counters of a stored stream as JSON: points, late, missing, anomalies. state: the stored '
+'state; NULL gives NULL. Raises 22P03 for a damaged state, 54000 for one that is too long.';
 
 CREATE TYPE @extschema@.ad_discord_point AS (
 	distance float8,
 	neighbor bigint,
 	score float8
 );
-COMMENT ON TYPE @extschema@.ad_discord_point IS 'the window that starts at a row: distance to the most similar other window, and its row number';
+COMMENT ON TYPE @extschema@.ad_discord_point IS
+'The window that starts at a row: distance to the most similar other window, and its row number.';
 
 CREATE FUNCTION @extschema@.ad_discord(value float8, m int, options jsonb DEFAULT '{}')
 RETURNS @extschema@.ad_discord_point
 LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME', 'ad_discord';
-COMMENT ON FUNCTION @extschema@.ad_discord(float8, int, jsonb) IS 'exact matrix profile over windows of m rows: shapes that occur only once are far from all others';
+COMMENT ON FUNCTION @extschema@.ad_discord(float8, int, jsonb) IS
+'Returns the exact matrix profile over windows of rows: shapes that occur only once are far from all '
+'others. value: a number; windows with a NULL have no distance. m: rows per window. options: as returned '
+'by ad_discord_options(). Raises 22023 for a window length out of range, 54000 for too many rows.';
 
 CREATE FUNCTION @extschema@.ad_discord_options(exclusion int DEFAULT NULL, on_error text DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ad_discord_options';
 COMMENT ON FUNCTION @extschema@.ad_discord_options(int, text)
-IS 'options of ad_discord, checked; exclusion: points within which the start of a neighbour does not count (a quarter of m); on_error => ''null'': a partition with too many rows has NULLs';
+IS
+'Returns validated options of ad_discord(). exclusion: number of points within which the start of a '
+'neighbor does not count; by default a quarter of m. on_error: error, or null for NULLs if a partition '
+'has too many rows. NULL means the default. Raises 22023 for an invalid value.';
 
 CREATE FUNCTION @extschema@.ad_subpca(value float8, m int DEFAULT NULL)
 RETURNS float8
 LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME', 'ad_subpca';
-COMMENT ON FUNCTION @extschema@.ad_subpca(float8, int) IS 'sub-sequence PCA over windows of m rows (NULL: 100, or a sixth of a short partition): how unusual the shapes around a row are';
+COMMENT ON FUNCTION @extschema@.ad_subpca(float8, int) IS
+'Returns how unusual the shapes around a row are, by principal components of windows of rows. value: a '
+'number; windows with a NULL are not used. m: rows per window, 2 to 256; NULL means 100, or a sixth of a '
+'short partition. With fewer than 2 m rows the result is NULL. Raises 22023 for a window length out of '
+'range.';
 
 CREATE FUNCTION @extschema@.ad_subpca(value float8, m int, options jsonb)
 RETURNS float8
 LANGUAGE c IMMUTABLE WINDOW PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME', 'ad_subpca';
 COMMENT ON FUNCTION @extschema@.ad_subpca(float8, int, jsonb)
-IS 'sub-sequence PCA over windows of m rows (NULL: 100, or a sixth of a short partition), with options: how unusual the shapes around a row are';
+IS
+'Same as ad_subpca(double precision, integer) with options: as returned by ad_subpca_options(). Raises '
+'22023 for an invalid option.';
 
 CREATE FUNCTION @extschema@.ad_subpca_options(on_error text DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ad_subpca_options';
 COMMENT ON FUNCTION @extschema@.ad_subpca_options(text)
-IS 'options of ad_subpca, checked; on_error => ''null'': a partition with too many rows has NULLs';
+IS
+'Returns validated options of ad_subpca(). on_error: error, or null for NULLs if a partition has too many '
+'rows. NULL means the default. Raises 22023 for an invalid value.';
 
 CREATE FUNCTION @extschema@.ad_changepoints(series float8[], method text DEFAULT 'pelt', penalty float8 DEFAULT NULL, min_segment int DEFAULT 2)
 RETURNS int[]
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10000
 AS 'MODULE_PATHNAME', 'ad_changepoints';
-COMMENT ON FUNCTION @extschema@.ad_changepoints(float8[], text, float8, int) IS 'positions at which the level of a series changes';
+COMMENT ON FUNCTION @extschema@.ad_changepoints(float8[], text, float8, int) IS
+'Returns the positions at which the level of a series changes. series: the values in order; NULL gives '
+'NULL. method: pelt. penalty: penalty per change in units of the noise, above 0; NULL means 3 ln n. '
+'min_segment: minimum number of points between changes. Raises 22023 for an invalid value, 53400 or 54000 '
+'for a series that is too long.';
 
 CREATE FUNCTION @extschema@.ad_changepoints(series float8[], options jsonb)
 RETURNS int[]
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10000
 AS 'MODULE_PATHNAME', 'ad_changepoints_with_options';
 COMMENT ON FUNCTION @extschema@.ad_changepoints(float8[], jsonb)
-IS 'positions at which the level of a series changes, with options; NULL if the series is NULL';
+IS
+'Same as ad_changepoints(double precision[], text, double precision, integer) with options: as returned '
+'by ad_changepoints_options().';
 
 CREATE FUNCTION @extschema@.ad_changepoints_options(method text DEFAULT NULL, penalty float8 DEFAULT NULL, min_segment int DEFAULT NULL,
 	on_error text DEFAULT NULL)
@@ -345,7 +426,11 @@ RETURNS jsonb
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ad_changepoints_options';
 COMMENT ON FUNCTION @extschema@.ad_changepoints_options(text, float8, int, text)
-IS 'options of ad_changepoints, checked; penalty of a change in units of the noise (3 ln n), min_segment: points between changes, at least (2); on_error => ''null'': of a series that is too long the result is NULL';
+IS
+'Returns validated options of ad_changepoints(). method: pelt. penalty: penalty per change in units of '
+'the noise, above 0; by default 3 ln n. min_segment: minimum number of points between changes, by default '
+'2. on_error: error, or null for a NULL result if a series is too long. NULL means the default. Raises '
+'22023 for an invalid value.';
 
 CREATE FUNCTION @extschema@.ad_decompose(query text, options jsonb DEFAULT '{}',
 	OUT series text, OUT "time" timestamptz, OUT value float8, OUT observed boolean,
@@ -355,7 +440,11 @@ RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT COST 10000 ROWS 10000
 AS 'MODULE_PATHNAME', 'ad_decompose';
 COMMENT ON FUNCTION @extschema@.ad_decompose(text, jsonb)
-IS 'decomposes what a query returns, (value, time) or (series, value, time), onto a regular grid with the gaps filled in; time may stand before value, too';
+IS
+'Decomposes the result of a query onto a regular grid and fills in its gaps; one row per point of the '
+'grid. query: returns (value, time) or (series, value, time), the time also before the value; it runs '
+'with the privileges of the caller. options: as returned by ad_stl_options(). A NULL argument gives no '
+'rows. Raises 22023 for an invalid option, 53400 or 54000 for a series that is too long.';
 
 CREATE FUNCTION @extschema@.ad_stl_plot(series float8[], options jsonb DEFAULT '{}', title text DEFAULT NULL,
 	width int DEFAULT 900, height int DEFAULT 560, first_label text DEFAULT NULL, last_label text DEFAULT NULL)
@@ -363,7 +452,9 @@ RETURNS text
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10000
 AS 'MODULE_PATHNAME', 'ad_stl_plot';
 COMMENT ON FUNCTION @extschema@.ad_stl_plot(float8[], jsonb, text, int, int, text, text)
-IS 'draws a decomposition as SVG: value, trend, season, remainder, what is expected, anomalies marked; NULL without values';
+IS
+'Same as ad_stl_plot(text, jsonb, text, integer, integer) for values in order. series: the values. '
+'first_label, last_label: labels of the first and last point. Without values the result is NULL.';
 
 CREATE FUNCTION @extschema@.ad_stl_plot(series float8[], options text, title text DEFAULT NULL,
 	width int DEFAULT 900, height int DEFAULT 560, first_label text DEFAULT NULL, last_label text DEFAULT NULL)
@@ -371,7 +462,9 @@ RETURNS text
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10000
 AS 'MODULE_PATHNAME', 'ad_stl_plot_literal';
 COMMENT ON FUNCTION @extschema@.ad_stl_plot(float8[], text, text, int, int, text, text)
-IS 'the same, for options that are a literal without a type';
+IS
+'Same as ad_stl_plot(double precision[], jsonb, text, integer, integer, text, text) for options as an '
+'untyped literal.';
 
 CREATE FUNCTION @extschema@.ad_stl_plot(series float8[], times timestamptz[], options jsonb DEFAULT '{}', title text DEFAULT NULL,
 	width int DEFAULT 900, height int DEFAULT 560)
@@ -379,7 +472,9 @@ RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE COST 10000
 AS 'MODULE_PATHNAME', 'ad_stl_plot_times';
 COMMENT ON FUNCTION @extschema@.ad_stl_plot(float8[], timestamptz[], jsonb, text, int, int)
-IS 'draws values with times, in any order, as SVG; times are shown in the option timezone, else in the session''s; NULL without times';
+IS
+'Same as ad_stl_plot(text, jsonb, text, integer, integer) for values with times, in any order. series: '
+'the values. times: their times, shown in the option timezone or in the session''s time zone.';
 
 CREATE FUNCTION @extschema@.ad_stl_plot(series float8[], times timestamp[], options jsonb DEFAULT '{}', title text DEFAULT NULL,
 	width int DEFAULT 900, height int DEFAULT 560)
@@ -387,7 +482,9 @@ RETURNS text
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10000
 AS 'MODULE_PATHNAME', 'ad_stl_plot_times';
 COMMENT ON FUNCTION @extschema@.ad_stl_plot(float8[], timestamp[], jsonb, text, int, int)
-IS 'draws values with times, in any order, as SVG; NULL without times';
+IS
+'Same as ad_stl_plot(double precision[], timestamp with time zone[], jsonb, text, integer, integer) for '
+'times without a time zone.';
 
 CREATE FUNCTION @extschema@.ad_stl_plot(series float8[], times bigint[], options jsonb DEFAULT '{}', title text DEFAULT NULL,
 	width int DEFAULT 900, height int DEFAULT 560)
@@ -395,7 +492,9 @@ RETURNS text
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10000
 AS 'MODULE_PATHNAME', 'ad_stl_plot_times';
 COMMENT ON FUNCTION @extschema@.ad_stl_plot(float8[], bigint[], jsonb, text, int, int)
-IS 'draws values at numbered points, in any order, as SVG; NULL without numbers';
+IS
+'Same as ad_stl_plot(double precision[], timestamp with time zone[], jsonb, text, integer, integer) for '
+'numbered points.';
 
 CREATE FUNCTION @extschema@.ad_stl_plot(query text, options jsonb DEFAULT '{}', title text DEFAULT NULL,
 	width int DEFAULT 900, height int DEFAULT 560)
@@ -403,7 +502,11 @@ RETURNS text
 LANGUAGE c VOLATILE COST 10000
 AS 'MODULE_PATHNAME', 'ad_stl_plot_query';
 COMMENT ON FUNCTION @extschema@.ad_stl_plot(text, jsonb, text, int, int)
-IS 'draws what a query returns, (value, time) or the values in their order, as SVG, with the rights of the caller; NULL without rows';
+IS
+'Returns a plot of a decomposition as SVG: value, trend, season, remainder, expected range and anomalies. '
+'query: returns (value, time), or values in their order; it runs with the privileges of the caller. '
+'options: as returned by ad_stl_options(). title: title of the plot. width, height: 200 to 10000 pixels. '
+'Without rows the result is NULL. Raises 22023 for an invalid option or size.';
 
 CREATE FUNCTION @extschema@.ad_stl_plot(query text, options text, title text DEFAULT NULL,
 	width int DEFAULT 900, height int DEFAULT 560)
@@ -411,4 +514,5 @@ RETURNS text
 LANGUAGE c VOLATILE COST 10000
 AS 'MODULE_PATHNAME', 'ad_stl_plot_query_literal';
 COMMENT ON FUNCTION @extschema@.ad_stl_plot(text, text, text, int, int)
-IS 'the same, for options that are a literal without a type';
+IS
+'Same as ad_stl_plot(text, jsonb, text, integer, integer) for options as an untyped literal.';

@@ -11,7 +11,9 @@ CREATE TYPE @extschema@.ad_series_score_point AS (
 	anomaly smallint
 );
 COMMENT ON TYPE @extschema@.ad_series_score_point
-IS 'one row of a scored series: score, 1 where nothing is unusual, is the greater of window_score (of ad_stl) and shape_score (of ad_subpca), each over its median; anomaly is -1, 0 or +1 as ad_stl says';
+IS
+'One row of a scored series: score, 1 where nothing is unusual, is the larger of window_score (of ad_stl) '
+'and shape_score (of ad_subpca), each divided by its median; anomaly is -1, 0 or +1 as in ad_stl.';
 
 CREATE TYPE @extschema@.ad_series_score_arrays AS (
 	score float8[],
@@ -22,7 +24,8 @@ CREATE TYPE @extschema@.ad_series_score_arrays AS (
 	expected_high float8[],
 	anomaly smallint[]
 );
-COMMENT ON TYPE @extschema@.ad_series_score_arrays IS 'a whole scored series: each array has one element a point';
+COMMENT ON TYPE @extschema@.ad_series_score_arrays IS
+'A whole scored series: each array has one element per point.';
 
 CREATE FUNCTION @extschema@.ad_series_score_options(
 	period "any" DEFAULT 'auto'::text,
@@ -42,32 +45,50 @@ RETURNS jsonb
 LANGUAGE c IMMUTABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'ad_series_score_options';
 COMMENT ON FUNCTION @extschema@.ad_series_score_options("any", int, int, boolean, float8, text, "any", text, text, "any", int, text, float8)
-IS 'options of ad_series_score, checked: those of ad_stl, but robust unless it is false, and m, the points of a shape';
+IS
+'Returns validated options of ad_series_score(): those of ad_stl_options(), but robust is true by '
+'default. period: number of points, interval, auto, none, or an array of periods. m: points of a shape, 2 '
+'to 256. score_window: points on either side of window_score. robust: whether outliers get less weight. '
+'alarm_rate: share of points that may be flagged. timezone: zone whose local time the seasons follow. '
+'step: the step of the times. duplicates: mean, last or error. on_error: error or null. seasonal_window, '
+'trend_window: windows of STL. threshold_method: tail, mad, iqr, sigma or pot. threshold: threshold of '
+'the methods other than tail. NULL means the default. Raises 22023 for an invalid value.';
 
 CREATE FUNCTION @extschema@.ad_series_score(value float8, "time" timestamptz, options jsonb DEFAULT '{}')
 RETURNS @extschema@.ad_series_score_point
 LANGUAGE c STABLE WINDOW PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'ad_series_score';
 COMMENT ON FUNCTION @extschema@.ad_series_score(float8, timestamptz, jsonb)
-IS 'scores a partition, levels and shapes in one: how unusual a row''s surroundings are; with the range and the verdict of ad_stl; NULL without a time, score NULL without a value';
+IS
+'Returns how unusual the surroundings of a row are in its partition, by levels and shapes, with the '
+'expected range and the verdict of ad_stl(). value: a number; a row without a value has only the expected '
+'range. time: its time, in any order; a NULL time gives NULL. options: as returned by '
+'ad_series_score_options(). Raises 22023 for an invalid option, 53400 or 54000 for a series that is too '
+'long.';
 
 CREATE FUNCTION @extschema@.ad_series_score(value float8, "time" timestamp, options jsonb DEFAULT '{}')
 RETURNS @extschema@.ad_series_score_point
 LANGUAGE c STABLE WINDOW PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'ad_series_score';
 COMMENT ON FUNCTION @extschema@.ad_series_score(float8, timestamp, jsonb)
-IS 'scores a partition, levels and shapes in one: how unusual a row''s surroundings are; with the range and the verdict of ad_stl; NULL without a time, score NULL without a value';
+IS
+'Same as ad_series_score(double precision, timestamp with time zone, jsonb) for times without a time '
+'zone.';
 
 CREATE FUNCTION @extschema@.ad_series_score(value float8, "time" bigint, options jsonb DEFAULT '{}')
 RETURNS @extschema@.ad_series_score_point
 LANGUAGE c STABLE WINDOW PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'ad_series_score';
 COMMENT ON FUNCTION @extschema@.ad_series_score(float8, bigint, jsonb)
-IS 'scores a partition with numbered points, levels and shapes in one; NULL without a number, score NULL without a value';
+IS
+'Same as ad_series_score(double precision, timestamp with time zone, jsonb) for numbered points.';
 
 CREATE FUNCTION @extschema@.ad_series_score_array(series float8[], options jsonb DEFAULT '{}')
 RETURNS @extschema@.ad_series_score_arrays
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10000
 AS 'MODULE_PATHNAME', 'ad_series_score_array';
 COMMENT ON FUNCTION @extschema@.ad_series_score_array(float8[], jsonb)
-IS 'scores a packed series as ad_series_score does; NULL elements are missing points; NULL for an empty series';
+IS
+'Scores a series like ad_series_score(), as arrays. series: the values in order; NULL elements are '
+'missing points. options: as returned by ad_series_score_options(). A NULL argument or an empty series '
+'gives NULL. Raises 22023 for an invalid option, 53400 or 54000 for a series that is too long.';

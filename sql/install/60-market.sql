@@ -34,7 +34,7 @@ CREATE TYPE @extschema@.ad_order_event (
 	STORAGE = plain
 );
 COMMENT ON TYPE @extschema@.ad_order_event IS
-	'one order event, packed into a single compact value: the fast argument of the market window functions';
+'One order event, packed into a single compact value: the fast argument of the market window functions.';
 
 -- Price and quantity may each be numeric, bigint, integer, smallint, double
 -- precision or real; the function looks at their types once per query.
@@ -44,7 +44,13 @@ CREATE FUNCTION @extschema@.ad_order_event(event_type text, side text, price any
 	AS 'MODULE_PATHNAME', 'ad_order_event_make'
 	LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
 COMMENT ON FUNCTION @extschema@.ad_order_event(text, text, anyelement, anycompatible, timestamptz, text, jsonb, text, text) IS
-	'packs an order event for the market functions; new_order_id is the id that an amendment gives the order (null: it keeps its own), event_id only tells duplicates apart; price null: no price, quantity null on a cancel or an expiry: all that is open; options "words", "dialect" and "on_bad" apply: with on_bad skip, a row that is no event gives null, else an error';
+'Packs an order event for the market functions. event_type: a word for order, cancel, trade, replace, '
+'expire or ignore. side: a word for buy or sell. price: a number; NULL means no price. quantity: a '
+'number; NULL on a cancel or an expiry means the whole open quantity. ts: its time. order_id: the id of '
+'the order, or NULL. options: words, dialect and on_bad. new_order_id: the id that an amendment gives to '
+'the order; NULL keeps it. event_id: identifies duplicates. Raises 22023 for a row that is not an event, '
+'or returns NULL with on_bad skip; 42804 for another type of price or quantity, 54000 for an id of more '
+'than 255 bytes.';
 
 -- The options may come without an order id; they have no name here, so that
 -- by name they are those of the function above.
@@ -53,7 +59,8 @@ CREATE FUNCTION @extschema@.ad_order_event(event_type text, side text, price any
 	AS 'MODULE_PATHNAME', 'ad_order_event_make'
 	LANGUAGE C IMMUTABLE PARALLEL SAFE COST 5;
 COMMENT ON FUNCTION @extschema@.ad_order_event(text, text, anyelement, anycompatible, timestamptz, jsonb) IS
-	'packs an order event without an order id, with options';
+'Same as ad_order_event(text, text, anyelement, anycompatible, timestamp with time zone, text, jsonb, '
+'text, text) without an order id, with options as the last argument.';
 
 -- What was ad_order_event() in 0.2.0; see _ad_prepare().
 CREATE FUNCTION _anomaly._ad_order_event(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz)
@@ -127,7 +134,8 @@ CREATE TYPE @extschema@.ad_layering_sequence AS (
 	skipped_rows bigint
 );
 COMMENT ON TYPE @extschema@.ad_layering_sequence IS
-	'one layering sequence with its metrics, as ad_layering finds it; no column is null, a ratio that does not exist is NaN';
+'One layering sequence with its metrics, as found by ad_layering; no column is NULL, an undefined ratio '
+'is NaN.';
 
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.sequence_no IS 'number of the sequence in its partition, from 1';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.side IS 'side of the orders that were layered: BUY or SELL';
@@ -194,7 +202,15 @@ CREATE FUNCTION @extschema@.ad_layering_options(
 	RETURNS jsonb
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_layering_options(text, text, interval, interval, interval, integer, integer, text, jsonb, boolean, interval, integer, text, boolean, boolean, double precision, integer) IS
-	'options of ad_layering, ad_layering_member, ad_layering_sequences and ad_layering_timeline; dialect is fix, rts24, lobster, itch or null; a null argument has its default';
+'Returns validated options of the layering functions. rule: window, strict or anchored. trade_rule: '
+'after, before or either. orders_window, cancel_window, opposite_trade_window: lengths of the windows, up '
+'to 100000000 seconds. min_orders, min_cancels: minimum numbers of orders and cancels. on_bad: error, or '
+'skip for rows that are not events. words: words for event types and sides. causal: whether rule anchored '
+'leaves out rows at the time of the trade. forget_after: age at which open orders are closed; NULL means '
+'never. max_partition_rows: 1 to 100000000. dialect: fix, rts24, lobster, itch or NULL. replace_counts: '
+'whether an amendment counts as a cancel and an order. dedup: whether duplicates are ignored. '
+'min_imbalance, min_price_levels: limits that a reported sequence must reach. NULL means the default. '
+'Raises 22023 for an invalid value.';
 
 -- What was ad_layering_options() in 0.2.0; see _ad_prepare().
 CREATE FUNCTION _anomaly._ad_layering_options_0_2(
@@ -219,37 +235,46 @@ CREATE FUNCTION @extschema@.ad_layering(event @extschema@.ad_order_event)
 	RETURNS @extschema@.ad_layering_sequence
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_layering(@extschema@.ad_order_event) IS
-	'layering sequence that the row reports (its first order; for rule anchored its trade), or null';
+'Returns the layering sequence that the row reports (at its first order; with rule anchored, at its '
+'trade), or NULL. A partition is one account in one product, ordered by time. event: an order event; '
+'NULLs are ignored. Raises 22023 for rows that are not in the order of time, 53400 for a partition that '
+'is too large.';
 
 CREATE FUNCTION @extschema@.ad_layering(event @extschema@.ad_order_event, options jsonb)
 	RETURNS @extschema@.ad_layering_sequence
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_layering(@extschema@.ad_order_event, jsonb) IS
-	'layering sequence that the row reports (its first order; for rule anchored its trade), or null';
+'Same as ad_layering(ad_order_event) with options: as returned by ad_layering_options(). Raises 22023 for '
+'an invalid option.';
 
 CREATE FUNCTION @extschema@.ad_layering(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz)
 	RETURNS @extschema@.ad_layering_sequence
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_layering(text, text, anyelement, anycompatible, timestamptz) IS
-	'layering sequence that the row reports (its first order; for rule anchored its trade), or null';
+'Same as ad_layering(ad_order_event) for the columns event_type, side, price, quantity and ts, which have '
+'the meaning and the NULL rule that they have in ad_order_event(). Raises 22023 for a row that is not an '
+'event.';
 
 CREATE FUNCTION @extschema@.ad_layering(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, options jsonb)
 	RETURNS @extschema@.ad_layering_sequence
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_layering(text, text, anyelement, anycompatible, timestamptz, jsonb) IS
-	'layering sequence that the row reports (its first order; for rule anchored its trade), or null';
+'Same as ad_layering(text, text, anyelement, anycompatible, timestamp with time zone) with options: as '
+'returned by ad_layering_options().';
 
 CREATE FUNCTION @extschema@.ad_layering(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text)
 	RETURNS @extschema@.ad_layering_sequence
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_layering(text, text, anyelement, anycompatible, timestamptz, text) IS
-	'layering sequence that the row reports (its first order; for rule anchored its trade), or null';
+'Same as ad_layering(text, text, anyelement, anycompatible, timestamp with time zone) with order_id: the '
+'id of the order, or NULL.';
 
 CREATE FUNCTION @extschema@.ad_layering(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text, options jsonb)
 	RETURNS @extschema@.ad_layering_sequence
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_layering(text, text, anyelement, anycompatible, timestamptz, text, jsonb) IS
-	'layering sequence that the row reports (its first order; for rule anchored its trade), or null';
+'Same as ad_layering(text, text, anyelement, anycompatible, timestamp with time zone) with order_id, the '
+'id of the order or NULL, and options, as returned by ad_layering_options().';
 
 CREATE TYPE @extschema@.ad_layering_membership AS (
 	sequence_no bigint,
@@ -257,7 +282,7 @@ CREATE TYPE @extschema@.ad_layering_membership AS (
 	other_sequences bigint[]
 );
 COMMENT ON TYPE @extschema@.ad_layering_membership IS
-	'layering sequence that an event belongs to, and its role';
+'The layering sequence that an event belongs to, and its role.';
 COMMENT ON COLUMN @extschema@.ad_layering_membership.sequence_no IS 'number of the first sequence it belongs to';
 COMMENT ON COLUMN @extschema@.ad_layering_membership.role IS 'order, cancel or trade';
 COMMENT ON COLUMN @extschema@.ad_layering_membership.other_sequences IS 'numbers of further sequences that share it';
@@ -266,37 +291,42 @@ CREATE FUNCTION @extschema@.ad_layering_member(event @extschema@.ad_order_event)
 	RETURNS @extschema@.ad_layering_membership
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_layering_member(@extschema@.ad_order_event) IS
-	'layering sequence that the row belongs to and its role (order, cancel, trade), or null';
+'Returns the number of the layering sequence that the row belongs to and its role (order, cancel, trade), '
+'or NULL. event: an order event; NULLs are ignored. Raises the errors of ad_layering().';
 
 CREATE FUNCTION @extschema@.ad_layering_member(event @extschema@.ad_order_event, options jsonb)
 	RETURNS @extschema@.ad_layering_membership
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_layering_member(@extschema@.ad_order_event, jsonb) IS
-	'layering sequence that the row belongs to and its role (order, cancel, trade), or null';
+'Same as ad_layering_member(ad_order_event) with options: as returned by ad_layering_options().';
 
 CREATE FUNCTION @extschema@.ad_layering_member(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz)
 	RETURNS @extschema@.ad_layering_membership
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_layering_member(text, text, anyelement, anycompatible, timestamptz) IS
-	'layering sequence that the row belongs to and its role (order, cancel, trade), or null';
+'Same as ad_layering_member(ad_order_event) for the columns event_type, side, price, quantity and ts, '
+'which have the meaning and the NULL rule that they have in ad_order_event().';
 
 CREATE FUNCTION @extschema@.ad_layering_member(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, options jsonb)
 	RETURNS @extschema@.ad_layering_membership
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_layering_member(text, text, anyelement, anycompatible, timestamptz, jsonb) IS
-	'layering sequence that the row belongs to and its role (order, cancel, trade), or null';
+'Same as ad_layering_member(text, text, anyelement, anycompatible, timestamp with time zone) with '
+'options: as returned by ad_layering_options().';
 
 CREATE FUNCTION @extschema@.ad_layering_member(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text)
 	RETURNS @extschema@.ad_layering_membership
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_layering_member(text, text, anyelement, anycompatible, timestamptz, text) IS
-	'layering sequence that the row belongs to and its role (order, cancel, trade), or null';
+'Same as ad_layering_member(text, text, anyelement, anycompatible, timestamp with time zone) with '
+'order_id: the id of the order, or NULL.';
 
 CREATE FUNCTION @extschema@.ad_layering_member(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, order_id text, options jsonb)
 	RETURNS @extschema@.ad_layering_membership
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_layering_member(text, text, anyelement, anycompatible, timestamptz, text, jsonb) IS
-	'layering sequence that the row belongs to and its role (order, cancel, trade), or null';
+'Same as ad_layering_member(text, text, anyelement, anycompatible, timestamp with time zone) with '
+'order_id, the id of the order or NULL, and options, as returned by ad_layering_options().';
 
 CREATE FUNCTION @extschema@.ad_layering_sequences(
 	query text,
@@ -356,7 +386,13 @@ CREATE FUNCTION @extschema@.ad_layering_sequences(
 		skipped_rows bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
 COMMENT ON FUNCTION @extschema@.ad_layering_sequences(text, jsonb, text[], anycompatible, boolean, jsonb) IS
-	'layering sequences of every partition of a query, read through an ordered cursor; partition_by names any columns, or none ({}); order_by is a text or text[], the columns that rows of one time are sorted by, the first of them the row id; columns maps names that are expected to those of the query: {"ts": "transact_time"}';
+'Returns the layering sequences of every partition of a query, which runs read-only and with the '
+'privileges of the caller. query: a table, view or SELECT of order events. options: as returned by '
+'ad_layering_options(). partition_by: columns of the partition, {} for none; NULL means account and '
+'product. order_by: a text or text[] of columns that sort rows of the same time, the first of them the '
+'row id; NULL means id. presorted: whether the order of the query is used. columns: maps expected names '
+'to those of the query, such as {"ts": "transact_time"}. Raises 22004 if query is NULL, 42703 for a '
+'missing column, 53400 for a partition that is too large.';
 
 CREATE FUNCTION _anomaly._ad_layering_sequences(
     query text,
@@ -438,7 +474,7 @@ CREATE TYPE @extschema@.ad_wash_trade_window AS (
 	skipped_rows bigint
 );
 COMMENT ON TYPE @extschema@.ad_wash_trade_window IS
-	'one window of wash trading, as ad_wash_trade finds it';
+'One window of wash trading, as found by ad_wash_trade.';
 COMMENT ON COLUMN @extschema@.ad_wash_trade_window.window_no IS 'number of the window in its partition, from 1';
 COMMENT ON COLUMN @extschema@.ad_wash_trade_window.alternation_percentage IS 'side switches in percent of trades - 1';
 COMMENT ON COLUMN @extschema@.ad_wash_trade_window.price_change_percentage IS '|last - first| / first price in percent; null below price_change_threshold, and unless both are positive';
@@ -463,7 +499,13 @@ CREATE FUNCTION @extschema@.ad_wash_trade_options(
 	RETURNS jsonb
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_wash_trade_options(integer, integer, double precision, double precision, interval, double precision, boolean, text, jsonb, integer, text, boolean) IS
-	'options of ad_wash_trade; dialect is fix, rts24, lobster, itch or null; a null argument has its default';
+'Returns validated options of ad_wash_trade(). min_buy_trades, min_sell_trades: minimum numbers of buys '
+'and sells in a window. min_alternation_percentage: share of steps at which the side changes, 0 to 100. '
+'min_total_volume: minimum quantity. window_size: length of a window. price_change_threshold: percentage '
+'from which the price change is reported. merge: whether windows that share a trade become one. on_bad: '
+'error, or skip for rows that are not events. words: words for event types and sides. max_partition_rows: '
+'1 to 100000000. dialect: fix, rts24, lobster, itch or NULL. dedup: whether duplicates are ignored. NULL '
+'means the default. Raises 22023 for an invalid value.';
 
 -- What was ad_wash_trade_options() in 0.2.0; see _ad_prepare().
 CREATE FUNCTION _anomaly._ad_wash_trade_options(
@@ -486,25 +528,30 @@ CREATE FUNCTION @extschema@.ad_wash_trade(event @extschema@.ad_order_event)
 	RETURNS @extschema@.ad_wash_trade_window
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_wash_trade(@extschema@.ad_order_event) IS
-	'window of wash trading that the row''s trade starts, or null';
+'Returns the window of wash trading that starts at the trade of the row, or NULL. A partition is one '
+'account in one product, ordered by time. event: an order event; NULLs are ignored. Raises 22023 for rows '
+'that are not in the order of time, 53400 for a partition that is too large.';
 
 CREATE FUNCTION @extschema@.ad_wash_trade(event @extschema@.ad_order_event, options jsonb)
 	RETURNS @extschema@.ad_wash_trade_window
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_wash_trade(@extschema@.ad_order_event, jsonb) IS
-	'window of wash trading that the row''s trade starts, or null';
+'Same as ad_wash_trade(ad_order_event) with options: as returned by ad_wash_trade_options(). Raises 22023 '
+'for an invalid option.';
 
 CREATE FUNCTION @extschema@.ad_wash_trade(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz)
 	RETURNS @extschema@.ad_wash_trade_window
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_wash_trade(text, text, anyelement, anycompatible, timestamptz) IS
-	'window of wash trading that the row''s trade starts, or null';
+'Same as ad_wash_trade(ad_order_event) for the columns event_type, side, price, quantity and ts, which '
+'have the meaning and the NULL rule that they have in ad_order_event().';
 
 CREATE FUNCTION @extschema@.ad_wash_trade(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, options jsonb)
 	RETURNS @extschema@.ad_wash_trade_window
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_wash_trade(text, text, anyelement, anycompatible, timestamptz, jsonb) IS
-	'window of wash trading that the row''s trade starts, or null';
+'Same as ad_wash_trade(text, text, anyelement, anycompatible, timestamp with time zone) with options: as '
+'returned by ad_wash_trade_options().';
 
 CREATE FUNCTION @extschema@.ad_layering_timeline(
 	events @extschema@.ad_order_event[],
@@ -516,4 +563,7 @@ CREATE FUNCTION @extschema@.ad_layering_timeline(
 	RETURNS text
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION @extschema@.ad_layering_timeline(@extschema@.ad_order_event[], jsonb, integer, text, integer, integer) IS
-	'SVG picture of an episode: orders, cancels and trades over time and price';
+'Returns an SVG picture of an episode: orders, cancels and trades over time and price. events: order '
+'events in the order of time; NULL gives NULL. options: as returned by ad_layering_options(). '
+'sequence_no: the sequence to highlight, or NULL. title: title of the picture. width, height: its size in '
+'pixels. Raises 54000 for more than 20000 events, 22023 for a size out of range.';

@@ -23,7 +23,7 @@ CREATE TYPE @extschema@.ad_quote_stuffing_episode AS (
 	skipped_rows bigint
 );
 COMMENT ON TYPE @extschema@.ad_quote_stuffing_episode IS
-	'one burst of orders and cancels, as ad_quote_stuffing finds it; no column is null';
+'One burst of orders and cancels, as found by ad_quote_stuffing; no column is NULL.';
 COMMENT ON COLUMN @extschema@.ad_quote_stuffing_episode.episode_no IS 'number of the episode in its partition, from 1';
 COMMENT ON COLUMN @extschema@.ad_quote_stuffing_episode.start_time IS 'time of the first message';
 COMMENT ON COLUMN @extschema@.ad_quote_stuffing_episode.end_time IS 'time of the last message';
@@ -54,31 +54,40 @@ CREATE FUNCTION @extschema@.ad_quote_stuffing_options(
 	RETURNS jsonb
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_quote_stuffing_options(interval, integer, double precision, text, jsonb, integer, text, boolean) IS
-	'options of ad_quote_stuffing; dialect is fix, rts24, lobster, itch or null; a null argument has its default';
+'Returns validated options of ad_quote_stuffing(). window_size: length of a window. min_messages: minimum '
+'number of messages in a window. min_cancel_rate: minimum cancel rate, 0 to 1. on_bad: error, or skip for '
+'rows that are not events. words: words for event types and sides. max_partition_rows: 1 to 100000000. '
+'dialect: fix, rts24, lobster, itch or NULL. dedup: whether duplicates are ignored. NULL means the '
+'default. Raises 22023 for an invalid value.';
 
 CREATE FUNCTION @extschema@.ad_quote_stuffing(event @extschema@.ad_order_event)
 	RETURNS @extschema@.ad_quote_stuffing_episode
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_quote_stuffing(@extschema@.ad_order_event) IS
-	'burst of orders and cancels that the row''s message starts, or null';
+'Returns the burst of orders and cancels that starts at the message of the row, or NULL. A partition is '
+'one account in one product, ordered by time. event: an order event; NULLs are ignored. Raises 22023 for '
+'rows that are not in the order of time, 53400 for a partition that is too large.';
 
 CREATE FUNCTION @extschema@.ad_quote_stuffing(event @extschema@.ad_order_event, options jsonb)
 	RETURNS @extschema@.ad_quote_stuffing_episode
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_quote_stuffing(@extschema@.ad_order_event, jsonb) IS
-	'burst of orders and cancels that the row''s message starts, or null';
+'Same as ad_quote_stuffing(ad_order_event) with options: as returned by ad_quote_stuffing_options(). '
+'Raises 22023 for an invalid option.';
 
 CREATE FUNCTION @extschema@.ad_quote_stuffing(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz)
 	RETURNS @extschema@.ad_quote_stuffing_episode
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_quote_stuffing(text, text, anyelement, anycompatible, timestamptz) IS
-	'burst of orders and cancels that the row''s message starts, or null';
+'Same as ad_quote_stuffing(ad_order_event) for the columns event_type, side, price, quantity and ts, '
+'which have the meaning and the NULL rule that they have in ad_order_event().';
 
 CREATE FUNCTION @extschema@.ad_quote_stuffing(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, options jsonb)
 	RETURNS @extschema@.ad_quote_stuffing_episode
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_quote_stuffing(text, text, anyelement, anycompatible, timestamptz, jsonb) IS
-	'burst of orders and cancels that the row''s message starts, or null';
+'Same as ad_quote_stuffing(text, text, anyelement, anycompatible, timestamp with time zone) with options: '
+'as returned by ad_quote_stuffing_options().';
 
 CREATE TYPE @extschema@.ad_marking_close_trading AS (
 	side text,
@@ -101,7 +110,7 @@ CREATE TYPE @extschema@.ad_marking_close_trading AS (
 	skipped_rows bigint
 );
 COMMENT ON TYPE @extschema@.ad_marking_close_trading IS
-	'one-sided trading just before a close, as ad_marking_close finds it; no column is null';
+'One-sided trading just before a close, as found by ad_marking_close; no column is NULL.';
 COMMENT ON COLUMN @extschema@.ad_marking_close_trading.side IS 'side that traded more in the window: BUY or SELL';
 COMMENT ON COLUMN @extschema@.ad_marking_close_trading.close_time IS 'time at which the session closes: option close';
 COMMENT ON COLUMN @extschema@.ad_marking_close_trading.start_time IS 'time of the first trade in the window';
@@ -136,16 +145,26 @@ CREATE FUNCTION @extschema@.ad_marking_close_options(
 	RETURNS jsonb
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_marking_close_options(timestamptz, interval, integer, double precision, double precision, double precision, text, jsonb, integer, text, boolean) IS
-	'options of ad_marking_close; close, the time at which the session of a partition closes, cannot be null; dialect is fix, rts24, lobster, itch or null; another null argument has its default';
+'Returns validated options of ad_marking_close(). close: the time at which the session closes; it cannot '
+'be NULL. window_size: length of the window before the close. min_trades: minimum number of trades. '
+'min_imbalance: minimum imbalance of the sides, 0 to 1. min_volume_share: minimum share of the volume of '
+'the session, 0 to 1. min_move_bps: minimum move of the price in basis points; 0 means none. on_bad: '
+'error, or skip for rows that are not events. words: words for event types and sides. max_partition_rows: '
+'1 to 100000000. dialect: fix, rts24, lobster, itch or NULL. dedup: whether duplicates are ignored. NULL '
+'means the default. Raises 22023 for an invalid value.';
 
 CREATE FUNCTION @extschema@.ad_marking_close(event @extschema@.ad_order_event, options jsonb)
 	RETURNS @extschema@.ad_marking_close_trading
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_marking_close(@extschema@.ad_order_event, jsonb) IS
-	'one-sided trading before the close, on the row of its first trade, or null; a partition is one session';
+'Returns one-sided trading before the close, at the row of its first trade, or NULL. A partition is one '
+'account in one product in one session, ordered by time. event: an order event; NULLs are ignored. '
+'options: as returned by ad_marking_close_options(). Raises 22023 for an invalid option or rows that are '
+'not in the order of time, 53400 for a partition that is too large.';
 
 CREATE FUNCTION @extschema@.ad_marking_close(event_type text, side text, price anyelement, quantity anycompatible, ts timestamptz, options jsonb)
 	RETURNS @extschema@.ad_marking_close_trading
 	AS 'MODULE_PATHNAME' LANGUAGE C WINDOW IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_marking_close(text, text, anyelement, anycompatible, timestamptz, jsonb) IS
-	'one-sided trading before the close, on the row of its first trade, or null; a partition is one session';
+'Same as ad_marking_close(ad_order_event, jsonb) for the columns event_type, side, price, quantity and '
+'ts, which have the meaning and the NULL rule that they have in ad_order_event().';

@@ -7,4 +7,7 @@ CREATE FUNCTION @extschema@.ad_layering_array(events @extschema@.ad_order_event[
 	RETURNS @extschema@.ad_layering_sequence[]
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10000;
 COMMENT ON FUNCTION @extschema@.ad_layering_array(@extschema@.ad_order_event[], jsonb) IS
-	'layering sequences of one partition, whose events come as an array in the order of time; null for null; first_row and trade_row are places in the array';
+'Returns the layering sequences of one partition; first_row and trade_row are positions in the array. '
+'events: order events in the order of time; NULL gives NULL. options: as returned by '
+'ad_layering_options(); NULL means the defaults. Raises 22023 for events that are not in the order of '
+'time.';

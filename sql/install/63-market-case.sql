@@ -12,4 +12,8 @@ CREATE FUNCTION @extschema@.ad_layering_case(
 	OUT picture text)
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10000;
 COMMENT ON FUNCTION @extschema@.ad_layering_case(@extschema@.ad_order_event[], jsonb, integer, text) IS
-	'one layering sequence as a case: its events, metrics with their percentiles among the sequences of the same events, parts of the severity, regulatory texts, and an SVG picture (null with more than 20000 events); times in UTC; no events, no case';
+'Returns one layering sequence as a case: a report with its events, metrics with percentiles among the '
+'sequences of the same events, parts of the severity and regulations, and an SVG picture, which is NULL '
+'with more than 20000 events. events: order events in the order of time; NULL gives NULLs. options: those '
+'with which the sequence was found. sequence_no: its number. title: title of the case. Raises 22023 for a '
+'sequence that does not exist.';

@@ -8,7 +8,7 @@ CREATE TYPE @extschema@.ad_best_f1_result AS (
     f1 double precision
 );
 COMMENT ON TYPE @extschema@.ad_best_f1_result IS
-'result of ad_best_f1: rows that score at least the threshold are called anomalies';
+'Result of ad_best_f1: rows that score at least the threshold count as anomalies.';
 
 CREATE TYPE @extschema@.ad_roc_point AS (
     fpr double precision,
@@ -16,7 +16,7 @@ CREATE TYPE @extschema@.ad_roc_point AS (
     threshold double precision
 );
 COMMENT ON TYPE @extschema@.ad_roc_point IS
-'point of a ROC curve: the shares of normal rows and of anomalies that score at least the threshold';
+'Point of a ROC curve: the shares of normal rows and of anomalies that score at least the threshold.';
 
 CREATE TYPE @extschema@.ad_pr_point AS (
     precision double precision,
@@ -24,7 +24,7 @@ CREATE TYPE @extschema@.ad_pr_point AS (
     threshold double precision
 );
 COMMENT ON TYPE @extschema@.ad_pr_point IS
-'point of a precision-recall curve; the end of the curve has no threshold';
+'Point of a precision-recall curve; the last point of the curve has no threshold.';
 
 CREATE TYPE @extschema@.ad_confusion_result AS (
     tp bigint,
@@ -38,7 +38,8 @@ CREATE TYPE @extschema@.ad_confusion_result AS (
     mcc double precision
 );
 COMMENT ON TYPE @extschema@.ad_confusion_result IS
-'result of ad_confusion: counts of true and false positives and negatives, and what follows from them';
+'Result of ad_confusion: counts of true and false positives and negatives, and metrics computed from '
+'them.';
 
 CREATE FUNCTION _anomaly._ad_ranking_transfn(internal, double precision, boolean)
 RETURNS internal
@@ -156,7 +157,10 @@ CREATE AGGREGATE @extschema@.ad_roc_auc(score double precision, is_anomaly boole
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_roc_auc(double precision, boolean) IS
-'area under the ROC curve: share of pairs of an anomaly and a normal row in which the anomaly scores higher, ties counting half; one class only: NULL';
+'Returns the area under the ROC curve: the share of pairs of an anomaly and a normal row in which the '
+'anomaly scores higher; ties count half. score: the score. is_anomaly: the truth. Rows with a NULL are '
+'ignored; with one class only the result is NULL. Raises 22003 for NaN, 54000 for more than 60000000 '
+'rows.';
 
 CREATE AGGREGATE @extschema@.ad_average_precision(score double precision, is_anomaly boolean) (
     SFUNC = _anomaly._ad_ranking_transfn,
@@ -169,7 +173,9 @@ CREATE AGGREGATE @extschema@.ad_average_precision(score double precision, is_ano
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_average_precision(double precision, boolean) IS
-'average precision: precision at each threshold, weighted by the gain of recall; one class only: NULL';
+'Returns the average precision: the precision at each threshold, weighted by the gain of recall. score: '
+'the score. is_anomaly: the truth. Rows with a NULL are ignored; with one class only the result is NULL. '
+'Raises 22003 for NaN, 54000 for more than 60000000 rows.';
 
 CREATE AGGREGATE @extschema@.ad_precision_at(score double precision, is_anomaly boolean, k bigint) (
     SFUNC = _anomaly._ad_ranking_k_transfn,
@@ -182,7 +188,9 @@ CREATE AGGREGATE @extschema@.ad_precision_at(score double precision, is_anomaly 
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_precision_at(double precision, boolean, bigint) IS
-'share of anomalies among the k rows that score highest; ties at the k-th place count in proportion; one class only: NULL';
+'Returns the share of anomalies among the rows with the highest scores; ties at the last place count in '
+'proportion. score: the score. is_anomaly: the truth. k: number of rows. Rows with a NULL are ignored; '
+'with one class only the result is NULL. Raises 22003 for NaN, 22023 for an invalid k.';
 
 CREATE AGGREGATE @extschema@.ad_best_f1(score double precision, is_anomaly boolean) (
     SFUNC = _anomaly._ad_ranking_transfn,
@@ -195,7 +203,9 @@ CREATE AGGREGATE @extschema@.ad_best_f1(score double precision, is_anomaly boole
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_best_f1(double precision, boolean) IS
-'threshold with the greatest F1 (the highest of several), with its precision, recall and F1; one class only: NULL';
+'Returns the threshold with the highest F1 (the highest such threshold) with its precision, recall and '
+'F1. score: the score. is_anomaly: the truth. Rows with a NULL are ignored; with one class only the '
+'result is NULL. Raises 22003 for NaN, 54000 for more than 60000000 rows.';
 
 CREATE AGGREGATE @extschema@.ad_roc_curve(score double precision, is_anomaly boolean) (
     SFUNC = _anomaly._ad_ranking_transfn,
@@ -208,7 +218,9 @@ CREATE AGGREGATE @extschema@.ad_roc_curve(score double precision, is_anomaly boo
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_roc_curve(double precision, boolean) IS
-'ROC curve, for unnest(): points from (0, 0) to (1, 1) by falling threshold; one class only: NULL';
+'Returns the ROC curve as an array for unnest(): points from (0, 0) to (1, 1) by falling threshold. '
+'score: the score. is_anomaly: the truth. Rows with a NULL are ignored; with one class only the result is '
+'NULL. Raises 22003 for NaN, 54000 for more than 1000000 points.';
 
 CREATE AGGREGATE @extschema@.ad_roc_curve(score double precision, is_anomaly boolean, points bigint) (
     SFUNC = _anomaly._ad_ranking_points_transfn,
@@ -221,7 +233,8 @@ CREATE AGGREGATE @extschema@.ad_roc_curve(score double precision, is_anomaly boo
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_roc_curve(double precision, boolean, bigint) IS
-'ROC curve thinned to at most that many points';
+'Same as ad_roc_curve(double precision, boolean), reduced to points: the maximum number of points, 3 to '
+'1000000.';
 
 CREATE AGGREGATE @extschema@.ad_pr_curve(score double precision, is_anomaly boolean) (
     SFUNC = _anomaly._ad_ranking_transfn,
@@ -234,7 +247,9 @@ CREATE AGGREGATE @extschema@.ad_pr_curve(score double precision, is_anomaly bool
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_pr_curve(double precision, boolean) IS
-'precision-recall curve, for unnest(): points by rising threshold, then precision 1 and recall 0; one class only: NULL';
+'Returns the precision-recall curve as an array for unnest(): points by rising threshold, then precision '
+'1 and recall 0. score: the score. is_anomaly: the truth. Rows with a NULL are ignored; with one class '
+'only the result is NULL. Raises 22003 for NaN, 54000 for more than 1000000 points.';
 
 CREATE AGGREGATE @extschema@.ad_pr_curve(score double precision, is_anomaly boolean, points bigint) (
     SFUNC = _anomaly._ad_ranking_points_transfn,
@@ -247,7 +262,8 @@ CREATE AGGREGATE @extschema@.ad_pr_curve(score double precision, is_anomaly bool
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_pr_curve(double precision, boolean, bigint) IS
-'precision-recall curve thinned to at most that many points';
+'Same as ad_pr_curve(double precision, boolean), reduced to points: the maximum number of points, 3 to '
+'1000000.';
 
 CREATE AGGREGATE @extschema@.ad_confusion(predicted boolean, actual boolean) (
     SFUNC = _anomaly._ad_confusion_transfn,
@@ -259,21 +275,28 @@ CREATE AGGREGATE @extschema@.ad_confusion(predicted boolean, actual boolean) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_confusion(boolean, boolean) IS
-'confusion table of decisions: counts, precision, recall, F1, balanced accuracy, Matthews correlation; what would divide by zero is NULL; no rows: NULL';
+'Returns the confusion table of decisions: counts, precision, recall, F1, balanced accuracy, Matthews '
+'correlation. predicted: the decision. actual: the truth. Rows with a NULL are ignored; without rows, and '
+'for a metric that would divide by zero, the result is NULL. Raises no errors of its own.';
 
 CREATE FUNCTION @extschema@.ad_fdr(p double precision, method text DEFAULT 'bh')
 RETURNS double precision
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE WINDOW PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION @extschema@.ad_fdr(double precision, text) IS
-'p-value of the row adjusted for the false discovery rate in its partition: method bh (Benjamini and Hochberg) or by (Benjamini and Yekutieli); NULL stays NULL and does not count';
+'Returns the p-value of the row adjusted for the false discovery rate in its partition. p: the p-value; '
+'NULL stays NULL and does not count. method: bh (Benjamini and Hochberg) or by (Benjamini and Yekutieli). '
+'Raises 22003 for a p-value outside 0 to 1, 22023 for another method.';
 
 CREATE FUNCTION @extschema@.ad_fdr_level(p double precision, method text DEFAULT 'lord', options jsonb DEFAULT '{}')
 RETURNS double precision
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE WINDOW PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION @extschema@.ad_fdr_level(double precision, text, jsonb) IS
-'level of the row in a stream of p-values, in the order of the window: the row is an alert if p is at most this, and of the alerts at most the share q is false; method lord (LORD++) or saffron; options q (0.05), least_p (0) and half_life (none, in rows); NULL stays NULL and does not count';
+'Returns the level of the row in a stream of p-values, in the order of the window: the row is an alert if '
+'p is at most this level, and on average at most a share q of the alerts is false. p: the p-value; NULL '
+'stays NULL and does not count. method: lord (LORD++) or saffron. options: q (0.05), least_p (0) and '
+'half_life (none, in rows). Raises 22003 for a p-value outside 0 to 1, 22023 for an invalid option.';
 
 CREATE FUNCTION @extschema@.ad_fdr_level_array(
     state bytea,
@@ -287,7 +310,10 @@ RETURNS record
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION @extschema@.ad_fdr_level_array(bytea, double precision[], text, jsonb) IS
-'runs a batch of p-values through a stored stream, as ad_fdr_level() does; a NULL state starts a stream with the method and options, of which only least_p counts afterwards';
+'Runs a batch of p-values through a stored stream, like ad_fdr_level(), and returns the new state and the '
+'levels. state: the stored state; NULL starts a stream. p: the p-values; NULL elements stay NULL. method: '
+'lord or saffron. options: as in ad_fdr_level(), used when a stream is started, except least_p. Raises '
+'22004 if p is NULL, 22003 for a p-value outside 0 to 1, 22P03 for a damaged state.';
 
 CREATE FUNCTION @extschema@.ad_fdr_reach(
     least_p double precision,
@@ -300,7 +326,10 @@ RETURNS record
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION @extschema@.ad_fdr_reach(double precision, jsonb) IS
-'how far ad_fdr_level() goes where no p-value is less than least_p: rows without an alert, about, after which none can be one, from the start and after an alert on its own, and the share of rows that must be alerts for it to go on; options q (0.05) and half_life (none, in rows)';
+'Returns how many rows ad_fdr_level() can test. first_tests: rows without an alert after which none can '
+'be one, from the start. next_tests: the same after one alert. least_share: share of rows that must be '
+'alerts for all rows to be tested. least_p: the smallest possible p-value. options: q (0.05) and '
+'half_life (none, in rows). A NULL argument gives NULLs. Raises 22023 for an invalid option.';
 
 CREATE FUNCTION @extschema@.ad_random(
     seed bigint,
@@ -313,7 +342,10 @@ RETURNS double precision
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2;
 COMMENT ON FUNCTION @extschema@.ad_random(bigint, bigint, text, double precision, double precision) IS
-'random value i of a seed: uniform from location to location + scale, normal with mean location and standard deviation scale, or exponential with mean scale, from location up';
+'Returns a random value, which depends only on the arguments. seed: the seed. i: number of the value. '
+'distribution: uniform, normal or exponential. location: start, or mean of normal. scale: width, standard '
+'deviation, or mean of exponential. A NULL argument gives NULL. Raises 22023 for another distribution or '
+'an invalid scale.';
 
 CREATE FUNCTION _anomaly._ad_generate_support(internal)
 RETURNS internal
@@ -337,7 +369,10 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT _anomaly._ad_generate_support;
 COMMENT ON FUNCTION @extschema@.ad_generate_blobs(bigint, integer, double precision, bigint, integer, double precision) IS
-'labelled rows: normal ones around cluster centers, anomalies anywhere else; row i depends on i and the other arguments, not on rows';
+'Returns labeled rows: normal ones around cluster centers, anomalies elsewhere. Row i does not depend on '
+'rows. rows: number of rows. features: number of features. contamination: share of anomalies, 0 to 0.5. '
+'seed: the seed. clusters: number of clusters, 1 to 1000. spread: standard deviation of a cluster. A NULL '
+'argument gives no rows. Raises 22023 for a value out of range.';
 
 CREATE FUNCTION @extschema@.ad_generate_series(
     rows bigint,
@@ -361,4 +396,8 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10 SUPPORT _anomaly._ad_generate_support;
 COMMENT ON FUNCTION @extschema@.ad_generate_series(bigint, bigint, text, double precision, double precision, double precision, double precision, double precision, double precision, double precision, double precision, double precision) IS
-'labelled series: level + trend * i + amplitude * sin(2 pi i / period) + ad_random(seed, i, noise, 0, noise_scale), with spikes and level shifts; row i depends on i and the other arguments, not on rows';
+'Returns a labeled series: level + trend * i + amplitude * sin(2 pi i / period) + ad_random(seed, i, '
+'noise, 0, noise_scale), with spikes and level shifts. Row i does not depend on rows. rows: number of '
+'rows. seed: the seed. noise, noise_scale: distribution and scale of the noise. level, trend, period, '
+'amplitude: the parameters above. spikes, shifts: shares of the rows, 0 to 0.5. spike_size, shift_size: '
+'their sizes. A NULL argument gives no rows. Raises 22023 for a value out of range.';

@@ -50,7 +50,9 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20;
 COMMENT ON FUNCTION @extschema@.ad_benchmark(text, text, text, text, text, integer, integer, double precision, bigint, integer) IS
-'compares detectors on the rows of a query, or of a table or view by its name, which is read once as the caller, read-only: each spec is fitted without a fold of the rows and scores that fold, in turn; a row a spec, in their order. specs: the name of a detector, the text of a spec, or the text of an array of these; NULL: every detector with its defaults. label: the column that is true or 1 for an anomaly, false or 0 for a normal row, NULL where it is not known, and no feature; without labels there are costs and agreement alone. key: a column that tells rows apart and is no feature. fold: an integer column that gives the fold of a row, NULL: fitted always; else folds are drawn, each with its share of anomalies: "folds" of them, "repeats" times, or holdout: a share drawn "repeats" times. Figures have a mean over the folds, their standard deviation, and a 95 % interval of the mean by the corrected resampled t (Nadeau and Bengio 2003); F1, balanced accuracy and false positive rate are at the threshold of the model; agreement is Spearman''s correlation with the mean rank of the other specs; rates are rows a second of processor time, model_bytes a mean, peak_memory the most bytes of a fit or its model; split tells which rows were in which fold, fold_results has the figures fold by fold, for ad_benchmark_compare(); error: of the first fit that failed, whose fold does not count. Raises 42804 for specs of another type, 53400 where all takes more than memory_mb.';
+'Same as ad_benchmark(text, "any", text, text, text, integer, integer, double precision, bigint, integer) '
+'for specs as text: the name of a detector, the text of a spec, or the text of an array of these; NULL '
+'means every detector with its defaults.';
 
 CREATE FUNCTION @extschema@.ad_benchmark(
     query text,
@@ -101,7 +103,16 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20;
 COMMENT ON FUNCTION @extschema@.ad_benchmark(text, "any", text, text, text, integer, integer, double precision, bigint, integer) IS
-'compares detectors on the rows of a query, or of a table or view by its name, which is read once as the caller, read-only: each spec is fitted without a fold of the rows and scores that fold, in turn; a row a spec, in their order. specs: one or an array of specs as jsonb, such as ad_grid() returns, or of names of detectors or texts of specs. label: the column that is true or 1 for an anomaly, false or 0 for a normal row, NULL where it is not known, and no feature; without labels there are costs and agreement alone. key: a column that tells rows apart and is no feature. fold: an integer column that gives the fold of a row, NULL: fitted always; else folds are drawn, each with its share of anomalies: "folds" of them, "repeats" times, or holdout: a share drawn "repeats" times. Figures have a mean over the folds, their standard deviation, and a 95 % interval of the mean by the corrected resampled t (Nadeau and Bengio 2003); F1, balanced accuracy and false positive rate are at the threshold of the model; agreement is Spearman''s correlation with the mean rank of the other specs; rates are rows a second of processor time, model_bytes a mean, peak_memory the most bytes of a fit or its model; split tells which rows were in which fold, fold_results has the figures fold by fold, for ad_benchmark_compare(); error: of the first fit that failed, whose fold does not count. Raises 42804 for specs of another type, 53400 where all takes more than memory_mb.';
+'Compares detectors by cross-validation and returns one row per spec: means over the folds of each metric '
+'with standard deviation and 95 % interval (corrected resampled t, Nadeau and Bengio 2003), cost, '
+'agreement with the other specs, and the first error. query: a table, view or SELECT, read once with the '
+'privileges of the caller and read-only. specs: one or an array of specs as jsonb, or of names of '
+'detectors or texts of specs. label: the column that is true or 1 for an anomaly, false or 0 for a normal '
+'row, and NULL if unknown; without it there are only costs and agreement. key: a column that identifies '
+'rows and is not a feature. fold: an integer column with the fold of a row, NULL for rows that are always '
+'fitted. folds: number of folds that are drawn. repeats: number of repetitions, at most 100. holdout: '
+'share of the rows held out instead of folds. seed: seed of the folds. memory_mb: memory limit. Raises '
+'22004 if query is NULL, 42804 for specs of another type, 53400 if the rows do not fit into memory_mb.';
 
 CREATE FUNCTION @extschema@.ad_benchmark_compare(
     a text,
@@ -122,4 +133,9 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 100;
 COMMENT ON FUNCTION @extschema@.ad_benchmark_compare(text, text, double precision) IS
-'what changed from one run of ad_benchmark() to another beyond noise; a run is a table or view, by its name, or a query, that has the columns spec, split and fold_results of the run, read as the caller, read-only. A row for each spec of either run and each figure: the mean of a and of b, b less a, its interval (95 % at level 0.05) and p-value by the corrected resampled t (Nadeau and Bengio 2003), fold by fold where both runs had the same rows in the same folds (paired), else with the variance of both; adjusted for all tests of the call by Benjamini and Hochberg. verdict: better or worse, for agreement more or less, where the adjusted p-value is at most level; else "no change"; NULL: there are fewer than two folds to tell from; "only in a", "only in b". Rates and model bytes are compared in the same way.';
+'Compares two runs of ad_benchmark() and returns one row per spec and metric: the means, their difference '
+'with interval and p-value (corrected resampled t), adjusted for all tests of the call, and a verdict, '
+'which is NULL with fewer than two folds. a, b: the runs, each a table or view, or a query with the '
+'columns spec, split and fold_results, read with the privileges of the caller and read-only. level: '
+'significance level, which also sets the interval. Raises 22004 for a NULL run, 22023 for missing '
+'columns, 54000 for too many rows.';

@@ -15,7 +15,11 @@ RETURNS record
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION @extschema@.ad_paired_test(double precision[], double precision[], double precision) IS
-'corrected resampled t test (Nadeau and Bengio 2003) of a metric of two detectors, a and b, in the same folds: the folds in which neither figure is NULL or NaN, mean and deviation of a - b, t with df degrees of freedom, and the two-sided p-value. test_per_train: rows tested for each row fitted to; NULL: 1 / (folds - 1), cross-validation. The same difference in all folds: t is Infinity and p_value 0, or 0 and 1 if there is none; of fewer than two folds they are NULL. NULL if a or b is; 2202E if they have different lengths, 22003 for a figure beyond ±1e100';
+'Returns the corrected resampled t test (Nadeau and Bengio 2003) of a metric of two detectors in the same '
+'folds: number of folds, mean and deviation of a - b, t with df degrees of freedom, and the two-sided '
+'p-value. a, b: the figures, fold by fold; folds with a NULL or NaN are ignored. test_per_train: rows '
+'tested per training row; NULL means 1 / (folds - 1). A NULL array gives NULLs, and so do fewer than two '
+'folds. Raises 2202E for arrays of different lengths, 22003 for a figure beyond ±1e100.';
 
 CREATE FUNCTION @extschema@.ad_tune(
     query text,
@@ -45,7 +49,17 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20;
 COMMENT ON FUNCTION @extschema@.ad_tune(text, text, text, integer, text, interval, text, integer, bigint, integer) IS
-'ranks specs on the rows of a query, or of a table or view by its name, which is read once as the caller, read-only. specs: the name of a detector, the text of a spec, or the text of an array of these; NULL: every detector with its defaults. label: the column that is true or 1 for an anomaly, false or 0 for a normal row, and NULL where it is not known: such rows are fitted to, and count in no metric. Each spec is cross-validated, folds times repeats; metric: roc_auc, average_precision, precision_at_n, f1 or balanced_accuracy. budget: time on the clock, NULL for none; if it does not allow all of it, specs are tried on few rows first and the worse half is dropped from one size to the next (successive halving). Best first, those that came farthest before the others: mean and deviation over the folds; difference to the best, and p_value of a paired test (corrected resampled t, Nadeau and Bengio 2003), in the same folds; rows and folds that this is of; bytes of a model and seconds of processor time of a fit and score, means; status: finished, dropped, out of time, not tried or failed. chosen: the spec to use, the smallest model (by a tenth or more) of those within one standard error of the best. 22023 with fewer than 2 anomalies or 2 normal rows, 53400 where all takes more than memory_mb';
+'Ranks specs by cross-validation and returns one row per spec, best first: mean and deviation of the '
+'metric, difference to the best with the p-value of a paired test, size and time of a fit, and status. '
+'chosen marks the spec to use: the smallest model among those within one standard error of the best. '
+'query: a table, view or SELECT, read once with the privileges of the caller and read-only. label: the '
+'column that is true or 1 for an anomaly, false or 0 for a normal row, and NULL if unknown. specs: the '
+'name of a detector, the text of a spec, or the text of an array of these; NULL means every detector with '
+'its defaults. folds: number of folds. metric: average_precision, roc_auc, precision_at_n, f1 or '
+'balanced_accuracy. budget: limit of the elapsed time, NULL for none; if it is too short, specs are '
+'dropped by successive halving. key: a column that identifies rows and is not a feature. repeats: number '
+'of repetitions. seed: seed of the folds. memory_mb: memory limit. Raises 22004 if query or label is '
+'NULL, 22023 with fewer than 2 anomalies or 2 normal rows, 53400 if the rows do not fit into memory_mb.';
 
 CREATE FUNCTION @extschema@.ad_tune(
     query text,
@@ -75,4 +89,6 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20;
 COMMENT ON FUNCTION @extschema@.ad_tune(text, text, "any", integer, text, interval, text, integer, bigint, integer) IS
-'ad_tune(text, text, text, …) of one or an array of specs as jsonb, such as ad_grid() returns, or of names of detectors or texts of specs; 42804 for specs of another type';
+'Same as ad_tune(text, text, text, integer, text, interval, text, integer, bigint, integer) for one or an '
+'array of specs as jsonb, such as the result of ad_grid(), or of names of detectors or texts of specs. '
+'Raises 42804 for specs of another type.';

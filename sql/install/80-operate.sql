@@ -138,7 +138,15 @@ RETURNS integer
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION @extschema@.ad_train(text, text, jsonb, text, integer, boolean, text, text, text[]) IS
-'fits a model, of ad_auto() and calibrated unless a spec is given, to the rows of a query, or of a table or view by its name, run read-only as the caller, and stores it as the next version of a name; returns the version; keep: how many versions remain, from now on; labels: a column of the query that is no feature, boolean or 0 and 1, NULL where there is none, by which the members of an ensemble are weighed; without both kinds they stay as the spec says, with a notice; shards: of a query over foreign tables fetch sketches and no rows, said in a NOTICE, if it can be (auto), or raise an error with the reason (only), or fetch rows (off); over a distributed table of Citus sketches are made on the shards if Citus can, a NOTICE says if not (auto), an error (only), or nothing (off); exclude: columns of the query that are no features; an error (42703) if it has no such column; a NOTICE names features that are the same in all rows, or different in each';
+'Fits a model to the rows of a query, stores it as the next version of a name, and returns the version. '
+'name: 1 to 63 bytes. query: the name of a table or view, or one SELECT, run read-only with the privileges of the '
+'caller. spec: the '
+'detector, by default a calibrated ad_auto(). notes: a text stored with the version, or NULL. keep: '
+'number of versions kept from now on, NULL for all. activate: whether the version becomes active. labels: '
+'a column with known anomalies, boolean or 0 and 1, NULL if unknown, by which the members of an ensemble '
+'are weighted. exclude: columns that are not features. shards: auto, only or off, for fetching sketches instead of rows from foreign tables and '
+'from Citus. Raises 22004 for a NULL name or query, 22023 for a query that is not one SELECT or returns '
+'no rows, 42501 if the caller does not own the model, 42622 for a name that is too long.';
 
 CREATE FUNCTION @extschema@.ad_train(
     name text,
@@ -154,7 +162,8 @@ RETURNS integer
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION @extschema@.ad_train(text, text, text, text, integer, boolean, text, text, text[]) IS
-'the same with the default options of a detector';
+'Same as ad_train(text, text, jsonb, text, integer, boolean, text, text, text[]) with the default options of a '
+'detector. detector: its name.';
 
 -- What was ad_train() in 0.2.0; see _ad_prepare().
 CREATE FUNCTION _anomaly._ad_train(
@@ -189,14 +198,20 @@ RETURNS integer
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000;
 COMMENT ON FUNCTION @extschema@.ad_activate(text, integer) IS
-'makes a version of a model the one that its name means; returns the one before, or NULL';
+'Makes a version of a model the active one, and returns the previous version, or NULL. name: the model. '
+'version: the version. A NULL argument gives NULL. Raises 42704 if there is no such version, 42501 if the '
+'caller does not own the model.';
 
 CREATE FUNCTION @extschema@.ad_drop_model(name text, version integer DEFAULT NULL, cascade boolean DEFAULT false)
 RETURNS integer
 AS 'MODULE_PATHNAME', 'ad_drop_model_0_3'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
 COMMENT ON FUNCTION @extschema@.ad_drop_model(text, integer, boolean) IS
-'drops a version of a model that is not active, or without a version the model and its grants, unless jobs use it: cascade drops those of the current user''s with it, and leaves those of others without a model; returns how many versions are gone';
+'Drops a version of a model that is not active, or the whole model, and returns the number of versions '
+'dropped. name: the model; NULL gives NULL. version: the version; NULL means the model with its grants. '
+'cascade: whether jobs of the caller that use the model are dropped with it. Raises 42704 if there is no '
+'such version, 42501 if the caller does not own the model, 55006 if the version is active, 2BP01 if jobs '
+'use the model.';
 
 -- What was ad_drop_model() in 0.2.0; see _ad_prepare().
 CREATE FUNCTION _anomaly._ad_drop_model(name text, version integer DEFAULT NULL)
@@ -211,21 +226,28 @@ RETURNS void
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000;
 COMMENT ON FUNCTION @extschema@.ad_rename_model(text, text) IS
-'gives a model, with its versions and grants, another name';
+'Renames a model with its versions and grants. name: the model. new_name: 1 to 63 bytes. A NULL argument '
+'does nothing. Raises 42704 if there is no such model, 42501 if the caller does not own it, 42710 if the '
+'new name exists.';
 
 CREATE FUNCTION @extschema@.ad_grant_model(name text, role text, privilege text)
 RETURNS void
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000;
 COMMENT ON FUNCTION @extschema@.ad_grant_model(text, text, text) IS
-'lets a role, or public, score with a model (score), also count its labels in ad_retrain() (label), read it: bytes, training query, statistics of its features (read), or own it (own); each includes to score';
+'Grants a privilege on a model. name: the model. role: a role or public. privilege: score, label (score, '
+'and labels of the role''s jobs count in ad_retrain()), read (score, the bytes, the training query and '
+'statistics) or own (everything). A NULL argument does nothing. Raises 42704 if there is no such model or '
+'role, 42501 if the caller does not own the model, 22023 for another privilege.';
 
 CREATE FUNCTION @extschema@.ad_revoke_model(name text, role text, privilege text)
 RETURNS void
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000;
 COMMENT ON FUNCTION @extschema@.ad_revoke_model(text, text, text) IS
-'takes a privilege away from a role, as it was granted';
+'Revokes a privilege on a model, as it was granted. name: the model. role: a role or public. privilege: '
+'score, label, read or own. A NULL argument does nothing. Raises 42704 if there is no such model, 42501 '
+'if the caller does not own it.';
 
 -- Looking.
 
@@ -234,7 +256,8 @@ RETURNS bytea
 AS 'MODULE_PATHNAME', 'ad_model_by_name'
 LANGUAGE C STABLE PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION @extschema@.ad_model(text, integer) IS
-'the bytes of a named model, of the active version or another; needs the privilege read; NULL name: NULL';
+'Returns the bytes of a named model. name: the model; NULL gives NULL. version: the version; NULL means '
+'the active one. Raises 42704 if there is no such version, 42501 without the privilege read on it.';
 
 CREATE FUNCTION _anomaly._ad_model_privilege(name text)
 RETURNS text
@@ -264,15 +287,34 @@ GRANT SELECT ON _anomaly._ad_visible_model TO PUBLIC;
 CREATE VIEW @extschema@.ad_models WITH (security_barrier) AS
 SELECT * FROM _anomaly._ad_visible_model;
 COMMENT ON VIEW @extschema@.ad_models IS
-'the versions of the named models that the current user may score with, read or own';
-COMMENT ON COLUMN @extschema@.ad_models.features IS 'names and types of the features';
-COMMENT ON COLUMN @extschema@.ad_models.privilege IS 'the most the current user may do with it';
+'Versions of the named models that the current user may score with, read or own.';
+COMMENT ON COLUMN @extschema@.ad_models.name IS 'Name of the model.';
+COMMENT ON COLUMN @extschema@.ad_models.version IS 'Number of the version, from 1.';
+COMMENT ON COLUMN @extschema@.ad_models.active IS 'Whether this is the active version.';
+COMMENT ON COLUMN @extschema@.ad_models.detector IS 'Detector of the model.';
+COMMENT ON COLUMN @extschema@.ad_models.rows IS 'Number of training rows.';
+COMMENT ON COLUMN @extschema@.ad_models.bytes IS 'Size of the model in bytes.';
+COMMENT ON COLUMN @extschema@.ad_models.spec IS 'Spec of the model with all defaults.';
+COMMENT ON COLUMN @extschema@.ad_models.digest IS 'Digest of the bytes of the model.';
+COMMENT ON COLUMN @extschema@.ad_models.trained_at IS 'Time at which it was trained or imported.';
+COMMENT ON COLUMN @extschema@.ad_models.trained_by IS
+'Role that trained or imported it; empty after a restore without it.';
+COMMENT ON COLUMN @extschema@.ad_models.notes IS 'Notes given when it was trained, or NULL.';
+COMMENT ON COLUMN @extschema@.ad_models.features IS 'Names and types of the features.';
+COMMENT ON COLUMN @extschema@.ad_models.privilege IS
+'Highest privilege of the current user on the model: score, label, read or own.';
 COMMENT ON COLUMN @extschema@.ad_models.groups IS
-'of a model per entity: the columns that name one, min_rows, fallback, how many entities there are, how many have no model; else NULL';
-COMMENT ON COLUMN @extschema@.ad_models.query IS 'the training query, empty if the bytes came by ad_import_model(); NULL without the privilege read';
-COMMENT ON COLUMN @extschema@.ad_models.fit_ms IS 'milliseconds that reading the rows and fitting took; NULL if it was trained before 0.3.0, or imported';
-COMMENT ON COLUMN @extschema@.ad_models.fit_bytes IS 'memory of the fit at its most: the sample of the rows and what the detector made of it; NULL if it was trained before 0.3.0, or imported';
-COMMENT ON COLUMN @extschema@.ad_models.labels IS 'where the labels are that it was trained with: the column, and the query that it is one of; NULL: there were none, or without the privilege read';
+'Of a model per entity: the columns of the entity, min_rows, fallback, number of entities and of those '
+'without a model; otherwise NULL.';
+COMMENT ON COLUMN @extschema@.ad_models.query IS
+'Training query, empty if the bytes were imported; NULL without the privilege read.';
+COMMENT ON COLUMN @extschema@.ad_models.fit_ms IS
+'Milliseconds for reading the rows and fitting; NULL if it was trained before 0.3.0, or imported.';
+COMMENT ON COLUMN @extschema@.ad_models.fit_bytes IS
+'Peak memory of the fit in bytes, including the sample; NULL if it was trained before 0.3.0, or imported.';
+COMMENT ON COLUMN @extschema@.ad_models.labels IS
+'Labels used in training: the column and the query; NULL if there were none, or without the privilege '
+'read.';
 GRANT SELECT ON @extschema@.ad_models TO PUBLIC;
 
 CREATE VIEW _anomaly._ad_visible_grant WITH (security_barrier) AS
@@ -286,7 +328,10 @@ GRANT SELECT ON _anomaly._ad_visible_grant TO PUBLIC;
 CREATE VIEW @extschema@.ad_model_grants WITH (security_barrier) AS
 SELECT * FROM _anomaly._ad_visible_grant;
 COMMENT ON VIEW @extschema@.ad_model_grants IS
-'who may score with, read, or own the named models that the current user may see';
+'Privileges on the named models that the current user may see.';
+COMMENT ON COLUMN @extschema@.ad_model_grants.name IS 'Name of the model.';
+COMMENT ON COLUMN @extschema@.ad_model_grants.role IS 'Role that has the privilege, or public.';
+COMMENT ON COLUMN @extschema@.ad_model_grants.privilege IS 'Privilege: score, label, read or own.';
 GRANT SELECT ON @extschema@.ad_model_grants TO PUBLIC;
 
 -- Names in place of models.
@@ -297,7 +342,8 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 50
 SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION @extschema@.ad_score(text, VARIADIC "any") IS
-'score of a row under the active version of a named model, as the running query sees it; needs the privilege score';
+'Same as ad_score(bytea, VARIADIC "any") with the active version of a named model. Raises 42704 if there '
+'is no such model, 42501 without the privilege score on it.';
 
 CREATE FUNCTION @extschema@.ad_pvalue(model text, VARIADIC "any")
 RETURNS double precision
@@ -305,7 +351,8 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 50
 SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION @extschema@.ad_pvalue(text, VARIADIC "any") IS
-'conformal p-value of a row under the active version of a named model; needs the privilege score';
+'Same as ad_pvalue(bytea, VARIADIC "any") with the active version of a named model. Raises 42704 if there '
+'is no such model, 42501 without the privilege score on it.';
 
 -- For guards: NULL in place of errors that are the model's or the row's.
 
@@ -315,7 +362,8 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50
 SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION @extschema@.ad_try_score(bytea, VARIADIC "any") IS
-'ad_score(), but NULL, and counted in ad_stat_models, in place of an error about the model (damaged, of a later release) or a row that does not fit it (number, types or names of features, a missing value that the model does not impute)';
+'Same as ad_score(bytea, VARIADIC "any"), but returns NULL instead of an error about the model (damaged, '
+'of a later release) or a row that does not match it; such errors are counted in ad_stat_models.';
 
 CREATE FUNCTION @extschema@.ad_try_score(model text, VARIADIC "any")
 RETURNS double precision
@@ -323,7 +371,8 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 50
 SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION @extschema@.ad_try_score(text, VARIADIC "any") IS
-'the same under the active version of a named model; NULL, too, if there is none that the role may score with';
+'Same as ad_try_score(bytea, VARIADIC "any") with the active version of a named model; also returns NULL '
+'if there is no model that the caller may score with.';
 
 CREATE FUNCTION @extschema@.ad_try_pvalue(model bytea, VARIADIC "any")
 RETURNS double precision
@@ -331,7 +380,8 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50
 SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION @extschema@.ad_try_pvalue(bytea, VARIADIC "any") IS
-'ad_pvalue(), but NULL, and counted in ad_stat_models, where ad_try_score() is, or if the model has no calibration rows';
+'Same as ad_pvalue(bytea, VARIADIC "any"), but returns NULL where ad_try_score() does, or if the model '
+'has no calibration rows; such errors are counted in ad_stat_models.';
 
 CREATE FUNCTION @extschema@.ad_try_pvalue(model text, VARIADIC "any")
 RETURNS double precision
@@ -339,7 +389,8 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 50
 SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION @extschema@.ad_try_pvalue(text, VARIADIC "any") IS
-'the same under the active version of a named model; NULL, too, if there is none that the role may score with';
+'Same as ad_try_pvalue(bytea, VARIADIC "any") with the active version of a named model; also returns NULL '
+'if there is no model that the caller may score with.';
 
 CREATE FUNCTION @extschema@.ad_pvalue_randomized(model text, u double precision, VARIADIC "any")
 RETURNS double precision
@@ -347,7 +398,8 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 50
 SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION @extschema@.ad_pvalue_randomized(text, double precision, VARIADIC "any") IS
-'randomised conformal p-value of a row under the active version of a named model; needs the privilege score';
+'Same as ad_pvalue_randomized(bytea, double precision, VARIADIC "any") with the active version of a named '
+'model. Raises 42704 if there is no such model, 42501 without the privilege score on it.';
 
 CREATE FUNCTION @extschema@.ad_is_anomaly(model text, VARIADIC "any")
 RETURNS boolean
@@ -355,7 +407,8 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 50
 SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION @extschema@.ad_is_anomaly(text, VARIADIC "any") IS
-'whether a row is an anomaly under the active version of a named model; needs the privilege score';
+'Same as ad_is_anomaly(bytea, VARIADIC "any") with the active version of a named model. Raises 42704 if '
+'there is no such model, 42501 without the privilege score on it.';
 
 CREATE FUNCTION @extschema@.ad_probability(model text, VARIADIC "any")
 RETURNS double precision
@@ -363,14 +416,16 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 50
 SUPPORT _anomaly._ad_model_support;
 COMMENT ON FUNCTION @extschema@.ad_probability(text, VARIADIC "any") IS
-'outlier probability of a row under the active version of a named model; needs the privilege score';
+'Same as ad_probability(bytea, VARIADIC "any") with the active version of a named model. Raises 42704 if '
+'there is no such model, 42501 without the privilege score on it.';
 
 CREATE FUNCTION @extschema@.ad_threshold(model text, contamination double precision DEFAULT NULL)
 RETURNS double precision
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION @extschema@.ad_threshold(text, double precision) IS
-'the score that a share of the training rows of the active version of a named model exceeds; needs the privilege score';
+'Same as ad_threshold(bytea, double precision) with the active version of a named model. Raises 42704 if '
+'there is no such model, 42501 without the privilege score on it.';
 
 CREATE FUNCTION @extschema@.ad_explain(
     model text,
@@ -385,7 +440,8 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_explain(text, VARIADIC "any") IS
-'what each feature contributes to a row''s score under the active version of a named model; needs the privilege score';
+'Same as ad_explain(bytea, VARIADIC "any") with the active version of a named model. Raises 42704 if '
+'there is no such model, 42501 without the privilege score on it.';
 
 CREATE FUNCTION @extschema@.ad_explain(
     model text,
@@ -401,21 +457,24 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_explain(text, jsonb, VARIADIC "any") IS
-'the same with options: method ("shap", or "path": cheap, for forests) and top (number of features)';
+'Same as ad_explain(bytea, jsonb, VARIADIC "any") with the active version of a named model. Raises 42704 '
+'if there is no such model, 42501 without the privilege score on it.';
 
 CREATE FUNCTION @extschema@.ad_why(model text, VARIADIC features "any")
 RETURNS text
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION @extschema@.ad_why(text, VARIADIC "any") IS
-'a sentence on what raises a row''s score most under the active version of a named model; needs the privilege score';
+'Same as ad_why(bytea, VARIADIC "any") with the active version of a named model. Raises 42704 if there is '
+'no such model, 42501 without the privilege score on it.';
 
 CREATE FUNCTION @extschema@.ad_info(model text)
 RETURNS jsonb
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION @extschema@.ad_info(text) IS
-'what the active version of a named model is, and how long its fit took and how much memory; needs the privilege read';
+'Same as ad_info(bytea) with the active version of a named model, including time and memory of its fit. '
+'Raises 42704 if there is no such model, 42501 without the privilege read on it.';
 
 CREATE FUNCTION @extschema@.ad_features(
     model text,
@@ -437,7 +496,8 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_features(text) IS
-'the features of the active version of a named model, as ad_features(bytea) has them; needs the privilege read';
+'Same as ad_features(bytea) with the active version of a named model. Raises 42704 if there is no such '
+'model, 42501 without the privilege read on it.';
 
 -- What was ad_features() in 0.2.0, for what depends on it, and for ad_report().
 CREATE FUNCTION _anomaly._ad_features(
@@ -573,4 +633,9 @@ FROM (SELECT s1, s2, l,
 	END IF;
 END $$;
 COMMENT ON FUNCTION @extschema@.ad_compare(text, integer, integer, text, integer, text) IS
-'two versions of a model on the rows of a query: Spearman''s rank correlation of their scores, the share of the k strangest that is in both, ROC AUC and average precision by a label column, and how their features differ; needs the privilege read';
+'Compares two versions of a model on the rows of a query: rank correlation of their scores, overlap of '
+'the highest-scoring rows, ROC AUC and average precision if there are labels, and differences of their '
+'features. name: the model. v1, v2: the versions. query: one SELECT, run read-only with the privileges of '
+'the caller. k: number of highest-scoring rows for the overlap. label: a label column, or NULL. Raises '
+'22004 for a NULL name, version or query, 42704 if there is no such version, 42501 without the privilege '
+'read on the model.';

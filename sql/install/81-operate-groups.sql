@@ -85,7 +85,15 @@ CREATE FUNCTION @extschema@.ad_train_groups(
 AS 'MODULE_PATHNAME', 'ad_train_groups'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION @extschema@.ad_train_groups(text, text, text, jsonb, text, integer, boolean, bigint, text, integer, boolean) IS
-'fits a model per value of the column by to the other columns of a query, run read-only as the caller, and stores them as the next version of a name; entities whose rows have not changed keep their models; rows of entities without one, or with fewer than min_rows rows, are scored by the model fallback, or NULL; returns the version, how many entities were fitted, kept, failed (see ad_model_groups()) and are gone, the rows read, those without an entity (a NULL), and the bytes of all models, which max_bytes limits';
+'Fits a model per entity to the rows of a query, stores them as the next version of a name, and returns '
+'the version, the numbers of entities fitted, kept, failed and gone, the rows read, those without an '
+'entity, and the bytes of all models. name: 1 to 63 bytes. query: one SELECT, run read-only with the '
+'privileges of the caller. by: the column that identifies the entity; rows with a NULL are left out. '
+'spec: the detector. fallback: a model for entities without one, or NULL. min_rows: entities with fewer '
+'rows get no model. keep_gone: whether entities without rows keep their models. max_bytes: limit of the '
+'size of all models. notes: a text stored with the version. keep: number of versions kept, NULL for all. '
+'activate: whether the version becomes active. Raises 22004 for a NULL name, query or column, 54000 '
+'beyond max_bytes, 42501 if the caller does not own the model.';
 
 CREATE FUNCTION @extschema@.ad_train_groups(
     name text,
@@ -110,7 +118,8 @@ CREATE FUNCTION @extschema@.ad_train_groups(
 AS 'MODULE_PATHNAME', 'ad_train_groups'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION @extschema@.ad_train_groups(text, text, text, text, text, integer, boolean, bigint, text, integer, boolean) IS
-'the same with the default options of a detector';
+'Same as ad_train_groups(text, text, text, jsonb, text, integer, boolean, bigint, text, integer, boolean) '
+'with the default options of a detector. detector: its name.';
 
 CREATE FUNCTION @extschema@.ad_train_groups(
     name text,
@@ -135,7 +144,8 @@ CREATE FUNCTION @extschema@.ad_train_groups(
 AS 'MODULE_PATHNAME', 'ad_train_groups'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION @extschema@.ad_train_groups(text, text, text[], jsonb, text, integer, boolean, bigint, text, integer, boolean) IS
-'the same for entities that several columns name together';
+'Same as ad_train_groups(text, text, text, jsonb, text, integer, boolean, bigint, text, integer, boolean) '
+'for entities that are identified by several columns.';
 
 CREATE FUNCTION @extschema@.ad_refresh_groups(
     name text,
@@ -153,7 +163,11 @@ CREATE FUNCTION @extschema@.ad_refresh_groups(
 AS 'MODULE_PATHNAME', 'ad_refresh_groups'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION @extschema@.ad_refresh_groups(text, boolean, boolean, boolean) IS
-'trains a model per entity again, with the query and options of the active version, as ad_train_groups() does; everything: entities that have not changed, too';
+'Trains a model per entity again with the query and options of the active version, and returns the '
+'columns of ad_train_groups(). name: the model. keep_gone: whether entities without rows keep their '
+'models; NULL means as before. everything: whether entities that have not changed are fitted too. '
+'activate: whether the version becomes active. Raises 22004 for a NULL name, 42704 if there is no such '
+'model, 42501 if the caller does not own it.';
 
 CREATE FUNCTION _anomaly._ad_refresh_groups(
     name text,
@@ -187,11 +201,16 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'ad_model_groups'
 LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 1000;
 COMMENT ON FUNCTION @extschema@.ad_model_groups(text, integer) IS
-'the entities of a named model, of the active version or another: rows seen, bytes of the model, the version that it was fitted in, or why there is none; needs the privilege read; NULL name: no rows';
+'Returns one row per entity of a model: rows, bytes, the version it was fitted in, or why it has no '
+'model. name: the model; NULL gives no rows. version: the version; NULL means the active one. Raises '
+'42704 if there is no such version, 42501 without the privilege read on the model.';
 
 CREATE FUNCTION @extschema@.ad_group_model(name text, entity text, version integer DEFAULT NULL)
 RETURNS bytea
 AS 'MODULE_PATHNAME', 'ad_group_model'
 LANGUAGE C STABLE PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION @extschema@.ad_group_model(text, text, integer) IS
-'the bytes of the model of an entity, named as in ad_model_groups(); needs the privilege read; NULL if it has none';
+'Returns the bytes of the model of an entity. name: the model. entity: the entity as in '
+'ad_model_groups(). version: the version; NULL means the active one. NULL if name or entity is NULL, or '
+'if the entity has no model. Raises 42704 if there is no such version, 42501 without the privilege read '
+'on the model.';

@@ -6,7 +6,10 @@ RETURNS integer
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
 COMMENT ON FUNCTION @extschema@.ad_import_model(text, bytea, boolean) IS
-'stores the bytes of a model as the next version of a name, all of them checked, and makes it active unless told not to; returns the version; its training query is empty, so it cannot be trained again; a new name is the caller''s, of others he must own the model; NULL name or model: error';
+'Validates the bytes of a model, stores them as the next version of a name, and returns the version. '
+'name: 1 to 63 bytes; the caller becomes the owner of a new name. model: the bytes. activate: whether the '
+'version becomes active. It has no training query, so ad_retrain() refuses it. Raises 22004 for a NULL '
+'name or model, 22P03 if the bytes are not a model, 42501 if the caller does not own an existing name.';
 
 -- What ad_publish_model() calls on another server.
 CREATE FUNCTION _anomaly._ad_import_model(name text, model bytea, activate boolean)
@@ -28,7 +31,12 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_publish_model(text, text[], boolean, boolean) IS
-'brings the active version of a named model to foreign servers, where it becomes the next version of the same name: runs ad_import_model() there by dblink, if that is installed, and returns the version that it has there; else, or with run => false, returns the statement to run there; run => true without dblink: error; each server commits by itself; needs the privilege read';
+'Copies the active version of a model to foreign servers, where it becomes the next version of the same '
+'name, and returns one row per server. name: the model. servers: the servers. activate: whether the '
+'version becomes active there. run: true runs ad_import_model() there by dblink, false returns the '
+'statement to run; NULL means true if dblink is installed. Each server commits separately. Raises 22004 '
+'for a NULL name or servers, 42501 without the privilege read on the model, 55000 with run if dblink is '
+'not installed.';
 
 CREATE FUNCTION @extschema@.ad_ships(
     query text,
@@ -41,5 +49,8 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 10000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_ships(text) IS
-'what the plan of a query, which must be one SELECT and is not run, fetches from foreign servers, a row a scan: tables, server, what comes (aggregate, joined rows, filtered rows, rows), why not less and what to do about it (both NULL where there is nothing to say); no row: it reads no foreign table; NULL query: no row; needs the rights that the query does';
+'Returns what the plan of a query fetches from foreign servers, one row per scan: tables, server, what is '
+'fetched, why not less, and a hint; reason and hint are NULL if there is nothing to improve. query: one '
+'SELECT, which is planned and not run; NULL gives no rows. Raises 22023 for a query that is not one '
+'SELECT, and the errors of planning it.';
 

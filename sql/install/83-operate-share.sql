@@ -18,4 +18,7 @@ RETURNS bigint
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION @extschema@.ad_share_models() IS
-'lets every server of a cluster of Citus know the named models of this one, its coordinator, from now on: makes the table of copies a reference table, and copies the active versions with their grants, which changes of a model then do too, in their transaction; models per entity are not copied; returns how many names there are; needs the rights of the owner of the extension''s tables; DROP EXTENSION needs CASCADE afterwards; 55000 without Citus';
+'Shares the named models of a Citus coordinator with all its servers from now on, by a reference table of '
+'the active versions and grants, and returns the number of names. There are no arguments, and the result '
+'is never NULL. DROP EXTENSION then needs CASCADE. Raises 55000 without Citus, 42501 if the caller does '
+'not own the tables of the extension.';

@@ -64,11 +64,43 @@ GRANT SELECT ON _anomaly._ad_visible_stat TO PUBLIC;
 CREATE VIEW @extschema@.ad_stat_models AS
 SELECT * FROM _anomaly._ad_visible_stat;
 COMMENT ON VIEW @extschema@.ad_stat_models IS
-'scoring per database, model and version since the counts began: calls (a call site of a query, in one process), rows, anomalies, errors, time, scores; one''s own and one''s models'', or with pg_monitor everybody''s; needs shared_preload_libraries';
-COMMENT ON COLUMN @extschema@.ad_stat_models.score_shift IS 'how far the mean score is above that of the fit, in its standard deviations';
-COMMENT ON COLUMN @extschema@.ad_stat_models.caught IS 'of the errors, those in place of which ad_try_score() or ad_try_pvalue() returned NULL';
-COMMENT ON COLUMN @extschema@.ad_stat_models.row_mean_us IS 'microseconds that a row took, the first of a call included, in which the model is found';
-COMMENT ON COLUMN @extschema@.ad_stat_models.row_p95_us IS '95th percentile of the microseconds that a row took; of rows that were timed, each standing for those before it';
+'Statistics of scoring per database, model and version since the last reset: the caller''s own and those '
+'of the caller''s models, or all for members of pg_monitor; needs shared_preload_libraries.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.database IS 'Name of the database.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.model IS 'Name of the model; NULL if it was given by its bytes.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.version IS 'Version of the model; NULL if it was given by its bytes.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.digest IS
+'Digest of the model as in ad_info(); NULL for calls that failed before a model was found.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.detector IS
+'Detector of the model; NULL for calls that failed before a model was found.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.calls IS
+'Calls: each place in a query that scores, counted once per query and process.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.rows IS 'Rows scored.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.anomalies IS 'Rows scored above the threshold of the model.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.errors IS 'Calls that failed, also if the error was caught.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.total_ms IS 'Total time of scoring in milliseconds, without reading rows.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.mean_ms IS 'Mean time per call in milliseconds.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.max_ms IS 'Longest time of a call in milliseconds.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.p50_ms IS 'Median time per call in milliseconds, within 25 %.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.p95_ms IS
+'95th percentile of the time per call in milliseconds, within 25 %.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.p99_ms IS
+'99th percentile of the time per call in milliseconds, within 25 %.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.score_mean IS 'Mean of the scores.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.score_stddev IS 'Standard deviation of the scores.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.first_used IS 'Start of the first query.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.last_used IS 'End of the last query.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.row_p50_us IS 'Median time per row in microseconds.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.row_p99_us IS
+'99th percentile of the time per row in microseconds, of the rows that were timed.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.score_shift IS
+'Difference of the mean score from that of the fit, in standard deviations of the fit.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.caught IS
+'Errors for which ad_try_score() or ad_try_pvalue() returned NULL.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.row_mean_us IS
+'Mean time per row in microseconds, including the first row of a call, in which the model is found.';
+COMMENT ON COLUMN @extschema@.ad_stat_models.row_p95_us IS
+'95th percentile of the time per row in microseconds, of the rows that were timed.';
 GRANT SELECT ON @extschema@.ad_stat_models TO PUBLIC;
 
 CREATE FUNCTION _anomaly._ad_stat_intervals(
@@ -111,10 +143,43 @@ SELECT d.datname AS database, s.model, s.version, s.digest, s.detector, s.starte
 FROM _anomaly._ad_stat_intervals() s
      LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.database_id;
 COMMENT ON VIEW @extschema@.ad_stat_intervals IS
-'what ad_stat_models counts, for each of the last anomaly.stat_intervals intervals of the length anomaly.stat_interval in which a model scored; one''s own and one''s models'', or with pg_monitor everybody''s; needs shared_preload_libraries';
-COMMENT ON COLUMN @extschema@.ad_stat_intervals.started IS 'when the interval began';
-COMMENT ON COLUMN @extschema@.ad_stat_intervals.ended IS 'when it ends or ended: that of now is not over';
-COMMENT ON COLUMN @extschema@.ad_stat_intervals.calls IS 'calls that ended in the interval; rows are those of the interval, to the next row that is timed';
+'The statistics of ad_stat_models for each of the last anomaly.stat_intervals intervals of the length '
+'anomaly.stat_interval in which a model scored: the caller''s own and those of the caller''s models, or '
+'all for members of pg_monitor; needs shared_preload_libraries.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.database IS 'Name of the database.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.model IS 'Name of the model; NULL if it was given by its bytes.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.version IS 'Version of the model; NULL if it was given by its bytes.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.digest IS
+'Digest of the model as in ad_info(); NULL for calls that failed before a model was found.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.detector IS
+'Detector of the model; NULL for calls that failed before a model was found.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.rows IS 'Rows scored.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.anomalies IS 'Rows scored above the threshold of the model.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.errors IS 'Calls that failed, also if the error was caught.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.caught IS
+'Errors for which ad_try_score() or ad_try_pvalue() returned NULL.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.total_ms IS
+'Total time of scoring in milliseconds, without reading rows.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.mean_ms IS 'Mean time per call in milliseconds.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.max_ms IS 'Longest time of a call in milliseconds.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.p50_ms IS 'Median time per call in milliseconds, within 25 %.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.p95_ms IS
+'95th percentile of the time per call in milliseconds, within 25 %.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.p99_ms IS
+'99th percentile of the time per call in milliseconds, within 25 %.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.row_mean_us IS 'Mean time per row in microseconds.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.row_p50_us IS 'Median time per row in microseconds.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.row_p95_us IS '95th percentile of the time per row in microseconds.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.row_p99_us IS '99th percentile of the time per row in microseconds.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.score_mean IS 'Mean of the scores.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.score_stddev IS 'Standard deviation of the scores.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.score_shift IS
+'Difference of the mean score from that of the fit, in standard deviations of the fit.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.started IS 'Start of the interval.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.ended IS 'End of the interval; in the future for the current one.';
+COMMENT ON COLUMN @extschema@.ad_stat_intervals.calls IS
+'Calls that ended in the interval; rows are counted in the interval in which they were scored, to the '
+'next timed row.';
 GRANT SELECT ON @extschema@.ad_stat_intervals TO PUBLIC;
 
 CREATE FUNCTION _anomaly._ad_stat_histograms(
@@ -139,9 +204,21 @@ SELECT d.datname AS database, s.model, s.version, s.digest, s.detector, s.kind, 
 FROM _anomaly._ad_stat_histograms() s
      LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.database_id;
 COMMENT ON VIEW @extschema@.ad_stat_histograms IS
-'how long rows (kind is row) and calls (call) of the models in ad_stat_models took, in seconds, as Prometheus has histograms: bucket[i] of them took at most le[i], count all; they took sum together; needs shared_preload_libraries';
-COMMENT ON COLUMN @extschema@.ad_stat_histograms.le IS 'upper bounds in seconds, powers of 2 in nanoseconds, the same of all models';
-COMMENT ON COLUMN @extschema@.ad_stat_histograms.bucket IS 'how many took at most as long, those of lower bounds included';
+'Histograms of the times of rows and calls of the models in ad_stat_models, in the form used by '
+'Prometheus: the caller''s own and those of the caller''s models, or all for members of pg_monitor; needs '
+'shared_preload_libraries.';
+COMMENT ON COLUMN @extschema@.ad_stat_histograms.database IS 'Name of the database.';
+COMMENT ON COLUMN @extschema@.ad_stat_histograms.model IS 'Name of the model; NULL if it was given by its bytes.';
+COMMENT ON COLUMN @extschema@.ad_stat_histograms.version IS 'Version of the model; NULL if it was given by its bytes.';
+COMMENT ON COLUMN @extschema@.ad_stat_histograms.digest IS 'Digest of the model as in ad_info().';
+COMMENT ON COLUMN @extschema@.ad_stat_histograms.detector IS 'Detector of the model.';
+COMMENT ON COLUMN @extschema@.ad_stat_histograms.kind IS 'row or call.';
+COMMENT ON COLUMN @extschema@.ad_stat_histograms.count IS 'Number of rows or calls.';
+COMMENT ON COLUMN @extschema@.ad_stat_histograms.sum IS 'Total seconds.';
+COMMENT ON COLUMN @extschema@.ad_stat_histograms.le IS
+'Upper bounds in seconds, powers of 2 in nanoseconds, the same for all models.';
+COMMENT ON COLUMN @extschema@.ad_stat_histograms.bucket IS
+'Number of rows or calls that took at most the time of the same element of le, including lower bounds.';
 GRANT SELECT ON @extschema@.ad_stat_histograms TO PUBLIC;
 
 CREATE FUNCTION _anomaly._ad_stat_cache(
@@ -160,12 +237,15 @@ COMMENT ON FUNCTION _anomaly._ad_stat_cache() IS
 CREATE VIEW @extschema@.ad_stat_cache AS
 SELECT s.scope, s.models, s.bytes, s.hits, s.misses, s.evictions FROM _anomaly._ad_stat_cache() s;
 COMMENT ON VIEW @extschema@.ad_stat_cache IS
-'the caches of loaded models: that of this session (scope is session), and those of all sessions together (server), which needs shared_preload_libraries';
-COMMENT ON COLUMN @extschema@.ad_stat_cache.models IS 'models that are loaded';
-COMMENT ON COLUMN @extschema@.ad_stat_cache.bytes IS 'memory of those that are kept for the next statements, see anomaly.model_cache_size';
-COMMENT ON COLUMN @extschema@.ad_stat_cache.hits IS 'how often a call found its model loaded';
-COMMENT ON COLUMN @extschema@.ad_stat_cache.misses IS 'how often a model had to be loaded';
-COMMENT ON COLUMN @extschema@.ad_stat_cache.evictions IS 'how often one was given up for want of room';
+'Caches of loaded models: that of this session (scope is session), and those of all sessions together '
+'(server), which needs shared_preload_libraries.';
+COMMENT ON COLUMN @extschema@.ad_stat_cache.scope IS 'session or server.';
+COMMENT ON COLUMN @extschema@.ad_stat_cache.models IS 'Number of loaded models.';
+COMMENT ON COLUMN @extschema@.ad_stat_cache.bytes IS
+'Memory of the models kept for the next statements, up to anomaly.model_cache_size per session.';
+COMMENT ON COLUMN @extschema@.ad_stat_cache.hits IS 'Number of calls that found their model loaded.';
+COMMENT ON COLUMN @extschema@.ad_stat_cache.misses IS 'Number of times that a model had to be loaded.';
+COMMENT ON COLUMN @extschema@.ad_stat_cache.evictions IS 'Number of models removed to make room.';
 GRANT SELECT ON @extschema@.ad_stat_cache TO PUBLIC;
 
 CREATE FUNCTION _anomaly._ad_stat_health(
@@ -199,7 +279,9 @@ RETURNS void
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.ad_stat_reset() IS
-'forget what ad_stat_models, ad_stat_intervals and ad_stat_histograms counted; for superusers and whom they grant it to';
+'Resets the counts of ad_stat_models, ad_stat_intervals, ad_stat_histograms and ad_stat_cache. There are '
+'no arguments, and the result is NULL (void). Raises 42501 unless the caller is a superuser or was '
+'granted EXECUTE, 55000 if the library was not preloaded.';
 REVOKE ALL ON FUNCTION @extschema@.ad_stat_reset() FROM PUBLIC;
 
 CREATE FUNCTION _anomaly._ad_running(
@@ -228,7 +310,19 @@ FROM _anomaly._ad_running() p
      LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) p.database_id
      LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) p.role_id;
 COMMENT ON VIEW @extschema@.ad_progress IS
-'every running fit, sketch, detection, training and job: phase, rows done, rows expected (the planner''s estimate), fits: models that the statement has made; one''s own, or with pg_monitor everybody''s; needs shared_preload_libraries';
+'Running fits, sketches, detections, trainings, benchmarks and jobs: the caller''s own, or all for '
+'members of pg_monitor; needs shared_preload_libraries.';
+COMMENT ON COLUMN @extschema@.ad_progress.pid IS 'Process ID of the backend.';
+COMMENT ON COLUMN @extschema@.ad_progress.database IS 'Name of the database.';
+COMMENT ON COLUMN @extschema@.ad_progress.role IS 'Role that runs it.';
+COMMENT ON COLUMN @extschema@.ad_progress.kind IS 'Kind of operation, such as fit, training or job.';
+COMMENT ON COLUMN @extschema@.ad_progress.name IS 'Detector, or name of the model or job; NULL if there is none.';
+COMMENT ON COLUMN @extschema@.ad_progress.phase IS 'Current phase.';
+COMMENT ON COLUMN @extschema@.ad_progress.rows_done IS 'Rows read or scored so far, updated every 65,536 rows.';
+COMMENT ON COLUMN @extschema@.ad_progress.rows_expected IS 'Rows expected by the planner; NULL if unknown.';
+COMMENT ON COLUMN @extschema@.ad_progress.percent IS 'Percentage of the expected rows; NULL if unknown.';
+COMMENT ON COLUMN @extschema@.ad_progress.started IS 'Start of the operation.';
+COMMENT ON COLUMN @extschema@.ad_progress.fits IS 'Number of models that the statement has made so far.';
 GRANT SELECT ON @extschema@.ad_progress TO PUBLIC;
 
 CREATE FUNCTION _anomaly._ad_progress_set(
@@ -481,7 +575,11 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'ad_drift_rows'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_drift(bytea, bytea, jsonb) IS
-'how the rows of a sketch differ from those of another sketch or of a model: one row per feature, one for the scores under the model, one over all (part is feature, score or overall) with a verdict: stable, moderate or significant';
+'Compares the rows of a sketch with those of another sketch or of a model, and returns one row per '
+'feature, one for the scores under the model, and one summary, each with a verdict: stable, moderate or '
+'significant. reference: the bytes of a sketch or model. current: the bytes of a sketch. options: bins '
+'and limits of the verdicts. A NULL argument gives no rows. Raises 22P03 if the bytes are not a sketch or '
+'model, 22023 for an invalid option or other features.';
 
 CREATE FUNCTION @extschema@.ad_drift(
     reference text,
@@ -508,7 +606,8 @@ SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan -- see ad_label
 AS $$ SELECT * FROM _anomaly._ad_drift(_anomaly._ad_model($1, NULL), $2, $3) $$;
 COMMENT ON FUNCTION @extschema@.ad_drift(text, bytea, jsonb) IS
-'the same for the active version of a named model; needs the privilege read';
+'Same as ad_drift(bytea, bytea, jsonb) with the active version of a named model as the reference. Raises '
+'42704 if there is no such model, 42501 without the privilege read on it.';
 
 CREATE FUNCTION @extschema@.ad_drift(
     reference bytea,
@@ -533,7 +632,7 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'ad_drift_rows'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_drift(bytea, @extschema@.ad_sketch_state, jsonb) IS
-'the same of a sketch as ad_sketch_state';
+'Same as ad_drift(bytea, bytea, jsonb) for the current sketch as ad_sketch_state.';
 
 CREATE FUNCTION @extschema@.ad_drift(
     reference @extschema@.ad_sketch_state,
@@ -558,7 +657,7 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'ad_drift_rows'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_drift(@extschema@.ad_sketch_state, bytea, jsonb) IS
-'the same of a sketch as ad_sketch_state';
+'Same as ad_drift(bytea, bytea, jsonb) for a reference sketch as ad_sketch_state.';
 
 CREATE FUNCTION @extschema@.ad_drift(
     reference @extschema@.ad_sketch_state,
@@ -583,7 +682,7 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'ad_drift_rows'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_drift(@extschema@.ad_sketch_state, @extschema@.ad_sketch_state, jsonb) IS
-'the same of a sketch as ad_sketch_state';
+'Same as ad_drift(bytea, bytea, jsonb) for sketches as ad_sketch_state.';
 
 CREATE FUNCTION @extschema@.ad_drift(
     reference text,
@@ -610,4 +709,4 @@ SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan -- see ad_label
 AS $$ SELECT * FROM _anomaly._ad_drift(_anomaly._ad_model($1, NULL), _anomaly._ad_sketch_bytes($2), $3) $$;
 COMMENT ON FUNCTION @extschema@.ad_drift(text, @extschema@.ad_sketch_state, jsonb) IS
-'the same of a sketch as ad_sketch_state, for the active version of a named model; needs the privilege read';
+'Same as ad_drift(text, bytea, jsonb) for the current sketch as ad_sketch_state.';

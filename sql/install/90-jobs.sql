@@ -459,48 +459,75 @@ GRANT SELECT ON _anomaly._ad_visible_job TO PUBLIC;
 
 CREATE VIEW @extschema@.ad_jobs WITH (security_barrier) AS
 SELECT * FROM _anomaly._ad_visible_job;
-COMMENT ON VIEW @extschema@.ad_jobs IS 'the jobs that the current user may see, and how far they have come';
-COMMENT ON COLUMN @extschema@.ad_jobs.name IS 'of the job';
-COMMENT ON COLUMN @extschema@.ad_jobs.owner IS 'the role as which it runs; empty if it has none, or it was dropped';
-COMMENT ON COLUMN @extschema@.ad_jobs.kind IS 'model: rows scored by a named model; layering: sequences of order events; wash_trade: windows of trades; series: points of series; watch: metrics of a table';
-COMMENT ON COLUMN @extschema@.ad_jobs.model IS 'the named model; NULL for other kinds';
-COMMENT ON COLUMN @extschema@.ad_jobs.rule IS 'what is an alert: {"p_value": p}, {"fdr": q} or {"score": s}';
-COMMENT ON COLUMN @extschema@.ad_jobs.entity IS 'the column of whom a row is about, or NULL';
-COMMENT ON COLUMN @extschema@.ad_jobs.source IS 'the query; NULL to others than the owner';
-COMMENT ON COLUMN @extschema@.ad_jobs.key IS 'the column that tells rows apart; NULL for layering';
-COMMENT ON COLUMN @extschema@.ad_jobs.watermark_column IS 'the column that grows';
-COMMENT ON COLUMN @extschema@.ad_jobs.batch_size IS 'rows of a transaction; 1 for layering, whose batches are not counted in rows';
-COMMENT ON COLUMN @extschema@.ad_jobs.lag IS 'how far below the watermark a row may still come: an interval, or an integer';
-COMMENT ON COLUMN @extschema@.ad_jobs.cooldown IS 'the least time between two alerts of an entity; NULL: none';
-COMMENT ON COLUMN @extschema@.ad_jobs.limit_per_hour IS 'alerts in an hour of the clock; NULL: no limit';
-COMMENT ON COLUMN @extschema@.ad_jobs.explain IS 'features in an explanation; 0: none';
-COMMENT ON COLUMN @extschema@.ad_jobs.features IS 'the columns that are the model''s features, in its order; NULL: by name';
-COMMENT ON COLUMN @extschema@.ad_jobs.options IS 'of the kind, every default spelled out; NULL for a model; of a watch all its options';
-COMMENT ON COLUMN @extschema@.ad_jobs.created_at IS 'when it was made';
-COMMENT ON COLUMN @extschema@.ad_jobs.privilege IS 'the most the current user may do with it: read, label, own';
-COMMENT ON COLUMN @extschema@.ad_jobs.watermark IS 'how far it has come, the greatest that was read: a time (timestamptz in UTC) or an integer';
-COMMENT ON COLUMN @extschema@.ad_jobs.failures IS 'how many runs have failed since the last that did not';
-COMMENT ON COLUMN @extschema@.ad_jobs.last_started IS 'when the last run began; NULL: it has never run';
-COMMENT ON COLUMN @extschema@.ad_jobs.last_finished IS 'when the last run ended; NULL: it runs, or ended with its server process';
-COMMENT ON COLUMN @extschema@.ad_jobs.last_error IS 'of the last run; SQLSTATE and class to others than the owner';
-COMMENT ON COLUMN @extschema@.ad_jobs.since IS 'the watermark that it began with; NULL: the first';
-COMMENT ON COLUMN @extschema@.ad_jobs.partition_by IS 'the columns that order events are partitioned by, {}: by none; NULL: account and product';
-COMMENT ON COLUMN @extschema@.ad_jobs.order_by IS 'the columns that order events of one time are ordered by, the first of them their id; NULL: id, if there is one';
-COMMENT ON COLUMN @extschema@.ad_jobs.columns IS 'what the source calls the columns of order events, by their usual names; NULL: the same';
-COMMENT ON COLUMN @extschema@.ad_jobs.per_burst IS 'of wash trades: one alert per run of windows that share trades; NULL for other kinds';
-COMMENT ON COLUMN @extschema@.ad_jobs.on_error IS 'what becomes of a row that cannot be scored: skip (it is in ad_job_errors) or error (the run fails)';
-COMMENT ON COLUMN @extschema@.ad_jobs.seen_limit IS 'how many versions of rows above the settled watermark are remembered';
-COMMENT ON COLUMN @extschema@.ad_jobs.late_check IS 'how often a run counts what came too late';
-COMMENT ON COLUMN @extschema@.ad_jobs.settled IS 'the watermark below which, less the lag, nothing is missing but what came too late; as watermark';
-COMMENT ON COLUMN @extschema@.ad_jobs.seen IS 'how many versions of rows it remembers, at most seen_limit';
-COMMENT ON COLUMN @extschema@.ad_jobs.late_rows IS 'rows that came too late to be scored, at the last count; ad_rescan() scores them; NULL: never counted';
-COMMENT ON COLUMN @extschema@.ad_jobs.late_checked IS 'when they were counted';
-COMMENT ON COLUMN @extschema@.ad_jobs.pause_after IS 'after how many failed runs in a row it waits before it tries again; 0: never';
-COMMENT ON COLUMN @extschema@.ad_jobs.paused_until IS 'until when it waits after failed runs; in the past: the next run is tried; NULL: it has no pause';
-COMMENT ON COLUMN @extschema@.ad_jobs.last_error_code IS 'SQLSTATE of the error of the last run; NULL: it was good';
-COMMENT ON COLUMN @extschema@.ad_jobs.health IS 'limits at which ad_health() warns of it, as they were given; NULL: those of its model, and the defaults';
-COMMENT ON COLUMN @extschema@.ad_jobs.model_by IS 'the column of the entity by whose model a row is scored; NULL: the name has one model, or its columns are those of the row';
-COMMENT ON COLUMN @extschema@.ad_jobs.generation IS 'of the source: 1, and one more each time it was truncated';
+COMMENT ON VIEW @extschema@.ad_jobs IS
+'Jobs that the current user may see, and their state.';
+COMMENT ON COLUMN @extschema@.ad_jobs.name IS 'Name of the job.';
+COMMENT ON COLUMN @extschema@.ad_jobs.owner IS 'Role that owns and runs it; empty if it has none, or was dropped.';
+COMMENT ON COLUMN @extschema@.ad_jobs.kind IS
+'model: rows scored by a named model; layering: sequences of order events; wash_trade: windows of trades; '
+'series: points of series; watch: metrics of a table.';
+COMMENT ON COLUMN @extschema@.ad_jobs.model IS 'The named model; NULL for other kinds.';
+COMMENT ON COLUMN @extschema@.ad_jobs.rule IS 'Rule for alerts: {"p_value": p}, {"fdr": q} or {"score": s}.';
+COMMENT ON COLUMN @extschema@.ad_jobs.entity IS 'Column that identifies whom a row is about, or NULL.';
+COMMENT ON COLUMN @extschema@.ad_jobs.source IS 'The source query; NULL unless the current user owns the job.';
+COMMENT ON COLUMN @extschema@.ad_jobs.key IS 'Column that identifies rows; NULL for layering.';
+COMMENT ON COLUMN @extschema@.ad_jobs.watermark_column IS 'Column that increases with new rows.';
+COMMENT ON COLUMN @extschema@.ad_jobs.batch_size IS
+'Rows per transaction; 1 for layering, whose batches are not counted in rows.';
+COMMENT ON COLUMN @extschema@.ad_jobs.lag IS
+'How far below the watermark rows are still read: an interval or an integer.';
+COMMENT ON COLUMN @extschema@.ad_jobs.cooldown IS 'Minimum interval between two alerts of an entity; NULL if none.';
+COMMENT ON COLUMN @extschema@.ad_jobs.limit_per_hour IS 'Maximum number of alerts per clock hour; NULL if unlimited.';
+COMMENT ON COLUMN @extschema@.ad_jobs.explain IS 'Number of features in an explanation; 0 for none.';
+COMMENT ON COLUMN @extschema@.ad_jobs.features IS
+'Columns that are the features of the model, in its order; NULL means by name.';
+COMMENT ON COLUMN @extschema@.ad_jobs.options IS
+'Options of the kind, with all defaults; NULL for a model; all settings of a watch.';
+COMMENT ON COLUMN @extschema@.ad_jobs.created_at IS 'Time at which the job was created.';
+COMMENT ON COLUMN @extschema@.ad_jobs.privilege IS
+'Highest privilege of the current user on the job: read, label or own.';
+COMMENT ON COLUMN @extschema@.ad_jobs.watermark IS 'Largest watermark read: a time (timestamptz in UTC) or an integer.';
+COMMENT ON COLUMN @extschema@.ad_jobs.failures IS 'Number of consecutive failed runs.';
+COMMENT ON COLUMN @extschema@.ad_jobs.last_started IS 'Start of the last run; NULL if it has never run.';
+COMMENT ON COLUMN @extschema@.ad_jobs.last_finished IS
+'End of the last run; NULL if it is running, or ended with its server process.';
+COMMENT ON COLUMN @extschema@.ad_jobs.last_error IS
+'Error of the last run; SQLSTATE and class unless the current user owns the job.';
+COMMENT ON COLUMN @extschema@.ad_jobs.since IS 'Watermark at which the job began; NULL means the first row.';
+COMMENT ON COLUMN @extschema@.ad_jobs.partition_by IS
+'Columns that partition order events, {} for none; NULL means account and product.';
+COMMENT ON COLUMN @extschema@.ad_jobs.order_by IS
+'Columns that sort order events of the same time, the first of them the id; NULL means id if it exists.';
+COMMENT ON COLUMN @extschema@.ad_jobs.columns IS
+'Names of the columns of order events in the source; NULL if they are the usual ones.';
+COMMENT ON COLUMN @extschema@.ad_jobs.per_burst IS
+'For wash trades, whether there is one alert per chain of windows that share trades; NULL for other '
+'kinds.';
+COMMENT ON COLUMN @extschema@.ad_jobs.on_error IS
+'Handling of rows that cannot be scored: skip (recorded in ad_job_errors) or error (the run fails).';
+COMMENT ON COLUMN @extschema@.ad_jobs.seen_limit IS
+'Maximum number of remembered row versions above the settled watermark.';
+COMMENT ON COLUMN @extschema@.ad_jobs.late_check IS 'How often a run counts late rows.';
+COMMENT ON COLUMN @extschema@.ad_jobs.settled IS
+'Watermark below which, minus the lag, only late rows are missing; in the form of watermark.';
+COMMENT ON COLUMN @extschema@.ad_jobs.seen IS 'Number of remembered row versions, at most seen_limit.';
+COMMENT ON COLUMN @extschema@.ad_jobs.late_rows IS
+'Rows that arrived too late to be scored, at the last count; ad_rescan() scores them; NULL if never '
+'counted.';
+COMMENT ON COLUMN @extschema@.ad_jobs.late_checked IS 'Time at which late rows were last counted.';
+COMMENT ON COLUMN @extschema@.ad_jobs.pause_after IS
+'Number of consecutive failed runs after which the job is paused; 0 for never.';
+COMMENT ON COLUMN @extschema@.ad_jobs.paused_until IS
+'End of the pause after failed runs; if it is in the past, the next run is tried; NULL without a pause.';
+COMMENT ON COLUMN @extschema@.ad_jobs.last_error_code IS 'SQLSTATE of the error of the last run; NULL if it succeeded.';
+COMMENT ON COLUMN @extschema@.ad_jobs.health IS
+'Limits at which ad_health() warns about the job, as they were set; NULL means those of its model and the '
+'defaults.';
+COMMENT ON COLUMN @extschema@.ad_jobs.model_by IS
+'Column of the entity whose model scores a row; NULL if the name has one model, or the columns are those '
+'of the row.';
+COMMENT ON COLUMN @extschema@.ad_jobs.generation IS
+'Generation of the source: 1, plus one for each time it was truncated.';
 
 -- Within a barrier the planner looks for an order only where there is one, and
 -- not through two: so these views have one, and stand on the tables. The index
@@ -519,21 +546,33 @@ FROM _anomaly._ad_alert a
 WHERE _anomaly._ad_among(a.job_id, ARRAY(SELECT p.job_id FROM _anomaly._ad_job_privilege p))
     AND _anomaly._ad_among(a.job, ARRAY(SELECT p.name FROM _anomaly._ad_job_privilege p))
 ORDER BY a.job DESC, a.scored_at DESC;
-COMMENT ON VIEW @extschema@.ad_alerts IS 'the alerts of the jobs that the current user may see, one for each version of a row';
-COMMENT ON COLUMN @extschema@.ad_alerts.job IS 'that found it';
-COMMENT ON COLUMN @extschema@.ad_alerts.key IS 'of the row, as text; of layering, of the sequence''s first order; of wash trades, of the window''s first trade; of a watch, the metric';
-COMMENT ON COLUMN @extschema@.ad_alerts.entity IS 'whom it is about, as text; NULL without an entity column';
-COMMENT ON COLUMN @extschema@.ad_alerts.score IS 'of the model; of layering, the severity, 0 to 100; of wash trades, the percentage of steps at which the side changes; of a watch, deviations, a million for a bound';
-COMMENT ON COLUMN @extschema@.ad_alerts.p_value IS 'conformal; NULL for a model that is not calibrated';
-COMMENT ON COLUMN @extschema@.ad_alerts.explanation IS 'the features that contribute most to the score, greatest first; of wash trades, the conditions that the window meets';
-COMMENT ON COLUMN @extschema@.ad_alerts."row" IS 'the row of the job''s source, as its owner saw it and it was scored; of layering and wash trades, the sequence or the window';
-COMMENT ON COLUMN @extschema@.ad_alerts.model_version IS 'that scored it; NULL where there is no model';
-COMMENT ON COLUMN @extschema@.ad_alerts.event_at IS 'the row''s watermark as a time; for an integer watermark the time of scoring';
-COMMENT ON COLUMN @extschema@.ad_alerts.scored_at IS 'when the alert was written';
-COMMENT ON COLUMN @extschema@.ad_alerts.label IS 'what ad_label() said of it';
-COMMENT ON COLUMN @extschema@.ad_alerts.watermark IS 'of the row, as text in the time zone of the job; with the key it names the version';
-COMMENT ON COLUMN @extschema@.ad_alerts.generation IS 'of the source: one more each time it was truncated';
-COMMENT ON COLUMN @extschema@.ad_alerts.note IS 'what ad_label() noted of it';
+COMMENT ON VIEW @extschema@.ad_alerts IS
+'Alerts of the jobs that the current user may see, one per version of a row.';
+COMMENT ON COLUMN @extschema@.ad_alerts.job IS 'Job that wrote the alert.';
+COMMENT ON COLUMN @extschema@.ad_alerts.key IS
+'Key of the row, as text; of the first order for layering, of the first trade for wash trades, the metric '
+'for a watch.';
+COMMENT ON COLUMN @extschema@.ad_alerts.entity IS
+'Entity that the alert is about, as text; NULL without an entity column.';
+COMMENT ON COLUMN @extschema@.ad_alerts.score IS
+'Score of the model; severity, 0 to 100, for layering; percentage of steps at which the side changes for '
+'wash trades; deviations, or a million for a bound, for a watch.';
+COMMENT ON COLUMN @extschema@.ad_alerts.p_value IS 'Conformal p-value; NULL for a model that is not calibrated.';
+COMMENT ON COLUMN @extschema@.ad_alerts.explanation IS
+'Features that contribute most to the score, in descending order; the conditions that the window meets '
+'for wash trades.';
+COMMENT ON COLUMN @extschema@.ad_alerts."row" IS
+'Row of the source as its owner saw it when it was scored; the sequence or window for layering and wash '
+'trades.';
+COMMENT ON COLUMN @extschema@.ad_alerts.model_version IS 'Version that scored the row; NULL if there is no model.';
+COMMENT ON COLUMN @extschema@.ad_alerts.event_at IS
+'Watermark of the row as a time; the time of scoring for an integer watermark.';
+COMMENT ON COLUMN @extschema@.ad_alerts.scored_at IS 'Time at which the alert was written.';
+COMMENT ON COLUMN @extschema@.ad_alerts.label IS 'Label set by ad_label(), or NULL.';
+COMMENT ON COLUMN @extschema@.ad_alerts.watermark IS
+'Watermark of the row, as text in the time zone of the job; with the key it identifies the version.';
+COMMENT ON COLUMN @extschema@.ad_alerts.generation IS 'Generation of the source: one more each time it was truncated.';
+COMMENT ON COLUMN @extschema@.ad_alerts.note IS 'Note set by ad_label(), or NULL.';
 
 CREATE VIEW @extschema@.ad_alert WITH (security_barrier) AS
 SELECT a.job, a.key, a.entity, a.score, a.p_value, a.explanation, a."row", a.model_version, a.event_at, a.scored_at,
@@ -544,18 +583,19 @@ FROM _anomaly._ad_alert a
 WHERE _anomaly._ad_among(a.job_id, ARRAY(SELECT p.job_id FROM _anomaly._ad_job_privilege p))
     AND _anomaly._ad_among(a.job, ARRAY(SELECT p.name FROM _anomaly._ad_job_privilege p))
 ORDER BY a.job DESC, a.scored_at DESC;
-COMMENT ON VIEW @extschema@.ad_alert IS 'ad_alerts under the name it had until 0.2.0; it goes with the next version';
-COMMENT ON COLUMN @extschema@.ad_alert.job IS 'as in ad_alerts';
-COMMENT ON COLUMN @extschema@.ad_alert.key IS 'as in ad_alerts';
-COMMENT ON COLUMN @extschema@.ad_alert.entity IS 'as in ad_alerts';
-COMMENT ON COLUMN @extschema@.ad_alert.score IS 'as in ad_alerts';
-COMMENT ON COLUMN @extschema@.ad_alert.p_value IS 'as in ad_alerts';
-COMMENT ON COLUMN @extschema@.ad_alert.explanation IS 'the features that contribute most to the score, greatest first';
-COMMENT ON COLUMN @extschema@.ad_alert."row" IS 'the row of the job''s source, as it was scored';
-COMMENT ON COLUMN @extschema@.ad_alert.model_version IS 'as in ad_alerts';
-COMMENT ON COLUMN @extschema@.ad_alert.event_at IS 'the row''s watermark as a time; for an integer watermark the time of scoring';
-COMMENT ON COLUMN @extschema@.ad_alert.scored_at IS 'as in ad_alerts';
-COMMENT ON COLUMN @extschema@.ad_alert.label IS 'what ad_label() said of it';
+COMMENT ON VIEW @extschema@.ad_alert IS
+'ad_alerts under its name in 0.2.0; it will be removed in the next version.';
+COMMENT ON COLUMN @extschema@.ad_alert.job IS 'Same as in ad_alerts.';
+COMMENT ON COLUMN @extschema@.ad_alert.key IS 'Same as in ad_alerts.';
+COMMENT ON COLUMN @extschema@.ad_alert.entity IS 'Same as in ad_alerts.';
+COMMENT ON COLUMN @extschema@.ad_alert.score IS 'Same as in ad_alerts.';
+COMMENT ON COLUMN @extschema@.ad_alert.p_value IS 'Same as in ad_alerts.';
+COMMENT ON COLUMN @extschema@.ad_alert.explanation IS 'Same as in ad_alerts.';
+COMMENT ON COLUMN @extschema@.ad_alert."row" IS 'Same as in ad_alerts.';
+COMMENT ON COLUMN @extschema@.ad_alert.model_version IS 'Same as in ad_alerts.';
+COMMENT ON COLUMN @extschema@.ad_alert.event_at IS 'Same as in ad_alerts.';
+COMMENT ON COLUMN @extschema@.ad_alert.scored_at IS 'Same as in ad_alerts.';
+COMMENT ON COLUMN @extschema@.ad_alert.label IS 'Same as in ad_alerts.';
 
 CREATE VIEW _anomaly._ad_visible_run WITH (security_barrier) AS
 SELECT p.name AS job, r.run, r.started, r.finished, r.batches, r.rows, r.alerts, r.suppressed,
@@ -570,38 +610,43 @@ GRANT SELECT ON _anomaly._ad_visible_run TO PUBLIC;
 
 CREATE VIEW @extschema@.ad_job_runs WITH (security_barrier) AS
 SELECT * FROM _anomaly._ad_visible_run;
-COMMENT ON VIEW @extschema@.ad_job_runs IS 'the runs, of the last 30 days, of the jobs that the current user may see';
-COMMENT ON COLUMN @extschema@.ad_job_runs.job IS 'that ran, or was to run and was refused';
-COMMENT ON COLUMN @extschema@.ad_job_runs.run IS 'its number, from 1 on';
-COMMENT ON COLUMN @extschema@.ad_job_runs.started IS 'when it began';
-COMMENT ON COLUMN @extschema@.ad_job_runs.finished IS 'when it ended; NULL: it has not, or nobody knows when';
-COMMENT ON COLUMN @extschema@.ad_job_runs.batches IS 'transactions that are done';
-COMMENT ON COLUMN @extschema@.ad_job_runs.rows IS 'rows that were scored';
-COMMENT ON COLUMN @extschema@.ad_job_runs.alerts IS 'alerts that were written';
-COMMENT ON COLUMN @extschema@.ad_job_runs.suppressed IS 'alerts not written because of cooldown or limit_per_hour';
-COMMENT ON COLUMN @extschema@.ad_job_runs.status IS 'ok, failed, or unfinished: it runs, or ended with its server process or between two batches';
-COMMENT ON COLUMN @extschema@.ad_job_runs.error IS 'why it failed; SQLSTATE and class to others than the owner of the job';
-COMMENT ON COLUMN @extschema@.ad_job_runs.error_code IS 'SQLSTATE of the error';
-COMMENT ON COLUMN @extschema@.ad_job_runs.pid IS 'the server process that ran it';
-COMMENT ON COLUMN @extschema@.ad_job_runs.fallback IS 'rows that were scored by the common model, their entity having none of its own';
-COMMENT ON COLUMN @extschema@.ad_job_runs.unscored IS 'of rows: those without a score, as there is no model for their entity';
+COMMENT ON VIEW @extschema@.ad_job_runs IS
+'Runs of the last 30 days of the jobs that the current user may see.';
+COMMENT ON COLUMN @extschema@.ad_job_runs.job IS 'Job that ran, or whose run was refused.';
+COMMENT ON COLUMN @extschema@.ad_job_runs.run IS 'Number of the run, from 1.';
+COMMENT ON COLUMN @extschema@.ad_job_runs.started IS 'Start of the run.';
+COMMENT ON COLUMN @extschema@.ad_job_runs.finished IS
+'End of the run; NULL if it has not ended, or its end is unknown.';
+COMMENT ON COLUMN @extschema@.ad_job_runs.batches IS 'Number of committed transactions.';
+COMMENT ON COLUMN @extschema@.ad_job_runs.rows IS 'Rows scored.';
+COMMENT ON COLUMN @extschema@.ad_job_runs.alerts IS 'Alerts written.';
+COMMENT ON COLUMN @extschema@.ad_job_runs.suppressed IS 'Alerts held back by cooldown or limit_per_hour.';
+COMMENT ON COLUMN @extschema@.ad_job_runs.status IS
+'ok, failed, or unfinished (running, or ended with its server process or between two batches).';
+COMMENT ON COLUMN @extschema@.ad_job_runs.error IS
+'Error of the run; SQLSTATE and class unless the current user owns the job.';
+COMMENT ON COLUMN @extschema@.ad_job_runs.error_code IS 'SQLSTATE of the error.';
+COMMENT ON COLUMN @extschema@.ad_job_runs.pid IS 'Process ID of the backend that ran it.';
+COMMENT ON COLUMN @extschema@.ad_job_runs.fallback IS 'Rows scored by the fallback model, since their entity has none.';
+COMMENT ON COLUMN @extschema@.ad_job_runs.unscored IS 'Rows without a score, since there is no model for their entity.';
 
 CREATE VIEW @extschema@.ad_job_run WITH (security_barrier) AS
 SELECT job, run, started, finished, batches, rows, alerts, suppressed, status, error, error_code, pid
 FROM _anomaly._ad_visible_run;
-COMMENT ON VIEW @extschema@.ad_job_run IS 'ad_job_runs under the name it had until 0.2.0; it goes with the next version';
-COMMENT ON COLUMN @extschema@.ad_job_run.job IS 'as in ad_job_runs';
-COMMENT ON COLUMN @extschema@.ad_job_run.run IS 'as in ad_job_runs';
-COMMENT ON COLUMN @extschema@.ad_job_run.started IS 'as in ad_job_runs';
-COMMENT ON COLUMN @extschema@.ad_job_run.finished IS 'as in ad_job_runs';
-COMMENT ON COLUMN @extschema@.ad_job_run.batches IS 'as in ad_job_runs';
-COMMENT ON COLUMN @extschema@.ad_job_run.rows IS 'as in ad_job_runs';
-COMMENT ON COLUMN @extschema@.ad_job_run.alerts IS 'as in ad_job_runs';
-COMMENT ON COLUMN @extschema@.ad_job_run.suppressed IS 'alerts not written because of cooldown or limit_per_hour';
-COMMENT ON COLUMN @extschema@.ad_job_run.status IS 'ok, failed, or unfinished: it runs, or ended with its server process or between two batches';
-COMMENT ON COLUMN @extschema@.ad_job_run.error IS 'why it failed; SQLSTATE and class to others than the owner of the job';
-COMMENT ON COLUMN @extschema@.ad_job_run.error_code IS 'as in ad_job_runs';
-COMMENT ON COLUMN @extschema@.ad_job_run.pid IS 'as in ad_job_runs';
+COMMENT ON VIEW @extschema@.ad_job_run IS
+'ad_job_runs under its name in 0.2.0; it will be removed in the next version.';
+COMMENT ON COLUMN @extschema@.ad_job_run.job IS 'Same as in ad_job_runs.';
+COMMENT ON COLUMN @extschema@.ad_job_run.run IS 'Same as in ad_job_runs.';
+COMMENT ON COLUMN @extschema@.ad_job_run.started IS 'Same as in ad_job_runs.';
+COMMENT ON COLUMN @extschema@.ad_job_run.finished IS 'Same as in ad_job_runs.';
+COMMENT ON COLUMN @extschema@.ad_job_run.batches IS 'Same as in ad_job_runs.';
+COMMENT ON COLUMN @extschema@.ad_job_run.rows IS 'Same as in ad_job_runs.';
+COMMENT ON COLUMN @extschema@.ad_job_run.alerts IS 'Same as in ad_job_runs.';
+COMMENT ON COLUMN @extschema@.ad_job_run.suppressed IS 'Same as in ad_job_runs.';
+COMMENT ON COLUMN @extschema@.ad_job_run.status IS 'Same as in ad_job_runs.';
+COMMENT ON COLUMN @extschema@.ad_job_run.error IS 'Same as in ad_job_runs.';
+COMMENT ON COLUMN @extschema@.ad_job_run.error_code IS 'Same as in ad_job_runs.';
+COMMENT ON COLUMN @extschema@.ad_job_run.pid IS 'Same as in ad_job_runs.';
 
 -- Key, watermark and message are of rows that are no alerts.
 CREATE VIEW @extschema@.ad_job_errors WITH (security_barrier) AS
@@ -612,15 +657,20 @@ SELECT p.name AS job, e.run, e.at, CASE WHEN p.privilege = 'own' THEN e.key END 
 FROM _anomaly._ad_job_error e
      JOIN (SELECT * FROM _anomaly._ad_job_privilege OFFSET 0) p ON p.job_id = e.job_id
 WHERE _anomaly._ad_among(e.job_id, ARRAY(SELECT o.job_id FROM _anomaly._ad_job_privilege o));
-COMMENT ON VIEW @extschema@.ad_job_errors IS 'rows that could not be scored, of the last 30 days, of the jobs that the current user may see';
-COMMENT ON COLUMN @extschema@.ad_job_errors.job IS 'that met the row';
-COMMENT ON COLUMN @extschema@.ad_job_errors.run IS 'number of the run in ad_job_runs';
-COMMENT ON COLUMN @extschema@.ad_job_errors.at IS 'when';
-COMMENT ON COLUMN @extschema@.ad_job_errors.key IS 'of the row; NULL if that is NULL, and to others than the owner';
-COMMENT ON COLUMN @extschema@.ad_job_errors.watermark IS 'of the row, as text; NULL if that is NULL, and to others than the owner';
-COMMENT ON COLUMN @extschema@.ad_job_errors.message IS 'why; SQLSTATE and class to others than the owner';
-COMMENT ON COLUMN @extschema@.ad_job_errors.error_code IS 'SQLSTATE';
-COMMENT ON COLUMN @extschema@.ad_job_errors.generation IS 'of the source: one more each time it was truncated';
+COMMENT ON VIEW @extschema@.ad_job_errors IS
+'Rows that could not be scored, of the last 30 days, of the jobs that the current user may see.';
+COMMENT ON COLUMN @extschema@.ad_job_errors.job IS 'Job that read the row.';
+COMMENT ON COLUMN @extschema@.ad_job_errors.run IS 'Number of the run in ad_job_runs.';
+COMMENT ON COLUMN @extschema@.ad_job_errors.at IS 'Time of the error.';
+COMMENT ON COLUMN @extschema@.ad_job_errors.key IS
+'Key of the row; NULL if it is NULL, or unless the current user owns the job.';
+COMMENT ON COLUMN @extschema@.ad_job_errors.watermark IS
+'Watermark of the row, as text; NULL if it is NULL, or unless the current user owns the job.';
+COMMENT ON COLUMN @extschema@.ad_job_errors.message IS
+'Error message; SQLSTATE and class unless the current user owns the job.';
+COMMENT ON COLUMN @extschema@.ad_job_errors.error_code IS 'SQLSTATE of the error.';
+COMMENT ON COLUMN @extschema@.ad_job_errors.generation IS
+'Generation of the source: one more each time it was truncated.';
 
 CREATE VIEW @extschema@.ad_job_grants WITH (security_barrier) AS
 SELECT p.name AS job, g.role::text AS role, g.privilege
@@ -628,10 +678,11 @@ FROM _anomaly._ad_job_grant g
      JOIN (SELECT * FROM _anomaly._ad_job_privilege OFFSET 0) p ON p.job_id = g.job_id
 WHERE _anomaly._ad_among(g.job_id, ARRAY(SELECT o.job_id FROM _anomaly._ad_job_privilege o)) AND g.role::text <> ''
 OFFSET 0;
-COMMENT ON VIEW @extschema@.ad_job_grants IS 'who may see or label the alerts of the jobs that the current user may see, besides the owner';
-COMMENT ON COLUMN @extschema@.ad_job_grants.job IS 'that it is granted on';
-COMMENT ON COLUMN @extschema@.ad_job_grants.role IS 'that has it, or public';
-COMMENT ON COLUMN @extschema@.ad_job_grants.privilege IS 'read: alerts, labels and log; label: also to label alerts';
+COMMENT ON VIEW @extschema@.ad_job_grants IS
+'Privileges of roles other than the owner on the jobs that the current user may see.';
+COMMENT ON COLUMN @extschema@.ad_job_grants.job IS 'Name of the job.';
+COMMENT ON COLUMN @extschema@.ad_job_grants.role IS 'Role that has the privilege, or public.';
+COMMENT ON COLUMN @extschema@.ad_job_grants.privilege IS 'read (alerts, labels and log) or label (also label alerts).';
 
 CREATE VIEW _anomaly._ad_visible_label WITH (security_barrier) AS
 SELECT j.name AS job, l.key, l.is_anomaly, l."row", l.note, l.labelled_by, l.labelled_at, l.generation, l.place
@@ -644,14 +695,15 @@ GRANT SELECT ON _anomaly._ad_visible_label TO PUBLIC;
 CREATE VIEW @extschema@.ad_labels WITH (security_barrier) AS
 SELECT job, key, is_anomaly, "row", note, labelled_by, labelled_at
 FROM _anomaly._ad_visible_label;
-COMMENT ON VIEW @extschema@.ad_labels IS 'the labels of the jobs that the current user may see';
-COMMENT ON COLUMN @extschema@.ad_labels.job IS 'whose row it is';
-COMMENT ON COLUMN @extschema@.ad_labels.key IS 'of the row, as its alert has it';
-COMMENT ON COLUMN @extschema@.ad_labels.is_anomaly IS 'what is said of it';
-COMMENT ON COLUMN @extschema@.ad_labels."row" IS 'the row of the alert, or of the source when it was labelled';
-COMMENT ON COLUMN @extschema@.ad_labels.note IS 'what was noted; NULL: nothing';
-COMMENT ON COLUMN @extschema@.ad_labels.labelled_by IS 'the role that said it';
-COMMENT ON COLUMN @extschema@.ad_labels.labelled_at IS 'when';
+COMMENT ON VIEW @extschema@.ad_labels IS
+'Labels of the jobs that the current user may see.';
+COMMENT ON COLUMN @extschema@.ad_labels.job IS 'Job of the row.';
+COMMENT ON COLUMN @extschema@.ad_labels.key IS 'Key of the row, as in its alert.';
+COMMENT ON COLUMN @extschema@.ad_labels.is_anomaly IS 'The label.';
+COMMENT ON COLUMN @extschema@.ad_labels."row" IS 'Row of the alert, or of the source when it was labeled.';
+COMMENT ON COLUMN @extschema@.ad_labels.note IS 'Note of the label, or NULL.';
+COMMENT ON COLUMN @extschema@.ad_labels.labelled_by IS 'Role that set the label.';
+COMMENT ON COLUMN @extschema@.ad_labels.labelled_at IS 'Time of the label.';
 
 CREATE VIEW @extschema@.ad_job_stats WITH (security_barrier) AS
 SELECT j.name AS job, r.runs, r.failed_runs, r.rows, a.alerts, r.suppressed, a.labelled, a.confirmed,
@@ -678,19 +730,23 @@ FROM (SELECT p.job_id AS id, p.name FROM _anomaly._ad_job_privilege p OFFSET 0) 
                                              AND a.generation = coalesce(l.generation, a.generation)
                                              AND a.place = coalesce(l.place, a.place))) l;
 COMMENT ON VIEW @extschema@.ad_job_stats IS
-'what became of each job: runs and rows of the last 30 days, alerts, how many of the labelled ones were confirmed, anomalies it missed, time from event to alert';
-COMMENT ON COLUMN @extschema@.ad_job_stats.job IS 'one that the current user may see';
-COMMENT ON COLUMN @extschema@.ad_job_stats.runs IS 'of the last 30 days';
-COMMENT ON COLUMN @extschema@.ad_job_stats.failed_runs IS 'of those';
-COMMENT ON COLUMN @extschema@.ad_job_stats.rows IS 'that they scored';
-COMMENT ON COLUMN @extschema@.ad_job_stats.alerts IS 'that are kept';
-COMMENT ON COLUMN @extschema@.ad_job_stats.suppressed IS 'alerts not written because of cooldown or limit_per_hour, of the last 30 days';
-COMMENT ON COLUMN @extschema@.ad_job_stats.labelled IS 'alerts with a label';
-COMMENT ON COLUMN @extschema@.ad_job_stats.confirmed IS 'of those, anomalies';
-COMMENT ON COLUMN @extschema@.ad_job_stats."precision" IS 'share of the labelled alerts that were confirmed; NULL without any';
-COMMENT ON COLUMN @extschema@.ad_job_stats.missed IS 'rows without an alert that were labelled anomalies';
-COMMENT ON COLUMN @extschema@.ad_job_stats.mean_time_to_alert IS 'from event to alert, where both are finite';
-COMMENT ON COLUMN @extschema@.ad_job_stats.max_time_to_alert IS 'the longest';
-COMMENT ON COLUMN @extschema@.ad_job_stats.last_alert IS 'when it was written';
+'Results of each job that the current user may see: runs and rows of the last 30 days, alerts, labels, '
+'and time from event to alert.';
+COMMENT ON COLUMN @extschema@.ad_job_stats.job IS 'Name of the job.';
+COMMENT ON COLUMN @extschema@.ad_job_stats.runs IS 'Runs of the last 30 days.';
+COMMENT ON COLUMN @extschema@.ad_job_stats.failed_runs IS 'Runs that failed.';
+COMMENT ON COLUMN @extschema@.ad_job_stats.rows IS 'Rows scored by these runs.';
+COMMENT ON COLUMN @extschema@.ad_job_stats.alerts IS 'Alerts stored.';
+COMMENT ON COLUMN @extschema@.ad_job_stats.suppressed IS
+'Alerts held back by cooldown or limit_per_hour in the last 30 days.';
+COMMENT ON COLUMN @extschema@.ad_job_stats.labelled IS 'Alerts with a label.';
+COMMENT ON COLUMN @extschema@.ad_job_stats.confirmed IS 'Alerts labeled as anomalies.';
+COMMENT ON COLUMN @extschema@.ad_job_stats."precision" IS
+'Share of labeled alerts that were confirmed; NULL without any.';
+COMMENT ON COLUMN @extschema@.ad_job_stats.missed IS 'Rows without an alert that were labeled as anomalies.';
+COMMENT ON COLUMN @extschema@.ad_job_stats.mean_time_to_alert IS
+'Mean time from event to alert, where both are finite.';
+COMMENT ON COLUMN @extschema@.ad_job_stats.max_time_to_alert IS 'Longest time from event to alert.';
+COMMENT ON COLUMN @extschema@.ad_job_stats.last_alert IS 'Time of the last alert.';
 GRANT SELECT ON @extschema@.ad_jobs, @extschema@.ad_alerts, @extschema@.ad_alert, @extschema@.ad_job_runs, @extschema@.ad_job_run,
     @extschema@.ad_job_errors, @extschema@.ad_job_grants, @extschema@.ad_labels, @extschema@.ad_job_stats TO PUBLIC;

@@ -220,14 +220,30 @@ RETURNS text
 AS 'MODULE_PATHNAME', 'ad_create_job'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.ad_create_job(text, text, text, text, text, jsonb, text, integer, text, interval, integer, integer, text, text[], text, integer, interval, integer, jsonb, text) IS
-'makes a job that scores new rows of a table, view or query by a named model, or by the model of the entity that the column model_by names, and writes alerts; the rule is {"p_value": p}, {"fdr": q} or {"score": s}; returns its name';
+'Creates a job that scores new rows with a named model and writes alerts, and returns its name. name: 1 '
+'to 63 bytes. model: the model. source: a table, view or SELECT. key: the column that identifies rows. '
+'watermark: a column that increases with new rows. rule: {"p_value": p}, {"fdr": q} or {"score": s}. '
+'entity: the column that identifies whom a row is about. batch_size: rows per transaction, 1 to 1000000. '
+'lag: how late rows may arrive; NULL means 5 minutes, or 1000 for an integer. cooldown: minimum interval '
+'between alerts of an entity. limit_per_hour: maximum number of alerts per hour. explain: features in an '
+'explanation, 0 to 4096. since: where to begin, or now; NULL means the first row. features: columns that '
+'are the features; NULL means by name. on_error: skip or error for rows that cannot be scored. '
+'seen_limit: row versions that are remembered. late_check: how often late rows are counted. pause_after: '
+'failed runs after which the job is paused, 0 for never. health: limits for ad_health(). model_by: the '
+'column of the entity of a model per entity. NULL means the default. Raises 22004 for a NULL name, model, '
+'source, key or watermark, 42710 if the job exists, 42704 if there is no such model, 42501 for missing '
+'privileges, 22023 for an invalid setting.';
 
 CREATE FUNCTION @extschema@.ad_alter_job(name text, changes jsonb)
 RETURNS text
 AS 'MODULE_PATHNAME', 'ad_alter_job'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.ad_alter_job(text, jsonb) IS
-'changes a job: an object with owner, source, or any option but key, watermark and since; null is the default, and options of layering stay where they are not named; its schedule follows it to another owner; returns its name';
+'Changes settings of a job and returns its name. name: the job. changes: an object of the arguments of '
+'the function that created it, except name, key, watermark and since, and owner; null sets the default, '
+'and what is not named is kept. The schedule follows the job to another owner. Raises 22004 for a NULL '
+'argument, 42704 if there is no such job, 42501 if the caller does not own it, 22023 for an invalid '
+'setting.';
 
 CREATE FUNCTION @extschema@.ad_rename_job(name text, new_name text)
 RETURNS text
@@ -235,7 +251,9 @@ AS 'MODULE_PATHNAME', 'ad_rename_job'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_rename_job(text, text) IS
-'gives a job, with all that belongs to it and its schedule, another name, which it returns';
+'Renames a job with its alerts, labels, grants, log and schedule, and returns the new name. name: the '
+'job. new_name: 1 to 63 bytes. Raises 22004 for a NULL name, 42704 if there is no such job, 42501 if the '
+'caller does not own it, 42710 if the new name exists.';
 
 CREATE FUNCTION @extschema@.ad_drop_job(name text)
 RETURNS bigint
@@ -243,7 +261,9 @@ AS 'MODULE_PATHNAME', 'ad_drop_job'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_drop_job(text) IS
-'drops a job with its alerts, labels, grants and log, and its schedule; returns how many alerts are gone';
+'Drops a job with its alerts, labels, grants, log and schedule, and returns the number of alerts deleted. '
+'name: the job. Raises 22004 for a NULL name, 42704 if there is no such job, 42501 if the caller does not '
+'own it.';
 
 CREATE FUNCTION @extschema@.ad_purge_job(name text, before timestamptz)
 RETURNS bigint
@@ -251,7 +271,9 @@ AS 'MODULE_PATHNAME', 'ad_purge_job'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_purge_job(text, timestamptz) IS
-'deletes the alerts that a job wrote before a time; labels stay; returns how many are gone';
+'Deletes the alerts that a job wrote before a time, but not the labels, and returns their number. name: '
+'the job. before: the time. A NULL argument gives NULL. Raises 42704 if there is no such job, 42501 if '
+'the caller does not own it.';
 
 CREATE FUNCTION @extschema@.ad_purge_subject(job text, key text DEFAULT NULL, entity text DEFAULT NULL)
 RETURNS bigint
@@ -259,7 +281,11 @@ AS 'MODULE_PATHNAME', 'ad_purge_subject'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_purge_subject(text, text, text) IS
-'deletes what a job keeps of the row with a key, or of the rows of an entity: alerts, labels, keys within its lag, and the texts of errors in its log; returns how many alerts and labels are gone. Delete the rows in the source first';
+'Deletes what a job stores about a person: alerts, labels, remembered keys, and texts of errors, and '
+'returns the number of alerts and labels deleted. Delete the rows in the source first. job: the job. key: '
+'the key of a row. entity: the entity of rows. One of key and entity must be NULL. Raises 22004 for a '
+'NULL job, 22023 unless one of key and entity is given, 42704 if there is no such job, 42501 if the '
+'caller does not own it.';
 
 CREATE FUNCTION @extschema@.ad_grant_job(name text, role text, privilege text DEFAULT 'read')
 RETURNS bigint
@@ -267,7 +293,10 @@ AS 'MODULE_PATHNAME', 'ad_grant_job'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_grant_job(text, text, text) IS
-'lets a role, or public, see the alerts and the log of a job (read), or also label its alerts (label); returns 1, or 0 for what was granted already';
+'Grants a privilege on a job and returns 1, or 0 if nothing changed. name: the job. role: a role or '
+'public. privilege: read (alerts, labels and log) or label (also label alerts). A NULL argument gives '
+'NULL. Raises 42704 if there is no such job or role, 42501 if the caller does not own the job, 22023 for '
+'another privilege.';
 
 CREATE FUNCTION @extschema@.ad_revoke_job(name text, role text, privilege text DEFAULT 'read')
 RETURNS bigint
@@ -275,7 +304,9 @@ AS 'MODULE_PATHNAME', 'ad_revoke_job'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_revoke_job(text, text, text) IS
-'takes a privilege on a job away from a role, as it was granted; returns 1, or 0 for what was not granted';
+'Revokes a privilege on a job, as it was granted, and returns 1, or 0 if nothing changed. name: the job. '
+'role: a role or public. privilege: read or label. A NULL argument gives NULL. Raises 42704 if there is '
+'no such job, 42501 if the caller does not own it.';
 
 CREATE FUNCTION _anomaly._ad_model_jobs(model text, cascade boolean)
 RETURNS bigint

@@ -117,7 +117,10 @@ CREATE PROCEDURE @extschema@.ad_run_job(name text, until timestamptz DEFAULT NUL
 AS 'MODULE_PATHNAME', 'ad_run_job'
 LANGUAGE C;
 COMMENT ON PROCEDURE @extschema@.ad_run_job(text, timestamptz) IS
-'does what there is to do for a job, in batches of one transaction each; until: leaves rows after that time for later';
+'Runs a job until there are no more rows, in batches of one transaction each. name: the job. until: '
+'leaves rows after this time to later runs; NULL means none. Raises 22004 for a NULL name, 25001 in a '
+'transaction block, 42704 if there is no such job, 42501 if the caller is not its owner, and the errors '
+'of its source and model unless on_error is skip.';
 
 CREATE FUNCTION @extschema@.ad_resume_job(name text)
 RETURNS boolean
@@ -125,7 +128,8 @@ AS 'MODULE_PATHNAME', 'ad_resume_job'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_resume_job(text) IS
-'lets a job that is paused, since its runs failed, run at once; if that fails too, it is paused again, for longer; returns whether it was paused';
+'Ends the pause of a job after failed runs, and returns whether it was paused. name: the job. Raises '
+'22004 for a NULL name, 42704 if there is no such job, 42501 if the caller does not own it.';
 
 CREATE FUNCTION _anomaly._ad_job_late(job_id integer)
 RETURNS bigint
@@ -139,4 +143,7 @@ RETURNS bigint
 AS 'MODULE_PATHNAME', 'ad_rescan'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.ad_rescan(text, text) IS
-'lets a job read its source again from a watermark on: rows that came too late are scored by its next run, and those in ad_job_errors are tried again and leave it; no version of a row alerts twice until the source is truncated; returns how many rows there are to read again';
+'Makes the next run of a job read its source again from a watermark on, so that late rows are scored and '
+'bad rows are tried again, and returns the number of these rows; no version of a row raises two alerts. '
+'job: the job. since: the watermark, as text. Raises 22004 for a NULL argument, 22023 for a value that is '
+'not a watermark, 42704 if there is no such job, 42501 if the caller does not own it.';

@@ -52,7 +52,15 @@ RETURNS text
 AS 'MODULE_PATHNAME', 'ad_create_layering_job'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.ad_create_layering_job(text, text, jsonb, jsonb, text[], anycompatible, text, interval, integer, text, text, integer, interval, jsonb, integer, jsonb) IS
-'makes a job that finds layering sequences in a table, view or query of order events, as ad_layering_sequences() reads it, once their windows have closed; the score is the severity; returns its name';
+'Creates a job that finds layering sequences in order events once their windows have closed, and returns '
+'its name; the score is the severity. name: 1 to 63 bytes. source: a table, view or SELECT. options: as '
+'returned by ad_layering_options(). rule: {"score": s}. partition_by, order_by, columns: as in '
+'ad_layering_sequences(). lag: how late events may arrive. cooldown: minimum interval between alerts of '
+'an entity. limit_per_hour: maximum number of alerts per hour. since: where to begin, or now. on_error: '
+'skip or error for rows that are not events. seen_limit: row versions that are remembered. late_check: '
+'how often late rows are counted. pause_after: failed runs after which the job is paused. health: limits '
+'for ad_health(). NULL means the default. Raises 22004 for a NULL name or source, 42710 if the job '
+'exists, 42703 for a missing column, 22023 for an invalid setting.';
 
 CREATE FUNCTION _anomaly._ad_create_layering_job(name text, source text, options jsonb DEFAULT NULL, rule jsonb DEFAULT '{"score": 0}',
     partition_by text[] DEFAULT NULL, order_by text DEFAULT NULL, lag text DEFAULT '1 minute', cooldown interval DEFAULT NULL,

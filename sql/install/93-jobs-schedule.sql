@@ -6,7 +6,10 @@ AS 'MODULE_PATHNAME', 'ad_schedule_job'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_schedule_job(text, text) IS
-'lets pg_cron run a job, by a schedule as in crontab(5), in the time zone of pg_cron, which is GMT unless cron.timezone says another; returns the number pg_cron gave it';
+'Schedules a job with pg_cron and returns the number of the entry. name: the job. schedule: as in '
+'crontab(5), in the time zone of pg_cron, or an interval such as 30 seconds. Raises 22004 for a NULL '
+'argument, 42704 if there is no such job, 42501 if the caller does not own it or may not use pg_cron, '
+'55000 without pg_cron in this database, 22023 for an invalid schedule.';
 
 CREATE FUNCTION @extschema@.ad_unschedule_job(name text)
 RETURNS boolean
@@ -14,7 +17,8 @@ AS 'MODULE_PATHNAME', 'ad_unschedule_job'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_unschedule_job(text) IS
-'takes a job from pg_cron''s schedule; returns whether it was there';
+'Removes the schedule of a job and returns whether there was one. name: the job. Raises 22004 for a NULL '
+'name, 42704 if there is no such job, 42501 if the caller does not own it.';
 
 CREATE FUNCTION @extschema@.ad_schedule_health(schedule text)
 RETURNS bigint
@@ -22,7 +26,9 @@ AS 'MODULE_PATHNAME', 'ad_schedule_health'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_schedule_health(text) IS
-'lets pg_cron call ad_check_health() as the current user; the schedule is one of ad_schedule_job(); returns the number pg_cron gave it';
+'Schedules CALL ad_check_health() as the caller with pg_cron and returns the number of the entry. '
+'schedule: as in ad_schedule_job(). Raises 22004 for a NULL schedule, 42501 if the caller may not use '
+'pg_cron, 55000 without pg_cron in this database, 22023 for an invalid schedule.';
 
 CREATE FUNCTION @extschema@.ad_unschedule_health()
 RETURNS boolean
@@ -30,7 +36,8 @@ AS 'MODULE_PATHNAME', 'ad_unschedule_health'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_unschedule_health() IS
-'takes the current user''s ad_check_health() from pg_cron''s schedule; returns whether it was there';
+'Removes the caller''s schedule of ad_check_health() and returns whether there was one, never NULL. There '
+'are no arguments. Raises 42501 if the caller may not use pg_cron.';
 
 CREATE FUNCTION @extschema@.ad_schedule_retrain(model text, schedule text, margin double precision DEFAULT 0.02,
     max_drift double precision DEFAULT 0.2, min_labels integer DEFAULT 20)
@@ -39,7 +46,11 @@ AS 'MODULE_PATHNAME', 'ad_schedule_retrain'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_schedule_retrain(text, text, double precision, double precision, integer) IS
-'lets pg_cron call ad_retrain() as the current user, who must own the model, or the job whose name it is; follows it to another name, and ends with it; the schedule is one of ad_schedule_job(); returns the number pg_cron gave it';
+'Schedules ad_retrain() as the caller with pg_cron and returns the number of the entry, which is renamed '
+'and dropped with the model. model: a model that the caller owns, or the name of a job. schedule: as in '
+'ad_schedule_job(). margin, max_drift, min_labels: as in ad_retrain(). Raises 22004 if an argument is '
+'NULL, 42704 if there is no such model or job, 42501 if the caller does not own it, 55000 without pg_cron '
+'in this database.';
 
 CREATE FUNCTION @extschema@.ad_unschedule_retrain(model text)
 RETURNS boolean
@@ -47,7 +58,8 @@ AS 'MODULE_PATHNAME', 'ad_unschedule_retrain'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_unschedule_retrain(text) IS
-'takes the current user''s ad_retrain() of a model or job from pg_cron''s schedule; returns whether it was there';
+'Removes the caller''s schedule of ad_retrain() for a model or job and returns whether there was one. '
+'model: the model or job. Raises 22004 for a NULL model, 42704 if there is none of that name.';
 
 -- No SET search_path: a query means what it means to the caller.
 CREATE FUNCTION @extschema@.ad_schedule_drift(model text, schedule text, query text DEFAULT NULL, job text DEFAULT NULL)
@@ -55,7 +67,10 @@ RETURNS bigint
 AS 'MODULE_PATHNAME', 'ad_schedule_drift'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.ad_schedule_drift(text, text, text, text) IS
-'lets pg_cron call ad_check_drift() as the current user, who must be allowed to read the model; follows it to another name, and ends with it; the schedule is one of ad_schedule_job(); returns the number pg_cron gave it';
+'Schedules ad_check_drift() as the caller with pg_cron and returns the number of the entry, which is '
+'renamed and dropped with the model. model: the model. schedule: as in ad_schedule_job(). query, job: as '
+'in ad_check_drift(), one of them NULL. Raises 22004 for a NULL model or schedule, 42704 if there is no '
+'such model, 42501 without the privilege read on it, 55000 without pg_cron in this database.';
 
 CREATE FUNCTION @extschema@.ad_unschedule_drift(model text)
 RETURNS boolean
@@ -63,7 +78,8 @@ AS 'MODULE_PATHNAME', 'ad_unschedule_drift'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_unschedule_drift(text) IS
-'takes the current user''s ad_check_drift() of a model from pg_cron''s schedule; returns whether it was there';
+'Removes the caller''s schedule of ad_check_drift() for a model and returns whether there was one. model: '
+'the model. Raises 22004 for a NULL model, 42704 if there is no such model.';
 
 CREATE FUNCTION _anomaly._ad_model_schedules(model text, new_name text, role text)
 RETURNS void
@@ -92,7 +108,11 @@ RETURNS text
 AS 'MODULE_PATHNAME', 'ad_check_drift'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.ad_check_drift(text, text, text) IS
-'compares the rows of a query or table, or the newest 10,000 of a job of one''s own, with the active version of a model, as ad_drift() does, and keeps the verdict for ad_health() and ad_drift_results; needs the privilege read; returns the verdict: stable, moderate or significant';
+'Compares the rows of a query or of a job with the active version of a model, like ad_drift(), stores the '
+'verdict for ad_health() and ad_drift_results, and returns it: stable, moderate or significant. model: '
+'the model. query: a table or query, run with the privileges of the caller. job: one of the caller''s '
+'jobs, of which the newest 10000 rows are read. One of query and job must be NULL. Raises 22004 for a '
+'NULL model, 42704 if there is no such model, 42501 without the privilege read on it.';
 
 CREATE FUNCTION _anomaly._ad_cron_entries(OUT jobname text, OUT username text, OUT active boolean, OUT last_run timestamptz,
     OUT last_status text, OUT last_message text, OUT logged boolean)
@@ -133,16 +153,18 @@ SELECT s.kind, nullif(s.name, '') AS name, s.role, s.schedule, s.at AS scheduled
 FROM _anomaly._ad_visible_schedule s
      LEFT JOIN _anomaly._ad_cron_entries() e ON e.jobname OPERATOR(pg_catalog.=) s.jobname AND e.username OPERATOR(pg_catalog.=) s.role;
 COMMENT ON VIEW @extschema@.ad_schedules IS
-'what pg_cron was told to run by ad_schedule_job(), _health(), _retrain() and _drift(): one''s own, or with pg_monitor all; what pg_cron made of it only where pg_cron shows that: to the role itself, and to superusers';
-COMMENT ON COLUMN @extschema@.ad_schedules.kind IS 'job, health, retrain or drift';
-COMMENT ON COLUMN @extschema@.ad_schedules.name IS 'of the job or the model; NULL for health';
-COMMENT ON COLUMN @extschema@.ad_schedules.role IS 'as which it runs';
-COMMENT ON COLUMN @extschema@.ad_schedules.schedule IS 'as in crontab(5)';
-COMMENT ON COLUMN @extschema@.ad_schedules.scheduled_at IS 'when it was scheduled';
-COMMENT ON COLUMN @extschema@.ad_schedules.active IS 'whether pg_cron has it switched on; NULL: pg_cron does not have it, or does not show it';
-COMMENT ON COLUMN @extschema@.ad_schedules.last_run IS 'when pg_cron last began it';
-COMMENT ON COLUMN @extschema@.ad_schedules.last_status IS 'of that run, as in cron.job_run_details';
-COMMENT ON COLUMN @extschema@.ad_schedules.last_message IS 'of that run, as in cron.job_run_details';
+'Schedules set with ad_schedule_job(), _health(), _retrain() and _drift(): the caller''s own, or all for '
+'members of pg_monitor; the state in pg_cron is shown only to the role itself and to superusers.';
+COMMENT ON COLUMN @extschema@.ad_schedules.kind IS 'job, health, retrain or drift.';
+COMMENT ON COLUMN @extschema@.ad_schedules.name IS 'Name of the job or model; NULL for health.';
+COMMENT ON COLUMN @extschema@.ad_schedules.role IS 'Role as which it runs.';
+COMMENT ON COLUMN @extschema@.ad_schedules.schedule IS 'Schedule as in crontab(5).';
+COMMENT ON COLUMN @extschema@.ad_schedules.scheduled_at IS 'Time at which it was scheduled.';
+COMMENT ON COLUMN @extschema@.ad_schedules.active IS
+'Whether it is active in pg_cron; NULL if pg_cron does not have it, or does not show it.';
+COMMENT ON COLUMN @extschema@.ad_schedules.last_run IS 'Start of the last run by pg_cron.';
+COMMENT ON COLUMN @extschema@.ad_schedules.last_status IS 'Status of the last run, as in cron.job_run_details.';
+COMMENT ON COLUMN @extschema@.ad_schedules.last_message IS 'Message of the last run, as in cron.job_run_details.';
 GRANT SELECT ON @extschema@.ad_schedules TO PUBLIC;
 
 CREATE VIEW _anomaly._ad_visible_drift WITH (security_barrier) AS
@@ -159,14 +181,16 @@ GRANT SELECT ON _anomaly._ad_visible_drift TO PUBLIC;
 CREATE VIEW @extschema@.ad_drift_results WITH (security_barrier) AS
 SELECT model, version, role, at, verdict, reason, psi, rows, source FROM _anomaly._ad_visible_drift;
 COMMENT ON VIEW @extschema@.ad_drift_results IS
-'the last drift that each role measured of a model with ad_check_drift(): one''s own, or with pg_monitor all';
-COMMENT ON COLUMN @extschema@.ad_drift_results.model IS 'its name';
-COMMENT ON COLUMN @extschema@.ad_drift_results.version IS 'that was active';
-COMMENT ON COLUMN @extschema@.ad_drift_results.role IS 'that measured';
-COMMENT ON COLUMN @extschema@.ad_drift_results.at IS 'when';
-COMMENT ON COLUMN @extschema@.ad_drift_results.verdict IS 'over all: stable, moderate or significant';
-COMMENT ON COLUMN @extschema@.ad_drift_results.reason IS 'of the verdict; NULL for stable, and to others than the role';
-COMMENT ON COLUMN @extschema@.ad_drift_results.psi IS 'population stability index of the scores; NULL where it is not defined';
-COMMENT ON COLUMN @extschema@.ad_drift_results.rows IS 'that were read';
-COMMENT ON COLUMN @extschema@.ad_drift_results.source IS 'the query, or the job; NULL to others than the role';
+'Last result of ad_check_drift() per role and model: the caller''s own, or all for members of pg_monitor.';
+COMMENT ON COLUMN @extschema@.ad_drift_results.model IS 'Name of the model.';
+COMMENT ON COLUMN @extschema@.ad_drift_results.version IS 'Active version at that time.';
+COMMENT ON COLUMN @extschema@.ad_drift_results.role IS 'Role that measured the drift.';
+COMMENT ON COLUMN @extschema@.ad_drift_results.at IS 'Time of the measurement.';
+COMMENT ON COLUMN @extschema@.ad_drift_results.verdict IS 'Overall verdict: stable, moderate or significant.';
+COMMENT ON COLUMN @extschema@.ad_drift_results.reason IS
+'Reason of the verdict; NULL if it is stable, or unless the current user is the role.';
+COMMENT ON COLUMN @extschema@.ad_drift_results.psi IS
+'Population stability index of the scores; NULL if it is undefined.';
+COMMENT ON COLUMN @extschema@.ad_drift_results.rows IS 'Rows read.';
+COMMENT ON COLUMN @extschema@.ad_drift_results.source IS 'Query or job; NULL unless the current user is the role.';
 GRANT SELECT ON @extschema@.ad_drift_results TO PUBLIC;

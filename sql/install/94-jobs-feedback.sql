@@ -6,7 +6,10 @@ AS 'MODULE_PATHNAME', 'ad_label'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_label(text, text, boolean, text) IS
-'says of the latest alert of a key whether it is an anomaly, in place of what was said before; NULL takes that back; needs the privilege label, and for a row without an alert to own the job; returns how many labels were written or taken back';
+'Labels the latest alert of a key and returns the number of labels written or removed. job: the job. key: '
+'the key, as in the alert. is_anomaly: whether it is an anomaly; NULL removes the label. note: a text, or '
+'NULL. Raises 22004 for a NULL job or key, 42704 if there is no such job or row, 42501 without the '
+'privilege label, or for a row without an alert if the caller does not own the job.';
 
 CREATE FUNCTION @extschema@.ad_label(job text, key bigint, is_anomaly boolean, note text DEFAULT NULL)
 RETURNS bigint
@@ -14,7 +17,7 @@ AS 'MODULE_PATHNAME', 'ad_label'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_label(text, bigint, boolean, text) IS
-'the same for a key that is a number';
+'Same as ad_label(text, text, boolean, text) for a key that is a number.';
 
 CREATE FUNCTION @extschema@.ad_label(job text, key "any", watermark "any", is_anomaly boolean, note text DEFAULT NULL)
 RETURNS bigint
@@ -22,7 +25,8 @@ AS 'MODULE_PATHNAME', 'ad_label_version'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_label(text, "any", "any", boolean, text) IS
-'the same of the version of a row with a watermark, as the alert has it or as the column has it';
+'Same as ad_label(text, text, boolean, text) for the version of a row with a watermark. watermark: as in '
+'the alert or as in the column.';
 
 CREATE FUNCTION _anomaly._ad_label(job text, key text, is_anomaly boolean, note text DEFAULT NULL)
 RETURNS void
@@ -50,7 +54,13 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_retrain'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.ad_retrain(text, double precision, double precision, integer) IS
-'trains a named model again with its spec and training query, the members of an ensemble weighed by the labels that there are, and activates the new version unless scores have drifted too far or the labelled rows say that it is worse; or, if no model has the name, what the job of the name judges by; returns what it decided, and why';
+'Trains a model again with its spec and query, with the members of an ensemble weighted by labels, '
+'activates the new version unless its scores have drifted or it is worse on the labeled rows, and returns '
+'the decision with its reasons as JSON. name: a model, or a job whose model is trained again. margin: '
+'allowed loss of average precision and ROC AUC. max_drift: allowed distance of the scores, 0 to 1. '
+'min_labels: labeled rows needed for a comparison. Raises 22004 if an argument is NULL, 42704 if there is '
+'no such model or job, 42501 if the caller does not own it or lacks the privileges of the role that '
+'trained it.';
 
 CREATE FUNCTION @extschema@.ad_weight_members(
     name text,
@@ -61,4 +71,5 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ad_weight_members'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.ad_weight_members(text, double precision, double precision, integer) IS
-'weighs the members of a named model, of ad_auto() or another ensemble, by the labels of its jobs (ad_labels): trains it again as ad_retrain() does, which decides whether the new version is activated; without labels of both kinds nothing is trained; returns what it decided, and why; needs the privilege own';
+'Same as ad_retrain(text, double precision, double precision, integer), for when only labels have '
+'changed: without labels of both kinds nothing is trained. Raises 55000 for a model without members.';

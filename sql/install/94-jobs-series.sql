@@ -31,7 +31,18 @@ RETURNS text
 AS 'MODULE_PATHNAME', 'ad_create_series_job'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.ad_create_series_job(text, text, text, text, text[], jsonb, jsonb, text, integer, text, interval, integer, text, text, integer, text, integer, text, interval, integer, jsonb) IS
-'makes a job that scores the points of series, told apart by some columns of a table, view or query, as they come: by ad_stream(), whose state it keeps for each series, or with method series by ad_series_score() over the last points of each; one alert per anomalous point, with the name of the series as key and entity; returns the name of the job';
+'Creates a job that scores the points of many series as they arrive, and returns its name; key and entity '
+'of an alert are the name of the series. name: 1 to 63 bytes. source: a table, view or SELECT. '
+'value_column, time_column: the columns of value and time. series_columns: up to 16 columns that identify '
+'a series. options: those of ad_stream() or ad_series_score(). rule: {"verdict": "anomaly"}, above or '
+'below, or {"score": s}. method: stream or series. window_points: points that method series scores '
+'together, 50 to 100000. lag: how late points may arrive. cooldown: minimum interval between alerts of a '
+'series. limit_per_hour: maximum number of alerts per hour. since: where alerts begin. history: how far '
+'back to learn. max_series: maximum number of series. dead_after: time without points after which a '
+'series is dead. batch_size: points per transaction. on_error: skip or error. late_check: how often late '
+'points are counted. pause_after: failed runs after which the job is paused. health: limits for '
+'ad_health(). NULL means the default. Raises 22004 for a NULL name, source or column, 42710 if the job '
+'exists, 42703 for a missing column, 22023 for an invalid setting.';
 
 CREATE FUNCTION _anomaly._ad_job_series_head(state bytea, columns integer,
     OUT series text, OUT points bigint, OUT first_place bigint, OUT last_place bigint, OUT step bigint, OUT repeated bigint, OUT dead boolean)
@@ -59,16 +70,22 @@ FROM _anomaly._ad_job_part d
      CROSS JOIN LATERAL _anomaly._ad_job_series_head(d.state, p.n) h
 WHERE _anomaly._ad_among(d.job_id, ARRAY(SELECT o.job_id FROM _anomaly._ad_job_privilege o))
     AND _anomaly._ad_among(s.job_id, ARRAY(SELECT o.job_id FROM _anomaly._ad_job_privilege o));
-COMMENT ON VIEW @extschema@.ad_job_series IS 'the series of the jobs of kind series that the current user may see';
-COMMENT ON COLUMN @extschema@.ad_job_series.job IS 'that keeps it';
-COMMENT ON COLUMN @extschema@.ad_job_series.series IS 'its name, the key of its alerts: the text of the column, or of the row of several; (null) for NULL';
-COMMENT ON COLUMN @extschema@.ad_job_series.points IS 'rows that were read, with those without a value and repeated ones';
-COMMENT ON COLUMN @extschema@.ad_job_series.first_time IS 'of its points, as text; a timestamptz in UTC';
-COMMENT ON COLUMN @extschema@.ad_job_series.last_time IS 'the same';
-COMMENT ON COLUMN @extschema@.ad_job_series.step IS 'between two points, as it was found: an interval or, of times that count, a number; NULL: not known yet';
-COMMENT ON COLUMN @extschema@.ad_job_series.repeated IS 'points that were passed over, since the one before had their time';
-COMMENT ON COLUMN @extschema@.ad_job_series.dead_since IS 'the time of the last point of a series of which nothing came for as long as dead_after says; NULL: it lives';
-COMMENT ON COLUMN @extschema@.ad_job_series.bytes IS 'of its state';
+COMMENT ON VIEW @extschema@.ad_job_series IS
+'Series of the series jobs that the current user may see.';
+COMMENT ON COLUMN @extschema@.ad_job_series.job IS 'Name of the job.';
+COMMENT ON COLUMN @extschema@.ad_job_series.series IS
+'Name of the series, which is the key of its alerts: the text of the column, or of the row of several; '
+'(null) for NULL.';
+COMMENT ON COLUMN @extschema@.ad_job_series.points IS 'Rows read, including repeated ones and those without a value.';
+COMMENT ON COLUMN @extschema@.ad_job_series.first_time IS 'Time of the first point, as text; a timestamptz in UTC.';
+COMMENT ON COLUMN @extschema@.ad_job_series.last_time IS 'Time of the last point, as text; a timestamptz in UTC.';
+COMMENT ON COLUMN @extschema@.ad_job_series.step IS
+'Estimated step between points: an interval, or a number if times are numbers; NULL if not known yet.';
+COMMENT ON COLUMN @extschema@.ad_job_series.repeated IS
+'Points that were ignored, since the previous one had the same time.';
+COMMENT ON COLUMN @extschema@.ad_job_series.dead_since IS
+'Time of the last point if the series is dead, that is, without points for dead_after; otherwise NULL.';
+COMMENT ON COLUMN @extschema@.ad_job_series.bytes IS 'Size of the state in bytes.';
 GRANT SELECT ON @extschema@.ad_job_series TO PUBLIC;
 
 -- numbers of series, for who monitors too
@@ -110,4 +127,9 @@ RETURNS text
 AS 'MODULE_PATHNAME', 'ad_alert_plot'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.ad_alert_plot(text, text, text, integer, text, integer, integer) IS
-'draws the points of a series around an alert of a series job, with what was expected of each and a ring around the alert, as SVG; the alert is named by its key and watermark, or the latest of the key; reads the source again, so only the owner of the job may';
+'Returns a plot of the series around an alert of a series job as SVG, with the expected range and a ring '
+'around the alert. It reads the source again, so only the owner of the job can call it. job: the job. '
+'key: key of the alert. watermark: its watermark; NULL means the latest alert of the key. points: number '
+'of points shown. title: title of the plot, or NULL. width, height: its size in pixels. Raises 22004 for '
+'a NULL job or key, 42809 if the job is not a series job, 42501 if the caller is not its owner, 42704 if '
+'there is no such job or alert.';

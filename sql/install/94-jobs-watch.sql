@@ -68,7 +68,16 @@ RETURNS text
 AS 'MODULE_PATHNAME', 'ad_create_watch'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.ad_create_watch(text, text, text, interval, text[], text[], jsonb, jsonb, integer, integer, text, interval, integer, text, interval, integer, jsonb) IS
-'makes a job that follows rows, freshness, NULL shares, distinct values and quantiles of a table, view or query by period (1 day, 7 days, or a part of a day), learns what is usual and writes one alert per metric and period that is not, or breaks a bound such as {"rows": {"min": 1}}; returns its name';
+'Creates a job that follows rows, freshness, NULL shares, distinct values and quantiles of a table per '
+'period and writes one alert per unusual metric and period, and returns its name. name: 1 to 63 bytes. '
+'source: a table, view or SELECT. time_column: the time of a row. period: 1 day, 7 days, or a part of a '
+'day. columns: columns to watch, at most 100. metrics: metrics to compute. bounds: absolute bounds, such '
+'as {"rows": {"min": 1}}. rule: {"p_value": p} or {"score": s}. history: periods to learn from. keep: '
+'periods whose metrics are kept. lag: how late rows may arrive. cooldown: minimum interval between alerts '
+'of an entity. limit_per_hour: maximum number of alerts per hour. since: the first period that may raise '
+'an alert. late_check: how often late rows are counted. pause_after: failed runs after which the job is '
+'paused. health: limits for ad_health(). NULL means the default. Raises 22004 for a NULL name, source or '
+'time_column, 42710 if the job exists, 42703 for a missing column, 22023 for an invalid setting.';
 
 CREATE FUNCTION _anomaly._ad_place_time(place bigint)
 RETURNS timestamptz
@@ -86,16 +95,24 @@ FROM _anomaly._ad_job_metric m
      JOIN _anomaly._ad_job j ON j.id = m.job_id
      JOIN _anomaly._ad_job_state s ON s.job_id = m.job_id
 WHERE _anomaly._ad_among(m.job_id, ARRAY(SELECT o.job_id FROM _anomaly._ad_job_privilege o));
-COMMENT ON VIEW @extschema@.ad_watch_metrics IS 'the metrics of the last periods of the watches that the current user may see';
-COMMENT ON COLUMN @extschema@.ad_watch_metrics.job IS 'the watch';
-COMMENT ON COLUMN @extschema@.ad_watch_metrics.metric IS 'its name, of a column with that behind a point';
-COMMENT ON COLUMN @extschema@.ad_watch_metrics.value IS 'in the period; a share is from 0 to 1, times are seconds; NULL: there is none';
-COMMENT ON COLUMN @extschema@.ad_watch_metrics.expected IS 'by the periods before; NULL: not enough are known';
-COMMENT ON COLUMN @extschema@.ad_watch_metrics.lower IS 'what is expected at least; NULL: nothing is too little, or not known';
-COMMENT ON COLUMN @extschema@.ad_watch_metrics.upper IS 'what is expected at most';
-COMMENT ON COLUMN @extschema@.ad_watch_metrics.score IS 'deviations from what was expected';
-COMMENT ON COLUMN @extschema@.ad_watch_metrics.verdict IS 'ok, low, high, below min, above max, learning, labelled (as an anomaly, so it was not learnt) or no value';
-COMMENT ON COLUMN @extschema@.ad_watch_metrics.period IS 'its start';
+COMMENT ON VIEW @extschema@.ad_watch_metrics IS
+'Metrics of the last periods of the watches that the current user may see.';
+COMMENT ON COLUMN @extschema@.ad_watch_metrics.job IS 'Name of the watch.';
+COMMENT ON COLUMN @extschema@.ad_watch_metrics.metric IS
+'Name of the metric; followed by a point and the column for a metric of a column.';
+COMMENT ON COLUMN @extschema@.ad_watch_metrics.value IS
+'Value in the period; shares are from 0 to 1, times in seconds; NULL if there is none.';
+COMMENT ON COLUMN @extschema@.ad_watch_metrics.expected IS
+'Value expected from earlier periods; NULL if there are not enough.';
+COMMENT ON COLUMN @extschema@.ad_watch_metrics.lower IS
+'Lower bound of the expected range; NULL if there is none, or it is unknown.';
+COMMENT ON COLUMN @extschema@.ad_watch_metrics.upper IS
+'Upper bound of the expected range; NULL if there is none, or it is unknown.';
+COMMENT ON COLUMN @extschema@.ad_watch_metrics.score IS 'Number of deviations from the expected value.';
+COMMENT ON COLUMN @extschema@.ad_watch_metrics.verdict IS
+'ok, low, high, below min, above max, learning, labelled (as an anomaly, and therefore not learned) or no '
+'value.';
+COMMENT ON COLUMN @extschema@.ad_watch_metrics.period IS 'Start of the period.';
 GRANT SELECT ON @extschema@.ad_watch_metrics TO PUBLIC;
 
 CREATE VIEW _anomaly._ad_watch_gone WITH (security_barrier) AS

@@ -120,19 +120,28 @@ CREATE VIEW @extschema@.ad_job_accuracy WITH (security_barrier) AS
 SELECT name AS job, rows, alerts, alert_rate, max_alert_rate, labels, confirmed, "precision", min_precision, unlabelled, last_label, score_drift
 FROM _anomaly._ad_job_accuracy;
 COMMENT ON VIEW @extschema@.ad_job_accuracy IS
-'how right jobs are, as ad_health() judges it: one''s own, or with pg_monitor all';
-COMMENT ON COLUMN @extschema@.ad_job_accuracy.job IS 'name of the job';
-COMMENT ON COLUMN @extschema@.ad_job_accuracy.rows IS 'rows that its runs of the last interval (limit interval, 1 day) scored';
-COMMENT ON COLUMN @extschema@.ad_job_accuracy.alerts IS 'alerts of those rows, also the alerts that cooldown or limit_per_hour held back';
-COMMENT ON COLUMN @extschema@.ad_job_accuracy.alert_rate IS 'alerts per row';
-COMMENT ON COLUMN @extschema@.ad_job_accuracy.max_alert_rate IS 'the limit: as given, or by the rule; NULL: nothing to compare with yet';
-COMMENT ON COLUMN @extschema@.ad_job_accuracy.labels IS 'the latest labels of alerts, at most limit labels, 100';
-COMMENT ON COLUMN @extschema@.ad_job_accuracy.confirmed IS 'those of these labels that confirm an anomaly';
-COMMENT ON COLUMN @extschema@.ad_job_accuracy."precision" IS 'share of those that were confirmed; NULL without labels';
-COMMENT ON COLUMN @extschema@.ad_job_accuracy.min_precision IS 'the limit: as given, or by the rule';
-COMMENT ON COLUMN @extschema@.ad_job_accuracy.unlabelled IS 'alerts without a label that are older than limit label_within, 7 days, of 30 days before that, and, unless limit max_unlabelled was given, since the first label; 0 where nothing was ever labelled';
-COMMENT ON COLUMN @extschema@.ad_job_accuracy.last_label IS 'when an alert was last labelled';
-COMMENT ON COLUMN @extschema@.ad_job_accuracy.score_drift IS 'by how much the share of rows with a p-value of at most a is above a, for the tenth a where that is most, in the last interval; NULL: the model gives no p-values';
+'Accuracy of jobs, as used by ad_health(): the caller''s own jobs, or all for members of pg_monitor.';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.job IS 'Name of the job.';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.rows IS
+'Rows scored by the runs of the last interval (limit interval, 1 day).';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.alerts IS
+'Alerts of these rows, including those held back by cooldown or limit_per_hour.';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.alert_rate IS 'Alerts per row.';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.max_alert_rate IS
+'Limit of the alert rate, as set or by the rule; NULL if there is nothing to compare with yet.';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.labels IS
+'Number of the latest labels of alerts, at most the limit labels, 100.';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.confirmed IS 'Number of these labels that confirm an anomaly.';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy."precision" IS
+'Share of these labels that confirm an anomaly; NULL without labels.';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.min_precision IS 'Limit of the precision, as set or by the rule.';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.unlabelled IS
+'Alerts without a label that are older than the limit label_within, 7 days, of the 30 days before that, '
+'and, unless the limit max_unlabelled was set, since the first label; 0 if there never was a label.';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.last_label IS 'Time of the last label of an alert.';
+COMMENT ON COLUMN @extschema@.ad_job_accuracy.score_drift IS
+'Largest excess of the share of rows with a p-value of at most a over a, for a in tenths, in the last '
+'interval; NULL if the model has no p-values.';
 GRANT SELECT ON @extschema@.ad_job_accuracy TO PUBLIC;
 
 -- A row for each check and object that it is about. Where nothing is wrong with

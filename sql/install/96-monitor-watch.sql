@@ -7,7 +7,10 @@ AS 'MODULE_PATHNAME', 'ad_alter_model'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_alter_model(text, jsonb) IS
-'changes a model of one''s own: an object with health, an object of limits at which ad_health() warns of the model and of jobs that do not say their own; what is not named stays, and null is the default; returns the name';
+'Changes settings of a model and returns its name. name: the model. changes: an object with health, an '
+'object of limits at which ad_health() warns about the model and its jobs; null sets the default, and '
+'what is not named is kept. Raises 22004 for a NULL argument, 42704 if there is no such model, 42501 if '
+'the caller does not own it, 22023 for an invalid limit.';
 
 CREATE FUNCTION @extschema@.ad_model_health(name text)
 RETURNS jsonb
@@ -15,7 +18,9 @@ AS 'MODULE_PATHNAME', 'ad_model_health'
 LANGUAGE C STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.ad_model_health(text) IS
-'the limits at which ad_health() warns of a model and of its jobs, every default spelled out; null: by the rule of the job, or the setting; NULL: there is no such model for the current user';
+'Returns the limits at which ad_health() warns about a model and its jobs, with all defaults, as JSON; '
+'null means by the rule of the job or by the setting. name: the model. NULL if the name is NULL or the '
+'caller has no privilege on such a model. Raises no errors of its own.';
 
 CREATE FUNCTION _anomaly._ad_job_fault(job_id integer)
 RETURNS text
@@ -176,7 +181,9 @@ CREATE PROCEDURE @extschema@.ad_check_health()
 AS 'MODULE_PATHNAME', 'ad_check_health'
 LANGUAGE C;
 COMMENT ON PROCEDURE @extschema@.ad_check_health() IS
-'looks at ad_health() as the current user, writes what has changed since his last call into ad_health_log, and notifies ad_health: the role and the checks with their status, no names of objects';
+'Compares ad_health() with its result at the last call by the same role, writes the changes to '
+'ad_health_log, and sends the notification ad_health with the role and the checks, without names of '
+'objects. There are no arguments, and no NULL results. Raises the errors of ad_health().';
 
 CREATE VIEW @extschema@.ad_health_log WITH (security_barrier) AS
 SELECT l.at, l.role::text AS role, l."check", nullif(l.object, '') AS object, l.from_status, l.to_status,
@@ -186,13 +193,17 @@ WHERE l.role::text <> '' AND (pg_has_role(l.role, 'USAGE') OR pg_has_role('pg_mo
 ORDER BY l.id
 OFFSET 0;
 COMMENT ON VIEW @extschema@.ad_health_log IS
-'changes of health that ad_check_health() found, of 90 days and at most 10,000 per role: what roles saw that the current user has the rights of, or with pg_monitor all, but for the details';
-COMMENT ON COLUMN @extschema@.ad_health_log.at IS 'when it was found';
-COMMENT ON COLUMN @extschema@.ad_health_log.role IS 'the role that called ad_check_health()';
-COMMENT ON COLUMN @extschema@.ad_health_log."check" IS 'the same as check_name; it needs quotes';
-COMMENT ON COLUMN @extschema@.ad_health_log.check_name IS 'the name of the check, as in ad_health()';
-COMMENT ON COLUMN @extschema@.ad_health_log.object IS 'the job, the model, or the kind and name of the schedule; NULL: the check is about none in particular';
-COMMENT ON COLUMN @extschema@.ad_health_log.from_status IS 'what it was';
-COMMENT ON COLUMN @extschema@.ad_health_log.to_status IS 'what it became';
-COMMENT ON COLUMN @extschema@.ad_health_log.detail IS 'as in ad_health(); NULL to pg_monitor of what others saw, and of what is not there any more';
+'Changes of health found by ad_check_health(), of the last 90 days and at most 10,000 per role: those of '
+'roles whose privileges the current user has, or all without details for members of pg_monitor.';
+COMMENT ON COLUMN @extschema@.ad_health_log.at IS 'Time at which the change was found.';
+COMMENT ON COLUMN @extschema@.ad_health_log.role IS 'Role that called ad_check_health().';
+COMMENT ON COLUMN @extschema@.ad_health_log."check" IS 'Same as check_name; needs quotes.';
+COMMENT ON COLUMN @extschema@.ad_health_log.check_name IS 'Name of the check, as in ad_health().';
+COMMENT ON COLUMN @extschema@.ad_health_log.object IS
+'Job, model, or kind and name of the schedule; NULL if the check is about no particular object.';
+COMMENT ON COLUMN @extschema@.ad_health_log.from_status IS 'Previous status.';
+COMMENT ON COLUMN @extschema@.ad_health_log.to_status IS 'New status.';
+COMMENT ON COLUMN @extschema@.ad_health_log.detail IS
+'Detail as in ad_health(); NULL for members of pg_monitor without the privileges of the role, and if the '
+'object no longer exists.';
 GRANT SELECT ON @extschema@.ad_health_log TO PUBLIC;

@@ -28,4 +28,13 @@ RETURNS text
 AS 'MODULE_PATHNAME', 'ad_create_wash_trade_job'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.ad_create_wash_trade_job(text, text, jsonb, jsonb, text[], anycompatible, jsonb, boolean, text, interval, integer, text, text, integer, interval, integer, jsonb) IS
-'makes a job that finds wash trading in a table, view or query of order events: the windows of ad_wash_trade(), once they have closed; per_burst: one alert per run of windows that share trades, that of the first, false: one per window; the score is alternation_percentage, 0 to 100; returns its name';
+'Creates a job that finds windows of wash trading in order events once they are complete, and returns its '
+'name; the score is alternation_percentage, 0 to 100. name: 1 to 63 bytes. source: a table, view or '
+'SELECT. options: as returned by ad_wash_trade_options(). rule: {"score": s}. partition_by, order_by, '
+'columns: as in ad_layering_sequences(). per_burst: true for one alert per chain of windows that share '
+'trades, false for one per window. lag: how late events may arrive. cooldown: minimum interval between '
+'alerts of an entity. limit_per_hour: maximum number of alerts per hour. since: where to begin, or now. '
+'on_error: skip or error for rows that are not events. seen_limit: row versions that are remembered. '
+'late_check: how often late rows are counted. pause_after: failed runs after which the job is paused. '
+'health: limits for ad_health(). NULL means the default. Raises 22004 for a NULL name or source, 42710 if '
+'the job exists, 42703 for a missing column, 22023 for an invalid setting.';

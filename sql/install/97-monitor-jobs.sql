@@ -26,21 +26,27 @@ FROM _anomaly._ad_job j
 WHERE pg_has_role(j.owner, 'USAGE') OR pg_has_role('pg_monitor', 'USAGE')
 OFFSET 0;
 COMMENT ON VIEW @extschema@.ad_stat_jobs IS
-'figures of one''s own jobs, or with pg_monitor of all: names and numbers, for monitoring';
-COMMENT ON COLUMN @extschema@.ad_stat_jobs.job IS 'name of the job';
-COMMENT ON COLUMN @extschema@.ad_stat_jobs.kind IS 'as in ad_jobs';
-COMMENT ON COLUMN @extschema@.ad_stat_jobs.model IS 'the model that it scores with; NULL for kinds without one';
-COMMENT ON COLUMN @extschema@.ad_stat_jobs.failures IS 'how many runs have failed since the last that did not';
-COMMENT ON COLUMN @extschema@.ad_stat_jobs.lag_seconds IS 'seconds since the last good run ended, or the job was made';
-COMMENT ON COLUMN @extschema@.ad_stat_jobs.runs IS 'runs that ended in the last hour, or began in it and have not ended';
-COMMENT ON COLUMN @extschema@.ad_stat_jobs.failed_runs IS 'those of these runs that failed';
-COMMENT ON COLUMN @extschema@.ad_stat_jobs.rows IS 'rows that these runs scored';
-COMMENT ON COLUMN @extschema@.ad_stat_jobs.alerts IS 'alerts that these runs wrote';
-COMMENT ON COLUMN @extschema@.ad_stat_jobs.suppressed IS 'alerts that these runs did not write because of cooldown or limit_per_hour';
-COMMENT ON COLUMN @extschema@.ad_stat_jobs.late_rows IS 'rows that came too late to be scored, at the last count; NULL: never counted';
-COMMENT ON COLUMN @extschema@.ad_stat_jobs.bad_rows IS 'rows that could not be scored, of the last day';
-COMMENT ON COLUMN @extschema@.ad_stat_jobs.labelled IS 'labels of alerts that are kept';
-COMMENT ON COLUMN @extschema@.ad_stat_jobs.confirmed IS 'those of these labels that confirm an anomaly';
-COMMENT ON COLUMN @extschema@.ad_stat_jobs."precision" IS 'share of the labelled alerts that were confirmed; NULL without any';
-COMMENT ON COLUMN @extschema@.ad_stat_jobs.missed IS 'rows without an alert that were labelled anomalies';
+'Figures of the caller''s jobs, or of all jobs for members of pg_monitor: names and numbers, for '
+'monitoring.';
+COMMENT ON COLUMN @extschema@.ad_stat_jobs.job IS 'Name of the job.';
+COMMENT ON COLUMN @extschema@.ad_stat_jobs.kind IS 'Kind of the job, as in ad_jobs.';
+COMMENT ON COLUMN @extschema@.ad_stat_jobs.model IS 'Model that it scores with; NULL for kinds without one.';
+COMMENT ON COLUMN @extschema@.ad_stat_jobs.failures IS 'Number of consecutive failed runs.';
+COMMENT ON COLUMN @extschema@.ad_stat_jobs.lag_seconds IS
+'Seconds since the last successful run ended, or since the job was created.';
+COMMENT ON COLUMN @extschema@.ad_stat_jobs.runs IS
+'Runs that ended in the last hour, or began in it and have not ended.';
+COMMENT ON COLUMN @extschema@.ad_stat_jobs.failed_runs IS 'Number of these runs that failed.';
+COMMENT ON COLUMN @extschema@.ad_stat_jobs.rows IS 'Rows scored by these runs.';
+COMMENT ON COLUMN @extschema@.ad_stat_jobs.alerts IS 'Alerts written by these runs.';
+COMMENT ON COLUMN @extschema@.ad_stat_jobs.suppressed IS
+'Alerts held back in these runs by cooldown or limit_per_hour.';
+COMMENT ON COLUMN @extschema@.ad_stat_jobs.late_rows IS
+'Rows that arrived too late to be scored, at the last count; NULL if never counted.';
+COMMENT ON COLUMN @extschema@.ad_stat_jobs.bad_rows IS 'Rows that could not be scored in the last day.';
+COMMENT ON COLUMN @extschema@.ad_stat_jobs.labelled IS 'Alerts with a label.';
+COMMENT ON COLUMN @extschema@.ad_stat_jobs.confirmed IS 'Alerts labeled as anomalies.';
+COMMENT ON COLUMN @extschema@.ad_stat_jobs."precision" IS
+'Share of labeled alerts that were confirmed; NULL without any.';
+COMMENT ON COLUMN @extschema@.ad_stat_jobs.missed IS 'Rows without an alert that were labeled as anomalies.';
 GRANT SELECT ON @extschema@.ad_stat_jobs TO PUBLIC;

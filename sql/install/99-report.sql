@@ -290,4 +290,9 @@ RETURNS text
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION @extschema@.ad_report(text, text, text, integer, text) IS
-'a report on a named model or a job, for a file: data, spec, scores of alerts by class, precision and recall of those with a label, the top alerts (0 to 1000) with reasons, drift since training; with what the current user may see. what: model or job, if both have the name; format: markdown, html, or the pictures as svg (NULL: there are none); picture: name of a file that Markdown shows in place of pictures within it';
+'Returns a report on a named model or a job: data, spec, scores of alerts by class, precision and recall '
+'of labeled alerts, the top alerts with reasons, and drift since training, as far as the caller may see '
+'them. name: a model or job. what: model or job, if both have the name; NULL if only one has. format: '
+'markdown, html or svg (NULL without plots). top: number of alerts, 0 to 1000. picture: name of an image '
+'file that Markdown refers to instead of embedding the plots, or NULL. Raises 22004 for a NULL name, '
+'format or top, 42704 if there is no such model or job, 22023 for another format.';

@@ -89,4 +89,9 @@ RETURNS text
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION @extschema@.ad_benchmark_report(text, text, text, text) IS
-'a run of ad_benchmark() as a page: what was compared, a picture of one figure of each spec with its interval, all figures and costs, what failed, the best spec. run: a table or view, by its name, or a query, with the columns of the run, read as the caller, read-only; metric: the figure that is drawn and ranked by, NULL: average_precision, or agreement without labels; format: markdown, html, or the picture as svg (NULL: there is none); picture: name of a file that Markdown shows in place of the picture within it. The first 100 specs are shown, 40 are drawn; 22023 if a column is missing or of another type, or there are no rows';
+'Returns a report on a run of ad_benchmark(): what was compared, a plot of one metric of each spec, all '
+'figures and costs, failures, and the best spec. run: a table or view, or a query with the columns of the '
+'run, read with the privileges of the caller and read-only. metric: the metric that is plotted and ranked '
+'by; NULL means average_precision, or agreement without labels. format: markdown, html or svg. picture: '
+'name of an image file that Markdown refers to instead of embedding the plot, or NULL. Raises 22004 if '
+'run or format is NULL, 22023 for a missing column or no rows.';
