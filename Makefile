@@ -14,6 +14,7 @@
 #   make debug           builds for a debugger, with the extension's assertions
 #   make site            makes a website of the documents, in the directory site
 #   make style           checks the layout of the C files (pg_bsd_indent)
+#   make docs            writes docs/reference.md from the comments of the objects
 #   make bench           measures speed (bench/results)
 #   make bench-speed     of that, the figures that have a target
 #   make bench-report    measures accuracy and speed (docs/benchmark.md); of
@@ -57,7 +58,7 @@ SHLIB_LINK  = -llapack -lblas -lm
 EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql $(UPGRADE) tmp_check log results \
 	$(OBJS:.o=.d)
 
-GOALS_WITHOUT_PG = help dist demo test site style bench bench-speed bench-report
+GOALS_WITHOUT_PG = help dist demo test site style docs bench bench-speed bench-report
 PG_CONFIG ?= pg_config
 
 ifneq ($(filter $(GOALS_WITHOUT_PG),$(MAKECMDGOALS)),)
@@ -78,6 +79,8 @@ site:
 style:
 	test/setup.sh style
 	PG_CONFIG='$(PG_CONFIG)' test/style.pl
+docs:
+	test/reference.sh
 bench:
 	test/setup.sh bench
 	bench/run.sh

@@ -15,6 +15,16 @@ CREATE TYPE @extschema@.ad_stl_point AS (
 COMMENT ON TYPE @extschema@.ad_stl_point IS
 'One row of a decomposition: trend + seasonal + remainder is the value; anomaly is -1, 0 or +1 by '
 'threshold_method, where points depend on each other once per episode.';
+COMMENT ON COLUMN @extschema@.ad_stl_point.trend IS 'Trend.';
+COMMENT ON COLUMN @extschema@.ad_stl_point.seasonal IS 'Sum of all seasons.';
+COMMENT ON COLUMN @extschema@.ad_stl_point.seasonals IS 'Seasons, one per period.';
+COMMENT ON COLUMN @extschema@.ad_stl_point.remainder IS 'Value minus trend and season; NULL for a missing point.';
+COMMENT ON COLUMN @extschema@.ad_stl_point.weight IS 'Robustness weight, 0 for an outlier or a missing point.';
+COMMENT ON COLUMN @extschema@.ad_stl_point.expected_low IS 'Lower bound of the expected range.';
+COMMENT ON COLUMN @extschema@.ad_stl_point.expected_high IS 'Upper bound of the expected range.';
+COMMENT ON COLUMN @extschema@.ad_stl_point.score IS 'Standardized distance from what the rest of the series predicts.';
+COMMENT ON COLUMN @extschema@.ad_stl_point.window_score IS 'Mean of that over score_window points on either side.';
+COMMENT ON COLUMN @extschema@.ad_stl_point.anomaly IS '-1 below, 0 within, +1 above the expected range.';
 
 CREATE TYPE @extschema@.ad_stl_arrays AS (
 	trend float8[],
@@ -30,6 +40,17 @@ CREATE TYPE @extschema@.ad_stl_arrays AS (
 );
 COMMENT ON TYPE @extschema@.ad_stl_arrays IS
 'A whole decomposition: each array has one element per point, seasonals one row per season.';
+COMMENT ON COLUMN @extschema@.ad_stl_arrays.trend IS 'Trend of each point.';
+COMMENT ON COLUMN @extschema@.ad_stl_arrays.seasonal IS 'Sum of all seasons of each point.';
+COMMENT ON COLUMN @extschema@.ad_stl_arrays.seasonals IS 'Seasons, one row per period.';
+COMMENT ON COLUMN @extschema@.ad_stl_arrays.remainder IS 'Value minus trend and season; NULL for a missing point.';
+COMMENT ON COLUMN @extschema@.ad_stl_arrays.weight IS 'Robustness weight, 0 for an outlier or a missing point.';
+COMMENT ON COLUMN @extschema@.ad_stl_arrays.expected_low IS 'Lower bounds of the expected range.';
+COMMENT ON COLUMN @extschema@.ad_stl_arrays.expected_high IS 'Upper bounds of the expected range.';
+COMMENT ON COLUMN @extschema@.ad_stl_arrays.score IS
+'Standardized distance of each point from what the rest of the series predicts.';
+COMMENT ON COLUMN @extschema@.ad_stl_arrays.window_score IS 'Mean of that over score_window points on either side.';
+COMMENT ON COLUMN @extschema@.ad_stl_arrays.anomaly IS '-1 below, 0 within, +1 above the expected range.';
 
 CREATE FUNCTION @extschema@.ad_stl_options(
 	period "any" DEFAULT 'auto'::text,
@@ -138,6 +159,9 @@ CREATE TYPE @extschema@.ad_period AS (
 );
 COMMENT ON TYPE @extschema@.ad_period IS
 'A period of a series: its length and strength, 1 being perfect.';
+COMMENT ON COLUMN @extschema@.ad_period.points IS 'Length of the period in points.';
+COMMENT ON COLUMN @extschema@.ad_period.period IS 'Length of the period as an interval; NULL for numbered points.';
+COMMENT ON COLUMN @extschema@.ad_period.strength IS 'Share of the variance that the other cycles predict, up to 1.';
 
 CREATE FUNCTION _anomaly._ad_periods_tz_transfn(internal, float8, timestamptz)
 RETURNS internal LANGUAGE c IMMUTABLE PARALLEL SAFE
@@ -236,6 +260,18 @@ CREATE TYPE @extschema@.ad_stream_point AS (
 COMMENT ON TYPE @extschema@.ad_stream_point IS
 'One row of a stream: what was expected before the row was seen, the verdict, and scores of the last '
 'rows.';
+COMMENT ON COLUMN @extschema@.ad_stream_point.expected IS 'Expected value, from the rows before.';
+COMMENT ON COLUMN @extschema@.ad_stream_point.expected_low IS 'Lower bound of the expected range.';
+COMMENT ON COLUMN @extschema@.ad_stream_point.expected_high IS 'Upper bound of the expected range.';
+COMMENT ON COLUMN @extschema@.ad_stream_point.score IS 'Deviation of the value from the expected one, in deviations.';
+COMMENT ON COLUMN @extschema@.ad_stream_point.anomaly IS
+'-1 below, +1 above the expected range, 0 within it and before the first verdict.';
+COMMENT ON COLUMN @extschema@.ad_stream_point.window_score IS
+'Mean distance of the last points from the whole past, in deviations.';
+COMMENT ON COLUMN @extschema@.ad_stream_point.shape_score IS
+'Distance of the last points from all earlier shapes; NULL without the option shape.';
+COMMENT ON COLUMN @extschema@.ad_stream_point.combined_score IS
+'Mean of both, each divided by its own mean; 1 is usual.';
 
 CREATE FUNCTION @extschema@.ad_stream_options(
 	period "any" DEFAULT NULL::text,
@@ -353,6 +389,11 @@ CREATE TYPE @extschema@.ad_discord_point AS (
 );
 COMMENT ON TYPE @extschema@.ad_discord_point IS
 'The window that starts at a row: distance to the most similar other window, and its row number.';
+COMMENT ON COLUMN @extschema@.ad_discord_point.distance IS
+'Z-normalized distance to the most similar other window; NULL if the window has a NULL.';
+COMMENT ON COLUMN @extschema@.ad_discord_point.neighbor IS 'Row number of the start of that window.';
+COMMENT ON COLUMN @extschema@.ad_discord_point.score IS
+'Largest distance of the windows that contain the row, as a share of the largest possible one.';
 
 CREATE FUNCTION @extschema@.ad_discord(value float8, m int, options jsonb DEFAULT '{}')
 RETURNS @extschema@.ad_discord_point

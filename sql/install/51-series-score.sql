@@ -14,6 +14,16 @@ COMMENT ON TYPE @extschema@.ad_series_score_point
 IS
 'One row of a scored series: score, 1 where nothing is unusual, is the larger of window_score (of ad_stl) '
 'and shape_score (of ad_subpca), each divided by its median; anomaly is -1, 0 or +1 as in ad_stl.';
+COMMENT ON COLUMN @extschema@.ad_series_score_point.score IS
+'Larger of window_score and shape_score, each divided by its median; 1 is usual.';
+COMMENT ON COLUMN @extschema@.ad_series_score_point.window_score IS
+'Mean distance of the surroundings of the point, as in ad_stl().';
+COMMENT ON COLUMN @extschema@.ad_series_score_point.shape_score IS
+'Score of the shapes around the point, as in ad_subpca(); NULL where it is undefined.';
+COMMENT ON COLUMN @extschema@.ad_series_score_point.expected IS 'Expected value.';
+COMMENT ON COLUMN @extschema@.ad_series_score_point.expected_low IS 'Lower bound of the expected range.';
+COMMENT ON COLUMN @extschema@.ad_series_score_point.expected_high IS 'Upper bound of the expected range.';
+COMMENT ON COLUMN @extschema@.ad_series_score_point.anomaly IS '-1 below, 0 within, +1 above the expected range.';
 
 CREATE TYPE @extschema@.ad_series_score_arrays AS (
 	score float8[],
@@ -26,6 +36,16 @@ CREATE TYPE @extschema@.ad_series_score_arrays AS (
 );
 COMMENT ON TYPE @extschema@.ad_series_score_arrays IS
 'A whole scored series: each array has one element per point.';
+COMMENT ON COLUMN @extschema@.ad_series_score_arrays.score IS
+'Larger of window_score and shape_score, each divided by its median; 1 is usual.';
+COMMENT ON COLUMN @extschema@.ad_series_score_arrays.window_score IS
+'Mean distance of the surroundings of each point, as in ad_stl().';
+COMMENT ON COLUMN @extschema@.ad_series_score_arrays.shape_score IS
+'Score of the shapes around each point, as in ad_subpca(); NULL where it is undefined.';
+COMMENT ON COLUMN @extschema@.ad_series_score_arrays.expected IS 'Expected values.';
+COMMENT ON COLUMN @extschema@.ad_series_score_arrays.expected_low IS 'Lower bounds of the expected range.';
+COMMENT ON COLUMN @extschema@.ad_series_score_arrays.expected_high IS 'Upper bounds of the expected range.';
+COMMENT ON COLUMN @extschema@.ad_series_score_arrays.anomaly IS '-1 below, 0 within, +1 above the expected range.';
 
 CREATE FUNCTION @extschema@.ad_series_score_options(
 	period "any" DEFAULT 'auto'::text,

@@ -475,6 +475,17 @@ CREATE TYPE @extschema@.ad_wash_trade_window AS (
 );
 COMMENT ON TYPE @extschema@.ad_wash_trade_window IS
 'One window of wash trading, as found by ad_wash_trade.';
+COMMENT ON COLUMN @extschema@.ad_wash_trade_window.start_time IS 'Time of the first trade.';
+COMMENT ON COLUMN @extschema@.ad_wash_trade_window.end_time IS 'Time of the last trade.';
+COMMENT ON COLUMN @extschema@.ad_wash_trade_window.duration IS 'Time from the first to the last trade.';
+COMMENT ON COLUMN @extschema@.ad_wash_trade_window.trades IS 'Number of trades.';
+COMMENT ON COLUMN @extschema@.ad_wash_trade_window.buy_trades IS 'Number of buys.';
+COMMENT ON COLUMN @extschema@.ad_wash_trade_window.sell_trades IS 'Number of sells.';
+COMMENT ON COLUMN @extschema@.ad_wash_trade_window.total_buy_qty IS 'Quantity bought.';
+COMMENT ON COLUMN @extschema@.ad_wash_trade_window.total_sell_qty IS 'Quantity sold.';
+COMMENT ON COLUMN @extschema@.ad_wash_trade_window.side_switches IS 'Number of steps at which the side changes.';
+COMMENT ON COLUMN @extschema@.ad_wash_trade_window.first_price IS 'Price of the first trade.';
+COMMENT ON COLUMN @extschema@.ad_wash_trade_window.last_price IS 'Price of the last trade.';
 COMMENT ON COLUMN @extschema@.ad_wash_trade_window.window_no IS 'number of the window in its partition, from 1';
 COMMENT ON COLUMN @extschema@.ad_wash_trade_window.alternation_percentage IS 'side switches in percent of trades - 1';
 COMMENT ON COLUMN @extschema@.ad_wash_trade_window.price_change_percentage IS '|last - first| / first price in percent; null below price_change_threshold, and unless both are positive';

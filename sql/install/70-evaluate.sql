@@ -9,6 +9,10 @@ CREATE TYPE @extschema@.ad_best_f1_result AS (
 );
 COMMENT ON TYPE @extschema@.ad_best_f1_result IS
 'Result of ad_best_f1: rows that score at least the threshold count as anomalies.';
+COMMENT ON COLUMN @extschema@.ad_best_f1_result.threshold IS 'Threshold with the highest F1.';
+COMMENT ON COLUMN @extschema@.ad_best_f1_result."precision" IS 'Precision at this threshold.';
+COMMENT ON COLUMN @extschema@.ad_best_f1_result.recall IS 'Recall at this threshold.';
+COMMENT ON COLUMN @extschema@.ad_best_f1_result.f1 IS 'F1 at this threshold.';
 
 CREATE TYPE @extschema@.ad_roc_point AS (
     fpr double precision,
@@ -17,6 +21,9 @@ CREATE TYPE @extschema@.ad_roc_point AS (
 );
 COMMENT ON TYPE @extschema@.ad_roc_point IS
 'Point of a ROC curve: the shares of normal rows and of anomalies that score at least the threshold.';
+COMMENT ON COLUMN @extschema@.ad_roc_point.fpr IS 'Share of normal rows that score at least the threshold.';
+COMMENT ON COLUMN @extschema@.ad_roc_point.tpr IS 'Share of anomalies that score at least the threshold.';
+COMMENT ON COLUMN @extschema@.ad_roc_point.threshold IS 'Threshold; infinite at the first point.';
 
 CREATE TYPE @extschema@.ad_pr_point AS (
     precision double precision,
@@ -25,6 +32,10 @@ CREATE TYPE @extschema@.ad_pr_point AS (
 );
 COMMENT ON TYPE @extschema@.ad_pr_point IS
 'Point of a precision-recall curve; the last point of the curve has no threshold.';
+COMMENT ON COLUMN @extschema@.ad_pr_point."precision" IS
+'Share of anomalies among the rows that score at least the threshold.';
+COMMENT ON COLUMN @extschema@.ad_pr_point.recall IS 'Share of the anomalies that score at least the threshold.';
+COMMENT ON COLUMN @extschema@.ad_pr_point.threshold IS 'Threshold; NULL at the end of the curve.';
 
 CREATE TYPE @extschema@.ad_confusion_result AS (
     tp bigint,
@@ -40,6 +51,17 @@ CREATE TYPE @extschema@.ad_confusion_result AS (
 COMMENT ON TYPE @extschema@.ad_confusion_result IS
 'Result of ad_confusion: counts of true and false positives and negatives, and metrics computed from '
 'them.';
+COMMENT ON COLUMN @extschema@.ad_confusion_result.tp IS 'True positives.';
+COMMENT ON COLUMN @extschema@.ad_confusion_result.fp IS 'False positives.';
+COMMENT ON COLUMN @extschema@.ad_confusion_result.tn IS 'True negatives.';
+COMMENT ON COLUMN @extschema@.ad_confusion_result.fn IS 'False negatives.';
+COMMENT ON COLUMN @extschema@.ad_confusion_result."precision" IS 'tp / (tp + fp); NULL without positives.';
+COMMENT ON COLUMN @extschema@.ad_confusion_result.recall IS 'tp / (tp + fn); NULL without anomalies.';
+COMMENT ON COLUMN @extschema@.ad_confusion_result.f1 IS '2 tp / (2 tp + fp + fn); NULL if that is 0 / 0.';
+COMMENT ON COLUMN @extschema@.ad_confusion_result.balanced_accuracy IS
+'Mean of the recall and of tn / (tn + fp); NULL if one is undefined.';
+COMMENT ON COLUMN @extschema@.ad_confusion_result.mcc IS
+'Matthews correlation coefficient, -1 to 1; NULL if it is undefined.';
 
 CREATE FUNCTION _anomaly._ad_ranking_transfn(internal, double precision, boolean)
 RETURNS internal
