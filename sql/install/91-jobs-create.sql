@@ -20,7 +20,7 @@ BEGIN
 		IF EXISTS (SELECT FROM _anomaly._ad_visible_job o WHERE o.name = $1) THEN
 			RAISE EXCEPTION 'permission denied for job "%"', $1
 				USING ERRCODE = 'insufficient_privilege', DETAIL = 'Only its owner may do that.',
-				HINT = 'ad_jobs says who that is. Members of that role may, too.';
+				HINT = 'ad_jobs shows the owner. Members of that role may do it, too.';
 		END IF;
 		RAISE EXCEPTION 'job "%" does not exist', $1 USING ERRCODE = 'undefined_object';
 	END IF;
@@ -83,7 +83,7 @@ COMMENT ON FUNCTION _anomaly._ad_job_column(text[], regtype[], text, text) IS
 'type of a column of a job''s source; an error if it is not there';
 
 -- A value is made of JSON again as a type that checks nothing: the check of a
--- domain is its owner's code, and would run with the rights of whoever asks.
+-- domain is its owner's code, and would run with the privileges of whoever asks.
 CREATE FUNCTION _anomaly._ad_plain_type(type regtype)
 RETURNS regtype
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE

@@ -29,7 +29,7 @@ BEGIN
 	IF j.owner::text = '' THEN
 		RAISE EXCEPTION 'job "%" has no owner, so nobody can run it', j.name
 			USING ERRCODE = 'insufficient_privilege',
-			DETAIL = 'It was restored by a role without the rights of its owner, or its owner was dropped.',
+			DETAIL = 'It was restored by a role without the privileges of its owner, or its owner was dropped.',
 			HINT = 'A superuser who has read its query can give it one: ad_alter_job(name, ''{"owner": "..."}'').';
 	END IF;
 	IF j.owner::oid <> (SELECT oid FROM pg_roles WHERE rolname = current_user) THEN
@@ -51,7 +51,7 @@ BEGIN
 		RAISE NOTICE 'job "%" is paused until %', j.name, pause.until
 			USING DETAIL = format('Its last %s failed. The error was: %s', CASE pause.failures WHEN 1 THEN 'run' ELSE pause.failures || ' runs' END,
 					coalesce((SELECT r.error FROM _anomaly._ad_own_run r WHERE r.job_id = j.id AND r.error IS NOT NULL ORDER BY r.run DESC LIMIT 1), 'not logged')),
-				HINT = 'When its cause is gone, ad_resume_job() lets the job run at once.';
+				HINT = 'When the cause is fixed, ad_resume_job() lets the job run at once.';
 		RETURN;
 	END IF;
 	IF NOT _anomaly._ad_job_lock(j.id) THEN

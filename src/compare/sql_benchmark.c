@@ -100,7 +100,7 @@ read_arguments(FunctionCallInfo fcinfo, Run *run)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("holdout is out of range: %s",
 						float8out_internal(run->design.holdout)),
-				 errdetail("Allowed: greater than 0 and less than 1.")));
+				 errdetail("Allowed values are greater than 0 and less than 1.")));
 	if (run->query.fold && (run->design.repeats > 1 || !PG_ARGISNULL(ARG_HOLDOUT)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -153,8 +153,8 @@ check_rows(Run *run)
 					 errdetail("Folds without any have no ROC AUC, average precision and precision at n.")));
 	if (run->query.label && r->count[1] == 0)
 		ereport(NOTICE,
-				(errmsg("no row is labelled as an anomaly"),
-				 errdetail("What needs one is NULL.")));
+				(errmsg("no row is labeled as an anomaly"),
+				 errdetail("Results that need one are NULL.")));
 }
 
 /* Try all specs on a fold. */

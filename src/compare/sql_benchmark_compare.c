@@ -530,7 +530,7 @@ run_compare(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("level is out of range: %s", float8out_internal(level)),
-				 errdetail("Allowed: greater than 0 and less than 1.")));
+				 errdetail("Allowed values are greater than 0 and less than 1.")));
 	store = ad_result_begin(fcinfo, CHANGE_COLUMNS, &desc);
 	SPI_connect();
 	for (int r = 0; r < 2; r++)

@@ -184,7 +184,7 @@ ad_compare_count(FunctionCallInfo fcinfo, int arg, const char *name, int min, in
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s is out of range: %d", name, v),
-				 errdetail("Allowed: at least %d and at most %d.", min, max)));
+				 errdetail("Allowed values are at least %d and at most %d.", min, max)));
 	return v;
 }
 

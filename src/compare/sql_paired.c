@@ -63,7 +63,7 @@ figures(Datum value, const char *name, int *n)
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("figure of \"%s\" is out of range: %s", name,
 							float8out_internal(out[i])),
-					 errdetail("Allowed: at least -1e+100 and at most 1e+100.")));
+					 errdetail("Allowed values are at least -1e+100 and at most 1e+100.")));
 	}
 	return out;
 }
@@ -82,7 +82,7 @@ test_per_train(FunctionCallInfo fcinfo, int arg, int n)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"test_per_train\" is out of range: %s",
 						float8out_internal(ratio)),
-				 errdetail("Allowed: at least 0 and at most 1000000.")));
+				 errdetail("Allowed values are at least 0 and at most 1000000.")));
 	return ratio;
 }
 

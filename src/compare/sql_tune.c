@@ -154,7 +154,7 @@ check_labels(AdTune *t, const AdCompareQuery *query)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("number of %s is %zu, but at least 2 are needed",
 							classes[class], r->count[class]),
-					 errdetail("They are told by the column \"%s\".",
+					 errdetail("They are identified by the column \"%s\".",
 							   ad_quote_clip(query->label))));
 		if (r->count[class] < (Size) t->design.folds)
 		{

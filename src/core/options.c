@@ -177,13 +177,13 @@ out_of_range(const AdOption *o, const JsonbValue *v)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"%s\" is out of range: %s", o->name, text),
-				 errdetail("Allowed: %s %s.",
+				 errdetail("Allowed values are %s %s.",
 						   o->min_open ? "greater than" : "at least",
 						   bound_text(o->min))));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("option \"%s\" is out of range: %s", o->name, text),
-			 errdetail("Allowed: %s %s and at most %s.",
+			 errdetail("Allowed values are %s %s and at most %s.",
 					   o->min_open ? "greater than" : "at least",
 					   bound_text(o->min), bound_text(o->max))));
 }
@@ -198,11 +198,11 @@ part_out_of_range(const AdOption *o, const JsonbValue *v, bool one)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("option \"%s\" is out of range: %s", o->name, text),
 			 o->min_open ?
-			 errdetail("Allowed: a share above 0 and below 1, or a whole number of at most %s.",
+			 errdetail("Allowed values are a share above 0 and below 1, or a whole number of at most %s.",
 					   bound_text(o->max)) :
-			 errdetail("Allowed: a share above 0 and at most 1.0, or a whole number of at least %s and at most %s.",
+			 errdetail("Allowed values are a share above 0 and at most 1.0, or a whole number of at least %s and at most %s.",
 					   bound_text(Max(o->min, 2)), bound_text(o->max)),
-			 one ? errhint("1.0 is the share: all of them.") : 0));
+			 one ? errhint("For all of them use the share 1.0.") : 0));
 }
 
 /* A jsonb number as a double; NaN if it is not one that fits. */

@@ -177,7 +177,7 @@ curve_append(Curve *c, double threshold, uint64 tp, uint64 fp)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("curve has more than %d points", AD_MAX_CURVE),
-				 errhint("Say how many points to keep as a third argument.")));
+				 errhint("Set the number of points with a third argument.")));
 	if (c->n == c->capacity)
 	{
 		c->capacity *= 2;

@@ -36,7 +36,7 @@ ad_fdr_check_p(double p)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("p-value is out of range: %s", float8out_internal(p)),
-				 errdetail("Allowed: at least 0 and at most 1.")));
+				 errdetail("Allowed values are at least 0 and at most 1.")));
 }
 
 /* The method that the partition's first row gives. */

@@ -233,7 +233,7 @@ ad_fdr_reach(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("least_p is out of range: %s",
 						float8out_internal(least_p)),
-				 errdetail("Allowed: greater than 0 and at most 1.")));
+				 errdetail("Allowed values are greater than 0 and at most 1.")));
 	ad_options_parse(&given->root, "ad_fdr_reach", online_options,
 					 lengthof(online_options) - 1, NULL, &o);
 	reach = ad_fdr_online_reach(o.q, least_p, half_life_of(&o));

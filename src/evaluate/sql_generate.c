@@ -85,7 +85,7 @@ number_argument(double value, const char *name, double min)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" is out of range: %g", name, value),
-				 errdetail("Allowed: at least %g.", min)));
+				 errdetail("Allowed values are at least %g.", min)));
 	return value;
 }
 
@@ -97,7 +97,7 @@ share_argument(double value, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" is out of range: %g", name, value),
-				 errdetail("Allowed: at least 0 and at most 0.5.")));
+				 errdetail("Allowed values are at least 0 and at most 0.5.")));
 	return value;
 }
 
@@ -109,7 +109,7 @@ whole_argument(int64 value, const char *name, int64 min, int64 max)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" is out of range: " INT64_FORMAT, name, value),
-				 errdetail("Allowed: at least " INT64_FORMAT " and at most " INT64_FORMAT ".",
+				 errdetail("Allowed values are at least " INT64_FORMAT " and at most " INT64_FORMAT ".",
 						   min, max)));
 	return value;
 }

@@ -48,7 +48,7 @@ ad_check_range(const char *argument, int64 value, int64 min, int64 max)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" is out of range: " INT64_FORMAT,
 						argument, value),
-				 errdetail("Allowed: at least " INT64_FORMAT " and at most " INT64_FORMAT ".",
+				 errdetail("Allowed values are at least " INT64_FORMAT " and at most " INT64_FORMAT ".",
 						   min, max)));
 }
 

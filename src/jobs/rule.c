@@ -141,7 +141,7 @@ ad_job_rule_warn(const AdJob *job, double least_p)
 			 errmsg("rule of job \"%s\" can hardly raise an alert where fewer than 1 row in %.0f is one",
 					job->name, Max(1 / share, 1)) :
 			 errmsg("rule of job \"%s\" cannot raise an alert", job->name),
-			 errdetail("It is {\"%s\": %g}, and the least p-value of model \"%s\" is %g.",
+			 errdetail("It is {\"%s\": %g}, and the smallest p-value of model \"%s\" is %g.",
 					   rule_names[job->rule], job->rule_value, job->model, least_p),
 			 errhint("Train the model on more rows, or raise the share that ad_calibrate() holds out.")));
 }

@@ -87,7 +87,7 @@ begin_generation(AdModelBatch *m)
 
 	ereport(WARNING,
 			(errmsg("source of job \"%s\" was truncated", m->b->job->name),
-			 errdetail("Rows up to the watermark %s cannot be told from those it scored, and are left alone.",
+			 errdetail("Rows up to the watermark %s cannot be distinguished from those it scored, and are ignored.",
 					   ad_place_text(s->m, m->source.type)),
 			 errhint("To score them, run ad_rescan(job, since).")));
 	s->generation++;

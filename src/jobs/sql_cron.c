@@ -252,7 +252,7 @@ ad_cron_move(const AdEntry *from, const AdEntry *to, const char *what)
 				 errmsg("cannot give scheduled %s to role \"%s\"",
 						what, GetUserNameFromId(to->role, false)),
 				 errdetail("Its schedule cannot follow: the role has no privilege on schema cron."),
-				 errhint("Say GRANT USAGE ON SCHEMA cron TO %s, or take it from the schedule first, with the ad_unschedule function of its kind.",
+				 errhint("Run GRANT USAGE ON SCHEMA cron TO %s, or take it from the schedule first, with the ad_unschedule function of its kind.",
 						 quote_identifier(GetUserNameFromId(to->role, false)))));
 	remove_entry(from, found.id);
 	(void) note_entry(from, NULL);
@@ -275,7 +275,7 @@ no_cron(const AdEntry *entry, const char *what, const char *schedule,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot schedule %s without pg_cron", what),
 				 errdetail("pg_cron is loaded, for database \"%s\".", elsewhere),
-				 errhint("There, a superuser can say: SELECT cron.schedule_in_database(%s, %s, %s, %s, %s)",
+				 errhint("A superuser can run there: SELECT cron.schedule_in_database(%s, %s, %s, %s, %s)",
 						 quote_literal_cstr(entry_name(entry)),
 						 quote_literal_cstr(schedule),
 						 quote_literal_cstr(entry->command),

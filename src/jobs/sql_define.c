@@ -438,7 +438,7 @@ not_changeable(const AdJobDefinition *kind, const JsonbValue *key)
 			 errmsg("a job has no \"%s\" that could be changed", name),
 			 strcmp(name, "name") == 0 ?
 			 errhint("Use ad_rename_job().") :
-			 errhint("There are %s.", known.data)));
+			 errhint("Settings that can be changed are %s.", known.data)));
 }
 
 /* The text of a change that is no option: a string, not null. */

@@ -118,7 +118,7 @@ ad_job_number(PG_FUNCTION_ARGS)
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("cannot make a job of role \"%s\"", name),
-					 errdetail("Its query would run with rights that the current user does not have.")));
+					 errdetail("Its query would run with privileges that the current user does not have.")));
 		value = heap_getattr(row, ad_own_column(rel, "name"), desc, &isnull);
 		ereport(WARNING,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -230,6 +230,6 @@ ad_role_guard(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("row of table \"%s\" is left out",
 						RelationGetRelationName(rel)),
-				 errdetail("It is of a role whose rights the current user does not have.")));
+				 errdetail("It is of a role whose privileges the current user does not have.")));
 	return PointerGetDatum(NULL);
 }

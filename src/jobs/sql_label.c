@@ -264,7 +264,7 @@ find_row(Label *l)
 					l->job->name, ad_text_quote(l->values[LABEL_KEY]),
 					ad_text_quote(l->values[LABEL_WATERMARK])),
 			 reads ? errdetail("There is no such row in its source either.") :
-			 errdetail("Rows without an alert can be labelled by its owner.")));
+			 errdetail("Rows without an alert can be labeled by its owner.")));
 }
 
 /* Write a label, or take it back; how many labels were written or taken back. */

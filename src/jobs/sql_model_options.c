@@ -144,7 +144,7 @@ check_p_values(const AdJob *job, const Model *model)
 						job->model, job->rule_value),
 				 errdetail("It is calibrated on " INT64_FORMAT " rows, so the least is 1/" INT64_FORMAT ".",
 						   model->rows, model->rows + 1),
-				 errhint("Train it on more rows, with a greater share in ad_calibrate(), or ask for less.")));
+				 errhint("Train it on more rows, with a larger share in ad_calibrate(), or use a less strict rule.")));
 	ad_job_rule_warn(job, model->least_p);
 }
 
@@ -176,7 +176,7 @@ check(AdJob *job, const AdJobColumns *source)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("model \"%s\" has a model per entity", job->model),
-				 errhint("Say which column names the entity: model_by => 'merchant'.")));
+				 errhint("Set the column of the entity: model_by => 'merchant'.")));
 	if (job->features != NULL)
 		for (int i = 0; job->features[i]; i++)
 			(void) ad_job_column(source, job->features[i], "feature");
@@ -184,13 +184,13 @@ check(AdJob *job, const AdJobColumns *source)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("features of model \"%s\" have no names", job->model),
-				 errhint("Say which columns they are: features => ARRAY['a', 'b'].")));
+				 errhint("Set the columns: features => ARRAY['a', 'b'].")));
 	else if (model.missing != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("source lacks features of model \"%s\"", job->model),
 				 errdetail("It has no column %s.", model.missing),
-				 errhint("Use a query that gives them the names they had in training, or say which columns they are: features => ARRAY['a', 'b'].")));
+				 errhint("Use a query that gives them the names they had in training, or set the columns: features => ARRAY['a', 'b'].")));
 	check_columns(job, source);
 	check_p_values(job, &model);
 }

@@ -144,7 +144,7 @@ ad_job_own(Datum name, bool isnull, const char *lock, AdJobRow *out)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for job \"%s\"", out->name),
 				 errdetail("Only its owner may do that."),
-				 errhint("ad_jobs says who that is. Members of that role may, too.")));
+				 errhint("ad_jobs shows the owner. Members of that role may do it, too.")));
 	}
 	if (lock != NULL &&
 		(!find(name, psprintf("SELECT j.id, j.owner::oid, j.name FROM %%s._ad_job j WHERE j.name = $1 %s",
@@ -174,7 +174,7 @@ ad_job_may_label(Datum name, AdJobRow *out)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for job \"%s\"", out->name),
 				 errdetail("The privilege \"label\" is needed."),
-				 errhint("The owner of the job can give it with ad_grant_job().")));
+				 errhint("The owner of the job can grant it with ad_grant_job().")));
 	if (!find(name, psprintf("%s FOR KEY SHARE", by_name), out))
 		ad_job_no_job(ad_text_quote(name));
 }

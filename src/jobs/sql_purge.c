@@ -137,7 +137,7 @@ purge_subject(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("one of key and entity must be given, and not both"),
-				 errhint("Say ad_purge_subject(job, key => '...') or ad_purge_subject(job, entity => '...').")));
+				 errhint("Use ad_purge_subject(job, key => '...') or ad_purge_subject(job, entity => '...').")));
 	/* waits for a batch that is being done, and a label that is being written */
 	ad_job_own(PG_GETARG_DATUM(0), false, "FOR UPDATE", &row);
 	job = ad_job_read_options(row.id);

@@ -205,7 +205,7 @@ ad_bad_row(AdModelBatch *m, const AdVersion *v, const char *message, int sqlstat
 				 errmsg("row with key \"%s\" and watermark \"%s\" cannot be scored: %s",
 						key == NULL ? "NULL" : ad_quote_clip(key),
 						watermark == NULL ? "NULL" : watermark, message),
-				 errhint("Leave such rows out with WHERE, or let the job pass over them: ad_alter_job(name, '{\"on_error\": \"skip\"}').")));
+				 errhint("Leave such rows out with WHERE, or let the job skip them: ad_alter_job(name, '{\"on_error\": \"skip\"}').")));
 	if (m->run->fails)
 		ereport(ERROR,
 				(errcode(sqlstate),

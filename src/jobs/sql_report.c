@@ -62,7 +62,7 @@ subject(const char *name, Datum value, const char *what)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("there are a model and a job \"%s\"",
 						ad_quote_clip(name)),
-				 errhint("Say which: what => 'model' or what => 'job'.")));
+				 errhint("Choose one: what => 'model' or what => 'job'.")));
 	if (what == NULL ? !model && !job : strcmp(what, "model") == 0 ? !model : !job)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

@@ -213,8 +213,8 @@ find_unfit(Labels *l, const char *model)
 	}
 	if (l->warns)
 		ereport(WARNING,
-				(errmsg_plural("%d labelled row does not fit the features of model \"%s\" and is left out",
-							   "%d labelled rows do not fit the features of model \"%s\" and are left out",
+				(errmsg_plural("%d labeled row does not match the features of model \"%s\" and is left out",
+							   "%d labeled rows do not match the features of model \"%s\" and are left out",
 							   count, count, model)));
 	l->values[LABELS_UNFIT] = DirectFunctionCall1(jsonb_in,
 												  CStringGetDatum(psprintf("[%s]", unfit.data)));

@@ -376,7 +376,7 @@ ad_retrain_model(const char *model, const AdRetrain *asked)
 	if (asked->weigh && !has_members(&champion))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("model \"%s\" has no members to weigh", model),
+				 errmsg("model \"%s\" has no members to weight", model),
 				 errhint("ad_auto() and ad_ensemble() have some.")));
 	if (!weigh(model, &champion, &why) && asked->weigh)
 	{

@@ -326,7 +326,7 @@ check_alone(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 				 errmsg("job cannot be run inside a transaction block"),
 				 errdetail("Each batch of it is a transaction of its own."),
-				 errhint("End the transaction first. In a client that begins them by itself, switch autocommit on.")));
+				 errhint("End the transaction first. In a client that begins transactions automatically, turn on autocommit.")));
 }
 
 /*

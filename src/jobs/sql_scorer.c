@@ -291,7 +291,7 @@ ad_scorer_check(AdScorer *s)
 	if (s->model_by >= 0 && s->version != 0 && !s->groups)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("model \"%s\" has no model per entity any more",
+				 errmsg("model \"%s\" no longer has a model per entity",
 						s->job->model),
 				 errhint("Train it with ad_train_groups(), or take model_by from the job with ad_alter_job().")));
 	if (s->fits.info == NULL)

@@ -224,8 +224,8 @@ changed(const AdJob *before, const AdJob *after)
 		(after->method != AD_SERIES_WINDOW || before->window_points == after->window_points))
 		return;
 	ereport(NOTICE,
-			(errmsg("series of job \"%s\" are learnt anew", after->name),
-			 errdetail("The next run reads the source from the beginning, or as far back as option history says, and goes on with alerts where it was.")));
+			(errmsg("series of job \"%s\" are learned again", after->name),
+			 errdetail("The next run reads the source from the beginning, or as far back as option history says, and continues with alerts where it was.")));
 }
 
 const AdJobDefinition ad_job_define_series = {

@@ -296,7 +296,7 @@ read_page(FunctionCallInfo fcinfo, Picture *p, AdSeriesPlot *plot)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("size of the plot is out of range: %d by %d", plot->width, plot->height),
-				 errdetail("Allowed: a width of 200 to 10000 and a height of 100 to 10000.")));
+				 errdetail("Allowed values are a width of 200 to 10000 and a height of 100 to 10000.")));
 }
 
 /* The job of a call, which is the current user's. */

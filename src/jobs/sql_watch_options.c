@@ -57,7 +57,7 @@ metric_of(const char *name, Size len, const char *where)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s name a metric \"%s\", which does not exist", where,
 						ad_quote_clip_len(name, len)),
-				 errdetail("There are %s.", metric_names())));
+				 errdetail("Valid metrics are %s.", metric_names())));
 	return (AdWatchMetric) metric;
 }
 
@@ -259,7 +259,7 @@ check_columns(const AdJob *job, const AdJobColumns *source)
 		ereport(NOTICE,
 				(errmsg("watch \"%s\" follows the first %d of %d columns", job->name,
 						AD_WATCH_COLUMNS, n),
-				 errhint("Say which: columns => ARRAY['a', 'b']. Several watches may be of one table.")));
+				 errhint("Set the columns: columns => ARRAY['a', 'b']. Several watches may be of one table.")));
 }
 
 /* Raise what is wrong with a watch. */

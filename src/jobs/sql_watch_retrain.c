@@ -48,7 +48,7 @@ ad_watch_retrain(const AdJob *j, const struct AdRetrain *asked)
 	if (j->owner != GetUserId())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("watch \"%s\" learns anew for its owner only", j->name),
+				 errmsg("watch \"%s\" learns again for its owner only", j->name),
 				 errhint("SET ROLE first.")));
 	s = ad_state_own(j);
 	initStringInfo(&buf);

@@ -273,7 +273,7 @@ read_window(JsonbContainer *object, const WindowOption *w)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"%s\" is out of range: %s", w->name,
 						ad_quote_clip(string)),
-				 errdetail("Allowed: greater than 0 and at most %.0f seconds.",
+				 errdetail("Allowed values are greater than 0 and at most %.0f seconds.",
 						   MAX_WINDOW_SECONDS)));
 	return seconds;
 }
@@ -328,7 +328,7 @@ read_dialect(JsonbContainer *object, AdMarketOptions *out)
 						ad_quote_clip_len(v.val.string.val,
 										  v.val.string.len)) :
 				 errmsg("option \"dialect\" must be text"),
-				 errhint("Known dialects: %s.", ad_dialect_presets())));
+				 errhint("Valid dialects are %s.", ad_dialect_presets())));
 }
 
 /* Read option "words": meanings as keys, words as values. */
@@ -427,7 +427,7 @@ read_close(JsonbContainer *object)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"close\" is out of range: %g", seconds),
-				 errdetail("Allowed: %.0f seconds before and after 1970.",
+				 errdetail("Allowed values are %.0f seconds before and after 1970.",
 						   MAX_CLOSE_SECONDS)));
 	return microseconds(seconds - EPOCH_SECONDS);
 }

@@ -533,6 +533,6 @@ ad_row_refuse(AdBadRow bad, const AdDialect *words, const char *content)
 			(errcode(code),
 			 errmsg("%s", _(message)),
 			 errdetail("Row: %s.", content),
-			 allowed ? errhint("Known words: %s. Option \"words\" names others, on_bad => 'skip' passes such rows over.", allowed) :
-			 errhint("Option on_bad => 'skip' passes such rows over.")));
+			 allowed ? errhint("Valid words are %s. Option \"words\" sets others, on_bad => 'skip' ignores such rows.", allowed) :
+			 errhint("Option on_bad => 'skip' ignores such rows.")));
 }

@@ -21,7 +21,7 @@ pixels(int value, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s is out of range: %d", name, value),
-				 errdetail("Allowed: 200 to 10000 pixels.")));
+				 errdetail("Allowed values are 200 to 10000 pixels.")));
 	return value;
 }
 

@@ -65,7 +65,7 @@ ad_ensemble_check(const AdEnsembleOptions *options)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"k\" cannot be %d where \"combine\" is \"%s\"",
 						options->k, combine_names[options->combine]),
-				 errhint("It is for combine => 'top' alone.")));
+				 errhint("It can be set with combine => 'top' only.")));
 }
 
 /* Say how a model that is to be an ensemble combines scores. */

@@ -152,7 +152,7 @@ check_misplaced(JsonbContainer *spec, const AdDetector *d, const char *owner)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown option \"%s\" for %s", "threshold", owner),
-				 errhint("A threshold of the score is no part of a spec: compare ad_score() with it, or give ad_calibrate() the contamination that ad_is_anomaly() goes by.")));
+				 errhint("A threshold of the score is not part of a spec: compare ad_score() with it, or set the contamination for ad_is_anomaly() with ad_calibrate().")));
 }
 
 /* Return whether a spec has no keys but a detector's and those of its parts. */

@@ -149,7 +149,7 @@ look(AdOwnRelation which)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("relation \"%s\" of extension \"%s\" is missing",
 						names[which], EXTENSION),
-				 errhint("If the extension is of an older version, run ALTER EXTENSION %s UPDATE; if its schema \"%s\" was renamed, name it so again.",
+				 errhint("If the extension is of an older version, run ALTER EXTENSION %s UPDATE; if its schema \"%s\" was renamed, rename it back.",
 						 EXTENSION, PRIVATE)));
 	return found[which] = rel;
 }

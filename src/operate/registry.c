@@ -197,7 +197,7 @@ ad_registry_no_model(const char *name)
 			 errmsg("model \"%s\" does not exist", name),
 			 nearest ? errhint("Did you mean \"%s\"?", nearest) :
 			 strncmp(name, "\\x", 2) == 0 ?
-			 errhint("A string without a type is the name of a model. Cast the bytes of one to bytea.") :
+			 errhint("An untyped string is the name of a model. Cast the bytes of a model to bytea.") :
 			 OidIsValid(ad_citus_catalog("pg_dist_shard")) && !OidIsValid(ad_copy_shard()) ?
 			 errhint("If it was trained on the coordinator of this cluster of Citus, say there: SELECT ad_share_models().") :
 			 errhint("The view ad_models has those that you may use.")));
@@ -223,7 +223,7 @@ ad_registry_check(const text *name, Snapshot snapshot,
 						text_to_cstring(name)),
 				 errdetail("The privilege \"%s\" is needed.",
 						   ad_privilege_name(need)),
-				 errhint("An owner of the model can give it with ad_grant_model().")));
+				 errhint("An owner of the model can grant it with ad_grant_model().")));
 }
 
 /*
@@ -375,7 +375,7 @@ ad_registry_model(const text *name, int32 *version,
 }
 
 /*
- * The query of a model would run with the rights of the current user: raise an
+ * The query of a model would run with the privileges of the current user: raise an
  * error unless who wrote it has them.
  */
 void
@@ -391,12 +391,12 @@ ad_registry_check_trainer(const char *model, const char *trained_by)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("nobody is known to have trained model \"%s\"", model),
-				 errdetail("It was restored by a role without the rights of who did. Its query would run with the rights of \"%s\".", user),
+				 errdetail("It was restored by a role without the privileges of the role that trained it. Its query would run with the privileges of \"%s\".", user),
 				 errhint("Read the query in ad_models, and train once with ad_train().")));
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("training query of model \"%s\" is that of role \"%s\"",
 					model, trained_by),
-			 errdetail("It would run with the rights of \"%s\".", user),
+			 errdetail("It would run with the privileges of \"%s\".", user),
 			 errhint("SET ROLE to it; or read the query in ad_models, and train with ad_train().")));
 }

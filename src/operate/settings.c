@@ -43,12 +43,12 @@ define_counting(bool preloading)
 {
 	DefineCustomBoolVariable("anomaly.stat_models",
 							 "Sets whether scoring is counted for ad_stat_models.",
-							 "It is of effect only if the library is preloaded.",
+							 "Takes effect only if the library is preloaded.",
 							 &ad_stats_enabled, true,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("anomaly.stat_models_max",
 							"Sets the number of models that ad_stat_models keeps counts of.",
-							"Models without a name make room for others first, then those of the role that has most.",
+							"When it is reached, models without a name are evicted first, then those of the role with the most models.",
 							&ad_stats_max, 1000, 16, 100000,
 							preloading ? PGC_POSTMASTER : PGC_SIGHUP, 0,
 							NULL, NULL, NULL);
@@ -123,21 +123,21 @@ static void
 define_job_health(void)
 {
 	DefineCustomIntVariable("anomaly.health_job_lag_warning",
-							"Sets the time since a job's last good run from which ad_health warns.",
+							"Sets the time since a job's last successful run from which ad_health warns.",
 							NULL, &health_job_lag_warning,
 							15, 0, INT_MAX, PGC_USERSET,
 							GUC_UNIT_MIN, NULL, NULL, NULL);
 	DefineCustomIntVariable("anomaly.health_job_lag_critical",
-							"Sets the time since a job's last good run from which ad_health is critical.",
+							"Sets the time since a job's last successful run from which ad_health is critical.",
 							NULL, &health_job_lag_critical,
 							60, 0, INT_MAX, PGC_USERSET,
 							GUC_UNIT_MIN, NULL, NULL, NULL);
 	DefineCustomIntVariable("anomaly.health_job_failures_warning",
-							"Sets the number of failed runs of a job in a row from which ad_health warns.",
+							"Sets the number of consecutive failed runs of a job from which ad_health warns.",
 							NULL, &health_job_failures_warning,
 							1, 1, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("anomaly.health_job_failures_critical",
-							"Sets the number of failed runs of a job in a row from which ad_health is critical.",
+							"Sets the number of consecutive failed runs of a job from which ad_health is critical.",
 							NULL, &health_job_failures_critical,
 							3, 1, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("anomaly.health_alerts_warning",

@@ -108,7 +108,7 @@ ad_pvalue_randomized(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("u is out of range: %s", float8out_internal(u)),
-				 errdetail("Allowed: at least 0 and at most 1.")));
+				 errdetail("Allowed values are at least 0 and at most 1.")));
 	score = score_row(call, m);
 	PG_RETURN_FLOAT8(ad_scores_pvalue_random(&m->calibration.held_out, score,
 											 u));

@@ -131,7 +131,7 @@ other_features(const AdGroupTask *t, const char *detail)
 			 errmsg("model \"%s\" cannot be the fallback of model \"%s\"",
 					t->fallback, t->name),
 			 errdetail_internal("%s", detail),
-			 errhint("Train it with the same columns, in the same order, but for those that name the entity.")));
+			 errhint("Train it with the same columns, in the same order, except those that identify the entity.")));
 }
 
 /*
@@ -255,7 +255,7 @@ check_any(const AdGroupTask *t, const AdGroupFit *f)
 					f->entities, t->name),
 			 errdetail("The first entity: %s.", f->first_problem ? f->first_problem : ""),
 			 t->fallback ? errhint("All rows are scored by the fallback.") :
-			 errhint("Lower min_rows, or give a fallback: the version is then stored all the same.")));
+			 errhint("Lower min_rows, or give a fallback: the version is then stored.")));
 }
 
 /* Add what is being trained to the context of an error. */

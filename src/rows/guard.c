@@ -63,7 +63,7 @@ ad_version_guard(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("cannot store a model in the name of role \"%s\"",
 						ad_quote_clip(name)),
-				 errdetail("Its query would be trusted with rights that the current user does not have.")));
+				 errdetail("Its query would be trusted with privileges that the current user does not have.")));
 	value = heap_getattr(row, ad_own_column(rel, "name"), desc, &isnull);
 	ereport(WARNING,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

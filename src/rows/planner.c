@@ -164,7 +164,7 @@ void
 ad_planner_init(void)
 {
 	DefineCustomBoolVariable("anomaly.planner_support",
-							 "Sets whether the planner is told what scores cost and how many rows are anomalies.",
+							 "Sets whether the planner uses the cost of scores and the share of anomalies.",
 							 NULL,
 							 &planner_support,
 							 true, PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);

@@ -292,8 +292,8 @@ check_range(const char *what, int64 v, int64 max)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("%s is out of range: %lld", what, (long long) v),
-			 max == 0 ? errdetail("Allowed: at least 1.") :
-			 errdetail("Allowed: at least 1 and at most %lld.",
+			 max == 0 ? errdetail("Allowed values are at least 1.") :
+			 errdetail("Allowed values are at least 1 and at most %lld.",
 					   (long long) max)));
 }
 

@@ -74,12 +74,12 @@ share_models(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to share models"),
-				 errdetail("Only the owner of the tables of extension \"anomaly\" may.")));
+				 errdetail("Only the owner of the tables of extension \"anomaly\" may do that.")));
 	if (!OidIsValid(ad_citus_catalog("pg_dist_shard")))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("extension \"citus\" is not installed"),
-				 errhint("ad_publish_model() brings models to foreign servers.")));
+				 errhint("ad_publish_model() copies models to foreign servers.")));
 	if (ad_citus_is_worker())
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

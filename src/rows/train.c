@@ -225,7 +225,7 @@ weighted_spec(const char *name, const AdQuery *query, const char *labels,
 	if (m->nmembers == 0)
 	{
 		ereport(NOTICE,
-				(errmsg("labels say nothing of model \"%s\", which has no members to weigh", name),
+				(errmsg("labels do not affect model \"%s\", which has no members to weightt", name),
 				 errhint("ad_auto() and ad_ensemble() have some.")));
 		return (Datum) 0;
 	}

@@ -272,7 +272,7 @@ ad_series_short_notice(bool *said, const AdStlResult *result)
 	*said = true;
 	ereport(NOTICE,
 			(errmsg("series has fewer than two periods: trend only"),
-			 errdetail("The series has %zu points, the period %zu. Further short series of this query are not announced.",
+			 errdetail("The series has %zu points, the period %zu. Further short series of this query are not reported.",
 					   result->n, result->dropped)));
 }
 

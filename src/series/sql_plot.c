@@ -46,7 +46,7 @@ read_page(FunctionCallInfo fcinfo, int arg, AdSeriesPlot *plot)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("size of the plot is out of range: %d by %d",
 						plot->width, plot->height),
-				 errdetail("Allowed: at least 200 and at most 10000 each way.")));
+				 errdetail("Allowed values are at least 200 and at most 10000 each way.")));
 	plot->title = label_argument(fcinfo, arg, "title");
 }
 
@@ -330,7 +330,7 @@ columns_of(const char *query)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("columns of the query to draw cannot be drawn"),
-				 errdetail("Expected (value, time): a number and a time, or a number that counts.")));
+				 errdetail("Expected (value, time): a number and a time, or an integer.")));
 	return c;
 }
 

@@ -101,7 +101,7 @@ window_argument(AdSeriesWindow *window, int min_length, Size max_length,
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("window length is out of range: %d", m),
-				 errdetail("Allowed: at least %d and at most %zu points.",
+				 errdetail("Allowed values are at least %d and at most %zu points.",
 						   min_length, max_length)));
 	return (Size) m;
 }

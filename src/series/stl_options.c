@@ -73,7 +73,7 @@ span_of(const char *key, const JsonbValue *v, double min, AdSpan *span)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("option \"%s\" is out of range: %s", key,
 							ad_option_text(v)),
-					 errdetail("Allowed: at least %.16g and at most %.16g points.",
+					 errdetail("Allowed values are at least %.16g and at most %.16g points.",
 							   min, max)));
 		if (d == floor(d))
 		{
@@ -164,7 +164,7 @@ ad_series_key_periods(JsonbContainer *object, AdSpan *periods, int *nperiods,
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("option \"%s\" has %d elements", "period", n),
-					 errdetail("Allowed: at least 1 and at most %d.",
+					 errdetail("Allowed values are at least 1 and at most %d.",
 							   AD_SERIES_MAX_SEASONS)));
 		for (int i = 0; i < n; i++)
 			span_of("period",

@@ -80,7 +80,7 @@ ad_check_contamination(double share)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("contamination is out of range: %s", float8out_internal(share)),
-				 errdetail("Allowed: greater than 0 and at most 0.5.")));
+				 errdetail("Allowed values are greater than 0 and at most 0.5.")));
 }
 
 /* A budget in seconds, checked. */
@@ -97,7 +97,7 @@ ad_budget_seconds(const Interval *budget)
 				 errmsg("budget is out of range: %s",
 						DatumGetCString(DirectFunctionCall1(interval_out,
 															IntervalPGetDatum(budget)))),
-				 errdetail("Allowed: longer than 0 seconds.")));
+				 errdetail("Allowed values are longer than 0 seconds.")));
 	return seconds;
 }
 

@@ -131,7 +131,7 @@ ad_check_file_name(const char *picture)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("picture is \"%s\", must be the name of a file",
 						ad_quote_clip(picture)),
-				 errdetail("Allowed: 1 to %d letters, digits and any of . _ - /.",
+				 errdetail("Allowed values are 1 to %d letters, digits and any of . _ - /.",
 						   MAX_FILE_NAME)));
 }
 

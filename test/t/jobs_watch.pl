@@ -132,7 +132,7 @@ is(as('nobody', 'SELECT count(*) FROM ad_watch_metrics'), '0', 'others see none 
 like(as('nobody', "SELECT ad_retrain('one')"), qr/does not exist/, 'nor can they have it learn anew');
 as('team_one', "SELECT ad_grant_job('one', 'reader')");
 cmp_ok(as('reader', "SELECT count(*) FROM ad_watch_metrics WHERE job = 'one'"), '>', 100, 'who may read its alerts reads its metrics');
-is(as('member', "SELECT ad_retrain('one')"), 'watch "one" learns anew for its owner only', 'a member of the owner does not read as him');
+is(as('member', "SELECT ad_retrain('one')"), 'watch "one" learns again for its owner only', 'a member of the owner does not read as him');
 is(as('team_one', "SELECT ad_retrain('one') ->> 'activated'"), 'true', 'its owner has it learn anew');
 my $alerts = sql("SELECT count(*) FROM ad_alerts WHERE job = 'one'");
 as('team_one', "CALL ad_run_job('one', until => '$end')");
