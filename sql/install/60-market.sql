@@ -154,12 +154,12 @@ COMMENT ON COLUMN @extschema@.ad_layering_sequence.rule IS 'how it was found: af
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.severity IS '0 to 100: rank by it';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.first_row IS 'row of the first order in the partition, from 1';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.trade_row IS 'row of the completing trade in the partition, from 1';
-COMMENT ON COLUMN @extschema@.ad_layering_sequence.counted_cancels IS 'cancels that the rule counts: for strict and anchored those by which the orders count as cancelled';
-COMMENT ON COLUMN @extschema@.ad_layering_sequence.counted_cancel_qty IS 'quantity of the counted cancels; for strict and anchored what was cancelled of the orders by then';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.counted_cancels IS 'cancels that the rule counts: for strict and anchored those by which the orders count as canceled';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.counted_cancel_qty IS 'quantity of the counted cancels; for strict and anchored what was canceled of the orders by then';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.duration_s IS 'metric: duration in seconds';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.placed_orders IS 'metric: orders of the side in [start_time, end_time]';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.placed_qty IS 'metric: their quantity';
-COMMENT ON COLUMN @extschema@.ad_layering_sequence.matched_cancels IS 'metric: of those orders, how many count as cancelled by end_time';
+COMMENT ON COLUMN @extschema@.ad_layering_sequence.matched_cancels IS 'metric: of those orders, how many count as canceled by end_time';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.cancel_ratio IS 'metric: matched_cancels / placed_orders';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.cancel_qty_ratio IS 'metric: cancelled_qty / placed_qty';
 COMMENT ON COLUMN @extschema@.ad_layering_sequence.price_levels IS 'metric: distinct prices of the orders that have one';

@@ -30,7 +30,7 @@ COMMENT ON COLUMN @extschema@.ad_quote_stuffing_episode.end_time IS 'time of the
 COMMENT ON COLUMN @extschema@.ad_quote_stuffing_episode.duration IS 'end_time - start_time';
 COMMENT ON COLUMN @extschema@.ad_quote_stuffing_episode.messages IS 'orders, cancels and amendments of the episode';
 COMMENT ON COLUMN @extschema@.ad_quote_stuffing_episode.orders IS 'orders placed, amendments included';
-COMMENT ON COLUMN @extschema@.ad_quote_stuffing_episode.cancels IS 'orders cancelled, amendments included';
+COMMENT ON COLUMN @extschema@.ad_quote_stuffing_episode.cancels IS 'orders canceled, amendments included';
 COMMENT ON COLUMN @extschema@.ad_quote_stuffing_episode.buy_messages IS 'messages of side BUY';
 COMMENT ON COLUMN @extschema@.ad_quote_stuffing_episode.sell_messages IS 'messages of side SELL';
 COMMENT ON COLUMN @extschema@.ad_quote_stuffing_episode.cancel_rate IS 'the smaller of orders and cancels over the larger, 0 to 1';
@@ -123,9 +123,9 @@ COMMENT ON COLUMN @extschema@.ad_marking_close_trading.imbalance IS '|buy_qty - 
 COMMENT ON COLUMN @extschema@.ad_marking_close_trading.volume_share IS 'their sum / quantity traded in the partition up to the close, 0 to 1';
 COMMENT ON COLUMN @extschema@.ad_marking_close_trading.reference_price IS 'price of the last trade before the window; if there is none, of the first one in it; NaN if neither has one';
 COMMENT ON COLUMN @extschema@.ad_marking_close_trading.last_price IS 'price of the last trade of the side in the window; NaN if none has one';
-COMMENT ON COLUMN @extschema@.ad_marking_close_trading.move_bps IS '(last_price - reference_price) / reference_price in basis points, positive in favour of the side; NaN if a price is missing or not positive';
+COMMENT ON COLUMN @extschema@.ad_marking_close_trading.move_bps IS '(last_price - reference_price) / reference_price in basis points, positive in favor of the side; NaN if a price is missing or not positive';
 COMMENT ON COLUMN @extschema@.ad_marking_close_trading.orders IS 'orders placed in the window, of both sides';
-COMMENT ON COLUMN @extschema@.ad_marking_close_trading.cancels IS 'orders cancelled in the window, of both sides';
+COMMENT ON COLUMN @extschema@.ad_marking_close_trading.cancels IS 'orders canceled in the window, of both sides';
 COMMENT ON COLUMN @extschema@.ad_marking_close_trading.first_row IS 'row of the first trade of the window in the partition, from 1';
 COMMENT ON COLUMN @extschema@.ad_marking_close_trading.last_row IS 'row of its last trade, from 1';
 COMMENT ON COLUMN @extschema@.ad_marking_close_trading.skipped_rows IS 'rows of the partition passed over because of on_bad';

@@ -68,7 +68,7 @@ RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_ranking_transfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION _anomaly._ad_ranking_transfn(internal, double precision, boolean) IS
-'transition of the aggregates over labelled scores';
+'transition of the aggregates over labeled scores';
 
 CREATE FUNCTION _anomaly._ad_ranking_k_transfn(internal, double precision, boolean, bigint)
 RETURNS internal
@@ -89,21 +89,21 @@ RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_ranking_combinefn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION _anomaly._ad_ranking_combinefn(internal, internal) IS
-'combines partial states of the aggregates over labelled scores';
+'combines partial states of the aggregates over labeled scores';
 
 CREATE FUNCTION _anomaly._ad_ranking_serialfn(internal)
 RETURNS bytea
 AS 'MODULE_PATHNAME', 'ad_ranking_serialfn'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION _anomaly._ad_ranking_serialfn(internal) IS
-'writes a partial state of the aggregates over labelled scores';
+'writes a partial state of the aggregates over labeled scores';
 
 CREATE FUNCTION _anomaly._ad_ranking_deserialfn(bytea, internal)
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_ranking_deserialfn'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION _anomaly._ad_ranking_deserialfn(bytea, internal) IS
-'reads a partial state of the aggregates over labelled scores';
+'reads a partial state of the aggregates over labeled scores';
 
 CREATE FUNCTION _anomaly._ad_roc_auc_finalfn(internal)
 RETURNS double precision

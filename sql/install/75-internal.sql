@@ -309,4 +309,4 @@ CREATE AGGREGATE _anomaly._ad_weigh(model bytea, scores double precision[], labe
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE _anomaly._ad_weigh(bytea, double precision[], double precision) IS
-'what labelled rows say of the members of an ensemble, by _ad_member_scores(): labels, anomalies, ROC AUC and weights of the members; label: 1, an anomaly, 0 or NULL; NULL without labels';
+'evaluates the members of an ensemble on labeled rows, by _ad_member_scores(): labels, anomalies, ROC AUC and weights of the members; label: 1, an anomaly, 0 or NULL; NULL without labels';

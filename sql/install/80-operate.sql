@@ -583,7 +583,7 @@ BEGIN
 	IF $6 IS NOT NULL THEN
 		IF NOT $6 OPERATOR(pg_catalog.=) ANY (q.columns) THEN
 			RAISE EXCEPTION 'query to compare on has no column "%"', _anomaly._ad_quote($6)
-				USING ERRCODE = 'undefined_column', HINT = 'label names a column that says which rows are anomalies.';
+				USING ERRCODE = 'undefined_column', HINT = 'label must name a column that marks anomalies.';
 		END IF;
 		metrics := '_anomaly._ad_roc_auc(s1, l), _anomaly._ad_roc_auc(s2, l), '
 			'_anomaly._ad_average_precision(s1, l), _anomaly._ad_average_precision(s2, l)';

@@ -145,7 +145,7 @@ CREATE TABLE _anomaly._ad_label (
 );
 -- a version of a row, or, of a row without an alert, its key alone
 CREATE UNIQUE INDEX _ad_label_key ON _anomaly._ad_label (job_id, key, coalesce(generation, 0), coalesce(place, 0));
-COMMENT ON TABLE _anomaly._ad_label IS 'what people say of rows';
+COMMENT ON TABLE _anomaly._ad_label IS 'labels of rows, with role and time';
 
 CREATE TABLE _anomaly._ad_job_grant (
     job_id integer NOT NULL,

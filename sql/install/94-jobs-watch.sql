@@ -110,7 +110,7 @@ COMMENT ON COLUMN @extschema@.ad_watch_metrics.upper IS
 'Upper bound of the expected range; NULL if there is none, or it is unknown.';
 COMMENT ON COLUMN @extschema@.ad_watch_metrics.score IS 'Number of deviations from the expected value.';
 COMMENT ON COLUMN @extschema@.ad_watch_metrics.verdict IS
-'ok, low, high, below min, above max, learning, labelled (as an anomaly, and therefore not learned) or no '
+'ok, low, high, below min, above max, learning, labeled (as an anomaly, and therefore not learned) or no '
 'value.';
 COMMENT ON COLUMN @extschema@.ad_watch_metrics.period IS 'Start of the period.';
 GRANT SELECT ON @extschema@.ad_watch_metrics TO PUBLIC;

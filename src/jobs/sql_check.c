@@ -154,7 +154,7 @@ check_clock(const AdJob *job, const AdJobColumns *source)
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("source has no column \"%s\"", ad_quote_clip(job->watermark)),
 			 errdetail("It is the watermark column."),
-			 errhint("Argument \"columns\" says what the source calls the time of an event: columns => '{\"ts\": \"...\"}'.")));
+			 errhint("Set the column of the time with argument \"columns\": columns => '{\"ts\": \"...\"}'.")));
 }
 
 /*

@@ -7,6 +7,7 @@
 use strict;
 use warnings;
 
+use Encode qw(decode_utf8);
 use FindBin;
 use File::Basename qw(basename dirname);
 use File::Temp qw(tempdir);
@@ -286,6 +287,127 @@ for my $path (contents('CONTRIBUTING.md') =~ m{`((?:src|sql|test|docs|bench|expe
 	push @gone, "CONTRIBUTING.md names $path" if $path !~ /NAME|\bX--|--X/ && !grep { -e } glob($path);
 }
 none('CONTRIBUTING.md names files that are there', @gone);
+
+# --- words: documents, comments of objects, messages
+
+# What a reader stumbles over, with what to write. British spellings are wrong
+# but in names that are released (labelled_by, cancelled_qty) and in the words
+# of others (ORDER_CANCELLED): code, in backquotes, is not looked at.
+my @banned = (
+	[ qr/\b(?:un)?labell\w+|\bneighbour\w*|\bcentred?\b|\blearnt\b|\bcatalogue|\bbehaviour|\bcolour|\bmodell(?:ed|ing)\b|\bcancell(?:ed|ing)\b/i, 'American spelling' ],
+	[ qr/\b(?:penal|summar|optim|factor|maxim|minim|recogn|organ|real|initial|serial|visual|synchron|normal|general|special|regular|random|standard|priorit|categor)is(?:e|ed|es|ing|ations?)\b/i, 'American spelling' ],
+	[ qr/\btowards\b|\bspoilt\b|\bgrey\b|\bfavour/i, 'American spelling' ],
+	[ qr/\ban? (?:alert|row|notification|line|notice|sketch|score|fit|model|entry|message) an? (?:row|strange \w+|feature|group|batch|query|fold|point|case|month|spec|period|element|detector|server|day|call)\b/i, '"one alert per row"' ],
+	[ qr/\bof (?:no )?effect\b/i, '"does not affect"' ],
+	[ qr/\b(?:is|are|be|was|were) passed over\b|\bpasses? (?:such|it|them)?\s*over\b(?! the)/i, '"is ignored"' ],
+	[ qr/\bgreatest\b|\bthe least\b(?! recently| used| anomalous)/i, '"largest", "smallest", "highest", "lowest"' ],
+	[ qr/\bstranger\b|\ba strange\b/i, '"more anomalous"' ],
+	[ qr/\bmade-up\b/i, '"synthetic"' ],
+	[ qr/\bat fault\b/i, '"invalid"' ],
+	[ qr/\b(?:say|says|said) (?:so|of|that|whether|what|which|how|why)\b/i, 'report, return, show, set' ],
+	[ qr/\btells? (?:whether|what|which|how|why|the)\b/i, 'report, return, show' ],
+	[ qr/\bis none of (?:its|his|the)\b|\bmakes? nothing of\b|\bwhat it made of\b/i, 'plain English' ]);
+
+# Prose of a document, line by line, without code; the part of a line that a
+# generated table has is looked at too.
+sub prose_lines
+{
+	my ($file) = @_;
+	my ($number, $fence, @lines) = (0, 0);
+
+	for my $line (split /\n/, contents($file))
+	{
+		$number++;
+		$fence = !$fence if $line =~ /^```/;
+		next if $fence || $line =~ /^```|^    |^<!--/;
+		$line =~ s/`[^`]*`|\]\([^)]*\)|<a id="[^"]*">//g;
+		push @lines, [ "$file:$number", $line ];
+	}
+	return @lines;
+}
+
+# Strings of messages in C, and of comments and messages in SQL.
+sub message_lines
+{
+	my ($file) = @_;
+	my $text = $text{$file} // contents($file);
+	my @found;
+
+	if ($file =~ /\.[ch]$/)
+	{
+		while ($text =~ /\b(?:errmsg|errmsg_plural|errhint|errhint_plural|errdetail|errdetail_plural)\s*\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)/g)
+		{
+			push @found, [ "$file:" . (1 + lines_of(substr($text, 0, $-[0]))), $1 ];
+		}
+	}
+	else
+	{
+		while ($text =~ /\b(?:COMMENT ON [^;']*? IS|RAISE \w+|HINT =|DETAIL =)\s*((?:'(?:[^']|'')*'\s*)+)/g)
+		{
+			push @found, [ "$file:" . (1 + lines_of(substr($text, 0, $-[0]))), $1 ];
+		}
+	}
+	# a text goes over several strings
+	$_->[1] =~ s/(?:"\s*"|'\s*\n\s*')//g for @found;
+	return @found;
+}
+
+my @texts = ((map { prose_lines($_) } glob('docs/*.md'), qw(UPGRADING.md CONTRIBUTING.md SECURITY.md)),
+	map { message_lines($_) } @sources, glob('sql/install/*.sql'));
+cmp_ok(scalar @texts, '>', 5000, 'the texts are found');
+none('documents, comments and messages are in plain American English',
+	map { my ($where, $line) = @$_; map { $line =~ $_->[0] ? "$where: \"$&\": $_->[1]" : () } @banned } @texts);
+none('the lines of documents have at most 100 columns, but for tables and code',
+	map { my ($file) = @$_; my ($fence, $number) = (0, 0); map { $number++; $fence = !$fence if /^```/;
+			$fence || /^(?:\||    |```|<!--|!\[)/ || length($_) <= 100 ? () : "$file:$number: " . length($_) . ' columns' } split /\n/, decode_utf8(contents($file)) }
+	  map { [$_] } glob('docs/*.md'), qw(UPGRADING.md CONTRIBUTING.md SECURITY.md CHANGELOG.md));
+
+# --- links
+
+# Anchors of a document as GitHub makes them, and those that it sets itself.
+my %anchors;
+sub has_anchor
+{
+	my ($file, $anchor) = @_;
+
+	if (!$anchors{$file})
+	{
+		my $fence = 0;
+
+		$anchors{$file} = {};
+		for my $line (split /\n/, decode_utf8(contents($file)))
+		{
+			$fence = !$fence if $line =~ /^```/;
+			next if $fence;
+			$anchors{$file}{$1} = 1 while $line =~ /<a id="([^"]+)"/g;
+			next if $line !~ /^#+ (.*?)\s*$/;
+			(my $slug = lc $1) =~ s/\[([^\]]*)\]\([^)]*\)/$1/g;
+			$slug =~ s/[^\p{L}\p{N}_ -]//g;
+			$slug =~ s/ /-/g;
+			$anchors{$file}{$slug} = 1;
+		}
+	}
+	return $anchors{$file}{$anchor};
+}
+
+my @broken;
+for my $file (glob('*.md docs/*.md'))
+{
+	my $text = decode_utf8(contents($file)) =~ s/^```.*?^```//msgr;
+
+	while ($text =~ /\[[^\]]*\]\(([^)\s]+)\)/g)
+	{
+		my ($path, $anchor) = split /#/, $1, 2;
+
+		next if $path =~ /^\w+:/;
+		$path = $path eq '' ? $file : dirname($file) . "/$path";
+		$path =~ s{^\./}{};
+		1 while $path =~ s{[^/.]+/\.\./}{};
+		push @broken, "$file: $path" if !-e $path;
+		push @broken, "$file: $path#$anchor" if defined $anchor && -e $path && $path =~ /\.md$/ && !has_anchor($path, $anchor);
+	}
+}
+none('links of the documents lead somewhere', @broken);
 
 # --- headers, one by one and together; those of macros only (*_impl.h) are for
 # the file that sets them up
