@@ -129,14 +129,14 @@ foreach my $path (sort glob("$root/docs/*.md"))
 
 sub wrapped
 {
-	my ($text) = @_;
+	my ($text, $width) = @_;
 	my @lines = ('');
 
 	# a link stays in one piece
 	foreach my $word ($text =~ /\G\s*((?:\[[^\]]*\]\([^)]*\)|\S)+)/g)
 	{
 		if ($lines[-1] eq '') { $lines[-1] = $word }
-		elsif (length("$lines[-1] $word") <= 100) { $lines[-1] .= " $word" }
+		elsif (length("$lines[-1] $word") <= ($width // 100)) { $lines[-1] .= " $word" }
 		else { push @lines, $word }
 	}
 	return join("\n", @lines);
@@ -265,7 +265,7 @@ sub anchor
 push @page, '# Reference', wrapped('Every function, view, type and setting, from their comments in the catalog, which `\df+`, `\dv+`, `\dT+` and '
 	  . '`\d+` of psql show too. This page is written by `make docs`; do not edit it. A form described as "Same as" another has the arguments, '
 	  . 'the NULL rule and the errors of that one. Codes such as 22023 are SQLSTATEs.');
-push @page, join("\n", map { wrapped("- [$_->[0]](#" . anchor($_->[0]) . '): ' . join(', ', map { "[`$_`](#$_)" } sort keys %{ $members{ $_->[0] } })) =~ s/\n/\n  /gr }
+push @page, join("\n", map { wrapped("- [$_->[0]](#" . anchor($_->[0]) . '): ' . join(', ', map { "[`$_`](#$_)" } sort keys %{ $members{ $_->[0] } }), 98) =~ s/\n/\n  /gr }
 	  grep { $members{ $_->[0] } } @groups) . "\n"
   . join("\n", map { "- [$_](#" . anchor($_) . ')' } 'Views', 'Types', 'Settings');
 foreach my $group (grep { $members{ $_->[0] } } @groups)
