@@ -474,8 +474,7 @@ run_assert(FunctionCallInfo fcinfo)
 
 	memset(&a, 0, sizeof(a));
 	read_arguments(fcinfo, &a);
-	sql = ad_query_source(ad_text_argument(PG_GETARG_DATUM(ARG_QUERY), "query",
-										   AD_MAX_QUERY_LENGTH));
+	sql = ad_text_argument(PG_GETARG_DATUM(ARG_QUERY), "query", AD_MAX_QUERY_LENGTH);
 	key = PG_ARGISNULL(ARG_KEY) ? NULL :
 		ad_text_argument(PG_GETARG_DATUM(ARG_KEY), "key", AD_MAX_WORD_LENGTH);
 	take_model(fcinfo, &a);
