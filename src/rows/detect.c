@@ -174,7 +174,7 @@ find_cut(Detect *d)
 			 SPI_result_code_string(SPI_result));
 	r.scores = ad_break_create();
 	ad_receiver_init(&r.pub, take_score);
-	r.pub.mydest = DestTuplestore; /* the rows are not discarded */
+	r.pub.mydest = DestTuplestore;	/* the rows are not discarded */
 	ad_query_stream(plan, lengthof(types), types, values, &r.pub);
 	SPI_freeplan(plan);
 	return ad_break_find(r.scores, d->risk, &d->cut);
@@ -215,6 +215,7 @@ static char *
 result_query(const Detect *d)
 {
 	const char *key = ad_query_key_text(&d->query);
+
 	/* what is wanted is explained, and of all rows the anomalies */
 	const char *when = d->top > 0 ? "_s.score IS NOT NULL" :
 		"_s.score OPERATOR(pg_catalog.>) $2";

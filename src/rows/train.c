@@ -54,8 +54,8 @@ typedef struct Training
 	const char *sql;
 	bool		keyed;			/* the first column is a key to sample by */
 	const char *labels;			/* the column that has them; NULL: none */
-	char	  **exclude;		/* columns that are no features, NULL after the
-								 * last; NULL: none */
+	char	  **exclude;		/* columns that are no features, NULL after
+								 * the last; NULL: none */
 	AdShards	shards;
 	AdQuery		query;			/* sql, once it is read */
 } Training;

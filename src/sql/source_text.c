@@ -44,7 +44,7 @@ is_name(const char *text)
 	{
 		const char *start;
 
-		while (p > text && scanner_isspace(*p))
+		while (p > text &&scanner_isspace(*p))
 			p++;
 		start = p;
 		if (*p == '"')
@@ -79,7 +79,8 @@ ad_source_name(const char *text)
 	ListCell   *cell;
 
 	while (scanner_isspace(*text))
-		text++;
+		text	  ++;
+
 	if (!is_name(text) || !SplitIdentifierString(pstrdup(text), '.', &names))
 		return NULL;
 	initStringInfo(&name);
@@ -108,7 +109,8 @@ ad_source_typed(const char *text)
 	int			n;
 
 	while (scanner_isspace(*text))
-		text++;
+		text	  ++;
+
 	n = (int) strlen(text);
 	while (n > 0 && scanner_isspace(text[n - 1]))
 		n--;
@@ -126,6 +128,7 @@ ad_source_query(char *text, const char *what)
 
 	if (name == NULL)
 		return text;
+
 	if (!OidIsValid(ad_source_find(name)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -149,7 +152,7 @@ move_position(void *arg)
 	while (scanner_isspace(*word))
 		word++;
 	if (geterrcode() == ERRCODE_SYNTAX_ERROR &&
-		position == word - parsed->text + 1)
+		position == word - parsed->text +1)
 		errhint("The %s is the name of a table or view, or a query such as SELECT * FROM payments.",
 				parsed->what);
 	if (position > 0)
