@@ -76,13 +76,6 @@ LANGUAGE C STABLE PARALLEL SAFE COST 1000 ROWS 10;
 COMMENT ON FUNCTION _anomaly._ad_explain(text, jsonb, VARIADIC "any") IS
 'ad_explain(text, jsonb, VARIADIC "any")';
 
-CREATE FUNCTION _anomaly._ad_why(model bytea, VARIADIC features "any")
-RETURNS text
-AS 'MODULE_PATHNAME', 'ad_why'
-LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION _anomaly._ad_why(bytea, VARIADIC "any") IS
-'ad_why(bytea, VARIADIC "any")';
-
 CREATE AGGREGATE _anomaly._ad_sketch(spec jsonb, VARIADIC "any") (
     SFUNC = _anomaly._ad_sketch_spec_transfn,
     STYPE = internal,
