@@ -14,8 +14,7 @@
 #
 # Needs root, Debian's debootstrap and buildah (installed if missing), the
 # archive that this machine's apt uses, 8 GB of disk in TMPDIR (/var/tmp), a
-# quarter of an hour. ANOMALY_CACHE=folder keeps what can be used again;
-# ANOMALY_INSTALL=folder gets what the image has more than its base.
+# quarter of an hour. ANOMALY_CACHE=folder keeps what can be used again.
 
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -41,9 +40,10 @@ ok() {
 	fi
 }
 
-# Images are kept in the directory that is removed in the end.
+# Images are kept in the directory that is removed in the end. What is mounted
+# for them goes with the command.
 b() {
-	buildah --root "$ad_machines/images" --runroot "$ad_machines/run" "$@" </dev/null
+	ad_apart --mount-proc buildah --root "$ad_machines/images" --runroot "$ad_machines/run" "$@"
 }
 # Runs a command in a container of the image.
 in_image() { b run --isolation chroot "$container" -- "$@"; }
@@ -123,11 +123,5 @@ ok 'the exporter may read, with its password' in_image runuser -u postgres -- ba
 ok 'what is preloaded can be said otherwise' in_image runuser -u postgres -- bash -c "rm -rf /var/lib/postgresql/data/*
 	${entrypoint//max_connections=50/shared_preload_libraries=anomaly}
 	[ \"\$(psql -XAtc \"SELECT string_agg(extname, ' ' ORDER BY extname) FROM pg_extension\")\" = 'anomaly plpgsql' ]"
-if [ -n "${ANOMALY_INSTALL:-}" ]; then
-	mkdir -p "$ANOMALY_INSTALL"
-	cp -a "$(b mount "$container")/usr/lib/postgresql/$major/lib/anomaly.so" "$(b mount "$container")/usr/share/postgresql/$major/extension/"anomaly* "$ANOMALY_INSTALL/"
-	b umount "$container" >/dev/null
-fi
-b rm -a >/dev/null
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
