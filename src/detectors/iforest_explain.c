@@ -23,7 +23,8 @@
  * points as there are distinct columns on a path is exact.  For each point the
  * sum over all leaves below a node is gathered on the way up (the idea of
  * Linear TreeSHAP, Yu et al. 2022): a tree costs O(nodes * points), instead
- * of TreeSHAP's O(leaves * depth^2).
+ * of TreeSHAP's O(leaves * depth^2).  math/simd_shapley.c does it, over splits
+ * in level order, so that few of them wait for the one before.
  *
  * "path" is Saabas's way: what the expected length changes by at each split
  * of the row's path.  It depends on the leaf alone, so that leaves keep it,
@@ -36,9 +37,11 @@
  */
 #include "core/ad_elementary.h"
 #include "detectors/iforest.h"
+#include "math/ad_shapley.h"
 
 #define MAX_CHANGES		((Size) 1 << 20)	/* that leaves may keep */
-#define BLOCK			4		/* columns that are summed together */
+#define BLOCK			4		/* columns are padded to some of these */
+#define TOGETHER		12		/* columns that are summed together */
 #define LN_2			0.69314718055994530942
 
 /* A node of a tree; the left child follows its parent. */
@@ -58,7 +61,6 @@ typedef struct AdForestExplainer
 	ShapNode   *nodes;
 	uint32		nnodes;
 	uint32	   *roots;
-	int			depth;			/* of the deepest leaf */
 	int			columns;		/* distinct ones on a path, at most */
 	double		length;			/* expected, summed over the trees */
 
@@ -69,18 +71,15 @@ typedef struct AdForestExplainer
 	uint32		nleaves;
 	uint32	   *leaves;			/* scratch: one row's, per tree */
 
-	/* the quadrature, and scratch for it */
-	int			points;			/* a multiple of 4 */
+	/* Shapley values, from the first row that wants them on */
+	int			points;			/* a multiple of AD_SHAPLEY_POINTS; or 0 */
 	double	   *at;
 	double	   *weight;
-	const double *x;
-	double	   *contribution;
-	double	   *product;		/* per depth, per point */
-	double	   *sum;			/* likewise */
-	double	   *saved;			/* likewise */
-	double	   *known;			/* o, per column */
-	double	   *unknown;		/* z, per column */
-	double	   *inverse;		/* of z (1 - t) + o t, per column and point */
+	AdShapleySplit *splits;		/* of all trees */
+	double	   *lengths;		/* of all leaves */
+	uint32	   *first;			/* per tree, and the end: splits before it */
+	AdShapleyTree scratch;
+	double	   *sum;			/* per column and point */
 } AdForestExplainer;
 
 /* State of building: the path to the node that is being built. */
@@ -132,14 +131,6 @@ gauss_legendre(int n, double *at, double *weight)
 	}
 }
 
-/* Note how deep a leaf is, and how many columns its path has. */
-static void
-finish_leaf(Builder *b, int depth)
-{
-	b->e->columns = Max(b->e->columns, b->distinct);
-	b->e->depth = Max(b->e->depth, depth);
-}
-
 /* A new node; its length is still to come. */
 static ShapNode *
 add_node(Builder *b, uint32 *at)
@@ -182,7 +173,7 @@ build_axis(Builder *b, uint32 from, int depth, uint32 *at)
 		uint32		rows = ad_trees_rows(t, from - before);
 
 		n->length = depth + ad_iforest_expected_depth(rows);
-		finish_leaf(b, depth);
+		b->e->columns = Max(b->e->columns, b->distinct);
 		return rows;
 	}
 	n->column = ad_trees_column(t, before);
@@ -211,7 +202,7 @@ build_hyper(Builder *b, uint32 from, int depth, uint32 *at)
 	if (hyper->right == 0)
 	{
 		n->length = hyper->threshold;
-		finish_leaf(b, depth);
+		b->e->columns = Max(b->e->columns, b->distinct);
 		return hyper->first;
 	}
 	n->column = term->column;
@@ -258,30 +249,6 @@ one_column_splits(const AdForest *f)
 			if (f->hyper[i].right != 0 && f->hyper[i].nterms != 1)
 				return false;
 	return true;
-}
-
-/* The scratch of the quadrature. */
-static void
-prepare_quadrature(AdForestExplainer *e, int cols)
-{
-	int			points = Max((e->columns + 1) / 2, 1);
-	Size		levels = (Size) e->depth + 2;
-
-	points = (points + 3) / 4 * 4;
-	e->points = points;
-	e->at = ad_palloc_array(double, points);
-	e->weight = ad_palloc_array(double, points);
-	gauss_legendre(points, e->at, e->weight);
-	e->product = ad_palloc_array(double, levels * points);
-	e->sum = ad_palloc_array(double, levels * points);
-	e->saved = ad_palloc_array(double, levels * points);
-	e->known = ad_palloc_array(double, cols);
-	e->unknown = ad_palloc_array(double, cols);
-	e->inverse = ad_palloc_array(double, ad_mul_size(cols, points));
-	for (int c = 0; c < cols; c++)
-		e->known[c] = e->unknown[c] = 1;
-	for (Size i = 0; i < (Size) cols * points; i++)
-		e->inverse[i] = 1;
 }
 
 /* Make what explaining needs, in the forest's own context. */
@@ -338,98 +305,141 @@ build(AdForest *f)
 	}
 	pfree(b.path);
 	pfree(b.splits);
-	prepare_quadrature(e, f->cols);
 	f->explainer = e;
 	MemoryContextSwitchTo(old);
 	return e;
 }
 
-/*
- * Sum the leaves below a node, per point, into sum[depth], given the product
- * of the path so far in product[depth]; and add what the edges below
- * contribute.  An edge's part replaces that of the last edge above on the
- * same column, for the leaves below it.
- */
-static pg_attribute_always_inline void
-shapley_node(AdForestExplainer *e, uint32 at, int depth, const int points,
-			 void (*self) (AdForestExplainer *, uint32, int))
+/* State of making a tree's splits: what is known of its nodes. */
+typedef struct Splitter
 {
-	const ShapNode *n = &e->nodes[at];
-	double	   *product = e->product + (Size) depth * points;
-	double	   *sum = e->sum + (Size) depth * points;
-	double	   *saved = e->saved + (Size) depth * points;
-	double	   *inverse;
-	double		known;
-	double		unknown;
-	bool		right;
-	uint32		j;
+	const ShapNode *nodes;		/* of the tree; the root is node 0 */
+	uint32	   *last;			/* per column: where its last split led to */
+	uint32	   *above;			/* per node: the same for its column */
+	double	   *keep;			/* per node: see AdShapleySplit */
+	uint32	   *queue;			/* nodes in level order */
+	uint32	   *number;			/* per node: as a split or leaf */
+} Splitter;
+
+/* Note for a node and those below which splits are above on their columns. */
+static void
+note_path(Splitter *s, uint32 root, uint32 at)
+{
+	const ShapNode *n = &s->nodes[at];
+	uint32		above;
 
 	if (n->right == 0)
-	{
-		for (int q = 0; q < points; q++)
-			sum[q] = n->length * product[q];
 		return;
-	}
-	j = n->column;
-	inverse = e->inverse + (Size) j * points;
-	known = e->known[j];
-	unknown = e->unknown[j];
-	right = !(n->coefficient * e->x[j] <= n->threshold);
-	for (int q = 0; q < points; q++)
-	{
-		sum[q] = 0;
-		saved[q] = inverse[q];
-	}
+	above = s->last[n->column];
+	s->above[at] = above;
 	for (int side = 0; side < 2; side++)
 	{
-		double		o = side == right ? known : 0;
-		double		z = unknown * (side ? 1 - n->left_share : n->left_share);
-		double	   *next = product + points;
-		const double *below = sum + points;
-		double		total = 0;
+		uint32		child = side ? n->right - root : at + 1;
 
-		if (o == 0 && z == 0)
-			continue;			/* worth nothing to any coalition */
-		e->known[j] = o;
-		e->unknown[j] = z;
-		for (int q = 0; q < points; q++)
-		{
-			double		factor = z + (o - z) * e->at[q];
-
-			next[q] = product[q] * saved[q] * factor;
-			inverse[q] = 1 / factor;
-		}
-		self(e, side ? n->right : at + 1, depth + 1);
-		for (int q = 0; q < points; q++)
-		{
-			sum[q] += below[q];
-			total += e->weight[q] * below[q] *
-				((o - z) * inverse[q] - (known - unknown) * saved[q]);
-		}
-		e->contribution[j] += total;
+		s->keep[child] = s->keep[above] *
+			(side ? 1 - n->left_share : n->left_share);
+		s->last[n->column] = child;
+		note_path(s, root, child);
 	}
-	e->known[j] = known;
-	e->unknown[j] = unknown;
-	for (int q = 0; q < points; q++)
-		inverse[q] = saved[q];
+	s->last[n->column] = above;
 }
 
+/* Make the splits and leaves of a tree, in level order. */
 static void
-shapley_4(AdForestExplainer *e, uint32 at, int depth)
+make_splits(const AdForestExplainer *e, Splitter *s, uint32 tree, int cols)
 {
-	shapley_node(e, at, depth, 4, shapley_4);
+	uint32		root = e->roots[tree];
+	AdShapleySplit *split = e->splits + e->first[tree];
+	double	   *length = e->lengths + e->first[tree] + tree;
+	uint32		nsplits = e->first[tree + 1] - e->first[tree];
+	uint32		splits = 0;
+	uint32		leaves = 0;
+
+	s->nodes = e->nodes + root;
+	memset(s->last, 0, cols * sizeof(uint32));
+	s->keep[0] = 1;
+	note_path(s, root, 0);
+	s->queue[0] = 0;
+	s->number[0] = s->nodes[0].right ? splits++ : leaves++;
+	for (uint32 i = 0; i < splits + leaves; i++)
+	{
+		uint32		at = s->queue[i];
+		const ShapNode *n = &s->nodes[at];
+		AdShapleySplit *to;
+
+		if (n->right == 0)
+		{
+			length[s->number[at] - nsplits] = n->length;
+			continue;
+		}
+		to = &split[s->number[at]];
+		to->threshold = n->threshold;
+		to->coefficient = n->coefficient;
+		to->column = n->column;
+		to->last = s->number[s->above[at]];
+		for (int side = 0; side < 2; side++)
+		{
+			uint32		child = side ? n->right - root : at + 1;
+
+			s->queue[splits + leaves] = child;
+			s->number[child] = s->nodes[child].right ? splits++ :
+				nsplits + leaves++;
+			to->child[side] = s->number[child];
+			to->keep[side] = s->keep[child];
+			to->share[side] = side ? 1 - n->left_share : n->left_share;
+		}
+	}
 }
 
+/* Make what Shapley values need, in the forest's own context. */
 static void
-shapley_8(AdForestExplainer *e, uint32 at, int depth)
+prepare_shapley(AdForest *f, AdForestExplainer *e)
 {
-	shapley_node(e, at, depth, 8, shapley_8);
-}
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(f));
+	int			points = Max((e->columns + 1) / 2, 1);
+	Size		most = 0;
+	Splitter	s;
 
-static void
-shapley_any(AdForestExplainer *e, uint32 at, int depth)
-{
-	shapley_node(e, at, depth, e->points, shapley_any);
+	points = (points + AD_SHAPLEY_POINTS - 1) / AD_SHAPLEY_POINTS *
+		AD_SHAPLEY_POINTS;
+	e->at = ad_palloc_array(double, points);
+	e->weight = ad_palloc_array(double, points);
+	gauss_legendre(points, e->at, e->weight);
+	e->splits = ad_palloc_array(AdShapleySplit, f->ninner);
+	e->lengths = ad_palloc_array(double, (Size) f->ninner + f->ntrees);
+	e->first = ad_palloc_array(uint32, (Size) f->ntrees + 1);
+	for (uint32 t = 0; t < f->ntrees; t++)
+	{
+		uint32		end = t + 1 < f->ntrees ? e->roots[t + 1] : e->nnodes;
+
+		/* a tree has a leaf more than splits */
+		e->first[t] = (e->roots[t] - t) / 2;
+		most = Max(most, end - e->roots[t]);
+	}
+	e->first[f->ntrees] = f->ninner;
+	e->sum = ad_palloc_array(double, ad_mul_size(f->cols, AD_SHAPLEY_POINTS));
+	e->scratch.product = ad_palloc_array(double, most * AD_SHAPLEY_POINTS);
+	e->scratch.inverse = ad_palloc_array(double, most * AD_SHAPLEY_POINTS);
+	e->scratch.gain = ad_palloc_array(double, most * AD_SHAPLEY_POINTS);
+	e->scratch.known = ad_palloc_array(double, most);
+	s.last = ad_palloc_array(uint32, f->cols);
+	s.above = ad_palloc_array(uint32, most);
+	s.keep = ad_palloc_array(double, most);
+	s.queue = ad_palloc_array(uint32, most);
+	s.number = ad_palloc_array(uint32, most);
+	for (uint32 t = 0; t < f->ntrees; t++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		make_splits(e, &s, t, f->cols);
+	}
+	pfree(s.last);
+	pfree(s.above);
+	pfree(s.keep);
+	pfree(s.queue);
+	pfree(s.number);
+	e->points = points;
+	ad_scorer_grew = true;
+	MemoryContextSwitchTo(old);
 }
 
 /* Shapley values of the path length, summed over the trees. */
@@ -437,20 +447,46 @@ static void
 shapley(AdForest *f, AdForestExplainer *e, const double *x,
 		double *contribution)
 {
-	e->x = x;
-	e->contribution = contribution;
-	for (uint32 t = 0; t < f->ntrees; t++)
+	AdShapleyKernel kernel = ad_shapley_kernel();
+	AdShapleyTree tree;
+
+	if (e->points == 0)
+		prepare_shapley(f, e);
+	tree = e->scratch;
+	for (int p = 0; p < e->points; p += AD_SHAPLEY_POINTS)
 	{
-		CHECK_FOR_INTERRUPTS();
-		for (int q = 0; q < e->points; q++)
-			e->product[q] = 1;
-		if (e->points == 4)
-			shapley_4(e, e->roots[t], 0);
-		else if (e->points == 8)
-			shapley_8(e, e->roots[t], 0);
-		else
-			shapley_any(e, e->roots[t], 0);
+		memset(e->sum, 0, f->cols * AD_SHAPLEY_POINTS * sizeof(double));
+		for (uint32 t = 0; t < f->ntrees; t++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			tree.splits = e->splits + e->first[t];
+			tree.length = e->lengths + e->first[t] + t;
+			tree.nsplits = e->first[t + 1] - e->first[t];
+			tree.nleaves = tree.nsplits + 1;
+			kernel(&tree, x, e->at + p, e->sum);
+		}
+		for (int c = 0; c < f->cols; c++)
+			for (int q = 0; q < AD_SHAPLEY_POINTS; q++)
+				contribution[c] += e->weight[p + q] *
+					e->sum[c * AD_SHAPLEY_POINTS + q];
 	}
+}
+
+/*
+ * Add up the leaves' changes of n columns.  They are so many that no addition
+ * waits for the one before, and so few that the sums stay in registers.
+ */
+static pg_attribute_always_inline void
+add_changes(const AdForestExplainer *e, uint32 ntrees, int first, const int n,
+			double *sum)
+{
+	const double *changes = e->changes + first;
+	double		part[TOGETHER] = {0};
+
+	for (uint32 t = 0; t < ntrees; t++)
+		for (int i = 0; i < n; i++)
+			part[i] += changes[e->leaves[t] + i];
+	memcpy(sum, part, n * sizeof(double));
 }
 
 /* Add what the splits on the row's paths change. */
@@ -469,16 +505,23 @@ path_changes(AdForest *f, AdForestExplainer *e, const double *x,
 			ad_prefetch(e->changes + e->leaves[t]);
 			ad_prefetch(e->changes + e->leaves[t] + 8);
 		}
-		for (int first = 0; first < f->cols; first += BLOCK)
+		for (int first = 0; first < f->cols; first += TOGETHER)
 		{
-			const double *changes = e->changes + first;
-			double		sum[BLOCK] = {0};
+			double		sum[TOGETHER];
+			int			cols = Min(f->cols - first, TOGETHER);
 
-			for (uint32 t = 0; t < f->ntrees; t++)
-				for (int i = 0; i < BLOCK; i++)
-					sum[i] += changes[e->leaves[t] + i];
-			for (int i = 0; i < BLOCK && first + i < f->cols; i++)
-				contribution[first + i] = sum[i];
+			switch ((cols + BLOCK - 1) / BLOCK)
+			{
+				case 1:
+					add_changes(e, f->ntrees, first, BLOCK, sum);
+					break;
+				case 2:
+					add_changes(e, f->ntrees, first, 2 * BLOCK, sum);
+					break;
+				default:
+					add_changes(e, f->ntrees, first, TOGETHER, sum);
+			}
+			memcpy(contribution + first, sum, cols * sizeof(double));
 		}
 		return;
 	}
