@@ -74,6 +74,25 @@ FROM (SELECT * FROM ad_generate_blobs(500, seed => 5) EXCEPT SELECT * FROM ad_ge
 SELECT bool_and(value = 7 + 0.5 * i + ad_random(11, i, 'uniform', 0, 2)) AS in_parts
 FROM ad_generate_series(1000, 11, 'uniform', 2, level => 7, trend => 0.5, period => 0, spikes => 0);
 
+-- arrays have the same values, bit by bit, whatever the instructions and wherever they begin
+SELECT simd, set_config('anomaly.simd', simd, false) = simd AS set,
+       (SELECT bool_and(v = ad_random(seed, first + (k - 1), d, 3, 2)) AND count(*) = 4 * 4 * 3 * 1237
+        FROM (VALUES (1::bigint), (-7), (9223372036854775807), (-9223372036854775808)) s(seed),
+             (VALUES (1::bigint), (-600), (9223372036854774571), (-9223372036854775808)) f(first),
+             (VALUES ('uniform'), ('normal'), ('exponential')) d(d),
+             unnest(ad_random_array(seed, 1237, d, 3, 2, first)) WITH ORDINALITY u(v, k)) AS random,
+       (SELECT bool_and(a = b) AND count(*) = 5 * 3
+        FROM (VALUES (24::float8), (1), (7.5), (0), (5000)) p(period), (VALUES ('uniform'), ('normal'), ('exponential')) d(d),
+             LATERAL (SELECT ad_generate_series_array(5001, 5, d, 1.5, 10, 0.001, period, 5, 0.01, 10, 0.005, 7) AS a,
+                             (SELECT array_agg(value ORDER BY i)
+                              FROM ad_generate_series(5001, 5, d, 1.5, 10, 0.001, period, 5, 0.01, 10, 0.005, 7)) AS b) t) AS series
+FROM (VALUES ('off'), ('avx2'), ('auto')) l(simd);
+RESET anomaly.simd;
+SELECT ad_random_array(1, 0) AS none, ad_random_array(1, 2, scale => 0) AS constant, ad_random_array(1, NULL) IS NULL AS strict,
+       array_length(ad_random_array(1, 2, first => 9223372036854775806), 1) AS last, ad_random_array(1, 0, first => 9223372036854775807) AS none_there;
+SELECT ad_generate_series_array(0) AS none, ad_generate_series_array(2, noise_scale => 0, amplitude => 0, level => 5, trend => 1) AS line,
+       ad_generate_series_array(2, seed => NULL) IS NULL AS strict;
+
 -- labels: shares within one row, spikes and shifts of their sizes
 SELECT contamination, sum(is_anomaly::int) AS anomalies
 FROM (VALUES (0), (0.01), (0.1), (0.3333), (0.5)) v(contamination),
@@ -125,3 +144,11 @@ SELECT pg_temp.expect_error('SELECT ad_generate_series(1, noise => ''pink'')');
 SELECT pg_temp.expect_error('SELECT ad_generate_series(1, spikes => -0.1)');
 SELECT pg_temp.expect_error('SELECT ad_generate_series(1, period => ''NaN'')');
 SELECT pg_temp.expect_error('SELECT ad_generate_series(1, shift_size => -3)');
+SELECT pg_temp.expect_error('SELECT ad_random_array(1, -1)');
+SELECT pg_temp.expect_error('SELECT ad_random_array(1, 134217725)');
+SELECT pg_temp.expect_error('SELECT ad_random_array(1, 3, first => 9223372036854775806)');
+SELECT pg_temp.expect_error('SELECT ad_random_array(1, 3, ''cauchy'')');
+SELECT pg_temp.expect_error('SELECT ad_random_array(1, 3, scale => ''NaN'')');
+SELECT pg_temp.expect_error('SELECT ad_generate_series_array(-1)');
+SELECT pg_temp.expect_error('SELECT ad_generate_series_array(134217725)');
+SELECT pg_temp.expect_error('SELECT ad_generate_series_array(1, spikes => 0.6)');

@@ -369,6 +369,24 @@ COMMENT ON FUNCTION @extschema@.ad_random(bigint, bigint, text, double precision
 'deviation, or mean of exponential. A NULL argument gives NULL. Raises 22023 for another distribution or '
 'an invalid scale.';
 
+CREATE FUNCTION @extschema@.ad_random_array(
+    seed bigint,
+    n bigint,
+    distribution text DEFAULT 'uniform',
+    location double precision DEFAULT 0,
+    scale double precision DEFAULT 1,
+    first bigint DEFAULT 1
+)
+RETURNS double precision[]
+AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION @extschema@.ad_random_array(bigint, bigint, text, double precision, double precision, bigint) IS
+'Returns random values as an array, of which element k is ad_random(seed, first + k - 1, distribution, '
+'location, scale). seed: the seed. n: number of values, at most 134217724, which is 1 GB. distribution: '
+'uniform, normal or exponential. location: start, or mean of normal. scale: width, standard deviation, or '
+'mean of exponential. first: number of the first value. A NULL argument gives NULL. Raises 22023 for '
+'another distribution or a value out of range, 54000 for too many values.';
+
 CREATE FUNCTION _anomaly._ad_generate_support(internal)
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_generate_support'
@@ -423,3 +441,27 @@ COMMENT ON FUNCTION @extschema@.ad_generate_series(bigint, bigint, text, double 
 'rows. seed: the seed. noise, noise_scale: distribution and scale of the noise. level, trend, period, '
 'amplitude: the parameters above. spikes, shifts: shares of the rows, 0 to 0.5. spike_size, shift_size: '
 'their sizes. A NULL argument gives no rows. Raises 22023 for a value out of range.';
+
+CREATE FUNCTION @extschema@.ad_generate_series_array(
+    rows bigint,
+    seed bigint DEFAULT 0,
+    noise text DEFAULT 'normal',
+    noise_scale double precision DEFAULT 1,
+    level double precision DEFAULT 0,
+    trend double precision DEFAULT 0,
+    period double precision DEFAULT 24,
+    amplitude double precision DEFAULT 5,
+    spikes double precision DEFAULT 0.01,
+    spike_size double precision DEFAULT 10,
+    shifts double precision DEFAULT 0,
+    shift_size double precision DEFAULT 10
+)
+RETURNS double precision[]
+AS 'MODULE_PATHNAME'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION @extschema@.ad_generate_series_array(bigint, bigint, text, double precision, double precision, double precision, double precision, double precision, double precision, double precision, double precision, double precision) IS
+'Returns the values of ad_generate_series() as an array, of which element i is that of row i. rows: number '
+'of rows, at most 134217724, which is 1 GB. seed: the seed. noise, noise_scale: distribution and scale of '
+'the noise. level, trend, period, amplitude: the parameters of the series. spikes, shifts: shares of the '
+'rows, 0 to 0.5. spike_size, shift_size: their sizes. A NULL argument gives NULL. Raises 22023 for a value '
+'out of range.';

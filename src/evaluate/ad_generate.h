@@ -83,9 +83,14 @@ extern bool ad_distribution_parse(const char *name, Size len,
 								  AdDistribution *distribution);
 extern double ad_random_at(int64 seed, int64 i, AdDistribution distribution,
 						   double location, double scale);
+extern void ad_random_fill(int64 seed, int64 first, Size n,
+						   AdDistribution distribution, double location,
+						   double scale, double *out);
 extern void ad_blobs_init(AdBlobs *b);
 extern bool ad_blobs_next(AdBlobs *b, double *x);
 extern void ad_generated_series_init(AdGeneratedSeries *s);
 extern double ad_generated_series_next(AdGeneratedSeries *s, AdPointKind *kind);
+extern void ad_generated_series_fill(AdGeneratedSeries *s, Size n,
+									 double *out);
 
 #endif							/* AD_GENERATE_H */

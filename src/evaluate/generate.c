@@ -19,11 +19,13 @@
 #include "core/ad_elementary.h"
 #include "core/ad_random.h"
 #include "evaluate/ad_generate.h"
+#include "math/ad_uniform.h"
 
-#define GAMMA		UINT64CONST(0x9e3779b97f4a7c15)
-#define TINY		(1.0 / 4503599627370496.0)	/* 2^-52 */
+#define GAMMA		AD_UNIFORM_STEP
 #define BOX			10.0		/* centers lie within, in each direction */
 #define ATTEMPTS	32			/* to place an anomaly off the clusters */
+#define PIECE		((Size) 4096)	/* values that are made at once */
+#define MAX_TABLE	4096.0		/* longest season that is kept */
 
 /* What the numbers of a seed are for; each purpose has its own streams. */
 enum
@@ -58,13 +60,6 @@ stream_next(uint64 *stream)
 	return ad_mix64(*stream);
 }
 
-/* Uniform in (0, 1), ends excluded, from 52 random bits. */
-static inline double
-open_unit(uint64 bits)
-{
-	return ((double) (bits >> 12) + 0.5) * TINY;
-}
-
 /* The distribution of a name; false if there is none. */
 bool
 ad_distribution_parse(const char *name, Size len,
@@ -81,12 +76,10 @@ ad_distribution_parse(const char *name, Size len,
 	return true;
 }
 
-/* A value of the standard form of a distribution. */
+/* A value of the standard form of a distribution, from a uniform one. */
 static inline double
-standard_value(uint64 bits, AdDistribution distribution)
+standard_value(double u, AdDistribution distribution)
 {
-	double		u = open_unit(bits);
-
 	switch (distribution)
 	{
 		case AD_DIST_NORMAL:
@@ -122,7 +115,39 @@ ad_random_at(int64 seed, int64 i, AdDistribution distribution,
 	}
 	stream = stream_start(last_key, i);
 	return location +
-		scale * standard_value(stream_next(&stream), distribution);
+		scale * standard_value(ad_open_unit(stream_next(&stream)),
+							   distribution);
+}
+
+/* A piece of ad_random_fill(), of a key. */
+static void
+fill_piece(uint64 key, int64 first, Size n, AdDistribution distribution,
+		   double location, double scale, double *out)
+{
+	if (distribution == AD_DIST_UNIFORM)
+	{
+		ad_uniform_fill(key, first, n, location, scale, out);
+		return;
+	}
+	ad_uniform_fill(key, first, n, 0, 1, out);
+	for (Size k = 0; k < n; k++)
+		out[k] = location + scale * standard_value(out[k], distribution);
+}
+
+/* The n values of a seed from i = first on, as ad_random_at() gives them. */
+void
+ad_random_fill(int64 seed, int64 first, Size n, AdDistribution distribution,
+			   double location, double scale, double *out)
+{
+	uint64		key = stream_key(seed, FOR_VALUES);
+
+	for (Size done = 0; done < n; done += PIECE)
+	{
+		CHECK_FOR_INTERRUPTS();
+		/* the last one made is not beyond the last number */
+		fill_piece(key, (int64) ((uint64) first + done), Min(n - done, PIECE),
+				   distribution, location, scale, out + done);
+	}
 }
 
 /* Before the first stratum; share 0: no events. */
@@ -174,7 +199,7 @@ ad_blobs_init(AdBlobs *b)
 
 		CHECK_FOR_INTERRUPTS();
 		for (int j = 0; j < b->features; j++)
-			center[j] = BOX * (2 * open_unit(stream_next(&stream)) - 1);
+			center[j] = BOX * (2 * ad_open_unit(stream_next(&stream)) - 1);
 	}
 	strata_init(&b->anomaly, b->contamination, b->seed, FOR_ANOMALIES);
 }
@@ -219,7 +244,7 @@ ad_blobs_next(AdBlobs *b, double *x)
 		{
 			CHECK_FOR_INTERRUPTS();
 			for (int j = 0; j < b->features; j++)
-				x[j] = 1.5 * BOX * (2 * open_unit(stream_next(&stream)) - 1);
+				x[j] = 1.5 * BOX * (2 * ad_open_unit(stream_next(&stream)) - 1);
 		} while (!is_far(b, x) && ++attempt < ATTEMPTS);
 	}
 	else
@@ -229,7 +254,7 @@ ad_blobs_next(AdBlobs *b, double *x)
 
 		for (int j = 0; j < b->features; j++)
 			x[j] = center[j] + b->spread *
-				ad_normal_quantile(open_unit(stream_next(&stream)));
+				ad_normal_quantile(ad_open_unit(stream_next(&stream)));
 	}
 	return is_anomaly;
 }
@@ -245,30 +270,29 @@ ad_generated_series_init(AdGeneratedSeries *s)
 	strata_init(&s->shift, s->shifts, s->seed, FOR_SHIFTS);
 }
 
+/* What the season adds at a step, 0 <= step < period. */
+static inline double
+season_at(const AdGeneratedSeries *s, double step)
+{
+	double		sine,
+				cosine;
+
+	ad_sincos_turn(step / s->period, &sine, &cosine);
+	return s->amplitude * sine;
+}
+
 /*
- * The next value.  The first is at i = 1, and its noise is ad_random_at(seed,
- * i).  Level shifts lead away from the level, up or down, and back again by
- * turns, so that a row's level depends on the last shift alone.
+ * The next value, given its noise and its season's part (0: none).  Level
+ * shifts lead away from the level, up or down, and back again by turns, so
+ * that a row's level depends on the last shift alone.
  */
-double
-ad_generated_series_next(AdGeneratedSeries *s, AdPointKind *kind)
+static inline double
+next_value(AdGeneratedSeries *s, double noise, double season,
+		   AdPointKind *kind)
 {
 	int64		row = s->next++;
-	double		i = (double) s->next;
-	uint64		stream = stream_start(s->noise_key, s->next);
-	double		noise = s->noise_scale *
-		standard_value(stream_next(&stream), s->noise);
-	double		value = s->level + s->trend * i;
+	double		value = s->level + s->trend * (double) s->next + season;
 	bool		spikes = strata_event(&s->spike, row);
-
-	if (s->period > 0)
-	{
-		double		sine,
-					cosine;
-
-		ad_sincos_turn(fmod(i, s->period) / s->period, &sine, &cosine);
-		value += s->amplitude * sine;
-	}
 
 	*kind = AD_POINT_NORMAL;
 	if (strata_event(&s->shift, row))
@@ -284,10 +308,69 @@ ad_generated_series_next(AdGeneratedSeries *s, AdPointKind *kind)
 	/* a row is one kind of anomaly */
 	if (spikes && *kind == AD_POINT_NORMAL)
 	{
-		double		size = s->spike_size * (1 + open_unit(s->spike.bits));
+		double		size = s->spike_size * (1 + ad_open_unit(s->spike.bits));
 
 		*kind = AD_POINT_SPIKE;
 		value += (s->spike.bits & 1) ? size : -size;
 	}
 	return value;
+}
+
+/*
+ * The next value.  The first is at i = 1, and its noise is ad_random_at(seed,
+ * i).
+ */
+double
+ad_generated_series_next(AdGeneratedSeries *s, AdPointKind *kind)
+{
+	int64		i = s->next + 1;
+	uint64		stream = stream_start(s->noise_key, i);
+	double		noise = s->noise_scale *
+		standard_value(ad_open_unit(stream_next(&stream)), s->noise);
+
+	return next_value(s, noise, s->period > 0 ?
+					  season_at(s, fmod((double) i, s->period)) : 0, kind);
+}
+
+/* The next n values, as ad_generated_series_next() gives them. */
+void
+ad_generated_series_fill(AdGeneratedSeries *s, Size n, double *out)
+{
+	double	   *season = NULL;
+	Size		period = 0;
+	Size		step;
+
+	/* a season of whole steps comes again */
+	if (s->period > 0 && s->period <= MAX_TABLE && s->period == rint(s->period))
+	{
+		period = (Size) s->period;
+		season = ad_palloc_array(double, period);
+		for (Size k = 0; k < period; k++)
+			season[k] = season_at(s, (double) k);
+	}
+	step = period > 0 ? (Size) (s->next % (int64) period) : 0;
+	for (Size done = 0; done < n; done += PIECE)
+	{
+		Size		end = done + Min(n - done, PIECE);
+		AdPointKind kind;
+
+		CHECK_FOR_INTERRUPTS();
+		fill_piece(s->noise_key, s->next + 1, end - done, s->noise, 0,
+				   s->noise_scale, out + done);
+		for (Size k = done; k < end; k++)
+		{
+			double		part = 0;
+
+			if (season)
+			{
+				step = step + 1 == period ? 0 : step + 1;
+				part = season[step];
+			}
+			else if (s->period > 0)
+				part = season_at(s, fmod((double) (s->next + 1), s->period));
+			out[k] = next_value(s, out[k], part, &kind);
+		}
+	}
+	if (season)
+		pfree(season);
 }

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * sql_generate.c
- *		ad_random, ad_generate_blobs, ad_generate_series: made-up data.
+ *		ad_random, ad_generate_blobs, ad_generate_series, and arrays of their
+ *		values: made-up data.
  *
  * The set-returning functions hand out one value per call, so a LIMIT above one
  * in a select list ends it, and it is the executor that keeps the rows or
@@ -24,9 +25,15 @@
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(ad_random);
+PG_FUNCTION_INFO_V1(ad_random_array);
 PG_FUNCTION_INFO_V1(ad_generate_blobs);
 PG_FUNCTION_INFO_V1(ad_generate_series);
+PG_FUNCTION_INFO_V1(ad_generate_series_array);
 PG_FUNCTION_INFO_V1(ad_generate_support);
+
+/* Values that an array can have: it is no larger than 1 GB. */
+#define MAX_VALUES \
+	((int64) ((MaxAllocSize - ARR_OVERHEAD_NONULLS(1)) / sizeof(float8)))
 
 /* The columns of ad_generate_blobs(). */
 enum
@@ -128,6 +135,47 @@ ad_random(PG_FUNCTION_ARGS)
 
 	PG_RETURN_FLOAT8(ad_random_at(PG_GETARG_INT64(0), PG_GETARG_INT64(1),
 								  distribution, location, scale));
+}
+
+/* A new array of n values, to be filled in. */
+static ArrayType *
+new_array(int64 n)
+{
+	Size		bytes = ARR_OVERHEAD_NONULLS(1) + (Size) n * sizeof(float8);
+	ArrayType  *array;
+
+	if (n == 0)
+		return construct_empty_array(FLOAT8OID);
+	array = palloc(bytes);
+	SET_VARSIZE(array, bytes);
+	array->ndim = 1;
+	array->dataoffset = 0;
+	array->elemtype = FLOAT8OID;
+	ARR_DIMS(array)[0] = (int) n;
+	ARR_LBOUND(array)[0] = 1;
+	return array;
+}
+
+/*
+ * ad_random_array(seed, n, distribution, location, scale, first) -> float8[]:
+ * n values of ad_random(), from i = first on.  Strict.
+ */
+Datum
+ad_random_array(PG_FUNCTION_ARGS)
+{
+	int64		n = whole_argument(PG_GETARG_INT64(1), "n", 0, MAX_VALUES);
+	AdDistribution distribution = distribution_argument(PG_GETARG_DATUM(2));
+	double		location = number_argument(PG_GETARG_FLOAT8(3), "location",
+										   -DBL_MAX);
+	double		scale = number_argument(PG_GETARG_FLOAT8(4), "scale", 0);
+	int64		first = whole_argument(PG_GETARG_INT64(5), "first",
+									   PG_INT64_MIN,
+									   PG_INT64_MAX - Max(n - 1, 0));
+	ArrayType  *array = new_array(n);
+
+	ad_random_fill(PG_GETARG_INT64(0), first, (Size) n, distribution, location,
+				   scale, (double *) ARR_DATA_PTR(array));
+	PG_RETURN_ARRAYTYPE_P(array);
 }
 
 /* Start a set-returning function whose rows are as its result columns say. */
@@ -259,6 +307,25 @@ ad_generate_series(PG_FUNCTION_ARGS)
 		CStringGetTextDatum(kind == AD_POINT_SPIKE ? "spike" : "shift");
 	SRF_RETURN_NEXT(ctx, HeapTupleGetDatum(heap_form_tuple(ctx->tuple_desc,
 														   values, nulls)));
+}
+
+/*
+ * ad_generate_series_array(…) -> float8[]: the values of
+ * ad_generate_series(…), which has the same arguments.  Strict.
+ */
+Datum
+ad_generate_series_array(PG_FUNCTION_ARGS)
+{
+	AdGeneratedSeries s;
+	ArrayType  *array;
+
+	(void) whole_argument(PG_GETARG_INT64(0), "rows", 0, MAX_VALUES);
+	series_arguments(fcinfo, &s);
+	ad_generated_series_init(&s);
+	array = new_array(s.rows);
+	ad_generated_series_fill(&s, (Size) s.rows,
+							 (double *) ARR_DATA_PTR(array));
+	PG_RETURN_ARRAYTYPE_P(array);
 }
 
 /* Planner support: the rows of a generator are its first argument. */
