@@ -16,6 +16,7 @@ import textwrap
 from statistics import mean
 
 import readme_figures
+import series_arrays_figures
 import series_figures
 import sweep_figures
 
@@ -475,7 +476,8 @@ BLOCKS = {
                   "why": readme(readme_figures.why),
                   "speed": readme(readme_figures.speed_table)},
     "docs/benchmark.md": {"speed": section, "accuracy": accuracy_section,
-                          "sweep": sweep_section},
+                          "sweep": sweep_section,
+                          "arrays": series_arrays_figures.section},
     "docs/auto.md": {"accuracy": auto_accuracy, "labels": labels_curve,
                      "cost": auto_cost},
     "docs/detectors.md": {"figures": detector_figures,

@@ -385,7 +385,7 @@ COMMENT ON FUNCTION @extschema@.ad_random_array(bigint, bigint, text, double pre
 'location, scale). seed: the seed. n: number of values, at most 134217724, which is 1 GB. distribution: '
 'uniform, normal or exponential. location: start, or mean of normal. scale: width, standard deviation, or '
 'mean of exponential. first: number of the first value. A NULL argument gives NULL. Raises 22023 for '
-'another distribution or a value out of range, 54000 for too many values.';
+'another distribution or a value out of range.';
 
 CREATE FUNCTION _anomaly._ad_generate_support(internal)
 RETURNS internal
