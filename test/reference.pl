@@ -24,13 +24,13 @@ my @groups = (
 	[ 'Specs: detectors', qr/^ad_(auto|iforest|fair_forest|zscore|hbos|ecod|copod|loda|pca|mahalanobis|kmeans|gmm|knn|lof|dbscan|inne|subknn|ocsvm|autoencoder|vae)$/, 'detectors.md' ],
 	[ 'Named models', qr/^ad_(train|activate|model|drop_model|rename_model|alter_model|model_health|grant_model|revoke_model|compare|retrain|weight_members|train_groups|refresh_groups|model_groups|group_model)$/, 'operate.md' ],
 	[ 'Several servers', qr/^ad_(import_model|publish_model|ships|share_models)$/, 'distributed.md' ],
-	[ 'Pictures and reports', qr/plot|timeline|report|case|picture/, 'series.md' ],
+	[ 'Pictures and reports', qr/plot|timeline|report|case|picture|text_histogram/, 'series.md' ],
 	[ 'Time series', qr/^ad_(stl|stl_array|decompose|periods|stream\w*|discord|subpca|changepoints|series_score\w*|\w*(stl|periods|discord|subpca|changepoints)_options)$/, 'series.md' ],
 	[ 'Market surveillance', qr/^ad_(order_event|layering\w*|wash_trade\w*|quote_stuffing\w*|marking_close\w*)$/, 'market.md' ],
 	[ 'Jobs and alerts', qr/^ad_(create_\w+|alter_job|drop_job|rename_job|run_job|resume_job|rescan|label|purge_\w+|grant_job|revoke_job|\w*schedule_job)$/, 'jobs.md' ],
 	[ 'Health, drift and statistics', qr/^ad_(health|check_\w+|drift|stat_reset|\w*schedule_\w+)$/, 'monitor.md' ],
 	[ 'Compare and tune', qr/^ad_(benchmark\w*|tune|recommend|paired_test)$/, 'compare.md' ],
-	[ 'Evaluate', qr/^ad_(roc_auc|average_precision|precision_at|best_f1|roc_curve|pr_curve|confusion|random|generate_\w+)$/, 'evaluate.md' ],
+	[ 'Evaluate', qr/^ad_(roc_auc|average_precision|precision_at|best_f1|roc_curve|pr_curve|confusion|random\w*|generate_\w+|benford\w*)$/, 'evaluate.md' ],
 	[ 'Other functions', qr/./, '' ]);
 my $io = qr/^ad_\w+_(in|out|recv|send)$/;
 my %kinds = (f => 'function', a => 'aggregate', w => 'window function', p => 'procedure');

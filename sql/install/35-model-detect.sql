@@ -19,7 +19,17 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'ad_detect_0_3'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 1000;
 COMMENT ON FUNCTION @extschema@.ad_detect(text, jsonb, double precision, text, text[], integer, double precision) IS
-'fits a detector, ad_auto() unless a spec is given, to the rows of a query, or of a table or view by its name, and returns those with the highest scores, highest first, with the reasons. The query runs as the caller, read-only, several times under one snapshot. key: the column that tells rows apart and is no feature; NULL: every column is one. exclude: more columns that are no features. top: how many rows are returned, all of them explained; 0: every row, in the order of the query, of which anomalies are explained; NULL: 20, or 0 with a contamination. contamination: the share of rows that are anomalies, greater than 0 and at most 0.5; NULL: as many as the scores tell. is_anomaly is then true for scores that lie further above the others than chance explains; risk: the probability that any row of a table without anomalies is one, greater than 0 and at most 0.5. p_value: the share of held-out rows that score as high; NULL if the spec holds out none. explanation: the five features that contribute most; why: a sentence, as ad_why(). A row of NULLs only has no score. 42703 if key or exclude names no column, 42P01 if the table does not exist, 22023 if no column is a feature';
+'Fits a detector to the rows of a query and returns those with the highest scores, highest first, with '
+'the reasons. query: the name of a table or view, or one SELECT, run read-only with the privileges of '
+'the caller, several times under one snapshot. spec: the detector, by default ad_auto(). contamination: '
+'share of rows that are anomalies, above 0 to 0.5; NULL, the default, means that rows are anomalies '
+'whose scores lie further above the others than chance explains. key: the column that identifies rows '
+'and is not a feature; NULL means that every column is one. exclude: more columns that are not '
+'features. top: number of rows returned, all of them explained; 0 means every row in the order of the '
+'query, of which anomalies are explained; NULL means 20, or 0 with a contamination. risk: the '
+'probability that any row of a table without anomalies is flagged, above 0 to 0.5. Raises 22004 if '
+'query is NULL, 22023 for a query that is not one SELECT or returns no rows and for values out of '
+'range, 42703 for an unknown column.';
 
 CREATE FUNCTION @extschema@.ad_detect(
     query text,
@@ -39,7 +49,8 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'ad_detect_0_3'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 1000;
 COMMENT ON FUNCTION @extschema@.ad_detect(text, text, double precision, text, text[], integer, double precision) IS
-'the same with a detector by its name, or the text of a spec';
+'Same as ad_detect(text, jsonb, double precision, text, text[], integer, double precision) with the '
+'spec as text: the name of a detector, or the text of a spec.';
 
 -- What was ad_detect() in 0.2.0; see _ad_prepare().
 CREATE FUNCTION _anomaly._ad_detect(

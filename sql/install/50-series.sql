@@ -358,7 +358,7 @@ AS 'MODULE_PATHNAME', 'ad_stream_array';
 COMMENT ON FUNCTION @extschema@.ad_stream_array(bytea, float8[], anyarray, jsonb)
 IS
 'Runs a batch through a stored stream and returns its new state, scores and anomalies. state: the stored '
-'state; NULL starts a stream. values: numbers; NULL elements are missing points. times: their times, '
+'state; NULL starts a stream. series: numbers; NULL elements are missing points. times: their times, '
 'timestamps, dates or integers. options: as returned by ad_stream_options(), used when a stream is '
 'started. shape_scores is NULL if the option shape is 0; with on_error null an invalid batch returns the '
 'old state and NULLs. Raises 22004 if times, values or options is NULL, 22023 for an invalid option, '

@@ -135,7 +135,8 @@ CREATE AGGREGATE @extschema@.ad_roc_auc(score double precision, is_anomaly _anom
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_roc_auc(double precision, _anomaly._ad_flag) IS
-'the same of labels that are numbers, 1 for an anomaly and 0 for a normal row; other numbers are an error';
+'Same as ad_roc_auc(double precision, boolean) with labels that are numbers, 1 for an anomaly and 0 for '
+'a normal row. Raises 22023 for other numbers.';
 
 CREATE AGGREGATE @extschema@.ad_average_precision(score double precision, is_anomaly _anomaly._ad_flag) (
     SFUNC = _anomaly._ad_ranking_transfn,
@@ -148,7 +149,8 @@ CREATE AGGREGATE @extschema@.ad_average_precision(score double precision, is_ano
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_average_precision(double precision, _anomaly._ad_flag) IS
-'the same of labels that are numbers, 1 for an anomaly and 0 for a normal row; other numbers are an error';
+'Same as ad_average_precision(double precision, boolean) with labels that are numbers, 1 for an anomaly '
+'and 0 for a normal row. Raises 22023 for other numbers.';
 
 CREATE AGGREGATE @extschema@.ad_precision_at(score double precision, is_anomaly _anomaly._ad_flag, k bigint) (
     SFUNC = _anomaly._ad_ranking_k_transfn,
@@ -161,7 +163,8 @@ CREATE AGGREGATE @extschema@.ad_precision_at(score double precision, is_anomaly 
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_precision_at(double precision, _anomaly._ad_flag, bigint) IS
-'the same of labels that are numbers, 1 for an anomaly and 0 for a normal row; other numbers are an error';
+'Same as ad_precision_at(double precision, boolean, bigint) with labels that are numbers, 1 for an '
+'anomaly and 0 for a normal row. Raises 22023 for other numbers.';
 
 CREATE AGGREGATE @extschema@.ad_best_f1(score double precision, is_anomaly _anomaly._ad_flag) (
     SFUNC = _anomaly._ad_ranking_transfn,
@@ -174,7 +177,8 @@ CREATE AGGREGATE @extschema@.ad_best_f1(score double precision, is_anomaly _anom
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_best_f1(double precision, _anomaly._ad_flag) IS
-'the same of labels that are numbers, 1 for an anomaly and 0 for a normal row; other numbers are an error';
+'Same as ad_best_f1(double precision, boolean) with labels that are numbers, 1 for an anomaly and 0 for '
+'a normal row. Raises 22023 for other numbers.';
 
 CREATE AGGREGATE @extschema@.ad_roc_curve(score double precision, is_anomaly _anomaly._ad_flag) (
     SFUNC = _anomaly._ad_ranking_transfn,
@@ -187,7 +191,8 @@ CREATE AGGREGATE @extschema@.ad_roc_curve(score double precision, is_anomaly _an
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_roc_curve(double precision, _anomaly._ad_flag) IS
-'the same of labels that are numbers, 1 for an anomaly and 0 for a normal row; other numbers are an error';
+'Same as ad_roc_curve(double precision, boolean) with labels that are numbers, 1 for an anomaly and 0 '
+'for a normal row. Raises 22023 for other numbers.';
 
 CREATE AGGREGATE @extschema@.ad_roc_curve(score double precision, is_anomaly _anomaly._ad_flag, points bigint) (
     SFUNC = _anomaly._ad_ranking_points_transfn,
@@ -200,7 +205,8 @@ CREATE AGGREGATE @extschema@.ad_roc_curve(score double precision, is_anomaly _an
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_roc_curve(double precision, _anomaly._ad_flag, bigint) IS
-'the same of labels that are numbers, 1 for an anomaly and 0 for a normal row; other numbers are an error';
+'Same as ad_roc_curve(double precision, boolean, bigint) with labels that are numbers, 1 for an anomaly '
+'and 0 for a normal row. Raises 22023 for other numbers.';
 
 CREATE AGGREGATE @extschema@.ad_pr_curve(score double precision, is_anomaly _anomaly._ad_flag) (
     SFUNC = _anomaly._ad_ranking_transfn,
@@ -213,7 +219,8 @@ CREATE AGGREGATE @extschema@.ad_pr_curve(score double precision, is_anomaly _ano
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_pr_curve(double precision, _anomaly._ad_flag) IS
-'the same of labels that are numbers, 1 for an anomaly and 0 for a normal row; other numbers are an error';
+'Same as ad_pr_curve(double precision, boolean) with labels that are numbers, 1 for an anomaly and 0 '
+'for a normal row. Raises 22023 for other numbers.';
 
 CREATE AGGREGATE @extschema@.ad_pr_curve(score double precision, is_anomaly _anomaly._ad_flag, points bigint) (
     SFUNC = _anomaly._ad_ranking_points_transfn,
@@ -226,7 +233,8 @@ CREATE AGGREGATE @extschema@.ad_pr_curve(score double precision, is_anomaly _ano
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_pr_curve(double precision, _anomaly._ad_flag, bigint) IS
-'the same of labels that are numbers, 1 for an anomaly and 0 for a normal row; other numbers are an error';
+'Same as ad_pr_curve(double precision, boolean, bigint) with labels that are numbers, 1 for an anomaly '
+'and 0 for a normal row. Raises 22023 for other numbers.';
 
 CREATE AGGREGATE @extschema@.ad_confusion(predicted _anomaly._ad_flag, actual _anomaly._ad_flag) (
     SFUNC = _anomaly._ad_confusion_transfn,
@@ -238,4 +246,5 @@ CREATE AGGREGATE @extschema@.ad_confusion(predicted _anomaly._ad_flag, actual _a
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_confusion(_anomaly._ad_flag, _anomaly._ad_flag) IS
-'the same of decisions and labels of which some are numbers, 1 for an anomaly and 0 for a normal row; other numbers are an error';
+'Same as ad_confusion(boolean, boolean) with decisions or labels that are numbers, 1 for an anomaly and '
+'0 for a normal row. Raises 22023 for other numbers.';

@@ -13,14 +13,14 @@ RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_histogram_transfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION _anomaly._ad_histogram_transfn(internal, double precision, boolean) IS
-'transition of the histograms of labelled scores';
+'transition of the histograms of labeled scores';
 
 CREATE FUNCTION _anomaly._ad_histogram_transfn(internal, double precision, boolean, jsonb)
 RETURNS internal
 AS 'MODULE_PATHNAME', 'ad_histogram_transfn'
 LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION _anomaly._ad_histogram_transfn(internal, double precision, boolean, jsonb) IS
-'transition of the histograms of labelled scores with options';
+'transition of the histograms of labeled scores with options';
 
 CREATE FUNCTION _anomaly._ad_histogram_combinefn(internal, internal)
 RETURNS internal
@@ -68,7 +68,8 @@ CREATE AGGREGATE @extschema@.ad_plot_scores(score double precision) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_plot_scores(double precision) IS
-'draws a histogram of scores as SVG; scores that are NULL are ignored, infinite ones and NaN only counted; no scores: NULL';
+'Draws a histogram of scores as SVG. score: the scores. NULL scores are ignored, infinite ones and NaN '
+'are only counted; no finite score gives NULL. Raises 54000 for more than 60 million scores.';
 
 CREATE AGGREGATE @extschema@.ad_plot_scores(score double precision, is_anomaly boolean) (
     SFUNC = _anomaly._ad_histogram_transfn,
@@ -81,7 +82,9 @@ CREATE AGGREGATE @extschema@.ad_plot_scores(score double precision, is_anomaly b
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_plot_scores(double precision, boolean) IS
-'draws a histogram of scores as SVG, classes over each other; a label that is NULL: a class of its own; scores that are NULL are ignored, infinite ones and NaN only counted; no scores: NULL';
+'Draws a histogram of scores as SVG, one class over the other. score: the scores. is_anomaly: the '
+'class; a NULL label is a class of its own. NULL scores are ignored, infinite ones and NaN are only '
+'counted; no finite score gives NULL. Raises 54000 for more than 60 million scores.';
 
 CREATE AGGREGATE @extschema@.ad_plot_scores(score double precision, is_anomaly boolean, options jsonb) (
     SFUNC = _anomaly._ad_histogram_transfn,
@@ -94,7 +97,11 @@ CREATE AGGREGATE @extschema@.ad_plot_scores(score double precision, is_anomaly b
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_plot_scores(double precision, boolean, jsonb) IS
-'the same with options, see ad_plot_options(): title, width, height, bins, low, high, threshold, scale; they must be the same in all rows of a group';
+'Draws the same with options. score: the scores. is_anomaly: the class, or NULL. options: '
+'ad_plot_options() with title, width, height, bins, low, high, threshold and scale, the same in all '
+'rows of a group. NULL scores are ignored, infinite ones and NaN are only counted; no finite score '
+'gives NULL. Raises 22023 for an option of another function or a value out of range, 54000 for more '
+'than 60 million scores.';
 
 CREATE AGGREGATE @extschema@.ad_text_histogram(score double precision) (
     SFUNC = _anomaly._ad_histogram_transfn,
@@ -107,7 +114,9 @@ CREATE AGGREGATE @extschema@.ad_text_histogram(score double precision) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_text_histogram(double precision) IS
-'a histogram of scores as text: one line per bin; scores that are NULL are ignored, infinite ones and NaN only counted; no scores: NULL';
+'Returns a histogram of scores as text, one line per bin. score: the scores. NULL scores are ignored, '
+'infinite ones and NaN are only counted; no finite score gives NULL. Raises 54000 for more than 60 '
+'million scores.';
 
 CREATE AGGREGATE @extschema@.ad_text_histogram(score double precision, is_anomaly boolean) (
     SFUNC = _anomaly._ad_histogram_transfn,
@@ -120,7 +129,9 @@ CREATE AGGREGATE @extschema@.ad_text_histogram(score double precision, is_anomal
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_text_histogram(double precision, boolean) IS
-'a histogram of scores as text, a column for each class; a label that is NULL: a class of its own; scores that are NULL are ignored, infinite ones and NaN only counted; no scores: NULL';
+'Returns a histogram of scores as text, with a column for each class. score: the scores. is_anomaly: '
+'the class; a NULL label is a class of its own. NULL scores are ignored, infinite ones and NaN are only '
+'counted; no finite score gives NULL. Raises 54000 for more than 60 million scores.';
 
 CREATE AGGREGATE @extschema@.ad_text_histogram(score double precision, is_anomaly boolean, options jsonb) (
     SFUNC = _anomaly._ad_histogram_transfn,
@@ -133,4 +144,8 @@ CREATE AGGREGATE @extschema@.ad_text_histogram(score double precision, is_anomal
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_text_histogram(double precision, boolean, jsonb) IS
-'the same with options, see ad_plot_options(): bins, low, high, threshold, scale, width in characters (78); they must be the same in all rows of a group';
+'Returns the same with options. score: the scores. is_anomaly: the class, or NULL. options: '
+'ad_plot_options() with bins, low, high, threshold, scale and width, in characters (78), the same in '
+'all rows of a group. NULL scores are ignored, infinite ones and NaN are only counted; no finite score '
+'gives NULL. Raises 22023 for an option of another function or a value out of range, 54000 for more '
+'than 60 million scores.';

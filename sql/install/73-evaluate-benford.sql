@@ -85,7 +85,10 @@ CREATE AGGREGATE @extschema@.ad_benford(value numeric) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_benford(numeric) IS
-'leading digits of a column against Benford''s law: the test of the first digit, and counts for ad_benford_tests() and ad_benford_digits(); digits are those of the decimal form, 5 begins with 50; zeros, negative numbers, NaN and infinities are counted and left out, NULLs are ignored; no rows: NULL';
+'Compares the leading digits of numbers with Benford''s law: returns the test of the first digit, and '
+'counts for ad_benford_tests() and ad_benford_digits(). value: the numbers, whose digits are those of '
+'the decimal form; 5 begins with 50. Zeros, negative numbers, NaN and infinities are counted and left '
+'out. NULLs are ignored; no rows give NULL. Raises no errors of its own.';
 
 CREATE AGGREGATE @extschema@.ad_benford(value double precision) (
     SFUNC = _anomaly._ad_benford_transfn,
@@ -97,7 +100,7 @@ CREATE AGGREGATE @extschema@.ad_benford(value double precision) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_benford(double precision) IS
-'the same of floating-point numbers, by the digits that they are printed with';
+'Same as ad_benford(numeric) with floating-point numbers, by the digits that they are printed with.';
 
 CREATE AGGREGATE @extschema@.ad_benford(value real) (
     SFUNC = _anomaly._ad_benford_transfn,
@@ -109,7 +112,8 @@ CREATE AGGREGATE @extschema@.ad_benford(value real) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_benford(real) IS
-'the same of numbers of single precision, by the digits that they are printed with';
+'Same as ad_benford(numeric) with numbers of single precision, by the digits that they are printed '
+'with.';
 
 CREATE AGGREGATE @extschema@.ad_benford(value bigint) (
     SFUNC = _anomaly._ad_benford_transfn,
@@ -121,7 +125,7 @@ CREATE AGGREGATE @extschema@.ad_benford(value bigint) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE @extschema@.ad_benford(bigint) IS
-'the same of whole numbers';
+'Same as ad_benford(numeric) with integers.';
 
 CREATE FUNCTION @extschema@.ad_benford_tests(
     result @extschema@.ad_benford_result,
@@ -136,7 +140,11 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10 ROWS 3;
 COMMENT ON FUNCTION @extschema@.ad_benford_tests(@extschema@.ad_benford_result) IS
-'the tests of the first digit, of the second and of the first two: Pearson''s chi-square with its degrees of freedom and p-value, the mean absolute deviation of the shares, and Nigrini''s verdict on that (too few numbers: fewer than 1,000, 1,000 and 2,000, unless the p-value leaves no doubt); NULL: no rows';
+'Returns one row for each of the tests of the first digit, the second and the first two: Pearson''s '
+'chi-square with its degrees of freedom and p-value, the mean absolute deviation of the shares, and '
+'Nigrini''s verdict on that, or too few numbers: fewer than 1,000, 1,000 and 2,000, unless the p-value '
+'is below 0.001. result: what ad_benford() returned. NULL gives no rows. Raises 22023 for a result that '
+'ad_benford() did not return.';
 
 CREATE FUNCTION @extschema@.ad_benford_digits(
     result @extschema@.ad_benford_result,
@@ -151,4 +159,7 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10 ROWS 90;
 COMMENT ON FUNCTION @extschema@.ad_benford_digits(@extschema@.ad_benford_result, text) IS
-'how many numbers have each digit, how many Benford''s law expects, their shares, and by how many standard deviations the share is off (z, corrected for continuity, without a sign); test: first (default), second or first two; NULL result: no rows';
+'Returns one row per digit: how many numbers have it, how many Benford''s law expects, their shares, '
+'and by how many standard deviations the share deviates (z, corrected for continuity, without a sign). '
+'result: what ad_benford() returned. test: first, second or first two. NULL gives no rows. Raises 22023 '
+'for another test, or a result that ad_benford() did not return.';

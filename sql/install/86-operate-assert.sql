@@ -18,4 +18,13 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 10;
 COMMENT ON FUNCTION @extschema@.ad_assert_usual(text, text, text, double precision, double precision, double precision, bigint, text) IS
-'tests that no more than max_rows rows of a query, or of the table or view that it names, are unusual to a named model: no rows if that holds; otherwise, by on_failure, error (P0004, with the five strangest rows) or rows (those that are unusual, strangest first). Unusual is a p-value of at most p_value (0.001, or the least that the model gives, if none of the three is given), a score of at least score, or what is found at the false discovery rate fdr. max_rows NULL, the default: with a p-value as many as chance explains in 99 of 100 runs, else 0. key: the column that tells rows apart, and is no feature. Needs the privilege score; the query runs as the caller, read-only, and if the test fails twice under one snapshot; NULL query, model or on_failure: error';
+'Tests that no more than max_rows rows of a query are unusual to a named model: returns no rows if so; '
+'otherwise raises an error with the five most unusual rows, or returns the unusual rows, most unusual '
+'first. query: the name of a table or view, or one SELECT, run read-only with the privileges of the '
+'caller. model: its name. key: the column that identifies rows and is not a feature. p_value: rows with '
+'at most this p-value are unusual; 0.001, or the smallest that the model gives, if none of the three is '
+'given. fdr: unusual is what is found at this false discovery rate. score: unusual is a score of at '
+'least this. max_rows: rows that may be unusual; NULL means, with a p-value, as many as chance explains '
+'in 99 of 100 runs, else 0. on_failure: error or rows. Raises P0004 if the test fails, 22004 if query, '
+'model or on_failure is NULL, 22023 for a value out of range, 42704 if there is no such model, 42501 '
+'without the privilege score on it.';

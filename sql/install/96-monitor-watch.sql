@@ -159,7 +159,9 @@ AS $$
     SELECT h."check", h.status, h.detail, h.hint, h."check" FROM _anomaly._ad_health_all() h WHERE h.line
 $$;
 COMMENT ON FUNCTION @extschema@.ad_health() IS
-'what is wrong, if anything: one row per check with status ok, warning or critical, the facts, and what to do; check_name is the name of the check, as is check, which needs quotes; limits are the settings anomaly.health_*, and those of jobs and models';
+'Returns one row per check with its name (check_name, and check, which needs quotes), its status (ok, '
+'warning or critical), the facts, and a hint, which is NULL if the status is ok. Limits are the settings '
+'anomaly.health_*, and those of jobs and models. There are no arguments. Raises no errors of its own.';
 
 -- What was ad_health() in 0.2.0, for what depends on it.
 CREATE FUNCTION _anomaly._ad_health()

@@ -190,7 +190,7 @@ take_model(FunctionCallInfo fcinfo, Assertion *a)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("no p-value of model \"%s\" is as low as %g", a->model,
 						a->p_value),
-				 errdetail("The least is %g.", least),
+				 errdetail("The smallest is %g.", least),
 				 errhint("Train it on more rows, with a greater share in ad_calibrate(), or ask for less.")));
 }
 
@@ -270,7 +270,7 @@ warn_of_reach(const Assertion *a)
 		ereport(WARNING,
 				(errmsg("fewer than %.0f unusual rows among " UINT64_FORMAT " cannot be found at a false discovery rate of %g",
 						needed, a->rows, a->fdr),
-				 errdetail("The least p-value of model \"%s\" is %g.", a->model,
+				 errdetail("The smallest p-value of model \"%s\" is %g.", a->model,
 						   least),
 				 errhint("Train it on more rows, with a greater share in ad_calibrate(), or ask for rows with a p-value: p_value => %.2g.",
 						 round_up(least))));

@@ -352,7 +352,7 @@ read_query(FunctionCallInfo fcinfo, char *sql, const char *key, Detect *d)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("keyed sampling needs a row key"),
-				 errhint("Say which column is the key, with key => '...'.")));
+				 errhint("Set the key column with key => '...'.")));
 }
 
 /*
