@@ -27,18 +27,18 @@ TASKS = [
     Task("series_normal", "the same, normal noise",
          "cardinality(ad_generate_series_array({n}, s, trend => 0.001, "
          "shifts => 0.001))", "auto", False),
-    Task("stl", "that, and `ad_stl_array`, period 24",
+    Task("stl", "the series with normal noise, and `ad_stl_array`, period 24",
          "cardinality((ad_stl_array(ad_generate_series_array({n}, s, trend => 0.001, "
          "shifts => 0.001), '{{\"period\": 24}}')).anomaly)", "auto", False),
-    Task("stl_robust", "the same, robust",
+    Task("stl_robust", "the same series, and `ad_stl_array`, robust",
          "cardinality((ad_stl_array(ad_generate_series_array({n}, s, trend => 0.001, "
          "shifts => 0.001), '{{\"period\": 24, \"robust\": true}}')).anomaly)",
          "auto", False),
-    Task("stream_array", "that, and `ad_stream_array`, period 24, numbered points",
+    Task("stream_array", "the same series, and `ad_stream_array`, period 24, numbered points",
          "cardinality((ad_stream_array(NULL, ad_generate_series_array({n}, s, "
          "trend => 0.001, shifts => 0.001), numbers, '{{\"period\": 24}}')).anomalies)",
          "auto", False),
-    Task("stream_update", "that, and `ad_stream_update`, a day of hours",
+    Task("stream_update", "the same series, and `ad_stream_update`, a day of hours",
          "cardinality((ad_stream_update(NULL, hours, ad_generate_series_array({n}, s, "
          "trend => 0.001, shifts => 0.001), '{{\"period\": \"1 day\"}}')).anomalies)",
          "auto", False),

@@ -67,7 +67,7 @@ typedef struct AdForestExplainer
 	/* axis-parallel, unless too large: what the path to a leaf changes */
 	int			width;			/* columns, padded to blocks */
 	double	   *changes;		/* per leaf, width numbers */
-	uint32	   *leaf_of_slot;	/* per tree and slot */
+	uint32	   *leaf_of_slot;	/* per tree and slot: where its leaf's are */
 	uint32		nleaves;
 	uint32	   *leaves;			/* scratch: one row's, per tree */
 
@@ -236,7 +236,7 @@ keep_changes(Builder *b, uint32 at, int depth, Size position)
 		changes[e->nodes[b->path[i]].column] +=
 			e->nodes[b->path[i + 1]].length - e->nodes[b->path[i]].length;
 	for (Size s = position << below; s < (position + 1) << below; s++)
-		b->leaf_of_slot[s] = e->nleaves;
+		b->leaf_of_slot[s] = e->nleaves * e->width;
 	e->nleaves++;
 }
 
@@ -484,8 +484,12 @@ add_changes(const AdForestExplainer *e, uint32 ntrees, int first, const int n,
 	double		part[TOGETHER] = {0};
 
 	for (uint32 t = 0; t < ntrees; t++)
+	{
+		const double *of_leaf = changes + e->leaves[t];
+
 		for (int i = 0; i < n; i++)
-			part[i] += changes[e->leaves[t] + i];
+			part[i] += of_leaf[i];
+	}
 	memcpy(sum, part, n * sizeof(double));
 }
 
@@ -497,13 +501,18 @@ path_changes(AdForest *f, AdForestExplainer *e, const double *x,
 	if (e->changes)
 	{
 		/* the row was scored just now: f->leaf says where it arrived */
-		for (uint32 t = 0; t < f->ntrees; t++)
-		{
-			Size		slot = ((Size) t << f->depth) + f->leaf[t];
+		const uint32 *leaf_of_slot = e->leaf_of_slot;
+		const double *changes = e->changes;
+		uint32		ntrees = f->ntrees;
+		Size		slots = (Size) 1 << f->depth;
 
-			e->leaves[t] = e->leaf_of_slot[slot] * e->width;
-			ad_prefetch(e->changes + e->leaves[t]);
-			ad_prefetch(e->changes + e->leaves[t] + 8);
+		for (uint32 t = 0; t < ntrees; t++, leaf_of_slot += slots)
+		{
+			uint32		at = leaf_of_slot[f->leaf[t]];
+
+			e->leaves[t] = at;
+			ad_prefetch(changes + at);
+			ad_prefetch(changes + at + 8);
 		}
 		for (int first = 0; first < f->cols; first += TOGETHER)
 		{

@@ -87,6 +87,12 @@ SQL
 			$unsummed = max $unsummed, abs $score - $baseline - sum0 @contribution;
 			$n += @contribution == @expected;
 		}
+		my %said = map { $_ => $node->safe_psql('postgres', <<"SQL") } qw(off avx2 auto);
+SET anomaly.simd = '$_'; SET extra_float_digits = 1;
+SELECT md5(string_agg(e::text, '|' ORDER BY i, rank)) FROM probe, model, ad_explain(model, '{"method": "$method"}'::jsonb, $arguments) e
+WHERE name = '$name' AND i <= $rows
+SQL
+		ok($said{off} eq $said{avx2} && $said{off} eq $said{auto}, "$name: all instructions give the same contributions by $method");
 		note sprintf '%s, %s: greatest difference %.2g, of the sum %.2g', $name, $method, $worst, $unsummed;
 		ok($n == $rows && $worst < 1e-9, "$name: contributions by $method are the oracle's");
 		cmp_ok($unsummed, '<', 1e-12, "$name: they add up to the score less the baseline");
