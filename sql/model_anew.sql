@@ -55,8 +55,8 @@ FROM (SELECT name, ad_fit(spec || ad_calibrate(), c, t) AS m, ad_sketch(c, t) AS
 
 -- What is typical of instants is one of them: on a weekday, by day. So a Sunday at night contributes, under every detector.
 CREATE TABLE shop AS SELECT timestamptz '2026-01-05 08:00+00' + (i / 10 / 5 * 7 + i / 10 % 5) * interval '1 day' + i % 10 * interval '1 hour' AS at, i % 50 AS amount FROM generate_series(0, 2599) i;
-SELECT count(*) >= 16 AS many, string_agg(name, ', ') FILTER (WHERE why !~ '^(unusual together: )?at [^,]*counts by its hour or weekday') AS others
-FROM (SELECT name, ad_why(m, r) AS why FROM (SELECT name, ad_fit(spec || ad_prepare(calendar => true), shop) AS m FROM specs, shop WHERE name NOT IN ('mean', 'max') GROUP BY name) f,
+SELECT count(*) >= 16 AS many, string_agg(name, ', ') FILTER (WHERE why !~ '^(unusual together: )?at [^,]*counts by its hour or weekday' AND anomaly) AS others
+FROM (SELECT name, ad_why(m, r) AS why, ad_is_anomaly(m, r) AS anomaly FROM (SELECT name, ad_fit(spec || ad_prepare(calendar => true), shop) AS m FROM specs, shop WHERE name NOT IN ('mean', 'max') GROUP BY name) f,
       (SELECT timestamptz '2026-06-14 03:00+00' AS at, 10 AS amount) r) q;
 
 -- A member of an ensemble whose training scores are all equal says 0 or 1: that is its features' doing, and the baseline stays.

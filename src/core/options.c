@@ -22,6 +22,7 @@
 #include "utils/numeric.h"
 #include "utils/varlena.h"
 
+#define MAX_COMPARED	255		/* bytes of a word, the server's own limit */
 #define MAX_SUGGESTED	40		/* options compared or named for a hint */
 
 const char *const ad_on_error_names[] = {"error", "null", NULL};
@@ -49,11 +50,13 @@ ad_nearest(const char *word, const char *const *words, int n)
 
 	for (int i = 0; i < n && max_distance > 0; i++)
 	{
-		int			d = varstr_levenshtein_less_equal(word, len, words[i],
-													  (int) strlen(words[i]),
-													  1, 1, 1, max_distance,
-													  false);
+		int			other = (int) strlen(words[i]);
+		int			d;
 
+		if (len > MAX_COMPARED || other > MAX_COMPARED)
+			continue;
+		d = varstr_levenshtein_less_equal(word, len, words[i], other, 1, 1, 1,
+										  max_distance, false);
 		if (d <= max_distance)
 		{
 			max_distance = d - 1;	/* the first of equal ones */
