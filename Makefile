@@ -86,7 +86,7 @@ bench:
 	bench/run.sh
 bench-speed:
 	test/setup.sh bench
-	bench/run.sh iforest single groups auto
+	bench/run.sh iforest single concurrency scale groups auto
 bench-report:
 	test/setup.sh bench
 	bench/run.sh accuracy sweep report

@@ -19,7 +19,7 @@ from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 from sklearn.svm import OneClassSVM
 
 import figures
-from lib import (ONLY, ROUNDS, SCALE, Report, Session, copy_doubles, detectors,
+from lib import (KEEPS, ONLY, ROUNDS, Report, Session, copy_doubles, detectors,
                  interleaved, measured_on, median, met, number, progress,
                  ratio, scaled)
 
@@ -344,7 +344,7 @@ def bench_in_sample(data):
             times = interleaved({"ours": lambda: session.seconds(query),
                                  "peer": lambda: python_seconds(
                                      lambda: peer(head))},
-                                rounds=1 if n > 20_000 else 3)
+                                rounds=3)
         except RuntimeError as error:
             progress(f"{name} in-sample: {error}")
             report.text(f"In-sample scores of {name} over {n:,} rows could "
@@ -357,8 +357,7 @@ def bench_in_sample(data):
                      met(over, 3, at_most=False) if name == "lof" else ""])
     if rows:
         report.section("In-sample", "`ad_outlier(…) OVER ()` over an array, "
-                       "beside `fit_predict`. One run each of the large "
-                       "ones.")
+                       "beside `fit_predict`. Three rounds.")
         report.table(["detector", "rows", "seconds", "scikit-learn",
                       "times as fast", "target"], rows)
 
@@ -416,7 +415,7 @@ def bench_cost():
     report.table(["detector", "fit", "score of a row", "model", "fit, ms",
                   "score, µs a row", "model, KB", "40 columns: ms, µs, KB"],
                  rows)
-    if SCALE == 1:
+    if KEEPS:
         figures.keep_cost(kept, measured_on(report.server))
         figures.main()
 

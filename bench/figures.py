@@ -1,8 +1,8 @@
 """Figures that the documentation has, and where they are kept and written.
 
 Benches keep what they measure in bench/results, a figure in place of the one
-before: speed.tsv has those of FIGURES, by key; accuracy.tsv the accuracy of
-detectors, options and ensembles on labelled sets (bench/accuracy.py);
+before: speed.tsv has those of FIGURES and of bench/speed_figures.py, by key and
+processor; accuracy.tsv the accuracy of detectors, options and ensembles on labelled sets (bench/accuracy.py);
 cost.tsv what a fit, a score and a model of every detector cost
 (bench/detectors.py); those of labelled series are in bench/series_figures.py.
 As a program this writes them into the documents, and into the
@@ -18,7 +18,9 @@ from statistics import mean
 import readme_figures
 import series_arrays_figures
 import series_figures
+import speed_figures
 import sweep_figures
+from speed_figures import text
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 RESULTS = os.path.join(ROOT, "bench", "results")
@@ -37,6 +39,9 @@ FIGURES = [
     ("sk_100k", "× scikit-learn 1.2.1, 100,000 rows", ">=", 24),
     ("sk_1m", "× scikit-learn 1.2.1, 1,000,000 rows", ">=", 24),
     ("sk_newer", "× the method of scikit-learn ≥ 1.3, emulated", ">=", 8),
+    ("score_rows", "scored, scan included, rows/s", None, 0),
+    ("sk_rows", "scikit-learn 1.2.1, from memory, rows/s", None, 0),
+    ("newer_rows", "the method of scikit-learn ≥ 1.3, emulated, rows/s", None, 0),
     ("fair_off", "`ad_fair_forest` scored, `simd` off, rows/s", None, 0),
     ("fair_avx2", "the same, avx2", ">=", 500_000),
     ("fair_auto", "the same, auto", ">=", 500_000),
@@ -46,6 +51,9 @@ FIGURES = [
     ("subknn_off", "`ad_subknn` scored, 50,000 rows, `simd` off, rows/s", None, 0),
     ("subknn_avx2", "the same, avx2", ">=", 600_000),
     ("subknn_auto", "the same, auto", ">=", 1_000_000),
+    ("fit_s", "fit, scan included, s", None, 0),
+    ("sums_s", "ten sums, s", None, 0),
+    ("fit_sk_s", "scikit-learn's fit, from memory, s", None, 0),
     ("fit_0", "fit ÷ ten sums, one process", "<=", 1.15),
     ("fit_1", "the same, each with 1 worker", "<=", 1.15),
     ("fit_2", "the same, each with 2 workers", "<=", 1.15),
@@ -56,7 +64,8 @@ FIGURES = [
     ("fit_pca", "the same, pca", "<=", 2.5),
     ("fit_mahalanobis", "the same, mahalanobis", "<=", 2.5),
     ("group_fit", "a model per group, 1,000 rows: ms per fit", "<=", 1),
-    ("group_kb_1000", "the same: kB per model", "<=", 60),
+    ("group_fit_100", "the same, 100 rows: ms per fit", None, 0),
+    ("group_kb_1000", "groups of 1,000 rows: kB per model", "<=", 60),
     ("group_kb_100", "groups of 100 rows: kB per model", "<=", 40),
     ("group_sorted", "scored by a join in the order of groups, µs a row",
      "<=", 0.8),
@@ -88,16 +97,18 @@ FIGURES = [
     ("export_csv", "the same as CSV into pandas, s", None, 0),
     ("export_back", "their scores back into a table, s", None, 0),
     ("export_here", "fitted, scored and stored in the database, s", None, 0),
+    ("stl_plain", "`ad_stl_array`, period 168, ns a point", None, 0),
+    ("stl_r_plain", "R's `stl`, the same", None, 0),
+    ("stl_sm_plain", "statsmodels, the same", None, 0),
+    ("stl_robust", "`ad_stl_array`, robust, ns a point", None, 0),
+    ("stl_r_robust", "R's `stl`, the same", None, 0),
+    ("stl_sm_robust", "statsmodels, the same", None, 0),
+    ("layer_read", "10 M events read in order, µs an event", None, 0),
+    ("layer_lag", "the same and `lag()`", None, 0),
+    ("layer_window", "the same and `ad_layering`", "<=", 1.5),
     ("job_dates", "a date as watermark: twice the rows, × time", "<=", 2.5),
 ]
 WHAT = {key: (sign, target) for key, _, sign, target in FIGURES}
-
-
-def text(x):
-    """A figure as a person writes it."""
-    if x >= 1000:
-        return f"{x:,.0f}"
-    return f"{x:.0f}" if x >= 100 else f"{x:.1f}" if x >= 10 else f"{x:.2f}"
 
 
 def verdict(key, x):
@@ -110,32 +121,25 @@ def verdict(key, x):
             f" {target:,.10g}: " + ("met" if good else "**missed**"))
 
 
-def read(name):
-    """Figures of a file of bench/results, and its lines beginning with #."""
+def read_old():
+    """Figures of version 0.2.0 as they were noted, and what was noted of
+    them."""
     figures, about = {}, []
-    path = os.path.join(RESULTS, name)
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as file:
-            for line in file:
-                if line.startswith("#"):
-                    about.append(line[1:].strip())
-                else:
-                    key, figure = line.rstrip("\n").split("\t")
-                    figures[key] = figure
+    with open(os.path.join(RESULTS, "speed_amd_0.2.0.tsv"),
+              encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("#"):
+                about.append(line[1:].strip())
+            else:
+                key, figure = line.rstrip("\n").split("\t")
+                figures[key] = figure
     return figures, about
 
 
 def keep(figures, about, bench):
     """Puts what a bench measured in place of what it measured before."""
-    before, lines = read("speed.tsv")
-    before.update({key: repr(x) for key, x in figures.items()})
-    lines = [line for line in lines if not line.startswith(bench + ": ")]
-    with open(os.path.join(RESULTS, "speed.tsv"), "w",
-              encoding="utf-8") as file:
-        file.writelines(f"# {line}\n"
-                        for line in lines + [f"{bench}: {about}"])
-        file.writelines(f"{key}\t{before[key]}\n" for key, *_ in FIGURES
-                        if key in before)
+    speed_figures.keep(figures, about, bench,
+                       [key for key, *_ in FIGURES] + speed_figures.KEYS)
 
 
 def read_accuracy():
@@ -397,31 +401,74 @@ def recommend_figures():
 
 def section():
     """The part of docs/benchmark.md."""
-    here, about = read("speed.tsv")
-    amd, amd_about = read("speed_amd_0.2.0.tsv")
+    figures, _ = speed_figures.read()
+    amd, amd_about = read_old()
+    shown = [processor for processor, x in figures.items()
+             if any(key in x for key, *_ in FIGURES)]
     lines = ["## Speed on two processors", "",
-             "Written by `make bench-speed`. Unless noted otherwise, figures are for "
-             "a million rows of ten columns and 100 trees of 256 rows. More "
+             "Unless noted otherwise, figures are for "
+             "a million rows of ten columns and 100 trees of 256 rows; one that "
+             "misses its target is bold. All of them, by processor, are in "
+             "[bench/results/speed.tsv](../bench/results/speed.tsv). More "
              "tables: [forests](../bench/results/iforest.md), "
              "[one row](../bench/results/single.md), "
              "[groups](../bench/results/groups.md), "
-             "[the automatic detector](../bench/results/auto.md).", ""]
-    names = {}
-    for line in about:
-        bench, text_ = line.split(": ", 1)
-        names.setdefault(text_, []).append(bench)
-    lines += [f"- This machine ({', '.join(benches)}): {text_}"
-              for text_, benches in names.items()]
-    lines += ["- AMD EPYC (Zen 5): " + " ".join(amd_about), "",
-              "| | this machine | target | AMD EPYC (Zen 5), 0.2.0 |",
-              "|---|---:|---:|---:|"]
-    for key, what, *_ in FIGURES:
-        x = here.get(key)
-        lines.append("| " + " | ".join([
-            what, text(float(x)) if x else "not measured",
-            verdict(key, float(x)) if x else "",
-            amd.get(key, "not measured")]) + " |")
+             "[the automatic detector](../bench/results/auto.md).", "",
+             *speed_figures.measured_on(), "- AMD EPYC (Zen 5), 0.2.0: " +
+             " ".join(amd_about), "",
+             "| | target | " + " | ".join(shown) + " | AMD EPYC (Zen 5), 0.2.0 |",
+             "|---" + "|---:" * (len(shown) + 2) + "|"]
+    for key, what, sign, target in FIGURES:
+        row = [what, "" if sign is None else
+               ("at most" if sign == "<=" else "at least") + f" {target:,.10g}"]
+        for processor in shown:
+            x = figures[processor].get(key)
+            row.append("" if x is None else f"**{text(x)}**"
+                       if "missed" in verdict(key, x) else text(x))
+        lines.append("| " + " | ".join(row + [amd.get(key, "")]) + " |")
     return lines + [""]
+
+
+def scale_section():
+    """The part of docs/benchmark.md on bench/scale.py."""
+    return ["## From a million rows to a hundred million", "",
+            "Ten columns, a forest of 100 trees of 256 rows, `bench/scale.py`. "
+            "Of one process it is processor time, with workers the clock's.", "",
+            *speed_figures.measured_on("scale"),
+            *table(*speed_figures.scale_table()), ""]
+
+
+def clients_section():
+    """The part of docs/benchmark.md on bench/concurrency.py."""
+    header, beside_header, tables = speed_figures.clients_tables()
+    lines = ["## Several clients", "",
+             "Clients on the same machine score one row a call with a "
+             "forest of 100 trees over ten columns, in prepared statements over a "
+             "unix socket, with the library preloaded and without; beside "
+             "`SELECT 1` and beside a job that scores its backlog. All of it is "
+             "elapsed time: what else the machine does lies in it, mostly in p95 "
+             "and p99.", "", *speed_figures.measured_on("concurrency"), ""]
+    for processor, rows, beside in tables:
+        lines += [f"{processor}:", *table(header, rows), ""]
+        if beside:
+            lines += ["Beside a job:", *table(beside_header, beside), ""]
+    return lines
+
+
+def group_figures():
+    """What docs/groups.md says of speed."""
+    keys = [key for key, *_ in FIGURES if key.startswith("group_")]
+    figures = {processor: x for processor, x in speed_figures.read()[0].items()
+               if any(key in x for key in keys)}
+    return ["Fits by `ad_fit` and `GROUP BY`, and scores by a join with the table "
+            "of models: 2,000 groups of 1,000 rows, two features, a forest of 100 "
+            "trees, one process, `bench/groups.py`. More in "
+            "[bench/results/groups.md](../bench/results/groups.md).", "",
+            *speed_figures.measured_on("groups"),
+            *table([""] + list(figures),
+                   [[what] + [text(x[key]) if key in x else ""
+                              for x in figures.values()]
+                    for key, what, *_ in FIGURES if key in keys]), ""]
 
 
 def series_methods():
@@ -463,11 +510,10 @@ def sweep_section():
 def readme(block_):
     """A block of README.md."""
     def lines():
-        speed = {key: float(x) for key, x in read("speed.tsv")[0].items()}
         measured, _ = read_accuracy()
         accuracy = {form: means(measured[form])[0] for form in ("auto", "iforest")}
         accuracy["sets"] = len(measured["auto"])
-        return block_(speed, accuracy)
+        return block_(speed_figures.read()[0], accuracy)
     return lines
 
 
@@ -475,9 +521,12 @@ BLOCKS = {
     "README.md": {"headline": readme(readme_figures.headline),
                   "why": readme(readme_figures.why),
                   "speed": readme(readme_figures.speed_table)},
-    "docs/benchmark.md": {"speed": section, "accuracy": accuracy_section,
+    "docs/benchmark.md": {"speed": section, "scale": scale_section,
+                          "clients": clients_section,
+                          "accuracy": accuracy_section,
                           "sweep": sweep_section,
                           "arrays": series_arrays_figures.section},
+    "docs/groups.md": {"figures": group_figures},
     "docs/auto.md": {"accuracy": auto_accuracy, "labels": labels_curve,
                      "cost": auto_cost},
     "docs/detectors.md": {"figures": detector_figures,

@@ -30,7 +30,7 @@ import numpy as np
 
 import accuracy
 import figures
-from lib import Report, Session, progress
+from lib import KEEPS, Report, Session, progress
 
 SETS = os.environ.get("BENCH_SETS", "")
 MEMBERS = ("fair_forest", "subknn", "ecod")
@@ -297,10 +297,11 @@ def main():
 def write(report, gains, choices, bounds, off):
     names = list(gains)
     keys = list(gains[names[0]])
-    figures.keep_labels([[how, wrong, n, name, *gains[name][how, wrong, n]]
-                         for how, wrong, n in keys for name in names] +
-                        [["limit", i, 0, name, *bounds[name][i]]
-                         for i in range(3) for name in names])
+    if KEEPS:
+        figures.keep_labels([[how, wrong, n, name, *gains[name][how, wrong, n]]
+                             for how, wrong, n in keys for name in names] +
+                            [["limit", i, 0, name, *bounds[name][i]]
+                             for i in range(3) for name in names])
     for wrong in (0, 0.2):
         rows = [[how] + [signed(np.mean([gains[name][how, wrong, n]
                                          for name in names], axis=0))

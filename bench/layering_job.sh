@@ -1,37 +1,29 @@
-#!/bin/sh
-# Speed of a layering job; writes bench/results/layering_job.md.
+# Speed of a layering job (sourced by bench/run.sh, in a database of its own;
+# the page goes to stdout):
 #
-#	bench/layering_job.sh      a day of 1,000,000 events
-#	EVENTS=100000 RUNS=3 bench/layering_job.sh
+#	bench/run.sh layering_job           a day of 1,000,000 events
 #
 # The backfill of the day, in events a second, then runs that find ten new
 # events. Over 3,000 partitions, and with all events in one. Processor time of
-# the session, so that others do not count; needs a running server (the usual
-# PG* variables, as a superuser) and the extension installed. All is in a
-# database of its own, which is dropped at the end.
-set -eu
+# the session, so that others do not count.
+EVENTS=$(awk -v s="$BENCH_SCALE" 'BEGIN { printf "%d", 1000000 * s }')
+RUNS=$BENCH_ROUNDS
+OUT=$ad_work/layering_job.page
 
-cd "$(dirname "$0")/.."
-EVENTS=${EVENTS:-1000000}
-RUNS=${RUNS:-9}
-PG_CONFIG=${PG_CONFIG:-pg_config}
-DB=anomaly_bench_layering_job
-PATH="$($PG_CONFIG --bindir):$PATH"
-OUT=bench/results/layering_job.md
-trap 'dropdb --if-exists $DB' EXIT
-mkdir -p bench/results
-dropdb --if-exists $DB
-createdb $DB
-q() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d $DB "$@"; }
+q() { ad_psql -q -A -t "$@"; }
 cpu="split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::bigint / 1e6"
-q -c "CREATE EXTENSION anomaly" -c "SET timezone = 'UTC'"
+export PGTZ=UTC
 
 {
+	echo "# A layering job"
+	echo
+	echo "Measured by \`bench/run.sh layering_job\` on $(bench_about)"
+	echo
 	echo "A day of $EVENTS order events, processor time; the job finds what scores at least 90."
 	echo
 	echo "| partitions | rule | events/s of the backfill | ms for ten new events | bytes kept |"
 	echo "|---:|---|---:|---:|---:|"
-} > $OUT
+} > "$OUT"
 for parts in 1000 1; do
 	# bursts of four orders, three cancels and a trade of the other side
 	q <<SQL
@@ -47,13 +39,15 @@ CREATE INDEX ON events (ts);
 VACUUM ANALYZE events;
 SQL
 	for rule in window strict anchored; do
-		q -c "SELECT ad_create_layering_job('$rule', 'events', ad_layering_options(rule => '$rule'), rule => '{\"score\": 90}')" > /dev/null
-		backfill=$(q <<SQL
+		backfill=$(for run in $(seq "$RUNS"); do
+			[ "$run" = 1 ] || q -c "SELECT ad_drop_job('$rule')" > /dev/null
+			q -c "SELECT ad_create_layering_job('$rule', 'events', ad_layering_options(rule => '$rule'), rule => '{\"score\": 90}')" > /dev/null
+			q <<SQL
 SELECT $cpu AS t \gset
 CALL ad_run_job('$rule');
 SELECT round(($EVENTS / ($cpu - :t) * 1000)::numeric, -3);
 SQL
-		)
+		done | sort -n | sed -n "$(((RUNS + 1) / 2))p")
 		new=$(for run in $(seq "$RUNS"); do
 			q <<SQL
 INSERT INTO events SELECT (SELECT max(id) FROM events) + i, 'A' || i * 7919 % $parts, 'P0', (ARRAY['NEW','NEW','NEW','CANCEL','CANCEL','CANCEL','FILL','NEW','NEW','NEW'])[i],
@@ -64,8 +58,8 @@ SELECT round(($cpu - :t)::numeric, 1);
 SQL
 		done | sort -n | sed -n "$(((RUNS + 1) / 2))p")
 		bytes=$(q -c "SELECT sum(length(state)) FROM _anomaly._ad_job_part p JOIN _anomaly._ad_job j ON j.id = p.job_id WHERE j.name = '$rule'")
-		echo "| $((parts == 1 ? 1 : 3 * parts)) | $rule | $backfill | $new | $bytes |" >> $OUT
+		echo "| $((parts == 1 ? 1 : 3 * parts)) | $rule | $backfill | $new | $bytes |" >> "$OUT"
 		q -c "SELECT ad_drop_job('$rule')" > /dev/null
 	done
 done
-cat $OUT
+cat "$OUT"

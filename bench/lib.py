@@ -21,6 +21,8 @@ import figures
 SCALE = float(os.environ.get("BENCH_SCALE", "1"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 ONLY = os.environ.get("BENCH_ONLY", "")
+# Whether what is measured goes to bench/results (bench/lib.sh).
+KEEPS = SCALE == 1 and not os.environ.get("BENCH_TERMINAL")
 PSQL = os.environ["BENCH_PSQL"]
 MB = 1024 * 1024
 
@@ -36,10 +38,10 @@ def progress(text):
 class Session:
     """One backend, driven through a pipe; run() gives rows and seconds."""
 
-    def __init__(self):
+    def __init__(self, host=None):
         self.psql = subprocess.Popen(
             [PSQL, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env=os.environ | ({"PGHOST": host} if host else {}), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True)
         self.psql.stdin.write("\\timing on\n")
         self.pid = int(self.value("SELECT pg_backend_pid()"))
@@ -204,6 +206,16 @@ def pgbench_latencies(script, seconds, *arguments):
     return latencies
 
 
+def clients(statement, seconds, n, host=None):
+    """Calls a second of n clients that run a statement, and the percentiles 50,
+    95 and 99 of a call's microseconds (bench/clients.c)."""
+    done = subprocess.run(
+        [os.environ["BENCH_CLIENTS"], str(n), str(seconds), statement],
+        env=os.environ | ({"PGHOST": host} if host else {}), check=True,
+        stdout=subprocess.PIPE, text=True)
+    return [float(x) for x in done.stdout.split()]
+
+
 class OneProcessor:
     """Within it, new backends and the programs started share a processor.
 
@@ -311,7 +323,7 @@ class Report:
 
     def write(self):
         print("\n".join(self.lines))
-        if self.figures and SCALE == 1 and not ONLY:
+        if self.figures and KEEPS and not ONLY:
             figures.keep(self.figures, measured_on(self.server),
                          os.path.basename(sys.argv[0]).split(".")[0])
 
@@ -321,3 +333,18 @@ def met(value, target, at_most=True):
     good = value <= target if at_most else value >= target
     sign = "at most" if at_most else "at least"
     return f"{sign} {target:g}: {'met' if good else '**missed**'}"
+
+
+def main(bench=None, file=None):
+    """For benches in bash: see bench_about() of bench/lib.sh."""
+    about = measured_on(os.environ["BENCH_SERVER"])
+    if bench is None:
+        print(about)
+    elif KEEPS:
+        with open(file, encoding="utf-8") as measured:
+            pairs = [line.split() for line in measured]
+        figures.keep({key: float(x) for key, x in pairs}, about, bench)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

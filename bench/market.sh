@@ -1,35 +1,26 @@
-#!/bin/sh
-# Speed of the market room; writes bench/results/market.md.
+# Speed of the market room (sourced by bench/run.sh, in a database of its own;
+# the page goes to stdout):
 #
-#	bench/market.sh            10,000,000 events over 10,000 partitions
-#	EVENTS=2000000 PARTITIONS=1000 RUNS=3 bench/market.sh
+#	bench/run.sh market                 10,000,000 events, 10,000 partitions
+#	BENCH_SCALE=0.1 bench/run.sh market
 #
-# Needs a running server (the usual PG* variables, as a superuser), the
-# extension installed, and a compiler for the array-only part.  Everything
-# lives in a database of its own, which is dropped at the end.
-set -eu
+# The array-only part needs a compiler.
+EVENTS=$(awk -v s="$BENCH_SCALE" 'BEGIN { printf "%d", 10000000 * s }')
+PARTITIONS=$(awk -v s="$BENCH_SCALE" 'BEGIN { printf "%d", 10000 * s }')
+RUNS=$BENCH_ROUNDS
+OUT=$ad_work/market.page
+KEYS=$ad_work/market.keys
+LIB=$ad_work/market
+: >"$OUT"
+: >"$KEYS"
+mkdir "$LIB"
 
-cd "$(dirname "$0")/.."
-EVENTS=${EVENTS:-10000000}
-PARTITIONS=${PARTITIONS:-10000}
-RUNS=${RUNS:-3}
-PG_CONFIG=${PG_CONFIG:-pg_config}
-DB=anomaly_bench_market
-PATH="$($PG_CONFIG --bindir):$PATH"
-OUT=bench/results/market.md
-LIB=$(mktemp -d)
-trap 'dropdb --if-exists --force $DB 2>/dev/null || dropdb --if-exists $DB; rm -rf "$LIB"' EXIT
-mkdir -p bench/results
-
-make -s -C bench/market_rule PG_CONFIG="$PG_CONFIG" clean all >/dev/null
-cp bench/market_rule/market_rule.so "$LIB/"
-make -s -C bench/market_rule PG_CONFIG="$PG_CONFIG" clean >/dev/null
+ad_as_user make -s -C "$ad_work/src/bench/market_rule" PG_CONFIG="$PG_CONFIG" clean all >/dev/null
+cp "$ad_work/src/bench/market_rule/market_rule.so" "$LIB/"
 chmod 755 "$LIB" "$LIB/market_rule.so"
 
-dropdb --if-exists $DB
-createdb $DB
-q() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d $DB "$@"; }
-q -c "CREATE EXTENSION anomaly" -c "CREATE FUNCTION market_rule(text, int, int, text, int,
+q() { ad_psql -q -A -t "$@"; }
+q -c "CREATE FUNCTION market_rule(text, int, int, text, int,
 	OUT ns double precision, OUT sequences bigint, OUT measured bigint, OUT bytes double precision)
 	AS '$LIB/market_rule' LANGUAGE C"
 
@@ -85,7 +76,8 @@ measure() {
 	cpu=$(cut -d ' ' -f 2 "$LIB/times" | median)
 	n=$(cut -d ' ' -f 3 "$LIB/times" | head -n 1)
 	echo "$elapsed $cpu $n $ROWS" | awk -v what="$1" -v limit="$3" '{
-		printf "| %s | %.3f | %.3f | %s | %s |\n", what, $1 * 1000 / $4, $2 * 1000 / $4, limit, $3}' >> $OUT
+		printf "| %s | %.3f | %.3f | %s | %s |\n", what, $1 * 1000 / $4, $2 * 1000 / $4, limit, $3}' >> "$OUT"
+	[ -z "${4:-}" ] || echo "$4 $(echo "$cpu $ROWS" | awk '{ print $1 * 1000 / $2 }')" >> "$KEYS"
 }
 
 W="WINDOW w AS (PARTITION BY account_id, product_id ORDER BY ts, id)"
@@ -95,9 +87,7 @@ PLAIN="event_type, side, price, quantity, ts"
 {
 	echo "# Market room"
 	echo
-	echo "$(q -c "SELECT split_part(version(), ' on ', 1)"), $(uname -m), $(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo 2>/dev/null | head -n 1), $(nproc 2>/dev/null) processors."
-	echo "Median of $RUNS runs; one process; written by bench/market.sh."
-	echo "Load average at the start: $(cut -d ' ' -f 1 /proc/loadavg 2>/dev/null); where that is more than the processors can take, elapsed times are too long and only processor times say something."
+	echo "Measured by \`bench/run.sh market\`, one process, on $(bench_about)"
 	echo
 	echo "## In SQL"
 	echo
@@ -105,11 +95,11 @@ PLAIN="event_type, side, price, quantity, ts"
 	echo
 	echo "| statement | elapsed | processor | limit | rows |"
 	echo "|---|---|---|---|---|"
-} > $OUT
+} > "$OUT"
 echo "timing statements" >&2
-measure "reading in index order" "SELECT count(event_type || '') FROM (SELECT event_type FROM order_events ORDER BY account_id, product_id, ts, id OFFSET 0) x" ""
-measure "\`lag(ts) OVER w\`" "SELECT count(l) FROM (SELECT lag(ts) OVER w AS l FROM order_events $W) x" ""
-measure "\`ad_layering(ad_order_event(…)) OVER w\`, rule window, either" "SELECT count(l) FROM (SELECT (ad_layering($PACKED, ad_layering_options(trade_rule => 'either')) OVER w) AS l FROM order_events $W) x WHERE l IS NOT NULL" "1.5"
+measure "reading in index order" "SELECT count(event_type || '') FROM (SELECT event_type FROM order_events ORDER BY account_id, product_id, ts, id OFFSET 0) x" "" layer_read
+measure "\`lag(ts) OVER w\`" "SELECT count(l) FROM (SELECT lag(ts) OVER w AS l FROM order_events $W) x" "" layer_lag
+measure "\`ad_layering(ad_order_event(…)) OVER w\`, rule window, either" "SELECT count(l) FROM (SELECT (ad_layering($PACKED, ad_layering_options(trade_rule => 'either')) OVER w) AS l FROM order_events $W) x WHERE l IS NOT NULL" "1.5" layer_window
 measure "the same, every column of the result" "SELECT count((l).size_cv) FROM (SELECT (ad_layering($PACKED, ad_layering_options(trade_rule => 'either')) OVER w) AS l FROM order_events $W OFFSET 0) x WHERE l IS NOT NULL" "1.5"
 measure "the same with order ids" "SELECT count(l) FROM (SELECT (ad_layering($PACKED_ID, ad_layering_options(trade_rule => 'either')) OVER w) AS l FROM order_events $W) x WHERE l IS NOT NULL" "1.5"
 measure "rule strict, order ids" "SELECT count(l) FROM (SELECT (ad_layering($PACKED_ID, ad_layering_options(rule => 'strict')) OVER w) AS l FROM order_events $W) x WHERE l IS NOT NULL" "1.5"
@@ -124,22 +114,26 @@ measure "\`ad_layering_sequences(…)\`, rule anchored, order ids" "SELECT count
 
 # One partition of 2,000,000 events, dense against spread out, in SQL.
 dense() {
-	q -c "SELECT set_config('work_mem', '1GB', false)" -c '\timing on' -c "SELECT count(l) FROM (SELECT (ad_layering(ad_order_event(event_type, side, 100.25::float8, 100, CASE '$2' WHEN 'dense' THEN timestamptz '2026-01-01Z' + i * interval '4 us' ELSE timestamptz '2026-01-01Z' + i * interval '400 ms' END, NULL), ad_layering_options(rule => '$1', trade_rule => 'either')) OVER (ORDER BY i)) AS l FROM (SELECT i, (ARRAY['NEW', 'CANCEL', 'NEW', 'CANCEL', 'FILL'])[1 + i % 5] AS event_type, (ARRAY['B', 'S'])[1 + (i / 5 + (i % 5) / 4) % 2] AS side FROM generate_series(0, 1999999) i) e) x WHERE l IS NOT NULL" | awk '/^Time:/ {printf "%.3f", $2 / 2000}'
+	local i
+
+	for i in $(seq "$RUNS"); do
+		q -c "SELECT set_config('work_mem', '1GB', false)" -c '\timing on' -c "SELECT count(l) FROM (SELECT (ad_layering(ad_order_event(event_type, side, 100.25::float8, 100, CASE '$2' WHEN 'dense' THEN timestamptz '2026-01-01Z' + i * interval '4 us' ELSE timestamptz '2026-01-01Z' + i * interval '400 ms' END, NULL), ad_layering_options(rule => '$1', trade_rule => 'either')) OVER (ORDER BY i)) AS l FROM (SELECT i, (ARRAY['NEW', 'CANCEL', 'NEW', 'CANCEL', 'FILL'])[1 + i % 5] AS event_type, (ARRAY['B', 'S'])[1 + (i / 5 + (i % 5) / 4) % 2] AS side FROM generate_series(1, $EVENTS / 5) i) e) x WHERE l IS NOT NULL" | awk -v n=$((EVENTS / 5)) '/^Time:/ {printf "%.3f\n", $2 * 1000 / n}'
+	done | median
 }
 {
 	echo
-	echo "## One partition of 2,000,000 events, in SQL"
+	echo "## One partition of $((EVENTS / 5)) events, in SQL"
 	echo
 	echo "generate_series and sort included; dense: all events inside one orders window."
 	echo
 	echo "| rule | spread out, µs an event | dense | ratio |"
 	echo "|---|---|---|---|"
-} >> $OUT
+} >> "$OUT"
 echo "timing one big partition" >&2
 for rule in window strict anchored; do
 	a=$(dense $rule spread)
 	b=$(dense $rule dense)
-	echo "$a $b" | awk -v r=$rule '{printf "| %s | %s | %s | %.2f |\n", r, $1, $2, $2 / $1}' >> $OUT
+	echo "$a $b" | awk -v r=$rule '{printf "| %s | %s | %s | %.2f |\n", r, $1, $2, $2 / $1}' >> "$OUT"
 done
 
 echo "timing the rules over arrays" >&2
@@ -147,11 +141,11 @@ echo "timing the rules over arrays" >&2
 	echo
 	echo "## The rules over arrays"
 	echo
-	echo "\`ad_layering_find()\`, metrics included, no SQL, processor time; 10,000 partitions of 1,000 events with 8-byte order ids."
+	echo "\`ad_layering_find()\`, metrics included, no SQL, processor time; $PARTITIONS partitions of 1,000 events with 8-byte order ids."
 	echo
 	echo "| rule | ns an event | limit | sequences |"
 	echo "|---|---|---|---|"
-} >> $OUT
+} >> "$OUT"
 arrays() {
 	i=0
 	rows=
@@ -166,22 +160,23 @@ for rule in window strict anchored wash; do
 	limit=100
 	[ $rule = strict ] && limit=250
 	[ $rule = wash ] && limit=
-	arrays $rule 10000 1000 spread | awk -v r=$rule -v l="$limit" '{printf "| %s | %s | %s | %s |\n", r, $1, l, $2}' >> $OUT
+	arrays $rule "$PARTITIONS" 1000 spread | awk -v r=$rule -v l="$limit" '{printf "| %s | %s | %s | %s |\n", r, $1, l, $2}' >> "$OUT"
 done
 {
 	echo
-	echo "One partition of 2,000,000 events: spread over time, dense (all inside the orders window), instant (all at one microsecond)."
+	echo "One partition of $((EVENTS / 5)) events: spread over time, dense (all inside the orders window), instant (all at one microsecond)."
 	echo "Memory is the growth of the process over the call, the events themselves included."
 	echo
 	echo "| rule | layout | ns an event | to spread out | bytes an event | sequences | with metrics |"
 	echo "|---|---|---|---|---|---|---|"
-} >> $OUT
+} >> "$OUT"
 for rule in window strict anchored; do
 	base=
 	for layout in spread dense instant; do
-		r=$(arrays $rule 1 2000000 $layout)
+		r=$(arrays $rule 1 $((EVENTS / 5)) $layout)
 		[ -z "$base" ] && base=${r%% *}
-		echo "$r" | awk -v r=$rule -v l=$layout -v b="$base" '{printf "| %s | %s | %s | %.2f | %s | %s | %s |\n", r, l, $1, $1 / b, $4, $2, $3}' >> $OUT
+		echo "$r" | awk -v r=$rule -v l=$layout -v b="$base" '{printf "| %s | %s | %s | %.2f | %s | %s | %s |\n", r, l, $1, $1 / b, $4, $2, $3}' >> "$OUT"
 	done
 done
-cat $OUT
+[ -n "${BENCH_ONLY:-}" ] || bench_about market "$KEYS"
+cat "$OUT"

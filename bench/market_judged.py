@@ -23,7 +23,7 @@ import random
 import subprocess
 import sys
 
-from lib import PSQL, SCALE, Session, progress
+from lib import KEEPS, PSQL, SCALE, Session, progress
 
 SEEDS = int(os.environ.get("BENCH_SEEDS", "50"))
 NOISE = (0, 1, 2, 3)
@@ -433,7 +433,7 @@ def main():
          "there are 0.01 or more:", "", "| rule | by whom |", "|---|---|"] +
         wrong) + "\n"
     sys.stdout.write(text)
-    if SCALE >= 1:
+    if KEEPS:
         here = os.path.dirname(os.path.abspath(__file__)) + "/results/"
         with open(here + "market_judged.md", "w") as out:
             out.write("# The market rules, judged\n\n" + text)

@@ -15,8 +15,10 @@
 
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../test/lib.sh"
+. "$ad_root/bench/lib.sh"
 rounds=${BENCH_ROUNDS:-21}
-out=$ad_root/bench/results/monitor.md
+BENCH_ROUNDS=$rounds
+bench_begin
 
 ad_make_work
 ad_say "Building and starting two private servers ..."
@@ -26,15 +28,8 @@ settings=("shared_buffers = '256MB'" "autovacuum = off" "jit = off"
 	"max_parallel_workers_per_gather = 0")
 ad_start_server "${settings[@]}"
 plain=$PGHOST
-mkdir "$ad_work/preloaded"
-if [ "$(id -u)" = 0 ]; then
-	chown "$ad_user:" "$ad_work/preloaded"
-fi
-main=$ad_work
-ad_work=$main/preloaded
-ad_start_server "${settings[@]}" "shared_preload_libraries = 'anomaly'"
-preloaded=$PGHOST
-ad_work=$main
+bench_start_preloaded "${settings[@]}"
+preloaded=$BENCH_PRELOADED
 
 statements=(
 	"SELECT count(ad_score((SELECT m FROM models WHERE name = 'zscore'), x)) FROM rows"
@@ -111,7 +106,8 @@ done >"$ad_work/times"
 {
 	echo "# What watching costs"
 	echo
-	echo "PostgreSQL $("$PG_CONFIG" --version | cut -d' ' -f2), $(uname -m), $(nproc) processors; written by bench/monitor.sh."
+	echo "Measured by bench/monitor.sh on $(bench_about)"
+	echo
 	echo "1,000,000 rows, one process, processor time; $rounds rounds in which both take a turn. Scores: counted or not, in one session;"
 	echo "fits: a server that has preloaded the library, or one that has not."
 	echo
@@ -129,7 +125,4 @@ done >"$ad_work/times"
 	PYTHON
 } >"$ad_work/monitor.md"
 cat "$ad_work/monitor.md"
-if [ "$rounds" -ge 21 ]; then
-	mkdir -p "$ad_root/bench/results"
-	cp "$ad_work/monitor.md" "$out"
-fi
+bench_keep_page "$ad_work/monitor.md" monitor.md

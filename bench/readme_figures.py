@@ -1,11 +1,10 @@
-"""Figures that README.md has: from speed.tsv, and from the tables of the pages
-in bench/results that have more than one kind of figure. bench/figures.py writes
-them; whoever edits one by hand is told so by test/t/docs.pl."""
-import os
-import re
+"""Figures that README.md has, from bench/results/speed.tsv. bench/figures.py
+writes them; whoever edits one by hand is told so by test/t/docs.pl. A block's
+first argument is {processor: {key: figure}}; sentences are about the first
+processor that has their figures."""
 import textwrap
 
-RESULTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "results")
+import speed_figures
 
 
 def number(x):
@@ -20,66 +19,48 @@ def rate(x):
             f"{round(x, -3):,.0f} rows/s")
 
 
-def cell(page, section, row, column):
-    """A figure of a table: of the section with this heading of a page, the row
-    that begins with this text, the column (from 0, the row's name)."""
-    with open(os.path.join(RESULTS, page), encoding="utf-8") as file:
-        parts = re.split(r"^## ", file.read(), flags=re.M)
-    for part in parts:
-        if not part.startswith(section):
-            continue
-        for line in part.splitlines():
-            cells = [x.strip() for x in line.strip("|").split("|")]
-            if line.startswith("|") and cells[0].startswith(row):
-                return float(re.sub(r"[^\d.]", "", cells[column]))
-    raise SystemExit(f"bench/results/{page}: no row {row!r} of {section!r}")
-
-
-def score(column, method="`score_samples`", rows="1,000,000"):
-    """A figure of the table of scores beside scikit-learn's."""
-    with open(os.path.join(RESULTS, "iforest.md"), encoding="utf-8") as file:
-        for line in file:
-            cells = [x.strip() for x in line.strip().strip("|").split("|")]
-            if cells[:2] == [method, rows]:
-                return float(cells[column].replace(",", ""))
-    raise SystemExit(f"bench/results/iforest.md: no scores of {method}")
-
-
-def fit(column, row="one process"):
-    return cell("iforest.md", "Fit\n", row, column)
+def first(speed, *keys):
+    """The figures of the first processor that has all of these."""
+    for x in speed.values():
+        if all(key in x for key in keys):
+            return x
+    raise SystemExit(f"bench/results/speed.tsv: no processor has {keys}")
 
 
 def headline(speed, _):
     """What stands under the first line."""
+    x = first(speed, "score_rows", "fit_s", "row_name")
     return textwrap.wrap(
-        f"One core scores **{rate(score(2))}**, {score(4):.0f} × as many as "
-        "scikit-learn 1.2.1 and "
-        f"{score(4, 'method of ≥ 1.3, emulated'):.0f} × as many as the method "
-        f"of its newer releases; a fit of a million rows takes {fit(1):.2f} s, "
-        f"{speed['fit_0']:.1f} × ten `sum()`s over them; one row in a "
-        f"prepared statement takes {number(speed['row_name'])} µs. "
+        f"One core scores **{rate(x['score_rows'])}**, {x['sk_1m']:.0f} × as "
+        "many as scikit-learn 1.2.1 and "
+        f"{x['sk_newer']:.0f} × as many as the method "
+        f"of its newer releases; a fit of a million rows takes {x['fit_s']:.2f} "
+        f"s, {x['fit_0']:.1f} × ten `sum()`s over them; one row in a "
+        f"prepared statement takes {number(x['row_name'])} µs. "
         "[How that was measured](#speed).", 100, break_on_hyphens=False)
 
 
 def why(speed, accuracy):
     """Inside the database, beside the other ways."""
-    newer = score(3, "method of ≥ 1.3, emulated")
+    x = first(speed, "score_rows", "fit_s", "row_name")
+    moved = first(speed, "export_out")
     return [
         "", "| | anomaly | export to Python | MADlib 2.1 | a service |",
         "|---|---|---|---|---|",
         "| rows leave the database | no | yes, scores come back | no | yes |",
         "| … which alone takes, a million rows | – | "
-        f"{speed['export_out'] + speed['export_back']:.1f} s at best, "
-        f"{speed['export_csv'] + speed['export_back']:.1f} s through CSV "
-        f"(fit, score and store here: {speed['export_here']:.1f} s) | – | "
+        f"{moved['export_out'] + moved['export_back']:.1f} s at best, "
+        f"{moved['export_csv'] + moved['export_back']:.1f} s through CSV "
+        f"(fit, score and store here: {moved['export_here']:.1f} s) | – | "
         "that, and the network |",
-        f"| score a million rows | {1e6 / score(2):.1f} s, scan included | "
-        f"{1e6 / newer:.1f} to {1e6 / score(3):.0f} s from memory | – | – |",
-        f"| fit a million rows | {fit(1):.2f} s, scan included | "
-        f"{fit(1, 'scikit-learn'):.2f} s from memory | – | – |",
+        f"| score a million rows | {1e6 / x['score_rows']:.1f} s, scan included | "
+        f"{1e6 / x['newer_rows']:.1f} to {1e6 / x['sk_rows']:.0f} s from memory "
+        "| – | – |",
+        f"| fit a million rows | {x['fit_s']:.2f} s, scan included | "
+        f"{x['fit_sk_s']:.2f} s from memory | – | – |",
         f"| a new row, where it is written | "
-        f"{number(speed['row_name'])} µs (`SELECT 1`: "
-        f"{number(speed['row_select'])} µs) | the next batch | – | "
+        f"{number(x['row_name'])} µs (`SELECT 1`: "
+        f"{number(x['row_select'])} µs) | the next batch | – | "
         "a round trip |",
         "| detectors | 19, ensembles, series, market rules | "
         "[more than 50](https://pyod.readthedocs.io) in PyOD | k-means, PCA | "
@@ -97,54 +78,80 @@ def why(speed, accuracy):
             "than the rest. –: there is none, or not measured.", 100), ""]
 
 
-def machine():
-    """Where the figures of forests were measured."""
-    with open(os.path.join(RESULTS, "iforest.md"), encoding="utf-8") as file:
-        lines = [line[2:].strip() for line in file if line.startswith("- ")]
-    return f"{lines[0].split(' (')[0]}, {lines[0].split('), ')[1]}; " \
-        f"{lines[1].split(' (')[0]}"
+# A row of the table on speed: what it is, the keys it needs, a figure, what
+# stands beside it.
+ROWS = [
+    ("fit a million rows", ("fit_s", "sums_s", "fit_sk_s"),
+     lambda x: f"{x['fit_s']:.3f} s",
+     lambda x: f"ten `sum()`s over them {x['sums_s']:.3f} s; scikit-learn, from "
+     f"memory, {x['fit_sk_s']:.2f} s"),
+    ("score a million rows", ("score_rows", "sk_rows", "newer_rows"),
+     lambda x: rate(x["score_rows"]),
+     lambda x: f"scikit-learn 1.2.1 {rate(x['sk_rows'])}, method of newer "
+     f"releases {rate(x['newer_rows'])}"),
+    *((f"{what} {n} million rows", (f"scale_fit_{n}", f"scale_score_{n}"),
+       lambda x, n=n: f"{number(x[f'scale_fit_{n}'])} s, "
+       f"{number(x[f'scale_score_{n}'])} s",
+       lambda x, n=n: f"ten `sum()`s {number(x[f'scale_sums_{n}'])} s; fit with "
+       f"workers, elapsed, {number(x[f'scale_fit_plan_{n}'])} s")
+      for what, n in (("fit, score", n) for n in speed_figures.SCALES)),
+    ("score with the default, `ad_auto`", ("auto_auto",),
+     lambda x: rate(x["auto_auto"]), None),
+    ("score one row, prepared, by name", ("row_name", "row_select"),
+     lambda x: f"{x['row_name']:.0f} µs",
+     lambda x: f"`SELECT 1` {x['row_select']:.0f} µs"),
+    ("8 clients on two cores, one row a call", ("eight_tps",),
+     lambda x: rate(x["eight_tps"]),
+     lambda x: f"p50 {x['eight_p50']:.0f} µs, p99 {x['eight_p99']:.0f} µs"),
+    ("a model for each of 2,000 groups", ("group_fit",),
+     lambda x: f"{x['group_fit']:.1f} ms a fit of 1,000 rows",
+     lambda x: f"{x['group_kb_1000']:.0f} kB each; scored by a join "
+     f"{x['group_sorted']:.2f} µs a row"),
+    ("a job's backlog of 10 million rows, alerts explained",
+     ("job_large_alerts",), lambda x: rate(x["job_large_alerts"]),
+     lambda x: f"ten new rows of ten million {x['job_ten_alerts']:.1f} ms"),
+    ("`ad_stl_array`, 100,000 points, period 168", ("stl_plain", "stl_robust"),
+     lambda x: f"{number(x['stl_plain'])} ns a point, robust "
+     f"{number(x['stl_robust'])}",
+     lambda x: f"R's `stl` {number(x['stl_r_plain'])}, "
+     f"{number(x['stl_r_robust'])}; statsmodels {number(x['stl_sm_plain'])}, "
+     f"{number(x['stl_sm_robust'])}"),
+    ("`ad_layering` over 10 million events", ("layer_window",),
+     lambda x: f"{x['layer_window']:.2f} µs an event",
+     lambda x: f"reading them in order {x['layer_read']:.2f}, `lag()` "
+     f"{x['layer_lag']:.2f}")]
 
 
 def speed_table(speed, _):
-    """The section on speed."""
-    def stl(row, column):
-        return number(cell("series.md", "ad_stl_array", row, column))
+    """The section on speed: processors side by side, those that have a few of
+    its rows; a row that none of them has is another one's."""
+    def has(x, keys):
+        return all(key in x for key in keys)
 
-    def events(row):
-        return f"{cell('market.md', 'In SQL', row, 1):.2f}"
-
-    rows = [
-        ("fit a million rows", f"{fit(1):.3f} s",
-         f"ten `sum()`s over them {fit(2):.3f} s; scikit-learn, from memory, "
-         f"{fit(1, 'scikit-learn'):.2f} s"),
-        ("score a million rows", rate(score(2)),
-         f"scikit-learn 1.2.1 {rate(score(3))}, method of newer releases "
-         f"{rate(score(3, 'method of ≥ 1.3, emulated'))}"),
-        ("score with the default, `ad_auto`", rate(speed["auto_auto"]), ""),
-        ("score one row, prepared, by name", f"{speed['row_name']:.0f} µs",
-         f"`SELECT 1` {speed['row_select']:.0f} µs"),
-        ("8 clients on two cores, one row a call",
-         rate(speed["eight_tps"]), f"p50 {speed['eight_p50']:.0f} µs, "
-         f"p99 {speed['eight_p99']:.0f} µs"),
-        ("a model for each of 2,000 groups",
-         f"{speed['group_fit']:.1f} ms a fit of 1,000 rows",
-         f"{speed['group_kb_1000']:.0f} kB each; scored by a join "
-         f"{speed['group_sorted']:.2f} µs a row"),
-        ("a job's backlog of 10 million rows, alerts explained",
-         rate(speed["job_large_alerts"]),
-         f"ten new rows of ten million {speed['job_ten_alerts']:.1f} ms"),
-        ("`ad_stl_array`, 100,000 points, period 168",
-         f"{stl('168, plain', 1)} ns a point, robust {stl('168, robust', 1)}",
-         f"R's `stl` {stl('168, plain', 2)}, {stl('168, robust', 2)}; "
-         f"statsmodels {stl('168, plain', 3)}, {stl('168, robust', 3)}"),
-        ("`ad_layering` over 10 million events",
-         events("`ad_layering(ad_order_event(…)) OVER w`, rule window") +
-         " µs an event",
-         f"reading them in order {events('reading in index order')}, `lag()` "
-         f"{events('`lag(ts) OVER w`')}")]
+    shown = {processor: x for processor, x in speed.items()
+             if sum(has(x, keys) for _, keys, *_ in ROWS) >= 3}
+    one = next(iter(shown))
+    rows = []
+    for what, keys, figure, beside in ROWS:
+        where = next((processor for processor, x in speed.items()
+                      if has(x, keys) and processor in shown or
+                      has(x, keys) and not any(has(y, keys)
+                                               for y in shown.values())), None)
+        if where is None:
+            continue
+        text = beside(speed[where]) if beside else ""
+        if where not in shown:
+            text = f"processor {where}: {figure(speed[where])}; {text}"
+        elif text and where != one:
+            text += f" ({where})"
+        rows.append([what] + [figure(x) if has(x, keys) else "–"
+                              for x in shown.values()] + [text])
     return (textwrap.wrap(
-        f"`make bench` measured on {machine()}; processor time, medians; where "
-        "several processes ran, the clock's. Forests have 100 trees of 256 "
-        "rows, tables ten `float8` columns unless something else is mentioned.",
-        100) + ["", "| | this extension | beside it |", "|---|---|---|"] +
+        "`make bench` measured processor time on machines of two cores with "
+        "PostgreSQL 15, medians; where several processes ran, the clock's. "
+        f"“Beside it” is of the {one} if no other is named. Forests have 100 "
+        "trees of 256 rows, tables ten `float8` columns unless something else is "
+        "mentioned.", 100) +
+            ["", f"| | {' | '.join(shown)} | beside it |",
+             "|---" * (len(shown) + 2) + "|"] +
             [f"| {' | '.join(row)} |" for row in rows] + [""])

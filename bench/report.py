@@ -506,7 +506,8 @@ def main():
     report.text("![histograms of the scores of each detector]"
                 "(img/benchmark_scores.svg)")
     report.section("Your own data", YOUR_OWN)
-    for name in ("speed", "accuracy", "sweep", "arrays"):
+    for name in ("speed", "scale", "clients", "accuracy", "sweep",
+                 "arrays"):
         report.text("\n".join(block("docs/benchmark.md", name)))
     report.section("Layering in one group", ONE_GROUP)
     report.section("Set by set")

@@ -1,10 +1,13 @@
 #!/bin/bash
 #
-# Runs the benchmarks (bench/NAME.py, all or those named) against a private
-# server and writes a table of each to bench/results/NAME.md.
+# Runs the benchmarks (bench/NAME.py or NAME.sh, all or those named), each in a
+# database of its own of a private server, and writes a table of each to
+# bench/results/NAME.md.
 #
 #   BENCH_SCALE=0.01   a quick run on a hundredth of the rows; its table goes
 #                      to the terminal only
+#   BENCH_TERMINAL=1   any run to the terminal only; without, a tree with
+#                      changes is refused, and so are fewer than three rounds
 #   BENCH_ROUNDS=5     how often each timing is repeated
 #   BENCH_TIMES=20     the largest table of iforest, in millions of rows
 #   BENCH_ONLY=fit     only the sections whose name contains this; to the
@@ -21,32 +24,35 @@
 
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../test/lib.sh"
+. "$ad_root/bench/lib.sh"
 
 names=("$@")
 if [ ${#names[@]} -eq 0 ]; then
 	for file in "$ad_root"/bench/*.py; do
 		name=$(basename "$file" .py)
-		case $name in lib | *figures | measures | report) ;; *) names+=("$name") ;; esac
+		case $name in lib | *figures | measures | regress | report) ;; *) names+=("$name") ;; esac
 	done
-	# It writes its own table, always of the full size.
-	[ "${BENCH_SCALE:-1}" != 1 ] || names+=(market)
+	names+=(market trigger layering_job)
 fi
+bench_begin
 
 ad_make_work
 ad_say "Building and starting a private server ..."
 ad_build
 ad_install
+settings=("wal_level = minimal" "max_wal_senders = 0" "max_wal_size = '8GB'"
+	"synchronous_commit = off" "full_page_writes = off" "autovacuum = off"
+	"checkpoint_timeout = '1h'")
 # Planner and memory settings stay at their defaults, but for a cache that
 # holds the table measured; the rest makes loading quick.
-ad_start_server "shared_buffers = '512MB'" "wal_level = minimal" \
-	"max_wal_senders = 0" "max_wal_size = '8GB'" "synchronous_commit = off" \
-	"full_page_writes = off" "autovacuum = off" "checkpoint_timeout = '1h'"
+ad_start_server "shared_buffers = '512MB'" "${settings[@]}"
 ad_psql -q -c 'CREATE EXTENSION anomaly'
 server_database=$PGDATABASE
 
 export BENCH_PSQL=$ad_bindir/psql BENCH_PGBENCH=$ad_bindir/pgbench
-BENCH_COMMIT=$(git -C "$ad_root" describe --always --dirty 2>/dev/null || echo unknown)
-export BENCH_COMMIT BENCH_SCALE=${BENCH_SCALE:-1} BENCH_ROUNDS=${BENCH_ROUNDS:-5}
+export BENCH_CLIENTS=$ad_work/clients
+"${CC:-cc}" -O2 -o "$BENCH_CLIENTS" "$ad_root/bench/clients.c" \
+	-I"$("$PG_CONFIG" --includedir)" -L"$("$PG_CONFIG" --libdir)" -lpq -lpthread
 # One thread means one thread.
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 export PYTHONDONTWRITEBYTECODE=1
@@ -54,25 +60,40 @@ export PYTHONDONTWRITEBYTECODE=1
 export BENCH_PICTURES=$ad_work/pictures MPLCONFIGDIR=$ad_work/matplotlib
 mkdir "$BENCH_PICTURES"
 
+# One that fails must not keep the others from running.
+failed=()
 for name in "${names[@]}"; do
 	ad_say "== $name"
 	if [[ $name = accuracy || $name = labels ]] && [ -z "${BENCH_SETS:-}" ]; then
 		ad_say "BENCH_SETS names no directory of labelled sets: left out"
 		continue
 	fi
-	if [ "$name" = market ]; then
-		RUNS=$BENCH_ROUNDS "$ad_root/bench/market.sh"
-		continue
-	fi
 	# tables of one are none of the next one's business
 	PGDATABASE=$server_database ad_psql -q -c "CREATE DATABASE bench_$name"
 	export PGDATABASE=bench_$name
 	ad_psql -q -c 'CREATE EXTENSION anomaly'
-	/usr/bin/python3 "$ad_root/bench/$name.py" >"$ad_work/$name.md"
+	if [ "$name" = concurrency ]; then
+		bench_start_preloaded "shared_buffers = '512MB'" "${settings[@]}"
+		PGHOST=$BENCH_PRELOADED ad_psql -q -c "CREATE DATABASE bench_$name"
+		export PGDATABASE=bench_$name
+		PGHOST=$BENCH_PRELOADED ad_psql -q -c 'CREATE EXTENSION anomaly'
+	fi
+	set +e
+	if [ -f "$ad_root/bench/$name.py" ]; then
+		/usr/bin/python3 "$ad_root/bench/$name.py" >"$ad_work/$name.md"
+	else
+		(set -e; . "$ad_root/bench/$name.sh") >"$ad_work/$name.md"
+	fi
+	status=$?
+	set -e
 	export PGDATABASE=$server_database
-	ad_psql -q -c "DROP DATABASE bench_$name"
+	ad_psql -q -c "DROP DATABASE bench_$name WITH (FORCE)"
 	cat "$ad_work/$name.md"
-	if [ "$BENCH_SCALE" != 1 ] || [ -n "${BENCH_ONLY:-}" ]; then
+	if [ "$status" != 0 ]; then
+		failed+=("$name")
+		continue
+	fi
+	if ! bench_keeps || [ -n "${BENCH_ONLY:-}" ]; then
 		continue
 	elif [ "$name" = report ]; then
 		cp "$ad_work/report.md" "$ad_root/docs/benchmark.md"
@@ -82,6 +103,7 @@ for name in "${names[@]}"; do
 		cp "$ad_work/$name.md" "$ad_root/bench/results/$name.md"
 	fi
 done
-if [ "$BENCH_SCALE" = 1 ] && [ -z "${BENCH_ONLY:-}" ]; then
+if bench_keeps && [ -z "${BENCH_ONLY:-}" ]; then
 	/usr/bin/python3 "$ad_root/bench/figures.py"
 fi
+[ ${#failed[@]} = 0 ] || ad_die "failed: ${failed[*]}"

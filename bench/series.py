@@ -123,6 +123,11 @@ def speed(y):
                 own = python()() / median(t["anomaly"])
             need = 4 if robust else 6
             over_r = ratio(t["R"], t["anomaly"])
+            if period == 168:
+                kind = "robust" if robust else "plain"
+                for key, who in (("stl", "anomaly"), ("stl_r", "R"),
+                                 ("stl_sm", "statsmodels")):
+                    report.figure(f"{key}_{kind}", median(t[who]) / POINTS * 1e9)
             rows.append([
                 f"{period}, {'robust' if robust else 'plain'}",
                 *(f"{median(t[k]) / POINTS * 1e9:.0f}" for k in ("anomaly", "R", "statsmodels")),

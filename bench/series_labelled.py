@@ -23,7 +23,7 @@ from datetime import date
 import numpy as np
 
 import series_figures
-from lib import (ONLY, PSQL, SCALE, Report, Session, busy, processor,
+from lib import (KEEPS, ONLY, PSQL, Report, Session, busy, processor,
                  progress)
 from measures import f1, false_alarms, found, vus_pr
 from series_figures import overall
@@ -273,7 +273,7 @@ def main():
     if ONLY in "options":
         rows = options(session) + changes(session)
         series_figures.write_options(report, rows)
-    if SCALE == 1 and not ONLY:
+    if KEEPS and not ONLY:
         series_figures.keep_methods(measured, about)
         series_figures.keep_options(rows, about)
     report.write()

@@ -5,7 +5,7 @@ waits for the other's to wake up, `SELECT 1` takes 70 microseconds where
 nothing else runs and 6 where something does, and the score's own time is lost
 in that.  Latencies of pgbench also count from the first line of a script: ten
 random numbers drawn by \\set and sent as text take as long as a score, as the
-last two lines show.
+last two lines show. More clients are in bench/concurrency.py.
 """
 import numpy as np
 
@@ -28,7 +28,6 @@ RUNS = [
     (ROW + "by its bytes, ten \\set, values sent as text", None,
      SETS + f"SELECT ad_score(model, {SENT}) FROM models;\n"),
 ]
-EIGHT = ("-c", "8", "-j", "2")
 
 session = Session()
 report = Report("One row", session, [
@@ -72,25 +71,7 @@ def bench_latency():
     report.table(["", "mean µs", "p50", "p95", "p99", "target (mean)"], rows)
 
 
-def bench_eight():
-    rows = []
-    for name, key, script in RUNS[:3]:
-        runs = [pgbench_latencies(script, SECONDS, *EIGHT)
-                for _ in range(ROUNDS)]
-        rate = median([len(run) / SECONDS for run in runs])
-        spread = percentiles(runs, 50, 95, 99)
-        rows.append([name, number(rate), *map(number, spread)])
-        if key == "row_bytes":
-            report.figure("eight_tps", rate)
-            for p, x in zip((50, 95, 99), spread):
-                report.figure(f"eight_p{p}", x)
-    report.section("Eight clients", "pgbench itself takes its part of the "
-                   "processors.")
-    report.table(["", "a second", "p50 µs", "p95", "p99"], rows)
-
-
 make_data()
 bench_latency()
-bench_eight()
 session.close()
 report.write()

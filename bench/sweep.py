@@ -9,14 +9,12 @@ time, so that other work of the machine counts little, and a fit has run once
 before, up to 100,000 rows. Memory is the growth of the private pages of a new
 process.
 
-One row a call is pgbench with 8 clients, prepared statements, the model by
+One row a call is 8 clients of bench/clients.c, prepared statements, the model by
 its name.
 """
-import numpy as np
-
 import sweep_figures
-from lib import (ONLY, ROUNDS, SCALE, MemoryWatch, Report, Session, detectors,
-                 measured_on, median, pgbench_latencies, progress, scaled)
+from lib import (KEEPS, ONLY, ROUNDS, SCALE, MemoryWatch, Report, Session,
+                 clients, detectors, measured_on, median, progress, scaled)
 
 ROWS = [scaled(n, 100) for n in (1_000, 10_000, 100_000, 1_000_000)]
 COLUMNS = (2, 10, 50, 200)
@@ -72,7 +70,7 @@ def fit(detector, table, rows):
     if rows <= 100_000:
         session.run(statement)
     times = []
-    for _ in range(ROUNDS if rows <= 100_000 else 1):
+    for _ in range(ROUNDS if rows <= 100_000 else min(ROUNDS, 3)):
         session.run("TRUNCATE fitted")
         times.append(session.busy_seconds(statement))
     size = session.value("SELECT octet_length(model) FROM fitted")
@@ -117,14 +115,11 @@ def latency(detector):
     session.run(f"SELECT ad_train('bench', 'SELECT features FROM "
                 f"{make(*USUAL)}', '{detector}')")
     values = ", ".join(f"{i}::float8" for i in range(10))
-    runs = [pgbench_latencies(
-        f"SELECT ad_score('bench', ARRAY[{values}]);\n", LATENCY_SECONDS,
-        "-c", "8", "-j", "2") for _ in range(min(ROUNDS, 3))]
-    p50, p95, p99 = (median([float(np.percentile(run, p)) for run in runs])
-                     for p in (50, 95, 99))
+    runs = [clients(f"SELECT ad_score('bench', ARRAY[{values}])",
+                    LATENCY_SECONDS, 8) for _ in range(min(ROUNDS, 3))]
+    calls, p50, p95, p99 = (median([run[i] for run in runs]) for i in range(4))
     measured[detector, "clients", 8] = {
-        "p50_us": p50, "p95_us": p95, "p99_us": p99,
-        "calls_s": median([len(run) / LATENCY_SECONDS for run in runs])}
+        "p50_us": p50, "p95_us": p95, "p99_us": p99, "calls_s": calls}
     progress(f"{detector} clients: {p50} {p95} {p99}")
 
 
@@ -160,7 +155,7 @@ def write():
             ("Contamination: average precision", "contamination", "ap", 1)):
         report.section(title)
         report.table(*sweep_figures.axis_table(measured, axis, column, factor))
-    if SCALE == 1 and not ONLY:
+    if KEEPS and not ONLY:
         sweep_figures.keep(measured, measured_on(report.server))
     report.write()
 

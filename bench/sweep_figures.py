@@ -30,7 +30,7 @@ ABOUT = (
     "Seconds are processor time; memory is the growth of a new process's private "
     "pages. Values that do not reach a published figure are bold.")
 ABOUT_CLIENTS = (
-    "One row per call, with a named model, prepared statements, and pgbench with "
+    "One row per call, with a named model, prepared statements, and "
     "8 clients on the same two processors. These are elapsed times, and the "
     "machine had other work: the 95th and 99th percentiles are waits for a "
     "processor of about 4 ms. [Speed on two processors]"

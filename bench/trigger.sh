@@ -1,30 +1,15 @@
-#!/bin/sh
-# What scoring in a trigger costs an insert; writes bench/results/trigger.md.
+# What scoring in a trigger costs an insert (sourced by bench/run.sh, in a
+# database of its own; the page goes to stdout):
 #
-#	bench/trigger.sh
-#	ROWS=100000 SECONDS_EACH=5 RUNS=3 bench/trigger.sh
-#
-# Needs a running server (the usual PG* variables, as a superuser) and the
-# extension installed. Everything lives in a database of its own, which is
-# dropped at the end.
-set -eu
+#	bench/run.sh trigger
+ROWS=$(awk -v s="$BENCH_SCALE" 'BEGIN { printf "%d", 100000 * s }')
+SECONDS_EACH=5
+[ "$BENCH_SCALE" = 1 ] || SECONDS_EACH=1
+RUNS=$BENCH_ROUNDS
+SCRIPT=$ad_work/trigger.sql
 
-cd "$(dirname "$0")/.."
-ROWS=${ROWS:-100000}
-SECONDS_EACH=${SECONDS_EACH:-5}
-RUNS=${RUNS:-3}
-PG_CONFIG=${PG_CONFIG:-pg_config}
-DB=anomaly_bench_trigger
-PATH="$($PG_CONFIG --bindir):$PATH"
-OUT=bench/results/trigger.md
-SCRIPT=$(mktemp)
-trap 'dropdb --if-exists $DB 2>/dev/null; rm -f "$SCRIPT"' EXIT
-
-dropdb --if-exists $DB
-createdb $DB
-q() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d $DB "$@"; }
-q <<'SQL'
-CREATE EXTENSION anomaly;
+q() { ad_psql -q -A -t "$@"; }
+q <<'SQL' >&2
 CREATE TABLE history AS
 SELECT i, exp(ad_random(1, i, 'normal'))::float8 AS amount, (ARRAY['AT', 'CH', 'DE', 'DE'])[1 + i % 4] AS country, ad_random(2, i, 'normal') AS other
 FROM generate_series(1, 100000) i;
@@ -56,27 +41,28 @@ DO $$ BEGIN
 END $$;
 SQL
 
-# Microseconds a row, best of RUNS: one statement, then one row a transaction.
+# Microseconds a row, medians of RUNS: one statement, then one row a transaction.
+median() { sort -n | awk '{ x[NR] = $1 } END { print x[int((NR + 1) / 2)] }'; }
 bulk() {
 	for run in $(seq "$RUNS"); do
 		q -c "TRUNCATE $1" -c '\timing on' -c "INSERT INTO $1 (amount, country, other) SELECT amount, country, other FROM history LIMIT $ROWS" |
 			sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p'
-	done | sort -n | head -n 1 | awk -v n="$ROWS" '{ printf "%.1f", $1 * 1000 / n }'
+	done | median | awk -v n="$ROWS" '{ printf "%.1f", $1 * 1000 / n }'
 }
 single() {
 	echo "INSERT INTO $1 (amount, country, other) VALUES (1.5, 'DE', 0.3)" >"$SCRIPT"
 	for run in $(seq "$RUNS"); do
 		q -c "TRUNCATE $1"
-		pgbench -n -M prepared -f "$SCRIPT" -T "$SECONDS_EACH" $DB 2>/dev/null | sed -n 's/^latency average = \([0-9.]*\) ms/\1/p'
-	done | sort -n | head -n 1 | awk '{ printf "%.0f", $1 * 1000 }'
+		"$BENCH_PGBENCH" -n -M prepared -f "$SCRIPT" -T "$SECONDS_EACH" 2>/dev/null | sed -n 's/^latency average = \([0-9.]*\) ms/\1/p'
+	done | median | awk '{ printf "%.0f", $1 * 1000 }'
 }
 
-mkdir -p bench/results
 {
 	echo "# Scoring in a trigger"
 	echo
-	echo "\`bench/trigger.sh\`, $(postgres --version | cut -d' ' -f1-3), fsync $(q -c 'SHOW fsync'), three features, an isolation forest of 100 trees."
-	echo "Microseconds an insert: $ROWS rows of one statement, and one row a transaction (pgbench, prepared); best of $RUNS."
+	echo "Measured by \`bench/run.sh trigger\`, fsync off, three features, an isolation forest of 100 trees, on $(bench_about)"
+	echo
+	echo "Elapsed microseconds an insert: $ROWS rows of one statement, and one row a transaction (pgbench, prepared)."
 	echo
 	echo "| | one statement | one row a transaction |"
 	echo "|---|---:|---:|"
@@ -90,4 +76,4 @@ mkdir -p bench/results
 		esac
 		echo "| $what | $(bulk $t) | $(single $t) |"
 	done
-} | tee "$OUT"
+}
