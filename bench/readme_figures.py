@@ -94,7 +94,7 @@ ROWS = [
        f"{number(x[f'scale_score_{n}'])} s",
        lambda x, n=n: f"ten `sum()`s {number(x[f'scale_sums_{n}'])} s; fit with "
        f"workers, elapsed, {number(x[f'scale_fit_plan_{n}'])} s")
-      for what, n in (("fit, score", n) for n in speed_figures.SCALES)),
+      for what, n in (("fit, score", n) for n in speed_figures.SCALES[1:])),
     ("score with the default, `ad_auto`", ("auto_auto",),
      lambda x: rate(x["auto_auto"]), None),
     ("score one row, prepared, by name", ("row_name", "row_select"),
@@ -147,11 +147,9 @@ def speed_table(speed, _):
         rows.append([what] + [figure(x) if has(x, keys) else "–"
                               for x in shown.values()] + [text])
     return (textwrap.wrap(
-        "`make bench` measured processor time on machines of two cores with "
-        "PostgreSQL 15, medians; where several processes ran, the clock's. "
-        f"“Beside it” is of the {one} if no other is named. Forests have 100 "
-        "trees of 256 rows, tables ten `float8` columns unless something else is "
-        "mentioned.", 100) +
+        "Forests of 100 trees, ten `float8` columns, two cores, PostgreSQL 15: "
+        "processor time, of several processes the clock's. "
+        f"“Beside it” is of {one} if no other is named.", 100) +
             ["", f"| | {' | '.join(shown)} | beside it |",
              "|---" * (len(shown) + 2) + "|"] +
             [f"| {' | '.join(row)} |" for row in rows] + [""])

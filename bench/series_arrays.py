@@ -11,14 +11,13 @@ the table (bench/series_arrays_figures.py).
 import threading
 import time
 
-from lib import (KEEPS, ONLY, ROUNDS, SCALE, Report, Session, median, measured_on,
+from lib import (KEEPS, ONLY, ROUNDS, Report, Session, median, measured_on,
                  progress, scaled)
 from series_arrays_figures import TASKS, keep, rows, HEADER
 
 POINTS = 100_000
 SERIES = scaled(100, 4)         # of what is fast
 FEW = scaled(10, 2)             # of what decomposes or scores
-
 
 sessions = [Session(), Session()]
 report = Report("Series generated and scored", sessions[0], [
