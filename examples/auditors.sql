@@ -1,5 +1,5 @@
 -- For auditors: digits that do not follow Benford's law, and invoices that were paid twice.
--- Run it in an empty database:  psql -X -d audit -f auditors.sql
+-- Run it in an empty database:  psql -aqX -d audit -f auditors.sql
 -- What it prints is in auditors.out.
 
 CREATE EXTENSION anomaly;

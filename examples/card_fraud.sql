@@ -1,5 +1,5 @@
 -- Card fraud: from a CSV file to alerts with reasons.
--- Run it in this directory, in an empty database:  psql -X -d fraud -f card_fraud.sql
+-- Run it in this directory, in an empty database:  psql -aqX -d fraud -f card_fraud.sql
 -- What it prints is in card_fraud.out.
 
 CREATE EXTENSION anomaly;

@@ -1,5 +1,5 @@
 -- Fifty metrics with gaps: from raw points to alerts and a dashboard.
--- Run it in an empty database:  psql -X -d metrics -f fifty_metrics.sql
+-- Run it in an empty database:  psql -aqX -d metrics -f fifty_metrics.sql
 -- What it prints is in fifty_metrics.out.
 
 CREATE EXTENSION anomaly;

@@ -1,5 +1,5 @@
 -- An order log: from an export of messages to a case for the file.
--- Run it in an empty database:  psql -X -d orders -f order_log.sql
+-- Run it in an empty database:  psql -aqX -d orders -f order_log.sql
 -- What it prints is in order_log.out.
 
 CREATE EXTENSION anomaly;
