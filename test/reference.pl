@@ -24,7 +24,7 @@ my @groups = (
 	[ 'Specs: detectors', qr/^ad_(auto|iforest|fair_forest|zscore|hbos|ecod|copod|loda|pca|mahalanobis|kmeans|gmm|knn|lof|dbscan|inne|subknn|ocsvm|autoencoder|vae)$/, 'detectors.md' ],
 	[ 'Named models', qr/^ad_(train|activate|model|drop_model|rename_model|alter_model|model_health|grant_model|revoke_model|compare|retrain|weight_members|train_groups|refresh_groups|model_groups|group_model)$/, 'operate.md' ],
 	[ 'Several servers', qr/^ad_(import_model|publish_model|ships|share_models)$/, 'distributed.md' ],
-	[ 'Pictures and reports', qr/plot|timeline|report|case|picture|text_histogram/, 'series.md' ],
+	[ 'Pictures and reports', qr/plot|timeline|report|case|picture|text_histogram/, 'pictures.md' ],
 	[ 'Time series', qr/^ad_(stl|stl_array|decompose|periods|stream\w*|discord|subpca|changepoints|series_score\w*|\w*(stl|periods|discord|subpca|changepoints)_options)$/, 'series.md' ],
 	[ 'Market surveillance', qr/^ad_(order_event|layering\w*|wash_trade\w*|quote_stuffing\w*|marking_close\w*)$/, 'market.md' ],
 	[ 'Jobs and alerts', qr/^ad_(create_\w+|alter_job|drop_job|rename_job|run_job|resume_job|rescan|label|purge_\w+|grant_job|revoke_job|\w*schedule_job)$/, 'jobs.md' ],
@@ -182,7 +182,7 @@ sub parts
 		my ($list, $meaning) = $sentence =~ /^((?:\w+(?:, | and )?)+): (.*?)\.?$/s;
 		my @list = split(/, | and /, $list // '');
 
-		if (@list && !grep { !$names{$_} } @list) { $of{$_} = ucfirst $meaning foreach @list }
+		if (@list && !grep { !$names{$_} } @list) { $of{$_} = $meaning foreach @list }
 		elsif ($sentence =~ /^Raises /) { push @errors, $sentence }
 		else { push @about, $sentence }
 	}

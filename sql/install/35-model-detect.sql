@@ -27,9 +27,9 @@ COMMENT ON FUNCTION @extschema@.ad_detect(text, jsonb, double precision, text, t
 'and is not a feature; NULL means that every column is one. exclude: more columns that are not '
 'features. top: number of rows returned, all of them explained; 0 means every row in the order of the '
 'query, of which anomalies are explained; NULL means 20, or 0 with a contamination. risk: the '
-'probability that any row of a table without anomalies is flagged, above 0 to 0.5. Raises 22004 if '
-'query is NULL, 22023 for a query that is not one SELECT or returns no rows and for values out of '
-'range, 42703 for an unknown column.';
+'probability that any row of a table without anomalies is flagged, above 0 to 0.5. A query '
+'without rows gives no rows. Raises 22004 if query is NULL, 22023 for a query that is not one SELECT and '
+'for values out of range, 42703 for an unknown column.';
 
 CREATE FUNCTION @extschema@.ad_detect(
     query text,

@@ -318,7 +318,8 @@ COMMENT ON FUNCTION @extschema@.ad_fdr_level(double precision, text, jsonb) IS
 'Returns the level of the row in a stream of p-values, in the order of the window: the row is an alert if '
 'p is at most this level, and on average at most a share q of the alerts is false. p: the p-value; NULL '
 'stays NULL and does not count. method: lord (LORD++) or saffron. options: q (0.05), least_p (0) and '
-'half_life (none, in rows). Raises 22003 for a p-value outside 0 to 1, 22023 for an invalid option.';
+'half_life (none, in rows). Raises 22003 for a p-value outside 0 to 1, 22004 if the '
+'method is NULL, 22023 for an invalid option.';
 
 CREATE FUNCTION @extschema@.ad_fdr_level_array(
     state bytea,
@@ -351,7 +352,8 @@ COMMENT ON FUNCTION @extschema@.ad_fdr_reach(double precision, jsonb) IS
 'Returns how many rows ad_fdr_level() can test. first_tests: rows without an alert after which none can '
 'be one, from the start. next_tests: the same after one alert. least_share: share of rows that must be '
 'alerts for all rows to be tested. least_p: the smallest possible p-value. options: q (0.05) and '
-'half_life (none, in rows). A NULL argument gives NULLs. Raises 22023 for an invalid option.';
+'half_life (none, in rows). A NULL argument gives NULLs. Raises 22003 for a p-value outside 0 to 1, 22023 for an '
+'invalid option.';
 
 CREATE FUNCTION @extschema@.ad_random(
     seed bigint,

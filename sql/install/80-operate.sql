@@ -228,7 +228,7 @@ LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000;
 COMMENT ON FUNCTION @extschema@.ad_rename_model(text, text) IS
 'Renames a model with its versions and grants. name: the model. new_name: 1 to 63 bytes. A NULL argument '
 'does nothing. Raises 42704 if there is no such model, 42501 if the caller does not own it, 42710 if the '
-'new name exists.';
+'new name exists, 42602 for an empty one.';
 
 CREATE FUNCTION @extschema@.ad_grant_model(name text, role text, privilege text)
 RETURNS void

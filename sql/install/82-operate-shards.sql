@@ -8,7 +8,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000;
 COMMENT ON FUNCTION @extschema@.ad_import_model(text, bytea, boolean) IS
 'Validates the bytes of a model, stores them as the next version of a name, and returns the version. '
 'name: 1 to 63 bytes; the caller becomes the owner of a new name. model: the bytes. activate: whether the '
-'version becomes active. It has no training query, so ad_retrain() refuses it. Raises 22004 for a NULL '
+'version becomes active; NULL means that it does. It has no training query, so ad_retrain() refuses it. Raises 22004 for a NULL '
 'name or model, 22P03 if the bytes are not a model, 42501 if the caller does not own an existing name.';
 
 -- What ad_publish_model() calls on another server.

@@ -515,7 +515,8 @@ BEGIN
     IF worst.score_shift IS NULL THEN
         detail := 'No model scored 1000 rows yet.';
     ELSE
-        detail := format('The mean score is within %s standard deviations of that of the fit (farthest: %s).',
+        detail := format(CASE WHEN status = 'ok' THEN 'The mean score is within %s standard deviations of that of the fit (farthest: %s).'
+                              ELSE 'The mean score is %s standard deviations from that of the fit (farthest: %s).' END,
                          _anomaly._ad_health_number(abs(worst.score_shift)), _anomaly._ad_health_model(worst.whose, worst.model, worst.digest));
     END IF;
     hint := CASE WHEN status <> 'ok' THEN

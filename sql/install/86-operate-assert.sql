@@ -23,7 +23,7 @@ COMMENT ON FUNCTION @extschema@.ad_assert_usual(text, text, text, double precisi
 'first. query: the name of a table or view, or one SELECT, run read-only with the privileges of the '
 'caller. model: its name. key: the column that identifies rows and is not a feature. p_value: rows with '
 'at most this p-value are unusual; 0.001, or the smallest that the model gives, if none of the three is '
-'given. fdr: unusual is what is found at this false discovery rate. score: unusual is a score of at '
+'given. fdr: rows found at this false discovery rate are unusual. score: so are rows with a score of at '
 'least this. max_rows: rows that may be unusual; NULL means, with a p-value, as many as chance explains '
 'in 99 of 100 runs, else 0. on_failure: error or rows. Raises P0004 if the test fails, 22004 if query, '
 'model or on_failure is NULL, 22023 for a value out of range, 42704 if there is no such model, 42501 '

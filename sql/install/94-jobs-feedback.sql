@@ -60,7 +60,7 @@ COMMENT ON FUNCTION @extschema@.ad_retrain(text, double precision, double precis
 'allowed loss of average precision and ROC AUC. max_drift: allowed distance of the scores, 0 to 1. '
 'min_labels: labeled rows needed for a comparison. Raises 22004 if an argument is NULL, 42704 if there is '
 'no such model or job, 42501 if the caller does not own it or lacks the privileges of the role that '
-'trained it.';
+'trained it, 55000 if the model has no training query.';
 
 CREATE FUNCTION @extschema@.ad_weight_members(
     name text,

@@ -368,7 +368,7 @@ $node->safe_psql('postgres', "SELECT count(ad_score('waves', x * 3, y)) FROM row
 is( $node->safe_psql('postgres', "$health; SELECT score_shift > 1 FROM ad_stat_models WHERE model = 'waves'"),
 	"drift|critical\nstale model|ok\nt", '... and other rows are noticed');
 $node->safe_psql('postgres', "SELECT ad_train('far', 'SELECT x FROM rows', 'zscore'); SELECT count(ad_score('far', 1e200::float8)) FROM rows");
-like(health('postgres', 'drift', 'detail'), qr/^The mean score is within \d\.\d{3}e\+\d+ standard deviations .* \(farthest: model "far"\)\.$/, '... however far, in few digits');
+like(health('postgres', 'drift', 'detail'), qr/^The mean score is \d\.\d{3}e\+\d+ standard deviations from .* \(farthest: model "far"\)\.$/, '... however far, in few digits');
 $node->safe_psql('postgres', "SELECT ad_drop_model('far')");
 
 # In one session: nested, failing, shown by SQL, which only a running job does.
