@@ -61,6 +61,10 @@ SELECT pg_temp.all_of() = :'parallel' AS same;
 RESET max_parallel_workers_per_gather;
 DROP TABLE plot_rows;
 
+-- scores farther apart than the greatest number
+SELECT ad_text_histogram(s, true, '{"bins": 1}') FROM (VALUES (-1e308::float8), (1e308)) v(s);
+SELECT ad_plot_scores(s, true, '{"bins": 3}') ~ '-1e\+308 to 1e\+308: 2 anomalies' AS one_bar FROM (VALUES (-1e308::float8), (1e308)) v(s);
+
 -- refused
 SELECT ad_plot_scores(score, is_fraud, '{"bin": 3}') FROM payments;
 SELECT ad_plot_scores(score, is_fraud, '{"bins": 201}') FROM payments;

@@ -122,7 +122,8 @@ ad_step_choose(double low, double high, int most, bool whole, AdStep *step)
 		raw = Max(raw, 1);
 	/* steps that a double cannot count are no steps */
 	raw = Max(raw, largest / EXACT);
-	if (raw < LEAST_STEP)
+	/* one step may be longer than the greatest number, and has no exponent */
+	if (raw < LEAST_STEP || raw > DBL_MAX)
 		return false;
 	step->exponent = exponent_of(raw);
 	while (i < 3 &&
