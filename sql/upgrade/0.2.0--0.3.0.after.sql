@@ -19,7 +19,7 @@ BEGIN
 END $$;
 
 -- Who may not train may not with labels, nor detect in another form, nor look at
--- what he was not to see.
+-- what he was not to see, nor make, change, share or label jobs, or drop models.
 DO $$
 DECLARE
 	f record;
@@ -29,8 +29,13 @@ BEGIN
 		FROM pg_proc old JOIN pg_proc new ON '_' || new.proname = old.proname AND new.pronamespace = '@extschema@'::regnamespace
 			AND CASE new.proname WHEN 'ad_train' THEN new.proargtypes[2] = old.proargtypes[2]
 				WHEN 'ad_detect' THEN new.proargtypes[1] = old.proargtypes[1]
+				WHEN 'ad_create_job' THEN true
+				WHEN 'ad_create_layering_job' THEN true
+				WHEN 'ad_drop_model' THEN true
+				WHEN 'ad_label' THEN new.proargtypes = old.proargtypes OR new.proargtypes[1] = '"any"'::regtype AND old.proargtypes[1] = 'text'::regtype
 				ELSE new.proargtypes = old.proargtypes END
-		WHERE old.proname IN ('_ad_train', '_ad_detect', '_ad_features', '_ad_health') AND old.pronamespace = '_anomaly'::regnamespace AND old.proacl IS NOT NULL
+		WHERE old.proname IN ('_ad_train', '_ad_detect', '_ad_features', '_ad_health', '_ad_create_job', '_ad_create_layering_job', '_ad_alter_job',
+				'_ad_grant_job', '_ad_revoke_job', '_ad_label', '_ad_drop_model') AND old.pronamespace = '_anomaly'::regnamespace AND old.proacl IS NOT NULL
 	LOOP
 		EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f.new);
 		FOR g IN SELECT a.grantee, a.is_grantable FROM aclexplode(f.proacl) a WHERE a.privilege_type = 'EXECUTE' AND a.grantee <> f.proowner LOOP

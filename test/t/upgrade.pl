@@ -109,6 +109,19 @@ SELECT bool_or(has_function_privilege('pg_signal_backend', oid, 'EXECUTE')) FILT
        bool_or(has_function_privilege('pg_signal_backend', oid, 'EXECUTE')) FILTER (WHERE proargtypes[2] = 'text'::regtype)
 FROM pg_proc WHERE proname = 'ad_train';
 SQL
+		$node->safe_psql('postgres', 'CREATE DATABASE revoked_jobs');
+		is($node->safe_psql('revoked_jobs', <<"SQL"), '', "$old: nor may who may not make, change, share or label jobs, or drop models");
+CREATE EXTENSION anomaly VERSION '$old';
+DO \$\$ DECLARE f text; BEGIN
+	FOR f IN SELECT oid::regprocedure FROM pg_proc
+		WHERE proname IN ('ad_create_job', 'ad_create_layering_job', 'ad_alter_job', 'ad_grant_job', 'ad_revoke_job', 'ad_label', 'ad_drop_model')
+	LOOP EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f); END LOOP;
+END \$\$;
+ALTER EXTENSION anomaly UPDATE;
+SELECT oid::regprocedure FROM pg_proc
+WHERE proname IN ('ad_create_job', 'ad_create_layering_job', 'ad_alter_job', 'ad_grant_job', 'ad_revoke_job', 'ad_label', 'ad_drop_model')
+	AND has_function_privilege('pg_signal_backend', oid, 'EXECUTE');
+SQL
 		my %now = map { /^(\S+ \S+) (.*)/s } split /\n/, $node->safe_psql($database, $defaults);
 		my $guide = slurp_file("$FindBin::RealBin/../../UPGRADING.md");
 
