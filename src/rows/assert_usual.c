@@ -268,7 +268,7 @@ warn_of_reach(const Assertion *a)
 
 	if (a->unusual == 0 && needed > (double) a->max_rows + 1)
 		ereport(WARNING,
-				(errmsg("fewer than %.0f unusual rows among " UINT64_FORMAT " cannot be found at a false discovery rate of %g",
+				(errmsg("fewer than %.15g unusual rows among " UINT64_FORMAT " cannot be found at a false discovery rate of %g",
 						needed, a->rows, a->fdr),
 				 errdetail("The smallest p-value of model \"%s\" is %g.", a->model,
 						   least),
@@ -384,9 +384,9 @@ score_rows(Assertion *a)
 	SPI_cursor_close(portal);
 }
 
-/* Find the unusual rows, worst first: so many at most, or all for 0. */
-static void
-find_rows(Assertion *a, int limit)
+/* A cursor over the unusual rows, most unusual first. */
+static Portal
+open_rows(Assertion *a)
 {
 	const char *internal = ad_internal_schema();
 	Oid			types[] = {BYTEAOID, FLOAT8OID};
@@ -400,11 +400,8 @@ find_rows(Assertion *a, int limit)
 	appendStringInfo(&sql, "%s, LATERAL (SELECT %s._ad_score($1, %s) AS score OFFSET 0) _s "
 					 "WHERE _s.score OPERATOR(pg_catalog.>=) $2 ORDER BY _s.score DESC, 1",
 					 ad_query_from(&a->query), internal, a->query.features);
-	if (limit > 0)
-		appendStringInfo(&sql, " LIMIT %d", limit);
-	if (SPI_execute_with_args(sql.data, lengthof(types), types, values, NULL,
-							  true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_with_args failed");
+	return SPI_cursor_open_with_args(NULL, sql.data, lengthof(types), types,
+									 values, NULL, true, 0);
 }
 
 /* Raise the error of an assertion that does not hold. */
@@ -413,7 +410,7 @@ fail(Assertion *a)
 {
 	StringInfoData detail;
 
-	find_rows(a, SHOWN);
+	SPI_cursor_fetch(open_rows(a), true, SHOWN);
 	initStringInfo(&detail);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -441,20 +438,29 @@ fail(Assertion *a)
 static void
 return_rows(Assertion *a, Tuplestorestate *store, TupleDesc desc)
 {
-	find_rows(a, 0);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		Datum		values[USUAL_COLUMNS];
-		bool		nulls[USUAL_COLUMNS];
+	Portal		portal = open_rows(a);
 
-		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, values,
-						  nulls);
-		nulls[USUAL_P_VALUE] = !a->has_p_values;
-		if (a->has_p_values)
-			values[USUAL_P_VALUE] =
-				Float8GetDatum(p_value_of(a, DatumGetFloat8(values[USUAL_SCORE])));
-		tuplestore_putvalues(store, desc, values, nulls);
+	for (;;)
+	{
+		SPI_cursor_fetch(portal, true, BATCH);
+		if (SPI_processed == 0)
+			break;
+		for (uint64 i = 0; i < SPI_processed; i++)
+		{
+			Datum		values[USUAL_COLUMNS];
+			bool		nulls[USUAL_COLUMNS];
+
+			heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
+							  values, nulls);
+			nulls[USUAL_P_VALUE] = !a->has_p_values;
+			if (a->has_p_values)
+				values[USUAL_P_VALUE] =
+					Float8GetDatum(p_value_of(a, DatumGetFloat8(values[USUAL_SCORE])));
+			tuplestore_putvalues(store, desc, values, nulls);
+		}
+		SPI_freetuptable(SPI_tuptable);
 	}
+	SPI_cursor_close(portal);
 }
 
 /*
