@@ -104,7 +104,12 @@ ad_break_add(AdBreak *b, double score)
 static double
 exponential(const Tail *t, double score)
 {
-	return ad_log(1 + t->shape * (score - t->level) / t->scale) / t->shape;
+	double		excess = t->shape * (score - t->level) / t->scale;
+
+	/* of an infinite value's score, which is the largest number */
+	if (isinf(excess))
+		return (ad_log(score / 2 - t->level / 2) + ad_log(2 * t->shape / t->scale)) / t->shape;
+	return ad_log(1 + excess) / t->shape;
 }
 
 /*
