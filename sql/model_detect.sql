@@ -92,3 +92,8 @@ SELECT count(*) FROM payments;
 
 DROP TABLE payments;
 DROP FUNCTION spoil;
+-- an infinite score hides no other
+SELECT key, is_anomaly FROM ad_detect($$SELECT i AS id, CASE WHEN i = 300 THEN 'Infinity'::float8 WHEN i < 4 THEN 1e6 + i ELSE ad_random(1, i, 'normal') END AS a,
+	ad_random(2, i, 'normal') AS b FROM generate_series(1, 1000) i$$, 'lof', key => 'id', top => 4) ORDER BY key;
+-- whole numbers read back
+SELECT name, min_text::bigint AS min, max_text::bigint AS max FROM ad_features((SELECT ad_fit(ad_zscore(), t) FROM (SELECT 1700000001000000 + i AS us FROM generate_series(0, 9) i) t));

@@ -60,3 +60,5 @@ SELECT ad_stl_plot('CREATE TABLE not_this (i int)');
 SELECT ad_stl_plot('INSERT INTO p VALUES (1) RETURNING v, ts');
 SELECT ad_stl_plot('SELECT v, ts FROM p; SELECT 1');
 SELECT ad_stl_plot('SELECT v, ts FROM p', '{"period": "1 day"}', 't', 100);
+-- values of which the difference is no number
+SELECT length(ad_stl_plot(array(SELECT CASE WHEN i % 2 = 0 THEN 1.2e308 ELSE -1.2e308 END::float8 FROM generate_series(1, 40) i), '{"period": 4}'::jsonb::text, 'x', 200, 200)) > 0 AS drawn;

@@ -305,7 +305,11 @@ ad_value_literal(StringInfo buf, const AdModel *m, int feature, double v)
 			appendStringInfo(buf, "%.2f", v / 100);
 			break;
 		default:
-			appendStringInfoString(buf, float8out_internal(v));
+			/* a whole number reads back as one of any type */
+			if (v == rint(v) && fabs(v) < 1e18)
+				appendStringInfo(buf, "%.0f", v);
+			else
+				appendStringInfoString(buf, float8out_internal(v));
 			break;
 	}
 }
