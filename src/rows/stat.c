@@ -158,6 +158,21 @@ score_shift(const AdStatEntry *e, bool *isnull)
 						  (scores->mean - e->usual_mean) / e->usual_sd);
 }
 
+/*
+ * The same in deviations of the scores themselves, if they are greater: what a
+ * few absurd scores do to the mean, they do to those too.
+ */
+static Datum
+judged_shift(const AdStatEntry *e, bool *isnull)
+{
+	const AdStatMoments *scores = &e->sums.scores;
+	Datum		shift = score_shift(e, isnull);
+	double		sd = *isnull ? 0 :
+		sqrt(scores->squares / (double) scores->n) / e->usual_sd;
+
+	return sd > 1 ? Float8GetDatum(DatumGetFloat8(shift) / sd) : shift;
+}
+
 /* Set the columns of sums, from values[c] on; return the column after them. */
 static int
 set_sums(const AdStatSums *s, Datum *values, int c)
@@ -805,7 +820,7 @@ ad_stat_health(PG_FUNCTION_ARGS)
 		values[c] = milliseconds(ad_stat_quantile(v.all.steps[AD_STAT_CALL], 0.95,
 												  v.all.sums.max), &nulls[c]);
 		c++;
-		values[c] = score_shift(&v.all, &nulls[c]);
+		values[c] = judged_shift(&v.all, &nulls[c]);
 		c++;
 		c = set_recent(&v, values, nulls, c);
 		Assert(c == HEALTH_COLUMNS);

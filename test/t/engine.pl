@@ -68,7 +68,23 @@ my %arguments = (
 	'ad_roc_curve(double precision,boolean,bigint)' => [ 'score', 'label', '20::bigint' ],
 	'ad_pr_curve(double precision,boolean)' => [ 'score', 'label' ],
 	'ad_pr_curve(double precision,boolean,bigint)' => [ 'score', 'label', '20::bigint' ],
-	'ad_confusion(boolean,boolean)' => [ 'score > 0.9', 'label' ]);
+	'ad_confusion(boolean,boolean)' => [ 'score > 0.9', 'label' ],
+	'ad_benford(numeric)' => ['amount'],
+	'ad_benford(double precision)' => ['amount::double precision'],
+	'ad_benford(real)' => ['amount::real'],
+	'ad_benford(bigint)' => ['id::bigint']);
+# the same of labels that are numbers
+for my $name (grep { /boolean/ } keys %arguments)
+{
+	$arguments{ $name =~ s/boolean/_anomaly._ad_flag/gr } =
+	  [ map { /score >|label/ ? "($_)::int::_anomaly._ad_flag" : $_ } @{ $arguments{$name} } ];
+}
+for my $name (qw(ad_plot_scores ad_text_histogram))
+{
+	$arguments{"$name(double precision)"} = ['score'];
+	$arguments{"$name(double precision,boolean)"} = [ 'score', 'label' ];
+	$arguments{"$name(double precision,boolean,jsonb)"} = [ 'score', 'label', q{'{"bins": 10}'::jsonb} ];
+}
 
 # All that can be computed in parts and have exact types.
 my @aggregates = rows_of($node, <<'SQL');
@@ -204,7 +220,8 @@ for (@aggregates)
 		qr/^0A000: aggregate state was made by version \Q$other\E of the anomaly extension, this server has \Q$version\E/,
 		"a state of $name of another version is refused by name");
 }
-is(join(' ', sort @without), 'ad_confusion(boolean,boolean) ad_merge(ad_sketch_state)', 'states without a version are counts, or a sketch, which has that of its format');
+is(join(' ', sort @without), join(' ', (map { "ad_benford($_)" } 'bigint', 'double precision', 'numeric', 'real'),
+		'ad_confusion(_anomaly._ad_flag,_anomaly._ad_flag)', 'ad_confusion(boolean,boolean)', 'ad_merge(ad_sketch_state)'), 'states without a version are counts, or a sketch, which has that of its format');
 like(combined('engine_reseal(set_byte(part, 8, 200))', $fit), qr/^0A000: sketch has format version 200/, 'one of a later format too');
 like(combined("(SELECT ad_sketch('{}', $row)::bytea FROM tx)", $fit), qr/^22P03: aggregate state is not that of a fit/, 'a sketch is no state of a fit');
 
