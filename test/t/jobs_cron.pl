@@ -119,7 +119,7 @@ SELECT ad_train('m', 'SELECT a FROM t', 'zscore');
 SELECT ad_create_job('j', 'm', 't', 'id', 'id', rule => '{"score": 5}');
 SQL
 	($status, $out, $err) = $node->psql('elsewhere', q{SELECT ad_schedule_job('j', '* * * * *')});
-	my ($statement) = $err =~ /a superuser can say: (SELECT .*)/;
+	my ($statement) = $err =~ /A superuser can run there: (SELECT .*)/;
 	like($err, qr/pg_cron is loaded, for database "postgres"/, 'in another database a hint says how');
 	# pg_cron 1.4 or later can
 	if ($node->safe_psql('postgres', "SELECT count(*) FROM pg_proc WHERE proname = 'schedule_in_database'") > 0)
