@@ -218,6 +218,7 @@ SQL
 	super('ALTER SCHEMA public RENAME TO "we ird"');
 	is(as('boss', <<'SQL'), "t\nt\nt\nt\n", "$db: the extension's schema can be renamed");
 SET search_path = "we ird";
+SET client_min_messages = warning;
 SELECT ad_train('bm'::text, 'SELECT salary, i FROM data.ev'::text, '{"detector": "zscore", "calibrate": {}}'::jsonb, NULL::text, NULL::int, true) > 2;
 CALL ad_run_job('bj'::text, NULL::timestamptz);
 SELECT count(*) > 5 FROM ad_health();
