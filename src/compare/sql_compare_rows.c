@@ -454,10 +454,7 @@ run(Reader *r, AdQuery *q)
 
 	/* an error ends the (sub)transaction, which puts this back */
 	XactReadOnly = true;
-	plan = SPI_prepare_cursor(q->text, 0, NULL, CURSOR_OPT_PARALLEL_OK);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s",
-			 SPI_result_code_string(SPI_result));
+	plan = ad_query_prepare(q->text, 0, NULL);
 	ad_query_stream(plan, 0, NULL, NULL, &r->pub);
 	SPI_freeplan(plan);
 	XactReadOnly = was_read_only;

@@ -39,8 +39,11 @@ extern char *ad_query_rows(const AdQuery *q, bool keyed);
 extern bytea *ad_query_fit(const char *sql, Oid spec_type, Datum spec);
 extern void ad_query_read_only(const char *sql, int nargs, Oid *types,
 							   Datum *values);
+extern SPIPlanPtr ad_query_prepare(const char *sql, int nargs, Oid *types);
 extern void ad_query_stream(SPIPlanPtr plan, int nargs, const Oid *types,
 							Datum *values, DestReceiver *dest);
+extern void ad_query_scores(const AdQuery *q, bytea *model,
+							void (*take) (void *arg, double score), void *arg);
 extern char *ad_query_key_text(const AdQuery *q);
 extern bool ad_query_has_rows(const AdQuery *q);
 

@@ -109,7 +109,7 @@ threshold_argument(FunctionCallInfo fcinfo, int argument, const char *name,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" is out of range: %s", name,
 						float8out_internal(v)),
-				 max > 0 ? errdetail("Allowed: greater than 0 and less than %g.", max) : 0));
+				 max > 0 ? errdetail("Allowed values are greater than 0 and less than %g.", max) : 0));
 	return v;
 }
 
@@ -139,7 +139,7 @@ read_arguments(FunctionCallInfo fcinfo, Assertion *a)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" is out of range: " INT64_FORMAT, "max_rows",
 						a->max_rows),
-				 errdetail("Allowed: at least 0.")));
+				 errdetail("Allowed values are at least 0.")));
 	action = ad_text_argument(PG_GETARG_DATUM(ARG_ON_FAILURE), "on_failure",
 							  AD_MAX_WORD_LENGTH);
 	ad_check_word("on_failure", action, actions, "\"error\" or \"rows\"");
@@ -208,16 +208,17 @@ add_candidate(Assertion *a, double score)
 					 errhint("Ask for rows with a p-value instead: p_value => 0.001.")));
 		a->capacity = a->capacity == 0 ? BATCH : Min(2 * a->capacity, (Size) MAX_CANDIDATES);
 		a->candidates = a->candidates == NULL ?
-			palloc_extended(ad_mul_size(a->capacity, sizeof(double)), MCXT_ALLOC_HUGE) :
-			repalloc_huge(a->candidates, ad_mul_size(a->capacity, sizeof(double)));
+			ad_palloc_array(double, a->capacity) :
+			ad_repalloc_array(a->candidates, double, a->capacity);
 	}
 	a->candidates[a->ncandidates++] = score;
 }
 
 /* Count a row's score. */
 static void
-count_score(Assertion *a, double score)
+count_score(void *arg, double score)
 {
+	Assertion  *a = arg;
 	double		p;
 
 	a->rows++;
@@ -353,37 +354,6 @@ decide(Assertion *a)
 	warn_of_reach(a);
 }
 
-/* Score all rows of the query. */
-static void
-score_rows(Assertion *a)
-{
-	Oid			type = BYTEAOID;
-	Datum		value = PointerGetDatum(a->bytes);
-	Portal		portal;
-
-	portal = SPI_cursor_open_with_args(NULL,
-									   psprintf("SELECT %s._ad_score($1, %s)%s", ad_internal_schema(),
-												a->query.features, ad_query_from(&a->query)),
-									   1, &type, &value, NULL, true, 0);
-	for (;;)
-	{
-		SPI_cursor_fetch(portal, true, BATCH);
-		if (SPI_processed == 0)
-			break;
-		for (uint64 i = 0; i < SPI_processed; i++)
-		{
-			bool		isnull;
-			Datum		d = SPI_getbinval(SPI_tuptable->vals[i],
-										  SPI_tuptable->tupdesc, 1, &isnull);
-
-			if (!isnull)
-				count_score(a, DatumGetFloat8(d));
-		}
-		SPI_freetuptable(SPI_tuptable);
-	}
-	SPI_cursor_close(portal);
-}
-
 /* A cursor over the unusual rows, most unusual first. */
 static Portal
 open_rows(Assertion *a)
@@ -491,7 +461,7 @@ run_assert(FunctionCallInfo fcinfo)
 	ad_query_features(&a.query, ad_query_key(&a.query, key));
 	/* an error ends the (sub)transaction, which puts this back */
 	XactReadOnly = true;
-	score_rows(&a);
+	ad_query_scores(&a.query, a.bytes, count_score, &a);
 	decide(&a);
 	if (a.unusual > (uint64) a.max_rows)
 	{

@@ -24,7 +24,6 @@
 #include "rows/ad_query.h"
 #include "rows/ad_registry.h"
 #include "rows/ad_spec_value.h"
-#include "sql/ad_receiver.h"
 #include "sql/ad_result.h"
 #include "sql/ad_text.h"
 
@@ -91,12 +90,11 @@ typedef struct Detect
 } Detect;
 
 /* Where scores go to be looked at together. */
-typedef struct ScoreReceiver
+typedef struct Scores
 {
-	DestReceiver pub;
 	AdBreak    *scores;
 	int			progress;
-} ScoreReceiver;
+} Scores;
 
 /* Add what is being done to the context of an error. */
 static void
@@ -140,18 +138,14 @@ fit_rows(const Detect *d)
 }
 
 /* Take the score of a row. */
-static bool
-take_score(TupleTableSlot *slot, DestReceiver *self)
+static void
+take_score(void *arg, double score)
 {
-	ScoreReceiver *r = (ScoreReceiver *) self;
-	bool		isnull;
-	Datum		score = slot_getattr(slot, 1, &isnull);
+	const Scores *s = arg;
 
-	if (!isnull)
-		ad_break_add(r->scores, DatumGetFloat8(score));
-	if (r->scores->n % BATCH == 0)
-		ad_progress_rows(r->progress, r->scores->n);
-	return true;
+	ad_break_add(s->scores, score);
+	if (s->scores->n % BATCH == 0)
+		ad_progress_rows(s->progress, s->scores->n);
 }
 
 /*
@@ -161,23 +155,10 @@ take_score(TupleTableSlot *slot, DestReceiver *self)
 static uint64
 find_cut(Detect *d)
 {
-	Oid			types[] = {BYTEAOID};
-	Datum		values[] = {PointerGetDatum(d->model)};
-	ScoreReceiver r = {.progress = d->progress};
-	char	   *sql = psprintf("SELECT %s._ad_score($1, %s)%s", d->schema,
-							   d->query.features, ad_query_from(&d->query));
-	SPIPlanPtr	plan = SPI_prepare_cursor(sql, lengthof(types), types,
-										  CURSOR_OPT_PARALLEL_OK);
+	Scores		s = {ad_break_create(), d->progress};
 
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s",
-			 SPI_result_code_string(SPI_result));
-	r.scores = ad_break_create();
-	ad_receiver_init(&r.pub, take_score);
-	r.pub.mydest = DestTuplestore;	/* the rows are not discarded */
-	ad_query_stream(plan, lengthof(types), types, values, &r.pub);
-	SPI_freeplan(plan);
-	return ad_break_find(r.scores, d->risk, &d->cut);
+	ad_query_scores(&d->query, d->model, take_score, &s);
+	return ad_break_find(s.scores, d->risk, &d->cut);
 }
 
 /* Set the columns of a row that was scored. */

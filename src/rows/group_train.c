@@ -228,10 +228,7 @@ run(const char *sql, Jsonb *spec, DestReceiver *dest)
 	(void) set_config_option("enable_hashagg", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	XactReadOnly = true;
-	plan = SPI_prepare_cursor(sql, 1, types, CURSOR_OPT_PARALLEL_OK);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s",
-			 SPI_result_code_string(SPI_result));
+	plan = ad_query_prepare(sql, 1, types);
 	ad_query_stream(plan, 1, types, values, dest);
 	XactReadOnly = was_read_only;
 	AtEOXact_GUC(true, nestlevel);

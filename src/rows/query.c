@@ -392,10 +392,7 @@ ad_query_fit(const char *sql, Oid spec_type, Datum spec)
 	int			result;
 
 	XactReadOnly = true;
-	plan = SPI_prepare_cursor(sql, 1, &spec_type, CURSOR_OPT_PARALLEL_OK);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s",
-			 SPI_result_code_string(SPI_result));
+	plan = ad_query_prepare(sql, 1, &spec_type);
 	result = SPI_execute_plan(plan, &spec, NULL, true, 0);
 	if (result != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "SPI_execute_plan failed: %s",
@@ -404,63 +401,6 @@ ad_query_fit(const char *sql, Oid spec_type, Datum spec)
 	model = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
 						  &isnull);
 	return isnull ? NULL : DatumGetByteaP(model);
-}
-
-/*
- * Run a query of one row, in what for its duration is a read-only transaction.
- * Within SPI.
- */
-void
-ad_query_read_only(const char *sql, int nargs, Oid *types, Datum *values)
-{
-	bool		was_read_only = XactReadOnly;
-
-	XactReadOnly = true;
-	if (SPI_execute_with_args(sql, nargs, types, values, NULL, true, 0) != SPI_OK_SELECT ||
-		SPI_processed != 1)
-		elog(ERROR, "SPI_execute_with_args failed");
-	XactReadOnly = was_read_only;
-}
-
-/*
- * Send the rows of a plan to a receiver, in parallel if the planner likes and
- * PostgreSQL can (from 14 on).  Within SPI.
- */
-void
-ad_query_stream(SPIPlanPtr plan, int nargs, const Oid *types, Datum *values,
-				DestReceiver *dest)
-{
-#if PG_VERSION_NUM >= 140000
-	SPIExecuteOptions options;
-
-	/* an empty list crashes Citus */
-	ParamListInfo params = nargs > 0 ? makeParamList(nargs) : NULL;
-	int			result;
-
-	for (int i = 0; i < nargs; i++)
-	{
-		params->params[i].value = values[i];
-		params->params[i].isnull = false;
-		params->params[i].pflags = PARAM_FLAG_CONST;
-		params->params[i].ptype = types[i];
-	}
-	memset(&options, 0, sizeof(options));
-	options.params = params;
-	options.read_only = true;
-	options.dest = dest;
-	result = SPI_execute_plan_extended(plan, &options);
-	if (result != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_plan_extended failed: %s",
-			 SPI_result_code_string(result));
-#else
-	Portal		portal = SPI_cursor_open(NULL, plan, values, NULL, true);
-
-	(void) nargs;
-	(void) types;
-	while (PortalRunFetch(portal, FETCH_FORWARD, 10000, dest) > 0)
-		CHECK_FOR_INTERRUPTS();
-	SPI_cursor_close(portal);
-#endif
 }
 
 /*

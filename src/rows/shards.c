@@ -294,19 +294,6 @@ write_parts(Shards *s)
 	s->sql = sql.data;
 }
 
-/* Prepare a query, which is not planned yet.  Within SPI. */
-static SPIPlanPtr
-prepare(const char *sql, int nargs, Oid *types)
-{
-	SPIPlanPtr	plan = SPI_prepare_cursor(sql, nargs, types,
-										  CURSOR_OPT_PARALLEL_OK);
-
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s",
-			 SPI_result_code_string(SPI_result));
-	return plan;
-}
-
 /* Let aggregates be of partitions, until the nest level of settings ends. */
 static void
 set_partitionwise(void)
@@ -334,7 +321,7 @@ plan_query(void *arg)
 	ListCell   *lc;
 	bool		ships = true;
 
-	s->plan = prepare(s->sql, 0, NULL);
+	s->plan = ad_query_prepare(s->sql, 0, NULL);
 	foreach(lc, ad_ships_of_plan(s->plan))
 	{
 		const AdShip *ship = lfirst(lc);
@@ -436,7 +423,7 @@ plan_shards(Shards *s)
 {
 	RawStmt    *raw = linitial_node(RawStmt, pg_parse_query(s->query->text));
 	SelectStmt *stmt = (SelectStmt *) raw->stmt;
-	const Query *query = ad_ships_query(prepare(s->query->text, 0, NULL));
+	const Query *query = ad_ships_query(ad_query_prepare(s->query->text, 0, NULL));
 	const char *reason;
 	const char *hint;
 	RangeVar   *from;
@@ -680,7 +667,7 @@ why_citus_fetches(const AdQuery *query, SPIPlanPtr plan)
 	/* it is one task: all on one shard, or over rows that have come before */
 	raw = linitial_node(RawStmt, pg_parse_query(query->text));
 	return not_simple((SelectStmt *) raw->stmt,
-					  ad_ships_query(prepare(query->text, 0, NULL)));
+					  ad_ships_query(ad_query_prepare(query->text, 0, NULL)));
 }
 
 /*
@@ -696,7 +683,7 @@ ad_shards_check(const char *name, const AdQuery *query, const char *fit,
 
 	if (shards == AD_SHARDS_OFF)
 		return;
-	plan = prepare(fit, 1, &spec_type);
+	plan = ad_query_prepare(fit, 1, &spec_type);
 	reason = why_citus_fetches(query, plan);
 	SPI_freeplan(plan);
 	if (reason != NULL)
@@ -717,7 +704,7 @@ ad_shards_merge(const char *name, const char *fit, AdShards shards, Datum spec,
 {
 	Shards		s = {.reason = NOT_FOREIGN};
 	int			nestlevel = NewGUCNestLevel();
-	SPIPlanPtr	plan = prepare(fit, 1, &spec_type);
+	SPIPlanPtr	plan = ad_query_prepare(fit, 1, &spec_type);
 	bytea	   *model;
 	ListCell   *lc;
 

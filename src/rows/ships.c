@@ -490,10 +490,7 @@ run_ships(FunctionCallInfo fcinfo)
 
 	SPI_connect();
 	ad_query_read(sql, "query", &query);
-	plan = SPI_prepare_cursor(query.text, 0, NULL, CURSOR_OPT_PARALLEL_OK);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare_cursor failed: %s",
-			 SPI_result_code_string(SPI_result));
+	plan = ad_query_prepare(query.text, 0, NULL);
 	foreach(lc, ad_ships_of_plan(plan))
 	{
 		const AdShip *ship = lfirst(lc);

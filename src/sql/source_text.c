@@ -117,6 +117,14 @@ ad_source_typed(const char *text)
 	return ad_quote_clip_len(text, n);
 }
 
+/* Of ereport(): what a source may be. */
+static int
+hint_of_source(const char *what)
+{
+	return errhint("The %s is the name of a table or view, or a query such as SELECT * FROM payments.",
+				   what);
+}
+
 /*
  * A source of rows as a query: a text that is but the name of a table is all
  * of its rows; palloc'd, or the text itself.  "what" calls it in errors.
@@ -133,8 +141,7 @@ ad_source_query(char *text, const char *what)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation \"%s\" does not exist", ad_source_typed(text)),
-				 errhint("The %s is the name of a table or view, or a query such as SELECT * FROM payments.",
-						 what)));
+				 hint_of_source(what)));
 	return psprintf("SELECT * FROM %s", name);
 }
 
@@ -153,8 +160,7 @@ move_position(void *arg)
 		word++;
 	if (geterrcode() == ERRCODE_SYNTAX_ERROR &&
 		position == word - parsed->text +1)
-		errhint("The %s is the name of a table or view, or a query such as SELECT * FROM payments.",
-				parsed->what);
+		hint_of_source(parsed->what);
 	if (position > 0)
 	{
 		errposition(0);
