@@ -12,6 +12,8 @@
 
 /* Pixels from the edges of a picture, and of its texts. */
 #define AD_PICTURE_MARGIN	12
+#define AD_PICTURE_TITLE	34	/* height of the row of the title */
+#define AD_PICTURE_NARROW	520 /* pixels, below which texts are above bars */
 #define AD_PICTURE_LINE		17	/* from one line of text to the next */
 #define AD_PICTURE_AXIS		36	/* height of the labels below an axis of times */
 #define AD_PICTURE_DIGIT	7.0 /* width of a digit, at most */

@@ -14,7 +14,6 @@
 #include "core/ad_picture.h"
 #include "evaluate/ad_score_bins.h"
 
-#define TITLE_ROW		34
 #define NAME_ROW		19		/* what is counted, above the area */
 #define TICK_HEIGHT		28		/* room of a tick up */
 #define TICK_WIDTH		64		/* and across */
@@ -234,7 +233,7 @@ ad_score_plot(StringInfo out, const AdScoreBins *h,
 	AdLegendItem items[AD_SCORE_CLASSES + 1];
 	int			nitems;
 	int			lines = 0;
-	double		top = o->title ? TITLE_ROW : AD_PICTURE_MARGIN - 4;
+	double		top = o->title ? AD_PICTURE_TITLE : AD_PICTURE_MARGIN - 4;
 	StringInfoData notes;
 
 	d.scale = ad_score_bins_scale(h, o);

@@ -19,8 +19,6 @@
 
 #include "mb/pg_wchar.h"
 
-#define TITLE_ROW		34
-#define NARROW			520		/* pixels, below which texts are above bars */
 #define TEXT_SHARE		0.38	/* of the width, for texts */
 #define MOST_TEXT		330.0	/* pixels for them */
 #define BARS			44.0	/* height of the bars */
@@ -330,10 +328,10 @@ ad_drift_plot(StringInfo out, const AdDriftRow *rows, int n,
 		{"<circle class=\"c\" r=\"4.5\"/>", "moderate"},
 		{"<circle class=\"o\" r=\"4.5\"/>", "stable"}
 	};
-	Drawing		d = {.plot = plot,.out = out,.narrow = plot->width < NARROW};
+	Drawing		d = {.plot = plot,.out = out,.narrow = plot->width < AD_PICTURE_NARROW};
 	int			all = n - 1;
 	const AdDriftRow **chosen = choose_rows(rows, &n, plot->top);
-	double		y = plot->title ? TITLE_ROW : AD_PICTURE_MARGIN - 4;
+	double		y = plot->title ? AD_PICTURE_TITLE : AD_PICTURE_MARGIN - 4;
 	double		legend_y = y + 8;
 	double		height;
 

@@ -377,33 +377,6 @@ ad_query_from(const AdQuery *q)
 }
 
 /*
- * Run a query that fits: its one row is a model, or NULL if there was nothing
- * to fit to.  $1 is the spec.  In parallel if the planner likes, and in what
- * for its duration is a read-only transaction; an error ends the
- * (sub)transaction, which puts that back.  Within SPI.
- */
-bytea *
-ad_query_fit(const char *sql, Oid spec_type, Datum spec)
-{
-	bool		was_read_only = XactReadOnly;
-	SPIPlanPtr	plan;
-	Datum		model;
-	bool		isnull;
-	int			result;
-
-	XactReadOnly = true;
-	plan = ad_query_prepare(sql, 1, &spec_type);
-	result = SPI_execute_plan(plan, &spec, NULL, true, 0);
-	if (result != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "SPI_execute_plan failed: %s",
-			 SPI_result_code_string(result));
-	XactReadOnly = was_read_only;
-	model = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
-						  &isnull);
-	return isnull ? NULL : DatumGetByteaP(model);
-}
-
-/*
  * The key as an SQL expression, made text by nobody's code that has not the
  * rights of the caller; in SPI's memory.  NULL as text without a key.
  */
@@ -422,24 +395,6 @@ ad_query_key_text(const AdQuery *q)
 							  2, types, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_with_args failed");
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-}
-
-/*
- * Return whether a query has a row: one that had nothing to fit to may have
- * rows that are NULL.  Read-only as in ad_query_fit().  Within SPI.
- */
-bool
-ad_query_has_rows(const AdQuery *q)
-{
-	bool		was_read_only = XactReadOnly;
-
-	XactReadOnly = true;
-	/* a comment may end the query, so a line ends it too */
-	if (SPI_execute(psprintf("SELECT FROM (\n%s\n) _q LIMIT 1", q->text), true,
-					1) != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute failed");
-	XactReadOnly = was_read_only;
-	return SPI_processed > 0;
 }
 
 /*

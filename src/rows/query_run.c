@@ -48,6 +48,51 @@ ad_query_prepare(const char *sql, int nargs, Oid *types)
 }
 
 /*
+ * Run a query that fits: its one row is a model, or NULL if there was nothing
+ * to fit to.  $1 is the spec.  In parallel if the planner likes, and in what
+ * for its duration is a read-only transaction; an error ends the
+ * (sub)transaction, which puts that back.  Within SPI.
+ */
+bytea *
+ad_query_fit(const char *sql, Oid spec_type, Datum spec)
+{
+	bool		was_read_only = XactReadOnly;
+	SPIPlanPtr	plan;
+	Datum		model;
+	bool		isnull;
+	int			result;
+
+	XactReadOnly = true;
+	plan = ad_query_prepare(sql, 1, &spec_type);
+	result = SPI_execute_plan(plan, &spec, NULL, true, 0);
+	if (result != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "SPI_execute_plan failed: %s",
+			 SPI_result_code_string(result));
+	XactReadOnly = was_read_only;
+	model = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+						  &isnull);
+	return isnull ? NULL : DatumGetByteaP(model);
+}
+
+/*
+ * Return whether a query has a row: one that had nothing to fit to may have
+ * rows that are NULL.  Read-only as in ad_query_fit().  Within SPI.
+ */
+bool
+ad_query_has_rows(const AdQuery *q)
+{
+	bool		was_read_only = XactReadOnly;
+
+	XactReadOnly = true;
+	/* a comment may end the query, so a line ends it too */
+	if (SPI_execute(psprintf("SELECT FROM (\n%s\n) _q LIMIT 1", q->text), true,
+					1) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute failed");
+	XactReadOnly = was_read_only;
+	return SPI_processed > 0;
+}
+
+/*
  * Send the rows of a plan to a receiver, in parallel if the planner likes and
  * PostgreSQL can (from 14 on).  Within SPI.
  */

@@ -16,9 +16,7 @@
 
 #include <float.h>
 
-#define TITLE_ROW		34
 #define ROW				36.0	/* height of a part */
-#define NARROW			520		/* pixels, below which texts are above bars */
 #define NARROW_ROW		58.0
 #define BAR				16.0	/* height of a bar */
 #define FIGURE			62.0	/* room of how much it is */
@@ -224,12 +222,12 @@ legend(const AdWaterfall *w, AdLegendItem *items)
 void
 ad_waterfall(StringInfo out, const AdWaterfall *w)
 {
-	Drawing		d = {.w = w,.out = out,.narrow = w->width < NARROW};
+	Drawing		d = {.w = w,.out = out,.narrow = w->width < AD_PICTURE_NARROW};
 	AdTicks    *ticks = palloc0(sizeof(AdTicks));
 	AdTicks    *none = palloc0(sizeof(AdTicks));
 	AdLegendItem items[3];
 	int			nitems = legend(w, items);
-	double		top = w->title ? TITLE_ROW : AD_PICTURE_MARGIN - 4;
+	double		top = w->title ? AD_PICTURE_TITLE : AD_PICTURE_MARGIN - 4;
 	double		legend_y = top + 8;
 
 	top += ad_picture_legend(NULL, items, nitems, legend_y, w->width) + 6;

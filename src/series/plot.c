@@ -22,7 +22,6 @@
 #include <float.h>
 
 #define NAME_ROW		19		/* above a panel */
-#define TITLE_ROW		34
 #define VALUE_SHARE		2.0		/* of the height, against the other panels */
 #define LEAST_HEIGHT	24.0	/* of a panel, or there is no legend */
 #define TICK_HEIGHT		20.0	/* room of a tick up */
@@ -519,7 +518,7 @@ ad_series_plot(StringInfo out, const AdSeriesPlot *plot)
 	Drawing		d = {.plot = plot,.out = out,.points = {plot->n, plot, share_at}};
 	AdLegendItem items[5];
 	int			nitems;
-	double		top = plot->title ? TITLE_ROW : 6;
+	double		top = plot->title ? AD_PICTURE_TITLE : 6;
 	double		legend;
 	double		rest;
 	double		units = VALUE_SHARE - 1;
