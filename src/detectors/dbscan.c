@@ -90,6 +90,16 @@ count_samples(const DbscanOptions *o, const AdRows *rows)
 	return isnan(o->eps) ? ad_reference_neighbors(rows->total) : USUAL_SAMPLES;
 }
 
+/* Note the distance of a row's farthest neighbour. */
+static void
+note_reach(void *arg, uint32 row, const double *distance,
+		   const uint32 *index pg_attribute_unused(), int n)
+{
+	double	   *reach = arg;
+
+	reach[row] = n > 0 ? distance[n - 1] : 0;
+}
+
 /*
  * Find the core points of rows: core[i] says whether row i is one.  Returns
  * eps.
@@ -121,14 +131,10 @@ find_core(const AdRows *rows, const DbscanOptions *o, bool *core)
 	}
 
 	reach = ad_palloc_array(double, rows->n);
-	for (Size at = 0; at < rows->n; at++)
-	{
-		Size		i = ad_neighbors_order(ref.nb, at);
-		int			m = ad_reference_nearest(&ref, rows->x + i * rows->cols,
-											 k, (uint32) i);
-
-		reach[i] = m > 0 ? ref.distance[m - 1] : 0;
-	}
+	if (k > 0)
+		ad_reference_each(&ref, k, note_reach, reach);
+	else
+		reach[0] = 0;
 	eps = usual_reach(rows, reach);
 	/* the distances say which rows are core points, too */
 	for (Size i = 0; i < rows->n; i++)

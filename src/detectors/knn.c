@@ -114,28 +114,37 @@ knn_score(void *scorer, const double *x)
 	return combine(knn->ref.distance, n, knn->method);
 }
 
+/* Where the scores of a fit's own rows go. */
+typedef struct Own
+{
+	int			method;
+	double	   *scores;
+} Own;
+
+static void
+score_own(void *arg, uint32 row, const double *distance,
+		  const uint32 *index pg_attribute_unused(), int n)
+{
+	Own		   *own = arg;
+
+	own->scores[row] = combine(distance, n, own->method);
+}
+
 static void
 knn_in_sample(const AdMatrix *m, const void *options, double *scores)
 {
 	const KnnOptions *o = options;
 	AdReference ref;
 	AdRows		rows;
-	double	   *distinct;
+	Own			own = {.method = o->method};
 	int			k;
 
 	ad_reference_distinct(m->x, m->rows, m->cols, &rows);
-	distinct = ad_palloc_array(double, rows.n);
+	own.scores = ad_palloc_array(double, rows.n);
 	k = count_neighbors(o, rows.total);
 	ad_reference_open(&ref, &rows, o->metric, o->p, k);
-	for (Size at = 0; at < rows.n; at++)
-	{
-		Size		i = ad_neighbors_order(ref.nb, at);
-		int			n = ad_reference_nearest(&ref, rows.x + i * m->cols,
-											 k, (uint32) i);
-
-		distinct[i] = combine(ref.distance, n, o->method);
-	}
-	ad_reference_scores(&rows, distinct, scores, m->rows);
+	ad_reference_each(&ref, k, score_own, &own);
+	ad_reference_scores(&rows, own.scores, scores, m->rows);
 }
 
 /* A distance. */

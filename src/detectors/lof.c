@@ -66,6 +66,28 @@ factor(const uint32 *index, int n, const double *density, double own)
 	return ad_reference_score(sum / n);
 }
 
+/* The neighbours of rows, k each, and the distances of the last. */
+typedef struct Lists
+{
+	int			k;
+	double	   *distance;
+	uint32	   *index;
+	double	   *reach;
+} Lists;
+
+static void
+note_neighbors(void *arg, uint32 row, const double *distance,
+			   const uint32 *index, int n)
+{
+	Lists	   *lists = arg;
+	Size		at = (Size) row * lists->k;
+
+	Assert(n == lists->k);
+	memcpy(lists->distance + at, distance, n * sizeof(double));
+	memcpy(lists->index + at, index, n * sizeof(uint32));
+	lists->reach[row] = Min(distance[n - 1], DBL_MAX / 16);
+}
+
 /*
  * The k neighbours of every row of a set, its k-th distance and its density.
  * distance and index have room for n times k.
@@ -74,19 +96,10 @@ static void
 describe_rows(AdReference *ref, int k, double *distance, uint32 *index,
 			  double *reach, double *density)
 {
-	const AdRows *rows = &ref->rows;
-	Size		n = rows->n;
+	Lists		lists = {k, distance, index, reach};
 
-	for (Size at = 0; at < n; at++)
-	{
-		Size		i = ad_neighbors_order(ref->nb, at);
-
-		ad_reference_nearest(ref, rows->x + i * rows->cols, k, (uint32) i);
-		memcpy(distance + i * k, ref->distance, k * sizeof(double));
-		memcpy(index + i * k, ref->index, k * sizeof(uint32));
-		reach[i] = Min(ref->distance[k - 1], DBL_MAX / 16);
-	}
-	for (Size i = 0; i < n; i++)
+	ad_reference_each(ref, k, note_neighbors, &lists);
+	for (Size i = 0; i < ref->rows.n; i++)
 	{
 		AD_CHECK_EVERY_1024(i);
 		density[i] = local_density(distance + i * k, index + i * k, k, reach);

@@ -258,11 +258,13 @@ ad_reference_load(AdReader *r, int cols, bool allow_empty, int k,
 }
 
 /*
- * Count the copies of the n rows found, and those of the one left out, until
- * there are k neighbours; returns how many there are.
+ * Count the copies of n rows found, and those of the one left out, until there
+ * are k neighbours, which go to distance and index; returns how many there are.
  */
 static int
-count_copies(AdReference *ref, int n, int k, uint32 self)
+count_copies(const AdReference *ref, const double *found_distance,
+			 const uint32 *found_index, int n, int k, uint32 self,
+			 double *distance, uint32 *index)
 {
 	const uint32 *counts = ref->rows.counts;
 	int			total = 0;
@@ -270,20 +272,27 @@ count_copies(AdReference *ref, int n, int k, uint32 self)
 	if (self != AD_NO_SELF)
 		for (uint32 left = counts[self] - 1; left > 0 && total < k; left--)
 		{
-			ref->distance[total] = 0;
-			ref->index[total++] = self;
+			distance[total] = 0;
+			index[total++] = self;
 		}
 	for (int j = 0; j < n; j++)
-	{
-		uint32		row = ref->found_index[j];
-
-		for (uint32 left = counts[row]; left > 0 && total < k; left--)
+		for (uint32 left = counts[found_index[j]]; left > 0 && total < k;
+			 left--)
 		{
-			ref->distance[total] = ref->found_distance[j];
-			ref->index[total++] = row;
+			distance[total] = found_distance[j];
+			index[total++] = found_index[j];
 		}
-	}
 	return total;
+}
+
+/* The copies of what was found for one row. */
+static int
+count_found(AdReference *ref, int n, int k, uint32 self)
+{
+	if (ref->rows.counts == NULL)
+		return n;
+	return count_copies(ref, ref->found_distance, ref->found_index, n, k, self,
+						ref->distance, ref->index);
 }
 
 /*
@@ -296,12 +305,13 @@ ad_reference_nearest(AdReference *ref, const double *x, int k, uint32 self)
 	int			n = ad_neighbors_nearest(ref->nb, ref->scratch, x, k, self,
 										 ref->found_distance, ref->found_index);
 
-	return ref->rows.counts ? count_copies(ref, n, k, self) : n;
+	return count_found(ref, n, k, self);
 }
 
 /*
- * The same for a row to be scored: if the model is one by which a row leaves
- * itself out, one row at distance 0 is no neighbour.
+ * Find the k nearest rows of a row to be scored, into ref->distance and
+ * ref->index; returns how many there are.  If the model is one by which a row
+ * leaves itself out, one row at distance 0 is no neighbour.
  */
 int
 ad_reference_others(AdReference *ref, const double *x, int k)
@@ -313,7 +323,48 @@ ad_reference_others(AdReference *ref, const double *x, int k)
 		return ad_reference_nearest(ref, x, k, AD_NO_SELF);
 	n = ad_neighbors_others(ref->nb, ref->scratch, x, k, &self,
 							ref->found_distance, ref->found_index);
-	return ref->rows.counts ? count_copies(ref, n, k, self) : n;
+	return count_found(ref, n, k, self);
+}
+
+/*
+ * Call a function for each of the rows, some at a time, with its k nearest
+ * others; one copy of the row itself is none of them.
+ */
+void
+ad_reference_each(AdReference *ref, int k, AdReferenceVisit visit, void *arg)
+{
+	Size		n = ref->rows.n;
+	double	   *distance = ad_palloc_array(double, AD_OWN_ROWS * k);
+	uint32	   *index = ad_palloc_array(uint32, AD_OWN_ROWS * k);
+
+	for (Size at = 0; at < n; at += AD_OWN_ROWS)
+	{
+		int			rows = (int) Min(n - at, AD_OWN_ROWS);
+		uint32		row[AD_OWN_ROWS];
+		int			found;
+
+		for (int j = 0; j < rows; j++)
+			row[j] = (uint32) ad_neighbors_order(ref->nb, at + j);
+		found = ad_neighbors_own(ref->nb, ref->scratch, row, rows, k, distance,
+								 index);
+		for (int j = 0; j < rows; j++)
+		{
+			const double *d = distance + j * k;
+			const uint32 *i = index + j * k;
+			int			total = found;
+
+			if (ref->rows.counts)
+			{
+				total = count_copies(ref, d, i, found, k, row[j],
+									 ref->distance, ref->index);
+				d = ref->distance;
+				i = ref->index;
+			}
+			visit(arg, row[j], d, i, total);
+		}
+	}
+	pfree(distance);
+	pfree(index);
 }
 
 /* Append what ad_info() says of reference rows. */

@@ -47,6 +47,11 @@ typedef struct AdReference
 	uint32	   *found_index;
 } AdReference;
 
+/* What is done with the n nearest others of a row, nearest first. */
+typedef void (*AdReferenceVisit) (void *arg, uint32 row,
+								  const double *distance,
+								  const uint32 *index, int n);
+
 extern const char *const ad_metric_names[];
 
 extern int	ad_reference_neighbors(Size n);
@@ -62,6 +67,8 @@ extern void ad_reference_open(AdReference *ref, const AdRows *rows,
 extern int	ad_reference_nearest(AdReference *ref, const double *x, int k,
 								 uint32 self);
 extern int	ad_reference_others(AdReference *ref, const double *x, int k);
+extern void ad_reference_each(AdReference *ref, int k,
+							  AdReferenceVisit visit, void *arg);
 extern void ad_reference_describe(const AdReference *ref, StringInfo json);
 
 /* Return how many rows equal row i, itself included. */

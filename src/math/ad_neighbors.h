@@ -33,6 +33,7 @@ typedef enum AdMetric
 #define AD_MAX_MINKOWSKI_P		100
 #define AD_MAX_NEIGHBORS		1000
 #define AD_NO_SELF				PG_UINT32_MAX
+#define AD_OWN_ROWS				8	/* rows of the set searched for together */
 
 /* Which structure to use; anything but AUTO is for tests. */
 typedef enum AdNeighborPlan
@@ -53,6 +54,9 @@ extern int	ad_neighbors_nearest(const AdNeighbors *nb, AdNeighborScratch *s,
 extern int	ad_neighbors_others(const AdNeighbors *nb, AdNeighborScratch *s,
 								const double *q, int k, uint32 *self,
 								double *distance, uint32 *index);
+extern int	ad_neighbors_own(const AdNeighbors *nb, AdNeighborScratch *s,
+							 const uint32 *rows, int n, int k,
+							 double *distance, uint32 *index);
 extern void ad_neighbors_weigh(AdNeighbors *nb, const uint32 *counts);
 extern int	ad_neighbors_within(const AdNeighbors *nb, AdNeighborScratch *s,
 								const double *q, double radius, uint32 self,

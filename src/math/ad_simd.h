@@ -132,8 +132,10 @@ extern void ad_hyper_choose(AdSimdLevel level);
  * gives the sums of squares of the differences to q.  A scan kernel gives
  * these, the sum of absolute values or the greatest of the differences of
  * codes of one byte: groups of four columns, in each group four bytes a row.
- * Codes whose squares are added are at most 127, and squares[] has the sum of
- * those of each row.  lane_min[] receives the least sum of each lane.
+ * Codes whose squares are added are at most 127; squares[] has the sum of
+ * those of each row, and "square" of q.  lane_min[] receives the least sum of each lane.  A
+ * selection finds the numbers that are low .. high: out[], which needs room for
+ * one block more, receives their places from "base" on.
  */
 #define AD_BLOCK_LANES		16
 
@@ -148,10 +150,14 @@ typedef void (*AdBlockKernel) (const double *block, int cols,
 							   const double *q, double *out);
 typedef void (*AdScanKernel) (const uint8 *codes, const uint32 *squares,
 							  Size blocks, int groups, const uint8 *q,
-							  uint32 *sums, uint32 *lane_min);
+							  uint32 square, uint32 *sums, uint32 *lane_min);
+
+typedef Size (*AdScanSelect) (const uint32 *v, Size n, uint32 low, uint32 high,
+							  uint32 base, uint32 *out);
 
 extern AdBlockKernel ad_block_kernel;
 extern AdScanKernel ad_scan_kernel[AD_NORMS];
+extern AdScanSelect ad_scan_select;
 extern void ad_neighbors_choose(AdSimdLevel level);
 
 /* simd_tree.c: the walk through the tree of a neighbour search. */

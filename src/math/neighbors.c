@@ -462,6 +462,38 @@ ad_neighbors_others(const AdNeighbors *nb, AdNeighborScratch *s,
 }
 
 /*
+ * The k nearest of each of n <= AD_OWN_ROWS rows of the set, which leave
+ * themselves out, as ad_neighbors_nearest() finds them, k apart in distance
+ * and index.  Returns how many each has.
+ */
+int
+ad_neighbors_own(const AdNeighbors *nb, AdNeighborScratch *s,
+				 const uint32 *rows, int n, int k, double *distance,
+				 uint32 *index)
+{
+	int			wanted = (int) Min((Size) Min(k, s->maxk), nb->n);
+	int			found = 0;
+
+	if (wanted <= 0)
+		return 0;
+	if (nb->scan)
+		ad_scan_look(nb, s, rows, n);
+	for (int j = 0; j < n; j++)
+	{
+		memcpy(s->q, nb->rows + (Size) rows[j] * nb->dims,
+			   nb->dims * sizeof(double));
+		begin_nearest(s, wanted, rows[j]);
+		if (nb->scan)
+			ad_scan_found(nb, s, j);
+		else
+			search(nb, s);
+		found = sort_found(nb, s, distance + (Size) j * k,
+						   index ? index + (Size) j * k : NULL);
+	}
+	return found;
+}
+
+/*
  * Let each row count that many times within a radius.  The counts, which are
  * kept by the caller, are no matter to the nearest rows.
  */

@@ -85,9 +85,13 @@ struct AdNeighborScratch
 	double		worst;
 
 	/* scan */
-	uint8	   *code;			/* of q */
-	uint32	   *sums;			/* per row */
-	uint32	   *lane_min;		/* per lane of each chunk of blocks */
+	uint8	   *codes;			/* of the rows searched for, AD_OWN_ROWS */
+	double		error[AD_OWN_ROWS]; /* of rounding, of each */
+	uint32		square[AD_OWN_ROWS];	/* sum of its codes' squares */
+	uint32	   *lane_min;		/* of each, per lane of each chunk of blocks */
+	uint32	   *sums;			/* per row, of one */
+	uint64	   *summed;			/* per chunk: of which search its sums are */
+	uint64		search;			/* a number, to tell them apart */
 	uint32	   *select;			/* to find the k-th least in */
 	uint32	   *lanes;			/* with rows of interest */
 	uint32	   *candidates;
@@ -130,6 +134,9 @@ extern AdNeighborScan *ad_scan_build(const AdNeighbors *nb, double typical);
 extern void ad_scan_free(AdNeighborScan *t);
 extern void ad_scan_scratch(const AdNeighbors *nb, AdNeighborScratch *s);
 extern void ad_scan_search(const AdNeighbors *nb, AdNeighborScratch *s);
+extern void ad_scan_look(const AdNeighbors *nb, AdNeighborScratch *s,
+						 const uint32 *rows, int n);
+extern void ad_scan_found(const AdNeighbors *nb, AdNeighborScratch *s, int at);
 extern void ad_exact_search(const AdNeighbors *nb, AdNeighborScratch *s);
 
 #endif							/* AD_NEIGHBORS_IMPL_H */

@@ -18,6 +18,10 @@
  * all: rows up to it come first, and the k-th distance among them limits the
  * rest.  That is a matter of speed; what is found is exact whatever the codes.
  *
+ * Several rows of the set are searched for together: each chunk is read once
+ * for all of them.  Their sums, which would not fit into the cache, are not
+ * kept; those of the few chunks that have rows of interest are added up again.
+ *
  *-------------------------------------------------------------------------
  */
 #include "math/neighbors_impl.h"
@@ -63,18 +67,24 @@ encode(const AdNeighborScan * t, int column, double x, double *error)
 	return (uint8) (v + 0.5);
 }
 
-/* The codes of a row; returns its rounding error in the norm of the set. */
+/*
+ * The codes of a row, and the sum of their squares; returns its rounding error
+ * in the norm of the set.
+ */
 static double
 encode_row(const AdNeighbors *nb, const AdNeighborScan * t, const double *x,
-		   uint8 *code, Size group_stride)
+		   uint8 *code, Size group_stride, uint32 *square)
 {
 	double		sum = 0;
 
+	*square = 0;
 	for (int c = 0; c < nb->dims; c++)
 	{
 		double		error;
+		uint8		own = encode(t, c, x[c], &error);
 
-		code[(c / 4) * group_stride + c % 4] = encode(t, c, x[c], &error);
+		code[(c / 4) * group_stride + c % 4] = own;
+		*square += (uint32) own * own;
 		if (nb->norm == AD_NORM_2)
 			sum += error * error;
 		else if (nb->norm == AD_NORM_1)
@@ -134,17 +144,15 @@ ad_scan_build(const AdNeighbors *nb, double typical)
 	{
 		uint8	   *code = t->codes + (i / LANES) * LANES * 4 * t->groups +
 			(i % LANES) * 4;
+		uint32		square;
 		double		error;
 
 		AD_CHECK_EVERY_1024(i);
-		error = encode_row(nb, t, nb->rows + i * dims, code, LANES * 4);
+		error = encode_row(nb, t, nb->rows + i * dims, code, LANES * 4,
+						   &square);
 		t->error = Max(t->error, error);
-		for (int c = 0; c < dims && t->squares; c++)
-		{
-			uint32		x = code[(c / 4) * LANES * 4 + c % 4];
-
-			t->squares[i] += x * x;
-		}
+		if (t->squares)
+			t->squares[i] = square;
 	}
 	return t;
 }
@@ -159,18 +167,42 @@ ad_scan_free(AdNeighborScan * t)
 	pfree(t);
 }
 
+/* How a search for the k nearest cuts the rows. */
+typedef struct Chunks
+{
+	Size		length;			/* blocks of a chunk, except the last */
+	Size		n;
+} Chunks;
+
+/* Longer chunks where there are more of them. */
+static Chunks
+cut(Size blocks)
+{
+	Chunks		chunks = {.length = 8};
+
+	while (chunks.length * chunks.length * 32 < blocks && chunks.length < CHUNK)
+		chunks.length *= 2;
+	chunks.n = (blocks + chunks.length - 1) / chunks.length;
+	return chunks;
+}
+
 /* Add what a scan needs to a work area. */
 void
 ad_scan_scratch(const AdNeighbors *nb, AdNeighborScratch *s)
 {
 	const		AdNeighborScan *t = nb->scan;
 
-	s->code = ad_palloc0_array(uint8, 4 * t->groups);
+	Chunks		chunks = cut(t->blocks);
+
+	s->codes = ad_palloc0_array(uint8, AD_OWN_ROWS * 4 * t->groups);
 	s->sums = ad_palloc_array(uint32, t->blocks * LANES);
-	s->lane_min = ad_palloc_array(uint32, t->blocks * LANES);
-	s->select = ad_palloc_array(uint32, t->blocks * LANES);
-	s->lanes = ad_palloc_array(uint32, t->blocks * LANES);
-	s->candidates = ad_palloc_array(uint32, t->blocks * LANES);
+	s->summed = ad_palloc0_array(uint64, chunks.n);
+	s->lane_min = ad_palloc_array(uint32,
+								  ad_mul_size(AD_OWN_ROWS, chunks.n * LANES));
+	s->select = ad_palloc_array(uint32, chunks.n * LANES);
+	/* a selection writes whole vectors */
+	s->lanes = ad_palloc_array(uint32, (chunks.n + 1) * LANES);
+	s->candidates = ad_palloc_array(uint32, (t->blocks + 1) * LANES);
 }
 
 /* Offer rows by their exact distances, BATCH of them at a time. */
@@ -255,29 +287,30 @@ greatest_sum(const AdNeighbors *nb, double worst, double error)
 }
 
 /*
- * Add up the codes of blocks first .. end - 1; returns the lanes' least in
- * lane_min[].  Lanes without a row get the greatest number.
+ * Add up the codes of blocks first .. end - 1 for the at'th row searched for;
+ * returns the lanes' least in lane_min[].  Lanes without a row get the
+ * greatest number.
  */
 static void
-sum_codes(const AdNeighbors *nb, AdNeighborScratch *s, Size first, Size end,
-		  uint32 *lane_min)
+sum_codes(const AdNeighbors *nb, const AdNeighborScratch *s, int at,
+		  Size first, Size end, uint32 *sums, uint32 *lane_min)
 {
 	const		AdNeighborScan *t = nb->scan;
-	uint32	   *sums = s->sums + first * LANES;
 
-	CHECK_FOR_INTERRUPTS();
 	ad_scan_kernel[nb->norm] (t->codes + first * LANES * 4 * t->groups,
 							  t->squares ? t->squares + first * LANES : NULL,
-							  end - first, t->groups, s->code, sums, lane_min);
+							  end - first, t->groups,
+							  s->codes + at * 4 * t->groups, s->square[at],
+							  sums, lane_min);
 	if (end * LANES > nb->n)
 	{
 		for (int l = 0; l < LANES; l++)
 			lane_min[l] = PG_UINT32_MAX;
-		for (Size i = first * LANES; i < end * LANES; i++)
+		for (Size i = 0; i < (end - first) * LANES; i++)
 		{
-			if (i >= nb->n)
-				s->sums[i] = PG_UINT32_MAX;
-			lane_min[i % LANES] = Min(lane_min[i % LANES], s->sums[i]);
+			if (first * LANES + i >= nb->n)
+				sums[i] = PG_UINT32_MAX;
+			lane_min[i % LANES] = Min(lane_min[i % LANES], sums[i]);
 		}
 	}
 }
@@ -288,55 +321,24 @@ scan_within(const AdNeighbors *nb, AdNeighborScratch *s, double error)
 {
 	const		AdNeighborScan *t = nb->scan;
 	uint32		limit = greatest_sum(nb, s->worst, error);
-	uint32		rows[BATCH];
-	int			n = 0;
 
 	for (Size first = 0; first < t->blocks; first += CHUNK)
 	{
 		Size		end = Min(first + CHUNK, t->blocks);
 		uint32		lane_min[LANES];
+		Size		n;
 
-		sum_codes(nb, s, first, end, lane_min);
-		for (Size i = first * LANES; i < end * LANES; i++)
-			if (s->sums[i] <= limit)
-			{
-				rows[n++] = (uint32) i;
-				if (n == BATCH)
-				{
-					offer_rows(nb, s, rows, n);
-					n = 0;
-					if (s->within >= s->found)
-						return;
-				}
-			}
+		CHECK_FOR_INTERRUPTS();
+		sum_codes(nb, s, 0, first, end, s->sums, lane_min);
+		n = ad_scan_select(s->sums, (end - first) * LANES, 0, limit,
+						   (uint32) (first * LANES), s->candidates);
+		for (Size i = 0; i < n; i += BATCH)
+		{
+			offer_rows(nb, s, s->candidates + i, (int) Min(n - i, BATCH));
+			if (s->within >= s->found)
+				return;
+		}
 	}
-	if (n > 0)
-		offer_rows(nb, s, rows, n);
-}
-
-/* How a search for the k nearest cuts the rows. */
-typedef struct Chunks
-{
-	Size		length;			/* blocks of a chunk, except the last */
-	Size		n;
-} Chunks;
-
-/* Add all codes up, chunk by chunk: their lanes' least come to s->lane_min. */
-static Chunks
-sum_chunks(const AdNeighbors *nb, AdNeighborScratch *s)
-{
-	Size		blocks = nb->scan->blocks;
-	Chunks		chunks = {.length = 8};
-
-	/* longer chunks where there are more of them */
-	while (chunks.length * chunks.length * 32 < blocks && chunks.length < CHUNK)
-		chunks.length *= 2;
-	chunks.n = (blocks + chunks.length - 1) / chunks.length;
-	for (Size c = 0; c < chunks.n; c++)
-		sum_codes(nb, s, c * chunks.length,
-				  Min((c + 1) * chunks.length, blocks),
-				  s->lane_min + c * LANES);
-	return chunks;
 }
 
 /* Return how many of n numbers are at most a limit. */
@@ -383,10 +385,13 @@ limit_of(const uint32 *v, Size n, Size wanted)
 	return high;
 }
 
-/* A sum of codes that at least "wanted" rows do not exceed. */
+/*
+ * A sum of codes that at least "wanted" rows do not exceed, from the least of
+ * each lane of each chunk.
+ */
 static uint32
 likely_sum(const AdNeighbors *nb, AdNeighborScratch *s, Chunks chunks,
-		   Size wanted)
+		   const uint32 *lane_min, Size wanted)
 {
 	/* about eight lanes of groups of chunks for each neighbour wanted */
 	Size		group = Max(chunks.n * LANES / (8 * wanted), 1);
@@ -394,45 +399,50 @@ likely_sum(const AdNeighbors *nb, AdNeighborScratch *s, Chunks chunks,
 
 	for (Size c = 0; c < chunks.n; c += group, groups += LANES)
 	{
-		uint32		lane_min[LANES];
+		uint32		least[LANES];
 
-		memcpy(lane_min, s->lane_min + c * LANES, sizeof(lane_min));
+		memcpy(least, lane_min + c * LANES, sizeof(least));
 		for (Size i = c + 1; i < Min(c + group, chunks.n); i++)
 			for (int l = 0; l < LANES; l++)
-				lane_min[l] = Min(lane_min[l], s->lane_min[i * LANES + l]);
-		for (int l = 0; l < LANES; l++)
-			s->select[groups + l] = lane_min[l];
+				least[l] = Min(least[l], lane_min[i * LANES + l]);
+		memcpy(s->select + groups, least, sizeof(least));
 	}
 	if (wanted < groups && wanted < nb->n)
 		return Min(limit_of(s->select, groups, wanted), PG_UINT32_MAX - 1);
 	return PG_UINT32_MAX - 1;
 }
 
-/* Offer the rows whose sums are low .. high. */
+/*
+ * Offer the rows whose sums are low .. high, those of the at'th row searched
+ * for; chunks that have not been added up for it are.
+ */
 static void
 offer_between(const AdNeighbors *nb, AdNeighborScratch *s, Chunks chunks,
-			  uint32 low, uint32 high)
+			  int at, uint32 low, uint32 high)
 {
-	Size		blocks = nb->scan->blocks;
-	Size		lanes = 0;
+	const		AdNeighborScan *t = nb->scan;
+	Size		lanes = ad_scan_select(s->lane_min + at * chunks.n * LANES,
+									   chunks.n * LANES, 0, high, 0, s->lanes);
+	Size		last = chunks.n;
 	Size		n = 0;
 
-	for (Size c = 0; c < chunks.n * LANES; c++)
-	{
-		s->lanes[lanes] = (uint32) c;
-		lanes += s->lane_min[c] <= high;
-	}
 	for (Size j = 0; j < lanes; j++)
 	{
-		Size		c = s->lanes[j];
-		Size		i = (c / LANES) * chunks.length * LANES + c % LANES;
-		Size		end = Min(i + chunks.length * LANES, blocks * LANES);
+		Size		c = s->lanes[j] / LANES;
+		Size		first = c * chunks.length;
+		Size		end = Min(first + chunks.length, t->blocks);
+		uint32		lane_min[LANES];
 
-		for (; i < end; i += LANES)
-		{
-			s->candidates[n] = (uint32) i;
-			n += s->sums[i] - low <= high - low;
-		}
+		if (c == last)
+			continue;
+		last = c;
+		if (s->summed[c] != s->search)
+			sum_codes(nb, s, at, first, end, s->sums + first * LANES,
+					  lane_min);
+		s->summed[c] = s->search;
+		n += ad_scan_select(s->sums + first * LANES, (end - first) * LANES,
+							low, high, (uint32) (first * LANES),
+							s->candidates + n);
 	}
 	for (Size i = 0; i < n; i += BATCH)
 	{
@@ -441,27 +451,74 @@ offer_between(const AdNeighbors *nb, AdNeighborScratch *s, Chunks chunks,
 	}
 }
 
+/*
+ * Look at all codes for n rows of the set, which are searched for next, at = 0
+ * .. n - 1, by ad_scan_found().
+ */
+void
+ad_scan_look(const AdNeighbors *nb, AdNeighborScratch *s, const uint32 *rows,
+			 int n)
+{
+	const		AdNeighborScan *t = nb->scan;
+	Chunks		chunks = cut(t->blocks);
+
+	for (int j = 0; j < n; j++)
+		s->error[j] = encode_row(nb, t, nb->rows + (Size) rows[j] * nb->dims,
+								 s->codes + j * 4 * t->groups, 4,
+								 &s->square[j]);
+	for (Size c = 0; c < chunks.n; c++)
+	{
+		Size		first = c * chunks.length;
+		Size		end = Min(first + chunks.length, t->blocks);
+
+		CHECK_FOR_INTERRUPTS();
+		for (int j = 0; j < n; j++)
+			sum_codes(nb, s, j, first, end, s->sums,
+					  s->lane_min + (j * chunks.n + c) * LANES);
+	}
+}
+
+/* The nearest rows of the at'th row that was looked at. */
+void
+ad_scan_found(const AdNeighbors *nb, AdNeighborScratch *s, int at)
+{
+	Chunks		chunks = cut(nb->scan->blocks);
+	uint32		likely = likely_sum(nb, s, chunks,
+									s->lane_min + at * chunks.n * LANES,
+									s->k + (s->find_self ||
+											s->self != AD_NO_SELF));
+	uint32		limit;
+
+	s->search++;
+	offer_between(nb, s, chunks, at, 0, likely);
+
+	/* what else may be as near as they are */
+	limit = greatest_sum(nb, s->worst, s->error[at]);
+	if (limit > likely)
+		offer_between(nb, s, chunks, at, likely + 1, limit);
+}
+
 /* Search all rows by their codes. */
 void
 ad_scan_search(const AdNeighbors *nb, AdNeighborScratch *s)
 {
-	double		error = encode_row(nb, nb->scan, s->q, s->code, 4);
-	Chunks		chunks;
-	uint32		likely;
-	uint32		limit;
+	const		AdNeighborScan *t = nb->scan;
+	Chunks		chunks = cut(t->blocks);
 
+	s->error[0] = encode_row(nb, t, s->q, s->codes, 4, &s->square[0]);
 	if (s->k == 0)
 	{
-		scan_within(nb, s, error);
+		scan_within(nb, s, s->error[0]);
 		return;
 	}
-	chunks = sum_chunks(nb, s);
-	likely = likely_sum(nb, s, chunks, s->k +
-						(s->find_self || s->self != AD_NO_SELF));
-	offer_between(nb, s, chunks, 0, likely);
+	for (Size c = 0; c < chunks.n; c++)
+	{
+		Size		first = c * chunks.length;
 
-	/* what else may be as near as they are */
-	limit = greatest_sum(nb, s->worst, error);
-	if (limit > likely)
-		offer_between(nb, s, chunks, likely + 1, limit);
+		CHECK_FOR_INTERRUPTS();
+		sum_codes(nb, s, 0, first, Min(first + chunks.length, t->blocks),
+				  s->sums + first * LANES, s->lane_min + c * LANES);
+		s->summed[c] = s->search + 1;
+	}
+	ad_scan_found(nb, s, 0);
 }
