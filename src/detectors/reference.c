@@ -161,6 +161,10 @@ void
 ad_reference_write(StringInfo payload, const AdRows *rows, AdMetric metric,
 				   double p)
 {
+	Size		bytes = ad_mul_size(rows->n, sizeof(uint32) +
+									ad_mul_size(rows->cols, sizeof(double)));
+
+	enlargeStringInfo(payload, (int) Min(bytes, MaxAllocSize / 2));
 	ad_wr_u32(payload, metric | LEAVE_SELF | (rows->counts ? COUNTED : 0));
 	ad_wr_u32(payload, (uint32) rows->n);
 	ad_wr_f64(payload, p);

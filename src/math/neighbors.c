@@ -3,13 +3,6 @@
  * neighbors.c
  *		Building a set of rows to search, and asking it.
  *
- * Which structure serves a set depends less on its columns than on how many
- * of them matter, so both are tried: the k-d tree answers queries for some
- * of the set's own rows, the scan as well, what each had to read is counted
- * and priced at what it was measured to cost.  The choice depends on counts
- * alone, so it is the same every time; and since both give the same answer,
- * nothing but time depends on it.
- *
  * Cosine distance is half the squared euclidean distance of rows scaled to
  * length 1, which is 0 for equal rows, whatever the rounding.  A row of
  * zeros has no direction: it gets one of its own, in one more column, and is
@@ -19,33 +12,9 @@
  *-------------------------------------------------------------------------
  */
 #include "core/ad_elementary.h"
-#include "core/ad_random.h"
-#include "math/ad_math.h"
 #include "math/neighbors_impl.h"
 
 #include <float.h>
-
-
-#define PROBES			16		/* queries tried to choose a structure */
-#define FEW_ROWS		64		/* no tree below */
-#define MAX_TREE_DIMS	24		/* no tree beyond */
-
-/*
- * What things cost, ns of one core with AVX-512: fitted to 3 to 100 columns
- * of 1,000 to 100,000 rows, 5 to 50 neighbours.  They need not be right, only
- * in proportion.  A block is read number by number, from far where the rows
- * are more than a processor has at hand.
- */
-#define TREE_QUERY		300.0
-#define TREE_BLOCK		35.0	/* or node */
-#define TREE_BLOCK_DIM	1.5
-#define TREE_FAR_DIM	6.5		/* instead, from FAR_NUMBERS on */
-#define FAR_NUMBERS		((Size) 1 << 17)
-#define SCAN_QUERY		1500.0
-#define SCAN_BLOCK		3.0
-#define SCAN_BLOCK_GROUP 1.2
-#define SCAN_ROW		6.0
-#define SCAN_ROW_DIM	0.6
 
 /* x^p for 0 < x <= 1. */
 static double
@@ -210,46 +179,6 @@ search_row(const AdNeighbors *nb, const double *x, double *out)
 		out[c] /= sum;
 }
 
-/* Search with whatever there is. */
-static inline void
-search(const AdNeighbors *nb, AdNeighborScratch *s)
-{
-	CHECK_FOR_INTERRUPTS();
-	if (nb->tree)
-		ad_tree_walk[nb->metric == AD_METRIC_MINKOWSKI ? AD_NORMS : nb->norm] (nb, s);
-	else if (nb->scan)
-		ad_scan_search(nb, s);
-	else
-		ad_exact_search(nb, s);
-}
-
-/* Prepare a search for the k nearest rows. */
-static inline void
-begin_nearest(AdNeighborScratch *s, int k, uint32 self)
-{
-	s->k = k;
-	s->found = 0;
-	s->self = self;
-	s->find_self = false;
-	s->worst = INFINITY;
-	s->list = k <= AD_LIST_MAX;
-	if (!s->list)
-		return;
-	s->list_size = TYPEALIGN(8, k);
-	for (int i = 0; i < s->list_size; i++)
-	{
-		s->list_d[i] = INFINITY;
-		s->list_i[i] = AD_NO_SELF;
-	}
-}
-
-/* The reduced distance of the worst of the rows found. */
-static inline double
-worst_found(const AdNeighborScratch *s)
-{
-	return s->list ? s->list_d[s->found - 1] : s->d[0];
-}
-
 /* Take the rows found, nearest first, out of list or heap; see nearest(). */
 static int
 sort_found(const AdNeighbors *nb, AdNeighborScratch *s, double *distance,
@@ -275,87 +204,6 @@ sort_found(const AdNeighbors *nb, AdNeighborScratch *s, double *distance,
 			index[at] = i;
 	}
 	return s->found;
-}
-
-/*
- * Build tree and scan, try both on rows of the set, keep the cheaper one.
- */
-static void
-choose(AdNeighbors *nb, int k, AdNeighborPlan plan)
-{
-	AdNeighborScratch *s;
-	double		distance[PROBES];
-	int			probes = (int) Min(nb->n, PROBES);
-	double		typical = 0;
-	double		tree_cost;
-	double		scan_cost;
-	Size		blocks = (nb->n + AD_BLOCK_LANES - 1) / AD_BLOCK_LANES;
-	int			nonzero = 0;
-
-	if (plan == AD_NEIGHBORS_TREE ||
-		(plan == AD_NEIGHBORS_AUTO && nb->n >= FEW_ROWS &&
-		 nb->dims <= MAX_TREE_DIMS))
-		nb->tree = ad_tree_build(nb);
-	if (plan == AD_NEIGHBORS_TREE)
-		return;
-	if (nb->tree == NULL)
-		probes = Min(probes, PROBES / 2);
-
-	k = (int) Min((Size) Max(k, 1), nb->n);
-	s = ad_neighbors_scratch(nb, k);
-	for (int i = 0; i < probes; i++)
-	{
-		Size		row = ad_mix64(i + 1) % nb->n;
-
-		memcpy(s->q, nb->rows + row * nb->dims, nb->dims * sizeof(double));
-		begin_nearest(s, k, (uint32) row);
-		search(nb, s);
-		if (s->found > 0)
-			typical = nb->norm == AD_NORM_2 && nb->metric != AD_METRIC_MINKOWSKI ?
-				sqrt(worst_found(s)) : worst_found(s) * nb->widen;
-		if (typical > 0 && isfinite(typical))
-			distance[nonzero++] = typical;
-	}
-	typical = nonzero > 0 ? ad_quantile(distance, nonzero, 0.5) : 0;
-	tree_cost = probes * TREE_QUERY +
-		s->work * (TREE_BLOCK + nb->dims *
-				   (nb->n * nb->dims < FAR_NUMBERS ? TREE_BLOCK_DIM :
-					TREE_FAR_DIM));
-
-	nb->scan = ad_scan_build(nb, typical);
-	if (nb->tree == NULL)
-		return;
-	scan_cost = SCAN_QUERY + blocks *
-		(SCAN_BLOCK + SCAN_BLOCK_GROUP * ((nb->dims + 3) / 4));
-	scan_cost *= probes;
-	if (scan_cost < tree_cost)
-	{
-		AdNeighborTree *tree = nb->tree;
-
-		nb->tree = NULL;
-		ad_scan_scratch(nb, s);
-		s->work = 0;
-		for (int i = 0; i < probes; i++)
-		{
-			Size		row = ad_mix64(i + 1) % nb->n;
-
-			memcpy(s->q, nb->rows + row * nb->dims, nb->dims * sizeof(double));
-			begin_nearest(s, k, (uint32) row);
-			search(nb, s);
-		}
-		scan_cost += s->work * (SCAN_ROW + SCAN_ROW_DIM * nb->dims);
-		nb->tree = tree;
-	}
-	if (scan_cost < tree_cost)
-	{
-		ad_tree_free(nb->tree);
-		nb->tree = NULL;
-	}
-	else
-	{
-		ad_scan_free(nb->scan);
-		nb->scan = NULL;
-	}
 }
 
 /*
@@ -398,7 +246,7 @@ ad_neighbors_build(const double *x, Size n, int cols, AdMetric metric,
 		nb->rows = rows;
 	}
 	if (n > 0)
-		choose(nb, k, plan);
+		ad_neighbors_choose_plan(nb, k, plan);
 	return nb;
 }
 
@@ -435,8 +283,8 @@ ad_neighbors_nearest(const AdNeighbors *nb, AdNeighborScratch *s,
 	if (k <= 0)
 		return 0;
 	search_row(nb, q, s->q);
-	begin_nearest(s, k, self);
-	search(nb, s);
+	ad_neighbors_begin(s, k, self);
+	ad_neighbors_search(nb, s);
 	return sort_found(nb, s, distance, index);
 }
 
@@ -454,9 +302,9 @@ ad_neighbors_others(const AdNeighbors *nb, AdNeighborScratch *s,
 	if (k <= 0)
 		return 0;
 	search_row(nb, q, s->q);
-	begin_nearest(s, k, AD_NO_SELF);
+	ad_neighbors_begin(s, k, AD_NO_SELF);
 	s->find_self = true;
-	search(nb, s);
+	ad_neighbors_search(nb, s);
 	*self = s->self;
 	return sort_found(nb, s, distance, index);
 }
@@ -482,11 +330,11 @@ ad_neighbors_own(const AdNeighbors *nb, AdNeighborScratch *s,
 	{
 		memcpy(s->q, nb->rows + (Size) rows[j] * nb->dims,
 			   nb->dims * sizeof(double));
-		begin_nearest(s, wanted, rows[j]);
+		ad_neighbors_begin(s, wanted, rows[j]);
 		if (nb->scan)
 			ad_scan_found(nb, s, j);
 		else
-			search(nb, s);
+			ad_neighbors_search(nb, s);
 		found = sort_found(nb, s, distance + (Size) j * k,
 						   index ? index + (Size) j * k : NULL);
 	}
@@ -529,7 +377,7 @@ ad_neighbors_within(const AdNeighbors *nb, AdNeighborScratch *s,
 		s->worst *= 2;
 	if (s->worst < DBL_MIN)
 		s->worst = DBL_MIN;		/* a square may have vanished */
-	search(nb, s);
+	ad_neighbors_search(nb, s);
 	return Min(s->within, max_found);
 }
 

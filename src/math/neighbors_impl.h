@@ -124,6 +124,10 @@ extern void ad_neighbors_offer(const AdNeighbors *nb, AdNeighborScratch *s,
 extern double ad_neighbors_minkowski(const double *a, const double *b,
 									 Size stride, int dims, double p);
 
+/* neighbors_plan.c */
+extern void ad_neighbors_choose_plan(AdNeighbors *nb, int k,
+									 AdNeighborPlan plan);
+
 /* neighbors_tree.c */
 extern AdNeighborTree *ad_tree_build(const AdNeighbors *nb);
 extern void ad_tree_free(AdNeighborTree *t);
@@ -138,5 +142,45 @@ extern void ad_scan_look(const AdNeighbors *nb, AdNeighborScratch *s,
 						 const uint32 *rows, int n);
 extern void ad_scan_found(const AdNeighbors *nb, AdNeighborScratch *s, int at);
 extern void ad_exact_search(const AdNeighbors *nb, AdNeighborScratch *s);
+
+/* Search with whatever there is. */
+static inline void
+ad_neighbors_search(const AdNeighbors *nb, AdNeighborScratch *s)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (nb->tree)
+		ad_tree_walk[nb->metric == AD_METRIC_MINKOWSKI ? AD_NORMS : nb->norm] (nb, s);
+	else if (nb->scan)
+		ad_scan_search(nb, s);
+	else
+		ad_exact_search(nb, s);
+}
+
+/* Prepare a search for the k nearest rows. */
+static inline void
+ad_neighbors_begin(AdNeighborScratch *s, int k, uint32 self)
+{
+	s->k = k;
+	s->found = 0;
+	s->self = self;
+	s->find_self = false;
+	s->worst = INFINITY;
+	s->list = k <= AD_LIST_MAX;
+	if (!s->list)
+		return;
+	s->list_size = TYPEALIGN(8, k);
+	for (int i = 0; i < s->list_size; i++)
+	{
+		s->list_d[i] = INFINITY;
+		s->list_i[i] = AD_NO_SELF;
+	}
+}
+
+/* The reduced distance of the worst of the rows found. */
+static inline double
+ad_neighbors_worst(const AdNeighborScratch *s)
+{
+	return s->list ? s->list_d[s->found - 1] : s->d[0];
+}
 
 #endif							/* AD_NEIGHBORS_IMPL_H */

@@ -215,7 +215,7 @@ build_node(Builder *b, uint32 at, Size lo, Size hi)
 static double *
 lines(Size n, void **memory)
 {
-	*memory = ad_palloc0_array(double, n + LINE / sizeof(double));
+	*memory = ad_palloc_array(double, n + LINE / sizeof(double));
 	return (double *) TYPEALIGN(LINE, *memory);
 }
 
@@ -235,6 +235,9 @@ ad_tree_build(const AdNeighbors *nb)
 	t->nodes = ad_palloc0_array(AdTreeNode, t->max_nodes);
 	t->boxes = lines(ad_mul_size((Size) t->max_nodes * 2 * LANES, nb->dims),
 					 &t->memory[0]);
+	/* a node may have fewer children than lanes */
+	memset(t->boxes, 0, (Size) t->max_nodes * 2 * LANES * nb->dims *
+		   sizeof(double));
 	t->blocks = lines(ad_mul_size(blocks * LANES, nb->dims), &t->memory[1]);
 	t->ids = ad_palloc_array(uint32, blocks * LANES);
 	b.nb = nb;
