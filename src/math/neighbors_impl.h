@@ -15,15 +15,16 @@
 #include "math/ad_neighbors.h"
 #include "math/ad_simd.h"
 
-/* A node of a tree: its children are nodes or, all of them, blocks of rows. */
+/* A node of a tree: its children are nodes or, all of them, leaves. */
 typedef struct AdTreeNode
 {
 	uint32		first;			/* of its children, which follow each other */
 	uint16		children;
-	bool		leaves;			/* they are blocks */
+	bool		leaves;			/* they are leaves */
 } AdTreeNode;
 
-#define AD_TREE_DEPTH	8		/* more than log16 of any number of blocks */
+#define AD_TREE_DEPTH	8		/* more than log16 of any number of leaves */
+#define AD_LEAF_ROWS	64		/* of a leaf, at most */
 
 typedef struct AdNeighborTree
 {
@@ -32,6 +33,8 @@ typedef struct AdNeighborTree
 								 * children, then greatest */
 	double	   *blocks;			/* of AD_BLOCK_LANES rows, column by column */
 	uint32	   *ids;			/* per lane of each block: the row */
+	Size		leaf_rows;		/* of all leaves but the last; a multiple of
+								 * AD_BLOCK_LANES */
 	Size		n;
 	uint32		nnodes;
 	uint32		max_nodes;
@@ -156,6 +159,17 @@ ad_neighbors_search(const AdNeighbors *nb, AdNeighborScratch *s)
 		ad_exact_search(nb, s);
 }
 
+/* Let a list have no rows. */
+static inline void
+ad_neighbors_empty(AdNeighborScratch *s)
+{
+	for (int i = 0; i < s->list_size; i++)
+	{
+		s->list_d[i] = INFINITY;
+		s->list_i[i] = AD_NO_SELF;
+	}
+}
+
 /* Prepare a search for the k nearest rows. */
 static inline void
 ad_neighbors_begin(AdNeighborScratch *s, int k, uint32 self)
@@ -169,11 +183,7 @@ ad_neighbors_begin(AdNeighborScratch *s, int k, uint32 self)
 	if (!s->list)
 		return;
 	s->list_size = TYPEALIGN(8, k);
-	for (int i = 0; i < s->list_size; i++)
-	{
-		s->list_d[i] = INFINITY;
-		s->list_i[i] = AD_NO_SELF;
-	}
+	ad_neighbors_empty(s);
 }
 
 /* The reduced distance of the worst of the rows found. */

@@ -25,19 +25,19 @@
 #define MAX_TREE_DIMS	24		/* no tree beyond */
 
 /*
- * What things cost, ns of one core with AVX-512: fitted to 3 to 100 columns
- * of 1,000 to 100,000 rows, 5 to 50 neighbours.  They need not be right, only
- * in proportion.  A block is read number by number, from far where the rows
- * are more than a processor has at hand.
+ * What things cost, ns of one core with AVX-512: fitted to 3 to 10 columns of
+ * 10,000 rows, 1 to 50 neighbours.  They need not be right, only in proportion;
+ * what each neighbour costs, it costs both.  A block is read number by number,
+ * from far where the rows are more than a processor has at hand.
  */
-#define TREE_QUERY		300.0
-#define TREE_BLOCK		35.0	/* or node */
-#define TREE_BLOCK_DIM	1.5
+#define TREE_QUERY		100.0
+#define TREE_BLOCK		12.0	/* or node */
+#define TREE_BLOCK_DIM	1.0
 #define TREE_FAR_DIM	6.5		/* instead, from FAR_NUMBERS on */
 #define FAR_NUMBERS		((Size) 1 << 17)
-#define SCAN_QUERY		1000.0
-#define SCAN_BLOCK		1.0
-#define SCAN_BLOCK_GROUP 0.5
+#define SCAN_QUERY		550.0
+#define SCAN_BLOCK		1.5
+#define SCAN_BLOCK_GROUP 0.9
 #define SCAN_ROW		6.0
 #define SCAN_ROW_DIM	0.6
 

@@ -4,7 +4,8 @@
  *		Neighbour search for few dimensions: a k-d tree (Bentley 1975).
  *
  * Rows are parted at the middle of the dimension in which they are widest,
- * ties by index, until 16 are left; these are one block of a SIMD kernel.
+ * ties by index, until few are left: a leaf of two to four blocks of 16 rows, of
+ * a SIMD kernel each, as many as spare the tree a level, if any do.
  * Parting is by position, so many equal rows are no trouble.  Four such steps
  * make one node, of up to 16 children, each with the bounding box of its
  * rows; simd_tree.c compares all of them at a time.  The distance to a box is
@@ -18,6 +19,7 @@
 
 #define LANES	AD_BLOCK_LANES
 #define LINE	64				/* bytes of a line of the cache */
+#define FEWEST_BLOCKS	2		/* of a leaf */
 
 /* A row while they are parted by one column. */
 typedef struct Key
@@ -137,29 +139,31 @@ part(Builder *b, Size lo, Size middle, Size hi)
 		b->order[i] = b->keys[i].row;
 }
 
-/* Write a block of rows. */
+/* Write the blocks of a leaf. */
 static void
-write_block(Builder *b, Size block)
+write_leaf(Builder *b, Size leaf)
 {
 	AdNeighborTree *t = b->t;
 	int			dims = b->nb->dims;
-	double	   *to = t->blocks + block * LANES * dims;
+	Size		first = leaf * t->leaf_rows;
+	Size		end = Min(first + t->leaf_rows, t->n);
 
-	for (int l = 0; l < LANES; l++)
+	for (Size at = first; at < TYPEALIGN(LANES, end); at++)
 	{
 		/* lanes without a row repeat the last */
-		uint32		row = b->order[Min(block * LANES + l, t->n - 1)];
+		uint32		row = b->order[Min(at, t->n - 1)];
 		const double *x = b->nb->rows + (Size) row * dims;
+		double	   *to = t->blocks + (at - at % LANES) * dims + at % LANES;
 
-		t->ids[block * LANES + l] = row;
+		t->ids[at] = row;
 		for (int c = 0; c < dims; c++)
-			to[c * LANES + l] = x[c];
+			to[c * LANES] = x[c];
 	}
 }
 
 static void build_node(Builder *b, uint32 at, Size lo, Size hi);
 
-/* Make blocks lo .. hi - 1 the children of a node from "child" on. */
+/* Make leaves lo .. hi - 1 the children of a node from "child" on. */
 static void
 build_children(Builder *b, uint32 at, int child, int children, Size lo,
 			   Size hi)
@@ -168,17 +172,20 @@ build_children(Builder *b, uint32 at, int child, int children, Size lo,
 	int			dims = b->nb->dims;
 	const		AdTreeNode *node = &t->nodes[at];
 
+	Size		first = lo * t->leaf_rows;
+	Size		end = Min(hi * t->leaf_rows, t->n);
+
 	if (children > 1)
 	{
 		Size		middle = lo + (hi - lo) * (children / 2) / children;
 
-		part(b, lo * LANES, middle * LANES, Min(hi * LANES, t->n));
+		part(b, first, middle * t->leaf_rows, end);
 		build_children(b, at, child, children / 2, lo, middle);
 		build_children(b, at, child + children / 2, children - children / 2,
 					   middle, hi);
 		return;
 	}
-	measure(b, lo * LANES, Min(hi * LANES, t->n));
+	measure(b, first, end);
 	for (int c = 0; c < dims; c++)
 	{
 		double	   *box = t->boxes + ((Size) at * dims + c) * 2 * LANES + child;
@@ -187,18 +194,18 @@ build_children(Builder *b, uint32 at, int child, int children, Size lo,
 		box[LANES] = b->box[dims + c];
 	}
 	if (node->leaves)
-		write_block(b, lo);
+		write_leaf(b, lo);
 	else
 		build_node(b, node->first + child, lo, hi);
 }
 
-/* Build a node over the blocks lo .. hi - 1. */
+/* Build a node over the leaves lo .. hi - 1. */
 static void
 build_node(Builder *b, uint32 at, Size lo, Size hi)
 {
 	AdNeighborTree *t = b->t;
 	AdTreeNode *node = &t->nodes[at];
-	Size		share = 1;		/* most blocks of a child */
+	Size		share = 1;		/* most leaves of a child */
 
 	while (share * LANES < hi - lo)
 		share *= LANES;
@@ -219,18 +226,43 @@ lines(Size n, void **memory)
 	return (double *) TYPEALIGN(LINE, *memory);
 }
 
+/* The levels of nodes above so many leaves. */
+static int
+levels(Size leaves)
+{
+	int			found = 0;
+
+	for (; leaves > 1; leaves = (leaves + LANES - 1) / LANES)
+		found++;
+	return found;
+}
+
+/* The rows of a leaf of a tree of n rows. */
+static Size
+choose_leaf(Size n)
+{
+	Size		best = FEWEST_BLOCKS * LANES;
+
+	for (Size rows = best + LANES; rows <= AD_LEAF_ROWS; rows += LANES)
+		if (levels((n + rows - 1) / rows) < levels((n + best - 1) / best))
+			best = rows;
+	return best;
+}
+
 /* Build a tree, in the current context.  O(n log n) expected. */
 AdNeighborTree *
 ad_tree_build(const AdNeighbors *nb)
 {
 	AdNeighborTree *t = palloc0(sizeof(AdNeighborTree));
-	Size		blocks = (nb->n + LANES - 1) / LANES;
+	Size		leaves;
 	Builder		b;
 
 	t->n = nb->n;
-	/* a child has half as many blocks as it may have, or more */
+	t->leaf_rows = choose_leaf(nb->n);
+	leaves = (nb->n + t->leaf_rows - 1) / t->leaf_rows;
+	/* a child has half as many leaves as it may have, or more */
 	t->max_nodes = 1;
-	for (Size at = blocks; at > 1; at = (at + LANES - 1) / LANES)
+	for (Size at = leaves; at > 1; at = (at + LANES - 1) / LANES)
 		t->max_nodes += 2 * ((at + LANES - 1) / LANES);
 	t->nodes = ad_palloc0_array(AdTreeNode, t->max_nodes);
 	t->boxes = lines(ad_mul_size((Size) t->max_nodes * 2 * LANES, nb->dims),
@@ -238,8 +270,9 @@ ad_tree_build(const AdNeighbors *nb)
 	/* a node may have fewer children than lanes */
 	memset(t->boxes, 0, (Size) t->max_nodes * 2 * LANES * nb->dims *
 		   sizeof(double));
-	t->blocks = lines(ad_mul_size(blocks * LANES, nb->dims), &t->memory[1]);
-	t->ids = ad_palloc_array(uint32, blocks * LANES);
+	t->blocks = lines(ad_mul_size(leaves * t->leaf_rows, nb->dims),
+					  &t->memory[1]);
+	t->ids = ad_palloc_array(uint32, leaves * t->leaf_rows);
 	b.nb = nb;
 	b.t = t;
 	b.order = ad_palloc_array(uint32, nb->n);
@@ -248,7 +281,7 @@ ad_tree_build(const AdNeighbors *nb)
 	for (Size i = 0; i < nb->n; i++)
 		b.order[i] = (uint32) i;
 	t->nnodes = 1;
-	build_node(&b, 0, 0, blocks);
+	build_node(&b, 0, 0, leaves);
 	pfree(b.order);
 	pfree(b.keys);
 	pfree(b.box);

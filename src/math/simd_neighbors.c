@@ -22,7 +22,6 @@
 #endif
 
 #define LANES		AD_BLOCK_LANES
-#define UNROLL		_Pragma("GCC unroll 8")
 
 AdBlockKernel ad_block_kernel;
 AdScanKernel ad_scan_kernel[AD_NORMS];
@@ -226,7 +225,7 @@ scan_body_avx2(const uint8 *codes, const uint32 *squares, Size blocks,
 		__m256i		low = begin_avx2(squares, square, norm);
 		__m256i		high = begin_avx2(squares + LANES / 2, square, norm);
 
-		UNROLL
+#pragma GCC unroll 8
 		for (int g = 0; g < groups; g++, codes += 4 * LANES)
 		{
 			__m256i		x = _mm256_set1_epi32(four_of(q, g));
@@ -280,7 +279,7 @@ scan_body_avx512(const uint8 *codes, const uint32 *squares, Size blocks,
 		if (norm == AD_NORM_2)
 			sum = _mm512_add_epi32(_mm512_set1_epi32((int) square),
 								   _mm512_loadu_si512(squares + b * LANES));
-		UNROLL
+#pragma GCC unroll 8
 		for (int g = 0; g < groups; g++, codes += 4 * LANES)
 			sum = step_avx512(sum, codes, _mm512_set1_epi32(four_of(q, g)),
 							  norm);

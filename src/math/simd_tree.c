@@ -4,7 +4,7 @@
  *		Walking a k-d tree, and the list of the nearest rows found.
  *
  * Nodes have up to 16 children, whose boxes are compared at a time, and
- * leaves 16 rows; so one body serves every level.  Each lane adds its columns
+ * leaves blocks of 16 rows; so one body serves every level.  Each lane adds its columns
  * in order and without fused operations: every variant gives the same bits.
  *
  * The nearest rows so far are a sorted list.  A new one is put into it by
@@ -34,14 +34,14 @@ count_found(AdNeighborScratch *s, int taken)
 		s->worst = s->list_d[s->k - 1];
 }
 
-/* Offer the rows of a block that are in the mask, one by one. */
+/* Offer the rows of a leaf that are in the mask, one by one. */
 static void
 offer_each(const AdNeighbors *nb, AdNeighborScratch *s, const double *d,
-		   const uint32 *ids, uint32 mask)
+		   const uint32 *ids, uint64 mask)
 {
 	for (; mask != 0; mask &= mask - 1)
 	{
-		int			l = pg_rightmost_one_pos32(mask);
+		int			l = pg_rightmost_one_pos64(mask);
 
 		if (d[l] <= s->worst)
 			ad_neighbors_offer(nb, s, d[l], ids[l]);
@@ -111,11 +111,11 @@ least_base(const ad_v2 * d, uint32 left)
 
 static void
 list_take_base(const AdNeighbors *nb, AdNeighborScratch *s, const double *d,
-			   const uint32 *ids, uint32 mask)
+			   const uint32 *ids, uint64 mask)
 {
 	for (; mask != 0; mask &= mask - 1)
 	{
-		int			l = pg_rightmost_one_pos32(mask);
+		int			l = pg_rightmost_one_pos64(mask);
 
 		if (unlikely(may_be_self(s, d[l], ids[l])))
 			ad_neighbors_offer(nb, s, d[l], ids[l]);
@@ -124,19 +124,17 @@ list_take_base(const AdNeighbors *nb, AdNeighborScratch *s, const double *d,
 	}
 }
 
-/* The greatest of the lesser ones of pairs. */
-static inline double
-farthest_base(const ad_v2 * d)
+/* How many numbers are less than x. */
+static inline int
+rank_base(const double *d, int nv, double x)
 {
-	double		farthest = 0;
+	const		ad_v2 *pair = (const ad_v2 *) d;
+	const		ad_v2 splat = {x, x};
+	ad_i2		sum = {0};
 
-	for (int v = 0; v < AD_BLOCK_LANES / 2; v++)
-	{
-		double		lesser = d[v][0] < d[v][1] ? d[v][0] : d[v][1];
-
-		farthest = lesser > farthest ? lesser : farthest;
-	}
-	return farthest;
+	for (int v = 0; v < nv; v++)
+		sum -= (ad_i2) (pair[v] < splat);
+	return (int) (sum[0] + sum[1]);
 }
 
 #define KERNEL(name)	name##_base
@@ -149,7 +147,8 @@ farthest_base(const ad_v2 * d)
 #define AT_MOST(a, b)	bits_2((a) <= (b))
 #define EQUAL(a, b)		bits_2((a) == (b))
 #define LEAST(d, left)	least_base(d, left)
-#define FARTHEST_OF_PAIRS(d) farthest_base(d)
+#define GREATEST(v)		((v)[0] > (v)[1] ? (v)[0] : (v)[1])
+#define RANK(d, nv, x)	rank_base(d, nv, x)
 #define SPLAT(x)		((ad_v2) {x, x})
 #include "math/simd_tree_impl.h"
 
@@ -190,14 +189,27 @@ least_avx2(const ad_v4 * d, uint32 left)
 }
 
 static FOR_AVX2 inline double
-farthest_avx2(const ad_v4 * d)
+greatest_avx2(__m256d v)
 {
-	__m256d		far = _mm256_max_pd(_mm256_min_pd((__m256d) d[0], (__m256d) d[1]),
-									_mm256_min_pd((__m256d) d[2], (__m256d) d[3]));
-	__m128d		two = _mm_max_pd(_mm256_castpd256_pd128(far),
-								 _mm256_extractf128_pd(far, 1));
+	__m128d		two = _mm_max_pd(_mm256_castpd256_pd128(v),
+								 _mm256_extractf128_pd(v, 1));
 
 	return _mm_cvtsd_f64(_mm_max_sd(two, _mm_unpackhi_pd(two, two)));
+}
+
+static FOR_AVX2 inline int
+rank_avx2(const double *d, int nv, double x)
+{
+	__m256i		sum = _mm256_setzero_si256();
+	__m128i		two;
+
+	for (int v = 0; v < nv; v++)
+		sum = _mm256_sub_epi64(sum,
+							   _mm256_castpd_si256(_mm256_cmp_pd(_mm256_loadu_pd(d + 4 * v),
+																 _mm256_set1_pd(x), _CMP_LT_OQ)));
+	two = _mm_add_epi64(_mm256_castsi256_si128(sum),
+						_mm256_extracti128_si256(sum, 1));
+	return _mm_cvtsi128_si32(_mm_add_epi64(two, _mm_unpackhi_epi64(two, two)));
 }
 
 #define KERNEL(name)	name##_avx2
@@ -210,7 +222,8 @@ farthest_avx2(const ad_v4 * d)
 #define AT_MOST(a, b)	_mm256_movemask_pd(_mm256_cmp_pd((__m256d) (a), (__m256d) (b), _CMP_LE_OQ))
 #define EQUAL(a, b)		_mm256_movemask_pd(_mm256_cmp_pd((__m256d) (a), (__m256d) (b), _CMP_EQ_OQ))
 #define LEAST(d, left)	least_avx2(d, left)
-#define FARTHEST_OF_PAIRS(d) farthest_avx2(d)
+#define GREATEST(v)		greatest_avx2((__m256d) (v))
+#define RANK(d, nv, x)	rank_avx2(d, nv, x)
 #define BEYOND(a, b)	_mm256_cmp_pd((__m256d) (a), (__m256d) (b), _CMP_GT_OQ)
 #define BLEND(m, a, b)	((ad_v4) _mm256_blendv_pd((__m256d) (b), (__m256d) (a), m))
 #define BEFORE(low, at) ((ad_v4) before_4((__m256d) (low), (__m256d) (at)))
@@ -228,10 +241,16 @@ least_avx512(const ad_v8 * d, uint32 left)
 											  _mm512_mask_mov_pd(infinite, (__mmask8) (left >> 8), (__m512d) d[1])));
 }
 
-static FOR_AVX512 inline double
-farthest_avx512(const ad_v8 * d)
+static FOR_AVX512 inline int
+rank_avx512(const double *d, int nv, double x)
 {
-	return _mm512_reduce_max_pd(_mm512_min_pd((__m512d) d[0], (__m512d) d[1]));
+	uint64		less = 0;
+
+	for (int v = 0; v < nv; v++)
+		less |= (uint64) _mm512_cmp_pd_mask(_mm512_loadu_pd(d + 8 * v),
+											_mm512_set1_pd(x),
+											_CMP_LT_OQ) << (8 * v);
+	return __builtin_popcountll(less);
 }
 
 #define KERNEL(name)	name##_avx512
@@ -244,7 +263,8 @@ farthest_avx512(const ad_v8 * d)
 #define AT_MOST(a, b)	_mm512_cmp_pd_mask((__m512d) (a), (__m512d) (b), _CMP_LE_OQ)
 #define EQUAL(a, b)		_mm512_cmp_pd_mask((__m512d) (a), (__m512d) (b), _CMP_EQ_OQ)
 #define LEAST(d, left)	least_avx512(d, left)
-#define FARTHEST_OF_PAIRS(d) farthest_avx512(d)
+#define GREATEST(v)		_mm512_reduce_max_pd((__m512d) (v))
+#define RANK(d, nv, x)	rank_avx512(d, nv, x)
 #define BEYOND(a, b)	_mm512_cmp_pd_mask((__m512d) (a), (__m512d) (b), _CMP_GT_OQ)
 #define BLEND(m, a, b)	((ad_v8) _mm512_mask_mov_pd((__m512d) (b), m, (__m512d) (a)))
 #define BEFORE(low, at) ((ad_v8) _mm512_alignr_epi64((__m512i) (at), (__m512i) (low), 7))

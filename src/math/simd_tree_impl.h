@@ -6,8 +6,8 @@
  * Defined for it: KERNEL(name), TARGET, VT (a vector of WIDTH doubles), MIN,
  * MAX, SQRT, AT_MOST(a, b) and EQUAL(a, b): bits of the lanes, LEAST(v, left):
  * the least of the lanes whose bits are set, INFINITY if there is none;
- * FARTHEST_OF_PAIRS(v), the greatest of the lesser ones of pairs of lanes;
- * SPLAT(x); and for lists, unless KERNEL(list_take) and KERNEL(list_insert)
+ * GREATEST(v), the greatest lane of a vector; RANK(p, nv, x): how many of the
+ * numbers in nv vectors are less than x; SPLAT(x); and for lists, unless KERNEL(list_take) and KERNEL(list_insert)
  * are: BEYOND(a, b), a mask of the lanes where a > b, BLEND(mask, a, b),
  * BEFORE(low, at), the lanes of both moved on by one, SPLAT_ID(i).
  *
@@ -178,7 +178,7 @@ KERNEL(list_insert) (AdNeighborScratch *s, double d, uint32 id)
 /* Put rows of a block into a list of so few vectors that they stay here. */
 static TARGET pg_attribute_always_inline void
 KERNEL(take) (const AdNeighbors *nb, AdNeighborScratch *s, const double *d,
-			  const uint32 *ids, uint32 mask, int nv)
+			  const uint32 *ids, uint64 mask, int nv)
 {
 	VT			list_d[32 / WIDTH];
 	VT			list_i[32 / WIDTH];
@@ -196,7 +196,7 @@ KERNEL(take) (const AdNeighbors *nb, AdNeighborScratch *s, const double *d,
 
 		do
 		{
-			l = pg_rightmost_one_pos32(mask);
+			l = pg_rightmost_one_pos64(mask);
 			if (unlikely(may_be_self(s, d[l], ids[l]) ||
 						 KERNEL(listed) (list_d, nv, SPLAT(d[l]))))
 				break;
@@ -227,7 +227,7 @@ KERNEL(take) (const AdNeighbors *nb, AdNeighborScratch *s, const double *d,
 
 static TARGET pg_attribute_always_inline void
 KERNEL(list_take) (const AdNeighbors *nb, AdNeighborScratch *s,
-				   const double *d, const uint32 *ids, uint32 mask)
+				   const double *d, const uint32 *ids, uint64 mask)
 {
 	switch (s->list_size)
 	{
@@ -243,7 +243,7 @@ KERNEL(list_take) (const AdNeighbors *nb, AdNeighborScratch *s,
 		default:
 			for (; mask != 0; mask &= mask - 1)
 			{
-				int			l = pg_rightmost_one_pos32(mask);
+				int			l = pg_rightmost_one_pos64(mask);
 
 				if (unlikely(may_be_self(s, d[l], ids[l])))
 					ad_neighbors_offer(nb, s, d[l], ids[l]);
@@ -255,44 +255,146 @@ KERNEL(list_take) (const AdNeighbors *nb, AdNeighborScratch *s,
 
 #endif							/* BEFORE */
 
-/* Offer the rows of a block. */
+/*
+ * A distance that more than k of a leaf's rows do not exceed, or INFINITY: in
+ * more groups than k of them, each has one that is as near as the farthest of
+ * the groups' nearest.
+ */
+static TARGET pg_attribute_always_inline double
+KERNEL(bound) (const double *d, int nv, int k)
+{
+	int			groups = k / WIDTH + 1; /* vectors of groups */
+	VT			farthest = {0};
+
+	if (groups > nv)
+		return INFINITY;
+	for (int g = 0; g < groups; g++)
+	{
+		VT			nearest = LOAD(d + g * WIDTH);
+
+		for (int v = g + groups; v < nv; v += groups)
+			nearest = MIN(nearest, LOAD(d + v * WIDTH));
+		farthest = MAX(farthest, nearest);
+	}
+	return GREATEST(farthest);
+}
+
+/* Bits of the lanes of a leaf that are at most a number. */
+static TARGET pg_attribute_always_inline uint64
+KERNEL(leaf_at_most) (const double *d, int rows, double limit)
+{
+	uint64		mask = 0;
+
+	for (int i = 0; i < rows; i += AD_BLOCK_LANES)
+		mask |= (uint64) KERNEL(at_most) ((const VT *) (d + i), limit) << i;
+	return mask;
+}
+
+/*
+ * Fill an empty list with rows of a leaf, each at the place that is its rank
+ * among them, which need not wait for the one before as inserting it does.
+ * Returns those that are left to offer: none, or all if two are at one
+ * distance.
+ */
+static TARGET pg_attribute_always_inline uint64
+KERNEL(fill) (AdNeighborScratch *s, double *d, const uint32 *ids, int rows,
+			  uint64 mask)
+{
+	double		near[AD_LEAF_ROWS + WIDTH];
+	uint32		id[AD_LEAF_ROWS];
+	uint64		places = 0;
+	int			taken = 0;
+
+	for (uint64 zeros = KERNEL(leaf_at_most) (d, rows, 0); zeros != 0;
+		 zeros &= zeros - 1)
+	{
+		int			l = pg_rightmost_one_pos64(zeros);
+
+		if (!may_be_self(s, d[l], ids[l]))
+			continue;
+		if (ids[l] != s->self && s->self != AD_NO_SELF)
+			return mask;
+		s->self = ids[l];
+		d[l] = INFINITY;
+		mask &= ~((uint64) 1 << l);
+	}
+	for (uint64 left = mask; left != 0; left &= left - 1, taken++)
+	{
+		int			l = pg_rightmost_one_pos64(left);
+
+		near[taken] = d[l];
+		id[taken] = ids[l];
+	}
+	for (int v = 0; v < WIDTH; v++)
+		near[taken + v] = INFINITY;
+	for (int i = 0; i < taken; i++)
+	{
+		int			at = RANK(near, (taken + WIDTH - 1) / WIDTH, near[i]);
+
+		places |= (uint64) 1 << at;
+		s->list_d[at] = near[i];
+		s->list_i[at] = id[i];
+	}
+	/* of ranks that differ, none is left out */
+	if (places != (taken < 64 ? ((uint64) 1 << taken) - 1 : PG_UINT64_MAX))
+	{
+		ad_neighbors_empty(s);
+		return mask;
+	}
+	count_found(s, taken);
+	return 0;
+}
+
+/* Offer the rows of a leaf. */
 static TARGET pg_attribute_always_inline void
 KERNEL(visit) (const AdNeighbors *nb, AdNeighborScratch *s, uint32 at,
 			   AdNorm norm, bool minkowski)
 {
 	const AdNeighborTree *t = nb->tree;
 	int			dims = nb->dims;
-	const double *block = t->blocks + (Size) at * AD_BLOCK_LANES * dims;
-	const uint32 *ids = t->ids + (Size) at * AD_BLOCK_LANES;
-	Size		lanes = Min(t->n - (Size) at * AD_BLOCK_LANES, AD_BLOCK_LANES);
-	double		d[AD_BLOCK_LANES];
-	uint32		mask;
+	Size		first = at * t->leaf_rows;
+	const double *block = t->blocks + first * dims;
+	const uint32 *ids = t->ids + first;
+	int			rows = (int) Min(t->n - first, t->leaf_rows);
+	bool		bounded = s->k == 0 || s->found > 0;
+	double		d[AD_LEAF_ROWS];
+	uint64		mask = 0;
 
-	if (minkowski)
-	{
-		mask = 0;
-		for (Size l = 0; l < lanes; l++)
-		{
-			d[l] = ad_neighbors_minkowski(s->q, block + l, AD_BLOCK_LANES,
-										  dims, nb->p);
-			mask |= (uint32) (d[l] <= s->worst) << l;
-		}
-	}
-	else
+	for (int i = 0; i < rows; i += AD_BLOCK_LANES, block += AD_BLOCK_LANES * dims)
 	{
 		VT			v[NV];
 
+		s->work++;
+		if (minkowski)
+		{
+			for (int l = 0; l < Min(rows - i, AD_BLOCK_LANES); l++)
+			{
+				d[i + l] = ad_neighbors_minkowski(s->q, block + l,
+												  AD_BLOCK_LANES, dims, nb->p);
+				mask |= (uint64) (d[i + l] <= s->worst) << (i + l);
+			}
+			continue;
+		}
 		KERNEL(rows) (block, dims, s->q, norm, v);
-		/* of each of eight pairs one is at most as far as the farthest such */
-		if (s->list && s->found == 0 && s->k < 8 && lanes == AD_BLOCK_LANES)
-			s->worst = FARTHEST_OF_PAIRS(v);
-		mask = KERNEL(at_most) (v, s->worst) & (((uint32) 1 << lanes) - 1);
-		if (mask == 0)
-			return;
 		UNROLL
-		for (int i = 0; i < NV; i++)
-			STORE(d + i * WIDTH, v[i]);
+		for (int j = 0; j < NV; j++)
+			STORE(d + i + j * WIDTH, v[j]);
+		if (bounded)
+			mask |= (uint64) KERNEL(at_most) (v, s->worst) << i;
 	}
+	if (!minkowski && !bounded)
+	{
+		bool		full = rows % AD_BLOCK_LANES == 0;
+
+		if (full)
+			s->worst = KERNEL(bound) (d, rows / WIDTH, s->k);
+		mask = KERNEL(leaf_at_most) (d, rows, s->worst);
+		if (full && s->list)
+			mask = KERNEL(fill) (s, d, ids, rows, mask);
+	}
+	mask &= PG_UINT64_MAX >> (AD_LEAF_ROWS - rows);
+	if (mask == 0)
+		return;
 	if (s->list)
 		KERNEL(list_take) (nb, s, d, ids, mask);
 	else
@@ -345,7 +447,6 @@ KERNEL(walk) (const AdNeighbors *nb, AdNeighborScratch *s, AdNorm norm,
 				top++;
 				break;
 			}
-			s->work++;
 			KERNEL(visit) (nb, s, at, norm, minkowski);
 			if (s->k == 0 && s->within >= s->found)
 				return;
@@ -402,7 +503,8 @@ KERNEL(choose) (void)
 #undef AT_MOST
 #undef EQUAL
 #undef LEAST
-#undef FARTHEST_OF_PAIRS
+#undef GREATEST
+#undef RANK
 #undef BEYOND
 #undef BLEND
 #undef BEFORE
