@@ -1,4 +1,4 @@
-"""Accuracy of every detector there is on labelled sets of your own.
+"""Accuracy of every detector there is on labeled sets of your own.
 
     BENCH_SETS=DIRECTORY bench/run.sh accuracy     (BENCH_ONLY=knn: those)
 
@@ -69,19 +69,19 @@ def is_numeric(line):
 
 
 def load(session, path):
-    """Loads a set into the table labelled; its name with rows and columns."""
+    """Loads a set into the table labeled; its name with rows and columns."""
     with gzip.open(path, "rt") as file:
         lines = file.read().splitlines()[1:]
     if not all(map(is_numeric, lines)):
         return None
-    session.run("DROP TABLE IF EXISTS labelled")
-    session.run("CREATE TABLE labelled (is_anomaly boolean, x float8[])")
+    session.run("DROP TABLE IF EXISTS labeled")
+    session.run("CREATE TABLE labeled (is_anomaly boolean, x float8[])")
     text = []
     for line in lines:
         *fields, label = line.split(",")
         text.append(f"{float(label) == 1}\t"
                     f"{{{','.join(f or 'NULL' for f in fields)}}}\n")
-    subprocess.run([PSQL, "-X", "-q", "-c", "COPY labelled FROM STDIN"],
+    subprocess.run([PSQL, "-X", "-q", "-c", "COPY labeled FROM STDIN"],
                    input="".join(text), text=True, check=True)
     return (f"{os.path.basename(path).split('.')[0]} "
             f"({len(lines):,} × {len(fields)})")
@@ -93,9 +93,9 @@ def measure(session, spec, seeds):
     for seed in range(seeds):
         runs.append([float(x) for x in session.value(
             f"WITH m AS MATERIALIZED (SELECT ad_fit({spec} || "
-            f"ad_sampling(seed => {seed}), x) AS model FROM labelled), "
+            f"ad_sampling(seed => {seed}), x) AS model FROM labeled), "
             "s AS MATERIALIZED (SELECT ad_score(model, x) AS score, "
-            "is_anomaly FROM m, labelled) SELECT concat_ws(' ', "
+            "is_anomaly FROM m, labeled) SELECT concat_ws(' ', "
             "ad_roc_auc(score, is_anomaly), "
             "ad_average_precision(score, is_anomaly)) FROM s").split()])
     return np.mean(runs, axis=0)
@@ -103,7 +103,7 @@ def measure(session, spec, seeds):
 
 def main():
     if not SETS:
-        raise SystemExit("BENCH_SETS names no directory of labelled sets")
+        raise SystemExit("BENCH_SETS names no directory of labeled sets")
     session = Session()
     session.run("SET jit = off")
     specs = {name: f"ad_{name}()" for name in detectors(session)} | OTHERS

@@ -1,4 +1,4 @@
-"""Every detector of the catalogue: speed beside scikit-learn's, and cost.
+"""Every detector of the catalog: speed beside scikit-learn's, and cost.
 
 Ten float8 columns, 90 % N(0, 1) and 10 % N(3, 0.5). Ours is fitted and
 scored by a query in one process, scan included; scikit-learn has the same
@@ -44,7 +44,7 @@ def whitened(model, x):
     return (model.transform(x) ** 2 / model.explained_variance_).sum(axis=1)
 
 
-def nearest_centre(model, x):
+def nearest_center(model, x):
     return model.transform(x).min(axis=1)
 
 
@@ -119,7 +119,7 @@ DETECTORS = {
     "kmeans": Detector(
         arguments="clusters => 8", peer="KMeans",
         fit=lambda x: KMeans(8, n_init=3, random_state=1).fit(x),
-        score=nearest_centre, times=10, rate=MILLION,
+        score=nearest_center, times=10, rate=MILLION,
         fit_cost="iterations n d k", score_cost="d k", size="d k"),
     "dbscan": Detector(
         rows=10_000, fit_cost="up to n² d", score_cost="up to s d",
@@ -165,7 +165,7 @@ report = Report("Detectors: speed and cost", session, [
     f"{COLUMNS} float8 columns, unless said otherwise"])
 
 
-# What of DETECTORS the catalogue has, and the rest of the catalogue.
+# What of DETECTORS the catalog has, and the rest of the catalog.
 CATALOGUE = detectors(session)
 UNKNOWN = [name for name in CATALOGUE
            if name not in {n.split(",")[0] for n in DETECTORS}]
@@ -321,7 +321,7 @@ def bench_neighbors():
                          number(scored / median(times["peer"])), number(over),
                          met(over, 5, at_most=False)])
     if rows:
-        report.section("Neighbours", f"Scoring against {reference:,} "
+        report.section("Neighbors", f"Scoring against {reference:,} "
                        "reference rows, beside `kneighbors`.")
         report.table(["detector", "columns", "rows a second", "kneighbors",
                       "times as fast", "target"], rows)

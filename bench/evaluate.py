@@ -1,6 +1,6 @@
 """Metrics, false discovery rates and generators: speed and memory.
 
-10,000,000 labelled scores, 2 % of them anomalies; scikit-learn beside them on
+10,000,000 labeled scores, 2 % of them anomalies; scikit-learn beside them on
 the same values.
 """
 import time

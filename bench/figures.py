@@ -2,9 +2,9 @@
 
 Benches keep what they measure in bench/results, a figure in place of the one
 before: speed.tsv has those of FIGURES and of bench/speed_figures.py, by key and
-processor; accuracy.tsv the accuracy of detectors, options and ensembles on labelled sets (bench/accuracy.py);
+processor; accuracy.tsv the accuracy of detectors, options and ensembles on labeled sets (bench/accuracy.py);
 cost.tsv what a fit, a score and a model of every detector cost
-(bench/detectors.py); those of labelled series are in bench/series_figures.py.
+(bench/detectors.py); those of labeled series are in bench/series_figures.py.
 As a program this writes them into the documents, and into the
 install script for ad_recommend(), each between two comments of BLOCKS; with
 --check it writes nothing, and fails if something else stands there.
@@ -93,6 +93,7 @@ FIGURES = [
      150_000),
     ("job_ten", "10 new rows of 10 M, a warm session, no alerts, ms", "<=", 20),
     ("job_ten_alerts", "the same, ten alerts explained", "<=", 20),
+    ("job_dates", "a date as watermark: twice the rows, × time", "<=", 2.5),
     ("export_out", "a million rows out of the database into numpy, s", None, 0),
     ("export_csv", "the same as CSV into pandas, s", None, 0),
     ("export_back", "their scores back into a table, s", None, 0),
@@ -106,8 +107,28 @@ FIGURES = [
     ("layer_read", "10 M events read in order, µs an event", None, 0),
     ("layer_lag", "the same and `lag()`", None, 0),
     ("layer_window", "the same and `ad_layering`", "<=", 1.5),
-    ("job_dates", "a date as watermark: twice the rows, × time", "<=", 2.5),
 ]
+# What stands above the figures from a key on: a table for each.
+TOPICS = {
+    "score_floor": "### Scoring many rows\n\nMore in [forests]"
+    "(../bench/results/iforest.md), [the automatic detector]"
+    "(../bench/results/auto.md), [every detector](../bench/results/detectors.md).",
+    "fit_s": "### Fitting\n\nTen `sum()`s over the same columns are what reading them costs; "
+    "more in [forests](../bench/results/iforest.md).",
+    "group_fit": "### A model for each group\n\n2,000 groups of two features; more in "
+    "[groups](../bench/results/groups.md).",
+    "row_select": "### One row\n\nPrepared statements; one client and its backend share a "
+    "processor, eight share two. More in [one row](../bench/results/single.md) and "
+    "[below](#several-clients).",
+    "pglz_sketch": "### Models in a column",
+    "job_rows": "### Jobs\n\nFour columns; more in [jobs](../bench/results/jobs.md).",
+    "export_out": "### Out of the database and back\n\nProcessor time of all who take part; "
+    "more in [export](../bench/results/export.md).",
+    "stl_plain": "### Time series\n\n100,000 points; more in [series]"
+    "(../bench/results/series.md) and [below](#series-generated-and-scored).",
+    "layer_read": "### Market rules\n\n10,000 partitions; more in [market]"
+    "(../bench/results/market.md).",
+}
 WHAT = {key: (sign, target) for key, _, sign, target in FIGURES}
 
 
@@ -284,7 +305,7 @@ def accuracy_page():
     """bench/results/accuracy.md."""
     measured, commits = read_accuracy()
     sets = next(iter(measured.values()))
-    return (["# Accuracy on labelled sets", "",
+    return (["# Accuracy on labeled sets", "",
              "ROC AUC / average precision; see "
              "[benchmark.md](../../docs/benchmark.md#labeled-sets-of-the-literature)."] +
             table(["", "at"] + [d.replace(" (", "<br>(") for d in sets],
@@ -351,8 +372,8 @@ def auto_cost():
     """What docs/auto.md says of cost."""
     names = ["auto", "fair_forest", "subknn", "ecod", "iforest"]
     rows = cost_rows(names)
-    return ["Cost of 50,000 rows of ten `float8` columns, including scans: " +
-            read_cost()[1],
+    return ["Cost of 50,000 rows of ten `float8` columns, including scans, on " +
+            speed_figures.short(read_cost()[1]) + ".",
             *table(["", "fit, ms", "score of a row, µs", "model"],
                    [[call(name)] + rows[name] for name in names]), ""]
 
@@ -365,7 +386,7 @@ def detector_figures():
     names = sorted((n for n in costs if n in measured),
                    key=lambda n: -means(measured[n])[0])
     return [about_accuracy() + " Cost of 50,000 rows of ten `float8` columns, "
-            "including scans: " + read_cost()[1],
+            "including scans, on " + speed_figures.short(read_cost()[1]) + ".",
             *table(["", "ROC AUC", "average precision", "fit, ms",
                     "score of a row, µs", "model"],
                    [[call(n), *(f"{x:.3f}" for x in means(measured[n]))] +
@@ -399,55 +420,57 @@ def recommend_figures():
             "column_exponents) USING (detector)"]
 
 
+def machines_section():
+    """The processors of the page."""
+    return ["", *speed_figures.machines(
+        read_cost()[1], sweep_figures.read()[1],
+        series_arrays_figures.read()[0], series_figures.read_methods()[0]), ""]
+
+
 def section():
-    """The part of docs/benchmark.md."""
+    """The part of docs/benchmark.md: a table for each topic, with a column for
+    each processor that has figures of it."""
     figures, _ = speed_figures.read()
-    amd, amd_about = read_old()
-    shown = [processor for processor, x in figures.items()
-             if any(key in x for key, *_ in FIGURES)]
-    lines = ["## Speed on two processors", "",
-             "Unless noted otherwise, figures are for "
-             "a million rows of ten columns and 100 trees of 256 rows; one that "
-             "misses its target is bold. All of them, by processor, are in "
-             "[bench/results/speed.tsv](../bench/results/speed.tsv). More "
-             "tables: [forests](../bench/results/iforest.md), "
-             "[one row](../bench/results/single.md), "
-             "[groups](../bench/results/groups.md), "
-             "[the automatic detector](../bench/results/auto.md).", "",
-             *speed_figures.measured_on(), "- AMD EPYC (Zen 5), 0.2.0: " +
-             " ".join(amd_about), "",
-             "| | target | " + " | ".join(shown) + " | AMD EPYC (Zen 5), 0.2.0 |",
-             "|---" + "|---:" * (len(shown) + 2) + "|"]
-    for key, what, sign, target in FIGURES:
-        row = [what, "" if sign is None else
-               ("at most" if sign == "<=" else "at least") + f" {target:,.10g}"]
-        for processor in shown:
-            x = figures[processor].get(key)
-            row.append("" if x is None else f"**{text(x)}**"
-                       if "missed" in verdict(key, x) else text(x))
-        lines.append("| " + " | ".join(row + [amd.get(key, "")]) + " |")
-    return lines + [""]
+    old, old_about = read_old()
+    lines = [""]
+    keys = [key for key, *_ in FIGURES]
+    places = [keys.index(key) for key in TOPICS] + [len(keys)]
+    for topic, start, end in zip(TOPICS.values(), places, places[1:]):
+        part = FIGURES[start:end]
+        shown = [processor for processor, x in figures.items()
+                 if any(key in x for key, *_ in part)]
+        before = any(key in old for key, *_ in part)
+        rows = []
+        for key, what, sign, target in part:
+            row = [what, "" if sign is None else
+                   ("at most" if sign == "<=" else "at least") +
+                   f" {target:,.10g}"]
+            for processor in shown:
+                x = figures[processor].get(key)
+                row.append("" if x is None else f"**{text(x)}**"
+                           if "missed" in verdict(key, x) else text(x))
+            rows.append(row + ([old.get(key, "")] if before else []))
+        lines += [topic, *table(["", "target", *shown] + (
+            ["AMD Zen 5, 0.2.0"] if before else []), rows), ""]
+    return lines + [
+        "### When and how", "",
+        "The load is what other work took of the processors meanwhile (1 is one of "
+        "them), or, in older lines, the load average before the bench began; "
+        "where it is high, processor times are somewhat too long, and elapsed times "
+        "much too long. “AMD Zen 5, 0.2.0” is " + " ".join(old_about),
+        *table(*speed_figures.runs_table()), ""]
 
 
 def scale_section():
     """The part of docs/benchmark.md on bench/scale.py."""
-    return ["## From a million rows to a hundred million", "",
-            "Ten columns, a forest of 100 trees of 256 rows, `bench/scale.py`. "
-            "Of one process it is processor time, with workers the clock's.", "",
-            *speed_figures.measured_on("scale"),
+    return ["", speed_figures.measured_on("scale"),
             *table(*speed_figures.scale_table()), ""]
 
 
 def clients_section():
     """The part of docs/benchmark.md on bench/concurrency.py."""
     header, beside_header, tables = speed_figures.clients_tables()
-    lines = ["## Several clients", "",
-             "Clients on the same machine score one row a call with a "
-             "forest of 100 trees over ten columns, in prepared statements over a "
-             "unix socket, with the library preloaded and without; beside "
-             "`SELECT 1` and beside a job that scores its backlog. All of it is "
-             "elapsed time: what else the machine does lies in it, mostly in p95 "
-             "and p99.", "", *speed_figures.measured_on("concurrency"), ""]
+    lines = ["", speed_figures.measured_on("concurrency"), ""]
     for processor, rows, beside in tables:
         lines += [f"{processor}:", *table(header, rows), ""]
         if beside:
@@ -463,8 +486,9 @@ def group_figures():
     return ["Fits by `ad_fit` and `GROUP BY`, and scores by a join with the table "
             "of models: 2,000 groups of 1,000 rows, two features, a forest of 100 "
             "trees, one process, `bench/groups.py`. More in "
-            "[bench/results/groups.md](../bench/results/groups.md).", "",
-            *speed_figures.measured_on("groups"),
+            "[bench/results/groups.md](../bench/results/groups.md). " +
+            speed_figures.measured_on("groups") +
+            " What these are is in [benchmark.md](benchmark.md#where).",
             *table([""] + list(figures),
                    [[what] + [text(x[key]) if key in x else ""
                               for x in figures.values()]
@@ -474,7 +498,7 @@ def group_figures():
 def series_methods():
     """What docs/series.md says of methods."""
     about, measured = series_figures.read_methods()
-    return [f"{series_figures.ABOUT} Measured on {about}",
+    return [f"{series_figures.ABOUT} Measured on {speed_figures.short(about)}.",
             *table(series_figures.METHODS,
                    series_figures.method_rows(measured)), ""]
 
@@ -489,9 +513,13 @@ def sweep_section():
     """The part of docs/benchmark.md on bench/sweep.py."""
     measured, about = sweep_figures.read()
     return ["## Comparison with figures published for such systems", "",
-            sweep_figures.ABOUT, "", f"Measured on {about}",
+            sweep_figures.ABOUT, "",
+            f"Measured on {speed_figures.short(about)}.",
             *table(*sweep_figures.published_table(measured)), "",
-            sweep_figures.ABOUT_CLIENTS,
+            sweep_figures.ABOUT_CLIENTS + (
+                " The machine had other work: much of the 95th and 99th "
+                "percentiles is waiting for a processor."
+                if speed_figures.busy(about) else ""),
             *table(*sweep_figures.latency_table(measured)), "",
             "Milliseconds per fit, by number of rows, with ten columns:",
             *table(*sweep_figures.axis_table(measured, "rows", "fit_s", 1e3)),
@@ -505,6 +533,26 @@ def sweep_section():
             "More in [bench/results/sweep.md](../bench/results/sweep.md). On "
             "your own tables use [ad_benchmark_report]"
             "(compare.md#a-page-to-read).", ""]
+
+
+def report_page():
+    """bench/results/report.md without its title: what is above its last
+    section, and that."""
+    with open(os.path.join(RESULTS, "report.md"), encoding="utf-8") as page:
+        text = page.read().replace("(../../docs/img/", "(img/")
+    above, below = text.split("\n## Set by set\n")
+    return (above.split("\n", 1)[1].replace("\n## ", "\n### ").split("\n"),
+            below.split("\n"))
+
+
+def report_section():
+    """The part of docs/benchmark.md on bench/report.py."""
+    return report_page()[0] + [""]
+
+
+def sets_section():
+    """The same, set by set."""
+    return report_page()[1]
 
 
 def readme(block_):
@@ -521,11 +569,12 @@ BLOCKS = {
     "README.md": {"headline": readme(readme_figures.headline),
                   "why": readme(readme_figures.why),
                   "speed": readme(readme_figures.speed_table)},
-    "docs/benchmark.md": {"speed": section, "scale": scale_section,
+    "docs/benchmark.md": {"machines": machines_section, "speed": section, "scale": scale_section,
                           "clients": clients_section,
                           "accuracy": accuracy_section,
                           "sweep": sweep_section,
-                          "arrays": series_arrays_figures.section},
+                          "arrays": series_arrays_figures.section,
+                          "report": report_section, "sets": sets_section},
     "docs/groups.md": {"figures": group_figures},
     "docs/auto.md": {"accuracy": auto_accuracy, "labels": labels_curve,
                      "cost": auto_cost},

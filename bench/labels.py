@@ -68,14 +68,14 @@ def measure(score, label, count):
 
 
 class Set:
-    """A labelled set with the scores of auto's members, in deviations."""
+    """A labeled set with the scores of auto's members, in deviations."""
 
     def __init__(self, session, path):
         self.name = accuracy.load(session, path)
-        session.run("ALTER TABLE labelled ADD i serial")
+        session.run("ALTER TABLE labeled ADD i serial")
         session.run("DROP TABLE IF EXISTS fitted, scored")
         session.run("CREATE TABLE fitted AS SELECT ad_fit(ad_auto(), x) AS "
-                    "model FROM labelled")
+                    "model FROM labeled")
         # a member that has all the weight says its score in deviations
         spec = session.value("SELECT ad_info(model) -> 'spec' FROM fitted")
         for k in range(3):
@@ -83,14 +83,14 @@ class Set:
             session.run(f"ALTER TABLE fitted ADD model{k} bytea")
             session.run(
                 f"UPDATE fitted SET model{k} = (SELECT ad_fit('{spec}'::jsonb "
-                f"|| '{{\"weights\": {weights}}}', x) FROM labelled)")
+                f"|| '{{\"weights\": {weights}}}', x) FROM labeled)")
         session.run("CREATE TABLE scored AS SELECT i, is_anomaly, "
                     "_anomaly._ad_member_scores((SELECT model FROM fitted), x)"
                     " AS members, ARRAY[" + ", ".join(
                         f"ad_score((SELECT model{k} FROM fitted), x)"
                         for k in range(3)) +
                     "] AS deviations, ad_score((SELECT model FROM fitted), x) "
-                    "AS score FROM labelled")
+                    "AS score FROM labeled")
         rows = np.array([[float(f) for f in row.split(",")]
                          for row in session.run(
                              "SELECT is_anomaly::int || ',' || score || ',' ||"
@@ -193,18 +193,18 @@ def weigh_in_sql(session, draws, labels):
 def check(session, s, shown):
     """How far a model trained with the labels shown is from what is computed:
     the difference of its ROC AUC."""
-    session.run("ALTER TABLE labelled ADD IF NOT EXISTS told boolean")
-    session.run("UPDATE labelled SET told = is_anomaly WHERE i IN (" +
+    session.run("ALTER TABLE labeled ADD IF NOT EXISTS told boolean")
+    session.run("UPDATE labeled SET told = is_anomaly WHERE i IN (" +
                 ",".join(str(i) for i in s.ids[shown]) + ")")
-    session.run("SELECT ad_train('labels', 'SELECT x, told FROM labelled', "
+    session.run("SELECT ad_train('labels', 'SELECT x, told FROM labeled', "
                 "ad_auto(), labels => 'told')")
     w = session.value("SELECT ad_info('labels') #>> '{spec,weights}'")
     score = np.array([float(x) for x in session.run(
-        "SELECT ad_score('labels', x) FROM labelled ORDER BY i")[0]])
+        "SELECT ad_score('labels', x) FROM labeled ORDER BY i")[0]])
     rest = np.ones(len(s.label), bool)
     rest[shown] = False
     by_model = measure(score[s.ids - 1][rest], s.label[rest], s.count[rest])
-    session.run("ALTER TABLE labelled DROP told")
+    session.run("ALTER TABLE labeled DROP told")
     return by_model - s.accuracy(
         np.array([float(x) for x in w.strip("[]").split(",")]), shown)
 
@@ -273,7 +273,7 @@ def signed(pair):
 
 def main():
     if not SETS:
-        raise SystemExit("BENCH_SETS names no directory of labelled sets")
+        raise SystemExit("BENCH_SETS names no directory of labeled sets")
     session = Session()
     session.run("SET jit = off")
     report = Report("Members weighed by labels", session, [

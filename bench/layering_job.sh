@@ -15,9 +15,6 @@ cpu="split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::bigint / 1e6"
 export PGTZ=UTC
 
 {
-	echo "# A layering job"
-	echo
-	echo "Measured by \`bench/run.sh layering_job\` on $(bench_about)"
 	echo
 	echo "A day of $EVENTS order events, processor time; the job finds what scores at least 90."
 	echo
@@ -62,4 +59,7 @@ SQL
 		q -c "SELECT ad_drop_job('$rule')" > /dev/null
 	done
 done
+echo "# A layering job"
+echo
+echo "Measured by \`bench/run.sh layering_job\` on $(bench_about)"
 cat "$OUT"

@@ -17,6 +17,7 @@ import time
 from datetime import date
 
 import figures
+from speed_figures import processor_name
 
 SCALE = float(os.environ.get("BENCH_SCALE", "1"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
@@ -87,7 +88,7 @@ class Session:
 
 
 def detectors(session):
-    """Names of the detectors there are, as the library's catalogue has them,
+    """Names of the detectors there are, as the library's catalog has them,
     and "auto"."""
     return session.run("SELECT d FROM unnest(_anomaly._ad_detectors() || "
                        "'auto'::text) d ORDER BY 1")[0]
@@ -254,21 +255,64 @@ def processor():
             f"{found.get('stepping', '?')}; {' '.join(used)})")
 
 
-LOAD = os.getloadavg()[0]
+def used():
+    """The clock, and seconds of processor time so far: of the machine, what a
+    hypervisor took included, and of the bench with its servers."""
+    tick = os.sysconf("SC_CLK_TCK")
+    clock = time.monotonic()
+    with open("/proc/stat") as stat:
+        user, nice, system, _, _, *more = map(int, stat.readline().split()[1:9])
+    processes = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat") as stat:
+                # what follows the name, which may have spaces
+                fields = stat.read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        # its parent; its own time, and that of children it has waited for
+        processes[int(pid)] = int(fields[1]), sum(map(int, fields[11:15]))
+    ours = {int(os.environ.get("BENCH_PID", os.getpid()))}
+    for server in ("PGHOST", "BENCH_PRELOADED", "BENCH_HOST_A", "BENCH_HOST_B"):
+        try:
+            with open(os.environ.get(server, "") + "/data/postmaster.pid") as pid:
+                ours.add(int(pid.readline()))
+        except OSError:
+            pass
+    before = 0
+    while before < len(ours):
+        before = len(ours)
+        ours |= {pid for pid, (parent, _) in processes.items() if parent in ours}
+    return (clock, (user + nice + system + sum(more)) / tick,
+            sum(processes[pid][1] for pid in ours if pid in processes) / tick)
 
 
-def busy():
-    """What is to be said of a machine that had other work when it began."""
-    return (f"The machine was busy (load {LOAD:.1f} before it began): "
-            "processor times are somewhat too long, elapsed times much too long."
-            if LOAD > 0.7 else "")
+# What it was when the bench began (bench/lib.sh), or else now.
+BEGAN = ([float(x) for x in os.environ["BENCH_BEGAN"].split()]
+         if "BENCH_BEGAN" in os.environ else used())
+BUSY = 0.3
 
 
-def measured_on(server):
-    """The machine, the server, the day and the commit, in a line."""
+def load():
+    """How many processors other work has taken since the bench began."""
+    elapsed, machine, ours = (now - then for now, then in zip(used(), BEGAN))
+    return max(0, machine - ours) / max(elapsed, 0.01)
+
+
+def busy(others):
+    """What is to be said of a machine that had other work, if it had."""
+    return ("The machine was busy: processor times are somewhat too long, "
+            "elapsed times much too long." if others > BUSY else "")
+
+
+def measured_on(server, rounds=f"medians of {ROUNDS} "
+                f"{'runs' if ROUNDS > 1 else 'run'}"):
+    """The machine, the server, the day, the commit and other work meanwhile,
+    in a line."""
+    others = load()
     return (f"{processor()}, {os.cpu_count()} processors; {server}; "
-            f"{date.today()}, {os.environ['BENCH_COMMIT']}, medians of "
-            f"{ROUNDS} {'runs' if ROUNDS > 1 else 'run'}. {busy()}").strip()
+            f"{date.today()}, {os.environ['BENCH_COMMIT']}, {rounds}, load of "
+            f"other work {others:.2f}. {busy(others)}").strip()
 
 
 class Report:
@@ -285,13 +329,13 @@ class Report:
             (how or "by `make bench`: everything in one run on one machine, "
              f"interleaved, medians of {ROUNDS} runs; ratios are medians of "
              "the ratios of paired runs."), "",
-            f"- {processor()}, {os.cpu_count()} processors, {memory:.0f} GB, "
+            f"- {processor_name(processor())}: {processor()}, "
+            f"{os.cpu_count()} processors, {memory:.0f} GB, "
             f"Linux {platform.release()}",
             f"- {self.server}, settings of planner and memory at their defaults, "
             "shared_buffers 512 MB"]
         self.lines += ["- " + version for version in versions]
-        if busy():
-            self.lines += ["", f"**{busy()}**"]
+        self.load_at = len(self.lines)
         if SCALE != 1:
             self.lines += ["", f"**A trial at {SCALE} of the full size: "
                            "its figures mean nothing.**"]
@@ -299,6 +343,7 @@ class Report:
     def intro(self, text):
         """What the page is, above how it was measured."""
         self.lines[2:2] = [text, ""]
+        self.load_at += 2
 
     def section(self, title, text=""):
         self.lines += ["", f"## {title}"]
@@ -322,6 +367,10 @@ class Report:
         return figures.verdict(key, x)
 
     def write(self):
+        others = load()
+        self.lines[self.load_at:self.load_at] = [
+            f"- load of other work {others:.2f}"] + (
+                ["", f"**{busy(others)}**"] if busy(others) else [])
         print("\n".join(self.lines))
         if self.figures and KEEPS and not ONLY:
             figures.keep(self.figures, measured_on(self.server),
@@ -336,7 +385,11 @@ def met(value, target, at_most=True):
 
 
 def main(bench=None, file=None):
-    """For benches in bash: see bench_about() of bench/lib.sh."""
+    """For benches in bash: see bench_about() and bench_watch() of
+    bench/lib.sh."""
+    if bench == "--began":
+        print(*used())
+        return
     about = measured_on(os.environ["BENCH_SERVER"])
     if bench is None:
         print(about)

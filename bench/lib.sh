@@ -59,8 +59,18 @@ bench_keep_page() {
 	fi
 }
 
-# How a server's figures were measured, in a line, for a page; or, with the
-# bench's name and a file of keys and figures, keeps these as measured so.
+# Begins to watch how much other work the machine has: what is measured is
+# compared with it at the end.
+bench_watch() {
+	export BENCH_PID=$$
+	unset BENCH_BEGAN
+	BENCH_BEGAN=$(BENCH_PSQL=$ad_bindir/psql /usr/bin/python3 -B "$ad_root/bench/lib.py" --began)
+	export BENCH_BEGAN
+}
+
+# How a server's figures were measured, in a line; or, with the bench's name and
+# a file of keys and figures, keeps these as measured so. Comes last, for it
+# tells what else the machine did since bench_watch().
 bench_about() {
 	BENCH_PSQL=$ad_bindir/psql BENCH_SERVER="PostgreSQL $(ad_psql -qAt -c 'SHOW server_version')" \
 		/usr/bin/python3 -B "$ad_root/bench/lib.py" "$@"

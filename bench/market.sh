@@ -85,9 +85,6 @@ PACKED="ad_order_event(event_type, side, price, quantity, ts)"
 PACKED_ID="ad_order_event(event_type, side, price, quantity, ts, order_id)"
 PLAIN="event_type, side, price, quantity, ts"
 {
-	echo "# Market room"
-	echo
-	echo "Measured by \`bench/run.sh market\`, one process, on $(bench_about)"
 	echo
 	echo "## In SQL"
 	echo
@@ -179,4 +176,7 @@ for rule in window strict anchored; do
 	done
 done
 [ -n "${BENCH_ONLY:-}" ] || bench_about market "$KEYS"
+echo "# Market room"
+echo
+echo "Measured by \`bench/run.sh market\`, one process, on $(bench_about)"
 cat "$OUT"

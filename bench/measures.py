@@ -1,4 +1,4 @@
-"""How a score and a verdict over a labelled series are judged.
+"""How a score and a verdict over a labeled series are judged.
 
 Each function's examples are its test: python3 -m doctest bench/measures.py
 (test/t/bench_measures.pl).
@@ -97,7 +97,7 @@ def f1(label, flag):
 
 def false_alarms(label, flag):
     """How often an operator is called for nothing: episodes of consecutive
-    flagged points of which none is in a labelled window.
+    flagged points of which none is in a labeled window.
 
     >>> false_alarms(np.array([0, 0, 0, 0, 1, 1, 0, 0]),
     ...              np.array([1, 1, 0, 1, 1, 0, 0, 1]))
@@ -107,7 +107,7 @@ def false_alarms(label, flag):
 
 
 def found(label, flag):
-    """Labelled windows with a flagged point, of how many.
+    """Labeled windows with a flagged point, of how many.
 
     >>> found(np.array([1, 1, 0, 1]), np.array([0, 1, 1, 0]))
     (1, 2)

@@ -52,6 +52,8 @@ for host in "$plain" "$preloaded"; do
 	SQL
 done
 
+bench_watch
+
 # Milliseconds of processor time that statements take, in a session of a
 # server; arguments: the server, then pairs of a setting and a statement.
 measure() {

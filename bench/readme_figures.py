@@ -1,7 +1,7 @@
 """Figures that README.md has, from bench/results/speed.tsv. bench/figures.py
 writes them; whoever edits one by hand is told so by test/t/docs.pl. A block's
-first argument is {processor: {key: figure}}; sentences are about the first
-processor that has their figures."""
+first argument is {processor: {key: figure}}, the one with most figures first;
+sentences are about the first that has theirs."""
 import textwrap
 
 import speed_figures
@@ -65,7 +65,7 @@ def why(speed, accuracy):
         "| detectors | 19, ensembles, series, market rules | "
         "[more than 50](https://pyod.readthedocs.io) in PyOD | k-means, PCA | "
         "its own |",
-        f"| ROC AUC on {accuracy['sets']} labelled sets | "
+        f"| ROC AUC on {accuracy['sets']} labeled sets | "
         f"{accuracy['auto']:.3f}, the forest alone {accuracy['iforest']:.3f} | "
         "of one detector [the same](docs/benchmark.md) | – | – |",
         "| transactions, rights, backup, replicas | PostgreSQL's | yours to "
@@ -74,27 +74,18 @@ def why(speed, accuracy):
         "PL/Python, a superuser | a contract |", "",
         *textwrap.wrap(
             "Processor time, a million rows of ten columns, a forest of 100 trees, "
-            "[no network](bench/results/export.md); export on another processor "
-            "than the rest. –: there is none, or not measured.", 100), ""]
+            "[no network](bench/results/export.md)" + (
+                "" if moved is x else "; export on another processor than the rest") +
+            ". –: there is none, or not measured.", 100), ""]
 
 
 # A row of the table on speed: what it is, the keys it needs, a figure, what
 # stands beside it.
 ROWS = [
-    ("fit a million rows", ("fit_s", "sums_s", "fit_sk_s"),
-     lambda x: f"{x['fit_s']:.3f} s",
-     lambda x: f"ten `sum()`s over them {x['sums_s']:.3f} s; scikit-learn, from "
-     f"memory, {x['fit_sk_s']:.2f} s"),
     ("score a million rows", ("score_rows", "sk_rows", "newer_rows"),
      lambda x: rate(x["score_rows"]),
      lambda x: f"scikit-learn 1.2.1 {rate(x['sk_rows'])}, method of newer "
      f"releases {rate(x['newer_rows'])}"),
-    *((f"{what} {n} million rows", (f"scale_fit_{n}", f"scale_score_{n}"),
-       lambda x, n=n: f"{number(x[f'scale_fit_{n}'])} s, "
-       f"{number(x[f'scale_score_{n}'])} s",
-       lambda x, n=n: f"ten `sum()`s {number(x[f'scale_sums_{n}'])} s; fit with "
-       f"workers, elapsed, {number(x[f'scale_fit_plan_{n}'])} s")
-      for what, n in (("fit, score", n) for n in speed_figures.SCALES[1:])),
     ("score with the default, `ad_auto`", ("auto_auto",),
      lambda x: rate(x["auto_auto"]), None),
     ("score one row, prepared, by name", ("row_name", "row_select"),
@@ -102,7 +93,7 @@ ROWS = [
      lambda x: f"`SELECT 1` {x['row_select']:.0f} µs"),
     ("8 clients on two cores, one row a call", ("eight_tps",),
      lambda x: rate(x["eight_tps"]),
-     lambda x: f"p50 {x['eight_p50']:.0f} µs, p99 {x['eight_p99']:.0f} µs"),
+     lambda x: f"p50 {number(x['eight_p50'])} µs, p99 {number(x['eight_p99'])} µs"),
     ("a model for each of 2,000 groups", ("group_fit",),
      lambda x: f"{x['group_fit']:.1f} ms a fit of 1,000 rows",
      lambda x: f"{x['group_kb_1000']:.0f} kB each; scored by a join "
@@ -122,17 +113,38 @@ ROWS = [
      f"{x['layer_lag']:.2f}")]
 
 
+def scale_rows(speed):
+    """Rows of that form of bench/scale.py: as many millions of rows as one
+    processor has figures of."""
+    most = max(([n for n in speed_figures.SCALES if f"scale_fit_{n}" in x]
+                for x in speed.values()), key=len)
+    millions = ", ".join(map(str, most))
+
+    def each(what):
+        return lambda x: ", ".join(number(x[f"scale_{what}_{n}"])
+                                   for n in most) + " s"
+
+    def keys(what):
+        return tuple(f"scale_{what}_{n}" for n in most)
+
+    return [(f"fit {millions} million rows", keys("fit") + keys("sums_plan"),
+             each("fit"), lambda x: f"ten `sum()`s {each('sums')(x)}; with workers, "
+             f"elapsed, {each('fit_plan')(x)}, ten `sum()`s {each('sums_plan')(x)}"),
+            (f"score {millions} million rows", keys("score"), each("score"), None)]
+
+
 def speed_table(speed, _):
     """The section on speed: processors side by side, those that have a few of
     its rows; a row that none of them has is another one's."""
     def has(x, keys):
         return all(key in x for key in keys)
 
+    lines = scale_rows(speed) + ROWS
     shown = {processor: x for processor, x in speed.items()
-             if sum(has(x, keys) for _, keys, *_ in ROWS) >= 3}
+             if sum(has(x, keys) for _, keys, *_ in lines) >= 3}
     one = next(iter(shown))
     rows = []
-    for what, keys, figure, beside in ROWS:
+    for what, keys, figure, beside in lines:
         where = next((processor for processor, x in speed.items()
                       if has(x, keys) and processor in shown or
                       has(x, keys) and not any(has(y, keys)
@@ -141,7 +153,7 @@ def speed_table(speed, _):
             continue
         text = beside(speed[where]) if beside else ""
         if where not in shown:
-            text = f"processor {where}: {figure(speed[where])}; {text}"
+            text = f"{where}: {figure(speed[where])}; {text}"
         elif text and where != one:
             text += f" ({where})"
         rows.append([what] + [figure(x) if has(x, keys) else "–"

@@ -6,7 +6,9 @@ run is left out, with a word about it.
 import os
 import statistics
 
-from lib import ONLY, ROUNDS, Session, busy, processor, progress, scaled
+from lib import (ONLY, ROUNDS, Session, busy, load, processor, progress,
+                 scaled)
+from speed_figures import processor_name
 
 ROWS = scaled(200_000, 2000)
 COLUMNS = ", ".join(f"c{i}" for i in range(1, 11))
@@ -122,7 +124,8 @@ def main():
             pairs.append((took[a], took[b]))
         rows.append((name, pairs))
         progress(f"{name}: {statistics.median(y / x for x, y in pairs):.3f}")
-    print(f"{processor()}\nA: {a.name}\nB: {b.name}\n{ROUNDS} rounds. {busy()}\n")
+    others = load()
+    print(f"{processor_name(processor())}: {processor()}\nA: {a.name}\nB: {b.name}\n{ROUNDS} rounds. Load of other work {others:.2f}. {busy(others)}\n")
     print(f"{'':28}{'A, ms':>10}{'B, ms':>10}{'B / A':>8}   quartiles")
     for name, pairs in rows:
         if pairs is None:

@@ -1,9 +1,10 @@
-"""The benchmark report: every detector over the labelled sets of test/data.
+"""The benchmark report: every detector over the labeled sets of test/data.
 
-    make bench-report           writes docs/benchmark.md and its two pictures
+    make bench-report           writes bench/results/report.md, from where
+                                docs/benchmark.md has it, and two pictures
 
 Each NAME.csv.gz has a header and a last column "label", 1 for an anomaly.
-Every detector of the catalogue is fitted with its defaults to all rows of a
+Every detector of the catalog is fitted with its defaults to all rows of a
 set, labels not used, and scores the same rows; this is done with several
 seeds, and figures are means over them. Columns that are not numbers go to
 the detectors as text, missing values as NULL. scikit-learn's counterparts
@@ -32,7 +33,6 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 from sklearn.svm import OneClassSVM
 
-from figures import block, wrapped
 from lib import (ONLY, PSQL, Report, Session, copy_doubles, detectors, number,
                  progress)
 
@@ -49,8 +49,8 @@ BINS = 32
 NORMAL, ANOMALY, PEER = "#4477aa", "#cc3311", "#999999"
 
 
-class Neighbours:
-    """Distance to the fifth neighbour."""
+class Neighbors:
+    """Distance to the fifth neighbor."""
 
     def fit(self, x):
         self.tree = NearestNeighbors(n_neighbors=5).fit(x)
@@ -68,7 +68,7 @@ class Axes(PCA):
         return (self.transform(x) ** 2 / weight).sum(axis=1)
 
 
-# detector: (counterpart, standardised, made with a seed, score)
+# detector: (counterpart, standardized, made with a seed, score)
 PEERS = {
     "iforest": ("IsolationForest", False, lambda s: IsolationForest(
         n_estimators=100, max_samples=256, random_state=s),
@@ -78,7 +78,7 @@ PEERS = {
     "mahalanobis": ("EmpiricalCovariance", False,
                     lambda s: EmpiricalCovariance(),
                     lambda m, x: m.mahalanobis(x)),
-    "knn": ("NearestNeighbors", True, lambda s: Neighbours(),
+    "knn": ("NearestNeighbors", True, lambda s: Neighbors(),
             lambda m, x: m.score(x)),
     "lof": ("LocalOutlierFactor", True, lambda s: LocalOutlierFactor(
         n_neighbors=20, novelty=True), lambda m, x: -m.score_samples(x)),
@@ -118,8 +118,8 @@ class Result:
         return statistics.median(run[4] for run in self.runs)
 
 
-class Labelled:
-    """A labelled set, loaded into the table labelled."""
+class Labeled:
+    """A labeled set, loaded into the table labeled."""
 
     def __init__(self, path):
         self.name = os.path.basename(path).split(".")[0]
@@ -131,18 +131,18 @@ class Labelled:
         self.rows, self.features = len(lines), len(features)
         self.anomalies = int(self.label.sum())
         self.columns = ", ".join(f"c{i}" for i in range(self.features))
-        session.run("DROP TABLE IF EXISTS labelled")
-        session.run("CREATE TABLE labelled (n int, is_anomaly boolean, " +
+        session.run("DROP TABLE IF EXISTS labeled")
+        session.run("CREATE TABLE labeled (n int, is_anomaly boolean, " +
                     ", ".join(f"c{i} {'float8' if f else 'text'}"
                               for i, f in enumerate(numeric)) + ")")
         subprocess.run(
             [PSQL, "-X", "-q", "-c",
-             "\\copy labelled FROM STDIN WITH (FORMAT csv)"],
+             "\\copy labeled FROM STDIN WITH (FORMAT csv)"],
             input="".join(f"{i},{label},{','.join(line[:-1])}\n" for
                           i, (line, label) in enumerate(
                               zip(lines, self.label))),
             text=True, check=True)
-        session.run("VACUUM ANALYZE labelled")
+        session.run("VACUUM ANALYZE labeled")
         self.x = self.scaled = None
         if all(numeric):
             x = np.array([[float(f or "nan") for f in line[:-1]]
@@ -182,12 +182,12 @@ def measure(name, data):
         fit = session.seconds(
             f"CREATE TABLE fitted AS SELECT ad_fit(ad_{name}() || "
             f"ad_sampling(seed => {seed}), {data.columns}) AS model "
-            "FROM labelled")
+            "FROM labeled")
         score = f"ad_score((SELECT model FROM fitted), {data.columns})"
         session.run("CREATE TABLE scores AS SELECT n, is_anomaly, "
-                    f"{score} AS score FROM labelled")
+                    f"{score} AS score FROM labeled")
         seconds = session.seconds(
-            f"SELECT max({score}) FROM generate_series(1, {copies}), labelled")
+            f"SELECT max({score}) FROM generate_series(1, {copies}), labeled")
         result.runs.append(judged(data) +
                            [fit, copies * data.rows / seconds])
     return result
@@ -283,7 +283,7 @@ def place_labels(axes, points):
     taken = [(px - 4, py - 4, px + 4, py + 4) for px, py in dots]
     area = axes.get_window_extent()
     start, end = area.x0 * scale, area.x1 * scale
-    for (px, py), (x, y, name, colour) in zip(dots, points):
+    for (px, py), (x, y, name, color) in zip(dots, points):
         width, height = 5 * len(name) + 5, 11
         best, side = None, 1
         for radius in (7, 14, 20, 28, 38, 50):
@@ -309,7 +309,7 @@ def place_labels(axes, points):
         # widths are a guess: the end nearest to the point is what holds
         anchor = {1: best[0] + 2, 0: (best[0] + best[2]) / 2, -1: best[2] - 2}
         axes.annotate(name, (x, y), (anchor[side] - px, best[1] + 2 - py),
-                      textcoords="offset points", fontsize=9, color=colour,
+                      textcoords="offset points", fontsize=9, color=color,
                       ha={1: "left", 0: "center", -1: "right"}[side],
                       arrowprops=None if beside else {
                           "arrowstyle": "-", "color": PEER, "linewidth": 0.6,
@@ -320,11 +320,11 @@ def draw_speed(ours, peers):
     """Accuracy against speed: mean ROC AUC over the rate of scoring."""
     figure, axes = plt.subplots(figsize=(8.5, 5.5), layout="constrained")
     points = []
-    for figures, colour, marker, label in (
+    for figures, color, marker, label in (
             (ours, NORMAL, "o", "this extension, a detector each"),
             (peers, PEER, "s", "scikit-learn's counterparts")):
         axes.scatter([f["rate"] for f in figures.values()],
-                     [f["auc"] for f in figures.values()], c=colour, s=36,
+                     [f["auc"] for f in figures.values()], c=color, s=36,
                      marker=marker, label=label, zorder=3)
         points += [(f["rate"], f["auc"], name, "black" if figures is ours
                     else "#666666") for name, f in figures.items()]
@@ -353,10 +353,10 @@ def draw_scores(histograms, figures, data):
             grid.flat, histograms.items()):
         edges = np.linspace(low, high, BINS + 1)
         top = max(normal.max(), anomalies.max())
-        for shares, colour in ((normal, NORMAL), (anomalies, ANOMALY)):
+        for shares, color in ((normal, NORMAL), (anomalies, ANOMALY)):
             axes.stairs(shares / top, edges, fill=True, linewidth=1,
-                        edgecolor=colour,
-                        facecolor=matplotlib.colors.to_rgba(colour, 0.45))
+                        edgecolor=color,
+                        facecolor=matplotlib.colors.to_rgba(color, 0.45))
         axes.set_title(f"{name}  ({figures[name].mean(0):.3f})", fontsize=9,
                        loc="left")
         axes.set_yticks([])
@@ -372,58 +372,8 @@ def draw_scores(histograms, figures, data):
         frameon=False, fontsize=9)
     figure.get_layout_engine().set(rect=(0, 0.03, 1, 0.97))
     figure.suptitle(f"Scores of the set {data.name}, and the ROC AUC: the "
-                    "less the colours overlap, the better", fontsize=11)
+                    "less the colors overlap, the better", fontsize=11)
     save(figure, "benchmark_scores.svg")
-
-
-INTRO = """This page compares every detector with its defaults over the labeled sets of [test/data](../test/data/README.md): how well it
-ranks the anomalies, and how fast it is. It is written by `make bench-report`, which measures everything again.
-
-A detector is fitted to all rows of a set without the labels and scores the same rows, as is usual for these sets. Figures
-of accuracy are means over {seeds} seeds (± their standard deviation where the seed makes a difference), times are medians of
-one process, scans included. scikit-learn's counterparts had the same parameters and, where the detector standardizes, standardized
-values; they read arrays in memory. They are left out where a set has categories.
-
-- **ROC AUC**: share of pairs of an anomaly and a normal row in which the anomaly scores higher; 0.5 is chance.
-- **average precision**: precision over all thresholds; chance is the share of anomalies.
-- **precision at n**: share of anomalies among the n rows that score highest, n being the number of anomalies."""
-
-ONE_GROUP = """Figures published for such systems, with all events in one
-group, compared with `ad_layering(event_type, side, price, quantity, ts, order_id)
-OVER (ORDER BY ts, id)` with the default rule, in one process, including
-the sort (27 November 2026, the Intel Xeon above, PostgreSQL 15, while another
-build was running; orders have ids, 3 % of the events start a sequence).
-
-| events | published | here |
-|---:|---:|---:|
-| 10,000 | 0.5 s | 0.06 s |
-| 1,000,000 | 60 s | 0.8 to 1.4 s |
-| 10,000,000 | 10 min | 18 s |
-
-A naive implementation compares each order with all events of its windows, and
-each cancel with all open orders: n times the events of a window, and n times
-the open orders. The rules here keep one cursor per bound of a window, so that
-each cursor passes each event once, and find orders by id, or by side, price and
-size, in a hash table: amortized O(1) per event, after the sort's O(n log n).
-Metrics read the events of a sequence again, within a budget proportional to the
-events passed."""
-
-YOUR_OWN = """The figures rank detectors that know nothing about your data. With labels, even a few, measure there:
-
-```sql
-CREATE TABLE checked AS SELECT * FROM ad_generate_blobs(2000, features => 4, contamination => 0.05, seed => 1);
-
-SELECT detector, round(ad_roc_auc(score, is_anomaly)::numeric, 3) AS roc_auc,
-       round(ad_average_precision(score, is_anomaly)::numeric, 3) AS average_precision
-FROM (SELECT detector, is_anomaly, ad_score(model, features) AS score
-      FROM checked, (SELECT detector, ad_fit(detector, features) AS model
-                     FROM checked, unnest(ARRAY['iforest', 'knn', 'ecod']) AS detector
-                     GROUP BY detector) m) s
-GROUP BY detector ORDER BY roc_auc DESC;
-```
-
-Here every row is scored by a model that has seen it. [`ad_benchmark`](compare.md) holds rows out, in folds, and returns error bars;
-[`ad_tune`](tune.md) searches for options. The metrics and their treatment of ties are described in [evaluation](evaluate.md), the uses of detectors in [detectors](detectors.md)."""
 
 
 def row(name, result):
@@ -451,14 +401,14 @@ def summary_rows(figures):
 
 def main():
     names = [name for name in detectors(session) if ONLY in name]
-    report = Report("Benchmark", session, [
+    report = Report("Every detector over the sets of test/data", session, [
         f"scikit-learn {sklearn.__version__}, one thread"],
         f"by `make bench-report`, {SEEDS} runs of each.")
     ours = {name: {} for name in names}
     peers = {name: {} for name in names if name in PEERS}
     sets, histograms = [], {}
     for path in sorted(glob.glob(os.path.join(SETS, "*.csv.gz"))):
-        data = Labelled(path)
+        data = Labeled(path)
         sets.append((data.name, data.title()))
         for name in names:
             ours[name][data.name] = measure(name, data)
@@ -484,7 +434,6 @@ def main():
     draw_speed(*chosen)
     draw_scores(histograms, {n: ours[n][SHOWN] for n in names}, shown)
 
-    report.intro(INTRO.format(seeds=SEEDS))
     report.section("Means over the sets",
                    "Best mean ROC AUC first. Times are geometric means.")
     header = ["ROC AUC", "average precision", "precision at n", "fit, ms",
@@ -496,7 +445,7 @@ def main():
         {**{f"**{n}**" if n in peers else n: f for n, f in chosen[0].items()
             if n in peers}, **chosen[1]}))
     report.text("![accuracy against speed of every detector and of "
-                "scikit-learn's](img/benchmark_speed.svg)")
+                "scikit-learn's](../../docs/img/benchmark_speed.svg)")
     report.section("Scores of normal rows and of anomalies",
                    f"How far apart a detector scores them, in {SHOWN}. Each "
                    "class is drawn to the same area; the outermost bins hold "
@@ -504,12 +453,7 @@ def main():
                    "and one percent above. Scores of different detectors are "
                    "not on one scale.")
     report.text("![histograms of the scores of each detector]"
-                "(img/benchmark_scores.svg)")
-    report.section("Your own data", YOUR_OWN)
-    for name in ("speed", "scale", "clients", "accuracy", "sweep",
-                 "arrays"):
-        report.text("\n".join(block("docs/benchmark.md", name)))
-    report.section("Layering in one group", ONE_GROUP)
+                "(../../docs/img/benchmark_scores.svg)")
     report.section("Set by set")
     for name, title in sets:
         report.text("### " + title)
@@ -521,7 +465,6 @@ def main():
                                 peers[detector][name]))
         report.table(["detector"] + header, rows)
     session.close()
-    report.lines = [*wrapped(report.lines)]
     report.write()
 
 

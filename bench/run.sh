@@ -13,14 +13,14 @@
 #   BENCH_ONLY=fit     only the sections whose name contains this; to the
 #                      terminal only
 #
-#   BENCH_SETS=DIR     labelled sets, for accuracy and labels; without, what was measured
+#   BENCH_SETS=DIR     labeled sets, for accuracy and labels; without, what was measured
 #                      before stays
 #
 # Figures that the documentation has go to bench/results/*.tsv, too, and from
 # there to where they are read (bench/figures.py).
 #
-# bench/report.py, which runs only if it is named, is the report on accuracy:
-# it goes to docs/benchmark.md, and its pictures to docs/img.
+# bench/report.py, which runs only if it is named, measures every detector over
+# the sets of test/data; its pictures go to docs/img.
 
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../test/lib.sh"
@@ -65,7 +65,7 @@ failed=()
 for name in "${names[@]}"; do
 	ad_say "== $name"
 	if [[ $name = accuracy || $name = labels ]] && [ -z "${BENCH_SETS:-}" ]; then
-		ad_say "BENCH_SETS names no directory of labelled sets: left out"
+		ad_say "BENCH_SETS names no directory of labeled sets: left out"
 		continue
 	fi
 	# tables of one are none of the next one's business
@@ -78,6 +78,7 @@ for name in "${names[@]}"; do
 		export PGDATABASE=bench_$name
 		PGHOST=$BENCH_PRELOADED ad_psql -q -c 'CREATE EXTENSION anomaly'
 	fi
+	bench_watch
 	set +e
 	if [ -f "$ad_root/bench/$name.py" ]; then
 		/usr/bin/python3 "$ad_root/bench/$name.py" >"$ad_work/$name.md"
@@ -95,12 +96,10 @@ for name in "${names[@]}"; do
 	fi
 	if ! bench_keeps || [ -n "${BENCH_ONLY:-}" ]; then
 		continue
-	elif [ "$name" = report ]; then
-		cp "$ad_work/report.md" "$ad_root/docs/benchmark.md"
+	fi
+	bench_keep_page "$ad_work/$name.md" "$name.md"
+	if [ "$name" = report ]; then
 		cp "$BENCH_PICTURES"/*.svg "$ad_root/docs/img/"
-	else
-		mkdir -p "$ad_root/bench/results"
-		cp "$ad_work/$name.md" "$ad_root/bench/results/$name.md"
 	fi
 done
 if bench_keeps && [ -z "${BENCH_ONLY:-}" ]; then

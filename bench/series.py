@@ -1,7 +1,7 @@
 """Time series: speed beside R and statsmodels, and cost a row.
 
 Needs R (Debian: r-base-core) and statsmodels (python3-statsmodels). What is
-found on labelled series is measured by bench/series_labelled.py.
+found on labeled series is measured by bench/series_labeled.py.
 """
 import os
 import subprocess
@@ -61,7 +61,7 @@ report = Report("Time series: speed", session, [
     f"{r_version}, statsmodels {statsmodels.__version__}, "
     f"numpy {np.__version__}, one thread each",
     f"{POINTS:,} points: two seasons, a trend and noise, stored as float8[]",
-    "times are processor time of the one process, so that neighbours on the "
+    "times are processor time of the one process, so that neighbors on the "
     "machine do not count"])
 
 

@@ -1,4 +1,4 @@
-"""What is kept of labelled series (bench/series_labelled.py), as tables.
+"""What is kept of labeled series (bench/series_labeled.py), as tables.
 
 bench/results/series_accuracy.tsv has a line for each method and series,
 series_options.tsv one for each value of an option, the default first.
@@ -101,7 +101,7 @@ def cell(value, x, verdict, cost):
 
 
 def option_rows(rows):
-    """A row for each option: the default, and its neighbours. What a row
+    """A row for each option: the default, and its neighbors. What a row
     costs is said where it depends on the option."""
     every = {}
     for function, option, value, *x in rows:

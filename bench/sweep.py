@@ -1,6 +1,6 @@
-"""Rows, columns and contamination: every detector of the catalogue, swept.
+"""Rows, columns and contamination: every detector of the catalog, swept.
 
-Data are of ad_generate_blobs(): normal rows around three centres, anomalies
+Data are of ad_generate_blobs(): normal rows around three centers, anomalies
 anywhere else; where contamination is swept there are two columns, and normal
 rows are spread three times as far, so that they overlap. Ten columns, 10,000
 rows and 5 % of anomalies where nothing else is swept. Fits and scores are

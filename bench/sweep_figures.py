@@ -31,10 +31,8 @@ ABOUT = (
     "pages. Values that do not reach a published figure are bold.")
 ABOUT_CLIENTS = (
     "One row per call, with a named model, prepared statements, and "
-    "8 clients on the same two processors. These are elapsed times, and the "
-    "machine had other work: the 95th and 99th percentiles are waits for a "
-    "processor of about 4 ms. [Speed on two processors]"
-    "(#speed-on-two-processors) has the same figures for a forest.")
+    "8 clients on the same two processors; these are elapsed times. "
+    "[Several clients](#several-clients) has more of a forest.")
 ABOUT_CONTAMINATION = (
     "Average precision by contamination: 10,000 rows of two columns, anomalies "
     "are anywhere, including among the normal rows.")

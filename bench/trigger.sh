@@ -58,10 +58,6 @@ single() {
 }
 
 {
-	echo "# Scoring in a trigger"
-	echo
-	echo "Measured by \`bench/run.sh trigger\`, fsync off, three features, an isolation forest of 100 trees, on $(bench_about)"
-	echo
 	echo "Elapsed microseconds an insert: $ROWS rows of one statement, and one row a transaction (pgbench, prepared)."
 	echo
 	echo "| | one statement | one row a transaction |"
@@ -76,4 +72,9 @@ single() {
 		esac
 		echo "| $what | $(bulk $t) | $(single $t) |"
 	done
-}
+} >"$ad_work/trigger.page"
+echo "# Scoring in a trigger"
+echo
+echo "Measured by \`bench/run.sh trigger\`, fsync off, three features, an isolation forest of 100 trees, on $(bench_about)"
+echo
+cat "$ad_work/trigger.page"

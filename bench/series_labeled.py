@@ -1,12 +1,12 @@
-"""Detection on labelled series: methods side by side, options one by one.
+"""Detection on labeled series: methods side by side, options one by one.
 
-    bench/run.sh series_labelled
+    bench/run.sh series_labeled
 
 Series are those of test/data/series. What is measured of them is kept in
 bench/results/series_accuracy.tsv and series_options.tsv, from where
 bench/figures.py puts it into the documents.
 
-    BENCH_SERIES=DIRECTORY BENCH_ONLY=methods bench/run.sh series_labelled
+    BENCH_SERIES=DIRECTORY BENCH_ONLY=methods bench/run.sh series_labeled
 
 measures the methods on series of your own, for the terminal only: each
 NAME.csv.gz has a header and columns time, value, label, 1 for an anomaly; one
@@ -18,13 +18,11 @@ import gzip
 import io
 import os
 import subprocess
-from datetime import date
 
 import numpy as np
 
 import series_figures
-from lib import (KEEPS, ONLY, PSQL, Report, Session, busy, processor,
-                 progress)
+from lib import KEEPS, ONLY, PSQL, Report, Session, measured_on, progress
 from measures import f1, false_alarms, found, vus_pr
 from series_figures import overall
 
@@ -78,7 +76,7 @@ METHODS = {
 
 # Options: the function, a call of it with {} for an option, the columns of it
 # that score (a point, an episode), whether it has a verdict; and of each
-# option the default, in words, and its neighbours, as one writes them.
+# option the default, in words, and its neighbors, as one writes them.
 OPTIONS = [
     ("ad_stl", "ad_stl(v, ts, ad_stl_options({}))",
      (".score", ".window_score"), True, {
@@ -136,7 +134,7 @@ CHANGES = {"penalty": ["3 ln n", "2 * ln(200)", "4 * ln(200)", "6 * ln(200)"],
 
 
 def load(session):
-    session.run("CREATE TABLE labelled (series text, ts timestamp, v float8, "
+    session.run("CREATE TABLE labeled (series text, ts timestamp, v float8, "
                 "label int)")
     for path in sorted(glob.glob(os.path.join(DATA, "*.csv.gz"))):
         name = os.path.basename(path)[:-7].removeprefix("nab_")
@@ -145,19 +143,19 @@ def load(session):
             csv.writer(out).writerows(
                 [name] + row for row in list(csv.reader(lines))[1:])
         subprocess.run(
-            [PSQL, "-X", "-q", "-c", "\\copy labelled FROM STDIN csv"],
+            [PSQL, "-X", "-q", "-c", "\\copy labeled FROM STDIN csv"],
             input=out.getvalue(), text=True, check=True)
-    session.run("VACUUM ANALYZE labelled")
+    session.run("VACUUM ANALYZE labeled")
 
 
-WINDOWS = """FROM labelled WINDOW w AS (PARTITION BY series ORDER BY ts),
+WINDOWS = """FROM labeled WINDOW w AS (PARTITION BY series ORDER BY ts),
     p AS (PARTITION BY series), m AS (PARTITION BY series ORDER BY ts
         ROWS BETWEEN 50 PRECEDING AND 50 FOLLOWING)"""
 
 
 def judged(session, scores, flag):
     """{series: figures} of expressions: VUS-PR of each score, F1, false
-    alarms a day, labelled windows found and all of them. What is NULL, as in
+    alarms a day, labeled windows found and all of them. What is NULL, as in
     a warm-up, is 0; without a flag the highest scores are flagged."""
     columns = [*scores, f"({flag})::int" if flag else "0"]
     rows, _ = session.run(
@@ -198,7 +196,7 @@ def options(session):
             f"SELECT count(x) FROM (SELECT {expression} OVER w AS x "
             f"{WINDOWS}) s") for _ in range(3)) / nrows * 1e6
 
-    nrows = int(session.value("SELECT count(*) FROM labelled"))
+    nrows = int(session.value("SELECT count(*) FROM labeled"))
     floor, known, rows = cost("lag(v)"), {}, []
     for function, call, columns, verdict, every in OPTIONS:
         named = "options(" in call      # not a place in the call
@@ -261,12 +259,10 @@ def main():
     session = Session()
     session.run("SET jit = off")
     load(session)
-    report = Report("Labelled series: methods and options", session, [
+    report = Report("Labeled series: methods and options", session, [
         f"series of {OTHER or 'the Numenta benchmark (test/data/series)'}; "
         "times are processor time beyond lag(v), the least of three runs"],
-        "by `bench/run.sh series_labelled`.")
-    about = (f"{processor()}; {report.server}; {date.today()}, "
-             f"{os.environ['BENCH_COMMIT']}. {busy()}").strip()
+        "by `bench/run.sh series_labeled`.")
     if ONLY in "methods":
         measured = detection(session)
         series_figures.write_methods(report, measured)
@@ -274,6 +270,7 @@ def main():
         rows = options(session) + changes(session)
         series_figures.write_options(report, rows)
     if KEEPS and not ONLY:
+        about = measured_on(report.server, "one run")
         series_figures.keep_methods(measured, about)
         series_figures.keep_options(rows, about)
     report.write()
