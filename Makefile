@@ -17,8 +17,8 @@
 #   make docs            writes docs/reference.md from the comments of the objects
 #   make bench           measures speed (bench/results)
 #   make bench-speed     of that, the figures that have a target
-#   make bench-report    measures accuracy and speed (docs/benchmark.md); of
-#                        labelled sets of yours with BENCH_SETS=DIRECTORY
+#   make bench-report    measures accuracy (docs/benchmark.md), too of labeled
+#                        sets of yours with BENCH_SETS=DIRECTORY
 #
 # The first ones need PostgreSQL's server headers and LAPACK; say
 # PG_CONFIG=/path/to/pg_config if there are several. The others start from a
@@ -89,7 +89,7 @@ bench-speed:
 	bench/run.sh iforest single concurrency scale groups auto
 bench-report:
 	test/setup.sh bench
-	bench/run.sh accuracy sweep report
+	bench/run.sh accuracy labels series_labeled market_judged report
 else
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq ($(wildcard $(PGXS)),)

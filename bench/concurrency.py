@@ -16,7 +16,7 @@ from speed_figures import CLIENTS, PRELOADS, SCRIPTS, SPREAD
 
 ROWS = scaled(100_000, 1000)
 BACKLOG = scaled(1_000_000, 2000)
-SECONDS = 3 if ROWS >= 100_000 else 1
+SECONDS = 2 if ROWS >= 100_000 else 1
 BESIDE = 4                      # clients beside a job
 COLUMNS = [f"c{i}" for i in range(1, 11)]
 VALUES = ", ".join(f"{i / 10}::float8" for i in range(-4, 6))

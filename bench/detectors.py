@@ -25,7 +25,7 @@ from lib import (KEEPS, ONLY, ROUNDS, Report, Session, copy_doubles, detectors,
 
 ROWS = scaled(1_000_000, 2000)
 SIZES = [scaled(n, 200) for n in (1_000, 10_000, 50_000)]
-SECONDS = 1.0                   # about how long a timing should take
+SECONDS = 0.5                   # about how long a timing should take
 COLUMNS = 10
 
 
@@ -341,23 +341,22 @@ def bench_in_sample(data):
                  f"ARRAY[{columns()}]) OVER () AS s FROM wide "
                  f"WHERE n <= {n}) o")
         try:
-            times = interleaved({"ours": lambda: session.seconds(query),
-                                 "peer": lambda: python_seconds(
-                                     lambda: peer(head))},
-                                rounds=3)
+            took = median(interleaved({name: lambda: session.seconds(query)},
+                                      rounds=3)[name])
         except RuntimeError as error:
             progress(f"{name} in-sample: {error}")
             report.text(f"In-sample scores of {name} over {n:,} rows could "
                         "not be taken.")
             globals()["session"] = one_process(Session())
             continue
-        over = ratio(times["peer"], times["ours"])
-        rows.append([name, f"{n:,}", f"{median(times['ours']):.2f}",
-                     f"{median(times['peer']):.2f}", number(over),
-                     met(over, 3, at_most=False) if name == "lof" else ""])
+        # which takes the better part of a minute
+        its = python_seconds(lambda: peer(head))
+        rows.append([name, f"{n:,}", f"{took:.2f}", f"{its:.2f}",
+                     number(its / took),
+                     met(its / took, 3, at_most=False) if name == "lof" else ""])
     if rows:
         report.section("In-sample", "`ad_outlier(…) OVER ()` over an array, "
-                       "beside `fit_predict`. Three rounds.")
+                       "beside one run of `fit_predict`.")
         report.table(["detector", "rows", "seconds", "scikit-learn",
                       "times as fast", "target"], rows)
 

@@ -478,6 +478,18 @@ def clients_section():
     return lines
 
 
+def one_group_section():
+    """The part of docs/benchmark.md on events in one group."""
+    figures = {processor: x for processor, x in speed_figures.read()[0].items()
+               if any(key in x for key, *_ in speed_figures.ONE_GROUP)}
+    return ["", speed_figures.measured_on("market"),
+            *table(["events", "published"] + list(figures),
+                   [[events, published] + [
+                       f"{text(x[key])} s" if key in x else ""
+                       for x in figures.values()]
+                    for key, events, published in speed_figures.ONE_GROUP]), ""]
+
+
 def group_figures():
     """What docs/groups.md says of speed."""
     keys = [key for key, *_ in FIGURES if key.startswith("group_")]
@@ -574,6 +586,7 @@ BLOCKS = {
                           "accuracy": accuracy_section,
                           "sweep": sweep_section,
                           "arrays": series_arrays_figures.section,
+                          "one_group": one_group_section,
                           "report": report_section, "sets": sets_section},
     "docs/groups.md": {"figures": group_figures},
     "docs/auto.md": {"accuracy": auto_accuracy, "labels": labels_curve,

@@ -73,14 +73,16 @@ def alerts_of(name):
                              f"WHERE job = '{name}'"))
 
 
-def backlog(table, rule, rounds=ROUNDS, **options):
-    """Seconds of a whole table, by a new job each time, and its alerts."""
+def backlog(table, rule, keep=False, **options):
+    """Seconds of a whole table, by a new job each time, and its alerts. The
+    last job can be kept."""
     times = []
-    for _ in range(rounds):
+    for i in range(ROUNDS):
         create_job("backlog", table, rule, **options)
         times.append(busy(session, "CALL ad_run_job('backlog')"))
         alerts = alerts_of("backlog")
-        session.run("SELECT ad_drop_job('backlog')")
+        if not keep or i < ROUNDS - 1:
+            session.run("SELECT ad_drop_job('backlog')")
         progress(f"{table} {rule} {options}: {times[-1][0]:.2f} s")
     return [median([t[i] for t in times]) for i in (0, 1)] + [alerts]
 
@@ -161,23 +163,21 @@ def bench_ten():
     rows, rates = [], []
     first = BACKLOG
     for rule, what in RULES.items():
-        times = backlog("large", what)
-        create_job("ten", "large", what)
-        session.run("CALL ad_run_job('ten')")
+        times = backlog("large", what, keep=True)
         progress(f"large {rule}: {times[0]:.1f} s")
         key = "job_large" if what == NEVER else "job_large_alerts"
         rates.append(rate(rule, BACKLOG, times,
                           report.figure(key, BACKLOG / times[0])))
         # settles what the end of the backlog left open
-        session.run("CALL ad_run_job('ten')")
+        session.run("CALL ad_run_job('backlog')")
         add = ordinary if what == NEVER else outlying
-        (cold, warm), first = new_rows("large", "ten", add, first)
+        (cold, warm), first = new_rows("large", "backlog", add, first)
         key = "job_ten" if what == NEVER else "job_ten_alerts"
         rows.append([f"{rule}, a warm session", number(warm[0]),
                      number(warm[1]), report.figure(key, warm[0])])
         rows.append([f"{rule}, the first call of a session", number(cold[0]),
                      number(cold[1]), ""])
-        session.run("SELECT ad_drop_job('ten')")
+        session.run("SELECT ad_drop_job('backlog')")
     report.section("A backlog of ten million", f"{BACKLOG:,} rows.")
     report.table(RATES, rates)
     report.section("Ten new rows", f"In a job over {BACKLOG:,} rows; with "

@@ -24,6 +24,7 @@ export PGTZ=UTC
 for parts in 1000 1; do
 	# bursts of four orders, three cancels and a trade of the other side
 	q <<SQL
+SET client_min_messages = warning;
 DROP TABLE IF EXISTS events;
 CREATE TABLE events AS
 SELECT i AS id, 'A' || b * 7919 % $parts AS account_id, 'P' || b % least(3, $parts) AS product_id,

@@ -133,6 +133,35 @@ for rule in window strict anchored; do
 	echo "$a $b" | awk -v r=$rule '{printf "| %s | %s | %s | %.2f |\n", r, $1, $2, $2 / $1}' >> "$OUT"
 done
 
+# The same events as one group, in the order of time, which the sort makes.
+{
+	echo
+	echo "## All events in one group"
+	echo
+	echo "\`ad_layering(event_type, side, price, quantity, ts, order_id) OVER (ORDER BY ts, id)\`, elapsed, the sort included."
+	echo
+	echo "| events | sequences | seconds |"
+	echo "|---:|---:|---:|"
+} >> "$OUT"
+one_group() {
+	local rows found
+
+	rows=$(q -c "SELECT count(*) FROM order_events WHERE account_id < $1")
+	: >"$LIB/times"
+	for i in $(seq "$RUNS"); do
+		found=$(q -c "SET max_parallel_workers_per_gather = 0; SET jit = off; SET work_mem = '1GB'" -c '\timing on' -c "SELECT count(l) FROM (SELECT ad_layering(event_type, side, price, quantity, ts, order_id) OVER (ORDER BY ts, id) AS l FROM order_events WHERE account_id < $1) x WHERE l IS NOT NULL")
+		sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' <<<"$found" >>"$LIB/times"
+	done
+	found=$(sed -n 's/^\([0-9]*\)$/\1/p' <<<"$found")
+	median <"$LIB/times" | awk -v n="$rows" -v f="$found" -v key="$2" -v keys="$KEYS" '{
+		printf "| %d | %d | %.2f |\n", n, f, $1 / 1000
+		print key, $1 / 1000 >>keys }' >>"$OUT"
+}
+echo "timing one group" >&2
+one_group $((PARTITIONS / 10000)) group_of_10k
+one_group $((PARTITIONS / 100)) group_of_1m
+one_group "$PARTITIONS" group_of_10m
+
 echo "timing the rules over arrays" >&2
 {
 	echo

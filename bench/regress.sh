@@ -37,11 +37,11 @@ start_side() {
 	if [ -n "$commit" ]; then
 		mkdir "$ad_work/tree"
 		git -C "$ad_root" archive "$commit" | tar -xf - -C "$ad_work/tree"
-		ad_root=$ad_work/tree ad_build
+		ad_root=$ad_work/tree ad_build with_llvm=no
 	else
-		ad_build
+		ad_build with_llvm=no
 	fi
-	ad_install
+	ad_install with_llvm=no
 	ad_start_server "shared_buffers = '256MB'" "autovacuum = off" "jit = off" \
 		"max_parallel_workers_per_gather = 0" "synchronous_commit = off"
 	ad_psql -q -c 'CREATE EXTENSION anomaly'

@@ -1,8 +1,9 @@
 #!/bin/bash
 #
-# Runs the benchmarks (bench/NAME.py or NAME.sh, all or those named), each in a
-# database of its own of a private server, and writes a table of each to
-# bench/results/NAME.md.
+# Runs the benchmarks (bench/NAME.py or NAME.sh), each in a database of its own
+# of a private server, and writes a table of each to bench/results/NAME.md: those
+# that are named, or all that measure speed. Those of accuracy are run by
+# "make bench-report".
 #
 #   BENCH_SCALE=0.01   a quick run on a hundredth of the rows; its table goes
 #                      to the terminal only
@@ -19,8 +20,8 @@
 # Figures that the documentation has go to bench/results/*.tsv, too, and from
 # there to where they are read (bench/figures.py).
 #
-# bench/report.py, which runs only if it is named, measures every detector over
-# the sets of test/data; its pictures go to docs/img.
+# bench/report.py measures every detector over the sets of test/data; its pictures
+# go to docs/img.
 
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../test/lib.sh"
@@ -30,7 +31,11 @@ names=("$@")
 if [ ${#names[@]} -eq 0 ]; then
 	for file in "$ad_root"/bench/*.py; do
 		name=$(basename "$file" .py)
-		case $name in lib | *figures | measures | regress | report) ;; *) names+=("$name") ;; esac
+		case $name in
+			lib | *figures | measures | regress) ;;
+			accuracy | labels | series_labeled | market_judged | report) ;;
+			*) names+=("$name") ;;
+		esac
 	done
 	names+=(market trigger layering_job)
 fi
@@ -65,7 +70,7 @@ failed=()
 for name in "${names[@]}"; do
 	ad_say "== $name"
 	if [[ $name = accuracy || $name = labels ]] && [ -z "${BENCH_SETS:-}" ]; then
-		ad_say "BENCH_SETS names no directory of labeled sets: left out"
+		ad_say "BENCH_SETS names no directory of labeled sets: what was measured before stays"
 		continue
 	fi
 	# tables of one are none of the next one's business

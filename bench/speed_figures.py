@@ -30,8 +30,14 @@ CLIENTS = (1, 2, 4, 8)
 SPREAD = (("tps", "a second"), ("p50", "p50, µs"), ("p95", "p95"),
           ("p99", "p99"))
 
+# What bench/market.sh measures of events in one group: key, how many they are,
+# what is published for them.
+ONE_GROUP = [("group_of_10k", "10,000", "0.5 s"), ("group_of_1m", "1,000,000", "60 s"),
+             ("group_of_10m", "10,000,000", "10 min")]
+
 # Keys that tables of their own have.
 KEYS = (
+    [key for key, *_ in ONE_GROUP] +
     [f"scale_{what}_{n}" for n in SCALES for what, _ in SCALE_WHAT] +
     [f"clients_{server}_{script}_{n}_{figure}" for server, _ in PRELOADS
      for script, _ in SCRIPTS for n in CLIENTS for figure, _ in SPREAD] +

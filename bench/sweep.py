@@ -13,7 +13,7 @@ One row a call is 8 clients of bench/clients.c, prepared statements, the model b
 its name.
 """
 import sweep_figures
-from lib import (KEEPS, ONLY, ROUNDS, SCALE, MemoryWatch, Report, Session,
+from lib import (KEEPS, ONLY, ROUNDS, MemoryWatch, Report, Session,
                  clients, detectors, measured_on, median, progress, scaled)
 
 ROWS = [scaled(n, 100) for n in (1_000, 10_000, 100_000, 1_000_000)]
@@ -21,8 +21,7 @@ COLUMNS = (2, 10, 50, 200)
 CONTAMINATION = (0.01, 0.05, 0.1, 0.3)
 USUAL = (scaled(10_000, 100), 10, 0.05)
 SECONDS = 0.5                   # about how long scores are timed
-LATENCY_SECONDS = 2 if SCALE == 1 else 1
-
+LATENCY_SECONDS = 1
 
 
 def one_process():
@@ -35,7 +34,7 @@ def one_process():
 
 session = one_process()
 report = Report("Sweeps over rows, columns and contamination", session, [],
-                "by `make bench-report`.")
+                f"by `make bench`, medians of {ROUNDS} rounds.")
 measured = {}
 
 
