@@ -392,7 +392,7 @@ def main(bench=None, file=None):
         return
     about = measured_on(os.environ["BENCH_SERVER"])
     if bench is None:
-        print(about)
+        print(f"{processor_name(about)}: {about}")
     elif KEEPS:
         with open(file, encoding="utf-8") as measured:
             pairs = [line.split() for line in measured]
