@@ -73,7 +73,7 @@ FIGURES = [
      "<=", 10),
     ("group_misses", "in mixed order, a cache that does not, µs a row",
      "<=", 200),
-    ("row_select", "`SELECT 1` by pgbench, µs", None, 0),
+    ("row_select", "`SELECT 1`, µs", None, 0),
     ("row_name", "one warm row, model by name, µs", "<=", 17),
     ("row_bytes", "one warm row, model by its bytes, µs", "<=", 17),
     ("eight_tps", "8 clients, rows/s", None, 0),
@@ -117,8 +117,9 @@ TOPICS = {
     "more in [forests](../bench/results/iforest.md).",
     "group_fit": "### A model for each group\n\n2,000 groups of two features; more in "
     "[groups](../bench/results/groups.md).",
-    "row_select": "### One row\n\nPrepared statements; one client and its backend share a "
-    "processor, eight share two. More in [one row](../bench/results/single.md) and "
+    "row_select": "### One row\n\nPrepared statements over a unix socket; one client and its backend share "
+    "a processor, eight share two. By `bench/clients.c`; before commit 4bcc764 by pgbench, "
+    "which notes 0 for an answer that is there at once. More in [one row](../bench/results/single.md) and "
     "[below](#several-clients).",
     "pglz_sketch": "### Models in a column",
     "job_rows": "### Jobs\n\nFour columns; more in [jobs](../bench/results/jobs.md).",
