@@ -29,7 +29,7 @@ report = Report("Jobs", session, [
     "that no row meets",
     "log without full pages, fsync off, autovacuum off"],
     "by `bench/run.sh jobs`: processor time of the session that runs the job, "
-    "and the clock beside it; medians.")
+    f"and the clock beside it; medians of {ROUNDS} runs.")
 
 
 def busy(s, statement):

@@ -16,7 +16,7 @@ report overlaps, precision the share of reports that are right.
     BENCH_SCALE=0.1 bench/run.sh market_judged      5 seeds
     BENCH_SEEDS=5 BENCH_TERMINAL=1 bench/run.sh market_judged
 
-Writes bench/results/market_judged.tsv and .md; the latter's tables are those
+Writes bench/results/market_judged.tsv, and a page whose tables are those
 of docs/market-judged.md.
 """
 import multiprocessing
@@ -442,8 +442,10 @@ def main():
                 sorted(kinds.items(), key=lambda k: -k[1] / per[k[0]])
                 if n / days / per[kind] >= 0.005) or "none") + " |")
     text = "\n".join(
-        [f"{SEEDS} seeds, {int(events):,} events; recall / precision in "
-         "percent.", "", "| rule | noise 0 | 1 | 2 | 3 |",
+        ["# The market rules, judged", "",
+         f"At {os.environ['BENCH_COMMIT']} by `bench/run.sh market_judged`; what "
+         "is caught does not depend on the processor.", "",
+         f"{SEEDS} seeds, {int(events):,} events; recall / precision in percent.", "", "| rule | noise 0 | 1 | 2 | 3 |",
          "|---|---|---|---|---|"] + tables +
         ["", "False reports of an account in three hours, over all noise levels, where "
          "there are 0.01 or more:", "", "| rule | by whom |", "|---|---|"] +
@@ -451,8 +453,6 @@ def main():
     sys.stdout.write(text)
     if KEEPS:
         here = os.path.dirname(os.path.abspath(__file__)) + "/results/"
-        with open(here + "market_judged.md", "w") as out:
-            out.write("# The market rules, judged\n\n" + text)
         with open(here + "market_judged.tsv", "w") as out:
             out.write("rule\tnoise\tplanted\tcaught\trecall\treports\tright\t"
                       "precision\n")

@@ -35,7 +35,7 @@ def headline(speed, _):
         "many as scikit-learn 1.2.1 and "
         f"{x['sk_newer']:.0f} × as many as the method "
         f"of its newer releases; a fit of a million rows takes {x['fit_s']:.2f} "
-        f"s, {x['fit_0']:.1f} × ten `sum()`s over them; one row in a "
+        f"s, {x['fit_0']:.1f} × ten `sum()`s; one row in a "
         f"prepared statement takes {number(x['row_name'])} µs, "
         f"{number(x['row_name'] - x['row_select'])} more than `SELECT 1`. "
         "[How that was measured](#speed).", 100, break_on_hyphens=False)
