@@ -548,24 +548,13 @@ def sweep_section():
             "(compare.md#a-page-to-read).", ""]
 
 
-def report_page():
-    """bench/results/report.md without its title: what is above its last
-    section, and that."""
-    with open(os.path.join(RESULTS, "report.md"), encoding="utf-8") as page:
-        text = page.read().replace("(../../docs/img/", "(img/")
-    above, below = text.split("\n## Set by set\n")
-    return (above.split("\n", 1)[1].replace("\n## ", "\n### ").split("\n"),
-            below.split("\n"))
-
-
 def report_section():
-    """The part of docs/benchmark.md on bench/report.py."""
-    return report_page()[0] + [""]
-
-
-def sets_section():
-    """The same, set by set."""
-    return report_page()[1]
+    """The part of docs/benchmark.md on bench/report.py: its page, but for the
+    title and its last section, which is on every set."""
+    with open(os.path.join(RESULTS, "report.md"), encoding="utf-8") as page:
+        above = page.read().split("\n## Set by set\n")[0]
+    return [*above.replace("(../../docs/img/", "(img/").replace(
+        "\n## ", "\n### ").split("\n")[1:], ""]
 
 
 def readme(block_):
@@ -588,7 +577,7 @@ BLOCKS = {
                           "sweep": sweep_section,
                           "arrays": series_arrays_figures.section,
                           "one_group": one_group_section,
-                          "report": report_section, "sets": sets_section},
+                          "report": report_section},
     "docs/groups.md": {"figures": group_figures},
     "docs/auto.md": {"accuracy": auto_accuracy, "labels": labels_curve,
                      "cost": auto_cost},
