@@ -29,15 +29,19 @@ set -euo pipefail
 
 names=("$@")
 if [ ${#names[@]} -eq 0 ]; then
+	# first those whose figures documents have
+	names=(single auto export series series_arrays concurrency iforest groups scale
+		market jobs sweep detectors)
 	for file in "$ad_root"/bench/*.py; do
 		name=$(basename "$file" .py)
+		case " ${names[*]} " in *" $name "*) continue ;; esac
 		case $name in
 			lib | *figures | measures | regress) ;;
 			accuracy | labels | series_labeled | market_judged | report) ;;
 			*) names+=("$name") ;;
 		esac
 	done
-	names+=(market trigger layering_job)
+	names+=(trigger layering_job)
 fi
 bench_begin
 
@@ -106,8 +110,7 @@ for name in "${names[@]}"; do
 	if [ "$name" = report ]; then
 		cp "$BENCH_PICTURES"/*.svg "$ad_root/docs/img/"
 	fi
-done
-if bench_keeps && [ -z "${BENCH_ONLY:-}" ]; then
+	# whoever interrupts the next one finds documents of what has been measured
 	/usr/bin/python3 "$ad_root/bench/figures.py"
-fi
+done
 [ ${#failed[@]} = 0 ] || ad_die "failed: ${failed[*]}"
