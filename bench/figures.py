@@ -118,7 +118,7 @@ TOPICS = {
     "group_fit": "### A model for each group\n\n2,000 groups of two features; more in "
     "[groups](../bench/results/groups.md).",
     "row_select": "### One row\n\nPrepared statements over a unix socket; one client and its backend share "
-    "a processor, eight share two. By `bench/clients.c`; before commit 4bcc764 by pgbench, "
+    "a processor, eight share two. By `bench/clients.c`; those of 0.2.0 and of commit 03d3dfd by pgbench, "
     "which notes 0 for an answer that is there at once. More in [one row](../bench/results/single.md) and "
     "[below](#several-clients).",
     "pglz_sketch": "### Models in a column",
