@@ -76,7 +76,6 @@ typedef struct AdForestExplainer
 	double	   *at;
 	double	   *weight;
 	AdShapleySplit *splits;		/* of all trees */
-	double	   *lengths;		/* of all leaves */
 	uint32	   *first;			/* per tree, and the end: splits before it */
 	AdShapleyTree scratch;
 	double	   *sum;			/* per column and point */
@@ -316,9 +315,10 @@ typedef struct Splitter
 	const ShapNode *nodes;		/* of the tree; the root is node 0 */
 	uint32	   *last;			/* per column: where its last split led to */
 	uint32	   *above;			/* per node: the same for its column */
-	double	   *keep;			/* per node: see AdShapleySplit */
+	double	   *keep;			/* per node: rows that keep to the path there
+								 * at all splits on the column that led there */
 	uint32	   *queue;			/* nodes in level order */
-	uint32	   *number;			/* per node: as a split or leaf */
+	uint32	   *number;			/* per node: where in level order */
 } Splitter;
 
 /* Note for a node and those below which splits are above on their columns. */
@@ -344,50 +344,44 @@ note_path(Splitter *s, uint32 root, uint32 at)
 	s->last[n->column] = above;
 }
 
-/* Make the splits and leaves of a tree, in level order. */
+/* Make the splits of a tree, in level order. */
 static void
 make_splits(const AdForestExplainer *e, Splitter *s, uint32 tree, int cols)
 {
 	uint32		root = e->roots[tree];
-	AdShapleySplit *split = e->splits + e->first[tree];
-	double	   *length = e->lengths + e->first[tree] + tree;
-	uint32		nsplits = e->first[tree + 1] - e->first[tree];
-	uint32		splits = 0;
-	uint32		leaves = 0;
+	AdShapleySplit *to = e->splits + e->first[tree];
+	uint32		n = 1;
 
 	s->nodes = e->nodes + root;
 	memset(s->last, 0, cols * sizeof(uint32));
 	s->keep[0] = 1;
 	note_path(s, root, 0);
-	s->queue[0] = 0;
-	s->number[0] = s->nodes[0].right ? splits++ : leaves++;
-	for (uint32 i = 0; i < splits + leaves; i++)
+	s->queue[0] = s->number[0] = 0;
+	for (uint32 i = 0; i < n; i++)
 	{
 		uint32		at = s->queue[i];
-		const ShapNode *n = &s->nodes[at];
-		AdShapleySplit *to;
+		const ShapNode *node = &s->nodes[at];
 
-		if (n->right == 0)
-		{
-			length[s->number[at] - nsplits] = n->length;
+		if (node->right == 0)
 			continue;
-		}
-		to = &split[s->number[at]];
-		to->threshold = n->threshold;
-		to->coefficient = n->coefficient;
-		to->column = n->column;
+		to->threshold = node->threshold;
+		to->coefficient = node->coefficient;
+		to->node = i;
+		to->column = node->column;
 		to->last = s->number[s->above[at]];
-		for (int side = 0; side < 2; side++)
+		for (int side = 0; side < 2; side++, n++)
 		{
-			uint32		child = side ? n->right - root : at + 1;
+			uint32		child = side ? node->right - root : at + 1;
 
-			s->queue[splits + leaves] = child;
-			s->number[child] = s->nodes[child].right ? splits++ :
-				nsplits + leaves++;
-			to->child[side] = s->number[child];
-			to->keep[side] = s->keep[child];
-			to->share[side] = side ? 1 - n->left_share : n->left_share;
+			s->queue[n] = child;
+			s->number[child] = n;
+			to->rows[side][0] = side ? 1 - node->left_share :
+				node->left_share;
+			to->rows[side][1] = s->keep[child];
+			to->length[side] = s->nodes[child].right ? 1 :
+				s->nodes[child].length;
 		}
+		to++;
 	}
 }
 
@@ -398,6 +392,7 @@ prepare_shapley(AdForest *f, AdForestExplainer *e)
 	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(f));
 	int			points = Max((e->columns + 1) / 2, 1);
 	Size		most = 0;
+	Size		edges;
 	Splitter	s;
 
 	points = (points + AD_SHAPLEY_POINTS - 1) / AD_SHAPLEY_POINTS *
@@ -406,7 +401,6 @@ prepare_shapley(AdForest *f, AdForestExplainer *e)
 	e->weight = ad_palloc_array(double, points);
 	gauss_legendre(points, e->at, e->weight);
 	e->splits = ad_palloc_array(AdShapleySplit, f->ninner);
-	e->lengths = ad_palloc_array(double, (Size) f->ninner + f->ntrees);
 	e->first = ad_palloc_array(uint32, (Size) f->ntrees + 1);
 	for (uint32 t = 0; t < f->ntrees; t++)
 	{
@@ -418,10 +412,13 @@ prepare_shapley(AdForest *f, AdForestExplainer *e)
 	}
 	e->first[f->ntrees] = f->ninner;
 	e->sum = ad_palloc_array(double, ad_mul_size(f->cols, AD_SHAPLEY_POINTS));
+	/* a tree of that many nodes has half as many splits */
+	edges = (most / 2 + 2) * AD_SHAPLEY_POINTS;
 	e->scratch.product = ad_palloc_array(double, most * AD_SHAPLEY_POINTS);
-	e->scratch.inverse = ad_palloc_array(double, most * AD_SHAPLEY_POINTS);
-	e->scratch.gain = ad_palloc_array(double, most * AD_SHAPLEY_POINTS);
-	e->scratch.known = ad_palloc_array(double, most);
+	e->scratch.inverse = ad_palloc_array(double, edges);
+	e->scratch.gain = ad_palloc_array(double, edges);
+	e->scratch.edge = ad_palloc_array(uint32, most);
+	e->scratch.right = ad_palloc_array(uint32, most);
 	s.last = ad_palloc_array(uint32, f->cols);
 	s.above = ad_palloc_array(uint32, most);
 	s.keep = ad_palloc_array(double, most);
@@ -460,9 +457,7 @@ shapley(AdForest *f, AdForestExplainer *e, const double *x,
 		{
 			CHECK_FOR_INTERRUPTS();
 			tree.splits = e->splits + e->first[t];
-			tree.length = e->lengths + e->first[t] + t;
 			tree.nsplits = e->first[t + 1] - e->first[t];
-			tree.nleaves = tree.nsplits + 1;
 			kernel(&tree, x, e->at + p, e->sum);
 		}
 		for (int c = 0; c < f->cols; c++)

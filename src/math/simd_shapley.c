@@ -5,11 +5,12 @@
  *
  * Lanes are points of a quadrature, which never meet, so that all levels give
  * the same bits.  There are four at a time: eight would be too many for the
- * trees of most forests, so that AVX-512 has no variant of its own.
+ * trees of most forests, so that AVX-512 has no variant of its own.  Two at a
+ * time are in the base of every 64-bit architecture, and what a split's points
+ * have in common is the half of its work: so anomaly.simd = off takes two, too.
  *
  *-------------------------------------------------------------------------
  */
-#include "math/ad_loess.h"
 #include "math/ad_shapley.h"
 
 #define KERNEL_BODY "math/simd_shapley_impl.h"
@@ -19,16 +20,9 @@
 AdShapleyKernel
 ad_shapley_kernel(void)
 {
-	switch (ad_simd_width())
-	{
-		case AD_WIDTH_ONE:
-			return shapley_scalar;
 #ifdef AD_HAVE_X86
-		case AD_WIDTH_FOUR:
-		case AD_WIDTH_EIGHT:
-			return shapley_avx2;
+	if (ad_simd_level() >= AD_SIMD_AVX2)
+		return shapley_avx2;
 #endif
-		default:
-			return shapley_base;
-	}
+	return shapley_base;
 }
