@@ -63,6 +63,7 @@ typedef struct AdForestExplainer
 	uint32	   *roots;
 	int			columns;		/* distinct ones on a path, at most */
 	double		length;			/* expected, summed over the trees */
+	double		baseline;		/* the score at that length */
 
 	/* axis-parallel, unless too large: what the path to a leaf changes */
 	int			width;			/* columns, padded to blocks */
@@ -302,6 +303,8 @@ build(AdForest *f)
 		}
 		e->length += e->nodes[e->roots[t]].length;
 	}
+	if (f->normal > 0)
+		e->baseline = ad_exp2(-(e->length / f->ntrees) / f->normal);
 	pfree(b.path);
 	pfree(b.splits);
 	f->explainer = e;
@@ -555,7 +558,6 @@ ad_iforest_explain(void *scorer, const double *x, bool path,
 {
 	AdForest   *f = scorer;
 	AdForestExplainer *e = f->explainer ? f->explainer : build(f);
-	double		baseline;
 	double		change = 0;
 	double		factor;
 
@@ -570,15 +572,14 @@ ad_iforest_explain(void *scorer, const double *x, bool path,
 		shapley(f, e, x, contribution);
 
 	/* from lengths to scores */
-	baseline = ad_exp2(-(e->length / f->ntrees) / f->normal);
 	for (int c = 0; c < f->cols; c++)
 		change += contribution[c];
 	if (fabs(change) > 1e-7 * f->ntrees)
 		factor = (ad_exp2(-((e->length + change) / f->ntrees) / f->normal) -
-				  baseline) / change;
+				  e->baseline) / change;
 	else
-		factor = -LN_2 * baseline / f->ntrees / f->normal;
+		factor = -LN_2 * e->baseline / f->ntrees / f->normal;
 	for (int c = 0; c < f->cols; c++)
 		contribution[c] *= factor;
-	return baseline;
+	return e->baseline;
 }

@@ -41,7 +41,7 @@ struct AdExplain
 {
 	double	   *columns;		/* per column: a detector's contributions */
 	double	   *components;		/* the same per component, if there are some */
-	double	   *row;			/* per feature: a row that is changed */
+	double	   *row;			/* per feature: a row that is changed, and more */
 	double	   *typical;		/* per feature */
 	double		typical_score;
 };
@@ -74,59 +74,55 @@ is_used(const AdModel *m, int feature)
  * Change contributions so that they add up to total, both finite: what is
  * missing is shared in proportion to their sizes.  If all are 0, those that
  * may contribute share it equally.  Features that were dropped contribute
- * nothing.
+ * nothing.  Overwrites the scratch row of the model.
  */
 static void
 settle(const AdModel *m, double *c, double total)
 {
 	int			n = m->nfeatures;
+	double	   *share = m->explain->row;
 	double		largest = 0;
 	double		sum = 0;
 	double		sizes = 0;
 	double		missing;
-	int			able = 0;
 	bool		finite = true;
 
 	/* rounding must not take the sum beyond what is a number */
 	if (fabs(total) > 1e300)
 		total *= 1 - 1e-12;
 	for (int j = 0; j < n; j++)
-	{
 		largest = Max(largest, fabs(c[j]));
-		able += is_used(m, j);
-	}
 	if (largest == 0)
 	{
+		int			able = 0;
+
+		for (int j = 0; j < n; j++)
+			able += is_used(m, j);
 		for (int j = 0; j < n; j++)
 			c[j] = is_used(m, j) ? total / able : 0;
 		return;
 	}
 	for (int j = 0; j < n; j++)
 	{
-		sum += c[j] / largest;
-		sizes += fabs(c[j] / largest);
+		share[j] = c[j] / largest;
+		sum += share[j];
+		sizes += fabs(share[j]);
 	}
 	if (fabs(sum) == sizes && sum * total >= 0)
 	{
 		/* all of one sign: scaled, which loses no digits */
 		for (int j = 0; j < n; j++)
-			c[j] = total * (fabs(c[j] / largest) / sizes);
+			c[j] = total * (fabs(share[j]) / sizes);
 		return;
 	}
 	missing = total / largest - sum;
-	for (int j = 0; j < n && finite; j++)
-	{
-		double		u = c[j] / largest;
-
-		finite = isfinite((u + missing * (fabs(u) / sizes)) * largest);
-	}
 	for (int j = 0; j < n; j++)
 	{
-		double		u = c[j] / largest;
-
-		c[j] = finite ? (u + missing * (fabs(u) / sizes)) * largest :
-			total * (fabs(u) / sizes);
+		c[j] = (share[j] + missing * (fabs(share[j]) / sizes)) * largest;
+		finite &= isfinite(c[j]) != 0;
 	}
+	for (int j = 0; j < n && !finite; j++)
+		c[j] = total * (fabs(share[j]) / sizes);
 }
 
 /*

@@ -22,7 +22,7 @@
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
-#define FEW			32			/* features that are sorted by insertion */
+#define FEW			32			/* features that are not sorted by qsort() */
 #define SENTENCES	3			/* of ad_why; and as many of what is beyond
 								 * all that the fit saw */
 #define MIN_PART	0.1			/* of the greatest contribution, to be said */
@@ -96,6 +96,34 @@ compare_contributions(const void *a, const void *b, void *arg)
 	return i - j;
 }
 
+/*
+ * The same of a few, by counting what comes before each: the branches of a sort
+ * would be mispredicted.  Numbers that are not negative are ordered as their
+ * bits are.
+ */
+static void
+order_few(const double *contribution, int n, int *order)
+{
+	uint64		size[FEW];
+
+	for (int j = 0; j < n; j++)
+	{
+		double		absolute = fabs(contribution[j]);
+
+		memcpy(&size[j], &absolute, sizeof(absolute));
+	}
+	for (int j = 0; j < n; j++)
+	{
+		int			before = 0;
+
+		for (int k = 0; k < j; k++)
+			before += size[k] >= size[j];
+		for (int k = j + 1; k < n; k++)
+			before += size[k] > size[j];
+		order[before] = j;
+	}
+}
+
 /* What is kept of a call site, made ready for a model. */
 static ExplainCall *
 explain_call(FunctionCallInfo fcinfo, AdModelCall *call, AdModel *m)
@@ -159,22 +187,14 @@ ad_explain_in_order(AdModel *m, const double *x, bool path,
 	if (first)
 		ad_model_grown(m);
 	ad_model_count_growth(m);
-	if (m->nfeatures > FEW)
+	if (m->nfeatures <= FEW)
+		order_few(contribution, m->nfeatures, order);
+	else
 	{
 		for (int j = 0; j < m->nfeatures; j++)
 			order[j] = j;
 		qsort_arg(order, m->nfeatures, sizeof(int), compare_contributions,
 				  contribution);
-		return score;
-	}
-	for (int j = 0; j < m->nfeatures; j++)
-	{
-		double		size = fabs(contribution[j]);
-		int			at = j;
-
-		for (; at > 0 && fabs(contribution[order[at - 1]]) < size; at--)
-			order[at] = order[at - 1];
-		order[at] = j;
 	}
 	return score;
 }
