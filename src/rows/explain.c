@@ -13,10 +13,10 @@
 #include "model/ad_explain.h"
 #include "rows/ad_explain_row.h"
 #include "rows/ad_model_call.h"
+#include "rows/ad_tuple.h"
 #include "sql/ad_result.h"
 #include "sql/ad_text.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
@@ -69,13 +69,11 @@ typedef struct ExplainCall
 	MemoryContext mcxt;			/* of the following */
 	double	   *contribution;
 	int		   *order;			/* features, greatest contribution first */
-	Datum	   *names;
-	Datum	   *typical;
-	bool	   *no_typical;
-	Datum		directions[AD_DIRECTIONS];
+	AdTupleText *names;
+	AdTupleText *typical;		/* bytes NULL: nothing is known */
+	AdTupleText directions[AD_DIRECTIONS];
 	double	   *beyond;			/* ad_words_beyond() of the row */
 	StringInfoData text;
-	StringInfoData seen;
 } ExplainCall;
 
 PG_FUNCTION_INFO_V1(ad_explain);
@@ -151,23 +149,20 @@ explain_call(FunctionCallInfo fcinfo, AdModelCall *call, AdModel *m)
 	old = MemoryContextSwitchTo(e->mcxt);
 	e->contribution = ad_palloc_array(double, m->nfeatures);
 	e->order = ad_palloc_array(int, m->nfeatures);
-	e->names = ad_palloc_array(Datum, m->nfeatures);
-	e->typical = ad_palloc0_array(Datum, m->nfeatures);
-	e->no_typical = ad_palloc0_array(bool, m->nfeatures);
+	e->names = ad_palloc_array(AdTupleText, m->nfeatures);
+	e->typical = ad_palloc0_array(AdTupleText, m->nfeatures);
 	e->beyond = ad_palloc_array(double, m->nfeatures);
 	initStringInfo(&e->text);
-	initStringInfo(&e->seen);
 	for (int j = 0; j < m->nfeatures; j++)
 	{
 		const char *typical = ad_words_typical(m, j);
 
-		e->names[j] = CStringGetTextDatum(ad_words_name(m, j));
-		e->no_typical[j] = typical == NULL;
+		e->names[j] = ad_tuple_text(ad_words_name(m, j));
 		if (typical)
-			e->typical[j] = CStringGetTextDatum(typical);
+			e->typical[j] = ad_tuple_text(typical);
 	}
 	for (int i = 0; i < AD_DIRECTIONS; i++)
-		e->directions[i] = CStringGetTextDatum(ad_direction_names[i]);
+		e->directions[i] = ad_tuple_text(ad_direction_names[i]);
 	MemoryContextSwitchTo(old);
 	e->changes = call->changes;
 	return e;
@@ -207,33 +202,56 @@ explain_row(ExplainCall *e, AdModel *m, const double *x)
 							   e->contribution, e->order);
 }
 
-/* Empty a buffer but for room for a varlena header. */
+/*
+ * Put what is usual of a feature into a row, and where a number of the row is
+ * beyond it, all that the fit saw.
+ */
 static void
-begin_text(StringInfo buf)
+put_typical(const ExplainCall *e, const AdModel *m, int feature, double v,
+			StringInfo row)
 {
-	resetStringInfo(buf);
-	appendBinaryStringInfo(buf, "\0\0\0\0", VARHDRSZ);
+	int			at;
+
+	if (e->typical[feature].bytes == NULL)
+	{
+		ad_tuple_put_null(row, EXPLAIN_TYPICAL);
+		return;
+	}
+	if (isnan(v) || m->features[feature].class == AD_CLASS_CATEGORY ||
+		!(ad_words_beyond(m, feature, v) > 0))
+	{
+		ad_tuple_put_text(row, &e->typical[feature]);
+		return;
+	}
+	at = ad_tuple_begin_text(row);
+	appendStringInfo(row, "%s (seen: ", ad_words_typical(m, feature));
+	ad_words_seen(m, feature, v, row);
+	appendStringInfoChar(row, ')');
+	ad_tuple_end_text(row, at);
 }
 
-/*
- * What is usual of a feature, and where a number of the row is beyond it, all
- * that the fit saw.
- */
-static Datum
-typical_text(ExplainCall *e, const AdModel *m, int feature, double v)
+/* Write the row of a feature, in the order of the columns. */
+static void
+write_row(const ExplainCall *e, const AdModel *m, const AdArgs *args,
+		  int rank, int feature, StringInfo row)
 {
-	const char *typical = ad_words_typical(m, feature);
+	double		x = args->x[feature];
 
-	if (typical == NULL || isnan(v) ||
-		m->features[feature].class == AD_CLASS_CATEGORY ||
-		!(ad_words_beyond(m, feature, v) > 0))
-		return e->typical[feature];
-	begin_text(&e->seen);
-	appendStringInfo(&e->seen, "%s (seen: ", typical);
-	ad_words_seen(m, feature, v, &e->seen);
-	appendStringInfoChar(&e->seen, ')');
-	SET_VARSIZE(e->seen.data, e->seen.len);
-	return PointerGetDatum(e->seen.data);
+	ad_tuple_begin(row, EXPLAIN_COLUMNS);
+	ad_tuple_put_int32(row, rank);
+	ad_tuple_put_text(row, &e->names[feature]);
+	if (isnan(x))
+		ad_tuple_put_null(row, EXPLAIN_VALUE);
+	else
+	{
+		int			at = ad_tuple_begin_text(row);
+
+		ad_words_value(m, feature, x, &args->category[feature], row);
+		ad_tuple_end_text(row, at);
+	}
+	ad_tuple_put_float8(row, e->contribution[feature]);
+	ad_tuple_put_text(row, &e->directions[ad_words_direction(m, feature, x)]);
+	put_typical(e, m, feature, x, row);
 }
 
 /* Read the options of a call in an argument; NULL: the defaults. */
@@ -301,8 +319,6 @@ explain(FunctionCallInfo fcinfo, AdModelCall *call, AdModel *m, int options)
 {
 	ExplainCall *e;
 	Tuplestorestate *store;
-	Datum		values[EXPLAIN_COLUMNS];
-	bool		nulls[EXPLAIN_COLUMNS] = {false};
 
 	if (m == NULL)
 		return (Datum) 0;
@@ -316,29 +332,16 @@ explain(FunctionCallInfo fcinfo, AdModelCall *call, AdModel *m, int options)
 	for (int i = 0; i < m->nfeatures; i++)
 	{
 		int			j = e->order[i];
-		double		x = call->args.x[j];
 
 		if (i >= e->options.top)
 		{
 			if (!e->options.beyond)
 				break;
-			if (!(ad_words_beyond(m, j, x) > 0))
+			if (!(ad_words_beyond(m, j, call->args.x[j]) > 0))
 				continue;
 		}
-		begin_text(&e->text);
-		nulls[EXPLAIN_VALUE] = isnan(x);
-		if (!nulls[EXPLAIN_VALUE])
-			ad_words_value(m, j, x, &call->args.category[j], &e->text);
-		SET_VARSIZE(e->text.data, e->text.len);
-
-		values[EXPLAIN_RANK] = Int32GetDatum(i + 1);
-		values[EXPLAIN_FEATURE] = e->names[j];
-		values[EXPLAIN_VALUE] = PointerGetDatum(e->text.data);
-		values[EXPLAIN_CONTRIBUTION] = Float8GetDatum(e->contribution[j]);
-		values[EXPLAIN_DIRECTION] = e->directions[ad_words_direction(m, j, x)];
-		values[EXPLAIN_TYPICAL] = typical_text(e, m, j, x);
-		nulls[EXPLAIN_TYPICAL] = e->no_typical[j];
-		tuplestore_putvalues(store, e->desc, values, nulls);
+		write_row(e, m, &call->args, i + 1, j, &e->text);
+		ad_tuple_store(&e->text, store);
 	}
 	return (Datum) 0;
 }
