@@ -37,11 +37,11 @@
  */
 #include "core/ad_elementary.h"
 #include "detectors/iforest.h"
+#include "math/ad_row_sums.h"
 #include "math/ad_shapley.h"
 
 #define MAX_CHANGES		((Size) 1 << 20)	/* that leaves may keep */
-#define BLOCK			4		/* columns are padded to some of these */
-#define TOGETHER		12		/* columns that are summed together */
+#define MAX_DEPTH		16		/* of trees whose leaves do */
 #define LN_2			0.69314718055994530942
 
 /* A node of a tree; the left child follows its parent. */
@@ -66,11 +66,11 @@ typedef struct AdForestExplainer
 	double		baseline;		/* the score at that length */
 
 	/* axis-parallel, unless too large: what the path to a leaf changes */
-	int			width;			/* columns, padded to blocks */
-	double	   *changes;		/* per leaf, width numbers */
-	uint32	   *leaf_of_slot;	/* per tree and slot: where its leaf's are */
+	double	   *changes;		/* per leaf, a number per column */
+	uint16	   *leaf_of_slot;	/* per tree and slot: number in the tree */
+	uint32	   *first_change;	/* per tree: where its first leaf's are */
 	uint32		nleaves;
-	uint32	   *leaves;			/* scratch: one row's, per tree */
+	uint32	   *row_changes;	/* scratch: per tree, where the row's are */
 
 	/* Shapley values, from the first row that wants them on */
 	int			points;			/* a multiple of AD_SHAPLEY_POINTS; or 0 */
@@ -91,7 +91,8 @@ typedef struct Builder
 	int		   *splits;			/* on the path, per column */
 	int			distinct;		/* columns with a split on the path */
 	uint32		tree;			/* axis-parallel: which is built */
-	uint32	   *leaf_of_slot;
+	uint16	   *leaf_of_slot;	/* of that tree */
+	uint32		first_leaf;		/* of it */
 } Builder;
 
 /*
@@ -222,7 +223,7 @@ keep_changes(Builder *b, uint32 at, int depth, Size position)
 	AdForestExplainer *e = b->e;
 	const ShapNode *n = &e->nodes[at];
 	int			below = b->f->depth - depth;
-	double	   *changes = e->changes + (Size) e->nleaves * e->width;
+	double	   *changes = e->changes + (Size) e->nleaves * b->f->cols;
 
 	b->path[depth] = at;
 	if (n->right != 0)
@@ -236,7 +237,7 @@ keep_changes(Builder *b, uint32 at, int depth, Size position)
 		changes[e->nodes[b->path[i]].column] +=
 			e->nodes[b->path[i + 1]].length - e->nodes[b->path[i]].length;
 	for (Size s = position << below; s < (position + 1) << below; s++)
-		b->leaf_of_slot[s] = e->nleaves * e->width;
+		b->leaf_of_slot[s] = (uint16) (e->nleaves - b->first_leaf);
 	e->nleaves++;
 }
 
@@ -276,15 +277,16 @@ build(AdForest *f)
 	b.e = e;
 	b.path = ad_palloc_array(uint32, (Size) f->depth + 2);
 	b.splits = ad_palloc0_array(int, f->cols);
-	e->width = (f->cols + BLOCK - 1) / BLOCK * BLOCK;
-	keep = !f->hyperplanes && nleaves * e->width <= MAX_CHANGES;
+	keep = !f->hyperplanes && f->depth <= MAX_DEPTH &&
+		nleaves * f->cols <= MAX_CHANGES;
 	e->nodes = ad_palloc_array(ShapNode, 2 * (Size) f->ninner + f->ntrees);
 	e->roots = ad_palloc_array(uint32, f->ntrees);
 	if (keep)
 	{
-		e->leaf_of_slot = ad_palloc_array(uint32, f->ntrees * slots);
-		e->leaves = ad_palloc_array(uint32, f->ntrees);
-		e->changes = ad_palloc0_array(double, nleaves * e->width);
+		e->leaf_of_slot = ad_palloc_array(uint16, f->ntrees * slots);
+		e->first_change = ad_palloc_array(uint32, f->ntrees);
+		e->row_changes = ad_palloc_array(uint32, f->ntrees);
+		e->changes = ad_palloc0_array(double, nleaves * f->cols + AD_ROW_SUMS_PAD);
 	}
 	for (uint32 t = 0; t < f->ntrees; t++)
 	{
@@ -299,6 +301,8 @@ build(AdForest *f)
 		if (keep)
 		{
 			b.leaf_of_slot = e->leaf_of_slot + t * slots;
+			b.first_leaf = e->nleaves;
+			e->first_change[t] = e->nleaves * f->cols;
 			keep_changes(&b, e->roots[t], 0, 0);
 		}
 		e->length += e->nodes[e->roots[t]].length;
@@ -470,27 +474,6 @@ shapley(AdForest *f, AdForestExplainer *e, const double *x,
 	}
 }
 
-/*
- * Add up the leaves' changes of n columns.  They are so many that no addition
- * waits for the one before, and so few that the sums stay in registers.
- */
-static pg_attribute_always_inline void
-add_changes(const AdForestExplainer *e, uint32 ntrees, int first, const int n,
-			double *sum)
-{
-	const double *changes = e->changes + first;
-	double		part[TOGETHER] = {0};
-
-	for (uint32 t = 0; t < ntrees; t++)
-	{
-		const double *of_leaf = changes + e->leaves[t];
-
-		for (int i = 0; i < n; i++)
-			part[i] += of_leaf[i];
-	}
-	memcpy(sum, part, n * sizeof(double));
-}
-
 /* Add what the splits on the row's paths change. */
 static void
 path_changes(AdForest *f, AdForestExplainer *e, const double *x,
@@ -499,37 +482,23 @@ path_changes(AdForest *f, AdForestExplainer *e, const double *x,
 	if (e->changes)
 	{
 		/* the row was scored just now: f->leaf says where it arrived */
-		const uint32 *leaf_of_slot = e->leaf_of_slot;
+		const uint16 *leaf_of_slot = e->leaf_of_slot;
 		const double *changes = e->changes;
+		const uint32 *leaf = f->leaf;
+		uint32	   *row_changes = e->row_changes;
 		uint32		ntrees = f->ntrees;
+		uint32		cols = f->cols;
 		Size		slots = (Size) 1 << f->depth;
 
 		for (uint32 t = 0; t < ntrees; t++, leaf_of_slot += slots)
 		{
-			uint32		at = leaf_of_slot[f->leaf[t]];
+			uint32		at = e->first_change[t] + leaf_of_slot[leaf[t]] * cols;
 
-			e->leaves[t] = at;
+			row_changes[t] = at;
 			ad_prefetch(changes + at);
-			ad_prefetch(changes + at + 8);
+			ad_prefetch(changes + at + cols - 1);
 		}
-		for (int first = 0; first < f->cols; first += TOGETHER)
-		{
-			double		sum[TOGETHER];
-			int			cols = Min(f->cols - first, TOGETHER);
-
-			switch ((cols + BLOCK - 1) / BLOCK)
-			{
-				case 1:
-					add_changes(e, f->ntrees, first, BLOCK, sum);
-					break;
-				case 2:
-					add_changes(e, f->ntrees, first, 2 * BLOCK, sum);
-					break;
-				default:
-					add_changes(e, f->ntrees, first, TOGETHER, sum);
-			}
-			memcpy(contribution + first, sum, cols * sizeof(double));
-		}
+		ad_row_sums() (changes, row_changes, ntrees, f->cols, contribution);
 		return;
 	}
 	for (uint32 t = 0; t < f->ntrees; t++)
