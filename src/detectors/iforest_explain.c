@@ -483,22 +483,16 @@ path_changes(AdForest *f, AdForestExplainer *e, const double *x,
 	{
 		/* the row was scored just now: f->leaf says where it arrived */
 		const uint16 *leaf_of_slot = e->leaf_of_slot;
-		const double *changes = e->changes;
 		const uint32 *leaf = f->leaf;
+		const uint32 *first_change = e->first_change;
 		uint32	   *row_changes = e->row_changes;
 		uint32		ntrees = f->ntrees;
 		uint32		cols = f->cols;
 		Size		slots = (Size) 1 << f->depth;
 
 		for (uint32 t = 0; t < ntrees; t++, leaf_of_slot += slots)
-		{
-			uint32		at = e->first_change[t] + leaf_of_slot[leaf[t]] * cols;
-
-			row_changes[t] = at;
-			ad_prefetch(changes + at);
-			ad_prefetch(changes + at + cols - 1);
-		}
-		ad_row_sums() (changes, row_changes, ntrees, f->cols, contribution);
+			row_changes[t] = first_change[t] + leaf_of_slot[leaf[t]] * cols;
+		ad_row_sums() (e->changes, row_changes, ntrees, f->cols, contribution);
 		return;
 	}
 	for (uint32 t = 0; t < f->ntrees; t++)

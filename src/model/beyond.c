@@ -52,14 +52,15 @@ double
 ad_beyond_by(const AdModelFeature *f, double low, double high, double v)
 {
 	double		bound = v > high ? high : low;
-	bool		exact = f->class != AD_CLASS_NUMBER ||
-		(v == rint(v) && bound == rint(bound));
+	bool		exact;
 	double		by;
 
 	if (!(v > high || v < low))
 		return 0;
 	if (isinf(v))
 		return INFINITY;
+	exact = f->class != AD_CLASS_NUMBER ||
+		(v == rint(v) && bound == rint(bound));
 	by = ad_width(Min(v, bound), Max(v, bound), exact);
 	if (f->class == AD_CLASS_TIME)
 		by = Min(by, SECS_PER_DAY - (high - low) - by);

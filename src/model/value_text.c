@@ -47,6 +47,47 @@ const double ad_powers_of_ten[AD_VALUE_DECIMALS + 1] = {
 };
 
 /*
+ * Append a whole number below 1e18 with a point before that many of its digits,
+ * and commas between thousands.  This is done for every value shown: digits go
+ * where they belong, from the last one on.
+ */
+static void
+append_digits(StringInfo buf, bool negative, double number, int decimals)
+{
+	uint64		whole = (uint64) number;
+	double		limit = ad_powers_of_ten[decimals] * 10;
+	int			thousands;
+	int			len = 1;
+	char	   *p;
+
+	for (; number >= limit; limit *= 10)
+		len++;
+	thousands = (len - 1) / 3;
+	len += thousands + negative + (decimals > 0 ? decimals + 1 : 0);
+	enlargeStringInfo(buf, len);
+	p = buf->data + buf->len + len;
+	buf->len += len;
+	*p = '\0';
+	for (int i = 0; i < decimals; i++, whole /= 10)
+		*--p = (char) ('0' + whole % 10);
+	if (decimals > 0)
+		*--p = '.';
+	for (; thousands > 0; thousands--)
+	{
+		for (int i = 0; i < 3; i++, whole /= 10)
+			*--p = (char) ('0' + whole % 10);
+		*--p = ',';
+	}
+	do
+	{
+		*--p = (char) ('0' + whole % 10);
+		whole /= 10;
+	} while (whole > 0);
+	if (negative)
+		*--p = '-';
+}
+
+/*
  * Append a number with that many decimals (at most 15) and commas between
  * thousands; if it is large, in powers of ten with AD_VALUE_DIGITS digits, or
  * with -decimals of them if that is negative.
@@ -54,10 +95,7 @@ const double ad_powers_of_ten[AD_VALUE_DECIMALS + 1] = {
 static void
 append_number(StringInfo buf, double v, int decimals)
 {
-	char		digits[64];
-	char	   *p = digits + sizeof(digits);
 	double		scaled;
-	uint64		whole;
 
 	if (isinf(v))
 	{
@@ -68,34 +106,14 @@ append_number(StringInfo buf, double v, int decimals)
 		rint(fabs(v) * ad_powers_of_ten[decimals]);
 	/* what is not 0 is not to be read as 0, which has no sign */
 	if (scaled == 0 && v != 0)
-	{
 		appendStringInfo(buf, "%.3g", v);
-		return;
-	}
-	if (!(scaled < 1e18) || fabs(v) >= AD_VALUE_LARGE)
-	{
+	else if (!(scaled < 1e18) || fabs(v) >= AD_VALUE_LARGE)
 		appendStringInfo(buf, "%.*g", decimals < 0 ? -decimals :
 						 fabs(v) >= AD_VALUE_LARGE ? AD_VALUE_DIGITS :
 						 AD_VALUE_MAX_DIGITS, v + 0.0);
-		return;
-	}
-
-	/* digits from the last one on; this is done for every value shown */
-	whole = (uint64) scaled;
-	for (int i = 0; i < decimals; i++, whole /= 10)
-		*--p = (char) ('0' + whole % 10);
-	if (decimals > 0)
-		*--p = '.';
-	for (int i = 0; i == 0 || whole > 0; i++, whole /= 10)
-	{
-		if (i > 0 && i % 3 == 0)
-			*--p = ',';
-		*--p = (char) ('0' + whole % 10);
-	}
 	/* what rounds to zero has no sign */
-	if (v < 0 && scaled > 0)
-		*--p = '-';
-	appendBinaryStringInfo(buf, p, (int) (digits + sizeof(digits) - p));
+	else
+		append_digits(buf, v < 0 && scaled > 0, scaled, decimals);
 }
 
 /* Append the decimals of a second, without trailing zeros. */
