@@ -365,6 +365,10 @@ ad_words_beyond(const AdModel *m, int feature, double v)
 
 	if (isnan(v))
 		return f->stats.missing == 0;
+	/* as nearly all are */
+	if (v >= f->stats.min && v <= f->stats.max &&
+		f->class != AD_CLASS_CATEGORY)
+		return 0;
 	if (ad_words_direction(m, feature, v) == AD_DIR_UNSEEN)
 		return 1;
 	if (f->class == AD_CLASS_CATEGORY ||

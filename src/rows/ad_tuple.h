@@ -29,17 +29,19 @@
 
 /* Bytes that are copied without looking how many they are. */
 #define AD_TUPLE_AT_ONCE	32
+#define AD_TUPLE_BEGIN		64
 
-/* A text as it stands in a tuple, header included; more can be read. */
-typedef struct AdTupleText
+/* A part of tuples, as it stands in them: a text, or how they begin. */
+typedef struct AdTuplePart
 {
-	char	   *bytes;			/* AD_TUPLE_AT_ONCE at least */
+	char	   *bytes;			/* AD_TUPLE_BEGIN at least can be read */
 	int			len;
-} AdTupleText;
+} AdTuplePart;
 
 /* tuple.c */
-extern AdTupleText ad_tuple_text(const char *s);
-extern void ad_tuple_put_long(StringInfo row, const AdTupleText *text);
+extern AdTuplePart ad_tuple_part(const char *bytes, int len);
+extern AdTuplePart ad_tuple_text(const char *s);
+extern void ad_tuple_put_long(StringInfo row, const AdTuplePart *text);
 extern void ad_tuple_lengthen(StringInfo row, int at);
 extern void ad_tuple_store(StringInfo row, Tuplestorestate *store);
 
@@ -67,6 +69,21 @@ ad_tuple_begin(StringInfo row, int columns)
 	header->t_hoff = AD_TUPLE_HEADER;
 	header->t_bits[0] = (bits8) ((1 << columns) - 1);
 	row->len = AD_TUPLE_HEADER;
+}
+
+/* Begin a row as others begin, whose first column is an integer. */
+static inline void
+ad_tuple_begin_as(StringInfo row, const AdTuplePart *others, int32 first)
+{
+	char	   *to;
+
+	row->len = 0;
+	to = ad_tuple_room(row, Max(others->len, AD_TUPLE_BEGIN));
+	memcpy(to, others->bytes, AD_TUPLE_BEGIN);
+	if (unlikely(others->len > AD_TUPLE_BEGIN))
+		memcpy(to, others->bytes, others->len);
+	memcpy(to + AD_TUPLE_HEADER, &first, sizeof(first));
+	row->len = others->len;
 }
 
 /* Make the next column, which has that index, NULL. */
@@ -104,7 +121,7 @@ ad_tuple_put_float8(StringInfo row, double value)
 }
 
 static inline void
-ad_tuple_put_text(StringInfo row, const AdTupleText *text)
+ad_tuple_put_text(StringInfo row, const AdTuplePart *text)
 {
 	char	   *to = ad_tuple_room(row, AD_TUPLE_AT_ONCE);
 

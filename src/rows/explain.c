@@ -69,9 +69,9 @@ typedef struct ExplainCall
 	MemoryContext mcxt;			/* of the following */
 	double	   *contribution;
 	int		   *order;			/* features, greatest contribution first */
-	AdTupleText *names;
-	AdTupleText *typical;		/* bytes NULL: nothing is known */
-	AdTupleText directions[AD_DIRECTIONS];
+	AdTuplePart *begin;			/* per feature: of a row, up to its name */
+	AdTuplePart *typical;		/* bytes NULL: nothing is known */
+	AdTuplePart directions[AD_DIRECTIONS];
 	double	   *beyond;			/* ad_words_beyond() of the row */
 	StringInfoData text;
 } ExplainCall;
@@ -149,15 +149,20 @@ explain_call(FunctionCallInfo fcinfo, AdModelCall *call, AdModel *m)
 	old = MemoryContextSwitchTo(e->mcxt);
 	e->contribution = ad_palloc_array(double, m->nfeatures);
 	e->order = ad_palloc_array(int, m->nfeatures);
-	e->names = ad_palloc_array(AdTupleText, m->nfeatures);
-	e->typical = ad_palloc0_array(AdTupleText, m->nfeatures);
+	e->begin = ad_palloc_array(AdTuplePart, m->nfeatures);
+	e->typical = ad_palloc0_array(AdTuplePart, m->nfeatures);
 	e->beyond = ad_palloc_array(double, m->nfeatures);
 	initStringInfo(&e->text);
 	for (int j = 0; j < m->nfeatures; j++)
 	{
 		const char *typical = ad_words_typical(m, j);
 
-		e->names[j] = ad_tuple_text(ad_words_name(m, j));
+		AdTuplePart name = ad_tuple_text(ad_words_name(m, j));
+
+		ad_tuple_begin(&e->text, EXPLAIN_COLUMNS);
+		ad_tuple_put_int32(&e->text, 0);
+		ad_tuple_put_text(&e->text, &name);
+		e->begin[j] = ad_tuple_part(e->text.data, e->text.len);
 		if (typical)
 			e->typical[j] = ad_tuple_text(typical);
 	}
@@ -237,9 +242,7 @@ write_row(const ExplainCall *e, const AdModel *m, const AdArgs *args,
 {
 	double		x = args->x[feature];
 
-	ad_tuple_begin(row, EXPLAIN_COLUMNS);
-	ad_tuple_put_int32(row, rank);
-	ad_tuple_put_text(row, &e->names[feature]);
+	ad_tuple_begin_as(row, &e->begin[feature], rank);
 	if (isnan(x))
 		ad_tuple_put_null(row, EXPLAIN_VALUE);
 	else

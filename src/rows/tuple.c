@@ -11,28 +11,38 @@
  */
 #include "rows/ad_tuple.h"
 
-/* A text made ready for rows, in the current context. */
-AdTupleText
+/* Bytes made ready to be copied into rows, in the current context. */
+AdTuplePart
+ad_tuple_part(const char *bytes, int len)
+{
+	AdTuplePart part;
+
+	part.len = len;
+	part.bytes = palloc0(Max(len, AD_TUPLE_BEGIN));
+	memcpy(part.bytes, bytes, len);
+	return part;
+}
+
+/* The same of a text with its header. */
+AdTuplePart
 ad_tuple_text(const char *s)
 {
-	Size		len = strlen(s);
-	bool		is_short = len + VARHDRSZ_SHORT <= VARATT_SHORT_MAX;
-	Size		header = is_short ? VARHDRSZ_SHORT : VARHDRSZ;
-	AdTupleText text;
+	StringInfoData text;
+	AdTuplePart part;
+	int			at;
 
-	text.len = (int) (header + len);
-	text.bytes = palloc0(Max(header + len, AD_TUPLE_AT_ONCE));
-	if (is_short)
-		SET_VARSIZE_SHORT(text.bytes, text.len);
-	else
-		SET_VARSIZE(text.bytes, text.len);
-	memcpy(text.bytes + header, s, len);
-	return text;
+	initStringInfo(&text);
+	at = ad_tuple_begin_text(&text);
+	appendStringInfoString(&text, s);
+	ad_tuple_end_text(&text, at);
+	part = ad_tuple_part(text.data, text.len);
+	pfree(text.data);
+	return part;
 }
 
 /* Put a text of any length. */
 void
-ad_tuple_put_long(StringInfo row, const AdTupleText *text)
+ad_tuple_put_long(StringInfo row, const AdTuplePart *text)
 {
 	char	   *to = ad_tuple_room(row, VARHDRSZ + text->len);
 	int			padding = VARATT_IS_SHORT(text->bytes) ? 0 :
