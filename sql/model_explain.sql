@@ -168,6 +168,26 @@ FROM (SELECT ad_fit('zscore', CASE WHEN i % 3 = 0 THEN 20 ELSE 5 + i % 46 END::f
 	unnest(ARRAY[20, 20.01, 19.9999999, 100 / 3.0, 7.5, 2000.01]::float8[]) v;
 SELECT ad_why(m, v) FROM (SELECT ad_fit('zscore', i % 46) FROM generate_series(1, 2000) i) f(m), unnest(ARRAY[40, 40.5]) v;
 
+-- a text of 127 bytes and more stands in a row in another form than a shorter one: what is usual, values and names of
+-- all lengths come back, and the columns before and after them
+CREATE TABLE lengths AS
+SELECT n, i, (ARRAY['a', 'b', 'c'])[width_bucket(i % 20, ARRAY[0, 8, 15])] || repeat('x', n) AS w,
+	i % 10 AS thirty_five_bytes_with_their_header, i % 10 AS with_their_header_these_are_36_bytes,
+	i % 10 AS as_long_as_the_name_of_a_column_can_be_which_is_sixty_three_byt
+FROM generate_series(0, 62) n, generate_series(1, 100) i;
+SELECT feature, count(*), min(length(typical)), max(length(typical)),
+	bool_and(rank BETWEEN 1 AND 4 AND contribution BETWEEN 0 AND 9) AS numbers,
+	bool_and(CASE feature WHEN 'w' THEN (value, direction, typical) = ('b' || x, 'usual', format('a%1$s, b%1$s, c%1$s', x))
+		ELSE (value, direction, typical) = ('12', 'above', '0-9 (seen: 0-9)') END) AS texts
+FROM (SELECT n, repeat('x', n) AS x, ad_fit('zscore', (SELECT r FROM (SELECT w, thirty_five_bytes_with_their_header,
+		with_their_header_these_are_36_bytes, as_long_as_the_name_of_a_column_can_be_which_is_sixty_three_byt) r)) AS m
+	FROM lengths l GROUP BY n) f,
+	ad_explain(m, (SELECT r FROM (SELECT 'b' || x AS w, 12 AS thirty_five_bytes_with_their_header,
+		12 AS with_their_header_these_are_36_bytes,
+		12 AS as_long_as_the_name_of_a_column_can_be_which_is_sixty_three_byt) r))
+GROUP BY feature ORDER BY feature COLLATE "C";
+DROP TABLE lengths;
+
 -- over many rows, several models, and as a target list
 CREATE TABLE by_country AS SELECT country, ad_fit('ecod', amount, retries) AS model FROM payments WHERE country IN ('DE', 'FR') GROUP BY country;
 SELECT country, count(*), count(DISTINCT feature), bool_and(rank IN (1, 2)) FROM payments JOIN by_country USING (country), ad_explain(model, amount, retries)

@@ -41,7 +41,8 @@ struct AdExplain
 {
 	double	   *columns;		/* per column: a detector's contributions */
 	double	   *components;		/* the same per component, if there are some */
-	double	   *row;			/* per feature: a row that is changed, and more */
+	double	   *row;			/* per feature: a row that is changed, and
+								 * more */
 	double	   *typical;		/* per feature */
 	double		typical_score;
 };

@@ -68,8 +68,18 @@ append_digits(StringInfo buf, bool negative, double number, int decimals)
 	p = buf->data + buf->len + len;
 	buf->len += len;
 	*p = '\0';
-	for (int i = 0; i < decimals; i++, whole /= 10)
+	for (int i = decimals; i > 1; i -= 2, whole /= 100)
+	{
+		uint64		pair = whole % 100;
+
+		*--p = (char) ('0' + pair % 10);
+		*--p = (char) ('0' + pair / 10);
+	}
+	if (decimals % 2 == 1)
+	{
 		*--p = (char) ('0' + whole % 10);
+		whole /= 10;
+	}
 	if (decimals > 0)
 		*--p = '.';
 	for (; thousands > 0; thousands--)

@@ -96,28 +96,29 @@ ad_tuple_put_null(StringInfo row, int column)
 	header->t_bits[0] &= (bits8) ~(1 << column);
 }
 
-/* Put bytes of what is as large as it is aligned to. */
+/* Put the bytes of a number, at a place that is aligned for it. */
 static inline void
-ad_tuple_put_fixed(StringInfo row, const void *value, int size)
+ad_tuple_put_fixed(StringInfo row, int at, const void *value, int size)
 {
 	char	   *to = ad_tuple_room(row, 2 * size);
-	int			padding = (int) (TYPEALIGN(size, row->len) - row->len);
 
+	Assert(at >= row->len && at < row->len + size);
 	memset(to, 0, size);
-	memcpy(to + padding, value, size);
-	row->len += padding + size;
+	memcpy(to + (at - row->len), value, size);
+	row->len = at + size;
 }
 
 static inline void
 ad_tuple_put_int32(StringInfo row, int32 value)
 {
-	ad_tuple_put_fixed(row, &value, sizeof(value));
+	ad_tuple_put_fixed(row, (int) INTALIGN(row->len), &value, sizeof(value));
 }
 
 static inline void
 ad_tuple_put_float8(StringInfo row, double value)
 {
-	ad_tuple_put_fixed(row, &value, sizeof(value));
+	ad_tuple_put_fixed(row, (int) DOUBLEALIGN(row->len), &value,
+					   sizeof(value));
 }
 
 static inline void

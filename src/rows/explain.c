@@ -64,7 +64,7 @@ typedef struct ExplainCall
 {
 	ExplainOptions options;
 	struct varlena *given;		/* they were read from, flat; or NULL */
-	TupleDesc	desc;
+	bool		checked;		/* the columns it returns are those written */
 	uint64		changes;		/* of the call's model; 0: not made for any */
 	MemoryContext mcxt;			/* of the following */
 	double	   *contribution;
@@ -284,6 +284,23 @@ read_options(FunctionCallInfo fcinfo, int argument, ExplainCall *e)
 	memcpy(e->given, given, VARSIZE(given));
 }
 
+/* Raise an error unless a call returns the columns that write_row() writes. */
+static void
+check_result(FunctionCallInfo fcinfo)
+{
+	static const Oid types[EXPLAIN_COLUMNS] = {
+		INT4OID, TEXTOID, TEXTOID, FLOAT8OID, TEXTOID, TEXTOID
+	};
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
+		desc->natts != EXPLAIN_COLUMNS)
+		elog(ERROR, "ad_explain has a wrong result type");
+	for (int i = 0; i < EXPLAIN_COLUMNS; i++)
+		if (TupleDescAttr(desc, i)->atttypid != types[i])
+			elog(ERROR, "column %d of ad_explain has a wrong type", i + 1);
+}
+
 /* The store that the rows go to. */
 static Tuplestorestate *
 begin_result(FunctionCallInfo fcinfo, ExplainCall *e)
@@ -292,17 +309,9 @@ begin_result(FunctionCallInfo fcinfo, ExplainCall *e)
 	MemoryContext old;
 	Tuplestorestate *store;
 
-	if (e->desc == NULL)
-	{
-		TupleDesc	desc;
-
-		if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
-			desc->natts != EXPLAIN_COLUMNS)
-			elog(ERROR, "ad_explain has a wrong result type");
-		old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-		e->desc = CreateTupleDescCopy(desc);
-		MemoryContextSwitchTo(old);
-	}
+	if (!e->checked)
+		check_result(fcinfo);
+	e->checked = true;
 	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
 	store = tuplestore_begin_heap((rsinfo->allowedModes &
 								   SFRM_Materialize_Random) != 0,
