@@ -26,7 +26,8 @@ CREATE TABLE training AS
 		timestamptz '2024-01-01' + random() * 200 * interval '1 day' AS ts,
 		(ARRAY['red', 'green', 'blue', NULL])[1 + i % 4] AS colour,
 		'user ' || (random() * random() * 40)::int AS who,
-		ARRAY(SELECT random() + i * 0 FROM generate_series(1, 10)) AS v
+		ARRAY(SELECT random() + i * 0 FROM generate_series(1, 10)) AS v,
+		ARRAY(SELECT random() + i * 0 FROM generate_series(1, 27)) AS w
 	FROM generate_series(1, 3000) i;
 CREATE TABLE probe AS
 	SELECT i, CASE i % 11 WHEN 1 THEN NULL WHEN 2 THEN 'Infinity' WHEN 3 THEN '-Infinity'
@@ -36,7 +37,8 @@ CREATE TABLE probe AS
 		timestamptz '2023-11-01' + random() * 400 * interval '1 day' AS ts,
 		(ARRAY['red', 'green', 'blue', NULL, 'unseen', ''])[1 + i % 6] AS colour,
 		'user ' || (random() * 45)::int AS who,
-		ARRAY(SELECT random() * 1.2 + i * 0 FROM generate_series(1, 10)) AS v
+		ARRAY(SELECT random() * 1.2 + i * 0 FROM generate_series(1, 10)) AS v,
+		ARRAY(SELECT random() * 1.2 + i * 0 FROM generate_series(1, 27)) AS w
 	FROM generate_series(1, 24) i;
 SQL
 
@@ -56,9 +58,10 @@ for my $case (
 	[ 'mixed', 'ad_iforest(trees => 10, sample_size => 64)', 'x, y, n, ts, colour, who', "x, y, n, $epoch, colour, who", 12 ],
 	[ 'standardised', q[ad_iforest(trees => 10, sample_size => 64) || ad_prepare(scale => 'standard')], 'x, y, n, colour', 'x, y, n, colour', 12 ],
 	[ 'deep, ten columns', 'ad_iforest(trees => 1, sample_size => 2000)', 'v', "array_to_string(v, E'\\t')", 2 ],
+	[ 'many columns', 'ad_iforest(trees => 21)', 'w', "array_to_string(w, E'\\t')", 24, 'path' ],
 	[ 'fair-cut, one column', 'ad_fair_forest(trees => 5, sample_size => 64, ndim => 1)', 'x, y, n, ts', "x, y, n, $epoch", 12 ])
 {
-	my ($name, $spec, $arguments, $raw, $rows) = @$case;
+	my ($name, $spec, $arguments, $raw, $rows, @methods) = @$case;
 
 	$node->safe_psql('postgres',
 		"INSERT INTO model SELECT '$name', ad_fit($spec || ad_sampling(seed => $seed), $arguments) FROM training");
@@ -66,7 +69,7 @@ for my $case (
 	my $prepared = Envelope::features($model);
 	my $forest = Iforest::parse($model->{section}{5}, $prepared->{columns}, $name =~ /^fair/);
 
-	for my $method (qw(shap path))
+	for my $method (@methods ? @methods : qw(shap path))
 	{
 		my ($worst, $unsummed, $n) = (0, 0, 0);
 
