@@ -7,7 +7,8 @@
  * random rows, asks tree and scan for the k nearest rows of each and for
  * those within a radius, and compares with a sort of all distances by the
  * definitions.  A row that looks for itself must find what it finds if it
- * knows where it is.  Returns what differs, or NULL.
+ * knows where it is, and rows searched for together what each finds alone.
+ * Returns what differs, or NULL.
  *
  * ad_test_neighbors_time() returns ns a query.
  *
@@ -163,6 +164,35 @@ finds_itself(const AdNeighbors *nb, AdNeighborScratch *s, const double *row,
 		memcmp(id, others_id, n * sizeof(uint32)) == 0;
 }
 
+/* Return whether rows searched for together find what each finds alone. */
+static bool
+finds_together(const AdNeighbors *nb, AdNeighborScratch *s, const double *x,
+			   int n, int cols, int k)
+{
+	double	   *d = palloc(sizeof(double) * k);
+	uint32	   *id = palloc(sizeof(uint32) * k);
+	double	   *together = palloc(sizeof(double) * k * AD_OWN_ROWS);
+	uint32	   *together_id = palloc(sizeof(uint32) * k * AD_OWN_ROWS);
+	int			step = Max(n / 50, 1);
+
+	for (int at = 0, rows = 1; at < n; at += rows * step, rows = rows % AD_OWN_ROWS + 1)
+	{
+		uint32		row[AD_OWN_ROWS];
+		int			asked = 0;
+		int			found;
+
+		for (int i = at; i < n && asked < rows; i += step)
+			row[asked++] = (uint32) i;
+		found = ad_neighbors_own(nb, s, row, asked, k, together, together_id);
+		for (int j = 0; j < asked; j++)
+			if (ad_neighbors_nearest(nb, s, x + (Size) row[j] * cols, k, row[j], d, id) != found ||
+				memcmp(d, together + j * k, found * sizeof(double)) != 0 ||
+				memcmp(id, together_id + j * k, found * sizeof(uint32)) != 0)
+				return false;
+	}
+	return true;
+}
+
 Datum
 ad_test_neighbors(PG_FUNCTION_ARGS)
 {
@@ -197,6 +227,9 @@ ad_test_neighbors(PG_FUNCTION_ARGS)
 		d[t] = palloc(sizeof(double) * k);
 		id[t] = palloc(sizeof(uint32) * k);
 	}
+	for (int t = 0; t < 3; t++)
+		if (!finds_together(nb[t], s[t], x, n, cols, k))
+			PG_RETURN_TEXT_P(cstring_to_text(psprintf("plan %d finds others for rows together", t)));
 	for (int q = 0; q < queries; q++)
 	{
 		bool		own = q < own_rows;

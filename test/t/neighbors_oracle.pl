@@ -40,6 +40,10 @@ INSERT INTO task
 SELECT 5000, columns, kind, 0, 2, k
 FROM unnest(ARRAY[1, 3, 8]) columns, generate_series(0, 7) kind, unnest(ARRAY[7, 8, 20, 30, 64, 65]) k
 WHERE (columns + kind + k) % 5 = $seed % 5;
+-- chunks of the scan that are longer than the shortest
+INSERT INTO task SELECT 40000, 9, kind, metric, 2, 20
+FROM generate_series(0, 7) kind, generate_series(0, 2) metric
+WHERE (kind + metric) % 8 = $seed % 8;
 SQL
 
 for my $simd (qw(auto avx2 off))
