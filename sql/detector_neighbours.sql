@@ -178,6 +178,13 @@ FROM (SELECT what, ad_fit(ad_dbscan() || ad_prepare(scale => 'none'), x) AS m
 			WHEN 'growing and far' THEN CASE WHEN i = 100 THEN 1e9 ELSE i * i END
 			WHEN 'mostly copies' THEN greatest(i - 95, 0) ELSE 3 END::float8) v(x)
 	WHERE what <> 'one row' OR i = 1 GROUP BY what) f ORDER BY what COLLATE "C";
+-- farther than squares reach: as far from all rows, which of them is by their order
+SELECT metric, ad_info(m) #>> '{lof,search}' AS search,
+       round((ad_score(m, 1e160, 1500) / ad_score(m, 1e150, 1500) / 1e10)::numeric, 6) AS ratio
+FROM (SELECT metric, ad_fit(ad_lof(5, metric => metric, p => 3) || ad_prepare(scale => 'none'), a, b) AS m
+	FROM unnest('{chebyshev,minkowski}'::text[]) metric, generate_series(1, 1000) i,
+		LATERAL (SELECT (i * 7919 % 1009) / 1e6, i * (1 + i % 7 * 0.01) * CASE WHEN i > 500 THEN 5 ELSE 1 END) v(a, b)
+	GROUP BY metric) f ORDER BY metric;
 SELECT ad_knn(method => 'max');
 SELECT ad_lof(metric => 'hamming');
 SELECT ad_lof(neighbors => 1001);

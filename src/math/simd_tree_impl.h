@@ -57,9 +57,12 @@ KERNEL(boxes) (const AdNeighbors *nb, const double *box, const double *q,
 	for (int v = 0; v < NV; v++)
 	{
 		if (minkowski)
-			/* no less than the greatest gap, nor than the 2-norm narrowed */
-			out[v] = MAX(SQRT(sum[v]) / SPLAT(nb->widen), largest[v]) *
-				SPLAT(1 - 1e-9);
+			/*
+			 * No less than the greatest gap, nor than the 2-norm narrowed,
+			 * whose squares may be beyond all numbers where it is not.
+			 */
+			out[v] = MAX(MIN(SQRT(sum[v]), SPLAT(1e154)) / SPLAT(nb->widen),
+						 largest[v]) * SPLAT(1 - 1e-9);
 		else
 			out[v] = norm == AD_NORM_MAX ? largest[v] : sum[v];
 	}
