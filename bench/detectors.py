@@ -353,7 +353,7 @@ def bench_in_sample(data):
         its = python_seconds(lambda: peer(head))
         rows.append([name, f"{n:,}", f"{took:.2f}", f"{its:.2f}",
                      number(its / took),
-                     met(its / took, 3, at_most=False) if name == "lof" else ""])
+                     met(its / took, 12, at_most=False) if name == "lof" else ""])
     if rows:
         report.section("In-sample", "`ad_outlier(…) OVER ()` over an array, "
                        "beside one run of `fit_predict`.")
