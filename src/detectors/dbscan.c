@@ -131,10 +131,7 @@ find_core(const AdRows *rows, const DbscanOptions *o, bool *core)
 	}
 
 	reach = ad_palloc_array(double, rows->n);
-	if (k > 0)
-		ad_reference_each(&ref, k, note_reach, reach);
-	else
-		reach[0] = 0;
+	ad_reference_each(&ref, k, note_reach, reach);
 	eps = usual_reach(rows, reach);
 	/* the distances say which rows are core points, too */
 	for (Size i = 0; i < rows->n; i++)

@@ -33,7 +33,8 @@
 #define LANES		AD_BLOCK_LANES
 #define BATCH		8			/* rows whose distances go together */
 #define SPREAD_ROWS 1000		/* rows looked at for a column's spread */
-#define CHUNK		64			/* blocks added up at a time, at most */
+#define CHUNK_LEAST	8			/* blocks added up at a time */
+#define CHUNK_MOST	64
 #define STEPS_2		24			/* of a typical distance, per root of dims */
 #define STEPS_1		16			/* per column */
 #define STEPS_MAX	32
@@ -42,6 +43,8 @@ struct AdNeighborScan
 {
 	int			groups;			/* of four columns */
 	Size		blocks;
+	Size		length;			/* blocks of a chunk, except the last */
+	Size		chunks;
 	double		step;
 	double		error;			/* greatest rounding error of a row, steps */
 	int			top;			/* greatest code */
@@ -110,6 +113,11 @@ ad_scan_build(const AdNeighbors *nb, double typical)
 
 	t->groups = (dims + 3) / 4;
 	t->blocks = (nb->n + LANES - 1) / LANES;
+	/* longer chunks where there are more of them */
+	t->length = CHUNK_LEAST;
+	while (t->length * t->length * 32 < t->blocks && t->length < CHUNK_MOST)
+		t->length *= 2;
+	t->chunks = (t->blocks + t->length - 1) / t->length;
 	t->top = nb->norm == AD_NORM_2 ? 127 : 255;
 	t->center = ad_palloc_array(double, dims);
 	for (int c = 0; c < dims; c++)
@@ -167,41 +175,21 @@ ad_scan_free(AdNeighborScan * t)
 	pfree(t);
 }
 
-/* How a search for the k nearest cuts the rows. */
-typedef struct Chunks
-{
-	Size		length;			/* blocks of a chunk, except the last */
-	Size		n;
-} Chunks;
-
-/* Longer chunks where there are more of them. */
-static Chunks
-cut(Size blocks)
-{
-	Chunks		chunks = {.length = 8};
-
-	while (chunks.length * chunks.length * 32 < blocks && chunks.length < CHUNK)
-		chunks.length *= 2;
-	chunks.n = (blocks + chunks.length - 1) / chunks.length;
-	return chunks;
-}
-
 /* Add what a scan needs to a work area. */
 void
 ad_scan_scratch(const AdNeighbors *nb, AdNeighborScratch *s)
 {
 	const		AdNeighborScan *t = nb->scan;
 
-	Chunks		chunks = cut(t->blocks);
+	Size		lanes = t->chunks * LANES;
 
 	s->codes = ad_palloc0_array(uint8, AD_OWN_ROWS * 4 * t->groups);
 	s->sums = ad_palloc_array(uint32, t->blocks * LANES);
-	s->summed = ad_palloc0_array(uint64, chunks.n);
-	s->lane_min = ad_palloc_array(uint32,
-								  ad_mul_size(AD_OWN_ROWS, chunks.n * LANES));
-	s->select = ad_palloc_array(uint32, chunks.n * LANES);
+	s->summed = ad_palloc0_array(uint64, t->chunks);
+	s->lane_min = ad_palloc_array(uint32, ad_mul_size(AD_OWN_ROWS, lanes));
+	s->select = ad_palloc_array(uint32, lanes);
 	/* a selection writes whole vectors */
-	s->lanes = ad_palloc_array(uint32, (chunks.n + 1) * LANES);
+	s->lanes = ad_palloc_array(uint32, lanes + LANES);
 	s->candidates = ad_palloc_array(uint32, (t->blocks + 1) * LANES);
 }
 
@@ -286,27 +274,43 @@ greatest_sum(const AdNeighbors *nb, double worst, double error)
 	return (uint32) limit;
 }
 
+/* The least sums of the lanes of each chunk, of the at'th row searched for. */
+static inline uint32 *
+lane_min_of(const AdNeighborScan * t, const AdNeighborScratch *s, int at)
+{
+	return s->lane_min + at * t->chunks * LANES;
+}
+
+/* The rows of a chunk, those that are missing in its last block included. */
+static inline Size
+chunk_rows(const AdNeighborScan * t, Size c)
+{
+	return Min(t->length, t->blocks - c * t->length) * LANES;
+}
+
 /*
- * Add up the codes of blocks first .. end - 1 for the at'th row searched for;
- * returns the lanes' least in lane_min[].  Lanes without a row get the
- * greatest number.
+ * Add up the codes of a chunk for the at'th row searched for.  Lanes without a
+ * row get the greatest number.
  */
 static void
-sum_codes(const AdNeighbors *nb, const AdNeighborScratch *s, int at,
-		  Size first, Size end, uint32 *sums, uint32 *lane_min)
+sum_chunk(const AdNeighbors *nb, const AdNeighborScratch *s, int at, Size c,
+		  uint32 *sums)
 {
 	const		AdNeighborScan *t = nb->scan;
+	Size		first = c * t->length;
+	Size		n = chunk_rows(t, c);
+	uint32	   *lane_min = lane_min_of(t, s, at) + c * LANES;
 
 	ad_scan_kernel[nb->norm] (t->codes + first * LANES * 4 * t->groups,
 							  t->squares ? t->squares + first * LANES : NULL,
-							  end - first, t->groups,
+							  n / LANES, t->groups,
 							  s->codes + at * 4 * t->groups, s->square[at],
 							  sums, lane_min);
-	if (end * LANES > nb->n)
+	if (first * LANES + n > nb->n)
 	{
 		for (int l = 0; l < LANES; l++)
 			lane_min[l] = PG_UINT32_MAX;
-		for (Size i = 0; i < (end - first) * LANES; i++)
+		for (Size i = 0; i < n; i++)
 		{
 			if (first * LANES + i >= nb->n)
 				sums[i] = PG_UINT32_MAX;
@@ -315,29 +319,34 @@ sum_codes(const AdNeighbors *nb, const AdNeighborScratch *s, int at,
 	}
 }
 
+/* Offer the rows of the first n candidates. */
+static void
+offer_candidates(const AdNeighbors *nb, AdNeighborScratch *s, Size n)
+{
+	for (Size i = 0; i < n; i += BATCH)
+	{
+		AD_CHECK_EVERY_1024(i);
+		offer_rows(nb, s, s->candidates + i, (int) Min(n - i, BATCH));
+		if (s->k == 0 && s->within >= s->found)
+			return;
+	}
+}
+
 /* Count the rows within a radius. */
 static void
-scan_within(const AdNeighbors *nb, AdNeighborScratch *s, double error)
+scan_within(const AdNeighbors *nb, AdNeighborScratch *s)
 {
 	const		AdNeighborScan *t = nb->scan;
-	uint32		limit = greatest_sum(nb, s->worst, error);
+	uint32		limit = greatest_sum(nb, s->worst, s->error[0]);
 
-	for (Size first = 0; first < t->blocks; first += CHUNK)
+	for (Size c = 0; c < t->chunks && s->within < s->found; c++)
 	{
-		Size		end = Min(first + CHUNK, t->blocks);
-		uint32		lane_min[LANES];
-		Size		n;
-
 		CHECK_FOR_INTERRUPTS();
-		sum_codes(nb, s, 0, first, end, s->sums, lane_min);
-		n = ad_scan_select(s->sums, (end - first) * LANES, 0, limit,
-						   (uint32) (first * LANES), s->candidates);
-		for (Size i = 0; i < n; i += BATCH)
-		{
-			offer_rows(nb, s, s->candidates + i, (int) Min(n - i, BATCH));
-			if (s->within >= s->found)
-				return;
-		}
+		sum_chunk(nb, s, 0, c, s->sums);
+		offer_candidates(nb, s,
+						 ad_scan_select(s->sums, chunk_rows(t, c), 0, limit,
+										(uint32) (c * t->length * LANES),
+										s->candidates));
 	}
 }
 
@@ -390,19 +399,21 @@ limit_of(const uint32 *v, Size n, Size wanted)
  * each lane of each chunk.
  */
 static uint32
-likely_sum(const AdNeighbors *nb, AdNeighborScratch *s, Chunks chunks,
-		   const uint32 *lane_min, Size wanted)
+likely_sum(const AdNeighbors *nb, AdNeighborScratch *s, int at, Size wanted)
 {
+	const		AdNeighborScan *t = nb->scan;
+	const uint32 *lane_min = lane_min_of(t, s, at);
+
 	/* about eight lanes of groups of chunks for each neighbour wanted */
-	Size		group = Max(chunks.n * LANES / (8 * wanted), 1);
+	Size		group = Max(t->chunks * LANES / (8 * wanted), 1);
 	Size		groups = 0;		/* lanes of them */
 
-	for (Size c = 0; c < chunks.n; c += group, groups += LANES)
+	for (Size c = 0; c < t->chunks; c += group, groups += LANES)
 	{
 		uint32		least[LANES];
 
 		memcpy(least, lane_min + c * LANES, sizeof(least));
-		for (Size i = c + 1; i < Min(c + group, chunks.n); i++)
+		for (Size i = c + 1; i < Min(c + group, t->chunks); i++)
 			for (int l = 0; l < LANES; l++)
 				least[l] = Min(least[l], lane_min[i * LANES + l]);
 		memcpy(s->select + groups, least, sizeof(least));
@@ -417,38 +428,30 @@ likely_sum(const AdNeighbors *nb, AdNeighborScratch *s, Chunks chunks,
  * for; chunks that have not been added up for it are.
  */
 static void
-offer_between(const AdNeighbors *nb, AdNeighborScratch *s, Chunks chunks,
-			  int at, uint32 low, uint32 high)
+offer_between(const AdNeighbors *nb, AdNeighborScratch *s, int at, uint32 low,
+			  uint32 high)
 {
 	const		AdNeighborScan *t = nb->scan;
-	Size		lanes = ad_scan_select(s->lane_min + at * chunks.n * LANES,
-									   chunks.n * LANES, 0, high, 0, s->lanes);
-	Size		last = chunks.n;
+	Size		lanes = ad_scan_select(lane_min_of(t, s, at),
+									   t->chunks * LANES, 0, high, 0, s->lanes);
+	Size		last = t->chunks;
 	Size		n = 0;
 
 	for (Size j = 0; j < lanes; j++)
 	{
 		Size		c = s->lanes[j] / LANES;
-		Size		first = c * chunks.length;
-		Size		end = Min(first + chunks.length, t->blocks);
-		uint32		lane_min[LANES];
+		Size		first = c * t->length * LANES;
 
 		if (c == last)
 			continue;
 		last = c;
 		if (s->summed[c] != s->search)
-			sum_codes(nb, s, at, first, end, s->sums + first * LANES,
-					  lane_min);
+			sum_chunk(nb, s, at, c, s->sums + first);
 		s->summed[c] = s->search;
-		n += ad_scan_select(s->sums + first * LANES, (end - first) * LANES,
-							low, high, (uint32) (first * LANES),
-							s->candidates + n);
+		n += ad_scan_select(s->sums + first, chunk_rows(t, c), low, high,
+							(uint32) first, s->candidates + n);
 	}
-	for (Size i = 0; i < n; i += BATCH)
-	{
-		AD_CHECK_EVERY_1024(i);
-		offer_rows(nb, s, s->candidates + i, (int) Min(n - i, BATCH));
-	}
+	offer_candidates(nb, s, n);
 }
 
 /*
@@ -460,21 +463,16 @@ ad_scan_look(const AdNeighbors *nb, AdNeighborScratch *s, const uint32 *rows,
 			 int n)
 {
 	const		AdNeighborScan *t = nb->scan;
-	Chunks		chunks = cut(t->blocks);
 
 	for (int j = 0; j < n; j++)
 		s->error[j] = encode_row(nb, t, nb->rows + (Size) rows[j] * nb->dims,
 								 s->codes + j * 4 * t->groups, 4,
 								 &s->square[j]);
-	for (Size c = 0; c < chunks.n; c++)
+	for (Size c = 0; c < t->chunks; c++)
 	{
-		Size		first = c * chunks.length;
-		Size		end = Min(first + chunks.length, t->blocks);
-
 		CHECK_FOR_INTERRUPTS();
 		for (int j = 0; j < n; j++)
-			sum_codes(nb, s, j, first, end, s->sums,
-					  s->lane_min + (j * chunks.n + c) * LANES);
+			sum_chunk(nb, s, j, c, s->sums);
 	}
 }
 
@@ -482,20 +480,17 @@ ad_scan_look(const AdNeighbors *nb, AdNeighborScratch *s, const uint32 *rows,
 void
 ad_scan_found(const AdNeighbors *nb, AdNeighborScratch *s, int at)
 {
-	Chunks		chunks = cut(nb->scan->blocks);
-	uint32		likely = likely_sum(nb, s, chunks,
-									s->lane_min + at * chunks.n * LANES,
-									s->k + (s->find_self ||
-											s->self != AD_NO_SELF));
+	uint32		likely = likely_sum(nb, s, at, s->k + (s->find_self ||
+													   s->self != AD_NO_SELF));
 	uint32		limit;
 
 	s->search++;
-	offer_between(nb, s, chunks, at, 0, likely);
+	offer_between(nb, s, at, 0, likely);
 
 	/* what else may be as near as they are */
 	limit = greatest_sum(nb, s->worst, s->error[at]);
 	if (limit > likely)
-		offer_between(nb, s, chunks, at, likely + 1, limit);
+		offer_between(nb, s, at, likely + 1, limit);
 }
 
 /* Search all rows by their codes. */
@@ -503,21 +498,17 @@ void
 ad_scan_search(const AdNeighbors *nb, AdNeighborScratch *s)
 {
 	const		AdNeighborScan *t = nb->scan;
-	Chunks		chunks = cut(t->blocks);
 
 	s->error[0] = encode_row(nb, t, s->q, s->codes, 4, &s->square[0]);
 	if (s->k == 0)
 	{
-		scan_within(nb, s, s->error[0]);
+		scan_within(nb, s);
 		return;
 	}
-	for (Size c = 0; c < chunks.n; c++)
+	for (Size c = 0; c < t->chunks; c++)
 	{
-		Size		first = c * chunks.length;
-
 		CHECK_FOR_INTERRUPTS();
-		sum_codes(nb, s, 0, first, Min(first + chunks.length, t->blocks),
-				  s->sums + first * LANES, s->lane_min + c * LANES);
+		sum_chunk(nb, s, 0, c, s->sums + c * t->length * LANES);
 		s->summed[c] = s->search + 1;
 	}
 	ad_scan_found(nb, s, 0);

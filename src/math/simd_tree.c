@@ -4,8 +4,9 @@
  *		Walking a k-d tree, and the list of the nearest rows found.
  *
  * Nodes have up to 16 children, whose boxes are compared at a time, and
- * leaves blocks of 16 rows; so one body serves every level.  Each lane adds its columns
- * in order and without fused operations: every variant gives the same bits.
+ * leaves blocks of 16 rows; so one body serves every level.  Each lane adds
+ * its columns in order and without fused operations: every variant gives the
+ * same bits.
  *
  * The nearest rows so far are a sorted list.  A new one is put into it by
  * comparing it with all of them: what is greater moves on by one place.  For

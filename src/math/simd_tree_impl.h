@@ -7,9 +7,10 @@
  * MAX, SQRT, AT_MOST(a, b) and EQUAL(a, b): bits of the lanes, LEAST(v, left):
  * the least of the lanes whose bits are set, INFINITY if there is none;
  * GREATEST(v), the greatest lane of a vector; RANK(p, nv, x): how many of the
- * numbers in nv vectors are less than x; SPLAT(x); and for lists, unless KERNEL(list_take) and KERNEL(list_insert)
- * are: BEYOND(a, b), a mask of the lanes where a > b, BLEND(mask, a, b),
- * BEFORE(low, at), the lanes of both moved on by one, SPLAT_ID(i).
+ * numbers in nv vectors are less than x; SPLAT(x); and for lists, unless
+ * KERNEL(list_take) and KERNEL(list_insert) are: BEYOND(a, b), a mask of the
+ * lanes where a > b, BLEND(mask, a, b), BEFORE(low, at), the lanes of both
+ * moved on by one, SPLAT_ID(i).
  *
  *-------------------------------------------------------------------------
  */
