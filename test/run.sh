@@ -2,14 +2,14 @@
 #
 # Runs every test: builds with warnings as errors, installs into a private
 # PostgreSQL, starts a server of it, runs the regression tests (sql/ against
-# expected/), then the TAP tests (test/t). Ends with "N passed, N failed": a
+# expected/) and the TAP tests (test/t). Ends with "N passed, N failed": a
 # regression test counts as one, and so does each assertion of a TAP test.
 #
 # An argument that matches a file's name runs only those: test/run.sh cancel
 #
 #   ANOMALY_BESIDE=NAME  the regression tests only, in a database with that
 #                        extension as well
-#   ANOMALY_JOBS=N       TAP tests at a time, instead of one per processor
+#   ANOMALY_JOBS=N       tests at a time, instead of one per processor
 #   ANOMALY_CONF=LINES   for postgresql.conf of the regression tests' server
 
 set -euo pipefail
@@ -18,6 +18,7 @@ set -euo pipefail
 only=${1:-}
 passed=0
 failed=0
+failures='' # what failed, for the end of a long log
 
 # Not even building counts as one failure, and the last line is still the count.
 ad_die() {
@@ -27,35 +28,47 @@ ad_die() {
 }
 
 finish() {
+	printf '%s' "$failures"
 	echo "$passed passed, $failed failed"
 	[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 	exit
 }
 
-# Results of pg_regress: "test name ... ok" until PostgreSQL 15, "ok 1 - name"
-# since 16. A test without a result did not run, so it failed.
+# The regression tests, one after the other on the server of this script. Their
+# results are in tap/regression/log then, and their number in its status.
 run_regress() {
-	local tests=() file log=$ad_work/regress.log wanted ok
+	local tests=() file dir=$ad_work/tap/regression
 
+	ad_as_user mkdir -p "$dir"
 	for file in "$ad_work"/src/sql/*_*.sql; do
 		[ -f "$file" ] || continue
 		file=$(basename "$file" .sql)
 		case $file in anomaly--*) continue ;; esac
 		[[ -z $only || $file == *$only* ]] && tests+=("$file")
 	done
-	wanted=${#tests[@]}
+	if [ ${#tests[@]} -gt 0 ]; then
+		ad_as_user make -C "$ad_work/src" PG_CONFIG="$PG_CONFIG" installcheck \
+			REGRESS="${tests[*]}" \
+			EXTRA_REGRESS_OPTS="${ANOMALY_BESIDE:+--load-extension=$ANOMALY_BESIDE}" \
+			>"$dir/log" 2>&1 || true
+	fi
+	echo ${#tests[@]} >"$dir/status"
+}
+
+# Results of pg_regress: "test name ... ok" until PostgreSQL 15, "ok 1 - name"
+# since 16. A test without a result did not run, so it failed.
+report_regress() {
+	local log=$ad_work/tap/regression/log wanted ok
+
+	read -r wanted _ <"$ad_work/tap/regression/status"
 	[ "$wanted" -gt 0 ] || return 0
 
-	echo "== regression tests"
-	ad_as_user make -C "$ad_work/src" PG_CONFIG="$PG_CONFIG" installcheck \
-		REGRESS="${tests[*]}" \
-		EXTRA_REGRESS_OPTS="${ANOMALY_BESIDE:+--load-extension=$ANOMALY_BESIDE}" \
-		>"$log" 2>&1 || true
 	ok=$(grep -cE '^(test )? *[a-z0-9_]+ +\.\.\. ok|^ok [0-9]+ ' "$log" || true)
 	grep -E '^(test )? *[a-z0-9_]+ +\.\.\. |^(not )?ok [0-9]+ ' "$log" || true
 	passed=$((passed + ok))
 	failed=$((failed + wanted - ok))
 	if [ "$ok" -lt "$wanted" ]; then
+		failures+=$(grep -E '\.\.\. FAILED|^not ok ' "$log" || tail -n 5 "$log")$'\n'
 		if [ -s "$ad_work/src/regression.diffs" ]; then
 			cat "$ad_work/src/regression.diffs"
 		else
@@ -88,6 +101,13 @@ run_tap_file() {
 	echo "$status $((SECONDS - started))" >"$dir/status"
 }
 
+# A few lines of a TAP test's output: its failed assertions, or how it died.
+what_failed() {
+	{
+		grep -A 6 -E '^not ok [0-9]+' "$1" | grep -v '^ok ' || tail -n 8 "$1"
+	} | cut -c 1-160 | head -n 15
+}
+
 # Counts what a TAP test printed, and shows what went wrong.
 report_tap_file() {
 	local name=$1 dir=$ad_work/tap/$1 ok not_ok status seconds
@@ -104,6 +124,7 @@ report_tap_file() {
 	printf '%-36s %4d s %5d ok%s\n' "$name" "$seconds" "$ok" \
 		"$([ "$not_ok" -eq 0 ] || echo ", $not_ok FAILED")"
 	if [ "$not_ok" -gt 0 ]; then
+		failures+="FAILED $name"$'\n'$(what_failed "$dir/log")$'\n'
 		grep -vE '^ok [0-9]+' "$dir/log" | tail -n 60
 		grep -hE 'PANIC|terminated by signal|TRAP' "$dir"/tmp_check/log/*.log 2>/dev/null |
 			tail -n 20 || true
@@ -115,22 +136,29 @@ report_tap_file() {
 }
 
 # As many at a time as there are processors, four at most; each has servers and
-# directories of its own. Results are shown as tests end.
-run_tap() {
-	local file name jobs alive running=() left=() tests=()
+# directories of its own. The long ones first, so that none is left alone at the
+# end. Results are shown as tests end.
+run_tests() {
+	local file name jobs alive running=() left=() tests=(regression)
+	local long=' jobs_delivery.pl jobs_faults.pl model_parallel.pl hostile_bytes.pl '
 
 	for file in "$ad_work"/src/test/t/*.pl; do
-		[ -f "$file" ] || continue
+		[[ -f $file && -z ${ANOMALY_BESIDE:-} ]] || continue
 		name=$(basename "$file")
-		[[ -z $only || $name == *$only* ]] && tests+=("$name")
+		[[ -z $only || $name == *$only* ]] || continue
+		case $long in
+			*" $name "*) tests=("$name" "${tests[@]}") ;;
+			*) tests+=("$name") ;;
+		esac
 	done
-	[ ${#tests[@]} -gt 0 ] || return 0
 
-	echo "== TAP tests"
 	jobs=${ANOMALY_JOBS:-$(nproc)}
 	while [ ${#tests[@]} -gt 0 ] || [ ${#running[@]} -gt 0 ]; do
 		while [ ${#tests[@]} -gt 0 ] && [ ${#running[@]} -lt $((jobs < 4 ? jobs : 4)) ]; do
-			run_tap_file "${tests[0]}" &
+			case ${tests[0]} in
+				regression) run_regress & ;;
+				*) run_tap_file "${tests[0]}" & ;;
+			esac
 			running+=("${tests[0]}")
 			tests=("${tests[@]:1}")
 		done
@@ -141,10 +169,12 @@ run_tap() {
 			# none is left that could still write it
 			[ -n "$alive" ] || [ -f "$ad_work/tap/$name/status" ] ||
 				echo '1 0' >"$ad_work/tap/$name/status"
-			if [ -f "$ad_work/tap/$name/status" ]; then
-				report_tap_file "$name"
-			else
+			if [ ! -f "$ad_work/tap/$name/status" ]; then
 				left+=("$name")
+			elif [ "$name" = regression ]; then
+				report_regress
+			else
+				report_tap_file "$name"
 			fi
 		done
 		running=(${left[@]+"${left[@]}"})
@@ -159,6 +189,5 @@ ad_install
 # not postgres, as on a server of the user's own: no expected output may name it
 ad_superuser=tester
 ad_start_server "${ANOMALY_CONF:-}"
-run_regress
-[ -n "${ANOMALY_BESIDE:-}" ] || run_tap
+run_tests
 finish
