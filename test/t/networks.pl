@@ -25,7 +25,7 @@ SQL
 sub stops
 {
 	my ($session, $name) = @_;
-	my $took = $session->cancel;
+	my $took = $session->cancel_within($allowed / 1000);
 
 	like($session->answer, qr/canceling statement due to user request/, "$name is cancelled");
   SKIP:
