@@ -26,14 +26,16 @@ sub init_server
 }
 
 # A running server with the extension. Arguments: its name, then lines for
-# its postgresql.conf.
+# its postgresql.conf. Queries over the catalogue of jobs and alerts look costly
+# enough to be compiled, for seconds, to read a few rows: a test that wants
+# that says "jit = on".
 sub start_server
 {
 	my ($name, @conf) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
 	init_server($node, allows_streaming => 1);
-	$node->append_conf('postgresql.conf', "$_\n") for 'fsync = off', @conf;
+	$node->append_conf('postgresql.conf', "$_\n") for 'fsync = off', 'jit = off', @conf;
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION anomaly');
 	return $node;

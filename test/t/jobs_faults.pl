@@ -10,6 +10,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 
 use AnomalyTest;
+use Kept;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Session;
@@ -23,7 +24,7 @@ SELECT ad_train('m', 'SELECT x FROM train', ad_zscore());
 SELECT ad_train('p', 'SELECT x FROM train', ad_zscore() || ad_calibrate());
 SQL
 
-my $node = start_server('faults', 'max_prepared_transactions = 10', 'wal_level = logical', 'max_connections = 50', 'lock_timeout = 30s', 'autovacuum = off');
+my $node = keep(start_server('faults', 'max_prepared_transactions = 10', 'wal_level = logical', 'max_connections = 50', 'lock_timeout = 30s', 'autovacuum = off'));
 $node->safe_psql('postgres', $fixture);
 
 # Make a job that alerts on every row. More arguments as SQL.
@@ -484,7 +485,7 @@ SQL
 	}
 
 	# a subscriber of logical replication
-	my $subscriber = start_server('subscriber', 'wal_level = logical', 'max_prepared_transactions = 10');
+	my $subscriber = keep(start_server('subscriber', 'wal_level = logical', 'max_prepared_transactions = 10'));
 	$subscriber->safe_psql('postgres', $fixture);
 	my $columns = '(k bigint PRIMARY KEY, w bigint, x float8 DEFAULT 1)';
 	$node->safe_psql('postgres', "CREATE TABLE published $columns; INSERT INTO published SELECT i, i FROM generate_series(1, 5) i; CREATE PUBLICATION pub FOR TABLE published");
@@ -561,7 +562,7 @@ part 'failover' => sub {
 	is(late_rows($standby, 'over'), 1, 'and the watermark moves on');
 	$standby->stop;
 
-	my $other = start_server('other', 'max_prepared_transactions = 10');
+	my $other = keep(start_server('other', 'max_prepared_transactions = 10'));
 	$other->safe_psql('postgres', 'DROP EXTENSION anomaly; DROP SCHEMA IF EXISTS far');
 	$other->command_ok([ 'psql', '-Xq', '-d', $other->connstr('postgres'), '-f', $dump ], 'restore in another system');
 	is(run($other, 'over'), '', 'a job goes on there');

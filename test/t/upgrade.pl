@@ -10,13 +10,14 @@ use lib "$FindBin::RealBin/../lib";
 
 use AnomalyTest;
 use IO::Uncompress::Gunzip qw(gunzip);
+use Kept;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my @released = map { m{/anomaly--([0-9.]+)\.sql$} } sort glob "$FindBin::RealBin/../../sql/released/*.sql";
 
-my $node = start_server('upgrade');
+my $node = keep(start_server('upgrade'));
 my $version = sql_value($node, "SELECT default_version FROM pg_available_extensions WHERE name = 'anomaly'");
 
 # The default of every argument, a line each.
