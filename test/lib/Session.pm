@@ -8,6 +8,7 @@ use warnings;
 use Errno;
 use IO::Select;
 use IPC::Open3;
+use PostgreSQL::Test::Utils ();
 use Time::HiRes qw(sleep);
 
 # A session of a server. Arguments by name: dbname, user, options of the server
@@ -93,6 +94,33 @@ sub do
 
 	die "$sql: $answer" if $answer =~ /^\S*(?:ERROR|FATAL|PANIC):  /m || $self->{ended};
 	return $answer;
+}
+
+# Run a statement in a session of its own, and kill that at some moment within
+# so many seconds: its process is told to end, or, of so large a share of the
+# times, gets SIGKILL, and the whole server starts again. Returns whether the
+# statement still ran.
+sub cut
+{
+	my ($class, $node, $sql, $within, $share) = @_;
+	my $log = -s $node->logfile;
+	my $self = $class->new($node);
+	my $hard = rand() < $share;
+
+	$self->say($sql);
+	sleep rand $within;
+	my $ran = !$self->ends(0);
+	kill $hard ? 'KILL' : 'TERM', $self->{pid} if !$self->{ended};
+	$self->ends(300) or die 'a killed session does not end' if $ran || $hard;
+	$self->end;
+	return $ran if !$hard;
+	# who connects before the server has noticed is killed with it
+	for (1 .. 3000)
+	{
+		last if substr(PostgreSQL::Test::Utils::slurp_file($node->logfile), $log) =~ /reinitializing/ && $node->psql('postgres', 'SELECT 1') == 0;
+		sleep 0.1;
+	}
+	return $ran;
 }
 
 # Seconds of processor time, from the kernel; undef where it does not tell.

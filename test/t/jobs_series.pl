@@ -11,12 +11,12 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 
 use AnomalyTest;
-use IPC::Run ();
+use Kept;
+use Session;
 use Test::More;
-use Time::HiRes qw(usleep);
 
 my $seed = seed() % 1000;
-my $node = start_server('series', "shared_preload_libraries = 'anomaly'", 'restart_after_crash = on', 'max_prepared_transactions = 5', "timezone = 'UTC'");
+my $node = keep(start_server('series', "shared_preload_libraries = 'anomaly'", 'restart_after_crash = on', 'max_prepared_transactions = 5', "timezone = 'UTC'"));
 
 # 40 series of 300 points, some of them odd, which arrive out of order within 40 seconds
 $node->safe_psql('postgres', <<"SQL");
@@ -43,16 +43,6 @@ FROM (SELECT *, ad_stream(v, ts, ad_stream_options(q => 0.001, shape => 16)) OVE
 WHERE (d).anomaly <> 0};
 my $found = q{SELECT key, event_at, score, (explanation ->> 'expected_low')::float8 FROM ad_alerts WHERE job = 'stream'};
 
-# Wait until the server takes connections again.
-sub wait_for_server
-{
-	for (1 .. 600)
-	{
-		return if system("psql -XAtqc 'SELECT 1' -d '" . $node->connstr('postgres') . "' >/dev/null 2>&1") == 0;
-		usleep(100_000);
-	}
-}
-
 my $now = 0;
 my $kills = 0;
 my $runs = 0;
@@ -70,18 +60,7 @@ while ($now < 305 * 60)
 		$runs++;
 		if (rand() < 0.4)
 		{
-			my ($out, $err) = ('', '');
-			my $h = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', "CALL ad_run_job('$job', until => '$until')" ],
-				'<', \undef, '>', \$out, '2>', \$err);
-			usleep(int(rand(60_000)));
-			my $pid = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE query LIKE 'CALL ad_run_job%' LIMIT 1");
-			if ($pid ne '')
-			{
-				$kills++;
-				rand() < 0.7 ? $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)") : kill('KILL', $pid);
-			}
-			IPC::Run::finish($h);
-			wait_for_server();
+			$kills += Session->cut($node, "CALL ad_run_job('$job', until => '$until')", 0.08, 0.3);
 			next;
 		}
 		$node->safe_psql('postgres', "CALL ad_run_job('$job', until => '$until')");
@@ -137,7 +116,7 @@ for my $i (1 .. 60)
 	$odd++ if $result != 0 && $err !~ /state of a (series job|stream)|malformed|state|stream/;
 }
 is($odd, 0, 'damaged states are refused by name, or read');
-wait_for_server();
+$node->poll_query_until('postgres', 'SELECT true');
 $node->safe_psql('postgres', 'UPDATE _anomaly._ad_job_part p SET state = s.state, due = s.due, ends = s.ends FROM saved s WHERE p.part = s.part');
 $node->safe_psql('postgres', q{SELECT ad_resume_job('stream')});
 

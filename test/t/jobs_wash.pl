@@ -15,13 +15,13 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 
 use AnomalyTest;
-use IPC::Run ();
+use Kept;
 use PostgreSQL::Test::Utils;
+use Session;
 use Test::More;
-use Time::HiRes qw(usleep);
 
 my $seed = seed() % 1000;
-my $node = start_server('wash', "shared_preload_libraries = 'anomaly'", 'restart_after_crash = on', "timezone = 'UTC'");
+my $node = keep(start_server('wash', "shared_preload_libraries = 'anomaly'", 'restart_after_crash = on', "timezone = 'UTC'"));
 my @jobs = qw(windows bursts merged small);
 
 $node->safe_psql('postgres', <<"SQL");
@@ -66,10 +66,13 @@ sub same
 {
 	my ($name) = @_;
 
+	my @all_wanted = split /\n/, $node->safe_psql('postgres', $expected);
+	my @all_found = split /\n/, $node->safe_psql('postgres', $found);
+
 	for my $job (@jobs)
 	{
-		my @want = grep { /^$job\|/ } split /\n/, $node->safe_psql('postgres', $expected);
-		my @have = grep { /^$job\|/ } split /\n/, $node->safe_psql('postgres', $found);
+		my @want = grep { /^$job\|/ } @all_wanted;
+		my @have = grep { /^$job\|/ } @all_found;
 
 		cmp_ok(scalar @want, '>', 20, "$name: $job finds something");
 		is(join("\n", @have), join("\n", @want), "$name: $job: " . scalar(@want) . ' windows, to the last figure');
@@ -95,22 +98,8 @@ while ($now < $end)
 		$runs++;
 		if (rand() < 0.3)
 		{
-			my ($out, $err) = ('', '');
-			my $h = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', "CALL ad_run_job('$job', until => '$until')" ],
-				'<', \undef, '>', \$out, '2>', \$err);
-			usleep(int(rand(40_000)));
-			my $pid = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE query LIKE 'CALL ad_run_job%' LIMIT 1");
-			if ($pid ne '')
-			{
-				$kills++;
-				rand() < 0.85 ? $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)") : kill('KILL', $pid);
-			}
-			IPC::Run::finish($h);
-			for (1 .. 600)
-			{
-				last if system("psql -XAtqc 'SELECT 1' -d '" . $node->connstr('postgres') . "' >/dev/null 2>&1") == 0;
-				usleep(100_000);
-			}
+			# one backend of its own, or, now and then, the server with it
+			$kills += Session->cut($node, "CALL ad_run_job('$job', until => '$until')", 0.06, 0.15);
 			next;
 		}
 		$node->safe_psql('postgres', "CALL ad_run_job('$job', until => '$until')");
