@@ -37,6 +37,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 
 use AnomalyTest;
+use Kept;
 use Session;
 use Test::More;
 use Time::HiRes qw(usleep);
@@ -219,7 +220,7 @@ many while one waits      | int 0 seen_limit=1000 batch_size=500 | A begin; A +1
 END
 
 seed();
-my $node = start_server('timelines', 'max_prepared_transactions = 10', 'autovacuum = off', 'max_connections = 50', 'lock_timeout = 30s');
+my $node = keep(start_server('timelines', 'max_prepared_transactions = 10', 'autovacuum = off', 'max_connections = 50', 'lock_timeout = 30s'));
 my $side = $node->basedir . '/side';
 mkdir $side;
 $node->safe_psql('postgres', "CREATE TABLESPACE side LOCATION '$side'");
@@ -260,6 +261,9 @@ use Time::HiRes qw(usleep);
 
 my $number = 0;
 
+# who writes and who runs jobs, of the timeline before
+my %kept = (B => undef, R => undef);
+
 sub new
 {
 	my ($class, $setting) = @_;
@@ -297,7 +301,7 @@ sub fill
 sub session
 {
 	my ($self, $letter) = @_;
-	my $session = $self->{sessions}{$letter};
+	my $session = $self->{sessions}{$letter} //= $kept{$letter};
 
 	$session = $self->{sessions}{$letter} = Session->new($node, dbname => $letter eq 'E' ? 'elsewhere' : 'postgres')
 	  if !$session || $session->{ended};
@@ -491,13 +495,19 @@ my %step = (
 	restart => sub { $_[0]->leave; $node->restart },
 	crash => sub { $node->stop('immediate'); $_[0]->leave; $node->start });
 
-# End all sessions.
+# End all sessions, but for some that go on in the next timeline.
 sub leave
 {
-	my ($self) = @_;
+	my ($self, @stay) = @_;
+	my %stay = map { $_ => 1 } @stay;
 
-	$_->end for values %{ $self->{sessions} };
-	$self->{sessions} = {};
+	for my $letter (keys %{ $self->{sessions} })
+	{
+		my $session = delete $self->{sessions}{$letter};
+
+		if ($stay{$letter} && !$session->{ended}) { $kept{$letter} = $session; }
+		else { $session->end; $kept{$letter} = undef if exists $kept{$letter}; }
+	}
 	return;
 }
 
@@ -534,7 +544,7 @@ sub play
 	}
 	# health is of all jobs
 	$self->sql('SELECT count(ad_drop_job(name)::text) FROM ad_jobs');
-	$self->leave;
+	$self->leave(keys %kept);
 	return join "\n", @{ $self->{wrong} };
 }
 
