@@ -11,12 +11,12 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 
 use AnomalyTest;
-use IPC::Run ();
+use Kept;
+use Session;
 use Test::More;
-use Time::HiRes qw(usleep);
 
 seed();
-my $node = start_server('watch', "shared_preload_libraries = 'anomaly'", 'restart_after_crash = on', 'max_prepared_transactions = 5', "timezone = 'UTC'");
+my $node = keep(start_server('watch', "shared_preload_libraries = 'anomaly'", 'restart_after_crash = on', 'max_prepared_transactions = 5', "timezone = 'UTC'"));
 
 sub sql { return $node->safe_psql('postgres', $_[0]) }
 
@@ -56,23 +56,8 @@ like($once{$said}, qr/^mean\.amount\|2026-05-01.*^null_share\.country\|2026-05-1
 my $kills = 0;
 for (my $day = 60; $day <= 150; $day += 1 + int rand 12)
 {
-	my ($out, $err) = ('', '');
-	my $h = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c',
-			"CALL ad_run_job('killed', until => timestamptz '2026-01-01 00:10' + $day * interval '1 day')" ], '<', \undef, '>', \$out, '2>', \$err);
-	usleep(int rand 60_000);
-	my $pid = sql("SELECT pid FROM pg_stat_activity WHERE query LIKE 'CALL ad_run_job%' LIMIT 1");
-	if ($pid ne '')
-	{
-		$kills++;
-		# one backend, or the server with it
-		rand() < 0.7 ? sql("SELECT pg_terminate_backend($pid)") : kill('KILL', $pid);
-	}
-	IPC::Run::finish($h);
-	for (1 .. 600)
-	{
-		last if system("psql -XAtqc 'SELECT 1' -d '" . $node->connstr('postgres') . "' >/dev/null 2>&1") == 0;
-		usleep(100_000);
-	}
+	# one backend, or the server with it
+	$kills += Session->cut($node, "CALL ad_run_job('killed', until => timestamptz '2026-01-01 00:10' + $day * interval '1 day')", 0.08, 0.3);
 }
 sql("CALL ad_run_job('killed', until => '$end')");
 is(sql(sprintf($said, 'killed')), $once{$said}, "$kills times killed, it says the same, each once");
