@@ -9,8 +9,9 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
-our @EXPORT = qw(start_server init_server seed sql_value bytes_of rows_of detectors variants);
+our @EXPORT = qw(start_server init_server after_crash seed sql_value bytes_of rows_of detectors variants);
 
 # Whoever runs the tests, the superuser of their servers has this name.
 $ENV{PGUSER} = 'postgres';
@@ -39,6 +40,20 @@ sub start_server
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION anomaly');
 	return $node;
+}
+
+# Wait until a server goes on of which a process was killed: since its log had
+# so many bytes. Who connects before it has noticed is killed with it.
+sub after_crash
+{
+	my ($node, $log) = @_;
+
+	for (1 .. 3000)
+	{
+		return if substr(slurp_file($node->logfile), $log) =~ /reinitializing/ && $node->psql('postgres', 'SELECT 1') == 0;
+		usleep(100_000);
+	}
+	die 'the server does not come back';
 }
 
 # The seed of this run: what ANOMALY_TEST_SEED says, or a new one. Printed, so

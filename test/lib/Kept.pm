@@ -15,10 +15,10 @@ use warnings;
 
 use Errno;
 use Exporter 'import';
+use IO::Handle;
 use IO::Select;
-use IPC::Open3;
+use POSIX ();
 use PostgreSQL::Test::Cluster;
-use Symbol qw(gensym);
 use Time::HiRes qw(sleep);
 
 our @EXPORT = qw(keep);
@@ -100,10 +100,21 @@ sub start_kept
 {
 	my ($self, $dbname, $user) = @_;
 	my $kept = {};
-	local %ENV = $self->_get_env;
+	my @command = ($self->installed_command('psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $self->connstr($dbname),
+		($user eq '' ? () : ('-U', $user)), '-f', '-');
 
-	$kept->{pid} = open3($kept->{in}, $kept->{out}, $kept->{err} = gensym, $self->installed_command('psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1',
-		'-d', $self->connstr($dbname), ($user eq '' ? () : ('-U', $user)), '-f', '-');
+	pipe(my $in, $kept->{in}) && pipe($kept->{out}, my $out) && pipe($kept->{err}, my $err) or die "pipe: $!";
+	$kept->{pid} = fork // die "fork: $!";
+	if ($kept->{pid} == 0)
+	{
+		%ENV = $self->_get_env;
+		POSIX::dup2(fileno $in, 0);
+		POSIX::dup2(fileno $out, 1);
+		POSIX::dup2(fileno $err, 2);
+		# a program that the test feeds would not see the end of it
+		POSIX::close($_) for 3 .. 1023;
+		exec { $command[0] } @command or POSIX::_exit(127);
+	}
 	$kept->{in}->autoflush(1);
 	return $kept;
 }

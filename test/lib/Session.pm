@@ -5,10 +5,10 @@ package Session;
 use strict;
 use warnings;
 
+use AnomalyTest ();
 use Errno;
 use IO::Select;
 use IPC::Open3;
-use PostgreSQL::Test::Utils ();
 use Time::HiRes qw(sleep);
 
 # A session of a server. Arguments by name: dbname, user, options of the server
@@ -113,13 +113,7 @@ sub cut
 	kill $hard ? 'KILL' : 'TERM', $self->{pid} if !$self->{ended};
 	$self->ends(300) or die 'a killed session does not end' if $ran || $hard;
 	$self->end;
-	return $ran if !$hard;
-	# who connects before the server has noticed is killed with it
-	for (1 .. 3000)
-	{
-		last if substr(PostgreSQL::Test::Utils::slurp_file($node->logfile), $log) =~ /reinitializing/ && $node->psql('postgres', 'SELECT 1') == 0;
-		sleep 0.1;
-	}
+	AnomalyTest::after_crash($node, $log) if $hard;
 	return $ran;
 }
 
