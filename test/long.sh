@@ -35,7 +35,7 @@ count() {
 
 case $pattern in
 	deb | containers) ;;
-	*) count "$here/run.sh" "${pattern:-@(properties|jobs_torture|jobs_cost|market_oracle|market_order_log|clients|site)}" ;;
+	*) count "$here/run.sh" "${pattern:-@(properties|jobs_torture|jobs_crash|jobs_delivery|jobs_cost|monitor_intervals|market_oracle|market_order_log|clients|site)}" ;;
 esac
 for script in deb containers; do
 	[ "$(id -u)" = 0 ] || break

@@ -10,15 +10,17 @@ use lib "$FindBin::RealBin/../lib";
 
 use AnomalyTest;
 use IPC::Run ();
+use Kept;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Session;
 use Test::More;
 use Time::HiRes qw(usleep);
 
-my $kills = 20;
+my $kills = $ENV{ANOMALY_LONG} ? 20 : 8;
 
 seed();
-my $node = start_server('jobs', "shared_preload_libraries = 'anomaly'", 'fsync = on', 'restart_after_crash = on', 'autovacuum = off');
+my $node = keep(start_server('jobs', "shared_preload_libraries = 'anomaly'", 'fsync = on', 'restart_after_crash = on', 'autovacuum = off'));
 
 # 30,000 rows, and a function that makes scoring slow enough to be hit
 $node->safe_psql('postgres', <<'SQL');
@@ -30,7 +32,7 @@ CREATE INDEX ON payment (ts);
 SELECT ad_train('m', 'SELECT amount, other FROM payment WHERE id % 97 <> 0', ad_zscore() || ad_calibrate());
 CREATE FUNCTION pause(id int) RETURNS bool LANGUAGE plpgsql AS $$
 BEGIN
-	IF id % 200 = 0 THEN PERFORM pg_sleep(0.002); END IF;
+	IF id % 200 = 0 THEN PERFORM pg_sleep(0.01); END IF;
 	RETURN true;
 END $$;
 SELECT ad_create_job(name, 'm', 'SELECT * FROM payment WHERE pause(id)', 'id', 'ts', rule => '{"p_value": 0.002}', entity => 'customer',
@@ -70,46 +72,40 @@ SQL
 sub start_run
 {
 	my ($job) = @_;
-	my ($out, $err) = ('', '');
+	my $run = Session->new($node);
 
-	return {
-		harness => IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', "CALL ad_run_job('$job')" ],
-			'<', \undef, '>', \$out, '2>', \$err), out => \$out, err => \$err };
+	$run->say("CALL ad_run_job('$job')");
+	return $run;
 }
 
-# Wait until the server takes connections again.
-sub wait_for_server
-{
-	for (1 .. 600)
-	{
-		# not through a pipe, which breaks if there is no server to connect to
-		return if system("psql -XAtqc 'SELECT 1' -d '" . $node->connstr('postgres') . "' >/dev/null 2>&1") == 0;
-		usleep(100_000);
-	}
-	die 'the server did not come back';
-}
-
-my $interrupted = 0;
+my ($interrupted, $surely) = (0, 0);
 foreach my $i (1 .. $kills)
 {
 	my $run = start_run('killed');
+	my $log = -s $node->logfile;
 
 	usleep(int(rand(250_000)) + 5_000);
+	# now and then in the midst of its batches, however slow the machine is
+	if ($i % 4 < 2)
+	{
+		usleep(10_000) until $run->ends(0)
+		  || $node->safe_psql('postgres', "SELECT count(*) FROM ad_job_run WHERE pid = $run->{pid} AND finished IS NULL AND batches > 0");
+		$surely++ if !$run->ends(0);
+	}
+	$interrupted++ if !$run->ends(0);
 	if ($i % 2)
 	{
-		my $pid = $node->safe_psql('postgres',
-			"SELECT pid FROM pg_stat_activity WHERE query LIKE 'CALL ad_run_job%' AND state = 'active' LIMIT 1");
-		kill 'KILL', $pid if $pid;
-		$interrupted++ if $pid;
+		kill 'KILL', $run->{pid};
+		$run->ends(300);
+		after_crash($node, $log);
 	}
 	else
 	{
-		$interrupted++;
 		$node->stop('immediate') if $i % 4;
 		$node->kill9 if $i % 4 == 0;
-		$run->{harness}->finish;
+		$run->ends(300);
 		# processes of the killed server still end
-		for (1 .. 100)
+		for (1 .. 3000)
 		{
 			usleep(100_000);
 			last if $node->start(fail_ok => 1);
@@ -117,14 +113,13 @@ foreach my $i (1 .. $kills)
 			delete $node->{_pid};
 		}
 	}
-	eval { $run->{harness}->finish };
-	wait_for_server();
-	check("kill $i") if $i % 5 == 0;
+	$run->end;
+	check("kill $i") if $i % 4 == 0;
 }
 note "$interrupted of $kills runs were interrupted";
-cmp_ok($interrupted, '>=', 10, 'most kills hit a run');
+cmp_ok($surely, '>=', $kills / 4, 'many kills hit a run in its midst');
 cmp_ok($node->safe_psql('postgres', "SELECT count(*) FROM ad_job_run WHERE job = 'killed' AND error_code = '57P01'"),
-	'>=', 5, 'the log says of killed runs that their server process ended');
+	'>=', $surely, 'the log says of killed runs that their server process ended');
 $node->safe_psql('postgres', "CALL ad_run_job('killed')");
 is($node->safe_psql('postgres', sprintf($alerts, 'killed')), $expected, 'in the end the alerts are the same');
 is( $node->safe_psql('postgres', "SELECT sum(rows), sum(alerts), sum(suppressed) FROM ad_job_run WHERE job = 'killed'"),
@@ -152,8 +147,8 @@ is($node->safe_psql('postgres', "SELECT count(*) FROM ad_job_run WHERE job = 'sl
 # Cancelled, it says so, has kept what it did, and another session can go on.
 $node->safe_psql('postgres',
 	"SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL ad_run_job%' AND state = 'active' AND pid <> pg_backend_pid()");
-$first->{harness}->finish;
-like(${ $first->{err} }, qr/canceling statement due to user request/, 'a cancelled run ends');
+like($first->answer, qr/canceling statement due to user request/, 'a cancelled run ends');
+$first->end;
 is($node->safe_psql('postgres', 'SELECT count(*) FROM ad_progress'), 0, 'it is in ad_progress no more');
 # between two batches nothing can be caught: the next run sees that it did not end
 like($node->safe_psql('postgres', "SELECT status, error_code FROM ad_job_run WHERE job = 'slow'"),
@@ -242,8 +237,8 @@ $first = start_run('slow') if $node->safe_psql('postgres',
 	"SELECT ad_alter_job('slow', '{\"source\": \"SELECT * FROM payment WHERE id BETWEEN 3001 AND 6000 AND crawl(id)\"}') IS NOT NULL") eq 't';
 $node->poll_query_until('postgres', "SELECT count(*) > 0 FROM ad_job_run WHERE job = 'slow' AND finished IS NULL AND batches > 0");
 $node->safe_psql('postgres', "SELECT ad_drop_job('slow')");
-$first->{harness}->finish;
-like(${ $first->{err} }, qr/job was dropped/, 'a run of a dropped job ends');
+like($first->answer, qr/job was dropped/, 'a run of a dropped job ends');
+$first->end;
 is( $node->safe_psql('postgres', 'SELECT count(*) FROM (SELECT job_id FROM _anomaly._ad_alert UNION ALL SELECT job_id FROM _anomaly._ad_job_run UNION ALL
 		SELECT job_id FROM _anomaly._ad_job_seen UNION ALL SELECT job_id FROM _anomaly._ad_job_state UNION ALL SELECT job_id FROM _anomaly._ad_label) x WHERE job_id NOT IN (SELECT id FROM _anomaly._ad_job)'),
 	0, 'and leaves nothing');
