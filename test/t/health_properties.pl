@@ -12,9 +12,10 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 
 use AnomalyTest;
+use Kept;
 use Test::More;
 
-my $node = start_server('health', 'autovacuum = off', 'jit = off');
+my $node = keep(start_server('health', 'autovacuum = off', 'jit = off'));
 my $long = $ENV{ANOMALY_LONG};
 
 # what happens once in 10,000 does not happen in the suite

@@ -9,12 +9,14 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 
 use AnomalyTest;
+use Kept;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(sleep);
 
-my $node = start_server('primary', 'wal_level = logical', 'max_wal_senders = 8',
-	'max_worker_processes = 16');
+my $node = keep(start_server('primary', 'wal_level = logical', 'max_wal_senders = 8',
+	'max_worker_processes = 16'));
 my $dir = PostgreSQL::Test::Utils::tempdir();
 
 $node->safe_psql('postgres', <<'SQL');
@@ -42,6 +44,20 @@ sub session
 	$sql =~ s/^background (\S+) (.*);$/\\! $psql -c "$2" > $dir\/$1 2>&1 &/mg;
 	my ($status, $out, $err) = $node->psql('postgres', $sql, on_error_stop => 0, @params);
 	return $out . ($err ? "\n$err" : '');
+}
+
+# What a session in the background has said, when it has; its commit can be
+# seen before.
+sub said
+{
+	my ($name) = @_;
+
+	for (1 .. 1800)
+	{
+		last if -s "$dir/$name";
+		sleep 0.1;
+	}
+	return slurp_file("$dir/$name");
 }
 
 # --- parallel plans
@@ -156,8 +172,7 @@ background both SELECT ad_train('both', 'SELECT amount FROM payment', 'zscore');
 $waits
 COMMIT;
 SQL
-$node->poll_query_until('postgres', "SELECT count(*) = 2 FROM ad_models WHERE name = 'both'");
-is(slurp_file("$dir/both"), "2\n", 'another session waits for it, and trains the next version');
+is(said('both'), "2\n", 'another session waits for it, and trains the next version');
 is( session(<<"SQL"), "3", 'if it is rolled back');
 BEGIN;
 SELECT ad_train('both', 'SELECT amount FROM payment', 'zscore');
@@ -165,8 +180,7 @@ background undone SELECT ad_train('both', 'SELECT amount FROM payment', 'zscore'
 $waits
 ROLLBACK;
 SQL
-$node->poll_query_until('postgres', "SELECT count(*) = 3 FROM ad_models WHERE name = 'both'");
-is(slurp_file("$dir/undone"), "3\n", 'the other one has its number');
+is(said('undone'), "3\n", 'the other one has its number');
 
 append_to_file("$dir/train.sql", "SELECT ad_train('busy', 'SELECT amount FROM payment LIMIT 100', 'zscore', keep => 5);\n"
 	  . "SELECT ad_score('busy', 1);\n");
@@ -244,7 +258,7 @@ command_fails_like([ 'pg_dump', '--no-sync', '-f', "$dir/no.sql", '-d', $node->c
 	qr/permission denied for (table|sequence) _ad_|user may lack SELECT privilege on the sequence/, 'and nobody else');
 
 # A server where nobody is known.
-my $bare = start_server('subscriber');
+my $bare = keep(start_server('subscriber'));
 $bare->safe_psql('postgres', 'CREATE DATABASE app');
 run_command([ 'psql', '-Xq', '-f', "$dir/app.sql", '-d', $bare->connstr('app') ]);
 is($bare->safe_psql('app', "SELECT string_agg(name || ' ' || version, ', ' ORDER BY name, version) FROM ad_models"),
