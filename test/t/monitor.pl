@@ -10,6 +10,7 @@ use lib "$FindBin::RealBin/../lib";
 use AnomalyTest;
 use IO::Socket::INET;
 use IPC::Run ();
+use Kept;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -24,13 +25,13 @@ sub error_of
 	return $err;
 }
 
-# Ask until the answer is what is wanted, or for ten seconds.
+# Ask until the answer is what is wanted, or for three minutes.
 sub becomes
 {
 	my ($node, $sql, $wanted, $name) = @_;
 	my $got;
 
-	for (1 .. 200)
+	for (1 .. 3600)
 	{
 		$got = $node->safe_psql('postgres', $sql);
 		last if $got eq $wanted;
@@ -40,7 +41,7 @@ sub becomes
 }
 
 # Without preloading: the rest works, and the views say what to do.
-my $plain = start_server('plain', 'max_prepared_transactions = 2');
+my $plain = keep(start_server('plain', 'max_prepared_transactions = 2'));
 for my $what ('ad_stat_models', 'ad_progress')
 {
 	my $err = error_of($plain, "SELECT * FROM $what;");
@@ -71,8 +72,8 @@ is( sql_value($plain, 'SELECT count(ad_score(m, x)) FROM (SELECT ad_fit(ad_zscor
 is(sql_value($plain, "SELECT _anomaly._ad_progress_set('job', 'j', 'x', 1, 2), _anomaly._ad_progress_end('job', 'j')"), '|', 'progress is not shown');
 $plain->stop;
 
-my $node = start_server('preloaded', "shared_preload_libraries = 'anomaly'", 'anomaly.stat_models_max = 16',
-	'restart_after_crash = on', 'synchronize_seqscans = off', 'jit = off');
+my $node = keep(start_server('preloaded', "shared_preload_libraries = 'anomaly'", 'anomaly.stat_models_max = 16',
+	'restart_after_crash = on', 'synchronize_seqscans = off', 'jit = off'));
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE rows AS SELECT i, sin(i) AS x, CASE WHEN i % 100 <> 0 THEN cos(i) END AS y FROM generate_series(1, 200000) i;
 CREATE TABLE models AS SELECT k, ad_fit(ad_zscore() || ad_calibrate(contamination => 0.01), x, x * k) AS m
@@ -423,14 +424,11 @@ hold('SELECT pg_advisory_lock(1)');
 $fit = background($waiting);
 becomes($node, $progress, $shown, 'a fit runs');
 my $pid = sql_value($node, 'SELECT pid FROM ad_progress');
+my $log = -s $node->logfile;
 kill 'KILL', $pid;
 $fit->finish;
 eval { $holder->finish };
-for (1 .. 200)
-{
-	last if 0 == $node->psql('postgres', 'SELECT 1');
-	sleep 0.1;
-}
+after_crash($node, $log);
 is(sql_value($node, 'SELECT count(*) FROM ad_progress'), 0, 'after a crash nothing runs');
 is(sql_value($node, 'SELECT count(*) FROM ad_stat_models'), 0, '... and nothing was counted');
 $node->safe_psql('postgres', "SELECT count(ad_is_anomaly(m, 9, 9)) FROM models, generate_series(1, 5) WHERE k = 1");
@@ -445,11 +443,11 @@ SKIP:
 	  unless grep { -x "$_/$exporter" } split /:/, $ENV{PATH};
 
 	my $port = PostgreSQL::Test::Cluster::get_free_port();
-	my $log = PostgreSQL::Test::Utils::tempdir() . '/exporter.log';
+	my $said = PostgreSQL::Test::Utils::tempdir() . '/exporter.log';
 	$node->safe_psql('postgres', "CREATE ROLE exporter LOGIN IN ROLE pg_monitor");
 	my $run = IPC::Run::start([ $exporter, "--web.listen-address=127.0.0.1:$port", '--disable-default-metrics', '--disable-settings-metrics',
 			"--extend.query-path=$FindBin::RealBin/../../docs/monitoring/queries.yaml" ],
-		'>', $log, '2>', $log,
+		'>', $said, '2>', $said,
 		init => sub {
 			$ENV{DATA_SOURCE_NAME} = sprintf "host='%s' port=%d user=exporter dbname=postgres sslmode=disable", $node->host, $node->port;
 		});
@@ -475,7 +473,7 @@ SKIP:
 	unlike($page, qr/^pg_exporter_user_queries_load_error\{[^}]*\} 1/m, 'the file of queries was read');
 	like($page, qr/^pg_exporter_last_scrape_error(?:\{[^}]*\})? 0$/m, 'every query of it ran');
 	$run->kill_kill;
-	diag(slurp_file($log)) if !Test::More->builder->is_passing;
+	diag(slurp_file($said)) if !Test::More->builder->is_passing;
 }
 
 $node->stop;

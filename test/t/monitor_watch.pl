@@ -8,11 +8,12 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 
 use AnomalyTest;
+use Kept;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = start_server('watch', 'autovacuum = off');
+my $node = keep(start_server('watch', 'autovacuum = off'));
 my $host = $node->host;
 
 # What statements return that a role runs.
