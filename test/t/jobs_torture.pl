@@ -385,23 +385,21 @@ sub crash
 	$self->{crashes}++;
 	if (rand() < 0.5)
 	{
+		my $log = -s $node->logfile;
+
 		kill 'KILL', $runner->{pid};
-		$_->ends(60) for $runner;
+		$runner->ends(300);
+		main::after_crash($node, $log);
 	}
 	else
 	{
 		rand() < 0.5 ? $node->kill9 : $node->stop('immediate');
-		for (1 .. 100)
+		for (1 .. 3000)
 		{
 			last if $node->start(fail_ok => 1);
 			delete $node->{_pid};		# the file of the killed one is no server's
 			usleep(100_000);
 		}
-	}
-	for (1 .. 600)
-	{
-		last if system("psql -XAtqc 'SELECT 1' -d '" . $node->connstr('postgres') . "' >/dev/null 2>&1") == 0;
-		usleep(100_000);
 	}
 	for my $writer (@{ $self->{writers} })
 	{
@@ -585,7 +583,7 @@ for my $repeat (1 .. ($long ? 20 : 1))
 		my %phase = %{ $phases{$name} };
 
 		next if $ENV{ANOMALY_PHASE} && $name ne $ENV{ANOMALY_PHASE};
-		$phase{rounds} *= $long ? 5 : 1;
+		$phase{rounds} = $long ? 5 * $phase{rounds} : max(3, int(0.4 * $phase{rounds}));
 		srand($seed + $repeat);
 		my $torture = Torture->new(%phase);
 		$torture->torture;
