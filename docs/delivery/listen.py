@@ -67,7 +67,7 @@ while True:
             tries = 0
             if not told and select.select([conn], [], [], max(0, min(route.due for route in routes) - time.monotonic()))[0]:
                 cur.execute('SELECT')                      # or an error, if the server is gone
-    except (pg.OperationalError, pg.InterfaceError) as e:
+    except pg.Error as e:                                  # a server that goes away is any of them
         print(e, file=sys.stderr, flush=True)
         time.sleep(min(2 ** tries, longest))
         tries = min(tries + 1, 30)
