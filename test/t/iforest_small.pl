@@ -11,10 +11,12 @@ use lib "$FindBin::RealBin/../lib", "$FindBin::RealBin/../oracle";
 use AnomalyTest;
 use Envelope;
 use Iforest;
+use Session;
 use Test::More;
 
 my $seed = seed() % 100_000;
 my $node = start_server('small');
+my $session = Session->new($node, options => '-c extra_float_digits=1 -c client_min_messages=warning -c anomaly.model_cache_size=0');
 my $sampling = "ad_sampling(seed => $seed)";
 
 $node->safe_psql('postgres', <<"SQL");
@@ -32,7 +34,7 @@ for my $columns (2, 10)
 	{
 		my ($rows, $limit) = @$size;
 
-		cmp_ok(sql_value($node, "SELECT length(ad_fit(ad_iforest() || $sampling, x[1:$columns])) FROM training WHERE i <= $rows"),
+		cmp_ok($session->do("SELECT length(ad_fit(ad_iforest() || $sampling, x[1:$columns])) FROM training WHERE i <= $rows"),
 			'<=', $limit, "$rows rows of $columns columns: bytes of a model");
 	}
 }
@@ -57,16 +59,16 @@ for my $kind (sort keys %kinds)
 {
 	my $value = "($kinds{$kind})::float8";
 
-	$node->safe_psql('postgres', <<"SQL");
+	$session->do(<<"SQL");
 DROP TABLE IF EXISTS kind;
 CREATE TABLE kind AS SELECT i, $value AS v FROM generate_series(1, 64) i;
 INSERT INTO model SELECT '$kind', ad_fit(ad_iforest(trees => 30) || ad_prepare(scale => 'none') || ad_calibrate(share => 0) || $sampling, v)
 FROM kind;
 SQL
-	my $model = Envelope::take_apart(bytes_of($node, "SELECT model FROM model WHERE name = '$kind'"));
+	my $model = Envelope::take_apart(pack 'H*', $session->do("SELECT encode(model, 'hex') FROM model WHERE name = '$kind'"));
 	my $forest = Iforest::parse($model->{section}{5}, Envelope::features($model)->{columns});
-	my @rows = split /\n/, $node->safe_psql('postgres', 'SET extra_float_digits = 1; SELECT v FROM kind ORDER BY i');
-	my @scores = split /\n/, $node->safe_psql('postgres',
+	my @rows = split /\n/, $session->do('SELECT v FROM kind ORDER BY i');
+	my @scores = split /\n/, $session->do(
 		"SELECT ad_score((SELECT model FROM model WHERE name = '$kind'), v) FROM kind ORDER BY i");
 	my ($wrong, $empty, $far) = (0, 0, 0);
 
@@ -99,9 +101,9 @@ for my $simd (qw(off avx2 auto))
 		my $fit = "SELECT ad_fit(ad_iforest(trees => 37) || $sampling, x) AS m FROM training";
 		my $rows = "SET anomaly.simd = $simd;
 SELECT string_agg($f\::text, ';' ORDER BY i) FROM (SELECT * FROM training ORDER BY i OFFSET %d LIMIT %d) t, ($fit OFFSET 0) f";
-		my $parts = join ';', map { $node->safe_psql('postgres', sprintf $rows, $_ * 10, 10) } 0 .. 5;
+		my $parts = join ';', map { $session->do(sprintf $rows, $_ * 10, 10) } 0 .. 5;
 
-		is($parts, $node->safe_psql('postgres', sprintf $rows, 0, 60), "$call, $simd: the same before and after");
+		is($parts, $session->do(sprintf $rows, 0, 60), "$call, $simd: the same before and after");
 	}
 }
 
@@ -115,8 +117,8 @@ sub score_of
 	my ($payload) = @_;
 	my $bytes = unpack 'H*', Envelope::put_together(1, %{ $model->{section} }, version => 3, 5 => $payload);
 
-	$node->psql('postgres', "SELECT ad_score('\\x$bytes'::bytea, ARRAY[1, 2, 3]::float8[])", stderr => \my $error, stdout => \my $out);
-	return $error =~ /DETAIL: +At byte \d+ of its section: (.*)\./ ? $1 : $error || $out;
+	my $answer = $session->ask("SELECT ad_score('\\x$bytes'::bytea, ARRAY[1, 2, 3]::float8[])");
+	return $answer =~ /DETAIL: +At byte \d+ of its section: (.*)\./ ? $1 : $answer;
 }
 
 # A payload of two trees over three columns: a root with two leaves, and a leaf.
@@ -166,5 +168,6 @@ is(score_of(payload(counts => pack('V V', 3, 0), thresholds => pack('f<3', 1, 1,
 	'a tree is too deep', 'a tree that is too deep is refused');
 like(score_of(payload(psi => 1000, rows => "\xFF", many => pack('V', 255))), qr/^0\.\d+$/, 'a leaf of 255 rows scores');
 
+$session->end;
 $node->stop;
 done_testing();
