@@ -8,6 +8,7 @@ use warnings;
 use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Session;
 use Test::More;
 use Time::HiRes qw(usleep);
 
@@ -109,6 +110,7 @@ SQL
 sub variants
 {
 	my ($node, @names) = @_;
+	my $session = Session->new($node);
 	my @calls;
 
 	@names = detectors($node) unless @names;
@@ -119,7 +121,7 @@ sub variants
 		my $given = $members ? "$members, " : '';
 
 		push @calls, "ad_$name($members)";
-		for my $option (split /\n/, $node->safe_psql('postgres', <<"SQL"))
+		for my $option (split /\n/, $session->do(<<"SQL"))
 SELECT a || ' ' || t::regtype || coalesce(' ' || substring(
 	pg_get_function_arguments(oid) FROM '(?:^|, )' || a || ' [^,]* DEFAULT ''?([^,'']*)'), '')
 FROM pg_proc, unnest(proargnames, proargtypes::oid[]) u(a, t)
@@ -134,8 +136,7 @@ SQL
 				  $default eq 'true' ? 'false' : 'true';
 			}
 			next if $type ne 'text';
-			my (undef, undef, $error) = $node->psql('postgres',
-				"SELECT ad_$name($given$argument => 'no such word')");
+			my $error = $session->ask("SELECT ad_$name($given$argument => 'no such word')");
 			next if $error !~ /Expected one of (.*)\./;
 			for my $word ($1 =~ /"([^"]*)"/g)
 			{
@@ -143,10 +144,9 @@ SQL
 			}
 		}
 	}
-	return grep {
-		my ($status) = $node->psql('postgres', "SELECT $_");
-		$status == 0;
-	} @calls;
+	@calls = grep { $session->ask("SELECT $_") !~ /^ERROR:/m } @calls;
+	$session->end;
+	return @calls;
 }
 
 # The one bytea of a query, as bytes.
