@@ -8,7 +8,8 @@
 # again, those of an ensemble's members too, so that it is the structural
 # checks that are tested.
 #
-# ANOMALY_TEST_MUTATIONS sets how many; ANOMALY_TEST_SEED repeats a run.
+# ANOMALY_TEST_MUTATIONS sets how many; ANOMALY_TEST_SEED repeats a run. More of
+# them in test/long.sh.
 
 use strict;
 use warnings;
@@ -20,8 +21,8 @@ use AnomalyTest;
 use Subjects;
 use Test::More;
 
-my $mutations = $ENV{ANOMALY_TEST_MUTATIONS} // 24_000;
-my $batch = 500;
+my $mutations = $ENV{ANOMALY_TEST_MUTATIONS} // ($ENV{ANOMALY_LONG} ? 24_000 : 8_000);
+my $batch = 250;
 my $kinds = 19;
 my $cpu = 5;    # seconds of one call; builds with checks take longer than others
 my $seed = seed();
