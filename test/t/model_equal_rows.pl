@@ -10,11 +10,13 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 
 use AnomalyTest;
+use Session;
 use Subjects;
 use Test::More;
 
 my $node = start_server('equal_rows');
 my $mutate = build_mutator();
+my $session = Session->new($node, options => '-c max_parallel_workers_per_gather=0 -c jit=off');
 
 $node->safe_psql('postgres', <<"SQL");
 CREATE FUNCTION ad_test_cpu() RETURNS float8 AS '$mutate' LANGUAGE C;
@@ -27,7 +29,7 @@ SELECT shape, i, x, y FROM generate_series(1, 500) i, LATERAL (VALUES
 	('equal', 5, 5)) v(shape, x, y);
 CREATE TABLE many AS
 SELECT i, ad_random(1, i, 'normal') AS a, ad_random(2, i, 'normal') AS b, i % 3 AS u, i * 7 % 2 AS v, 'word ' || i % 3 AS w
-FROM generate_series(1, 10000) i;
+FROM generate_series(1, 5000) i;
 SQL
 
 my @specs = (variants($node), "ad_ensemble(ARRAY[ad_knn(), ad_zscore()])",
@@ -36,7 +38,7 @@ my @specs = (variants($node), "ad_ensemble(ARRAY[ad_knn(), ad_zscore()])",
 # Those above a threshold of 5 % are 25 of 500, but for rows equal to it.
 for my $spec (@specs)
 {
-	is($node->safe_psql('postgres', <<"SQL"), '', "$spec: a threshold finds its share");
+	is($session->do(<<"SQL"), '', "$spec: a threshold finds its share");
 SELECT shape, above, at_least FROM (
 	SELECT shape, sum((score > threshold)::int) AS above,
 	       sum((score >= threshold - 1e-9 * greatest(abs(threshold), 1e-3))::int) AS at_least
@@ -46,7 +48,7 @@ SELECT shape, above, at_least FROM (
 	GROUP BY shape) c
 WHERE above > 26 OR at_least < 24
 SQL
-	is($node->safe_psql('postgres', <<"SQL"), '1', "$spec: the order of rows changes no byte");
+	is($session->do(<<"SQL"), '1', "$spec: the order of rows changes no byte");
 SELECT count(DISTINCT m) FROM (SELECT unnest(ARRAY[
 	ad_fit(s, u, a, w ORDER BY i), ad_fit(s, u, a, w ORDER BY -i), ad_fit(s, u, a, w ORDER BY md5(i::text)), ad_fit(s, u, a, w ORDER BY w, u)]) AS m
 	FROM many, (SELECT $spec || ad_calibrate() AS s OFFSET 0) s WHERE i <= 400) f
@@ -57,9 +59,8 @@ SQL
 sub seconds
 {
 	my ($spec, $columns) = @_;
-	my @cpu = split /\n/, $node->safe_psql('postgres', <<"SQL");
-SET max_parallel_workers_per_gather = 0;
-SET jit = off;
+	my @cpu = split /\n/, $session->do(<<"SQL");
+DISCARD TEMP;
 CREATE TEMP TABLE cpu (at float8);
 INSERT INTO cpu SELECT ad_test_cpu();
 CREATE TEMP TABLE model AS SELECT ad_fit($spec, $columns) AS m FROM many;
@@ -98,5 +99,6 @@ for my $detector (detectors($node))
 	}
 }
 
+$session->end;
 $node->stop;
 done_testing();
