@@ -16,6 +16,7 @@ use lib "$FindBin::RealBin/../lib";
 use AnomalyTest;
 use File::Copy;
 use PostgreSQL::Test::Utils;
+use Session;
 use Test::More;
 
 my $pg_config = $ENV{PG_CONFIG} // 'pg_config';
@@ -96,14 +97,21 @@ SQL
 
 # The first column of a query in a database, or its error. Clients speak UTF8;
 # a database without encoding is given the bytes as they are.
+my %sessions;
+
 sub run
 {
 	my ($database, $sql) = @_;
-	my ($out, $error) = ('', '');
+	my $session = $sessions{$database};
 
-	$sql = "SET client_encoding = 'UTF8';\n$sql" if $database ne 'e_sql_ascii';
-	$node->psql($database, "\\set VERBOSITY verbose\n$sql", stdout => \$out, stderr => \$error);
-	return $error =~ /ERROR:  (.*)/ ? $1 : $out;
+	if (!$session)
+	{
+		$session = $sessions{$database} = Session->new($node, dbname => $database, verbosity => 'verbose');
+		$session->do("SET client_encoding = 'UTF8'") if $database ne 'e_sql_ascii';
+		$session->do('SET client_min_messages = error');
+	}
+	my $answer = $session->ask($sql);
+	return $answer =~ /ERROR:  (.*)/ ? $1 : $answer;
 }
 
 # What the engine makes of an aggregate, and what one server makes of it.
@@ -186,11 +194,8 @@ SQL
 sub combined
 {
 	my ($bytes, $name) = @_;
-	my ($out, $error) = ('', '');
 
-	$node->psql('postgres', "\\set VERBOSITY verbose\nSELECT md5(engine_combine('$name'::regprocedure, $bytes, NULL::bytea)) FROM parts",
-		stdout => \$out, stderr => \$error);
-	return $error =~ /ERROR:  (.*)/ ? $1 : $out;
+	return run('postgres', "SELECT md5(engine_combine('$name'::regprocedure, $bytes, NULL::bytea)) FROM parts");
 }
 
 $node->safe_psql('postgres', <<"SQL");
@@ -211,7 +216,7 @@ for (@aggregates)
 	my $changed = sprintf q{engine_reseal(decode(replace(encode(part, 'hex'), '%s', '%s'), 'hex'))}, $hex->($version), $hex->($other);
 	my $sql = "FROM (SELECT engine_worker('$name'::regprocedure, ROW($arguments)) AS part FROM tx) s";
 
-	if (sql_value($node, "SELECT $changed = part $sql") eq 't')
+	if (run('postgres', "SELECT $changed = part $sql") eq 't')
 	{
 		push @without, $name;
 		next;
@@ -285,5 +290,6 @@ like(run('e_latin1', "SELECT '" . run('postgres', "SELECT ad_sketch('{}'::jsonb,
 is(run('e_latin1', "SELECT length('" . run('postgres', "SELECT ad_sketch('{}', ad_row('Öl'::text))::text") . "'::ad_sketch_state::bytea)"),
 	run('postgres', "SELECT length(ad_sketch('{}', ad_row('Ol'::text))::bytea)"), 'once in, a sketch is of the encoding of its database');
 
+$_->end for values %sessions;
 $node->stop;
 done_testing();
