@@ -12,6 +12,7 @@ use lib "$FindBin::RealBin/../lib";
 use AnomalyTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Session;
 use Test::More;
 use Wire;
 
@@ -85,31 +86,50 @@ sub traffic
 	return @since;
 }
 
-# One session of the coordinator, so that connections to the servers stay; what
-# a statement says, with its notices.
+# One session of each database of the coordinator, so that connections to the
+# servers stay. What a statement says under no settings but its own: rows, and
+# messages.
 my $database = 'postgres';
+my %sessions;
 
 sub say_of
 {
 	my ($sql) = @_;
-	my ($status, $out, $err) = $one->psql($database, $sql);
+	my $session = $sessions{$database} //= Session->new($one, dbname => $database);
+	my ($out, $messages) = ('', '');
 
-	return ($out, $err);
+	for my $line (split /^/m, $session->ask("RESET ROLE; RESET ALL; $sql"))
+	{
+		if ($line =~ /^(?:[A-Z]+:  |LINE \d+:|QUERY:| *\^$)/) { $messages .= $line; }
+		else { $out .= $line; }
+	}
+	chomp($out, $messages);
+	return ($out, $messages);
+}
+
+# The rows of a statement that must not fail.
+sub done
+{
+	my ($sql) = @_;
+	my ($out, $messages) = say_of($sql);
+
+	die "$sql: $messages" if $messages =~ /^(?:ERROR|FATAL|PANIC):/m || $sessions{$database}->{ended};
+	return $out;
 }
 
 sub md5 { return "SELECT md5(ad_model('$_[0]'))"; }
 
-$one->safe_psql('postgres', 'CREATE EXTENSION postgres_fdw');
-$one->safe_psql('postgres', foreign_tables('', ('postgres') x 3));
-$one->safe_psql('postgres', "CREATE TABLE all_tx ($columns); INSERT INTO all_tx $row FROM generate_series(1, $rows) i; ANALYZE all_tx");
+done('CREATE EXTENSION postgres_fdw');
+done(foreign_tables('', ('postgres') x 3));
+done("CREATE TABLE all_tx ($columns); INSERT INTO all_tx $row FROM generate_series(1, $rows) i; ANALYZE all_tx");
 
 # the query that ships by hand
 my $by_hand = "SELECT ad_fit_sketch($spec, ad_merge(s)) FROM (SELECT ad_sketch($spec, $features) AS s FROM tx GROUP BY shard) q";
-$one->safe_psql('postgres', 'ANALYZE tx0; ANALYZE tx1; ANALYZE tx2');
-my $plan = $one->safe_psql('postgres', "SET enable_partitionwise_aggregate = on; EXPLAIN (VERBOSE, COSTS OFF) $by_hand");
+done('ANALYZE tx0; ANALYZE tx1; ANALYZE tx2');
+my $plan = done("SET enable_partitionwise_aggregate = on; EXPLAIN (VERBOSE, COSTS OFF) $by_hand");
 is(() = $plan =~ /Relations: Aggregate on/g, 3, 'three sketches are made on three servers') or diag($plan);
-like($one->safe_psql('postgres', "EXPLAIN (VERBOSE, COSTS OFF) $by_hand"), qr/SELECT id, shard, /, 'and none without the setting');
-is($one->safe_psql('postgres', "SET enable_partitionwise_aggregate = on; SELECT string_agg(ships, ' ') FROM ad_ships('" . $by_hand . "')"),
+like(done("EXPLAIN (VERBOSE, COSTS OFF) $by_hand"), qr/SELECT id, shard, /, 'and none without the setting');
+is(done("SET enable_partitionwise_aggregate = on; SELECT string_agg(ships, ' ') FROM ad_ships('" . $by_hand . "')"),
 	'aggregate aggregate aggregate', 'ad_ships() says so');
 
 # ad_train() writes it
@@ -127,18 +147,18 @@ for my $case ([ 'keyed', $spec, $features, '' ],
 	is($n, 3, "$what: three sketches came") or diag($notice);
 	cmp_ok($came, '>', 2 * ($bytes // 0), "$what: $came bytes on the wire are the sketches as text, ");
 	cmp_ok($came, '<', 2 * ($bytes // 0) + 20_000, 'and little more');
-	my $shipped = sql_value($one, md5('m'));
-	$one->safe_psql('postgres', "SELECT ad_train('local', 'SELECT $list FROM all_tx $rest', $of)");
-	is($shipped, sql_value($one, md5('local')), "$what: the model is that of one server");
-	is(sql_value($one, "SELECT string_agg(name, ',') FROM ad_features('m')"),
-		sql_value($one, "SELECT string_agg(name, ',') FROM ad_features('local')"), "$what: names too");
+	my $shipped = done(md5('m'));
+	done("SELECT ad_train('local', 'SELECT $list FROM all_tx $rest', $of)");
+	is($shipped, done(md5('local')), "$what: the model is that of one server");
+	is(done("SELECT string_agg(name, ',') FROM ad_features('m')"),
+		done("SELECT string_agg(name, ',') FROM ad_features('local')"), "$what: names too");
 }
 traffic();
-$one->safe_psql('postgres', "SELECT ad_train('m', 'SELECT $features FROM tx', $spec, shards => 'off')");
+done("SELECT ad_train('m', 'SELECT $features FROM tx', $spec, shards => 'off')");
 my ($of_rows) = traffic();
 cmp_ok($of_rows, '>', $rows * 50, "$of_rows bytes are the rows");
-$one->safe_psql('postgres', "SELECT ad_train('local', 'SELECT $features FROM all_tx', $spec)");
-is(sql_value($one, md5('m')), sql_value($one, md5('local')), 'of which the model is the same');
+done("SELECT ad_train('local', 'SELECT $features FROM all_tx', $spec)");
+is(done(md5('m')), done(md5('local')), 'of which the model is the same');
 
 # what does not ship is said
 for my $case ([ "(ts AT TIME ZONE ''UTC'')::time AS at, amount FROM tx", qr/takes its collation from no foreign column/, qr/in a view that the foreign table reads/ ],
@@ -163,10 +183,10 @@ is($notice, '', 'and says nothing of a table of its own');
 like($notice, qr/rows of model "w" with a label come from foreign servers, to weigh its members by/, 'rows with a label come, which is said');
 (undef, $notice) = say_of("SELECT ad_train('w', 'SELECT amount, qty, amount > 20 AS told FROM tx', labels => 'told', shards => 'only')");
 like($notice, qr/ERROR:  training query of model "w" cannot be run.*rows with a label are scored here/s, '... or refused');
-$one->safe_psql('postgres', "ALTER SERVER s1 OPTIONS (DROP extensions)");
+done("ALTER SERVER s1 OPTIONS (DROP extensions)");
 (undef, $notice) = say_of("SELECT ad_train('m', 'SELECT amount FROM tx', 'hbos', shards => 'only')");
 like($notice, qr/HINT:  If it is: ALTER SERVER s1 OPTIONS \(ADD extensions 'anomaly'\)\./, 'the option of the server is asked for');
-$one->safe_psql('postgres', "ALTER SERVER s1 OPTIONS (ADD extensions 'anomaly')");
+done("ALTER SERVER s1 OPTIONS (ADD extensions 'anomaly')");
 
 # sketches, made by hand
 traffic();
@@ -174,14 +194,14 @@ traffic();
 is($notice, '', 'sketches of groups of the key ship, with the setting off');
 my ($of_sketches) = traffic();
 cmp_ok($of_sketches, '<', 8_000_000, "$of_sketches bytes");
-is(sql_value($one, "SELECT md5(ad_fit_sketch($spec, ad_merge(s))) FROM (SELECT ad_sketch($spec, $features) AS s FROM all_tx) q"),
-	sql_value($one, md5('m')), 'to the same model');
+is(done("SELECT md5(ad_fit_sketch($spec, ad_merge(s))) FROM (SELECT ad_sketch($spec, $features) AS s FROM all_tx) q"),
+	done(md5('m')), 'to the same model');
 (undef, $notice) = say_of("SELECT ad_train('m', 'SELECT ad_sketch($spec, $features) FROM tx GROUP BY country', $spec, shards => 'only')");
 like($notice, qr/cannot be run as sketches.*groups are not those of the partitions/s, 'others do not');
-is(sql_value($one, 'SHOW enable_partitionwise_aggregate'), 'off', 'the setting is as it was');
+is($sessions{$database}->do('SHOW enable_partitionwise_aggregate'), 'off', 'the setting is as it was');
 
 # a key that nobody could group by, a column elsewhere, a partition of its own
-$one->safe_psql('postgres', <<'SQL');
+done(<<'SQL');
 CREATE TABLE "by ""id" (gone int, id bigint, amount numeric, country text) PARTITION BY HASH (id);
 ALTER TABLE "by ""id" DROP COLUMN gone;
 CREATE FOREIGN TABLE h0 (country text, amount numeric, id bigint) SERVER s0 OPTIONS (table_name 'tx');
@@ -192,8 +212,8 @@ INSERT INTO h1 SELECT amount, country, id FROM all_tx WHERE id > 40000 AND satis
 SQL
 (undef, $notice) = say_of(qq{SELECT ad_train('h', 'TABLE "by ""id"', $spec, shards => 'only')});
 like($notice, qr/1 sketch of \d+ bytes/, 'of a table partitioned by hash one sketch came, one was made here');
-$one->safe_psql('postgres', qq{SELECT ad_train('local', 'SELECT * FROM "by ""id"', $spec, shards => 'off')});
-is(sql_value($one, md5('h')), sql_value($one, md5('local')), 'and the model is the same');
+done(qq{SELECT ad_train('local', 'SELECT * FROM "by ""id"', $spec, shards => 'off')});
+is(done(md5('h')), done(md5('local')), 'and the model is the same');
 
 # columns of other types on a server than in the foreign table: what rows would
 # have said, or no sketches
@@ -208,7 +228,7 @@ for my $case ([ 'qty', 'qty' ], [ 'country', 'country' ], [ 'amount', 'amount_te
 	my ($column, $there) = @$case;
 	my $ships = $column eq $there;
 
-	$one->safe_psql('postgres', <<"SQL");
+	done(<<"SQL");
 DROP TABLE IF EXISTS typed;
 CREATE TABLE typed (id bigint, shard int, amount numeric, qty int, ts timestamptz, country text) PARTITION BY LIST (shard);
 CREATE FOREIGN TABLE t0 (id bigint, shard int, amount numeric, qty int, ts timestamptz, country text) SERVER s0 OPTIONS (table_name 'typed');
@@ -221,15 +241,15 @@ SQL
 	(undef, $notice) = say_of("$train('t', 'SELECT id, $column FROM typed', $spec)");
 	like($notice, $ships ? qr/2 sketches of/ : qr/column "$column" is of type .* here, and of type .* on a server/,
 		"$column from $there " . ($ships ? 'ships' : 'does not ship'));
-	$one->safe_psql('postgres', "$train('local', 'SELECT id, $column FROM typed', $spec, shards => 'off')");
-	is(sql_value($one, md5('t')), sql_value($one, md5('local')), 'the model is that of the rows');
+	done("$train('local', 'SELECT id, $column FROM typed', $spec, shards => 'off')");
+	is(done(md5('t')), done(md5('local')), 'the model is that of the rows');
 	next if $ships;
 	(undef, $notice) = say_of("$train('t', 'SELECT id, $column FROM t1', $spec, shards => 'only')");
 	like($notice, qr/cannot be run as sketches.*on a server.*HINT: /s, 'of one server alone it does not either');
 }
 
 # names that have to be quoted, and text that looks like the query's
-$one->safe_psql('postgres', <<'SQL');
+done(<<'SQL');
 CREATE SCHEMA "Sch ""e.ma";
 CREATE TABLE "Sch ""e.ma"."a.b" (id bigint, "sh'ard" int, amount numeric, _c1 text) PARTITION BY LIST ("sh'ard");
 CREATE FOREIGN TABLE "Sch ""e.ma"."p;0" PARTITION OF "Sch ""e.ma"."a.b" FOR VALUES IN (0) SERVER s0 OPTIONS (schema_name 'public', table_name 'tx');
@@ -242,27 +262,27 @@ my $odd_query = <<'SQL';
 SQL
 (undef, $notice) = say_of("SELECT ad_train('odd', \$q\$$odd_query\$q\$, $spec, shards => 'only')");
 like($notice, qr/1 sketch of/, 'a query with odd names ships');
-$one->safe_psql('postgres', "SELECT ad_train('local', \$q\$$odd_query\$q\$, $spec, shards => 'off')");
-is(sql_value($one, md5('odd')), sql_value($one, md5('local')), 'to the same model');
+done("SELECT ad_train('local', \$q\$$odd_query\$q\$, $spec, shards => 'off')");
+is(done(md5('odd')), done(md5('local')), 'to the same model');
 
 # rights: of the table but not of its partitions, and row security
-$one->safe_psql('postgres', 'CREATE ROLE clerk; GRANT SELECT ON tx, "by ""id" TO clerk; CREATE POLICY few ON tx TO clerk USING (qty > 10)');
-$one->safe_psql('postgres', "ALTER USER MAPPING FOR PUBLIC SERVER s$_ OPTIONS (ADD password_required 'false')") for 0 .. 2;
+done('CREATE ROLE clerk; GRANT SELECT ON tx, "by ""id" TO clerk; CREATE POLICY few ON tx TO clerk USING (qty > 10)');
+done("ALTER USER MAPPING FOR PUBLIC SERVER s$_ OPTIONS (ADD password_required 'false')") for 0 .. 2;
 (undef, $notice) = say_of("SET ROLE clerk; SELECT ad_train('clerk', 'SELECT id, amount FROM tx', $spec, shards => 'only')");
 like($notice, qr/3 sketches/, 'who may read no partition gets groups of the key');
 (undef, $notice) = say_of(qq{SET ROLE clerk; SELECT ad_train('clerk', 'SELECT id, amount FROM "by ""id"', $spec, shards => 'only')});
 like($notice, qr/role "clerk" may not read partition "h[01]" by itself.*HINT:  GRANT SELECT ON public.h[01] TO clerk/s, 'or, of a hash, is told why not');
-$one->safe_psql('postgres', 'ALTER TABLE tx ENABLE ROW LEVEL SECURITY');
+done('ALTER TABLE tx ENABLE ROW LEVEL SECURITY');
 (undef, $notice) = say_of("SET ROLE clerk; SELECT ad_train('clerk', 'SELECT id, amount FROM tx', $spec, shards => 'only')");
 like($notice, qr/3 sketches/, 'row security ships');
-$one->safe_psql('postgres', "SELECT ad_train('local', 'SELECT id, amount FROM all_tx WHERE qty > 10', $spec)");
-is(sql_value($one, md5('clerk')), sql_value($one, md5('local')), 'and shows what it should');
-$one->safe_psql('postgres', 'ALTER TABLE tx DISABLE ROW LEVEL SECURITY');
+done("SELECT ad_train('local', 'SELECT id, amount FROM all_tx WHERE qty > 10', $spec)");
+is(done(md5('clerk')), done(md5('local')), 'and shows what it should');
+done('ALTER TABLE tx DISABLE ROW LEVEL SECURITY');
 
 # by name: where the model is, and where it is brought
-$one->safe_psql('postgres', "SELECT ad_train('m', 'SELECT amount, qty, country FROM all_tx', ad_iforest())");
-my $model_bytes = sql_value($one, "SELECT octet_length(ad_model('m'))");
-my $expected = sql_value($one, "SELECT count(*) FROM all_tx WHERE ad_score('m', amount, qty, country) > 0.6");
+done("SELECT ad_train('m', 'SELECT amount, qty, country FROM all_tx', ad_iforest())");
+my $model_bytes = done("SELECT octet_length(ad_model('m'))");
+my $expected = done("SELECT count(*) FROM all_tx WHERE ad_score('m', amount, qty, country) > 0.6");
 my %forms = (
 	'by name' => "ad_score('m', amount, qty, country)",
 	'by bytes' => "ad_score((SELECT ad_model('m')), amount, qty, country)");
@@ -270,17 +290,17 @@ my %came;
 for my $form (sort keys %forms)
 {
 	traffic();
-	is(sql_value($one, "SELECT count(*) FROM tx WHERE $forms{$form} > 0.6"), $expected, "scores $form are the same");
+	is(done("SELECT count(*) FROM tx WHERE $forms{$form} > 0.6"), $expected, "scores $form are the same");
 	my ($came, $sent) = traffic();
 	note "$form: $sent bytes there, $came back";
 	$came{$form} = $came;
 	cmp_ok($sent, '<', 3 * (2 * $model_bytes + 20_000), "$form: no more than the model goes there");
 }
 cmp_ok($came{'by bytes'} * 10, '<', $came{'by name'}, 'what is asked by the bytes comes back as few rows');
-like($one->safe_psql('postgres', "SELECT DISTINCT hint FROM ad_ships('SELECT id FROM tx WHERE $forms{'by name'} > 0.6')" =~ s/'m'/''m''/r),
+like(done("SELECT DISTINCT hint FROM ad_ships('SELECT id FROM tx WHERE $forms{'by name'} > 0.6')" =~ s/'m'/''m''/r),
 	qr/\(SELECT ad_model\('name'\)\)/, 'which ad_ships() tells');
 # a prepared statement sees the version that is active
-is($one->safe_psql('postgres', <<"SQL"), "$expected\nt", 'also a prepared statement, after another version');
+is(done(<<"SQL"), "$expected\nt", 'also a prepared statement, after another version');
 SET plan_cache_mode = force_generic_plan;
 PREPARE q AS SELECT count(*) FROM tx WHERE $forms{'by bytes'} > 0.6;
 EXECUTE q;
@@ -291,19 +311,19 @@ SQL
 
 my ($out, $error) = say_of("SELECT * FROM ad_publish_model('m', ARRAY['s0'], run => true)");
 like($error, qr/ERROR:  extension "dblink" is not installed/, 'without dblink nothing can be run');
-my $statement = $one->safe_psql('postgres', "SELECT statement FROM ad_publish_model('m', ARRAY['s0'])");
+my $statement = done("SELECT statement FROM ad_publish_model('m', ARRAY['s0'])");
 is($shards[0]->safe_psql('postgres', $statement), '1', 'but the statement is there for psql');
-$one->safe_psql('postgres', 'CREATE SCHEMA "Other"; CREATE EXTENSION dblink SCHEMA "Other"');
-is($one->safe_psql('postgres', "SELECT server, version, statement IS NULL FROM ad_publish_model('m', ARRAY['s0', 's1', 's2'])"),
+done('CREATE SCHEMA "Other"; CREATE EXTENSION dblink SCHEMA "Other"');
+is(done("SELECT server, version, statement IS NULL FROM ad_publish_model('m', ARRAY['s0', 's1', 's2'])"),
 	"s0|2|t\ns1|1|t\ns2|1|t", 'with dblink it is run');
-is($shards[1]->safe_psql('postgres', md5('m')), sql_value($one, md5('m')), 'and the model is there');
+is($shards[1]->safe_psql('postgres', md5('m')), done(md5('m')), 'and the model is there');
 $shards[1]->safe_psql('postgres', "CREATE VIEW scored AS SELECT id, shard, ad_score('m', amount, qty, country) AS score FROM tx");
-$one->safe_psql('postgres', "CREATE FOREIGN TABLE scored (id bigint, shard int, score float8) SERVER s1");
-is(sql_value($one, 'SELECT sum(score) FROM scored'),
-	sql_value($one, "SELECT sum(ad_score('m', amount, qty, country)) FROM (SELECT * FROM tx WHERE shard = 1) t"), 'a view there scores by name');
+done("CREATE FOREIGN TABLE scored (id bigint, shard int, score float8) SERVER s1");
+is(done('SELECT sum(score) FROM scored'),
+	done("SELECT sum(ad_score('m', amount, qty, country)) FROM (SELECT * FROM tx WHERE shard = 1) t"), 'a view there scores by name');
 my $odd = q{it''s "m" \\};
-$one->safe_psql('postgres', "SELECT ad_import_model('$odd', ad_model('m'))");
-is($one->safe_psql('postgres', "SELECT version FROM ad_publish_model('$odd', ARRAY['s0'])"), '1', 'a name may have quotes');
+done("SELECT ad_import_model('$odd', ad_model('m'))");
+is(done("SELECT version FROM ad_publish_model('$odd', ARRAY['s0'])"), '1', 'a name may have quotes');
 is($shards[0]->safe_psql('postgres', "SELECT count(*) FROM ad_models WHERE name = '$odd'"), '1', 'and keeps them');
 (undef, $error) = say_of("SELECT * FROM ad_publish_model('m', ARRAY['s0', 'nowhere'])");
 like($error, qr/server "nowhere" does not exist/, 'a server that is not there is none');
@@ -313,7 +333,7 @@ like($error, qr/ERROR:  could not publish model "m" on server "s2"\nDETAIL:  sch
 $shards[2]->safe_psql('postgres', 'CREATE EXTENSION anomaly');
 
 # another encoding
-$one->safe_psql('postgres', foreign_tables('latin_', 'postgres', 'postgres', 'latin'));
+done(foreign_tables('latin_', 'postgres', 'postgres', 'latin'));
 (undef, $error) = say_of("SELECT * FROM ad_publish_model('m', ARRAY['latin_s0', 'latin_s2'])");
 like($error, qr/server "latin_s2"\nDETAIL:  model was made in a database with encoding UTF8, this one has LATIN1/, 'a database of another encoding refuses a model');
 (undef, $error) = say_of("SELECT ad_train('latin', 'SELECT amount, country FROM latin_tx WHERE id <= 3000', ad_hbos(), shards => 'only')");
@@ -323,12 +343,12 @@ if ($error =~ /ERROR/)
 }
 else
 {
-	$one->safe_psql('postgres', "SELECT ad_train('local', 'SELECT amount, country FROM all_tx WHERE id <= 3000', ad_hbos())");
-	is(sql_value($one, md5('latin')), sql_value($one, md5('local')), 'a sketch of another encoding is converted');
+	done("SELECT ad_train('local', 'SELECT amount, country FROM all_tx WHERE id <= 3000', ad_hbos())");
+	is(done(md5('latin')), done(md5('local')), 'a sketch of another encoding is converted');
 }
 
 # and the other way round, where no byte would be wrong by itself
-$one->safe_psql('postgres', "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+done("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
 $database = 'latin';
 $one->safe_psql('latin', "CREATE EXTENSION anomaly; CREATE EXTENSION postgres_fdw; " . foreign_tables('', ('postgres') x 3)
 	  . "SET client_encoding = 'UTF8'; CREATE TABLE all_tx ($columns); INSERT INTO all_tx $row FROM generate_series(1, 3000) i");
@@ -339,8 +359,8 @@ if ($error =~ /ERROR/)
 }
 else
 {
-	$one->safe_psql('latin', "SELECT ad_train('local', 'SELECT amount, country FROM all_tx', ad_hbos())");
-	is($one->safe_psql('latin', md5('m')), $one->safe_psql('latin', md5('local')), 'so is one that comes to another encoding');
+	done("SELECT ad_train('local', 'SELECT amount, country FROM all_tx', ad_hbos())");
+	is(done(md5('m')), done(md5('local')), 'so is one that comes to another encoding');
 }
 $database = 'postgres';
 
@@ -354,7 +374,7 @@ for my $query ("SELECT sum(ad_score('m', fee, qty, country)) FROM all_tx", "SELE
 	"SELECT md5(ad_fit($spec, $features)) FROM all_tx", "SET enable_partitionwise_aggregate = on; SELECT md5(q.m) FROM ($by_hand) q(m)",
 	"SELECT string_agg(ships, ' ') FROM ad_ships('SELECT ad_sketch(ad_zscore(), amount) FROM tx0')")
 {
-	is(sql_value($standby, $query), sql_value($one, $query), "standby: $query");
+	is(sql_value($standby, $query), done($query), "standby: $query");
 }
 for my $call ("ad_train('m', 'SELECT amount FROM all_tx')", "ad_train('m', 'SELECT amount FROM tx', shards => 'only')", "ad_import_model('m', ad_model('m'))")
 {
@@ -363,11 +383,12 @@ for my $call ("ad_train('m', 'SELECT amount FROM all_tx')", "ad_train('m', 'SELE
 
 	like($refused, qr/ERROR:  cannot execute \Q$name\E\(\) in a read-only transaction/, "standby: $call is refused");
 }
-$one->safe_psql('postgres', "SELECT ad_train('m', 'SELECT fee FROM all_tx', 'hbos')");
+done("SELECT ad_train('m', 'SELECT fee FROM all_tx', 'hbos')");
 $one->wait_for_catchup($standby, 'replay', $one->lsn('insert'));
 is(sql_value($standby, "SELECT ad_score('m', 0.5) IS NOT NULL"), 't', 'a version that was made active is so there');
 $standby->stop;
 
+$_->end for values %sessions;
 $one->stop;
 $_->stop for @shards;
 done_testing();
