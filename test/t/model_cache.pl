@@ -12,6 +12,7 @@ use lib "$FindBin::RealBin/../lib";
 
 use AnomalyTest;
 use PostgreSQL::Test::Utils;
+use Session;
 use Test::More;
 
 my $seed = seed();
@@ -99,12 +100,15 @@ SQL
 is( sql_value($node, "SELECT string_agg(name || CASE WHEN pg_column_size(m) > length(m) THEN ' whole' WHEN pg_column_size(m) = length(m) THEN ' away' ELSE ' compressed' END,
 	', ' ORDER BY name) FROM model"), 'packed compressed, plain whole, toasted away', 'models are stored in three ways');
 
-# A session: returns what a list of queries say, one after the other.
+# A session: returns what a list of queries say, one after the other. A psql that
+# connects anew starts one sooner than another psql.
+my $psql = Session->new($node, options => '-c client_min_messages=warning');
+
 sub session
 {
 	my (@queries) = @_;
 
-	return split /\n/, $node->safe_psql('postgres', join ";\n", @queries);
+	return split /\n/, $psql->do("\\connect -\n" . join ";\n", @queries);
 }
 
 sub literal
@@ -445,5 +449,6 @@ SKIP:
 	is($got[-1], 't|t', 'its memory is that of the contexts');
 }
 
+$psql->end;
 $node->stop;
 done_testing();
