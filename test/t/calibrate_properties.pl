@@ -20,8 +20,8 @@ $ENV{ANOMALY_TEST_SEED} //= 20261126 unless $long;
 my $seed = seed() % 1000000;
 
 # rows of a fit, and fits
-my @sizes = $long ? map { [ $_, 200 ] } (100, 400, 1000, 3000, 5000) : ([ 100, 16 ], [ 1000, 4 ]);
-my $fresh = $long ? 500 : 200;
+my @sizes = $long ? map { [ $_, 200 ] } (100, 400, 1000, 3000, 5000) : ([ 100, 10 ], [ 600, 4 ]);
+my $fresh = $long ? 500 : 150;
 my @levels = (0.1, 0.05, 0.01, 0.001);
 
 # A number of row i of fit s, drawn anew for each column.

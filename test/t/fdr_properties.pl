@@ -2,7 +2,7 @@
 # streams: clean ones, with rare anomalies, in bursts; p-values of any value,
 # of steps, shy ones, and such as share their calibration rows. In whatever
 # batches they come: that the levels are the same for all is in
-# sql/evaluate_fdr_online.sql. The power is printed. A tenth of it here, all of
+# sql/evaluate_fdr_online.sql. The power is printed. A part of it here, all of
 # it in test/long.sh.
 
 use strict;
@@ -20,7 +20,7 @@ my $long = $ENV{ANOMALY_LONG};
 # what happens once in 10,000 does not happen in the suite
 $ENV{ANOMALY_TEST_SEED} //= 20261127 unless $long;
 my $seed = seed();
-my $streams = $long ? 1000 : 100;
+my $streams = $long ? 1000 : 40;
 my $number = 0;    # of what is drawn next
 
 # A uniform number as SQL: every call draws others. s is the stream, i the row.
