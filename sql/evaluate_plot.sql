@@ -20,7 +20,7 @@ SELECT is_fraud, pg_temp.texts(ad_plot_scores(score, NULL, '{"width": 360, "scal
 SELECT ad_text_histogram(v::float8) FROM unnest('{0, 0.1, 0.2, 0.3, 0.3, 0.6, 0.7, 0.9, 1}'::numeric[]) v;
 -- NULLs are ignored, a label may be; what is no number is counted
 SELECT ad_text_histogram(score, nullif(is_fraud, id % 2 = 0), '{"bins": 3}') FROM (
-	SELECT id, CASE id % 10 WHEN 0 THEN NULL WHEN 1 THEN 'NaN' WHEN 2 THEN 'infinity' WHEN 3 THEN '-infinity' ELSE score END AS score, is_fraud FROM payments) p;
+	SELECT id, CASE id % 10 WHEN 0 THEN NULL WHEN 1 THEN float8 'NaN' WHEN 2 THEN 'infinity' WHEN 3 THEN '-infinity' ELSE score END AS score, is_fraud FROM payments) p;
 SELECT ad_plot_scores(score), ad_text_histogram(score) FROM payments WHERE false;
 SELECT ad_plot_scores(NULL), ad_text_histogram(NULL), ad_text_histogram('NaN'), ad_text_histogram(v) FROM unnest('{NULL, infinity}'::float8[]) v;
 -- one row, one score, two, huge and tiny ones
