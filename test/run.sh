@@ -9,7 +9,7 @@
 #
 #   ANOMALY_BESIDE=NAME  the regression tests only, in a database with that
 #                        extension as well
-#   ANOMALY_JOBS=N       tests at a time, instead of one per processor
+#   ANOMALY_JOBS=N       tests at a time, instead of one more than processors
 #   ANOMALY_CONF=LINES   for postgresql.conf of the regression tests' server
 
 set -euo pipefail
@@ -135,12 +135,13 @@ report_tap_file() {
 	rm -rf "$dir/tmp_check"
 }
 
-# As many at a time as there are processors, four at most; each has servers and
+# One more at a time than there are processors, for some wait (for a minute of
+# pg_cron, for a server that crashed), four at most; each has servers and
 # directories of its own. The long ones first, so that none is left alone at the
 # end. Results are shown as tests end.
 run_tests() {
 	local file name jobs alive running=() left=() tests=(regression)
-	local long=' jobs_delivery.pl jobs_faults.pl model_parallel.pl hostile_bytes.pl '
+	local long=' security.pl series_cancel.pl jobs_delivery.pl jobs_cron.pl monitor_watch.pl '
 
 	for file in "$ad_work"/src/test/t/*.pl; do
 		[[ -f $file && -z ${ANOMALY_BESIDE:-} ]] || continue
@@ -152,7 +153,7 @@ run_tests() {
 		esac
 	done
 
-	jobs=${ANOMALY_JOBS:-$(nproc)}
+	jobs=${ANOMALY_JOBS:-$(($(nproc) + 1))}
 	while [ ${#tests[@]} -gt 0 ] || [ ${#running[@]} -gt 0 ]; do
 		while [ ${#tests[@]} -gt 0 ] && [ ${#running[@]} -lt $((jobs < 4 ? jobs : 4)) ]; do
 			case ${tests[0]} in
