@@ -15,7 +15,7 @@ use Session;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-my $node = start_server('compare', "shared_preload_libraries = 'anomaly'", 'jit = off', 'max_parallel_workers_per_gather = 0',
+my $node = start_server('compare', "shared_preload_libraries = 'anomaly'", 'max_parallel_workers_per_gather = 0',
 	'max_parallel_workers = 4');
 my $data = "$FindBin::RealBin/../data/satellite.csv.gz";
 my ($header) = split /\n/, qx(gzip -dc '$data');

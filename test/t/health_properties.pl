@@ -15,7 +15,7 @@ use AnomalyTest;
 use Kept;
 use Test::More;
 
-my $node = keep(start_server('health', 'autovacuum = off', 'jit = off'));
+my $node = keep(start_server('health', 'autovacuum = off'));
 my $long = $ENV{ANOMALY_LONG};
 
 # what happens once in 10,000 does not happen in the suite

@@ -20,7 +20,7 @@ if (!-r "/proc/$$/schedstat")
 }
 
 my $rows = $ENV{ANOMALY_LONG} ? 10_000_000 : 200_000;
-my $node = keep(start_server('cost', 'autovacuum = off', 'jit = off', 'max_parallel_workers_per_gather = 0', 'max_wal_size = 4GB', 'shared_buffers = 256MB'));
+my $node = keep(start_server('cost', 'autovacuum = off', 'max_parallel_workers_per_gather = 0', 'max_wal_size = 4GB', 'shared_buffers = 256MB'));
 
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE train AS SELECT ad_random(1, i, 'normal') AS a, ad_random(2, i, 'normal') AS b FROM generate_series(1, 20000) i;

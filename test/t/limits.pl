@@ -19,7 +19,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 my $root = "$FindBin::RealBin/../..";
-my $node = start_server('limits', 'max_parallel_workers_per_gather = 0', 'jit = off', "log_min_error_statement = panic");
+my $node = start_server('limits', 'max_parallel_workers_per_gather = 0', "log_min_error_statement = panic");
 
 seed();
 $node->safe_psql('postgres', 'CREATE ROLE mallory LOGIN; CREATE SCHEMA m AUTHORIZATION mallory;');

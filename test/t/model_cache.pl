@@ -17,7 +17,7 @@ use Test::More;
 
 my $seed = seed();
 my $header = 64;
-my $node = start_server('model_cache', 'max_parallel_workers_per_gather = 0', 'jit = off');
+my $node = start_server('model_cache', 'max_parallel_workers_per_gather = 0');
 
 # What a session without the sound model says of damaged bytes.
 my $checksum = '22P03 model is damaged Its checksum does not match.';

@@ -20,7 +20,7 @@ use Time::HiRes qw(sleep);
 my $allowed = 100;
 my $tries = 5;
 my @moments = (30, 120, 250, 400);
-my $node = start_server('cancel', 'max_parallel_workers_per_gather = 0', 'jit = off');
+my $node = start_server('cancel', 'max_parallel_workers_per_gather = 0');
 
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE sketch (name text, s bytea);

@@ -16,7 +16,7 @@ use Test::More;
 
 my $node = start_server('equal_rows');
 my $mutate = build_mutator();
-my $session = Session->new($node, options => '-c max_parallel_workers_per_gather=0 -c jit=off');
+my $session = Session->new($node, options => '-c max_parallel_workers_per_gather=0');
 
 $node->safe_psql('postgres', <<"SQL");
 CREATE FUNCTION ad_test_cpu() RETURNS float8 AS '$mutate' LANGUAGE C;

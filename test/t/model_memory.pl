@@ -11,7 +11,7 @@ use lib "$FindBin::RealBin/../lib";
 use AnomalyTest;
 use Test::More;
 
-my $node = start_server('memory', 'max_parallel_workers_per_gather = 0', 'jit = off');
+my $node = start_server('memory', 'max_parallel_workers_per_gather = 0');
 
 plan skip_all => 'memory contexts cannot be read before PostgreSQL 14'
   if sql_value($node, 'SHOW server_version_num') < 140000;

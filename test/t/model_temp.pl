@@ -18,7 +18,7 @@ if (!-r "/proc/$$/schedstat")
 	plan skip_all => 'processor time of a backend is read from /proc, which is not there';
 }
 
-my $node = start_server('temp', 'autovacuum = off', 'jit = off', 'max_parallel_workers_per_gather = 0');
+my $node = start_server('temp', 'autovacuum = off', 'max_parallel_workers_per_gather = 0');
 my $csv = `gzip -dc "$FindBin::RealBin/../data/satellite.csv.gz" | tail -n +2`;
 
 open(my $out, '>', $node->basedir . '/satellite.csv') or die $!;

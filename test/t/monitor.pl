@@ -73,7 +73,7 @@ is(sql_value($plain, "SELECT _anomaly._ad_progress_set('job', 'j', 'x', 1, 2), _
 $plain->stop;
 
 my $node = keep(start_server('preloaded', "shared_preload_libraries = 'anomaly'", 'anomaly.stat_models_max = 16',
-	'restart_after_crash = on', 'synchronize_seqscans = off', 'jit = off'));
+	'restart_after_crash = on', 'synchronize_seqscans = off'));
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE rows AS SELECT i, sin(i) AS x, CASE WHEN i % 100 <> 0 THEN cos(i) END AS y FROM generate_series(1, 200000) i;
 CREATE TABLE models AS SELECT k, ad_fit(ad_zscore() || ad_calibrate(contamination => 0.01), x, x * k) AS m

@@ -17,7 +17,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $node = keep(start_server('intervals', "shared_preload_libraries = 'anomaly'", 'anomaly.stat_models_max = 16',
-	'anomaly.stat_interval = 1', 'anomaly.stat_intervals = 4', 'jit = off', 'restart_after_crash = on', 'max_connections = 60'));
+	'anomaly.stat_interval = 1', 'anomaly.stat_intervals = 4', 'restart_after_crash = on', 'max_connections = 60'));
 my $file = $node->data_dir . '/pg_stat/anomaly.stat';
 
 # Run SQL; fails silently.

@@ -14,7 +14,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 my $allowed = 100;
-my $node = start_server('networks', q{shared_preload_libraries = 'anomaly'}, 'jit = off', 'max_parallel_workers_per_gather = 0');
+my $node = start_server('networks', q{shared_preload_libraries = 'anomaly'}, 'max_parallel_workers_per_gather = 0');
 
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE rows AS SELECT sin(i) AS a, cos(i) AS b, sin(i) * cos(i) AS c, i % 7 AS d FROM generate_series(1, 5000) i;

@@ -15,7 +15,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 # without statistics, whose estimates would give another plan per value
-my $node = start_server('operate_views', 'autovacuum = off', 'max_parallel_workers_per_gather = 0', 'jit = off',
+my $node = start_server('operate_views', 'autovacuum = off', 'max_parallel_workers_per_gather = 0',
 	q{shared_preload_libraries = 'anomaly'});
 
 sub sql { return scalar $node->safe_psql('postgres', shift); }

@@ -158,7 +158,7 @@ for my $order ('first', 'last')
 	@libraries = $order eq 'first' ? (@libraries, 'anomaly') : ('anomaly', reverse @libraries);
 	$node = start_server("peers_$order",
 		'shared_preload_libraries = ' . "'" . join(',', @libraries) . "'",
-		'auto_explain.log_nested_statements = on', 'auto_explain.log_settings = on', 'jit = off');
+		'auto_explain.log_nested_statements = on', 'auto_explain.log_settings = on');
 	$node->safe_psql('postgres', "CREATE EXTENSION $_")
 	  for grep { $_ ne 'auto_explain' } @peers;
 	$node->safe_psql('postgres', $tables);

@@ -16,7 +16,7 @@ use Test::More;
 
 my $points = $ENV{ANOMALY_LONG} ? 400_000 : 150_000;
 my $servers = 8;    # MB: sorts, tuples, code
-my $node = start_server('series_memory', "shared_buffers = '4MB'", "work_mem = '1MB'", 'jit = off', 'max_parallel_workers_per_gather = 0');
+my $node = start_server('series_memory', "shared_buffers = '4MB'", "work_mem = '1MB'", 'max_parallel_workers_per_gather = 0');
 
 $node->safe_psql('postgres', qq{
 	CREATE TABLE long AS

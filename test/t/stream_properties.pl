@@ -17,7 +17,7 @@ use Test::More;
 # one seed in the suite: chance is for the long run
 $ENV{ANOMALY_TEST_SEED} //= 20261127 unless $ENV{ANOMALY_LONG};
 
-my $node = start_server('stream_properties', 'jit = off');
+my $node = start_server('stream_properties');
 my $points = $ENV{ANOMALY_LONG} ? 1_000_000 : 40_000;
 my $seed = seed();
 

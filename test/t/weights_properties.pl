@@ -18,7 +18,7 @@ use Test::More;
 # one seed in the suite: chance is for the long run
 $ENV{ANOMALY_TEST_SEED} //= 20261127 unless $ENV{ANOMALY_LONG};
 
-my $node = start_server('weights_properties', 'jit = off');
+my $node = start_server('weights_properties');
 my $draws = $ENV{ANOMALY_LONG} ? 100 : 2;
 my $seed = seed();
 
