@@ -141,5 +141,6 @@ SELECT ad_drop_model('abused', cascade => true);
 SELECT count(ad_drop_job(name)) FROM ad_jobs;
 DROP FUNCTION pg_temp.try;
 DROP TABLE pay, mine;
+DELETE FROM _anomaly._ad_health_log;
 REVOKE ALL ON SCHEMA _anomaly FROM abuse_mallory;
 DROP ROLE abuse_owner, abuse_mallory, abuse_monitor;

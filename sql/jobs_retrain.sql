@@ -19,7 +19,7 @@ SELECT count(*) FROM ad_alert;
 SELECT decision(ad_retrain('t'));
 -- the reasons as they are
 SELECT key, jsonb_typeof(value) FROM jsonb_each(ad_retrain('t')) ORDER BY key;
-SELECT name, version, active, notes FROM ad_models;
+SELECT name, version, active, notes FROM ad_models ORDER BY name, version;
 
 -- labels of both kinds: metrics are compared; as good as before takes over
 SELECT ad_label('t', key, true) IS NULL FROM ad_alert ORDER BY key::int LIMIT 1;

@@ -213,6 +213,7 @@ SELECT error FROM _anomaly._ad_job_health WHERE name = 'leaky';
 SET ROLE jobs_owner;
 SELECT ad_drop_job('leaky');
 RESET ROLE;
+DROP FUNCTION full_disk(text);
 DROP TABLE patient;
 DROP ROLE jobs_monitor;
 

@@ -118,7 +118,7 @@ FROM _anomaly._ad_health_all() WHERE "check" IN ('paused job', 'failing job', 'j
 SELECT count(ad_drop_job(name)) FROM ad_jobs;
 
 -- changes of health are kept, and told without names
-CREATE VIEW log AS SELECT role = current_user AS own, "check", object, from_status, to_status, detail FROM ad_health_log WHERE "check" NOT IN ('schema', 'statistics', 'storage');
+CREATE VIEW log AS SELECT role = current_user AS own, "check", object, from_status, to_status, detail FROM ad_health_log WHERE "check" NOT IN ('schema', 'statistics', 'storage') ORDER BY at, "check", object;
 CALL ad_check_health();
 SELECT * FROM log;
 CREATE TABLE whole (model bytea);
@@ -146,7 +146,7 @@ INSERT INTO _anomaly._ad_health_log (role, "check", object, from_status, to_stat
 SELECT current_user::text::_anomaly._ad_role, 'old', i, 'ok', CASE WHEN i > 1 THEN 'ok' ELSE 'warning' END, now() - interval '91 days' FROM generate_series(1, 3) i;
 INSERT INTO _anomaly._ad_health_log (role, "check", object, from_status, to_status, at) VALUES (current_user::text::_anomaly._ad_role, 'x', '', 'ok', 'critical', now() - interval '92 days');
 CALL ad_check_health();
-SELECT "check", object, from_status, to_status FROM ad_health_log WHERE "check" IN ('old', 'x');
+SELECT "check", object, from_status, to_status FROM ad_health_log WHERE "check" IN ('old', 'x') ORDER BY 1, 2;
 
 -- drift that is measured is known to health
 SELECT ad_check_drift('m', 'seen'), ad_check_drift('m', query => 'SELECT amount * 3 AS amount, 1 AS other FROM seen -- so');

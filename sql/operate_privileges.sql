@@ -19,7 +19,7 @@ CREATE POLICY by_region ON payments FOR SELECT USING (region = 0 OR current_user
 SET ROLE ad_test_alice;
 SELECT ad_train('fraud', 'SELECT amount FROM payments', ad_hbos(), notes => 'secret');
 SELECT name, version, rows, trained_by, privilege, query FROM ad_models;
-TABLE ad_model_grants;
+SELECT * FROM ad_model_grants ORDER BY name, role COLLATE "C", privilege;
 SELECT ad_score('fraud', 100) IS NOT NULL AS scored, length(ad_model('fraud')) > 0 AS bytes;
 -- the tables themselves are nobody's
 SELECT count(*) FROM _anomaly._ad_model_version;
@@ -56,7 +56,7 @@ SELECT ad_model('fraud');
 SELECT ad_info('fraud');
 SELECT * FROM ad_features('fraud');
 SELECT ad_train('fraud', 'SELECT amount FROM payments', 'hbos');
-TABLE ad_model_grants;
+SELECT * FROM ad_model_grants ORDER BY name, role COLLATE "C", privilege;
 -- read lets read
 SET ROLE ad_test_alice;
 SELECT ad_grant_model('fraud', 'ad_test_team', 'read');
@@ -93,7 +93,7 @@ SELECT ad_grant_model('fraud', 'public', 'score'), ad_grant_model('fraud', 'ad t
 SET ROLE ad_test_bob;
 SELECT ad_score('fraud', 100) IS NOT NULL AS scored;
 SELECT ad_model('fraud');
-TABLE ad_model_grants;
+SELECT * FROM ad_model_grants ORDER BY name, role COLLATE "C", privilege;
 -- wrong words
 SET ROLE ad_test_alice;
 SELECT ad_grant_model('fraud', 'ad_test_nobody', 'score');
@@ -134,14 +134,14 @@ ALTER ROLE ad_test_bob RENAME TO ad_test_robert;
 SET ROLE ad_test_robert;
 SELECT ad_score('fraud', 100) IS NOT NULL AS scored;
 RESET ROLE;
-SELECT role, privilege FROM ad_model_grants ORDER BY 1;
+SELECT role, privilege FROM ad_model_grants ORDER BY role, privilege;
 DROP OWNED BY ad_test_robert;
 DROP ROLE ad_test_robert;
 CREATE ROLE ad_test_bob;
 SET ROLE ad_test_bob;
 SELECT ad_score('fraud', 100);
 RESET ROLE;
-SELECT role, privilege FROM ad_model_grants ORDER BY 1;
+SELECT role, privilege FROM ad_model_grants ORDER BY role, privilege;
 SELECT ad_grant_model('fraud', 'ad_test_team', 'own');
 -- what a dump has of a role that is gone, or is not there when restored
 SELECT count(*) FROM _anomaly._ad_model_grant WHERE role::text = '';
@@ -149,7 +149,7 @@ COPY _anomaly._ad_model_grant FROM stdin;
 fraud		score
 fraud	ad_test_gone	score
 \.
-SELECT name, role, privilege FROM _anomaly._ad_model_grant ORDER BY role::text;
+SELECT name, role, privilege FROM _anomaly._ad_model_grant ORDER BY role::text, privilege;
 -- the owner of a database may write these tables, to restore a dump: a name too long for a model is none
 INSERT INTO _anomaly._ad_model_version SELECT repeat('x', 1000), version, model, spec, query, rows, features, digest, trained_at, trained_by
 FROM _anomaly._ad_model_version;

@@ -99,7 +99,8 @@ SELECT round(ad_score(m, 3, 50)::numeric, 6) AS columns, round(ad_score(m, ARRAY
 SELECT said, count(*) AS calls
 FROM call, unnest('{"3 AS a","3 AS a, 50 AS a"}'::text[]) attributes,
      LATERAL (SELECT pg_temp.said(call, 'old', attributes) AS said OFFSET 0) s
-WHERE call LIKE '%(m, %' GROUP BY said;
+WHERE call LIKE '%(m, %' GROUP BY said ORDER BY said;
 
 SET client_min_messages = warning;
+SELECT ad_drop_model('two_names');
 DROP TABLE model, call, dropped, old;

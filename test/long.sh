@@ -2,7 +2,8 @@
 #
 # Runs all of the properties that test/run.sh tries a hundredth of: promises
 # about chance, over thousands of fits and comparisons; jobs under writers,
-# kills and crashes; jobs over ten million rows. Then builds the packages, each
+# kills and crashes; jobs over ten million rows; and the regression tests on a
+# server that vacuums all the time (vacuum). Then builds the packages, each
 # on a fresh machine (deb.sh, containers.sh), if root runs it. Takes hours; the
 # last line is "N passed, N failed".
 #
@@ -34,9 +35,10 @@ count() {
 }
 
 case $pattern in
-	deb | containers) ;;
+	deb | containers | vacuum) ;;
 	*) count "$here/run.sh" "${pattern:-@(properties|site|$(cd "$here/t" && grep -l ANOMALY_LONG ./*.pl | sed 's,^./,,' | paste -sd '|'))}" ;;
 esac
+[[ -n $pattern && $pattern != vacuum ]] || ANOMALY_VACUUM=yes count "$here/run.sh"
 for script in deb containers; do
 	[ "$(id -u)" = 0 ] || break
 	[[ -n $pattern && $script != "$pattern" ]] || count "$here/$script.sh"

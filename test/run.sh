@@ -11,11 +11,18 @@
 #                        extension as well
 #   ANOMALY_JOBS=N       tests at a time, instead of one more than processors
 #   ANOMALY_CONF=LINES   for postgresql.conf of the regression tests' server
+#   ANOMALY_VACUUM=yes   the regression tests only, on a server that vacuums all
+#                        the time: no result may depend on where rows are stored
 
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 only=${1:-}
+always_vacuum='autovacuum_naptime = 1
+autovacuum_vacuum_threshold = 0
+autovacuum_vacuum_scale_factor = 0
+autovacuum_analyze_threshold = 0
+autovacuum_analyze_scale_factor = 0'
 passed=0
 failed=0
 failures='' # what failed, for the end of a long log
@@ -144,7 +151,7 @@ run_tests() {
 	local long=' security.pl series_cancel.pl jobs_delivery.pl jobs_cron.pl monitor_watch.pl '
 
 	for file in "$ad_work"/src/test/t/*.pl; do
-		[[ -f $file && -z ${ANOMALY_BESIDE:-} ]] || continue
+		[[ -f $file && -z ${ANOMALY_BESIDE:-}${ANOMALY_VACUUM:-} ]] || continue
 		name=$(basename "$file")
 		[[ -z $only || $name == *$only* ]] || continue
 		case $long in
@@ -189,6 +196,6 @@ ad_build COPT=-Werror
 ad_install
 # not postgres, as on a server of the user's own: no expected output may name it
 ad_superuser=tester
-ad_start_server "${ANOMALY_CONF:-}"
+ad_start_server "${ANOMALY_CONF:-}" ${ANOMALY_VACUUM:+"$always_vacuum"}
 run_tests
 finish
