@@ -7,7 +7,10 @@
  * tuplestore, and asking for a second argument of the same row even steps
  * back and copies it again.  So the packed form asks once per row, and the
  * plain form goes by columns over blocks of rows: it reads one argument of
- * 128 rows in sequence, then the next one.
+ * a few rows in sequence, then the next one.  A few, because a tuplestore
+ * in a temporary file steps back through the rows one by one, each of them
+ * a read from the file unless it is still in the file's buffer of 8 kB:
+ * with 128 rows, a block of the file was read 900 times.
  *
  * Arguments are evaluated in a scratch context that is reset every block:
  * the context a window function is called in lives until the call ends, and
@@ -22,7 +25,7 @@
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 
-#define BLOCK_ROWS		128
+#define BLOCK_ROWS		8
 #define MAX_WARNINGS	10
 
 /*

@@ -238,6 +238,23 @@ for my $f (qw(ad_layering ad_layering_member ad_wash_trade ad_quote_stuffing ad_
 	like($wide[1], qr/, order_id "order 1-1d-z*"/, "$f: and the order id") if !$options{$f};
 }
 
+# A window that went to a temporary file is read from it a few times, though
+# every argument of a row is pulled for itself.
+for my $call ('ad_layering(kind, side, price, quantity, ts, o) OVER (ORDER BY ts)',
+	"ad_wash_trade(kind, side, price, quantity, ts, wash) OVER (ORDER BY ts)",
+	"ad_outlier('zscore', kind, side, price, quantity, ts) OVER ()")
+{
+	my $plan = sql_value($node, "SET work_mem = '64kB'; SET max_parallel_workers_per_gather = 0;
+		EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT $call FROM (
+			SELECT n * 1000 + id AS id, kind, side, price, quantity, ts + n * interval '1 day' AS ts, n || o AS o, wash
+			FROM a_event, generate_series(0, 30) n) e");
+	my ($read) = $plan =~ /"Temp Read Blocks": (\d+)/;
+	my ($written) = $plan =~ /"Temp Written Blocks": (\d+)/;
+
+	cmp_ok($written, '>', 100, "$call: in a temporary file");
+	cmp_ok($read, '<', 6 * $written, 'read a few times');
+}
+
 # None is forgotten.  Functions of the same C code and arguments are one.
 is( sql_value(
 		$node, q(SELECT string_agg(DISTINCT prosrc || '(' || replace(oidvectortypes(proargtypes), ', ', ',') || ')', E'\n') FROM pg_proc p
