@@ -17,6 +17,8 @@
  */
 #include "math/neighbors_impl.h"
 
+#include <float.h>
+
 #include "port/pg_bitutils.h"
 
 #ifdef AD_HAVE_X86
@@ -94,20 +96,36 @@ bits_2(ad_i2 mask)
 	return (uint32) (mask[0] & 1) | (uint32) (mask[1] & 2);
 }
 
-/* The least lane that is left. */
-static inline double
-least_base(const ad_v2 * d, uint32 left)
+/* Bits of the distance to a child's box that are the child's number. */
+#define BOX_CHILD		INT64CONST(15)
+
+/* The number of a child, from the distance to its box, which is left. */
+static inline uint32
+box_child(double *d)
 {
-	double		least = INFINITY;
+	int64		bits;
+	uint32		child;
 
-	for (; left != 0; left &= left - 1)
-	{
-		int			l = pg_rightmost_one_pos32(left);
+	memcpy(&bits, d, sizeof(bits));
+	child = (uint32) (bits & BOX_CHILD);
+	bits &= ~BOX_CHILD;
+	memcpy(d, &bits, sizeof(bits));
+	return child;
+}
 
-		if (d[l / 2][l % 2] < least)
-			least = d[l / 2][l % 2];
-	}
-	return least;
+/* The least of sixteen lanes. */
+static inline double
+least_base(const ad_v2 * d)
+{
+	const double *lane = (const double *) d;
+	double		least[4] = {lane[0], lane[1], lane[2], lane[3]};
+
+	for (int l = 4; l < AD_BLOCK_LANES; l += 4)
+		for (int i = 0; i < 4; i++)
+			least[i] = lane[l + i] < least[i] ? lane[l + i] : least[i];
+	least[0] = least[1] < least[0] ? least[1] : least[0];
+	least[2] = least[3] < least[2] ? least[3] : least[2];
+	return least[2] < least[0] ? least[2] : least[0];
 }
 
 static void
@@ -141,13 +159,14 @@ rank_base(const double *d, int nv, double x)
 #define KERNEL(name)	name##_base
 #define TARGET
 #define VT				ad_v2
+#define IT				ad_i2
+#define LANES_FROM(i)	((ad_i2) {i, i + 1})
 #define WIDTH			2
 #define MIN(a, b)		select_2((a) < (b), a, b)
 #define MAX(a, b)		select_2((a) > (b), a, b)
 #define SQRT(a)			((ad_v2) {sqrt((a)[0]), sqrt((a)[1])})
 #define AT_MOST(a, b)	bits_2((a) <= (b))
-#define EQUAL(a, b)		bits_2((a) == (b))
-#define LEAST(d, left)	least_base(d, left)
+#define LEAST(d)		least_base(d)
 #define GREATEST(v)		((v)[0] > (v)[1] ? (v)[0] : (v)[1])
 #define RANK(d, nv, x)	rank_base(d, nv, x)
 #define SPLAT(x)		((ad_v2) {x, x})
@@ -160,6 +179,8 @@ rank_base(const double *d, int nv, double x)
 
 typedef double ad_v4 __attribute__((vector_size(32), aligned(8), may_alias));
 typedef double ad_v8 __attribute__((vector_size(64), aligned(8), may_alias));
+typedef int64 ad_i4 __attribute__((vector_size(32), aligned(8), may_alias));
+typedef int64 ad_i8 __attribute__((vector_size(64), aligned(8), may_alias));
 
 /* What is in a list one place before "at", where "low" comes before it. */
 static FOR_AVX2 inline __m256d
@@ -169,23 +190,13 @@ before_4(__m256d low, __m256d at)
 }
 
 static FOR_AVX2 inline double
-least_avx2(const ad_v4 * d, uint32 left)
+least_avx2(const ad_v4 * d)
 {
-	const __m256i bit = _mm256_setr_epi64x(1, 2, 4, 8);
-	__m256d		least = _mm256_set1_pd(INFINITY);
-	__m128d		two;
+	__m256d		least = _mm256_min_pd(_mm256_min_pd((__m256d) d[0], (__m256d) d[1]),
+									  _mm256_min_pd((__m256d) d[2], (__m256d) d[3]));
+	__m128d		two = _mm_min_pd(_mm256_castpd256_pd128(least),
+								 _mm256_extractf128_pd(least, 1));
 
-	for (int v = 0; v < 4; v++, left >>= 4)
-	{
-		__m256i		mask = _mm256_and_si256(_mm256_set1_epi64x(left), bit);
-
-		mask = _mm256_cmpeq_epi64(mask, bit);
-		least = _mm256_min_pd(least, _mm256_blendv_pd(_mm256_set1_pd(INFINITY),
-													  (__m256d) d[v],
-													  _mm256_castsi256_pd(mask)));
-	}
-	two = _mm_min_pd(_mm256_castpd256_pd128(least),
-					 _mm256_extractf128_pd(least, 1));
 	return _mm_cvtsd_f64(_mm_min_sd(two, _mm_unpackhi_pd(two, two)));
 }
 
@@ -216,13 +227,15 @@ rank_avx2(const double *d, int nv, double x)
 #define KERNEL(name)	name##_avx2
 #define TARGET			FOR_AVX2
 #define VT				ad_v4
+#define IT				ad_i4
+#define LANES_FROM(i)	((ad_i4) {i, i + 1, i + 2, i + 3})
 #define WIDTH			4
 #define MIN(a, b)		((ad_v4) _mm256_min_pd((__m256d) (a), (__m256d) (b)))
 #define MAX(a, b)		((ad_v4) _mm256_max_pd((__m256d) (a), (__m256d) (b)))
 #define SQRT(a)			((ad_v4) _mm256_sqrt_pd((__m256d) (a)))
 #define AT_MOST(a, b)	_mm256_movemask_pd(_mm256_cmp_pd((__m256d) (a), (__m256d) (b), _CMP_LE_OQ))
 #define EQUAL(a, b)		_mm256_movemask_pd(_mm256_cmp_pd((__m256d) (a), (__m256d) (b), _CMP_EQ_OQ))
-#define LEAST(d, left)	least_avx2(d, left)
+#define LEAST(d)		least_avx2(d)
 #define GREATEST(v)		greatest_avx2((__m256d) (v))
 #define RANK(d, nv, x)	rank_avx2(d, nv, x)
 #define BEYOND(a, b)	_mm256_cmp_pd((__m256d) (a), (__m256d) (b), _CMP_GT_OQ)
@@ -233,13 +246,9 @@ rank_avx2(const double *d, int nv, double x)
 #include "math/simd_tree_impl.h"
 
 static FOR_AVX512 inline double
-least_avx512(const ad_v8 * d, uint32 left)
+least_avx512(const ad_v8 * d)
 {
-	const __m512d infinite = _mm512_set1_pd(INFINITY);
-
-	return _mm512_reduce_min_pd(_mm512_min_pd(
-											  _mm512_mask_mov_pd(infinite, (__mmask8) left, (__m512d) d[0]),
-											  _mm512_mask_mov_pd(infinite, (__mmask8) (left >> 8), (__m512d) d[1])));
+	return _mm512_reduce_min_pd(_mm512_min_pd((__m512d) d[0], (__m512d) d[1]));
 }
 
 static FOR_AVX512 inline int
@@ -257,13 +266,15 @@ rank_avx512(const double *d, int nv, double x)
 #define KERNEL(name)	name##_avx512
 #define TARGET			FOR_AVX512
 #define VT				ad_v8
+#define IT				ad_i8
+#define LANES_FROM(i)	((ad_i8) {i, i + 1, i + 2, i + 3, i + 4, i + 5, i + 6, i + 7})
 #define WIDTH			8
 #define MIN(a, b)		((ad_v8) _mm512_min_pd((__m512d) (a), (__m512d) (b)))
 #define MAX(a, b)		((ad_v8) _mm512_max_pd((__m512d) (a), (__m512d) (b)))
 #define SQRT(a)			((ad_v8) _mm512_sqrt_pd((__m512d) (a)))
 #define AT_MOST(a, b)	_mm512_cmp_pd_mask((__m512d) (a), (__m512d) (b), _CMP_LE_OQ)
 #define EQUAL(a, b)		_mm512_cmp_pd_mask((__m512d) (a), (__m512d) (b), _CMP_EQ_OQ)
-#define LEAST(d, left)	least_avx512(d, left)
+#define LEAST(d)		least_avx512(d)
 #define GREATEST(v)		_mm512_reduce_max_pd((__m512d) (v))
 #define RANK(d, nv, x)	rank_avx512(d, nv, x)
 #define BEYOND(a, b)	_mm512_cmp_pd_mask((__m512d) (a), (__m512d) (b), _CMP_GT_OQ)

@@ -3,14 +3,14 @@
  * simd_tree_impl.h
  *		The body of the walk through a k-d tree, included once per SIMD level.
  *
- * Defined for it: KERNEL(name), TARGET, VT (a vector of WIDTH doubles), MIN,
- * MAX, SQRT, AT_MOST(a, b) and EQUAL(a, b): bits of the lanes, LEAST(v, left):
- * the least of the lanes whose bits are set, INFINITY if there is none;
+ * Defined for it: KERNEL(name), TARGET, VT (a vector of WIDTH doubles), IT (of
+ * as many int64), LANES_FROM(i): i and the numbers that follow; MIN, MAX, SQRT,
+ * AT_MOST(a, b): bits of the lanes, LEAST(v): the least of 16 lanes,
  * GREATEST(v), the greatest lane of a vector; RANK(p, nv, x): how many of the
  * numbers in nv vectors are less than x; SPLAT(x); and for lists, unless
- * KERNEL(list_take) and KERNEL(list_insert) are: BEYOND(a, b), a mask of the
- * lanes where a > b, BLEND(mask, a, b), BEFORE(low, at), the lanes of both
- * moved on by one, SPLAT_ID(i).
+ * KERNEL(list_take) and KERNEL(list_insert) are: EQUAL(a, b): bits of the
+ * lanes, BEYOND(a, b), a mask of the lanes where a > b, BLEND(mask, a, b),
+ * BEFORE(low, at), the lanes of both moved on by one, SPLAT_ID(i).
  *
  *-------------------------------------------------------------------------
  */
@@ -22,10 +22,12 @@
 /*
  * The least reduced distances that rows in the boxes of a node's children can
  * have, each added up as that of a row is, from parts that are no greater.
+ * The last bits of each, BOX_CHILD, are the child's number, so that the least
+ * tells whose it is; without them it is a little less, which misses nothing.
  */
 static TARGET pg_attribute_always_inline void
-KERNEL(boxes) (const AdNeighbors *nb, const double *box, const double *q,
-			   AdNorm norm, bool minkowski, VT *out)
+KERNEL(boxes) (const AdNeighbors *nb, const double *box, int children,
+			   const double *q, AdNorm norm, bool minkowski, VT *out)
 {
 	const VT	zero = {0};
 	int			dims = nb->dims;
@@ -57,15 +59,20 @@ KERNEL(boxes) (const AdNeighbors *nb, const double *box, const double *q,
 	UNROLL
 	for (int v = 0; v < NV; v++)
 	{
+		VT			d = norm == AD_NORM_MAX ? largest[v] : sum[v];
+		IT			lane = LANES_FROM(v * WIDTH);
+		IT			there;
+
 		if (minkowski)
 			/*
 			 * No less than the greatest gap, nor than the 2-norm narrowed,
 			 * whose squares may be beyond all numbers where it is not.
 			 */
-			out[v] = MAX(MIN(SQRT(sum[v]), SPLAT(1e154)) / SPLAT(nb->widen),
-						 largest[v]) * SPLAT(1 - 1e-9);
-		else
-			out[v] = norm == AD_NORM_MAX ? largest[v] : sum[v];
+			d = MAX(MIN(SQRT(sum[v]), SPLAT(1e154)) / SPLAT(nb->widen),
+					largest[v]) * SPLAT(1 - 1e-9);
+		there = lane < (int64) children;
+		lane |= (IT) MIN(d, SPLAT(DBL_MAX)) & ~BOX_CHILD;
+		out[v] = (VT) ((there & lane) | (~there & (IT) SPLAT(INFINITY)));
 	}
 }
 
@@ -115,18 +122,6 @@ KERNEL(at_most) (const VT *d, double limit)
 	UNROLL
 	for (int v = 0; v < NV; v++)
 		mask |= (uint32) AT_MOST(d[v], SPLAT(limit)) << (v * WIDTH);
-	return mask;
-}
-
-/* Bits of the lanes that equal a number. */
-static TARGET pg_attribute_always_inline uint32
-KERNEL(equal) (const VT *d, double x)
-{
-	uint32		mask = 0;
-
-	UNROLL
-	for (int v = 0; v < NV; v++)
-		mask |= (uint32) EQUAL(d[v], SPLAT(x)) << (v * WIDTH);
 	return mask;
 }
 
@@ -413,8 +408,7 @@ KERNEL(walk) (const AdNeighbors *nb, AdNeighborScratch *s, AdNorm norm,
 	const AdNeighborTree *t = nb->tree;
 	struct
 	{
-		VT			d[NV];		/* of the children */
-		uint32		left;		/* those not visited yet */
+		VT			d[NV];		/* of the children; INFINITY: visited */
 		const AdTreeNode *node;
 	}			stack[AD_TREE_DEPTH],
 			   *top = stack;
@@ -423,28 +417,23 @@ KERNEL(walk) (const AdNeighbors *nb, AdNeighborScratch *s, AdNorm norm,
 	for (;;)
 	{
 		top->node = &t->nodes[at];
-		top->left = ((uint32) 1 << top->node->children) - 1;
 		KERNEL(boxes) (nb, t->boxes + (Size) at * 2 * AD_BLOCK_LANES * nb->dims,
-					   s->q, norm, minkowski, top->d);
+					   top->node->children, s->q, norm, minkowski, top->d);
 		if (unlikely((++s->work & 1023) == 0))
 			CHECK_FOR_INTERRUPTS();
 		for (;;)
 		{
-			double		least;
-			uint32		child;
+			double		least = LEAST(top->d);
+			uint32		child = box_child(&least);
 
-			top->left &= KERNEL(at_most) (top->d, s->worst);
-			if (top->left == 0)
+			if (!(least <= s->worst && least < INFINITY))
 			{
 				if (top == stack)
 					return;
 				top--;
 				continue;
 			}
-			least = LEAST(top->d, top->left);
-			child = pg_rightmost_one_pos32(KERNEL(equal) (top->d, least) &
-										   top->left);
-			top->left &= ~((uint32) 1 << child);
+			((double *) top->d)[child] = INFINITY;
 			at = top->node->first + child;
 			if (!top->node->leaves)
 			{
@@ -500,6 +489,8 @@ KERNEL(choose) (void)
 #undef KERNEL
 #undef TARGET
 #undef VT
+#undef IT
+#undef LANES_FROM
 #undef WIDTH
 #undef MIN
 #undef MAX
